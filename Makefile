@@ -1,0 +1,72 @@
+# Everything runs from a virtual environment in .venv; only Python 3.11 or newer and make are needed.
+# Arguments pass through: make demo ARGS=--keep
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo up test bench lint format lock clean
+
+PY := .venv/bin/python
+LOCAL := .venv/.installed-local
+DEV := .venv/.installed-dev
+ARGS ?=
+
+help:  ## show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(LOCAL)  ## play one patient's journey on a local stack
+	@$(PY) -m deploy.demo $(ARGS)
+
+up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
+	@$(PY) -m deploy.up $(ARGS)
+
+test: lint  ## linters, types, import contracts, then the whole suite
+	@$(PY) -m pytest $(ARGS)
+
+bench: $(DEV)  ## measure throughput and latency
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+lint: $(DEV)  ## ruff, mypy --strict, import contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy --strict
+	@.venv/bin/lint-imports
+
+format: $(DEV)  ## apply ruff's fixes and formatting
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+# The smaller files are resolved against the largest, so all three agree. ARGS=--upgrade takes new releases.
+COMPILE = .venv/bin/uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
+	--no-header --quiet
+lock: $(PY)  ## write the three requirement files anew from pyproject.toml
+	@$(PY) -m pip install --quiet uv
+	@$(COMPILE) --extra local --extra dev --output-file requirements-dev.txt $(ARGS)
+	@$(COMPILE) --extra local --constraint requirements-dev.txt --output-file requirements-local.txt $(ARGS)
+	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt $(ARGS)
+
+clean:  ## remove the environment, the local stack's data and all caches
+	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@for candidate in python3.11 python3; do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			$$candidate -m venv .venv; exit 0; \
+		fi; \
+	done; \
+	echo "No Python 3.11 or newer was found as python3.11 or python3. Install one and run make again." >&2; exit 1
+
+INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+
+$(LOCAL): requirements-local.txt | $(PY)
+	@echo "Installing what the local stack needs into .venv (once) ..." >&2
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(DEV): requirements-dev.txt | $(PY)
+	@echo "Installing the development tools into .venv (once) ..." >&2
+	@$(INSTALL) -r $<
+	@touch $@

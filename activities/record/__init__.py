@@ -1,0 +1,44 @@
+"""The append-only event record on PostgreSQL: what happened, once, in order, provably unchanged."""
+
+from activities.record.codec import Clear, PayloadCodec
+from activities.record.migrations import MigrationEdited, migrate
+from activities.record.record import (
+    Appended,
+    Diverged,
+    Enrolment,
+    Head,
+    NewEvent,
+    NotAppendable,
+    NotYetRecorded,
+    Record,
+    RecordFault,
+    RecordUnavailable,
+    StoredEvent,
+    VersionConflict,
+    open_record,
+    patient_key,
+)
+from activities.record.verify import Finding, verify
+
+__all__ = [
+    "Appended",
+    "Clear",
+    "Diverged",
+    "Enrolment",
+    "Finding",
+    "Head",
+    "MigrationEdited",
+    "NewEvent",
+    "NotAppendable",
+    "NotYetRecorded",
+    "PayloadCodec",
+    "Record",
+    "RecordFault",
+    "RecordUnavailable",
+    "StoredEvent",
+    "VersionConflict",
+    "migrate",
+    "open_record",
+    "patient_key",
+    "verify",
+]

@@ -1,0 +1,359 @@
+"""The event record: append, read, enrol. The database holds the rules; this speaks to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from activities.record.codec import Clear, PayloadCodec
+
+_EVENT_COLUMNS = (
+    "log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at, "
+    "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
+)
+
+# By SQLSTATE class: what may heal without a change to the code. 25006: a standby, after a failover.
+_OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
+
+
+class RecordUnavailable(Exception):
+    """The record cannot be reached, or did not answer in time. Nothing is known about what was asked:
+    ask again with the same ids. `.code` is an SQLSTATE or the name of an error class.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the record is unavailable ({code})")
+        self.code = code
+
+
+class RecordFault(Exception):
+    """The record refused a statement for a reason that asking again will not change: a defect or a wrong
+    set-up. `.code` is an SQLSTATE or the name of an error class.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the record refused a statement ({code})")
+        self.code = code
+
+
+class VersionConflict(Exception):
+    """The journey is not at the expected version but at `.actual`. Nothing was written."""
+
+    def __init__(self, actual: int) -> None:
+        super().__init__(f"the journey is at version {actual}")
+        self.actual = actual
+
+
+class Diverged(Exception):
+    """Some of these event ids are recorded, but with other content, in another order or journey, or not all
+    of them. Nothing was written; whoever derives the ids is not deterministic, and a person has to look.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("these event ids are recorded otherwise")
+
+
+class NotAppendable(ValueError):
+    """The events break a limit: 1 to 500 at once, each id once, payloads of up to 65,536 stored bytes."""
+
+
+class NotYetRecorded(Exception):
+    """The journey did not reach the version in the time given. It may still."""
+
+    def __init__(self) -> None:
+        super().__init__("the journey has not reached this version yet")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class NewEvent(_Frozen):
+    """An event to be recorded.
+
+    `event_id` derives from the command, so that a retry carries the same ids. `occurred_at` is when it
+    happened, aware, kept as UTC to the microsecond. `payload` is clear canonical JSON: equal content gives
+    equal bytes.
+    """
+
+    event_id: UUID
+    event_type: str = Field(min_length=1)
+    schema_version: int = Field(ge=1, le=32767)
+    occurred_at: AwareDatetime
+    actor_id: str
+    actor_role: str
+    command_id: UUID
+    causation_id: UUID | None
+    payload: bytes = Field(repr=False)
+
+
+class StoredEvent(NewEvent):
+    """An event as recorded, its payload decoded.
+
+    `position` orders the log and `version` the journey, both from 1 without gaps. `recorded_at` (UTC, the
+    database's clock) never decreases with position. The hashes are SHA-256, see FORMAT.md.
+    """
+
+    log_id: int
+    position: int
+    journey_id: UUID
+    version: int
+    recorded_at: AwareDatetime
+    content_hash: bytes
+    journey_hash: bytes
+    log_hash: bytes
+
+
+class Appended(_Frozen):
+    """Where the events are: their versions, and the position of the last. `replayed`: they already were."""
+
+    first_version: int
+    last_version: int
+    position: int
+    replayed: bool
+
+
+class Head(_Frozen):
+    """Where a journey stands. Version and position are 0 when it is enrolled and nothing has happened."""
+
+    journey_id: UUID
+    version: int
+    position: int
+    status: Literal["open", "closed"]
+
+
+class Enrolment(_Frozen):
+    """What became of a request to enrol, and the journey and request that stand.
+
+    enrolled: the journey asked for. same_request: this request's journey, from before. active: the journey
+    this patient already has open on the pathway. other_request: the request id was used for another patient
+    or pathway; nothing was enrolled, and the ids are the ones asked for.
+    """
+
+    outcome: Literal["enrolled", "same_request", "active", "other_request"]
+    journey_id: UUID
+    request_id: UUID
+
+
+def patient_key(patient_ref: str) -> bytes:
+    """The 32 bytes by which the record tells patients apart without naming them.
+
+    A plain hash: whoever holds the list of references can match them. A hash under a secret key is to
+    replace it here.
+    """
+    return sha256(b"carepath/patient/1\0" + patient_ref.encode()).digest()
+
+
+@contextmanager
+def _without_values() -> Iterator[None]:
+    """Put our errors in the place of the driver's, whose texts quote rows, parameters and addresses."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        code = error.sqlstate or type(error).__name__
+        if code == "CP001":
+            raise VersionConflict(int(error.detail or 0)) from None
+        if code == "CP002":
+            raise Diverged from None
+        if code == "CP003":
+            raise NotAppendable(error.message) from None
+        if code.startswith(_OUTAGES):
+            raise RecordUnavailable(code) from None
+        raise RecordFault(code) from None
+    except asyncpg.InterfaceError as error:
+        # The driver's ValueErrors are about arguments; its other complaints about lost connections.
+        kind = RecordFault if isinstance(error, ValueError) else RecordUnavailable
+        raise kind(type(error).__name__) from None
+    except OSError as error:
+        raise RecordUnavailable(type(error).__name__) from None
+
+
+class Record:
+    """One log of the event record. Safe to share between tasks.
+
+    Every method raises RecordUnavailable during an outage and RecordFault on a wrong set-up; neither carries
+    values. `log_id` (1 to 32767) separates logs in one database.
+    """
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", codec: PayloadCodec | None = None, log_id: int = 1
+    ) -> None:
+        self._pool = pool
+        self._codec = codec or Clear()
+        self._log_id = log_id
+
+    async def append(
+        self, journey_id: UUID, expected_version: int, events: Sequence[NewEvent], *, closes: bool = False
+    ) -> Appended:
+        """Record events at the end of a journey: all or none, durably, once.
+
+        When they are all recorded already this answers where, whatever `expected_version` says and whether
+        or not others followed. `closes` ends the journey: its patient may enrol on the pathway again.
+
+        Raises VersionConflict, Diverged, NotAppendable.
+        """
+        [row] = await self._fetch(
+            "SELECT * FROM record.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            self._log_id,
+            journey_id,
+            expected_version,
+            [event.event_id for event in events],
+            [event.event_type for event in events],
+            [event.schema_version for event in events],
+            [event.occurred_at for event in events],
+            [event.actor_id for event in events],
+            [event.actor_role for event in events],
+            [event.command_id for event in events],
+            [event.causation_id for event in events],
+            [self._codec.encode(journey_id, event.event_id, event.payload) for event in events],
+            closes,
+        )
+        return Appended(
+            first_version=row["first_version"],
+            last_version=row["final_version"],
+            position=row["final_position"],
+            replayed=row["replayed"],
+        )
+
+    async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
+        """A journey's events in order of version; none when it is unknown."""
+        rows = await self._fetch(
+            f"SELECT {_EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND journey_id = $2 AND version > $3 ORDER BY version",
+            self._log_id,
+            journey_id,
+            after_version,
+        )
+        return tuple(self._stored(row) for row in rows)
+
+    async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
+        """The next events of the whole log in order of position. Asking again after the last one answered
+        never skips an event: positions become visible in their order.
+        """
+        rows = await self._fetch(
+            f"SELECT {_EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND position > $2 ORDER BY position LIMIT $3",
+            self._log_id,
+            after_position,
+            limit,
+        )
+        return tuple(self._stored(row) for row in rows)
+
+    async def head(self, journey_id: UUID) -> Head | None:
+        """Where a journey stands; None when it was neither enrolled nor appended to."""
+        rows = await self._fetch(
+            "SELECT journey_id, version, last_position AS position, status "
+            "FROM record.journey WHERE log_id = $1 AND journey_id = $2",
+            self._log_id,
+            journey_id,
+        )
+        return Head.model_validate(dict(rows[0])) if rows else None
+
+    async def enrol(
+        self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID
+    ) -> Enrolment:
+        """Open a journey for a patient on a pathway, unless the patient has one open there or the request
+        was made before. `journey_id` must be new. See Enrolment for the outcomes.
+        """
+        [row] = await self._fetch(
+            "SELECT outcome, enrolled_journey AS journey_id, enrolled_by AS request_id "
+            "FROM record.enrol($1, $2, $3, $4, $5)",
+            self._log_id,
+            patient_key,
+            pathway,
+            request_id,
+            journey_id,
+        )
+        return Enrolment.model_validate(dict(row))
+
+    async def deliver_notice(
+        self, *, notice_id: UUID, journey_id: UUID, event_id: UUID, kind: str, recipient_role: str
+    ) -> bool:
+        """Record that a notice is delivered: True the first time, False when this id already was."""
+        [row] = await self._fetch(
+            "SELECT record.deliver_notice($1, $2, $3, $4, $5, $6) AS new",
+            self._log_id,
+            notice_id,
+            journey_id,
+            event_id,
+            kind,
+            recipient_role,
+        )
+        return bool(row["new"])
+
+    async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
+        """Wait until a journey has reached a version, and return the position of its head then.
+
+        Raises NotYetRecorded when `timeout` has passed.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + timeout.total_seconds()
+        pause = 0.002
+        while True:
+            head = await self.head(journey_id)
+            if head is not None and head.version >= version:
+                return head.position
+            left = until - clock()
+            if left <= 0:
+                raise NotYetRecorded
+            await asyncio.sleep(min(pause, left))
+            pause = min(2 * pause, 0.05)
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        with _without_values():
+            async with self._pool.acquire(timeout=5) as connection:
+                return await connection.fetch(statement, *arguments)
+
+    def _stored(self, row: asyncpg.Record) -> StoredEvent:
+        fields = dict(row)
+        fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])
+        return StoredEvent.model_validate(fields)
+
+
+@asynccontextmanager
+async def open_record(
+    app_url: str,
+    *,
+    codec: PayloadCodec | None = None,
+    log_id: int = 1,
+    connections: int = 8,
+    connect_timeout: timedelta = timedelta(seconds=5),
+) -> AsyncIterator[Record]:
+    """Connect as the application's role and close the connections at the end.
+
+    A statement may wait 2 s for a lock and run 10 s. Raises RecordUnavailable if there is no database there.
+    """
+
+    async def keep(_connection: Any) -> None:
+        """No session state is ever set: the driver's usual reset would cost every call a round trip."""
+
+    with _without_values():
+        pool = await asyncpg.create_pool(
+            app_url,
+            min_size=1,
+            max_size=connections,
+            timeout=connect_timeout.total_seconds(),
+            command_timeout=12,
+            reset=keep,
+            server_settings={
+                "application_name": "carepath",
+                "default_transaction_isolation": "read committed",
+                "lock_timeout": "2s",
+                "statement_timeout": "10s",
+                "idle_in_transaction_session_timeout": "10s",
+            },
+        )
+    try:
+        yield Record(pool, codec, log_id)
+    finally:
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()

@@ -1,0 +1,40 @@
+-- The log. log_id is in every key so that one log per site or region stays possible.
+CREATE TABLE record.journey_event (
+    log_id         smallint    NOT NULL,
+    position       bigint      NOT NULL CHECK (position > 0),
+    journey_id     uuid        NOT NULL,
+    version        integer     NOT NULL CHECK (version > 0),
+    event_id       uuid        NOT NULL,
+    event_type     text        NOT NULL,
+    schema_version smallint    NOT NULL,
+    occurred_at    timestamptz NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    actor_id       text        NOT NULL,
+    actor_role     text        NOT NULL,
+    command_id     uuid        NOT NULL,
+    causation_id   uuid,
+    payload        bytea       NOT NULL,
+    content_hash   bytea       NOT NULL,
+    journey_hash   bytea       NOT NULL,
+    log_hash       bytea       NOT NULL,
+    PRIMARY KEY (log_id, position),
+    CONSTRAINT journey_event_version UNIQUE (log_id, journey_id, version),
+    CONSTRAINT journey_event_id UNIQUE (log_id, event_id)
+);
+
+CREATE INDEX journey_event_recorded_at ON record.journey_event USING brin (recorded_at);
+
+CREATE FUNCTION record.refuse_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CP005';
+END
+$$;
+REVOKE ALL ON FUNCTION record.refuse_change() FROM PUBLIC;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.journey_event
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+-- ALWAYS: session_replication_role = replica must not open the log.
+ALTER TABLE record.journey_event ENABLE ALWAYS TRIGGER append_only;
+
+GRANT SELECT ON record.journey_event TO carepath_app;

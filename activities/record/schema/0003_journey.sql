@@ -1,0 +1,20 @@
+-- The head of each journey: the only projection written together with the log.
+-- Nothing that changes at every append is indexed, so those updates stay heap-only.
+CREATE TABLE record.journey (
+    log_id        smallint NOT NULL,
+    journey_id    uuid     NOT NULL,
+    version       integer  NOT NULL,
+    journey_hash  bytea    NOT NULL,
+    last_position bigint   NOT NULL,
+    status        text     NOT NULL CHECK (status IN ('open', 'closed')),
+    patient_key   bytea,
+    pathway       text,
+    request_id    uuid,
+    enrolled_at   timestamptz,
+    PRIMARY KEY (log_id, journey_id),
+    CONSTRAINT journey_request UNIQUE (log_id, request_id)
+) WITH (fillfactor = 80);
+
+CREATE UNIQUE INDEX journey_one_open ON record.journey (log_id, patient_key, pathway) WHERE status = 'open';
+
+GRANT SELECT ON record.journey TO carepath_app;

@@ -1,0 +1,142 @@
+-- One writer at a time for each log. Taken before any table is read, this makes commit order
+-- the order of positions, so whoever reads "position > cursor" never misses an event. It only works when
+-- every statement after the lock sees what was committed before it: READ COMMITTED.
+CREATE FUNCTION record.lock_log(_log_id smallint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the record is written under READ COMMITTED only' USING ERRCODE = 'CP004';
+    END IF;
+    PERFORM pg_advisory_xact_lock(1735289203, _log_id);
+    -- An acknowledged event is durable, whatever the session or the server was told.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION record.lock_log(smallint) FROM PUBLIC;
+
+-- Appends events to one journey, all or none. Errors: CP001 the journey is at another version (in DETAIL);
+-- CP002 some of these event ids are recorded otherwise; CP003 over a limit; CP004 isolation level.
+CREATE FUNCTION record.append(
+    _log_id smallint,
+    _journey_id uuid,
+    _expected_version integer,
+    _event_ids uuid[],
+    _event_types text[],
+    _schema_versions smallint[],
+    _occurred_at timestamptz[],
+    _actor_ids text[],
+    _actor_roles text[],
+    _command_ids uuid[],
+    _causation_ids uuid[],
+    _payloads bytea[],
+    _closes boolean,
+    OUT first_version integer,
+    OUT final_version integer,
+    OUT final_position bigint,
+    OUT replayed boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
+DECLARE
+    _count integer := cardinality(_event_ids);
+    _contents bytea[];
+    _journey_hashes bytea[] := '{}';
+    _log_hashes bytea[] := '{}';
+    _found integer;
+    _same boolean;
+    _version integer;
+    _position bigint;
+    _recorded_at timestamptz;
+    _journey_hash bytea;
+    _log_hash bytea;
+BEGIN
+    IF _count NOT BETWEEN 1 AND 500 THEN
+        RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(_payloads) AS p WHERE octet_length(p) > 65536) THEN
+        RAISE EXCEPTION 'a payload takes at most 65536 bytes as stored' USING ERRCODE = 'CP003';
+    END IF;
+    IF (SELECT count(DISTINCT id) FROM unnest(_event_ids) AS id) <> _count THEN
+        RAISE EXCEPTION 'an event id is given twice' USING ERRCODE = 'CP003';
+    END IF;
+
+    -- Hashed before the lock: it reads no table, and others need not wait for it.
+    SELECT array_agg(sha256(
+               field('carepath/event/1') || field(_journey_id) || field(id) || field(kind)
+               || field(schema::bigint) || field(occurred) || field(actor) || field(role)
+               || field(command) || field(cause) || field(body)) ORDER BY n)
+      INTO _contents
+      FROM unnest(_event_ids, _event_types, _schema_versions, _occurred_at, _actor_ids, _actor_roles,
+                  _command_ids, _causation_ids, _payloads)
+           WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body, n);
+
+    PERFORM lock_log(_log_id);
+
+    -- LATERAL with LIMIT allows one plan only, a lookup for each id. A join planned while the log was small
+    -- reads all of it, and a session keeps that plan as the log grows.
+    SELECT count(*), min(e.version), max(e.version), max(e.position),
+           bool_and(e.journey_id = _journey_id AND e.content_hash = g.content)
+               AND min(e.version - g.n) = max(e.version - g.n)
+      INTO _found, first_version, final_version, final_position, _same
+      FROM unnest(_event_ids, _contents) WITH ORDINALITY AS g (id, content, n)
+     CROSS JOIN LATERAL (SELECT * FROM journey_event r
+                          WHERE r.log_id = _log_id AND r.event_id = g.id LIMIT 1) AS e;
+    IF _found > 0 THEN
+        IF _found <> _count OR NOT _same THEN
+            RAISE EXCEPTION 'these event ids are recorded otherwise' USING ERRCODE = 'CP002';
+        END IF;
+        replayed := true;
+        RETURN;
+    END IF;
+
+    SELECT j.version, j.journey_hash INTO _version, _journey_hash
+      FROM journey j WHERE j.log_id = _log_id AND j.journey_id = _journey_id;
+    _version := coalesce(_version, 0);
+    IF _version IS DISTINCT FROM _expected_version THEN
+        RAISE EXCEPTION 'the journey is at another version' USING ERRCODE = 'CP001', DETAIL = _version::text;
+    END IF;
+    _journey_hash := coalesce(_journey_hash, decode(repeat('00', 32), 'hex'));
+
+    SELECT e.position, e.recorded_at, e.log_hash INTO _position, _recorded_at, _log_hash
+      FROM journey_event e WHERE e.log_id = _log_id ORDER BY e.position DESC LIMIT 1;
+    _position := coalesce(_position, 0);
+    _recorded_at := greatest(clock_timestamp(), _recorded_at);
+    _log_hash := coalesce(_log_hash, decode(repeat('00', 32), 'hex'));
+
+    FOR i IN 1 .. _count LOOP
+        _journey_hash := sha256(field('carepath/journey/1') || field(_journey_hash)
+                                || field((_version + i)::bigint) || field(_contents[i]));
+        _log_hash := sha256(field('carepath/log/1') || field(_log_hash) || field(_log_id::bigint)
+                            || field(_position + i) || field(_recorded_at) || field(_journey_hash));
+        _journey_hashes := _journey_hashes || _journey_hash;
+        _log_hashes := _log_hashes || _log_hash;
+    END LOOP;
+
+    INSERT INTO journey_event (
+        log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at,
+        actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash)
+    SELECT _log_id, _position + n, _journey_id, _version + n, id, kind, schema, occurred, _recorded_at,
+           actor, role, command, cause, body, content, journey_link, log_link
+      FROM unnest(_event_ids, _event_types, _schema_versions, _occurred_at, _actor_ids, _actor_roles,
+                  _command_ids, _causation_ids, _payloads, _contents, _journey_hashes, _log_hashes)
+           WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body,
+                                 content, journey_link, log_link, n);
+
+    first_version := _version + 1;
+    final_version := _version + _count;
+    final_position := _position + _count;
+    replayed := false;
+
+    INSERT INTO journey AS j (log_id, journey_id, version, journey_hash, last_position, status)
+    VALUES (_log_id, _journey_id, final_version, _journey_hash, final_position,
+            CASE WHEN _closes THEN 'closed' ELSE 'open' END)
+    ON CONFLICT (log_id, journey_id) DO UPDATE
+       SET version = excluded.version,
+           journey_hash = excluded.journey_hash,
+           last_position = excluded.last_position,
+           status = CASE WHEN _closes THEN 'closed' ELSE j.status END;
+END
+$$;
+REVOKE ALL ON FUNCTION record.append FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION record.append TO carepath_app;

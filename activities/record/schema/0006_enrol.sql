@@ -1,0 +1,50 @@
+-- Makes the head of a new journey, or says which one stands in its place:
+-- at most one open journey for a patient on a pathway, and one journey for a request.
+CREATE FUNCTION record.enrol(
+    _log_id smallint,
+    _patient_key bytea,
+    _pathway text,
+    _request_id uuid,
+    _journey_id uuid,
+    OUT outcome text,
+    OUT enrolled_journey uuid,
+    OUT enrolled_by uuid
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
+DECLARE
+    _head journey;
+BEGIN
+    PERFORM lock_log(_log_id);
+    enrolled_journey := _journey_id;
+    enrolled_by := _request_id;
+
+    SELECT * INTO _head FROM journey j WHERE j.log_id = _log_id AND j.request_id = _request_id;
+    IF FOUND THEN
+        IF _head.patient_key = _patient_key AND _head.pathway = _pathway THEN
+            outcome := 'same_request';
+            enrolled_journey := _head.journey_id;
+        ELSE
+            -- The ids asked for, not those found: they are another patient's.
+            outcome := 'other_request';
+        END IF;
+        RETURN;
+    END IF;
+
+    SELECT * INTO _head FROM journey j
+     WHERE j.log_id = _log_id AND j.patient_key = _patient_key AND j.pathway = _pathway AND j.status = 'open';
+    IF FOUND THEN
+        outcome := 'active';
+        enrolled_journey := _head.journey_id;
+        enrolled_by := _head.request_id;
+        RETURN;
+    END IF;
+
+    outcome := 'enrolled';
+    INSERT INTO journey (log_id, journey_id, version, journey_hash, last_position, status,
+                         patient_key, pathway, request_id, enrolled_at)
+    VALUES (_log_id, _journey_id, 0, decode(repeat('00', 32), 'hex'), 0, 'open',
+            _patient_key, _pathway, _request_id, clock_timestamp());
+END
+$$;
+REVOKE ALL ON FUNCTION record.enrol FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION record.enrol TO carepath_app;

@@ -1,0 +1,200 @@
+"""PostgreSQL and Temporal together, ready for the service's own processes."""
+
+import asyncio
+import contextlib
+import fcntl
+import importlib
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.postgres import Postgres
+from deploy.local.process import Child, StackError
+from deploy.local.temporal import TemporalServer
+
+__all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MIGRATIONS = "activities.record.migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running local stack."""
+
+    directory: Path
+    postgres: Postgres
+    temporal: TemporalServer
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def ui_url(self) -> str | None:
+        return self.temporal.ui_url
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables a worker or the door needs to find this stack."""
+        return {
+            "CAREPATH_DATABASE_URL": self.postgres.app_url,
+            "CAREPATH_DEMONSTRATION": "true",
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_NAMESPACE": self.temporal.namespace,
+            # A profile on this machine may hold somebody's real key and address.
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        }
+
+    @property
+    def owner_env(self) -> dict[str, str]:
+        """The same, and the owner's connection, for migrations. Workers run without it."""
+        return {**self.env, "CAREPATH_OWNER_URL": self.postgres.owner_url}
+
+
+@contextlib.asynccontextmanager
+async def local_stack(
+    directory: Path, *, keep_data: bool, time_skipping: bool, headless: bool = False
+) -> AsyncIterator[Stack]:
+    """Start both servers, migrate the record, and stop everything at the end.
+
+    With `keep_data` the next run in the same directory finds what this one left. Without it the run begins
+    empty and its data is deleted at the end; the logs stay.
+
+    Raises:
+        StackError: says which step failed and where its log is. Nothing is left running.
+    """
+    with _only_run_in(directory) as directory:
+        logs = directory / "logs"
+        data = directory / "temporal"
+        postgres = Postgres(directory / "postgres", logs / "postgres.log")
+        temporal = TemporalServer(
+            logs / "temporal.log",
+            db_path=data / "temporal.db",
+            time_skipping=time_skipping,
+            headless=headless,
+        )
+        if not keep_data:
+            _remove_data(postgres, data)
+        try:
+            await _start_together(postgres, temporal)
+            await _migrate(postgres)
+            yield Stack(directory, postgres, temporal)
+        finally:
+            await asyncio.gather(postgres.stop(), temporal.stop())
+            if not keep_data:
+                _remove_data(postgres, data)
+
+
+class WorkerProcess:
+    """The service's worker as a process of its own. Leaving the context stops it."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    @property
+    def returncode(self) -> int | None:
+        return self._child.returncode
+
+    @property
+    def log_path(self) -> Path:
+        return self._child.log_path
+
+    async def stop(self, *, seconds: float = 20) -> None:
+        """Ask the worker to finish what it is doing and end, and wait for it."""
+        await self._child.stop(signal.SIGTERM, seconds=seconds)
+
+    async def kill(self) -> None:
+        """End the worker at once, as a crash would."""
+        await self._child.kill()
+
+    async def __aenter__(self) -> "WorkerProcess":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+async def run_worker(
+    env: Mapping[str, str],
+    log_path: Path,
+    *,
+    program: Path = _ROOT / "worker.py",
+    arguments: Sequence[str] = (),
+    seconds: float = 60,
+) -> WorkerProcess:
+    """Start a worker with these variables and wait until it is polling.
+
+    Our own TEMPORAL_* variables do not reach it: a key or certificate meant for another server would.
+
+    Raises:
+        StackError: the worker ended or was not ready in time. It is then no longer running.
+    """
+    child = Child("the worker", log_path)
+    with tempfile.TemporaryDirectory(prefix="carepath-ready-") as directory:
+        ready_file = Path(directory) / "ready"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+        child.spawn(
+            [sys.executable, program, *arguments],
+            env={**inherited, **env, "CAREPATH_READY_FILE": str(ready_file), "PYTHONUNBUFFERED": "1"},
+            cwd=_ROOT,
+        )
+
+        async def is_ready() -> bool:
+            return ready_file.exists()
+
+        try:
+            await child.ready(is_ready, seconds=seconds)
+        except BaseException:
+            await child.kill()
+            raise
+    return WorkerProcess(child)
+
+
+async def _start_together(postgres: Postgres, temporal: TemporalServer) -> None:
+    # Both settle before an error is raised, so that nothing is started after we began to stop.
+    for outcome in await asyncio.gather(postgres.start(), temporal.start(), return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _migrate(postgres: Postgres) -> None:
+    try:
+        if importlib.util.find_spec(_MIGRATIONS) is None:
+            return
+    except ModuleNotFoundError:
+        return
+    await importlib.import_module(_MIGRATIONS).migrate(postgres.owner_url)
+
+
+def _remove_data(postgres: Postgres, data: Path) -> None:
+    postgres.remove_data()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _only_run_in(directory: Path) -> Iterator[Path]:
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise StackError(
+                "begin", None, f"Another local stack is running in {directory}; stop it first"
+            ) from held
+        yield directory

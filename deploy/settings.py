@@ -1,0 +1,142 @@
+"""The settings of every process, read from the environment and checked before anything starts.
+
+Errors name the variable and never its value: values hold passwords and internal addresses.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+PREFIX = "CAREPATH_"
+
+
+class SettingsError(Exception):
+    """The environment does not describe a runnable process. Nothing has been started or changed.
+
+    `variables` are the names of the wrong or missing variables, never their values.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        self.variables = tuple(name for name, _ in problems)
+        listed = "\n".join(f"  {name}: {problem}" for name, problem in problems)
+        super().__init__(
+            f"The settings are not usable, so nothing was started and nothing has changed:\n{listed}\n"
+            "Correct the variables named above and run the same command again. docs/settings.md has them all."
+        )
+
+
+def _postgresql_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    return url
+
+
+def _existing_directory(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError("is not a directory that exists and can be read")
+    return path
+
+
+def _upper(level: Any) -> Any:
+    return level.upper() if isinstance(level, str) else level
+
+
+PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+
+
+class Settings(BaseSettings):
+    """Everything a process of ours reads from `CAREPATH_*`. Temporal's connection has its own variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    database_url: PostgresqlUrl
+    """The record, as the application role: it can append and read, not change or delete."""
+    owner_url: PostgresqlUrl | None = None
+    """The record, as its owner. Needed by migrations only; leave it out of workers."""
+    task_queue: str = Field(default="care-pathway", min_length=1)
+    profile: Path | None = None
+    """The file that says who is acting and holds their signing key, for the door."""
+    demonstration: bool = False
+    """Allow illustrative and unsigned protocols. Never for patients."""
+    protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
+    log_level: LogLevel = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    ready_file: Path | None = None
+    """A worker creates this file once it is polling."""
+
+
+def load_settings() -> Settings:
+    """Read and check `CAREPATH_*`.
+
+    Raises:
+        SettingsError: names every variable that is missing, wrong or unknown.
+    """
+    problems = list(_unknown_variables())
+    try:
+        settings = Settings()
+    except ValidationError as invalid:
+        problems += _problems(invalid)
+    else:
+        if not problems:
+            return settings
+    # Raised outside the handler, so that no traceback carries the values.
+    raise SettingsError(problems)
+
+
+def load_temporal_config() -> ClientConnectConfig:
+    """Read Temporal's own settings (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, TLS, API key, profile file).
+
+    Strict where Temporal itself is silent: an unknown key in the profile file, a file that is not there, a
+    `TEMPORAL_TLS` that is neither true nor false and a missing address are errors.
+
+    Raises:
+        SettingsError: the variables or the profile file cannot be used.
+    """
+    given = sorted(name for name in os.environ if name.startswith("TEMPORAL_"))
+    if problems := list(_temporal_problems(given)):
+        raise SettingsError(problems)
+    try:
+        config = ClientConfig.load_client_connect_config(config_file_strict=True)
+    except (RuntimeError, ValueError, OSError):
+        # What Temporal says may quote the file or the value, so it is not passed on.
+        config = None
+    if config is None:
+        problem = "this, or what Temporal's profile file says, is unknown or malformed"
+        raise SettingsError([(name, problem) for name in given] or [("TEMPORAL_CONFIG_FILE", problem)])
+    if "target_host" not in config:
+        raise SettingsError([("TEMPORAL_ADDRESS", "is missing")])
+    return config
+
+
+def _temporal_problems(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        value = os.environ[name]
+        if name == "TEMPORAL_CONFIG_FILE" or name.endswith("_PATH"):
+            if not os.access(value, os.R_OK):
+                yield name, "is not a file that can be read"
+        elif name == "TEMPORAL_TLS" and value.lower() not in {"true", "false", "1", "0"}:
+            yield name, "must be true or false"
+
+
+def _unknown_variables() -> Iterator[tuple[str, str]]:
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = get_close_matches(name, known, n=1)
+            yield name, f"is not a setting{f'; is {close[0]} meant?' if close else ''}"
+
+
+def _problems(invalid: ValidationError) -> Iterator[tuple[str, str]]:
+    for error in invalid.errors(include_input=False, include_context=False, include_url=False):
+        name = f"{PREFIX}{str(error['loc'][0]).upper()}"
+        problem = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
+        yield name, problem[0].lower() + problem[1:]

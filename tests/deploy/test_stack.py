@@ -1,0 +1,152 @@
+"""The stack starts, stops, and leaves no process behind however its parent ends."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from temporalio.client import Client
+
+from deploy.local.process import StackError
+from deploy.local.stack import local_stack, run_worker
+from deploy.settings import load_settings, load_temporal_config
+
+pytestmark = pytest.mark.faults
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _alive(pids: list[int]) -> list[int]:
+    return [
+        pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+async def test_it_starts_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with local_stack(tmp_path / "stack", keep_data=False, time_skipping=True, headless=True) as stack:
+        for name, value in stack.owner_env.items():
+            monkeypatch.setenv(name, value)
+        assert load_settings().demonstration
+        client = await Client.connect(load_temporal_config()["target_host"])
+        assert await client.service_client.check_health()
+        owner = await asyncpg.connect(stack.postgres.owner_url)
+        assert await owner.fetchval("SELECT current_database()") == "carepath"
+        await owner.close()
+        pids = [stack.temporal.pid, stack.postgres.pid]
+        pids += [child.pid for child in psutil.Process(stack.postgres.pid).children()]
+        assert _alive(pids) == pids
+    assert _alive(pids) == []
+    assert sorted(path.name for path in (tmp_path / "stack").iterdir()) == ["lock", "logs"]
+    assert not stack.postgres.data_directory.exists()
+
+
+async def test_kept_data_is_found_by_the_next_run(tmp_path: Path) -> None:
+    async with local_stack(tmp_path, keep_data=True, time_skipping=False, headless=True) as stack:
+        owner = await asyncpg.connect(stack.postgres.owner_url)
+        await owner.execute("CREATE SCHEMA kept")
+        await owner.close()
+        client = await Client.connect(stack.temporal.address)
+        await client.start_workflow("nobody-runs-this", id="kept", task_queue="none")
+    async with local_stack(tmp_path, keep_data=True, time_skipping=False, headless=True) as stack:
+        owner = await asyncpg.connect(stack.postgres.owner_url)
+        assert await owner.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = 'kept'") == 1
+        await owner.close()
+        client = await Client.connect(stack.temporal.address)
+        assert (await client.get_workflow_handle("kept").describe()).id == "kept"
+    stack.postgres.remove_data()
+
+
+async def test_one_directory_serves_one_stack(tmp_path: Path) -> None:
+    async with local_stack(tmp_path, keep_data=False, time_skipping=False, headless=True):
+        with pytest.raises(StackError, match="Another local stack"):
+            async with local_stack(tmp_path, keep_data=False, time_skipping=False):
+                pytest.fail("two stacks share one directory")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+async def test_nothing_outlives_the_parent(tmp_path: Path, sign: signal.Signals) -> None:
+    program = textwrap.dedent(
+        """
+        import asyncio, json, sys
+        from pathlib import Path
+        from deploy.local.stack import local_stack
+
+        async def main():
+            async with local_stack(Path(sys.argv[1]), keep_data=False, time_skipping=False) as stack:
+                print(json.dumps({
+                    "pids": [stack.temporal.pid, stack.postgres.pid],
+                    "data": str(stack.postgres.data_directory),
+                }), flush=True)
+                await asyncio.sleep(60)
+
+        asyncio.run(main())
+        """
+    )
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(tmp_path / "stack")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert parent.stdout is not None
+    started = json.loads(await parent.stdout.readline())
+    pids = started["pids"]
+    pids += [child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)]
+    assert len(_alive(pids)) == len(pids) > 2
+    parent.send_signal(sign)
+    await parent.wait()
+    for _ in range(400):
+        if not _alive(pids):
+            break
+        await asyncio.sleep(0.05)
+    assert _alive(pids) == []
+    shutil.rmtree(started["data"], ignore_errors=True)
+
+
+async def test_a_worker_is_awaited_and_stopped(tmp_path: Path) -> None:
+    program = tmp_path / "worker.py"
+    program.write_text(
+        "import os, pathlib, time\n"
+        "assert 'TEMPORAL_API_KEY' not in os.environ\n"
+        "time.sleep(0.3)\n"
+        "pathlib.Path(os.environ['CAREPATH_READY_FILE']).touch()\n"
+        "time.sleep(60)\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPORAL_API_KEY", "meant for another server")
+        worker = await run_worker({}, tmp_path / "worker.log", program=program)
+    async with worker:
+        assert _alive([worker.pid])
+    assert not _alive([worker.pid])
+    assert worker.returncode == -signal.SIGTERM
+
+
+async def test_a_worker_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> None:
+    program = tmp_path / "worker.py"
+    program.write_text("raise SystemExit('the record is older than this worker')")
+    with pytest.raises(StackError, match="older than this worker") as caught:
+        await run_worker({}, tmp_path / "worker.log", program=program)
+    assert caught.value.step == "start the worker"
+    assert caught.value.log_path == tmp_path / "worker.log"
+
+
+async def test_a_worker_that_never_polls_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "worker.py"
+    program.write_text("import time; time.sleep(60)")
+    with pytest.raises(StackError, match="not ready in 1 s"):
+        await run_worker({}, tmp_path / "worker.log", program=program, seconds=1)
+    assert not [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if str(program) in " ".join(process.cmdline())
+    ]

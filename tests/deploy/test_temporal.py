@@ -1,0 +1,91 @@
+"""The local Temporal server keeps what it acknowledged, over stops and kills."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.testing import WorkflowEnvironment
+
+from deploy.local.process import StackError, accepts_connections
+from deploy.local.temporal import TemporalServer
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[TemporalServer]:
+    server = TemporalServer(tmp_path / "temporal.log", db_path=tmp_path / "temporal.db")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_a_restart_keeps_started_workflows(own: TemporalServer, how: str) -> None:
+    client = await Client.connect(own.address)
+    started = await client.start_workflow("nobody-runs-this", id="kept", task_queue="none")
+    await started.signal("hello")
+    await (own.kill() if how == "kill" else own.stop())
+    assert not own.running
+    assert not await accepts_connections(own.port)
+    address, ui_url = own.address, own.ui_url
+    await own.start()
+    assert (own.address, own.ui_url) == (address, ui_url)
+    handle = (await Client.connect(own.address)).get_workflow_handle("kept", run_id=started.result_run_id)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    history = await handle.fetch_history()
+    assert any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+
+
+async def test_finished_workflows_stay_visible_for_ninety_days(own: TemporalServer) -> None:
+    client = await Client.connect(own.address)
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace="default")
+    )
+    assert described.config.workflow_execution_retention_ttl.ToTimedelta() == timedelta(days=90)
+
+
+async def test_the_interface_answers_as_soon_as_the_server_does(own: TemporalServer) -> None:
+    assert own.ui_url == f"http://127.0.0.1:{own.ui_port}"
+    assert own.ui_port is not None
+    assert await accepts_connections(own.ui_port)
+
+
+async def test_another_server_on_the_port_is_not_taken_for_ours(own: TemporalServer, tmp_path: Path) -> None:
+    second = TemporalServer(tmp_path / "second.log", headless=True, port=own.port)
+    with pytest.raises(StackError, match=f"port {own.port}"):
+        await second.start()
+    assert not second.running
+    assert own.running
+
+
+async def test_a_failed_start_says_why_and_where_the_log_is(tmp_path: Path) -> None:
+    database = tmp_path / "temporal.db"
+    database.write_bytes(b"this is no database " * 100)
+    server = TemporalServer(tmp_path / "temporal.log", db_path=database, headless=True)
+    with pytest.raises(StackError, match="not a database") as caught:
+        await server.start()
+    assert caught.value.step == "start Temporal"
+    assert caught.value.log_path == tmp_path / "temporal.log"
+    assert not server.running
+
+
+async def test_the_sessions_server_skips_time(temporal_client: Client) -> None:
+    """No worker, so nothing runs; that the request is accepted shows the flag still has its name."""
+    from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+    skipper = TimeSkipper(temporal_client, config=TimeSkippingConfig(enabled=True))
+    handle = await skipper.client.start_workflow(
+        "nobody-runs-this", id=f"skip/{uuid.uuid4()}", task_queue="none"
+    )
+    await handle.terminate()
+
+
+async def test_the_timer_server_answers(time_skipping_env: WorkflowEnvironment) -> None:
+    before = await time_skipping_env.get_current_time()
+    await time_skipping_env.sleep(timedelta(days=30))
+    assert await time_skipping_env.get_current_time() - before >= timedelta(days=30)

@@ -1,0 +1,76 @@
+"""What the record's tests share: events, and looking behind the record."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from activities.record import NewEvent, Record, StoredEvent
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def event(**changes: Any) -> NewEvent:
+    fields: dict[str, Any] = {
+        "event_id": uuid4(),
+        "event_type": "check_in_received",
+        "schema_version": 1,
+        "occurred_at": NOON,
+        "actor_id": "patient-7",
+        "actor_role": "patient",
+        "command_id": uuid4(),
+        "causation_id": None,
+        "payload": b'{"answer":3}',
+    }
+    return NewEvent(**fields | changes)
+
+
+def events(count: int) -> list[NewEvent]:
+    return [event(payload=b'{"n":%d}' % n) for n in range(count)]
+
+
+async def whole_log(record: Record) -> list[StoredEvent]:
+    log: list[StoredEvent] = []
+    while page := await record.tail(log[-1].position if log else 0, limit=100):
+        log += page
+    return log
+
+
+async def waiting_for_the_lock(connection: Connection, count: int = 1) -> None:
+    """Return once this many sessions of this database wait for a log's lock."""
+    while (
+        await connection.fetchval(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+            "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+        )
+        < count
+    ):
+        pass
+
+
+async def raw_append(
+    connection: Connection, journey_id: UUID, expected: int, new: NewEvent
+) -> asyncpg.Record:
+    """The function itself, on a connection whose settings a test has chosen."""
+    row = await connection.fetchrow(
+        "SELECT * FROM record.append(1::smallint, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false)",
+        journey_id,
+        expected,
+        [new.event_id],
+        [new.event_type],
+        [new.schema_version],
+        [new.occurred_at],
+        [new.actor_id],
+        [new.actor_role],
+        [new.command_id],
+        [new.causation_id],
+        [new.payload],
+    )
+    assert row is not None
+    return row

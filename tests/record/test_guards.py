@@ -1,0 +1,125 @@
+"""What the database refuses, to whom, and what its refusals give away."""
+
+import asyncio
+import traceback
+from typing import Literal
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from activities.record import Record, RecordFault, RecordUnavailable, open_record
+from deploy.local.postgres import Database
+from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
+
+CHANGES = [
+    "UPDATE record.{} SET journey_id = gen_random_uuid()",
+    "DELETE FROM record.{}",
+    "TRUNCATE record.{}",
+]
+
+
+@pytest.mark.parametrize("table", ["journey_event", "notice"])
+@pytest.mark.parametrize("change", CHANGES)
+async def test_nobody_changes_what_is_recorded(
+    record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
+) -> None:
+    journey = uuid4()
+    await record.append(journey, 0, events(1))
+    await record.deliver_notice(
+        notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r"
+    )
+    before = await owner.fetch(f"SELECT * FROM record.{table}")
+    await admin.execute("SET session_replication_role = replica")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await app.execute(change.format(table))
+    for privileged in (owner, admin):
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await privileged.execute(change.format(table))
+        assert refused.value.sqlstate == "CP005"
+
+    assert await owner.fetch(f"SELECT * FROM record.{table}") == before != []
+
+
+async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
+    tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
+    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice"}
+    for table in tables:
+        writes = await app.fetchval(
+            "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
+            f"record.{table['name']}",
+        )
+        assert not writes, table["name"]
+    assert not await app.fetchval("SELECT has_schema_privilege('record', 'CREATE')")
+
+    functions = await app.fetch(
+        "SELECT proname AS name, has_function_privilege(oid, 'EXECUTE') AS callable, prosecdef AS definer, "
+        "coalesce(array_to_string(proconfig, ';'), '') LIKE 'search_path=%pg_temp' AS fixed "
+        "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
+    )
+    doors = [function for function in functions if function["callable"]]
+    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice"}
+    assert all(door["definer"] and door["fixed"] for door in doors)
+
+
+@pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
+async def test_other_isolation_is_refused(
+    app: Connection, record: Record, isolation: Literal["repeatable_read", "serializable"]
+) -> None:
+    for call in (
+        raw_append(app, uuid4(), 0, event()),
+        app.execute("SELECT record.enrol(1::smallint, 'x', 'ptsd', $1, $2)", uuid4(), uuid4()),
+    ):
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            async with app.transaction(isolation=isolation):
+                await call
+        assert refused.value.sqlstate == "CP004"
+    assert await whole_log(record) == []
+
+
+async def test_errors_hold_no_values(record: Record) -> None:
+    for secret in ("SECRET\0", "SECRET\ud800"):
+        with pytest.raises(RecordFault) as refused:
+            await record.append(uuid4(), 0, [event().model_copy(update={"actor_id": secret})])
+        assert "SECRET" not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_no_database_is_an_outage_without_an_address() -> None:
+    url = "postgresql://somebody:hunter2@127.0.0.1:1/there?sslmode=disable"
+    with pytest.raises(RecordUnavailable) as refused:
+        async with open_record(url):
+            pytest.fail("there is nothing to connect to")
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in shown
+    assert "127.0.0.1" not in shown
+
+
+async def test_a_broken_connection_is_an_outage_that_ends(
+    record: Record, owner: Connection, admin: Connection
+) -> None:
+    journey, new = uuid4(), events(1)
+    async with owner.transaction():
+        await owner.execute("SELECT record.lock_log(1::smallint)")
+        attempt = asyncio.create_task(record.append(journey, 0, new))
+        await waiting_for_the_lock(owner)
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE usename = 'carepath_app' AND datname = current_database()"
+        )
+        with pytest.raises(RecordUnavailable):
+            await attempt
+
+    assert not (await record.append(journey, 0, new)).replayed
+
+
+async def test_waiting_too_long_for_the_lock_is_an_outage(migrated: Database, owner: Connection) -> None:
+    settings = {"lock_timeout": "50ms"}
+    async with (
+        asyncpg.create_pool(migrated.app_url, min_size=1, max_size=1, server_settings=settings) as pool,
+        owner.transaction(),
+    ):
+        await owner.execute("SELECT record.lock_log(1::smallint)")
+        with pytest.raises(RecordUnavailable) as refused:
+            await Record(pool).append(uuid4(), 0, events(1))
+        assert refused.value.code == "55P03"

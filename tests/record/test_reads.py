@@ -1,0 +1,60 @@
+"""Reading, waiting, and notices."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from activities.record import NotYetRecorded, Record
+from tests.record.helpers import Connection, events
+
+
+async def test_unknown_journeys(record: Record) -> None:
+    assert await record.head(uuid4()) is None
+    assert await record.load(uuid4()) == ()
+    assert await record.tail(0) == ()
+
+
+async def test_pages(record: Record) -> None:
+    journey = uuid4()
+    await record.append(journey, 0, events(3))
+    await record.append(uuid4(), 0, events(2))
+    assert [stored.version for stored in await record.load(journey, after_version=1)] == [2, 3]
+    assert [stored.position for stored in await record.tail(1, limit=3)] == [2, 3, 4]
+    assert [stored.position for stored in await record.tail(4)] == [5]
+
+
+async def test_waiting_ends_when_the_version_is_there(record: Record) -> None:
+    journey = uuid4()
+    waiter = asyncio.create_task(record.wait_for(journey, 3, timedelta(seconds=20)))
+    await record.append(journey, 0, events(2))
+    with pytest.raises(NotYetRecorded):
+        await record.wait_for(journey, 3, timedelta(0))
+    assert not waiter.done()
+
+    await record.append(journey, 2, events(2))
+
+    assert await waiter == 4
+    assert await record.wait_for(journey, 1, timedelta(0)) == 4
+
+
+async def test_waiting_ends_in_time(record: Record) -> None:
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    with pytest.raises(NotYetRecorded):
+        await record.wait_for(uuid4(), 1, timedelta(milliseconds=80))
+    assert 0.08 <= clock() - started < 5
+
+
+async def test_a_notice_is_new_once(record: Record, owner: Connection) -> None:
+    notice, journey, cause = uuid4(), uuid4(), uuid4()
+
+    async def deliver() -> bool:
+        return await record.deliver_notice(
+            notice_id=notice, journey_id=journey, event_id=cause, kind="reminder", recipient_role="clinician"
+        )
+
+    assert sorted(await asyncio.gather(*(deliver() for _ in range(8)))) == 7 * [False] + [True]
+    [kept] = await owner.fetch("SELECT * FROM record.notice")
+    assert (kept["journey_id"], kept["event_id"], kept["kind"]) == (journey, cause, "reminder")

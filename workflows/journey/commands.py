@@ -1,0 +1,562 @@
+"""What people and the clock ask for.
+
+A command is one envelope (`Command`) around one body. Each body says which roles may send it and in which
+stages it makes sense; that is checked here for all of them alike, before a stage decides anything. The kind
+is ``noun.verb``, and is what people type at the door.
+"""
+
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from workflows.journey.calendars import Instant, Zone
+from workflows.journey.instruments import Instrument
+from workflows.journey.model import Code, Form, Short, Text
+from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
+from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.stage import Stage
+
+OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
+FROM_EDUCATION = OPEN[2:]
+FROM_SESSIONS = OPEN[3:]
+
+COMMAND_LIMIT = 64 * 1024
+"""Most bytes of one command as JSON. Documents belong elsewhere, by reference."""
+
+
+class Body(Form):
+    """The part of a command that differs. ``roles`` may send it, in ``stages`` it can be accepted.
+
+    ``progress`` moves care forward, and is refused while the journey is held.
+    """
+
+    roles: ClassVar[tuple[Role, ...]] = STAFF
+    stages: ClassVar[tuple[Stage, ...]] = OPEN
+    progress: ClassVar[bool] = False
+
+
+class Patient(Form):
+    """Who is cared for: an opaque reference into the clinic's own register, never a name or a number of theirs."""
+
+    ref: Code
+    born: date
+    zone: Zone
+    state: Code
+    emergency_contact_ref: Code
+
+
+class StartPathway(Body):
+    """Start a journey from a referral: one per patient and pathway at a time."""
+
+    kind: Literal["pathway.start"] = "pathway.start"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR,)
+    journey_id: UUID
+    clinic: Code
+    patient: Patient
+    condition: Condition
+    reason: Text
+    coordinator: Code
+    clinician: Code
+    protocol: Protocol
+    demonstration: bool = False
+
+
+class PriorTreatment(Form):
+    """One earlier treatment and what came of it."""
+
+    type: Code
+    what: Short
+    duration: Short | None = None
+    response: Literal["none", "partial", "adequate", "worse", "unknown"]
+    stopped_because: Short | None = None
+
+
+class RecordEvaluation(Body):
+    """Record what the evaluation found: sections, prior treatments with responses, function. One evaluator."""
+
+    kind: Literal["evaluation.record"] = "evaluation.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.EVALUATION,)
+    sections: dict[Code, Text] = {}
+    prior_treatments: tuple[PriorTreatment, ...] = ()
+    function: dict[Code, Text] = {}
+    treatment_exception: Text | None = None
+
+
+class RecordInstrument(Body):
+    """Record a completed questionnaire; it is scored here, and an incomplete one has no score."""
+
+    kind: Literal["instrument.record"] = "instrument.record"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    instrument: Instrument
+    occasion: Code
+    answers: Any
+
+
+class ScreeningAnswer(Form):
+    """Yes, no or unknown to one exclusion. Unknown never passes."""
+
+    answer: Literal["yes", "no", "unknown"]
+    note: Short | None = None
+
+
+class RecordScreening(Body):
+    """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting."""
+
+    kind: Literal["screening.record"] = "screening.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS)
+    exclusions: dict[Code, ScreeningAnswer] = {}
+    criteria: dict[Code, bool] = {}
+    factors: dict[Code, Text] = {}
+
+
+class Plan(Form):
+    """A personalised plan. Milligrams, kilograms, hours."""
+
+    goals: Annotated[tuple[Text, ...], Field(min_length=1)]
+    indication: Text
+    components: dict[Code, Text]
+    therapy_absent_because: Text | None = None
+    sections: dict[Code, Text]
+    dose_mg: Annotated[float, Field(gt=0)]
+    route: Code
+    weight_kg: Annotated[float, Field(gt=0, le=500)]
+    weighed_at: Instant
+    planned_sessions: Annotated[int, Field(ge=1, le=52)]
+    spacing_hours: Annotated[int, Field(ge=1)]
+    doses_dispensed: Annotated[int, Field(ge=1)]
+    setting: Literal["at_home"] = "at_home"
+
+
+class RecordPlan(Body):
+    """Write the plan, or a new revision of it, which must be signed again before any further session."""
+
+    kind: Literal["plan.record"] = "plan.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.EDUCATION, Stage.SESSIONS)
+    plan: Plan
+    rationale: Text | None = None
+
+
+class ExplainTopics(Body):
+    """A clinician explained education topics to the patient, from content of a named version."""
+
+    kind: Literal["education.explain"] = "education.explain"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    topics: Annotated[tuple[Code, ...], Field(min_length=1)]
+    content_version: Code
+
+
+class Acknowledge(Body):
+    """The patient acknowledges statements such as "this is not a cure"."""
+
+    kind: Literal["education.acknowledge"] = "education.acknowledge"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    statements: Annotated[tuple[Code, ...], Field(min_length=1)]
+
+
+class AskQuestion(Body):
+    """The patient (or staff for them) asks something; open questions stand before any consent."""
+
+    kind: Literal["question.ask"] = "question.ask"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    text: Text
+
+
+class AnswerQuestion(Body):
+    """A clinician answers a question."""
+
+    kind: Literal["question.answer"] = "question.answer"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    question: Code
+    text: Text
+
+
+class GiveConsent(Body):
+    """The patient gives consents, each to the version they read."""
+
+    kind: Literal["consent.give"] = "consent.give"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consents: Annotated[dict[Code, Code], Field(min_length=1)]
+
+
+class WithdrawConsent(Body):
+    """The patient withdraws a consent. Sessions stop at once."""
+
+    kind: Literal["consent.withdraw"] = "consent.withdraw"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consent: Code
+    reason: Text | None = None
+
+
+class ScheduleSession(Body):
+    """Plan the next session, or move one that has not been released."""
+
+    kind: Literal["session.schedule"] = "session.schedule"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    progress: ClassVar[bool] = True
+    session: Annotated[int, Field(ge=1)]
+    starts_at: Instant
+    supervising_clinician: Code
+    session_monitor: Code
+    live_clinician: bool = False
+
+
+class CancelSession(Body):
+    """Cancel a session that has not been released."""
+
+    kind: Literal["session.cancel"] = "session.cancel"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    reason: Text
+
+
+class Instruct(Body):
+    """Deliver the clinical instructions for a session to the patient."""
+
+    kind: Literal["session.instruct"] = "session.instruct"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Code
+
+
+class Vitals(Form):
+    """One set of measurements: mmHg, beats per minute, percent."""
+
+    systolic: Annotated[int, Field(ge=30, le=300)]
+    diastolic: Annotated[int, Field(ge=10, le=250)]
+    heart_rate: Annotated[int, Field(ge=10, le=300)] | None = None
+    oxygen: Annotated[int, Field(ge=30, le=100)] | None = None
+    measured_at: Instant
+
+
+class Observer(Form):
+    """The adult who stays with the patient, by opaque reference."""
+
+    ref: Code
+    adult: bool
+    physically_present: bool
+    briefed: bool
+
+
+class CheckSession(Body):
+    """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location."""
+
+    kind: Literal["session.check"] = "session.check"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    items: dict[Code, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Code
+    reachable_within_minutes: Annotated[int, Field(ge=0)]
+    location_state: Code
+    location_confirmed: bool
+
+
+class ReleaseSession(Body):
+    """Release the session: from here the patient may take the dose. Passes the dose gate or is refused."""
+
+    kind: Literal["session.release"] = "session.release"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    progress: ClassVar[bool] = True
+    session: Annotated[int, Field(ge=1)]
+
+
+class RecordDose(Body):
+    """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
+
+    kind: Literal["session.dose"] = "session.dose"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    dose_mg: Annotated[float, Field(gt=0)]
+    route: Code
+    taken_at: Instant
+    doses_left: Annotated[int, Field(ge=0)]
+    deviation: Text | None = None
+
+
+class Observe(Body):
+    """Record one structured observation of a running session."""
+
+    kind: Literal["session.observe"] = "session.observe"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    minute: Annotated[int, Field(ge=0)]
+    consciousness: Literal["alert", "voice", "pain", "unresponsive"]
+    breathing_normal: bool
+    vomiting: bool
+    vitals: Vitals | None = None
+    cadss: Annotated[tuple[Annotated[int, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
+    red_flags: tuple[Code, ...] = ()
+
+
+class EndSession(Body):
+    """End a session once every release criterion is met; contacts afterwards are owed from here on."""
+
+    kind: Literal["session.end"] = "session.end"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    criteria: dict[Code, bool]
+    clinician_decision: Text | None = None
+
+
+class CompleteCheckIn(Body):
+    """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step."""
+
+    kind: Literal["check-in.complete"] = "check-in.complete"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    check_in: Code
+    feeling: Literal["well", "unwell"]
+    side_effects: Text
+    notes: Text | None = None
+
+
+class RecordVisit(Body):
+    """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class."""
+
+    kind: Literal["visit.record"] = "visit.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    visit: Code
+    assessments: dict[Code, Text]
+    answers: dict[Code, Text] = {}
+    outcome: Code
+    concurrent_care: Text
+
+
+class ReportAdverseEvent(Body):
+    """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
+
+    kind: Literal["adverse-event.report"] = "adverse-event.report"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
+    what: Text
+    grade: Annotated[int, Field(ge=1, le=5)]
+    serious: bool
+    serious_because: tuple[Code, ...] = ()
+    onset: Instant
+    session: int | None = None
+    causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
+    expected: bool | None = None
+    action_taken: Text | None = None
+
+
+class PlaceHold(Body):
+    """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
+
+    kind: Literal["pathway.hold"] = "pathway.hold"
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    reason: Text
+
+
+class RecordCrisisContact(Body):
+    """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next."""
+
+    kind: Literal["crisis.record-contact"] = "crisis.record-contact"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    crisis: Code
+    reached: bool
+    assessment: Text
+    safety_plan: bool
+    next_contact_at: Instant | None = None
+
+
+class RequestSupport(Body):
+    """Ask for support, at any time."""
+
+    kind: Literal["support.request"] = "support.request"
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+
+
+class AnswerSupport(Body):
+    """Say what was done about a support request; the wait for it ends."""
+
+    kind: Literal["support.answer"] = "support.answer"
+    support: Code
+    text: Text
+
+
+class HandleMessage(Body):
+    """Ops read a message the service could not, and say what was done about it."""
+
+    kind: Literal["pathway.handle-message"] = "pathway.handle-message"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
+    message: Code
+    text: Text
+
+
+class Reassign(Body):
+    """Hand the journey to another coordinator, clinician or evaluator."""
+
+    kind: Literal["pathway.reassign"] = "pathway.reassign"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
+    duty: Literal["coordinator", "clinician", "evaluator"]
+    to: Code
+    reason: Text
+
+
+class Move(Body):
+    """The patient moved: another zone or state from now on. Due times already given stay as they are."""
+
+    kind: Literal["pathway.move"] = "pathway.move"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    zone: Zone
+    state: Code
+
+
+class Withdraw(Body):
+    """The patient leaves the pathway. Always possible; needs no reason."""
+
+    kind: Literal["pathway.withdraw"] = "pathway.withdraw"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, *CLINICAL)
+    reason: Text | None = None
+
+
+class Transfer(Body):
+    """Hand the patient over to another provider; the referral says to whom."""
+
+    kind: Literal["pathway.transfer"] = "pathway.transfer"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    reason: Text
+    referral: Text
+
+
+class RecordDeath(Body):
+    """Record that the patient died. The journey is frozen and the medical director told at once."""
+
+    kind: Literal["pathway.record-death"] = "pathway.record-death"
+    related: Literal["yes", "no", "unknown"]
+    reason: Text
+
+
+class ProposeDischarge(Body):
+    """Propose to end follow-up; the discharge takes effect only when signed."""
+
+    kind: Literal["pathway.propose-discharge"] = "pathway.propose-discharge"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.FOLLOW_UP,)
+    summary: Text
+    ongoing_support: Text
+
+
+class Amend(Body):
+    """Correct a recorded fact: a new event with a reason. The earlier one stays; what rested on it is stale."""
+
+    kind: Literal["pathway.amend"] = "pathway.amend"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    version: Annotated[int, Field(ge=1)]
+    reason: Text
+    correction: Annotated["Correction", Field(discriminator="kind")]
+
+
+class Sign(Body):
+    """A clinician's decision on exactly the evidence whose hash they name.
+
+    ``choice`` is needed where the kind of sign-off offers choices (a setting, a response review);
+    ``referral`` where the decision ends the pathway for this patient.
+    """
+
+    kind: Literal["signoff.sign"] = "signoff.sign"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    request: Code
+    decision: Literal["approve", "decline", "return"]
+    meaning: Code
+    evidence: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    choice: Code | None = None
+    rationale: Text | None = None
+    referral: Text | None = None
+
+
+class AnswerReturned(Body):
+    """Answer the question a sign-off request was returned with; it is then asked for again."""
+
+    kind: Literal["signoff.answer"] = "signoff.answer"
+    request: Code
+    text: Text
+
+
+class PassDeadline(Body):
+    """The clock: the earliest deadline has come."""
+
+    kind: Literal["clock.pass-deadline"] = "clock.pass-deadline"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+
+
+class KeepUnreadable(Body):
+    """The shell: a message came that could not be read. It is kept, and care is held until ops have seen it."""
+
+    kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    name: Short
+    content: Annotated[str, StringConstraints(max_length=16_000)]
+
+
+Correction = RecordEvaluation | RecordInstrument | RecordScreening | CheckSession | RecordDose | Observe | RecordVisit
+
+AnyBody = Annotated[
+    StartPathway
+    | RecordEvaluation
+    | RecordInstrument
+    | RecordScreening
+    | RecordPlan
+    | ExplainTopics
+    | Acknowledge
+    | AskQuestion
+    | AnswerQuestion
+    | GiveConsent
+    | WithdrawConsent
+    | ScheduleSession
+    | CancelSession
+    | Instruct
+    | CheckSession
+    | ReleaseSession
+    | RecordDose
+    | Observe
+    | EndSession
+    | CompleteCheckIn
+    | RecordVisit
+    | ReportAdverseEvent
+    | PlaceHold
+    | RecordCrisisContact
+    | RequestSupport
+    | AnswerSupport
+    | HandleMessage
+    | Reassign
+    | Move
+    | Withdraw
+    | Transfer
+    | RecordDeath
+    | ProposeDischarge
+    | Amend
+    | Sign
+    | AnswerReturned
+    | PassDeadline
+    | KeepUnreadable,
+    Field(discriminator="kind"),
+]
+
+
+class Command(Form):
+    """One request, by one actor, with an id that makes it happen once however often it arrives."""
+
+    command_id: UUID
+    actor: Actor
+    body: AnyBody
+
+
+Amend.model_rebuild()

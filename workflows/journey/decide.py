@@ -1,0 +1,159 @@
+"""`decide`: from the state and a command to the events that follow, or to the reason why not."""
+
+from collections import deque
+from datetime import datetime
+
+from workflows.journey import events as e
+from workflows.journey.calendars import local
+from workflows.journey.commands import Body, Command, StartPathway
+from workflows.journey.journey import Journey, begin, evolve
+from workflows.journey.model import digest
+from workflows.journey.obligations import reconcile
+from workflows.journey.people import CLINICAL, Actor
+from workflows.journey.refusals import Code, Refusal, Refused, refuse
+from workflows.journey.stages import DECISIONS, advance, needs, pathway, react
+
+MATTERS = ("signoff.sign", "session.release", "session.dose")
+"""Kinds whose refusals are kept in the record: somebody tried to approve, release or give."""
+REFUSALS_KEPT = 200
+"""How many refusals one journey keeps, so that nobody can fill the record by trying."""
+
+
+def command_digest(command: Command) -> str:
+    """What tells a repeated command from another one under the same id."""
+    return digest(command.model_dump(mode="json"))[:32]
+
+
+def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.Event, ...] | Refusal:
+    """Decide a command at a moment (UTC): the events that follow from it, in order, or a refusal.
+
+    Pure and total: the same arguments give the same answer, and nothing is raised. A command that was
+    accepted before gives no events. The events contain everything that follows by rule, down to what is
+    awaited afterwards, so that folding them is all there is to do.
+    """
+    try:
+        seen = command_digest(command)
+        if journey is None:
+            return _started(command, seen, at)
+        known = journey.commands.get(str(command.command_id))
+        if known is not None:
+            if known.digest == seen:
+                return ()
+            refuse(
+                Code.COMMAND_ID_REUSED,
+                "this command id was used for something else",
+                "Send a new command under a new id; the earlier one stands",
+                "command_id",
+            )
+        _permit(journey, command.body, command.actor, at)
+        decision = DECISIONS[type(command.body)]
+        return _unfold(journey, list(decision(journey, command.body, command.actor, at)), command, seen, at)
+    except Refused as refused:
+        return refused.refusal
+
+
+def keep_refusal(
+    journey: Journey, command: Command, refusal: Refusal, at: datetime, *, unanswered: bool = False
+) -> tuple[e.Event, ...]:
+    """The event that keeps a refusal, where it matters: an attempt to approve, release or give, or a
+    message whose sender gets no other answer (``unanswered``)."""
+    worth = command.body.kind in MATTERS or unanswered
+    known = str(command.command_id) in journey.commands
+    if not worth or known or journey.closed or journey.refusals >= REFUSALS_KEPT:
+        return ()
+    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=str(refusal))
+    return _unfold(journey, [kept], command, command_digest(command), at)
+
+
+def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
+    body = command.body
+    if not isinstance(body, StartPathway):
+        refuse(Code.NOT_STARTED, "this journey has not been started", "Start it with `pathway start`")
+    opening = e.envelope(
+        pathway.start(body, command.actor, at),
+        journey_id=body.journey_id,
+        version=1,
+        at=at,
+        actor=command.actor,
+        command_id=command.command_id,
+        command_digest=seen,
+        ordinal=0,
+        cause=None,
+        illustrative=body.demonstration,
+    )
+    return (opening, *_unfold(begin(opening), [], command, seen, at, ordinal=1))
+
+
+def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
+    """The rules every command passes: an open journey, the role, the licence, the stage, no hold."""
+    kind = getattr(body, "kind", "")
+    if actor.role not in body.roles:
+        refuse(
+            Code.NOT_ALLOWED,
+            f"a {actor.role.value} may not send {kind}",
+            f"It is for: {', '.join(body.roles)}",
+        )
+    if journey.closed:
+        refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
+    if all(role in CLINICAL for role in body.roles):
+        licence = actor.licence
+        if licence is None:
+            refuse(Code.NOT_ALLOWED, f"{kind} needs a licensed clinician", "Put the licence into your profile")
+        if licence.expires < local(at, journey.patient.zone).date():
+            refuse(Code.NOT_ALLOWED, "your licence has expired", "Renew it, or hand this to a colleague")
+        if journey.patient.state not in licence.states:
+            refuse(
+                Code.NOT_ALLOWED,
+                "your licence does not cover the state the patient is in",
+                "Hand this to a colleague licensed there",
+            )
+    if journey.closing is not None and body.progress:
+        refuse(Code.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
+    if journey.stage not in body.stages:
+        refuse(
+            Code.WRONG_STAGE,
+            f"{kind} does not belong to the stage {journey.stage.value}",
+            f"It belongs to: {', '.join(body.stages)}; correct earlier facts with `pathway amend`",
+        )
+    if journey.held and body.progress:
+        held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
+        refuse(Code.HELD, f"care is held: {', '.join(held)}", "A clinician decides on the hold first")
+
+
+def _unfold(
+    journey: Journey, bodies: list[e.EventBody], command: Command, seen: str, at: datetime, ordinal: int = 0
+) -> tuple[e.Event, ...]:
+    """Put decided bodies into events, with all that follows from each by rule, and what is awaited after."""
+    events: list[e.Event] = []
+    pending: deque[tuple[e.EventBody, e.Event | None]] = deque((body, None) for body in bodies)
+
+    def emit(body: e.EventBody, cause: e.Event | None) -> None:
+        nonlocal journey, ordinal
+        event = e.envelope(
+            body,
+            journey_id=journey.id,
+            version=journey.version + 1,
+            at=at,
+            actor=command.actor,
+            command_id=command.command_id,
+            command_digest=seen,
+            ordinal=ordinal,
+            cause=cause,
+            illustrative=journey.illustrative,
+        )
+        ordinal += 1
+        events.append(event)
+        journey = evolve(journey, event)
+        pending.extend((follows, event) for follows in react(journey, body, at))
+
+    while True:
+        while pending:
+            emit(*pending.popleft())
+        step = next(iter(advance(journey, at)), None)
+        if step is None:
+            break
+        emit(step, events[-1] if events else None)
+    opened, closed = reconcile(needs(journey), journey, at)
+    if (opened or closed) and not journey.closed:
+        emit(e.ObligationsUpdated(opened=opened, closed=closed), events[-1] if events else None)
+    return tuple(events)

@@ -1,0 +1,507 @@
+"""What happened. Events are the only way the state of a journey changes, and are never edited.
+
+Each body has a ``kind`` (``noun.participle``) and a schema version; later versions add fields with defaults,
+or a new kind. Times are UTC instants; a zone stands beside every time that was meant locally.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, cast
+from uuid import UUID, uuid5
+
+from pydantic import Field
+
+from workflows.journey.calendars import Instant, Zone
+from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.instruments import Instrument, Score
+from workflows.journey.model import Code, Fact, Short, Text
+from workflows.journey.obligations import Closed, Obligation
+from workflows.journey.people import Actor, Licence, Role
+from workflows.journey.protocol import Action, Condition, Protocol, SignOffKind
+from workflows.journey.stage import Outcome, Stage
+
+
+class EventBody(Fact):
+    """The part of an event that differs."""
+
+    schema_version: ClassVar[int] = 1
+
+
+class PathwayStarted(EventBody):
+    kind: Literal["pathway.started"] = "pathway.started"
+    clinic: Code
+    patient: Patient
+    condition: Condition
+    reason: Text
+    coordinator: Code
+    clinician: Code
+    protocol: Protocol
+    protocol_digest: str
+
+
+class EvaluationRecorded(EventBody):
+    kind: Literal["evaluation.recorded"] = "evaluation.recorded"
+    evaluator: Code
+    sections: dict[Code, Text]
+    prior_treatments: tuple[PriorTreatment, ...]
+    function: dict[Code, Text]
+    treatment_exception: Text | None
+
+
+class InstrumentRecorded(EventBody):
+    """Raw answers and the score computed from them, and whether the patient or staff filled it in."""
+
+    kind: Literal["instrument.recorded"] = "instrument.recorded"
+    instrument: Instrument
+    occasion: Code
+    answers: Any
+    score: Score
+    administered_by: Role
+
+
+class ScreeningRecorded(EventBody):
+    kind: Literal["screening.recorded"] = "screening.recorded"
+    exclusions: dict[Code, ScreeningAnswer]
+    criteria: dict[Code, bool]
+    factors: dict[Code, Text]
+
+
+class PlanRecorded(EventBody):
+    kind: Literal["plan.recorded"] = "plan.recorded"
+    plan: Plan
+    revision: int
+    rationale: Text | None
+
+
+class TopicsExplained(EventBody):
+    kind: Literal["education.explained"] = "education.explained"
+    topics: tuple[Code, ...]
+    content_version: Code
+
+
+class StatementsAcknowledged(EventBody):
+    kind: Literal["education.acknowledged"] = "education.acknowledged"
+    statements: tuple[Code, ...]
+
+
+class QuestionAsked(EventBody):
+    kind: Literal["question.asked"] = "question.asked"
+    question: Code
+    text: Text
+
+
+class QuestionAnswered(EventBody):
+    kind: Literal["question.answered"] = "question.answered"
+    question: Code
+    text: Text
+
+
+class ConsentGiven(EventBody):
+    kind: Literal["consent.given"] = "consent.given"
+    consents: dict[Code, Code]
+
+
+class ConsentWithdrawn(EventBody):
+    kind: Literal["consent.withdrawn"] = "consent.withdrawn"
+    consent: Code
+    reason: Text | None
+
+
+class SessionScheduled(EventBody):
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+
+    kind: Literal["session.scheduled"] = "session.scheduled"
+    session: int
+    starts_at: Instant
+    zone: Zone
+    local: Short
+    supervising_clinician: Code
+    session_monitor: Code
+    live_clinician: bool
+
+
+class SessionCancelled(EventBody):
+    kind: Literal["session.cancelled"] = "session.cancelled"
+    session: int
+    reason: Text
+
+
+class SessionInstructed(EventBody):
+    kind: Literal["session.instructed"] = "session.instructed"
+    session: int
+    content_version: Code
+
+
+class SessionChecked(EventBody):
+    """``verdict`` is what the protocol's limits make of the vitals; the decision stays the clinician's."""
+
+    kind: Literal["session.checked"] = "session.checked"
+    session: int
+    items: dict[Code, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Code
+    reachable_within_minutes: int
+    location_state: Code
+    location_confirmed: bool
+    verdict: Literal["go", "recheck", "no_go"]
+
+
+class SessionReleased(EventBody):
+    kind: Literal["session.released"] = "session.released"
+    session: int
+    clearance: Code
+
+
+class DoseRecorded(EventBody):
+    """``observe_at`` are the due times of the structured observations, counted from the dose."""
+
+    kind: Literal["session.dosed"] = "session.dosed"
+    session: int
+    dose_mg: float
+    route: Code
+    taken_at: Instant
+    doses_left: int
+    deviation: Text | None
+    observe_at: tuple[Instant, ...]
+
+
+class SessionObserved(EventBody):
+    kind: Literal["session.observed"] = "session.observed"
+    session: int
+    minute: int
+    consciousness: Code
+    breathing_normal: bool
+    vomiting: bool
+    vitals: Vitals | None
+    dissociation: Score | None
+    red_flags: tuple[Code, ...]
+    alert: Literal["none", "notify", "emergency"]
+
+
+class SessionEnded(EventBody):
+    kind: Literal["session.ended"] = "session.ended"
+    session: int
+    criteria: dict[Code, bool]
+    clinician_decision: Text | None
+
+
+class Contact(Fact):
+    """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in."""
+
+    id: Code
+    type: Literal["check-in", "visit", "follow-up", "measure"]
+    due: Instant
+    ladder: Code
+    session: int | None = None
+    instrument: Instrument | None = None
+    zone: Zone
+
+
+class ContactsScheduled(EventBody):
+    """Contacts given their due times; ``replaced`` are earlier ones these take the place of."""
+
+    kind: Literal["contacts.scheduled"] = "contacts.scheduled"
+    contacts: tuple[Contact, ...]
+    replaced: tuple[Code, ...] = ()
+
+
+class CheckInCompleted(EventBody):
+    kind: Literal["check-in.completed"] = "check-in.completed"
+    check_in: Code
+    feeling: Literal["well", "unwell"]
+    side_effects: Text
+    notes: Text | None
+
+
+class VisitRecorded(EventBody):
+    kind: Literal["visit.recorded"] = "visit.recorded"
+    visit: Code
+    assessments: dict[Code, Text]
+    answers: dict[Code, Text]
+    outcome: Code
+    concurrent_care: Text
+
+
+class AdverseEventReported(EventBody):
+    kind: Literal["adverse-event.reported"] = "adverse-event.reported"
+    adverse_event: Code
+    what: Text
+    grade: int
+    serious: bool
+    serious_because: tuple[Code, ...]
+    onset: Instant
+    session: int | None
+    causality: Code
+    expected: bool | None
+    action_taken: Text | None
+
+
+class HoldPlaced(EventBody):
+    """Care stops. ``source`` names the fact it came from; a severe one is released by a second pair of eyes."""
+
+    kind: Literal["hold.placed"] = "hold.placed"
+    hold: Code
+    cause: Code
+    severe: bool
+    source: Code | None
+    reason: Text
+
+
+class HoldReleased(EventBody):
+    kind: Literal["hold.released"] = "hold.released"
+    hold: Code
+    sign_off: Code
+
+
+class CrisisOpened(EventBody):
+    kind: Literal["crisis.opened"] = "crisis.opened"
+    crisis: Code
+    level: Literal["high", "moderate", "low"]
+    source: Code
+
+
+class CrisisContactRecorded(EventBody):
+    kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
+    crisis: Code
+    reached: bool
+    assessment: Text
+    safety_plan: bool
+    next_contact_at: Instant | None
+
+
+class SupportRequested(EventBody):
+    kind: Literal["support.requested"] = "support.requested"
+    support: Code
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+
+
+class SupportAnswered(EventBody):
+    kind: Literal["support.answered"] = "support.answered"
+    support: Code
+    text: Text
+
+
+class MessageKept(EventBody):
+    """A message that could not be read, kept as it came."""
+
+    kind: Literal["message.kept"] = "message.kept"
+    message: Code
+    name: Short
+    content: str
+
+
+class MessageHandled(EventBody):
+    kind: Literal["message.handled"] = "message.handled"
+    message: Code
+    text: Text
+
+
+class PathwayReassigned(EventBody):
+    kind: Literal["pathway.reassigned"] = "pathway.reassigned"
+    duty: Literal["coordinator", "clinician", "evaluator"]
+    to: Code
+    reason: Text
+
+
+class PatientMoved(EventBody):
+    kind: Literal["patient.moved"] = "patient.moved"
+    zone: Zone
+    state: Code
+
+
+class DischargeProposed(EventBody):
+    kind: Literal["discharge.proposed"] = "discharge.proposed"
+    summary: Text
+    ongoing_support: Text
+
+
+class SignedOff(EventBody):
+    """A clinician's decision, bound to the evidence, its meaning, and the printed name and licence of the signer."""
+
+    kind: Literal["signoff.signed"] = "signoff.signed"
+    request: Code
+    sign_off: SignOffKind
+    subject: Code | None
+    decision: Literal["approve", "decline", "return"]
+    meaning: Code
+    evidence: str
+    choice: Code | None
+    rationale: Text | None
+    referral: Text | None
+    name: Short
+    licence: Licence
+
+
+class SignOffAnswered(EventBody):
+    """The author of a returned request answered its question; it is asked for again."""
+
+    kind: Literal["signoff.answered"] = "signoff.answered"
+    sign_off: SignOffKind
+    subject: Code | None
+    text: Text
+
+
+class StageEntered(EventBody):
+    kind: Literal["stage.entered"] = "stage.entered"
+    stage: Stage
+
+
+class PathwayEnding(EventBody):
+    """The pathway is to end this way; it closes once nothing that concerns safety is open."""
+
+    kind: Literal["pathway.ending"] = "pathway.ending"
+    outcome: Outcome
+    reason: Text
+    referral: Text | None = None
+
+
+class PathwayClosed(EventBody):
+    kind: Literal["pathway.closed"] = "pathway.closed"
+    outcome: Outcome
+
+
+class ObligationsUpdated(EventBody):
+    """What is awaited from now on, and what no longer is."""
+
+    kind: Literal["obligations.updated"] = "obligations.updated"
+    opened: tuple[Obligation, ...]
+    closed: tuple[Closed, ...]
+
+
+class ObligationEscalated(EventBody):
+    """A step of a ladder was taken. It decides nothing about care beyond, where so written, holding it."""
+
+    kind: Literal["obligation.escalated"] = "obligation.escalated"
+    obligation: Code
+    step: int
+    due: Instant
+    action: Action
+    to: Role
+    hold: bool
+    alarm: bool
+
+
+class CommandRefused(EventBody):
+    """An attempt that matters was refused, and why. It changed nothing else."""
+
+    kind: Literal["command.refused"] = "command.refused"
+    command_kind: Code
+    code: Code
+    reason: Text
+
+
+Amendable = (
+    EvaluationRecorded | InstrumentRecorded | ScreeningRecorded | SessionChecked | DoseRecorded | SessionObserved
+    | VisitRecorded
+)  # fmt: skip
+
+
+class FactAmended(EventBody):
+    """A recorded fact was corrected. The event at ``version`` stays as it was; this one holds from now on."""
+
+    kind: Literal["fact.amended"] = "fact.amended"
+    version: int
+    reason: Text
+    correction: Annotated[Amendable, Field(discriminator="kind")]
+
+
+AnyEventBody = Annotated[
+    PathwayStarted
+    | EvaluationRecorded
+    | InstrumentRecorded
+    | ScreeningRecorded
+    | PlanRecorded
+    | TopicsExplained
+    | StatementsAcknowledged
+    | QuestionAsked
+    | QuestionAnswered
+    | ConsentGiven
+    | ConsentWithdrawn
+    | SessionScheduled
+    | SessionCancelled
+    | SessionInstructed
+    | SessionChecked
+    | SessionReleased
+    | DoseRecorded
+    | SessionObserved
+    | SessionEnded
+    | ContactsScheduled
+    | CheckInCompleted
+    | VisitRecorded
+    | AdverseEventReported
+    | HoldPlaced
+    | HoldReleased
+    | CrisisOpened
+    | CrisisContactRecorded
+    | SupportRequested
+    | SupportAnswered
+    | MessageKept
+    | MessageHandled
+    | PathwayReassigned
+    | PatientMoved
+    | DischargeProposed
+    | SignedOff
+    | SignOffAnswered
+    | StageEntered
+    | PathwayEnding
+    | PathwayClosed
+    | ObligationsUpdated
+    | ObligationEscalated
+    | CommandRefused
+    | FactAmended,
+    Field(discriminator="kind"),
+]
+
+
+class Event(Fact):
+    """An event in its envelope. ``version`` counts from 1 in its journey; ``at`` is when it was decided, in UTC.
+
+    ``command_digest`` lets a repeated command be told from another one under the same id.
+    """
+
+    event_id: UUID
+    journey_id: UUID
+    version: int
+    at: Instant
+    actor_id: Code
+    actor_role: Role
+    command_id: UUID
+    command_digest: str
+    causation_id: UUID | None
+    illustrative: bool
+    body: AnyEventBody
+
+
+def event_id(journey_id: UUID, command_id: UUID, ordinal: int) -> UUID:
+    """The id of the n-th event of a command: the same after any retry, reset or second start."""
+    return uuid5(journey_id, f"{command_id}:{ordinal}")
+
+
+def envelope(
+    body: EventBody,
+    *,
+    journey_id: UUID,
+    version: int,
+    at: datetime,
+    actor: Actor,
+    command_id: UUID,
+    command_digest: str,
+    ordinal: int,
+    cause: Event | None,
+    illustrative: bool,
+) -> Event:
+    """Put a body into its envelope."""
+    return Event.model_construct(
+        event_id=event_id(journey_id, command_id, ordinal),
+        journey_id=journey_id,
+        version=version,
+        at=at,
+        actor_id=actor.id,
+        actor_role=actor.role,
+        command_id=command_id,
+        command_digest=command_digest,
+        causation_id=None if cause is None else cause.event_id,
+        illustrative=illustrative,
+        body=cast("AnyEventBody", body),
+    )

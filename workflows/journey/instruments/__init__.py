@@ -1,0 +1,30 @@
+"""Pure scoring of the five instruments: answers in, a result out, never an exception and never a guess.
+
+- `PCL-5`: post-traumatic stress, past month. 20 items of 0-4, total 0-80.
+- `GAD-7`: anxiety, last 2 weeks. 7 items of 0-3, total 0-21.
+- `PHQ-9`: depression, last 2 weeks. 9 items of 0-3, total 0-27; item 9 counts whatever the total.
+- `C-SSRS`: suicide risk screener, past month and past 3 months. Yes/no questions, a level instead of a total.
+- `CADSS-6`: dissociation during a session, right now. 6 items of 0-4, total 0-24.
+
+What an instrument *is* (items, ranges, clusters, bands, triage) is in `definitions`, with its source. What a
+clinic chooses (cut-offs, change thresholds) comes in as `Thresholds`. No result decides anything about a
+patient: results inform, flag and hold; people decide.
+"""
+
+from workflows.journey.instruments.definitions import Definition, Instrument, Level, definition_of
+from workflows.journey.instruments.results import Change, Flag, Score
+from workflows.journey.instruments.scoring import score
+from workflows.journey.instruments.thresholds import Thresholds, threshold_problems
+
+__all__ = [
+    "Change",
+    "Definition",
+    "Flag",
+    "Instrument",
+    "Level",
+    "Score",
+    "Thresholds",
+    "definition_of",
+    "score",
+    "threshold_problems",
+]

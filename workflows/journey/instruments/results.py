@@ -1,0 +1,94 @@
+"""What scoring answers."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from workflows.journey.instruments.definitions import Instrument, Level
+from workflows.journey.model import Fact
+
+
+class Flag(StrEnum):
+    """What a result draws attention to."""
+
+    ITEM_9 = "item_9"
+    """PHQ-9 item 9 above 0. Acted on whatever the total, also when the rest is incomplete."""
+    ITEM_9_NOT_ANSWERED = "item_9_not_answered"
+    """PHQ-9 item 9 could not be read. Never taken as 0."""
+    DSM_RULE = "dsm_rule"
+    """PCL-5 meets the DSM-5 symptom-cluster rule, whatever the total."""
+    CUTOFF = "cutoff"
+    """The total is at or above the clinic's cut-off."""
+    INDETERMINATE = "indeterminate"
+    """C-SSRS incomplete or contradictory: gates treat it as high until a clinician completes it."""
+    NOTE = "note"
+    """In-session observation at or above the clinic's note level."""
+    EXTREME_ITEM = "extreme_item"
+    """In-session observation with an item at its maximum."""
+    ESCALATE = "escalate"
+    """In-session observation to escalate now."""
+    RELEASE_OK = "release_ok"
+    """In-session observation that does not stand in the way of release: one criterion of many."""
+    PREVIOUS_INVALID = "previous_invalid"
+    """The previous total is not a possible total of this instrument, so no change was judged."""
+
+
+class Change(StrEnum):
+    """How a total moved since the previous one. Every word that holds is listed, in this order."""
+
+    NONE = "none"
+    MEANINGFUL = "meaningful"
+    RELIABLE = "reliable"
+    RECOVERED = "recovered"
+    RESPONSE = "response"
+    REMISSION = "remission"
+    DETERIORATION = "deterioration"
+
+
+class Score(Fact):
+    """One scored set of answers. An incomplete or invalid set has a reason and neither total nor band.
+
+    `level` is for the C-SSRS only; when `complete` is false it is the worst level the readable answers give
+    (absent if there are none) and may understate: ask `gate_level`. `reason` names items, never answers.
+    """
+
+    instrument: Instrument
+    version: str
+    complete: bool
+    reason: str | None = None
+    total: int | None = None
+    level: Level | None = None
+    band: str | None = None
+    subscales: dict[str, int] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    change: tuple[str, ...] | None = None
+
+    @property
+    def gate_level(self) -> Level | None:
+        """The level a gate must use: high unless the C-SSRS is complete. None for the other instruments."""
+        if self.instrument is not Instrument.C_SSRS:
+            return None
+        if self.level is None or not self.complete or Flag.INDETERMINATE in self.flags:
+            return Level.HIGH
+        return self.level
+
+    @property
+    def needs_c_ssrs(self) -> bool:
+        """Whether PHQ-9 item 9 asks for a C-SSRS now: it is above 0, or nobody knows what it is."""
+        return Flag.ITEM_9 in self.flags or Flag.ITEM_9_NOT_ANSWERED in self.flags
+
+    def as_line(self) -> dict[str, object]:
+        """The result as the door prints it: `total` only if there is one, `level` for the C-SSRS instead."""
+        line: dict[str, object] = {"instrument": self.instrument.value}
+        if self.instrument is Instrument.C_SSRS:
+            line["level"] = None if self.level is None else self.level.value
+        elif self.total is not None:
+            line["total"] = self.total
+        return line | {
+            "band": self.band,
+            "complete": self.complete,
+            "reason": self.reason,
+            "subscales": dict(self.subscales),
+            "flags": [str(flag) for flag in self.flags],
+            "change": None if self.change is None else [str(word) for word in self.change],
+        }

@@ -1,0 +1,548 @@
+"""The state of a journey, and `evolve`: the one way it changes."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any, Literal
+from uuid import UUID
+
+from workflows.journey import events as e
+from workflows.journey.calendars import Instant
+from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.instruments import Instrument, Score
+from workflows.journey.model import Code, Fact, Short, Text
+from workflows.journey.obligations import Obligation
+from workflows.journey.people import CLINICAL, Licence, Role
+from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.stage import Outcome, Stage
+
+
+class Evaluation(Fact):
+    evaluator: Code | None = None
+    recorded_at: Instant | None = None
+    sections: dict[Code, Text] = {}
+    prior_treatments: tuple[PriorTreatment, ...] = ()
+    function: dict[Code, Text] = {}
+    treatment_exception: Text | None = None
+
+
+class Measurement(Fact):
+    """One completed questionnaire."""
+
+    instrument: Instrument
+    occasion: Code
+    at: Instant
+    version: int
+    answers: Any
+    score: Score
+    administered_by: Role
+
+    @property
+    def by_staff(self) -> bool:
+        """Whether a clinician asked. A self-report may raise an alarm, and never clears one."""
+        return self.administered_by in CLINICAL
+
+
+class Screening(Fact):
+    recorded_at: Instant | None = None
+    completed_at: Instant | None = None
+    exclusions: dict[Code, ScreeningAnswer] = {}
+    criteria: dict[Code, bool] = {}
+    factors: dict[Code, Text] = {}
+
+
+class Education(Fact):
+    explained: dict[Code, Code] = {}
+    acknowledged: tuple[Code, ...] = ()
+
+
+class Check(Fact):
+    """The pre-session checklist as last recorded."""
+
+    at: Instant
+    items: dict[Code, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Code
+    reachable_within_minutes: int
+    location_state: Code
+    location_confirmed: bool
+    verdict: Literal["go", "recheck", "no_go"]
+    count: int
+
+
+class Session(Fact):
+    """One supervised session. It runs from its dose until it ends."""
+
+    number: int
+    starts_at: Instant
+    supervising_clinician: Code
+    session_monitor: Code
+    live_clinician: bool
+    instructed: Code | None = None
+    check: Check | None = None
+    released_at: Instant | None = None
+    clearance: Code | None = None
+    dose_mg: float | None = None
+    doses_left: int | None = None
+    dosed_at: Instant | None = None
+    observe_at: tuple[Instant, ...] = ()
+    observations: tuple[e.SessionObserved, ...] = ()
+    criteria: dict[Code, bool] = {}
+    ended_at: Instant | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.dosed_at is not None and self.ended_at is None
+
+    @property
+    def observed_until(self) -> int:
+        """The minute of the latest observation; one that was missed before it is covered by it."""
+        return max((observation.minute for observation in self.observations), default=0)
+
+
+class OwedContact(e.Contact):
+    done_at: Instant | None = None
+    replaced: bool = False
+    lost: bool = False
+    feeling: Literal["well", "unwell"] | None = None
+    record: e.VisitRecorded | e.CheckInCompleted | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.done_at is None and not self.replaced
+
+
+class Question(Fact):
+    id: Code
+    text: Text
+    answer: Text | None = None
+
+
+class Hold(Fact):
+    id: Code
+    cause: Code
+    severe: bool
+    source: Code | None
+    reason: Text
+    placed_at: Instant
+    released: bool = False
+
+
+class Crisis(Fact):
+    id: Code
+    level: Literal["high", "moderate", "low"]
+    source: Code
+    opened_at: Instant
+    reached: bool = False
+    contacts: tuple[e.CrisisContactRecorded, ...] = ()
+
+
+class AdverseEvent(Fact):
+    id: Code
+    grade: int
+    serious: bool
+    report: e.AdverseEventReported
+
+
+class Support(Fact):
+    id: Code
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+    open: bool = True
+
+
+class Message(Fact):
+    id: Code
+    name: Short
+    content: str
+    handled: bool = False
+
+
+class SignOff(Fact):
+    """A decision as it was signed. It counts only while the evidence it names is the evidence there is."""
+
+    request: Code
+    kind: SignOffKind
+    subject: Code | None
+    decision: Literal["approve", "decline", "return"]
+    meaning: Code
+    evidence: str
+    choice: Code | None
+    rationale: Text | None
+    by: Code
+    role: Role
+    name: Short
+    licence: Licence
+    at: Instant
+    version: int
+
+
+class Answer(Fact):
+    """What the author of a returned request answered."""
+
+    sign_off: SignOffKind
+    subject: Code | None
+    text: Text
+
+
+class Closing(Fact):
+    outcome: Outcome
+    reason: Text
+    referral: Text | None = None
+
+
+class Receipt(Fact):
+    """What became of a command: its digest, and the version of the journey after it."""
+
+    digest: str
+    version: int
+
+
+class Journey(Fact):
+    """One patient's way through one pathway, as everything recorded so far makes it."""
+
+    id: UUID
+    version: int
+    illustrative: bool
+    started_at: Instant
+    clinic: Code
+    patient: Patient
+    referral: Text
+    coordinator: Code
+    clinician: Code
+    protocol: Protocol
+    protocol_digest: str
+    stage: Stage = Stage.EVALUATION
+    evaluation: Evaluation = Evaluation()
+    measurements: tuple[Measurement, ...] = ()
+    screening: Screening = Screening()
+    plan: Plan | None = None
+    plan_revision: int = 0
+    plan_rationale: Text | None = None
+    plan_owed_since: int | None = None
+    course_started_at: Instant | None = None
+    education: Education = Education()
+    questions: dict[Code, Question] = {}
+    consents: dict[Code, Code] = {}
+    sessions: dict[int, Session] = {}
+    contacts: dict[Code, OwedContact] = {}
+    adverse_events: dict[Code, AdverseEvent] = {}
+    holds: dict[Code, Hold] = {}
+    crises: dict[Code, Crisis] = {}
+    support: dict[Code, Support] = {}
+    messages: dict[Code, Message] = {}
+    discharge: e.DischargeProposed | None = None
+    sign_offs: tuple[SignOff, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    waiting: dict[Code, Obligation] = {}
+    commands: dict[str, Receipt] = {}
+    refusals: int = 0
+    closing: Closing | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def held(self) -> bool:
+        return any(not hold.released for hold in self.holds.values())
+
+    @property
+    def closed(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def ended_sessions(self) -> tuple[Session, ...]:
+        return tuple(session for session in self.sessions.values() if session.ended_at is not None)
+
+    @property
+    def next_session(self) -> int:
+        """The number of the session that is scheduled, running, or to be scheduled next."""
+        return len(self.ended_sessions) + 1
+
+    @property
+    def dosed_sessions(self) -> tuple[Session, ...]:
+        return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
+
+    @property
+    def last_dose_at(self) -> datetime | None:
+        return max((s.dosed_at for s in self.dosed_sessions if s.dosed_at is not None), default=None)
+
+    def latest(self, instrument: Instrument, *, occasion: str | None = None, staff: bool = False) -> Measurement | None:
+        """The newest complete measurement (C-SSRS: also an incomplete one, which counts as high)."""
+        fitting = [
+            m
+            for m in self.measurements
+            if m.instrument == instrument
+            and (m.score.complete or instrument == Instrument.C_SSRS)
+            and (occasion is None or m.occasion == occasion)
+            and (not staff or m.by_staff)
+        ]
+        return fitting[-1] if fitting else None
+
+    def suicide_risk_heightened(self, at: datetime) -> bool:
+        """C-SSRS moderate or worse within the protocol's window (missed contacts then escalate faster)."""
+        window = timedelta(days=self.protocol.instruments.suicide_risk_heightened_days)
+        return any(
+            m.instrument == Instrument.C_SSRS and m.score.gate_level in ("moderate", "high") and at - m.at <= window
+            for m in self.measurements
+        )
+
+
+def begin(event: e.Event) -> Journey:
+    """The state after the opening event.
+
+    Raises:
+        ValueError: the event does not open a journey.
+    """
+    body = event.body
+    if not isinstance(body, e.PathwayStarted):
+        raise ValueError("a journey opens with pathway.started")
+    return Journey(
+        id=event.journey_id,
+        version=event.version,
+        illustrative=event.illustrative,
+        started_at=event.at,
+        clinic=body.clinic,
+        patient=body.patient,
+        referral=body.reason,
+        coordinator=body.coordinator,
+        clinician=body.clinician,
+        protocol=body.protocol,
+        protocol_digest=body.protocol_digest,
+        commands={str(event.command_id): Receipt(digest=event.command_digest, version=event.version)},
+    )
+
+
+def evolve(journey: Journey, event: e.Event) -> Journey:
+    """The state after one more event. Total: it never refuses, asks no clock and decides nothing."""
+    receipt = Receipt(digest=event.command_digest, version=event.version)
+    changed = _changes(journey, event, event.body)
+    return journey.model_copy(
+        update={
+            **changed,
+            "version": event.version,
+            "commands": {**journey.commands, str(event.command_id): receipt},
+        }
+    )
+
+
+def fold(events: Iterable[e.Event]) -> Journey:
+    """The state after all events of one journey, oldest first.
+
+    Raises:
+        ValueError: there are none, or the first does not open a journey.
+    """
+    ordered = iter(events)
+    first = next(ordered, None)
+    if first is None:
+        raise ValueError("there are no events to fold")
+    return reduce(evolve, ordered, begin(first))
+
+
+def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, Any]:
+    match body:
+        case e.EvaluationRecorded():
+            known = journey.evaluation
+            return {
+                "evaluation": Evaluation(
+                    evaluator=body.evaluator,
+                    recorded_at=event.at,
+                    sections={**known.sections, **body.sections},
+                    prior_treatments=body.prior_treatments or known.prior_treatments,
+                    function={**known.function, **body.function},
+                    treatment_exception=body.treatment_exception or known.treatment_exception,
+                )
+            }
+        case e.InstrumentRecorded():
+            measured = Measurement(
+                **body.model_dump(exclude={"kind", "score"}),
+                score=body.score,
+                at=event.at,
+                version=event.version,
+            )
+            contacts = dict(journey.contacts)
+            for contact in journey.contacts.values():
+                if contact.type == "measure" and contact.id == body.occasion and body.score.complete:
+                    contacts[contact.id] = contact.model_copy(update={"done_at": event.at})
+            return {"measurements": (*journey.measurements, measured), "contacts": contacts}
+        case e.ScreeningRecorded():
+            screening = Screening(
+                recorded_at=event.at,
+                completed_at=journey.screening.completed_at,
+                exclusions={**journey.screening.exclusions, **body.exclusions},
+                criteria={**journey.screening.criteria, **body.criteria},
+                factors={**journey.screening.factors, **body.factors},
+            )
+            whole = all(exclusion.code in body.exclusions for exclusion in journey.protocol.exclusions)
+            first = journey.screening.completed_at is None and all(
+                exclusion.code in screening.exclusions for exclusion in journey.protocol.exclusions
+            )
+            if whole or first:
+                screening = screening.model_copy(update={"completed_at": event.at})
+            return {"screening": screening}
+        case e.PlanRecorded():
+            return {
+                "plan": body.plan,
+                "plan_revision": body.revision,
+                "plan_rationale": body.rationale,
+                "plan_owed_since": None,
+            }
+        case e.TopicsExplained():
+            explained = {**journey.education.explained, **dict.fromkeys(body.topics, body.content_version)}
+            return {"education": journey.education.model_copy(update={"explained": explained})}
+        case e.StatementsAcknowledged():
+            acknowledged = tuple(dict.fromkeys((*journey.education.acknowledged, *body.statements)))
+            return {"education": journey.education.model_copy(update={"acknowledged": acknowledged})}
+        case e.QuestionAsked():
+            asked = Question(id=body.question, text=body.text)
+            return {"questions": {**journey.questions, body.question: asked}}
+        case e.QuestionAnswered():
+            return _update(journey, "questions", body.question, answer=body.text)
+        case e.ConsentGiven():
+            return {"consents": {**journey.consents, **body.consents}}
+        case e.ConsentWithdrawn():
+            return {"consents": {name: v for name, v in journey.consents.items() if name != body.consent}}
+        case e.SessionScheduled():
+            planned = Session(
+                number=body.session,
+                starts_at=body.starts_at,
+                supervising_clinician=body.supervising_clinician,
+                session_monitor=body.session_monitor,
+                live_clinician=body.live_clinician,
+            )
+            return {"sessions": {**journey.sessions, body.session: planned}}
+        case e.SessionCancelled():
+            return {"sessions": {n: s for n, s in journey.sessions.items() if n != body.session}}
+        case e.SessionInstructed():
+            return _update(journey, "sessions", body.session, instructed=body.content_version)
+        case e.SessionChecked():
+            session = journey.sessions.get(body.session)
+            count = 1 if session is None or session.check is None else session.check.count + 1
+            check = Check(
+                **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "count")},
+                at=event.at,
+                count=count,
+            )
+            return _update(journey, "sessions", body.session, check=check)
+        case e.SessionReleased():
+            return _update(journey, "sessions", body.session, released_at=event.at, clearance=body.clearance)
+        case e.DoseRecorded():
+            started = {"course_started_at": journey.course_started_at or body.taken_at}
+            return started | _update(
+                journey,
+                "sessions",
+                body.session,
+                dose_mg=body.dose_mg,
+                doses_left=body.doses_left,
+                dosed_at=body.taken_at,
+                observe_at=body.observe_at,
+            )
+        case e.SessionObserved():
+            session = journey.sessions.get(body.session)
+            seen = () if session is None else session.observations
+            kept = tuple(o for o in seen if o.minute != body.minute)
+            observations = tuple(sorted((*kept, body), key=lambda o: o.minute))
+            return _update(journey, "sessions", body.session, observations=observations)
+        case e.SessionEnded():
+            return _update(journey, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
+        case e.ContactsScheduled():
+            contacts = dict(journey.contacts)
+            for replaced in body.replaced:
+                if replaced in contacts:
+                    contacts[replaced] = contacts[replaced].model_copy(update={"replaced": True})
+            owed = {contact.id: OwedContact(**contact.model_dump()) for contact in body.contacts}
+            return {"contacts": {**contacts, **owed}}
+        case e.CheckInCompleted():
+            return _update(journey, "contacts", body.check_in, done_at=event.at, feeling=body.feeling, record=body)
+        case e.VisitRecorded():
+            return _update(journey, "contacts", body.visit, done_at=event.at, record=body)
+        case e.AdverseEventReported():
+            reported = AdverseEvent(id=body.adverse_event, grade=body.grade, serious=body.serious, report=body)
+            return {"adverse_events": {**journey.adverse_events, reported.id: reported}}
+        case e.HoldPlaced():
+            hold = Hold(
+                id=body.hold,
+                cause=body.cause,
+                severe=body.severe,
+                source=body.source,
+                reason=body.reason,
+                placed_at=event.at,
+            )
+            return {"holds": {**journey.holds, hold.id: hold}}
+        case e.HoldReleased():
+            return _update(journey, "holds", body.hold, released=True)
+        case e.CrisisOpened():
+            crisis = Crisis(id=body.crisis, level=body.level, source=body.source, opened_at=event.at)
+            return {"crises": {**journey.crises, crisis.id: crisis}}
+        case e.CrisisContactRecorded():
+            opened = journey.crises.get(body.crisis)
+            contacted = () if opened is None else opened.contacts
+            reached = body.reached or (opened is not None and opened.reached)
+            return _update(journey, "crises", body.crisis, reached=reached, contacts=(*contacted, body))
+        case e.SupportRequested():
+            wanted = Support(id=body.support, urgency=body.urgency, text=body.text)
+            return {"support": {**journey.support, wanted.id: wanted}}
+        case e.SupportAnswered():
+            return _update(journey, "support", body.support, open=False)
+        case e.MessageKept():
+            message = Message(id=body.message, name=body.name, content=body.content)
+            return {"messages": {**journey.messages, message.id: message}}
+        case e.MessageHandled():
+            return _update(journey, "messages", body.message, handled=True)
+        case e.PathwayReassigned(duty="evaluator"):
+            return {"evaluation": journey.evaluation.model_copy(update={"evaluator": body.to})}
+        case e.PathwayReassigned():
+            return {body.duty: body.to}
+        case e.PatientMoved():
+            return {"patient": journey.patient.model_copy(update={"zone": body.zone, "state": body.state})}
+        case e.DischargeProposed():
+            return {"discharge": body}
+        case e.SignedOff():
+            signed = SignOff(
+                **{n: getattr(body, n) for n in SignOff.model_fields if n in e.SignedOff.model_fields},
+                kind=body.sign_off,
+                by=event.actor_id,
+                role=event.actor_role,
+                at=event.at,
+                version=event.version,
+            )
+            changed: dict[str, Any] = {"sign_offs": (*journey.sign_offs, signed)}
+            if signed.kind == SignOffKind.RESPONSE_REVIEW and signed.choice in ("adjust", "maintenance"):
+                changed["plan_owed_since"] = event.version
+            if signed.kind == SignOffKind.RESPONSE_REVIEW and signed.choice == "maintenance":
+                changed["course_started_at"] = None
+            if signed.kind == SignOffKind.DISCHARGE and signed.decision == "decline":
+                changed["discharge"] = None
+            return changed
+        case e.SignOffAnswered():
+            answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
+            return {"answers": (*journey.answers, answer)}
+        case e.StageEntered():
+            return {"stage": body.stage}
+        case e.PathwayEnding():
+            ending = Closing(outcome=body.outcome, reason=body.reason, referral=body.referral)
+            return {"closing": ending}
+        case e.PathwayClosed():
+            return {"outcome": body.outcome, "stage": Stage.CLOSED, "waiting": {}}
+        case e.ObligationsUpdated():
+            closed = [ended.id for ended in body.closed]
+            waiting = {i: o for i, o in journey.waiting.items() if i not in closed}
+            return {"waiting": {**waiting, **{opened.id: opened for opened in body.opened}}}
+        case e.ObligationEscalated():
+            escalated = _update(journey, "waiting", body.obligation, taken=body.step + 1)
+            if body.action == "lost_to_follow_up" and body.obligation in journey.waiting:
+                missed = journey.waiting[body.obligation].subject
+                return escalated | _update(journey, "contacts", missed, lost=True)
+            return escalated
+        case e.CommandRefused():
+            return {"refusals": journey.refusals + 1}
+        case e.FactAmended():
+            return _changes(journey, event, body.correction)
+    return {}
+
+
+def _update(journey: Journey, field: str, key: Any, **changes: Any) -> dict[str, Any]:
+    """The dictionary ``field`` with one entry changed; unchanged where the entry is not known."""
+    entries: dict[Any, Any] = getattr(journey, field)
+    if key not in entries:
+        return {}
+    return {field: {**entries, key: entries[key].model_copy(update=changes)}}

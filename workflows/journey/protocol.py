@@ -1,0 +1,373 @@
+"""A clinic's protocol for one pathway, as data.
+
+"Exact protocols vary by provider": every clinical number, list and deadline is here, set by the clinic's
+medical director, and pinned to a journey when it starts. Durations are elapsed time in the unit their name
+says; doses are in ``dose.unit``; zones are IANA names.
+"""
+
+from datetime import time
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from workflows.journey.instruments import Instrument, Thresholds
+from workflows.journey.model import Code, Form, Short, digest
+from workflows.journey.people import CLINICAL, Role
+
+Count = Annotated[int, Field(ge=1)]
+Minutes = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Condition(StrEnum):
+    PTSD = "PTSD"
+    ANXIETY = "ANXIETY"
+
+
+class SignOffKind(StrEnum):
+    """What a clinician may be asked to sign."""
+
+    EVALUATION = "evaluation"
+    EXCLUSION_REVIEW = "exclusion_review"
+    ELIGIBILITY = "eligibility"
+    PLAN = "plan"
+    CLEARANCE = "clearance"
+    ATTESTATION = "attestation"
+    RESPONSE_REVIEW = "response_review"
+    HOLD_RELEASE = "hold_release"
+    SEVERE_HOLD_RELEASE = "severe_hold_release"
+    ADVERSE_EVENT = "adverse_event"
+    SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    LOST_TO_FOLLOW_UP = "lost_to_follow_up"
+    DISCHARGE = "discharge"
+
+
+class Action(StrEnum):
+    """What a step of a ladder does. None of them decides anything about care."""
+
+    ASK = "ask"
+    REMIND = "remind"
+    CALL_PATIENT = "call_patient"
+    CALL_OBSERVER = "call_observer"
+    PAGE = "page"
+    REASSIGN = "reassign"
+    ESCALATE = "escalate"
+    EMERGENCY_CONTACT = "emergency_contact"
+    EMERGENCY_SERVICES = "emergency_services"
+    WELFARE_CHECK = "welfare_check"
+    LETTER = "letter"
+    LOST_TO_FOLLOW_UP = "lost_to_follow_up"
+
+
+class Rung(Form):
+    """One step of a ladder, at ``minutes`` after the due time or at ``percent`` of the way to it.
+
+    ``hold`` places a hold on the journey when the step is reached; ``alarm`` makes its notice leave at once.
+    """
+
+    minutes: Minutes | None = None
+    percent: Annotated[int, Field(gt=0, le=1000)] | None = None
+    action: Action
+    to: Role
+    hold: bool = False
+    alarm: bool = False
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if (self.minutes is None) == (self.percent is None):
+            raise ValueError("a rung has either `minutes` (after due) or `percent` (of the time until due)")
+        return self
+
+
+class Ladder(Form):
+    """How long somebody has, and what happens, step by step, when nothing comes.
+
+    ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. Where
+    ``quiet_hours`` is true, times that fall into the patient's quiet hours wait until these are over.
+    """
+
+    due_minutes: Minutes
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    quiet_hours: bool = False
+
+
+class PriorTreatments(Form):
+    """Which standard treatments must have been tried without adequate relief; ``record`` are only recorded."""
+
+    require_all_of: tuple[Code, ...] = ()
+    require_any_of: tuple[Code, ...] = ()
+    record: tuple[Code, ...] = ()
+    exception: Literal["clinician_signed"] = "clinician_signed"
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.require_all_of and not self.require_any_of:
+            raise ValueError("require_all_of or require_any_of must name at least one treatment")
+        return self
+
+
+class Eligibility(Form):
+    min_age_years: Count
+    evaluation_sections: Annotated[tuple[Code, ...], Field(min_length=1)]
+    function: Annotated[tuple[Code, ...], Field(min_length=1)]
+    prior_treatments: PriorTreatments
+    attest: Annotated[tuple[Code, ...], Field(min_length=1)]
+    factors: Annotated[tuple[Code, ...], Field(min_length=3)]
+    screening_valid_days: Count
+    evaluation_valid_days: Count
+
+
+class Exclusion(Form):
+    """A screening question. ``hard`` blocks while the answer is yes; ``review`` needs a signed decision."""
+
+    code: Code
+    text: Short
+    rule: Literal["hard", "review"]
+
+
+class Instruments(Form):
+    primary: Instrument
+    baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
+    thresholds: dict[Instrument, Thresholds]
+    suicide_risk_heightened_days: Count
+    suicide_risk_valid_days: Count
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.primary not in self.baseline:
+            raise ValueError("the primary instrument must be part of the baseline")
+        for needed in (Instrument.PHQ_9, Instrument.C_SSRS):
+            if needed not in self.baseline:
+                raise ValueError(f"the baseline must include {needed} (suicide risk is asked of everybody)")
+        return self
+
+
+class CarePlanRules(Form):
+    """Components every plan has besides ketamine; ``therapy`` is the one that may be absent, with a reason."""
+
+    require_components: Annotated[tuple[Code, ...], Field(min_length=1)]
+    therapy: Code
+    sections: Annotated[tuple[Code, ...], Field(min_length=1)]
+    goals_must_not_promise: tuple[Short, ...]
+
+
+class Range(Form):
+    """Closed interval of a vital sign; outside ``recheck`` is a no-go, outside ``go`` a recheck."""
+
+    go: tuple[float, float]
+    recheck: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        if not self.recheck[0] <= self.go[0] <= self.go[1] <= self.recheck[1]:
+            raise ValueError("`go` must lie inside `recheck`, each as [lowest, highest]")
+        return self
+
+
+class VitalsRules(Form):
+    """Limits before a dose, and what is notified or an emergency afterwards. mmHg, beats/min, percent."""
+
+    systolic: Range
+    diastolic: Range
+    heart_rate: Range
+    oxygen: Range
+    max_age_minutes: Count
+    rechecks: Count
+    notify: dict[Literal["systolic", "diastolic", "heart_rate", "rise_systolic", "rise_diastolic"], Positive]
+    emergency: dict[Literal["systolic", "diastolic", "oxygen_below"], Positive]
+
+
+class Sessions(Form):
+    planned: Count
+    target_spacing_hours: Count
+    min_interval_hours: Count
+    max_in_rolling_7_days: Count
+    max_gap_days: Count
+    course_max_days: Count
+    setting_allowed: tuple[Literal["at_home"], ...]
+    route_allowed: Annotated[tuple[Code, ...], Field(min_length=1)]
+    live_clinician_sessions: tuple[Count, ...] = ()
+    cosigned_sessions: tuple[Count, ...] = ()
+    clinician_reachable_minutes: Count
+    checklist: Annotated[tuple[Code, ...], Field(min_length=1)]
+    checklist_max_age_hours: Count
+    observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    minimum_minutes: Count
+    maximum_before_decision_minutes: Count
+    release_criteria: Annotated[tuple[Code, ...], Field(min_length=1)]
+    red_flags: tuple[Code, ...]
+    vitals: VitalsRules
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if list(self.observe_minutes) != sorted(dict.fromkeys(self.observe_minutes)):
+            raise ValueError("observe_minutes must rise")
+        if self.target_spacing_hours < self.min_interval_hours:
+            raise ValueError("target_spacing_hours must not be below min_interval_hours")
+        if self.minimum_minutes > self.maximum_before_decision_minutes:
+            raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
+        return self
+
+
+class Dose(Form):
+    """Dose limits. Null until the medical director sets them; a protocol with a null limit is refused at start."""
+
+    unit: Literal["mg"]
+    starting_dose: Positive | None
+    max_single_dose: Positive | None
+    max_mg_per_kg: Positive | None
+    max_7_day: Positive | None
+    max_course: Positive | None
+    titration_max_step_pct: Positive | None
+    max_doses_dispensed: Count | None
+    weight_max_age_days: Count | None
+
+    @property
+    def unset(self) -> tuple[str, ...]:
+        return tuple(name for name, value in self if value is None)
+
+
+class AfterSession(Form):
+    """A contact owed ``hours`` after a dose; answered ones stop the ladder."""
+
+    hours: Count
+    ladder: Code
+
+
+class CheckIns(Form):
+    after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
+    then_every_days: Count
+    routine_ladder: Code
+    heightened_divide_by: Count
+    heightened_minimum_minutes: Count
+
+
+class ClinicianVisits(Form):
+    after_session: tuple[Count | Literal["last"], ...]
+    within_hours: Count
+
+
+class InstrumentSchedule(Form):
+    before_session: tuple[Count, ...]
+    after_last_session_days: tuple[Count, ...]
+    then_every_days: Count
+
+
+class Reviews(Form):
+    after_session: tuple[Count | Literal["last"], ...]
+    decisions: Annotated[tuple[Code, ...], Field(min_length=1)]
+
+
+class FollowUp(Form):
+    weeks: Annotated[tuple[Count, ...], Field(min_length=1)]
+    then_every_days: Count
+    assessments: Annotated[tuple[Code, ...], Field(min_length=3, max_length=3)]
+    questions: tuple[Code, ...]
+    outcomes: Annotated[tuple[Code, ...], Field(min_length=1)]
+
+
+class AdverseEvents(Form):
+    """From which grade (CTCAE 1-5) a report holds care, counts as severe, and freezes the journey."""
+
+    hold_from_grade: Annotated[int, Field(ge=1, le=5)]
+    severe_from_grade: Annotated[int, Field(ge=1, le=5)]
+
+
+class SignOffRule(Form):
+    """Who may sign, how long they have, which decisions they may choose from, and whether they must say why."""
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    ladder: Code
+    meaning: Code
+    choices: tuple[Code, ...] = ()
+    rationale: bool = False
+
+    @model_validator(mode="after")
+    def _clinical(self) -> Self:
+        if any(role not in CLINICAL for role in self.roles):
+            raise ValueError(f"only {', '.join(CLINICAL)} may sign")
+        return self
+
+
+class QuietHours(Form):
+    """Local wall-clock times between which routine messages do not reach a patient."""
+
+    start: time
+    end: time
+
+
+OBLIGATION_LADDERS = (
+    "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
+    "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
+    "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
+    "crisis_low", "unreadable_message",
+)  # fmt: skip
+
+
+class Protocol(Form):
+    """One version of one clinic's protocol for one pathway."""
+
+    id: Code
+    version: Count
+    status: Literal["draft", "approved", "retired"]
+    illustrative: bool
+    condition: Condition
+    title: Short
+    steps_shown: dict[Code, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
+    eligibility: Eligibility
+    exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
+    instruments: Instruments
+    education_topics: Annotated[tuple[Code, ...], Field(min_length=1)]
+    acknowledgements: Annotated[tuple[Code, ...], Field(min_length=1)]
+    consents: dict[Code, Code]
+    care_plan: CarePlanRules
+    sessions: Sessions
+    dose: Dose
+    check_ins: CheckIns
+    clinician_visits: ClinicianVisits
+    instrument_schedule: InstrumentSchedule
+    reviews: Reviews
+    follow_up: FollowUp
+    adverse_events: AdverseEvents
+    sign_offs: dict[SignOffKind, SignOffRule]
+    ladders: dict[Code, Ladder]
+    quiet_hours: QuietHours
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        missing = [kind for kind in SignOffKind if kind not in self.sign_offs]
+        if missing:
+            raise ValueError(f"sign_offs must say who may sign: {', '.join(missing)}")
+        named = [
+            *OBLIGATION_LADDERS,
+            *(rule.ladder for rule in self.sign_offs.values()),
+            *(owed.ladder for owed in self.check_ins.after_session),
+            self.check_ins.routine_ladder,
+        ]
+        unknown = list(dict.fromkeys(name for name in named if name not in self.ladders))
+        if unknown:
+            raise ValueError(f"ladders must define: {', '.join(unknown)}")
+        steps = [stage for stages in self.steps_shown.values() for stage in stages]
+        if steps != ["evaluation", "screening", "education", "sessions", "follow_up"]:
+            raise ValueError("steps_shown must show each of the five stages once, in order")
+        codes = [exclusion.code for exclusion in self.exclusions]
+        if len(codes) != len(dict.fromkeys(codes)):
+            raise ValueError("an exclusion code stands twice")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the protocol: what a journey is pinned to."""
+        return digest(self.model_dump(mode="json"))
+
+    def obstacles(self) -> tuple[str, ...]:
+        """Why this protocol may not carry real patients; empty when it may."""
+        found = []
+        if self.illustrative:
+            found.append("it is marked illustrative")
+        if self.status != "approved":
+            found.append(f"its status is {self.status}, not approved (signed by the medical director)")
+        if self.dose.unset:
+            found.append(f"dose limits are not set: {', '.join(self.dose.unset)}")
+        return tuple(found)

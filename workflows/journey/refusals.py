@@ -1,0 +1,66 @@
+"""Why a command was not accepted, in words for the person who sent it."""
+
+from enum import StrEnum
+from typing import NoReturn
+
+from workflows.journey.model import Fact
+
+
+class Code(StrEnum):
+    """The reasons a journey can refuse for. ``NOT_ALLOWED`` is about who asks, the others about what."""
+
+    NOT_ALLOWED = "not_allowed"
+    ALREADY_STARTED = "already_started"
+    NOT_STARTED = "not_started"
+    CLOSED = "closed"
+    WRONG_STAGE = "wrong_stage"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    INCOMPLETE = "incomplete"
+    OUT_OF_LIMITS = "out_of_limits"
+    WRONG_TIME = "wrong_time"
+    STALE = "stale"
+    ALREADY_DONE = "already_done"
+    COMMAND_ID_REUSED = "command_id_reused"
+    PROTOCOL = "protocol"
+
+
+class Refusal(Fact):
+    """A refusal: what is wrong, which field it concerns, and the way out. It never repeats a given value."""
+
+    code: Code
+    reason: str
+    remedy: str
+    field: str | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.field})" if self.field else ""
+        return f"{self.reason}{where}. {self.remedy}."
+
+
+class Refused(Exception):
+    """Leaves a stage's decision early; `decide` turns it into the `Refusal` it carries."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+def refuse(code: Code, reason: str, remedy: str, field: str | None = None) -> NoReturn:
+    """Refuse the command being decided.
+
+    Raises:
+        Refused: always.
+    """
+    raise Refused(Refusal(code=code, reason=reason, remedy=remedy, field=field))
+
+
+def require_known(given: "dict[str, object] | tuple[str, ...]", known: tuple[str, ...], field: str) -> None:
+    """Refuse names the protocol does not have.
+
+    Raises:
+        Refused: a name is not in ``known``.
+    """
+    for name in given:
+        if name not in known:
+            refuse(Code.UNKNOWN, f"the protocol has no '{name}'", f"Use: {', '.join(known)}", field)

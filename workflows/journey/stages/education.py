@@ -1,0 +1,255 @@
+"""Education and planning: a personal plan, what the patient must have heard, and what they agree to.
+
+Sources: the clinician explains process, experience and safety; plans hold dosing schedule, monitoring,
+appointments and preparation besides other care; consents are versioned and withdrawable; goals reduce
+symptoms and promise nothing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Need
+from workflows.journey.people import Actor, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evidence import approved, current, sign_off_need
+
+
+def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    plan, rules = command.plan, journey.protocol.care_plan
+    require_known({**plan.sections}, rules.sections, "plan.sections")
+    lacking = [name for name in rules.sections if name not in plan.sections]
+    if lacking:
+        refuse(Code.INCOMPLETE, f"the plan lacks {', '.join(lacking)}", "Fill in every section", "plan.sections")
+    for name in rules.require_components:
+        if name not in plan.components and not (name == rules.therapy and plan.therapy_absent_because):
+            remedy = "Add it, or say why in therapy_absent_because" if name == rules.therapy else "Add it"
+            refuse(Code.INCOMPLETE, f"the plan lacks the component {name}", remedy, "plan.components")
+    if rules.therapy not in plan.components and not plan.therapy_absent_because:
+        refuse(
+            Code.INCOMPLETE,
+            f"the plan says neither what {rules.therapy} is planned nor why not",
+            "Add the component or therapy_absent_because",
+            "plan.therapy_absent_because",
+        )
+    for goal in plan.goals:
+        promise = next((word for word in rules.goals_must_not_promise if word.lower() in goal.lower()), None)
+        if promise:
+            refuse(
+                Code.OUT_OF_LIMITS,
+                f"a goal says '{promise}'",
+                "Goals name symptoms to reduce, never a cure",
+                "plan.goals",
+            )
+    require_within_limits(journey, plan, at)
+    if journey.plan is not None and command.rationale is None:
+        refuse(
+            Code.INCOMPLETE,
+            "a change of plan needs a rationale",
+            "Say on what clinical judgement it rests",
+            "rationale",
+        )
+    yield e.PlanRecorded(plan=plan, revision=journey.plan_revision + 1, rationale=command.rationale)
+
+
+def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
+    """Refuse a plan outside the protocol's dose and schedule limits. An unset limit refuses too.
+
+    Raises:
+        Refused: a limit is not met, or the protocol does not set it.
+    """
+    dose, sessions = journey.protocol.dose, journey.protocol.sessions
+    single, per_kg, weekly, course = dose.max_single_dose, dose.max_mg_per_kg, dose.max_7_day, dose.max_course
+    starting, step, supply = dose.starting_dose, dose.titration_max_step_pct, dose.max_doses_dispensed
+    fresh = dose.weight_max_age_days
+    if not (single and per_kg and weekly and course and starting and step and supply and fresh):
+        refuse(
+            Code.PROTOCOL,
+            f"the protocol sets no {', '.join(dose.unset)}",
+            "The medical director sets dose limits in the protocol; start a journey on that version",
+        )
+    previous = journey.plan.dose_mg if journey.plan is not None and journey.dosed_sessions else None
+    highest = starting if previous is None else previous * (1 + step / 100)
+    per_week = min(sessions.max_in_rolling_7_days, 1 + (168 - 1) // plan.spacing_hours)
+    courses = 1 + sum(signed.choice == "maintenance" for signed in journey.sign_offs)
+    checks = (
+        (
+            plan.dose_mg <= single,
+            "dose_mg",
+            f"at most {single} {dose.unit} at once",
+        ),
+        (
+            plan.dose_mg <= per_kg * plan.weight_kg,
+            "dose_mg",
+            f"at most {per_kg} {dose.unit} per kg",
+        ),
+        (
+            plan.dose_mg <= highest,
+            "dose_mg",
+            "no higher than the starting dose, or one titration step above the last",
+        ),
+        (
+            plan.dose_mg * per_week <= weekly,
+            "dose_mg",
+            f"at most {weekly} {dose.unit} in 7 days",
+        ),
+        (
+            plan.dose_mg * plan.planned_sessions <= course * courses,
+            "planned_sessions",
+            f"at most {course} {dose.unit} in a course",
+        ),
+        (
+            plan.doses_dispensed <= supply,
+            "doses_dispensed",
+            f"at most {supply}",
+        ),
+        (
+            timedelta() <= at - plan.weighed_at <= timedelta(days=fresh),
+            "weighed_at",
+            f"within the last {fresh} days",
+        ),
+        (
+            plan.planned_sessions <= sessions.planned * courses,
+            "planned_sessions",
+            f"at most {sessions.planned} sessions in a course",
+        ),
+        (plan.route in sessions.route_allowed, "route", f"one of {', '.join(sessions.route_allowed)}"),
+        (
+            plan.spacing_hours >= sessions.min_interval_hours,
+            "spacing_hours",
+            f"at least {sessions.min_interval_hours} hours",
+        ),
+    )
+    for met, field, limit in checks:
+        if not met:
+            refuse(
+                Code.OUT_OF_LIMITS,
+                f"the plan is outside the protocol: {limit}",
+                "Change the plan, or have the medical director change the protocol",
+                f"plan.{field}",
+            )
+
+
+def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    require_known(command.topics, journey.protocol.education_topics, "topics")
+    yield e.TopicsExplained(topics=command.topics, content_version=command.content_version)
+
+
+def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    require_known(command.statements, journey.protocol.acknowledgements, "statements")
+    yield e.StatementsAcknowledged(statements=command.statements)
+
+
+def ask(journey: Journey, command: c.AskQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.QuestionAsked(question=f"question-{len(journey.questions) + 1}", text=command.text)
+
+
+def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    question = journey.questions.get(command.question)
+    if question is None:
+        refuse(Code.UNKNOWN, "there is no such question", "See `pathway show`", "question")
+    if question.answer is not None:
+        refuse(Code.ALREADY_DONE, "this question has been answered", "Ask a new one to add to it", "question")
+    yield e.QuestionAnswered(question=command.question, text=command.text)
+
+
+def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    versions = journey.protocol.consents
+    require_known({**command.consents}, tuple(versions), "consents")
+    for name, version in command.consents.items():
+        if version != versions[name]:
+            refuse(
+                Code.STALE,
+                f"consent {name} is now at version {versions[name]}",
+                "Show the patient the current version",
+                "consents",
+            )
+    open_questions = unanswered_questions(journey)
+    if open_questions:
+        refuse(
+            Code.INCOMPLETE,
+            f"the patient has open questions: {', '.join(open_questions)}",
+            "A clinician answers them first (`question answer`)",
+        )
+    lacking = untaught(journey)
+    if lacking:
+        refuse(Code.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
+    yield e.ConsentGiven(consents=command.consents)
+
+
+def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    require_known((command.consent,), tuple(journey.protocol.consents), "consent")
+    if command.consent not in journey.consents:
+        refuse(Code.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
+    yield e.ConsentWithdrawn(consent=command.consent, reason=command.reason)
+
+
+def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: datetime) -> Iterator[e.EventBody]:
+    for session in journey.sessions.values():
+        if session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
+
+
+def untaught(journey: Journey) -> tuple[str, ...]:
+    return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
+
+
+def unacknowledged(journey: Journey) -> tuple[str, ...]:
+    known = journey.education.acknowledged
+    return tuple(statement for statement in journey.protocol.acknowledgements if statement not in known)
+
+
+def unanswered_questions(journey: Journey) -> tuple[str, ...]:
+    return tuple(q.id for q in journey.questions.values() if q.answer is None)
+
+
+def unconsented(journey: Journey) -> tuple[str, ...]:
+    return tuple(name for name, v in journey.protocol.consents.items() if journey.consents.get(name) != v)
+
+
+def needs(journey: Journey) -> Iterator[Need]:
+    for question in unanswered_questions(journey):
+        yield Need(
+            kind="question",
+            subject=question,
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            ladder="question",
+            what="answer the patient's question",
+            care=False,
+        )
+    if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
+        return
+    owed = journey.plan is None or journey.plan_owed_since is not None
+    signed = None if owed else current(journey, SignOffKind.PLAN)
+    if owed or (signed is not None and signed.decision == "decline"):
+        yield _mine(journey, "planning", "write the plan")
+    elif approved(journey, SignOffKind.ELIGIBILITY):
+        request = sign_off_need(journey, SignOffKind.PLAN, what="sign the plan")
+        if request:
+            yield request
+    if untaught(journey):
+        yield _mine(journey, "education", "explain the education topics")
+    elif unacknowledged(journey):
+        yield Need(
+            kind="acknowledgement",
+            owner=Role.PATIENT,
+            ladder="acknowledgement",
+            what="acknowledge what this treatment is and is not",
+        )
+    if not untaught(journey) and not unanswered_questions(journey) and unconsented(journey):
+        yield Need(kind="consent", owner=Role.PATIENT, ladder="consent", what="decide about the consents")
+
+
+def _mine(journey: Journey, kind: str, what: str) -> Need:
+    return Need(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, ladder=kind, what=what)
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    ready = not (untaught(journey) or unacknowledged(journey) or unanswered_questions(journey) or unconsented(journey))
+    if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
+        yield e.StageEntered(stage=Stage.SESSIONS)

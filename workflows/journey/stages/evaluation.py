@@ -1,0 +1,104 @@
+"""Evaluation: what is found out before anything is planned, by one licensed evaluator.
+
+Sources: both source documents require a comprehensive psychiatric evaluation first, without default or bulk
+completion; standard treatments tried come before (VA guidance for PTSD; therapy or medication for anxiety).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.instruments import Instrument, Score, score
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Need
+from workflows.journey.people import Actor, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evidence import approved, sign_off_need
+
+BASELINE = "baseline"
+"""The occasion of the instruments an evaluation rests on."""
+
+
+def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    eligibility = journey.protocol.eligibility
+    if journey.evaluation.evaluator not in (None, by.id):
+        refuse(
+            Code.NOT_ALLOWED,
+            "another evaluator has begun this evaluation",
+            "Ask them, or have the coordinator run `pathway reassign` with duty evaluator",
+        )
+    require_known({**command.sections}, eligibility.evaluation_sections, "sections")
+    require_known({**command.function}, eligibility.function, "function")
+    tried = eligibility.prior_treatments
+    types = (*tried.require_all_of, *tried.require_any_of, *tried.record)
+    require_known(tuple(t.type for t in command.prior_treatments), types, "prior_treatments.type")
+    if not (command.sections or command.function or command.prior_treatments or command.treatment_exception):
+        refuse(Code.INCOMPLETE, "the evaluation form is empty", "Fill in at least one section", "sections")
+    yield e.EvaluationRecorded(evaluator=by.id, **command.model_dump(exclude={"kind"}))
+
+
+def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    previous = journey.latest(command.instrument)
+    yield e.InstrumentRecorded(
+        instrument=command.instrument,
+        occasion=command.occasion,
+        answers=command.answers,
+        score=scored(journey, command.instrument, command.answers, previous.score if previous else None),
+        administered_by=by.role,
+    )
+
+
+def scored(journey: Journey, instrument: Instrument, answers: object, previous: Score | None) -> Score:
+    """A questionnaire scored with the thresholds this journey is pinned to."""
+    thresholds = journey.protocol.instruments.thresholds.get(instrument)
+    before = None if previous is None else previous.total
+    return score(instrument, answers, thresholds, before) if thresholds else score(instrument, answers, previous=before)
+
+
+def missing(journey: Journey) -> tuple[str, ...]:
+    """What the evaluation still lacks, in words; empty when it can be signed."""
+    eligibility, found = journey.protocol.eligibility, journey.evaluation
+    lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
+    lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
+    lacking += _untreated(journey)
+    for instrument in journey.protocol.instruments.baseline:
+        if journey.latest(instrument, occasion=BASELINE) is None:
+            lacking.append(f"baseline {instrument} complete")
+    return tuple(lacking)
+
+
+def _untreated(journey: Journey) -> list[str]:
+    rule, found = journey.protocol.eligibility.prior_treatments, journey.evaluation
+    if found.treatment_exception is not None:
+        return []
+    failed = tuple(t.type for t in found.prior_treatments if t.response in ("none", "partial", "worse"))
+    lacking = [f"prior {kind} without adequate relief" for kind in rule.require_all_of if kind not in failed]
+    if rule.require_any_of and not any(kind in failed for kind in rule.require_any_of):
+        lacking.append(f"prior {' or '.join(rule.require_any_of)} without adequate relief")
+    recorded = tuple(t.type for t in found.prior_treatments)
+    lacking += [f"prior {kind} recorded (response unknown will do)" for kind in rule.record if kind not in recorded]
+    return lacking
+
+
+def needs(journey: Journey) -> Iterator[Need]:
+    if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
+        return
+    lacking = missing(journey)
+    if lacking:
+        yield Need(
+            kind="evaluation",
+            owner=Role.CLINICIAN,
+            person=journey.evaluation.evaluator or journey.clinician,
+            ladder="evaluation",
+            what="complete the evaluation",
+        )
+    elif request := sign_off_need(journey, SignOffKind.EVALUATION, what="sign the evaluation"):
+        yield request
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.stage == Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
+        yield e.StageEntered(stage=Stage.SCREENING)

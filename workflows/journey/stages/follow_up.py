@@ -1,0 +1,162 @@
+"""Contacts after sessions and open-ended follow-up: check-ins, visits, instruments, until a signed discharge.
+
+Sources: treatment is not a one-time event; check-ins are required; every follow-up assesses symptoms, side
+effects and overall response; some people need longer-term monitoring, so only a signed discharge ends it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.calendars import after_quiet_hours
+from workflows.journey.journey import Journey, OwedContact
+from workflows.journey.obligations import Need
+from workflows.journey.people import Actor, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evidence import sign_off_need
+from workflows.journey.stages.holding import ask_support
+
+WHAT = {
+    "check-in": (Role.PATIENT, "check-in", "answer the check-in"),
+    "visit": (Role.CLINICIAN, "visit", "visit the patient after the session"),
+    "follow-up": (Role.CLINICIAN, "follow-up", "hold the follow-up visit"),
+    "measure": (Role.PATIENT, "measure", "fill in the questionnaire"),
+}
+
+
+def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    _owed(journey, command.check_in, ("check-in",), "check_in")
+    yield e.CheckInCompleted(**command.model_dump(exclude={"kind"}))
+
+
+def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
+    if body.feeling == "unwell":
+        yield ask_support(journey, "urgent", f"feels unwell at {body.check_in}")
+    waiting = any(k.open and k.type == "check-in" for k in journey.contacts.values())
+    if journey.stage == Stage.SESSIONS and not waiting:
+        number = sum(k.type == "check-in" and k.session is None for k in journey.contacts.values()) + 1
+        due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
+        ladder = journey.protocol.check_ins.routine_ladder
+        yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check-in", due, ladder),))
+
+
+def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    _owed(journey, command.visit, ("visit", "follow-up"), "visit")
+    rules = journey.protocol.follow_up
+    require_known({**command.assessments}, rules.assessments, "assessments")
+    require_known({**command.answers}, rules.questions, "answers")
+    require_known((command.outcome,), rules.outcomes, "outcome")
+    lacking = [name for name in rules.assessments if name not in command.assessments]
+    if journey.contacts[command.visit].type == "follow-up":
+        lacking += [name for name in rules.questions if name not in command.answers]
+    if lacking:
+        refuse(Code.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
+    yield visited(command)
+
+
+def visited(command: c.RecordVisit) -> e.VisitRecorded:
+    return e.VisitRecorded(**command.model_dump(exclude={"kind"}))
+
+
+def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.DischargeProposed(summary=command.summary, ongoing_support=command.ongoing_support)
+
+
+def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
+    """Entering follow-up gives every visit and questionnaire of the fixed cadence its due time."""
+    if body.stage != Stage.FOLLOW_UP:
+        return
+    start = journey.last_dose_at or at
+    cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
+    owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
+    owed += [_measure(journey, f"day-{day}", start + timedelta(days=day)) for day in schedule.after_last_session_days]
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check-in" and k.session is None)
+    yield e.ContactsScheduled(contacts=tuple(owed), replaced=routine)
+
+
+def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
+    done = journey.contacts.get(body.visit)
+    if journey.stage == Stage.FOLLOW_UP and done is not None and not _waiting(journey, "follow-up"):
+        number = sum(k.type == "follow-up" for k in journey.contacts.values()) + 1
+        due = at + timedelta(days=journey.protocol.follow_up.then_every_days)
+        yield e.ContactsScheduled(contacts=(_follow_up(journey, f"follow-up-{number}", due),))
+
+
+def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
+    owed = journey.contacts.get(body.occasion)
+    if (
+        journey.stage == Stage.FOLLOW_UP
+        and owed is not None
+        and body.score.complete
+        and not _waiting(journey, "measure")
+    ):
+        number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
+        due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
+        yield e.ContactsScheduled(contacts=(_measure(journey, f"measure-{number}", due),))
+
+
+def needs(journey: Journey) -> Iterator[Need]:
+    for contact in journey.contacts.values():
+        if not contact.open:
+            continue
+        owner, kind, what = WHAT[contact.type]
+        yield Need(
+            kind=kind,
+            subject=contact.id,
+            owner=owner,
+            person=journey.clinician if owner == Role.CLINICIAN else None,
+            ladder=contact.ladder,
+            what=what,
+            due=contact.due,
+            care=False,
+        )
+        if contact.lost:
+            lost = sign_off_need(
+                journey,
+                SignOffKind.LOST_TO_FOLLOW_UP,
+                contact.id,
+                what="decide whether the patient is lost to follow-up",
+                care=False,
+            )
+            if lost:
+                yield lost
+    if journey.discharge is not None:
+        discharge = sign_off_need(journey, SignOffKind.DISCHARGE, what="sign the discharge", care=False)
+        if discharge:
+            yield discharge
+
+
+def _contact(journey: Journey, name: str, kind: str, due: datetime, ladder: str) -> e.Contact:
+    zone, rules = journey.patient.zone, journey.protocol
+    if rules.ladders[ladder].quiet_hours:
+        due = after_quiet_hours(due, zone, rules.quiet_hours)
+    instrument = rules.instruments.primary if kind == "measure" else None
+    return e.Contact.model_validate(
+        {"id": name, "type": kind, "due": due, "ladder": ladder, "instrument": instrument, "zone": zone}
+    )
+
+
+def _follow_up(journey: Journey, name: str, due: datetime) -> e.Contact:
+    return _contact(journey, name, "follow-up", due, "follow_up_visit")
+
+
+def _measure(journey: Journey, name: str, due: datetime) -> e.Contact:
+    return _contact(journey, name, "measure", due, "measure")
+
+
+def _waiting(journey: Journey, kind: str) -> bool:
+    return any(contact.open and contact.type == kind for contact in journey.contacts.values())
+
+
+def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+    contact = journey.contacts.get(name)
+    if contact is None or contact.type not in types:
+        refuse(Code.UNKNOWN, "there is no such contact", "See `pathway show` for what is owed", field)
+    if contact.done_at is not None:
+        refuse(Code.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
+    if contact.replaced:
+        refuse(Code.STALE, "a later session replaced this contact", "Answer the newer one", field)
+    return contact

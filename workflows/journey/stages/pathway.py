@@ -1,0 +1,93 @@
+"""Beginning, handing over and ending a pathway. Every ending is a named, ordinary outcome."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NoReturn
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.calendars import age_on
+from workflows.journey.journey import Journey
+from workflows.journey.people import Actor
+from workflows.journey.refusals import Code, refuse
+from workflows.journey.stage import Outcome
+
+
+def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
+    """The opening event of a journey.
+
+    Raises:
+        Refused: wrong role, under age, the protocol is for another condition, or not fit for patients and
+            this is no demonstration.
+    """
+    protocol = command.protocol
+    if by.role not in command.roles:
+        refuse(Code.NOT_ALLOWED, "a pathway is started by a coordinator", "Act with a coordinator's profile")
+    if protocol.condition != command.condition:
+        refuse(
+            Code.PROTOCOL,
+            f"protocol {protocol.id} is for {protocol.condition}, the referral for {command.condition}",
+            "Choose the protocol of this condition",
+            "condition",
+        )
+    obstacles = protocol.obstacles()
+    if obstacles and not command.demonstration:
+        refuse(
+            Code.PROTOCOL,
+            f"protocol {protocol.id} version {protocol.version} may not carry patients: {'; '.join(obstacles)}",
+            "Use a protocol the medical director has completed and signed, or demonstration mode without patients",
+        )
+    minimum = protocol.eligibility.min_age_years
+    if age_on(command.patient.born, at, command.patient.zone) < minimum:
+        refuse(
+            Code.OUT_OF_LIMITS,
+            f"the patient is under {minimum}",
+            "Refer to a service for minors",
+            "patient.born",
+        )
+    return e.PathwayStarted(
+        **command.model_dump(exclude={"kind", "journey_id", "demonstration", "protocol", "patient"}),
+        patient=command.patient,
+        protocol=protocol,
+        protocol_digest=protocol.digest,
+    )
+
+
+def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
+    refuse(Code.ALREADY_STARTED, "this journey has been started", "Work with it as it is; see `pathway show`")
+
+
+def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.PathwayReassigned(duty=command.duty, to=command.to, reason=command.reason)
+
+
+def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.PatientMoved(zone=command.zone, state=command.state)
+
+
+def withdraw(journey: Journey, command: c.Withdraw, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.WITHDRAWN, command.reason or "no reason given")
+
+
+def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.TRANSFERRED, command.reason, command.referral)
+
+
+def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=command.reason)
+
+
+def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | None = None) -> e.PathwayEnding:
+    if journey.closing is not None:
+        refuse(
+            Code.ALREADY_DONE,
+            f"the pathway is already ending ({journey.closing.outcome})",
+            "It closes once what concerns safety is settled; see `pathway why`",
+        )
+    return e.PathwayEnding(outcome=outcome, reason=reason, referral=referral)
+
+
+def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
+    for session in journey.sessions.values():
+        if session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")

@@ -1,0 +1,166 @@
+"""Screening: is this safe and appropriate for this person, and where?
+
+Sources: exclusions after the esketamine label and published at-home protocols, split into hard and review by
+the clinic's protocol; adults only; four candidate criteria; the setting is a clinical decision over medical,
+safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is acted on whatever the total.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.calendars import age_on
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Need
+from workflows.journey.people import Actor, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evidence import approved, current, sign_off_need
+from workflows.journey.stages.holding import ask_support, place
+
+
+def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    protocol = journey.protocol
+    require_known({**command.exclusions}, tuple(x.code for x in protocol.exclusions), "exclusions")
+    require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
+    require_known({**command.factors}, protocol.eligibility.factors, "factors")
+    if not (command.exclusions or command.criteria or command.factors):
+        refuse(Code.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
+    yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
+
+
+def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
+    """Codes of the exclusions of this rule (hard, review) that are answered yes."""
+    answers = journey.screening.exclusions
+    return tuple(
+        x.code
+        for x in journey.protocol.exclusions
+        if x.rule == rule and x.code in answers and answers[x.code].answer == "yes"
+    )
+
+
+def unanswered(journey: Journey) -> tuple[str, ...]:
+    """What screening still lacks, in words. Unknown is not an answer."""
+    answers, eligibility = journey.screening, journey.protocol.eligibility
+    known = [code for code, given in answers.exclusions.items() if given.answer != "unknown"]
+    lacking = [f"exclusion {x.code}" for x in journey.protocol.exclusions if x.code not in known]
+    lacking += [f"criterion {name}" for name in eligibility.attest if name not in answers.criteria]
+    lacking += [f"factor {name}" for name in eligibility.factors if name not in answers.factors]
+    return tuple(lacking)
+
+
+def suicide_risk_obstacles(journey: Journey) -> tuple[str, ...]:
+    """Why suicide risk stands in the way: not asked by a clinician, not complete, high, or item 9 not followed up."""
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    if risk is None:
+        return ("no C-SSRS asked by a clinician",)
+    found = []
+    if risk.score.gate_level == "high":
+        found.append("the latest C-SSRS is high or incomplete, which counts as high")
+    asked = journey.latest(Instrument.PHQ_9)
+    if asked is not None and asked.score.needs_c_ssrs and asked.version > risk.version:
+        found.append("PHQ-9 item 9 was answered yes after the latest C-SSRS")
+    return tuple(found)
+
+
+def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Why at-home treatment cannot be approved now; empty opens the decision, and never makes it."""
+    found = list(unanswered(journey))
+    found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]
+    if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+        found.append("review exclusions without a signed decision")
+    criteria = journey.screening.criteria
+    found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
+    if age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years:
+        found.append("the patient is under age")
+    found += suicide_risk_obstacles(journey)
+    return tuple(found)
+
+
+def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Suicide risk makes holds and crises at once, whatever else the journey is doing."""
+    source = f"version-{journey.version}"
+    if body.score.needs_c_ssrs:
+        yield place(
+            journey,
+            "item_9",
+            "PHQ-9 item 9 is not zero, or was not answered: ask the C-SSRS now",
+            source=source,
+        )
+    level = body.score.gate_level
+    if level in ("moderate", "high"):
+        crisis = f"crisis-{len(journey.crises) + 1}"
+        yield e.CrisisOpened.model_validate({"crisis": crisis, "level": level.value, "source": source})
+        yield place(
+            journey,
+            "suicide_risk",
+            f"the C-SSRS is {level.value}, or incomplete, which counts as high",
+            severe=level == "high",
+            source=crisis,
+        )
+    elif level == "low":
+        yield e.CrisisOpened(crisis=f"crisis-{len(journey.crises) + 1}", level="low", source=source)
+    measured = body.score.change or ()
+    if "deterioration" in measured and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
+        yield ask_support(journey, "clinical", f"{body.instrument} worsened beyond the protocol's alert")
+
+
+def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """A hard exclusion that turns up after eligibility was signed holds care at once."""
+    if journey.stage in (Stage.EDUCATION, Stage.SESSIONS):
+        new = tuple(code for code in excluded(journey, "hard") if code in body.exclusions)
+        if new:
+            yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
+
+
+def needs(journey: Journey) -> Iterator[Need]:
+    eligibility = journey.protocol.eligibility
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    if journey.stage == Stage.EVALUATION or any("item 9" in why for why in suicide_risk_obstacles(journey)):
+        asked = journey.latest(Instrument.PHQ_9)
+        if asked is not None and asked.score.needs_c_ssrs and (risk is None or risk.version < asked.version):
+            yield Need(
+                kind="suicide-risk",
+                owner=Role.ON_CALL_CLINICIAN,
+                ladder="suicide_risk",
+                what="ask the C-SSRS now: PHQ-9 item 9",
+                care=False,
+            )
+    if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
+        return
+    if unanswered(journey):
+        yield Need(
+            kind="screening",
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            ladder="screening",
+            what="answer the screening",
+        )
+        return
+    if excluded(journey, "review"):
+        review = sign_off_need(journey, SignOffKind.EXCLUSION_REVIEW, what="decide on the review exclusions")
+        if review:
+            yield review
+            return
+    if current(journey, SignOffKind.EVALUATION) is not None:
+        decision = sign_off_need(journey, SignOffKind.ELIGIBILITY, what="decide eligibility and setting")
+        if decision:
+            yield decision
+    if journey.stage == Stage.SESSIONS and journey.screening.completed_at is not None:
+        yield Need(
+            kind="screening",
+            subject="renewal",
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            ladder="screening",
+            what="repeat the whole screening before it expires",
+            due=journey.screening.completed_at + timedelta(days=eligibility.screening_valid_days),
+        )
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.stage == Stage.SCREENING and approved(journey, SignOffKind.ELIGIBILITY):
+        yield e.StageEntered(stage=Stage.EDUCATION)
