@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
     log_level: LogLevel = "INFO"
     log_format: Literal["console", "json"] = "console"
+    build_id: str | None = Field(default=None, min_length=1)
+    """The build a worker takes part in worker versioning as; without it, it is unversioned."""
     ready_file: Path | None = None
     """A worker creates this file once it is polling."""
 

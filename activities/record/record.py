@@ -255,9 +255,7 @@ class Record:
         )
         return Head.model_validate(dict(rows[0])) if rows else None
 
-    async def enrol(
-        self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID
-    ) -> Enrolment:
+    async def enrol(self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
         """Open a journey for a patient on a pathway, unless the patient has one open there or the request
         was made before. `journey_id` must be new. See Enrolment for the outcomes.
         """

@@ -57,9 +57,7 @@ async def verify(
                 "clock": event["recorded_at"] >= clock,
                 "content": event["content_hash"] == _content_hash(event),
                 "journey chain": event["journey_hash"]
-                == _hash(
-                    b"carepath/journey/1", before.journey_hash, _int(event["version"]), event["content_hash"]
-                ),
+                == _hash(b"carepath/journey/1", before.journey_hash, _int(event["version"]), event["content_hash"]),
                 "log chain": event["log_hash"]
                 == _hash(
                     b"carepath/log/1",

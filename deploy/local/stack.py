@@ -178,7 +178,11 @@ async def _migrate(postgres: Postgres) -> None:
             return
     except ModuleNotFoundError:
         return
-    await importlib.import_module(_MIGRATIONS).migrate(postgres.owner_url)
+    try:
+        await importlib.import_module(_MIGRATIONS).migrate(postgres.owner_url)
+    except Exception as failed:
+        reason = f"{type(failed).__name__}: {failed}"
+        raise StackError("migrate the record", postgres.log_path, reason) from failed
 
 
 def _remove_data(postgres: Postgres, data: Path) -> None:
@@ -194,7 +198,5 @@ def _only_run_in(directory: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
-            raise StackError(
-                "begin", None, f"Another local stack is running in {directory}; stop it first"
-            ) from held
+            raise StackError("begin", None, f"Another local stack is running in {directory}; stop it first") from held
         yield directory

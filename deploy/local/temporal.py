@@ -87,9 +87,7 @@ class TemporalServer:
             await self._keep_closed_workflows()
         except RPCError as refused:
             await self.stop()
-            raise StackError(
-                "set Temporal's retention", self.log_path, f"The server refused: {refused}"
-            ) from refused
+            raise StackError("set Temporal's retention", self.log_path, f"The server refused: {refused}") from refused
 
     async def stop(self) -> None:
         """Ask the server to end, and wait for it."""

@@ -40,9 +40,7 @@ async def _value(url: str, query: str) -> object:
 
 
 @pytest.mark.parametrize("how", ["smart", "fast", "immediate", "kill"])
-async def test_a_restart_keeps_data_and_port(
-    own: Postgres, how: Literal["smart", "fast", "immediate", "kill"]
-) -> None:
+async def test_a_restart_keeps_data_and_port(own: Postgres, how: Literal["smart", "fast", "immediate", "kill"]) -> None:
     url = own.owner_url
     await _execute(url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
     processes = [psutil.Process(own.pid), *psutil.Process(own.pid).children()]
@@ -69,9 +67,7 @@ async def test_the_server_is_durable_and_discreet(postgres: Postgres) -> None:
         assert await _value(postgres.admin_url, f"SHOW {name}") == value
 
 
-async def test_a_failing_statement_leaves_no_values_in_the_log(
-    postgres: Postgres, database: Database
-) -> None:
+async def test_a_failing_statement_leaves_no_values_in_the_log(postgres: Postgres, database: Database) -> None:
     await _execute(database.owner_url, "CREATE TABLE once (id text PRIMARY KEY)")
     insert = "INSERT INTO once VALUES ('patient-name-in-clear')"
     await _execute(database.owner_url, insert)

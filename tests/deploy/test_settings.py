@@ -98,9 +98,7 @@ def test_temporal_address_is_required() -> None:
 @pytest.mark.parametrize(
     "name", ["TEMPORAL_TLS", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE"]
 )
-def test_a_wrong_temporal_variable_is_named_and_its_value_is_not(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_wrong_temporal_variable_is_named_and_its_value_is_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
     monkeypatch.setenv(name, SECRET)
     with pytest.raises(SettingsError) as caught:
@@ -110,9 +108,7 @@ def test_a_wrong_temporal_variable_is_named_and_its_value_is_not(
     assert caught.value.__context__ is None
 
 
-def test_an_unknown_key_in_temporals_profile_file_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unknown_key_in_temporals_profile_file_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "temporal.toml"
     file.write_text(f'[profile.default]\naddress = "temporal.internal:7233"\napi_ky = "{SECRET}"\n')
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))

@@ -43,9 +43,7 @@ async def test_a_restart_keeps_started_workflows(own: TemporalServer, how: str) 
 
 async def test_finished_workflows_stay_visible_for_ninety_days(own: TemporalServer) -> None:
     client = await Client.connect(own.address)
-    described = await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace="default")
-    )
+    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
     assert described.config.workflow_execution_retention_ttl.ToTimedelta() == timedelta(days=90)
 
 
@@ -79,9 +77,7 @@ async def test_the_sessions_server_skips_time(temporal_client: Client) -> None:
     from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
     skipper = TimeSkipper(temporal_client, config=TimeSkippingConfig(enabled=True))
-    handle = await skipper.client.start_workflow(
-        "nobody-runs-this", id=f"skip/{uuid.uuid4()}", task_queue="none"
-    )
+    handle = await skipper.client.start_workflow("nobody-runs-this", id=f"skip/{uuid.uuid4()}", task_queue="none")
     await handle.terminate()
 
 

@@ -54,9 +54,7 @@ async def waiting_for_the_lock(connection: Connection, count: int = 1) -> None:
         pass
 
 
-async def raw_append(
-    connection: Connection, journey_id: UUID, expected: int, new: NewEvent
-) -> asyncpg.Record:
+async def raw_append(connection: Connection, journey_id: UUID, expected: int, new: NewEvent) -> asyncpg.Record:
     """The function itself, on a connection whose settings a test has chosen."""
     row = await connection.fetchrow(
         "SELECT * FROM record.append(1::smallint, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false)",

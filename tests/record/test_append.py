@@ -171,9 +171,7 @@ async def test_concurrent_writers_leave_no_gap(record: Record, owner: Connection
 
 async def test_of_two_writers_at_one_version_one_wins(record: Record) -> None:
     journey = uuid4()
-    answers = await asyncio.gather(
-        *(record.append(journey, 0, events(2)) for _ in range(8)), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(record.append(journey, 0, events(2)) for _ in range(8)), return_exceptions=True)
     assert sum(isinstance(answer, Appended) for answer in answers) == 1
     assert sum(isinstance(answer, VersionConflict) and answer.actual == 2 for answer in answers) == 7
 

@@ -78,9 +78,7 @@ async def _run(pool: "asyncpg.Pool[asyncpg.Record]", log_id: int, script: list[l
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(read())
-        writers = [
-            group.create_task(_write(record, journeys, n, commands)) for n, commands in enumerate(script)
-        ]
+        writers = [group.create_task(_write(record, journeys, n, commands)) for n, commands in enumerate(script)]
 
     log = await whole_log(record)
     assert seen == log

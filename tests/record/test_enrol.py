@@ -38,9 +38,7 @@ async def test_a_request_for_someone_else_learns_nothing(record: Record, patient
     request, asked = uuid4(), uuid4()
     await enrol(record, request)
 
-    answer = await record.enrol(
-        patient_key=patient_key(patient), pathway=pathway, request_id=request, journey_id=asked
-    )
+    answer = await record.enrol(patient_key=patient_key(patient), pathway=pathway, request_id=request, journey_id=asked)
 
     assert answer == Enrolment(outcome="other_request", journey_id=asked, request_id=request)
     assert await record.head(asked) is None
@@ -64,9 +62,7 @@ async def test_after_the_end_the_patient_may_come_back(record: Record, owner: Co
 async def test_a_journey_id_is_not_taken_over(record: Record) -> None:
     journey = (await enrol(record, uuid4())).journey_id
     with pytest.raises(RecordFault):
-        await record.enrol(
-            patient_key=patient_key("x"), pathway="ptsd", request_id=uuid4(), journey_id=journey
-        )
+        await record.enrol(patient_key=patient_key("x"), pathway="ptsd", request_id=uuid4(), journey_id=journey)
 
 
 async def test_twenty_requests_at_once_have_one_winner(record: Record) -> None:

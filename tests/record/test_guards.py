@@ -26,9 +26,7 @@ async def test_nobody_changes_what_is_recorded(
 ) -> None:
     journey = uuid4()
     await record.append(journey, 0, events(1))
-    await record.deliver_notice(
-        notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r"
-    )
+    await record.deliver_notice(notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r")
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")
 
@@ -95,9 +93,7 @@ async def test_no_database_is_an_outage_without_an_address() -> None:
     assert "127.0.0.1" not in shown
 
 
-async def test_a_broken_connection_is_an_outage_that_ends(
-    record: Record, owner: Connection, admin: Connection
-) -> None:
+async def test_a_broken_connection_is_an_outage_that_ends(record: Record, owner: Connection, admin: Connection) -> None:
     journey, new = uuid4(), events(1)
     async with owner.transaction():
         await owner.execute("SELECT record.lock_log(1::smallint)")

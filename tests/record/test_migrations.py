@@ -22,9 +22,7 @@ def schema(tmp_path: Path) -> Path:
 async def _names(database: Database) -> list[str]:
     connection = await asyncpg.connect(database.owner_url)
     try:
-        return [
-            row["name"] for row in await connection.fetch("SELECT name FROM record.migration ORDER BY name")
-        ]
+        return [row["name"] for row in await connection.fetch("SELECT name FROM record.migration ORDER BY name")]
     finally:
         await connection.close()
 
@@ -57,9 +55,7 @@ async def test_two_databases_of_one_cluster_at_once(database: Database) -> None:
         await admin.close()
 
 
-async def test_an_edited_file_is_refused_by_name_and_nothing_is_applied(
-    database: Database, schema: Path
-) -> None:
+async def test_an_edited_file_is_refused_by_name_and_nothing_is_applied(database: Database, schema: Path) -> None:
     await migrate(database.owner_url, schema)
     before = await _names(database)
     edited = schema / before[2]

@@ -82,9 +82,7 @@ async def test_a_sound_log_has_no_findings(record: Record, owner: Connection, ap
         ("UPDATE record.journey SET journey_hash = '' WHERE version = 2", {("head", 5, B)}),
     ],
 )
-async def test_tampering_is_found(
-    owner: Connection, statement: str, expected: set[tuple[str, int, UUID]]
-) -> None:
+async def test_tampering_is_found(owner: Connection, statement: str, expected: set[tuple[str, int, UUID]]) -> None:
     await _tamper(owner, statement)
     assert set(await verify(owner)) == expected
 
@@ -104,9 +102,7 @@ async def test_reordering_is_found(owner: Connection) -> None:
 
 @pytest.mark.usefixtures("log")
 async def test_an_event_moved_to_another_journey_is_found(owner: Connection) -> None:
-    await _tamper(
-        owner, f"UPDATE record.journey_event SET journey_id = '{B}', version = 3 WHERE position = 7"
-    )
+    await _tamper(owner, f"UPDATE record.journey_event SET journey_id = '{B}', version = 3 WHERE position = 7")
     kinds = {finding.kind for finding in await verify(owner)}
     assert kinds == {"content", "journey chain", "head"}
 

@@ -325,17 +325,19 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     )
 
 
-def fold(events: Iterable[e.Event]) -> Journey:
-    """The state after all events of one journey, oldest first.
+def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:
+    """The state after these events, oldest first: from the beginning, or onto a state they follow.
 
     Raises:
-        ValueError: there are none, or the first does not open a journey.
+        ValueError: from the beginning, there are none, or the first does not open a journey.
     """
     ordered = iter(events)
-    first = next(ordered, None)
-    if first is None:
-        raise ValueError("there are no events to fold")
-    return reduce(evolve, ordered, begin(first))
+    if journey is None:
+        first = next(ordered, None)
+        if first is None:
+            raise ValueError("there are no events to fold")
+        journey = begin(first)
+    return reduce(evolve, ordered, journey)
 
 
 def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, Any]:

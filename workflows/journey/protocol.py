@@ -349,8 +349,8 @@ class Protocol(Form):
         if unknown:
             raise ValueError(f"ladders must define: {', '.join(unknown)}")
         steps = [stage for stages in self.steps_shown.values() for stage in stages]
-        if steps != ["evaluation", "screening", "education", "sessions", "follow_up"]:
-            raise ValueError("steps_shown must show each of the five stages once, in order")
+        if sorted(steps) != ["education", "evaluation", "follow_up", "screening", "sessions"]:
+            raise ValueError("steps_shown must show each of the five stages once")
         codes = [exclusion.code for exclusion in self.exclusions]
         if len(codes) != len(dict.fromkeys(codes)):
             raise ValueError("an exclusion code stands twice")

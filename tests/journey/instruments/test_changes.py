@@ -8,9 +8,7 @@ from tests.journey.instruments import vectors
 from workflows.journey.instruments import Instrument, Thresholds, definition_of, score
 
 
-def moved(
-    instrument: Instrument, previous: int, total: int, thresholds: Thresholds
-) -> tuple[str, ...] | None:
+def moved(instrument: Instrument, previous: int, total: int, thresholds: Thresholds) -> tuple[str, ...] | None:
     definition = definition_of(instrument)
     answers = vectors.of_total(definition.items, definition.item_max, total)
     result = score(instrument, answers, thresholds, previous)
@@ -89,9 +87,7 @@ def test_an_impossible_previous_total_is_flagged_and_not_compared(previous: int)
 
 
 @given(st.sampled_from(vectors.THRESHOLDS), st.data())
-def test_better_needs_a_fall_and_worse_a_rise(
-    chosen: tuple[Instrument, Thresholds], data: st.DataObject
-) -> None:
+def test_better_needs_a_fall_and_worse_a_rise(chosen: tuple[Instrument, Thresholds], data: st.DataObject) -> None:
     instrument, thresholds = chosen
     totals = st.integers(0, definition_of(instrument).total_max)
     previous, total = data.draw(totals), data.draw(totals)

@@ -46,9 +46,7 @@ def complete_c_ssrs(draw: st.DrawFn) -> dict[str, bool | None]:
     st.none() | st.integers() | st.integers(0, 30),
     st.booleans(),
 )
-def test_score_answers_everything(
-    instrument: Instrument, answers: Any, previous: int | None, at_end: bool
-) -> None:
+def test_score_answers_everything(instrument: Instrument, answers: Any, previous: int | None, at_end: bool) -> None:
     thresholds = dict(vectors.THRESHOLDS).get(instrument, Thresholds())
     result = score(instrument, answers, thresholds, previous, at_end=at_end)
     assert result == score(instrument, answers, thresholds, previous, at_end=at_end)

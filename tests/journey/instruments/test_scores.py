@@ -36,9 +36,7 @@ def test_pcl_5(answers: list[int], total: int, clusters: tuple[int, ...], dsm_ru
         assert ("cutoff" in result.flags) is (total >= cutoff)
 
 
-@pytest.mark.parametrize(
-    ("cluster", "first", "needed"), [("B", 1, 1), ("C", 6, 1), ("D", 8, 2), ("E", 15, 2)]
-)
+@pytest.mark.parametrize(("cluster", "first", "needed"), [("B", 1, 1), ("C", 6, 1), ("D", 8, 2), ("E", 15, 2)])
 def test_pcl_5_rule_needs_every_cluster(cluster: str, first: int, needed: int) -> None:
     answers = list(P9)
     assert answers[first - 1 : first - 1 + needed] == [2] * needed
@@ -103,9 +101,7 @@ def test_phq_9(answers: list[int], total: int, band: str, item_9: bool) -> None:
         pytest.param({"item_9": 0}, ("item_9_not_answered",), True, id="not-a-list"),
     ],
 )
-def test_phq_9_item_9_of_an_incomplete_set(
-    answers: object, flags: tuple[str, ...], needs_c_ssrs: bool
-) -> None:
+def test_phq_9_item_9_of_an_incomplete_set(answers: object, flags: tuple[str, ...], needs_c_ssrs: bool) -> None:
     result = score(Instrument.PHQ_9, answers)
     assert not result.complete
     assert result.total is None
@@ -146,9 +142,7 @@ def test_c_ssrs(marks: str, level: str) -> None:
         pytest.param("-----n-", "none", "question 1 is not answered", id="1-and-2-missing"),
         pytest.param("nn-y-n-", "high", "question 4 contradicts question 2", id="4-without-2"),
         pytest.param("nny--n-", "moderate", "question 3 contradicts question 2", id="3-without-2"),
-        pytest.param(
-            "nn---ny", "high", "question 6, past 3 months contradicts question 6", id="never-yet-recently"
-        ),
+        pytest.param("nn---ny", "high", "question 6, past 3 months contradicts question 6", id="never-yet-recently"),
         pytest.param("n-ynnn-", "moderate", "question 2 is not answered", id="3-with-2-unknown"),
         pytest.param("nn----y", "high", "question 6 is not answered", id="recent-with-6-unknown"),
     ],

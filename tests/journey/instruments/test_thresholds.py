@@ -64,7 +64,5 @@ def test_thresholds_that_work_have_no_problem(instrument: Instrument, thresholds
         ),
     ],
 )
-def test_thresholds_that_could_not_work_are_named(
-    instrument: Instrument, thresholds: Thresholds, problem: str
-) -> None:
+def test_thresholds_that_could_not_work_are_named(instrument: Instrument, thresholds: Thresholds, problem: str) -> None:
     assert threshold_problems(instrument, thresholds) == (problem,)

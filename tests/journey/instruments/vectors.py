@@ -2,9 +2,7 @@
 
 from workflows.journey.instruments import Instrument, Thresholds
 
-PCL_5 = Thresholds(
-    cutoff=33, meaningful_change=10, reliable_change=15, recovered_at_or_below=28, deterioration=10
-)
+PCL_5 = Thresholds(cutoff=33, meaningful_change=10, reliable_change=15, recovered_at_or_below=28, deterioration=10)
 GAD_7 = Thresholds(
     cutoff=10, meaningful_change=4, reliable_change=6, response_pct=50, remission_below=5, deterioration=4
 )

@@ -1,0 +1,35 @@
+"""The activity that records what a journey decided."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.notices import deliver
+from activities.record.events import to_new
+from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
+from workflows.effects import APPEND, DIVERGED, Batch, Recorded
+
+
+class RecordActivities:
+    """Appends to one record."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    @activity.defn(name=APPEND)
+    async def append(self, batch: Batch) -> Recorded:
+        """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
+
+        Raises:
+            ApplicationError: not retryable, when the record holds other events for these versions.
+        """
+        try:
+            appended = await self._record.append(
+                batch.journey_id,
+                batch.expected_version,
+                [to_new(event) for event in batch.events],
+                closes=batch.closes,
+            )
+        except (Diverged, VersionConflict, NotAppendable) as conflict:
+            raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
+        await deliver(self._record, batch.notices)
+        return Recorded(version=batch.events[-1].version, position=appended.position)

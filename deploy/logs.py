@@ -1,0 +1,89 @@
+"""Logs: structlog events on standard error, with opaque ids and nothing else about anybody.
+
+What may be logged is listed, not what may not: a key that nobody thought of is dropped, never printed.
+"""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+ALLOWED = (
+    "event", "level", "timestamp", "logger", "exception", "journey_id", "workflow_id", "run_id", "notice_id",
+    "command_id", "command", "code", "version", "position", "attempt", "task_queue", "to", "activity", "count",
+    "seconds", "step", "stage", "build_id",
+)  # fmt: skip
+"""Keys an event may carry."""
+
+LIBRARIES = "WARNING"
+
+
+def _allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return {key: value for key, value in event.items() if key in ALLOWED or key.startswith("_")}
+
+
+def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Bind the ids Temporal's loggers bring along; their messages may quote payloads, so only ids stay."""
+    record = event.get("_record")
+    for source in ("temporal_workflow", "temporal_activity"):
+        bound = getattr(record, source, None)
+        if isinstance(bound, dict):
+            event["workflow_id"] = bound.get("workflow_id")
+            event["run_id"] = bound.get("run_id") or bound.get("workflow_run_id")
+            event["attempt"] = bound.get("attempt")
+            event["event"] = str(event["event"]).partition(" (")[0]
+    return event
+
+
+def _named(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """An exception is logged by its type and where it came from, never by its text or local variables."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and info[0] is not None:
+        traceback = info[2]
+        while traceback is not None and traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        where = "" if traceback is None else f" at {traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}"
+        event["exception"] = f"{info[0].__name__}{where}"
+    return event
+
+
+def configure_logging(level: str, form: Literal["console", "json"]) -> None:
+    """Send structlog's and the standard library's events to standard error, in one form."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _named,
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=ALLOWED), _temporal],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _allowed, renderer],
+        )
+    )
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in ("temporalio", "asyncio", "asyncpg"):
+        logging.getLogger(library).setLevel(max(logging.getLevelName(LIBRARIES), logging.getLevelName(level)))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

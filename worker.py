@@ -1,0 +1,119 @@
+"""The worker: runs journeys and their activities until it is told to stop (SIGTERM or Ctrl-C)."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import reset_tzpath
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from activities.notices import NoticeActivities
+from activities.record.appending import RecordActivities
+from activities.record.record import Record, RecordUnavailable, open_record
+from deploy.logs import configure_logging
+from deploy.settings import Settings, SettingsError, load_settings, load_temporal_config
+from workflows.care_journey import CareJourney
+from workflows.client import SearchAttributeMismatch, register_search_attributes
+from workflows.plugin import CarePathwayPlugin
+
+log = structlog.get_logger("worker")
+
+DRAIN = timedelta(seconds=20)
+"""How long activities may finish after a stop is asked for. An append takes milliseconds."""
+HARD_STOP = 30.0
+"""Seconds after which a worker that does not come down is ended. Nothing is lost: its tasks are retried."""
+UNAVAILABLE = 6
+
+
+def build_worker(
+    client: Client, record: Record, *, task_queue: str, build_id: str | None = None, max_cached: int = 1000
+) -> Worker:
+    """A worker on this client and record. With a build id it takes part in worker versioning.
+
+    ``max_cached`` journeys stay in memory; others are replayed when they wake.
+    """
+    activities = (RecordActivities(record).append, NoticeActivities(record).alarm)
+    deployment = None
+    if build_id is not None:
+        version = WorkerDeploymentVersion(deployment_name="care-pathway", build_id=build_id)
+        deployment = WorkerDeploymentConfig(
+            version=version,
+            use_worker_versioning=True,
+            # A journey stays on the build it began with, and moves when it continues as new.
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        )
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[CareJourney],
+        activities=activities,
+        graceful_shutdown_timeout=DRAIN,
+        max_cached_workflows=max_cached,
+        deployment_config=deployment,
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Connect, register search attributes, and work until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: could not start; nothing was
+            changed.
+    """
+    # Core's own warnings would go to standard output, which belongs to data.
+    logging = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    runtime = Runtime(telemetry=TelemetryConfig(logging=logging))
+    client = await Client.connect(**load_temporal_config(), plugins=[CarePathwayPlugin()], runtime=runtime)
+    stop = asyncio.Event()
+    for caught in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(caught, stop.set)
+    async with open_record(settings.database_url.get_secret_value()) as record:
+        await register_search_attributes(client)
+        worker = build_worker(client, record, task_queue=settings.task_queue, build_id=settings.build_id)
+        async with worker:
+            log.info("worker.started", task_queue=settings.task_queue)
+            if settings.ready_file is not None:
+                settings.ready_file.touch()
+            await stop.wait()
+            log.info("worker.stopping")
+            _end_after(HARD_STOP)
+    log.info("worker.stopped")
+
+
+def _end_after(seconds: float) -> None:
+    asyncio.get_running_loop().call_later(seconds, os._exit, 1)
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Run the worker; the exit code says whether it could start (0, 2 settings, 6 unavailable)."""
+    if argv:
+        print("usage: python worker.py   (settings come from the environment: docs/settings.md)", file=sys.stderr)
+        return 2
+    # The zone database is the one pinned with this build, never the machine's.
+    reset_tzpath(to=())
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+        asyncio.run(run(settings))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
+        print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
+        return UNAVAILABLE
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # An interpreter that winds down after a worker may crash in its native part; everything is done by now.
+    os._exit(code)

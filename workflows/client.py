@@ -1,0 +1,144 @@
+"""How anything outside talks to a journey: start it, send it a command."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import (
+    Client,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributeIndexedValueType,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows.care_journey import (
+    SEARCH_ATTRIBUTES,
+    Begin,
+    CareJourney,
+    Receipt,
+    initial_search_attributes,
+    workflow_id,
+)
+from workflows.journey.commands import Command, StartPathway
+from workflows.journey.refusals import Refusal
+
+
+class Rejected(Exception):
+    """The journey refused the command. Nothing changed, beyond the attempt being kept where it matters."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class NoSuchJourney(Exception):
+    """No journey runs under this id: it never did, or it has ended."""
+
+
+class Unavailable(Exception):
+    """Temporal or its workers did not answer in time. The command may have arrived; send it again as it is."""
+
+
+class SearchAttributeMismatch(Exception):
+    """A search attribute exists with another type. Temporal would silently keep it so."""
+
+
+async def start(client: Client, command: Command, *, task_queue: str) -> bool:
+    """Start the journey of a `pathway.start` command; False if it had been started before.
+
+    Raises:
+        Unavailable: Temporal cannot be reached; start again with the same command.
+    """
+    body = command.body
+    if not isinstance(body, StartPathway):
+        raise TypeError("only pathway.start starts a journey")
+    try:
+        handle = await client.start_workflow(
+            CareJourney.run,
+            Begin(start=command),
+            id=workflow_id(body.journey_id),
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=initial_search_attributes(body),
+            static_summary=f"{body.condition.value} pathway · {body.clinic}",
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    except RPCError as error:
+        raise Unavailable("Temporal did not take the start") from error
+    return handle.first_execution_run_id is not None
+
+
+async def submit(
+    client: Client, journey_id: UUID, command: Command, *, timeout: timedelta = timedelta(seconds=15)
+) -> Receipt:
+    """Send a command to a journey and return its receipt once it is accepted (durable in Temporal).
+
+    Sending the same command again is safe, and gives the same receipt.
+
+    Raises:
+        Rejected: the journey refused it.
+        NoSuchJourney: nothing runs under this id.
+        Unavailable: no answer; whether it arrived is not known.
+    """
+    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    try:
+        receipt = await handle.execute_update(
+            CareJourney.submit, command, id=str(command.command_id), rpc_timeout=timeout
+        )
+    except WorkflowUpdateFailedError as failed:
+        raise _rejection(failed) from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        raise Unavailable("no worker answered in time") from None
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NoSuchJourney("no journey runs under this id") from None
+        raise Unavailable("Temporal did not take the command") from error
+    if receipt.refusal is not None:
+        raise Rejected(receipt.refusal)
+    return receipt
+
+
+def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
+    cause = failed.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        return Rejected(Refusal.model_validate(cause.details[0]))
+    if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+        return Unavailable("the journey was moving on; send the same command again")
+    return Unavailable("the journey could not read the command")
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make the search attributes known to the namespace; safe to repeat.
+
+    Raises:
+        SearchAttributeMismatch: one exists with another type.
+    """
+    wanted = {key.name: _indexed(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+    )
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    for name, kind in wanted.items():
+        if known.custom_attributes.get(name) != kind:
+            raise SearchAttributeMismatch(
+                f"search attribute {name} exists with another type; ask ops to remove it, then start again"
+            )
+
+
+def _indexed(kind: SearchAttributeIndexedValueType) -> Any:
+    return {
+        SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+        SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+    }[kind]

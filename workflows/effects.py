@@ -1,0 +1,52 @@
+"""What the journey asks of the outside world: the two activities, their inputs and answers.
+
+The workflow knows these shapes and nothing else of what is behind them.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.common import RetryPolicy
+
+from workflows.journey.events import Event
+from workflows.journey.model import Fact
+from workflows.journey.notices import Notice
+
+APPEND = "append_to_record"
+ALARM = "raise_alarm"
+
+ATTEMPT = timedelta(seconds=15)
+"""How long one attempt may take. The record's own timeouts are shorter."""
+DIVERGED = "Diverged"
+"""The record holds other events for these versions: never retried, never overwritten."""
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=0,
+    non_retryable_error_types=[DIVERGED],
+)
+"""For ever: an outage is waited out in sight of everybody, as a pending activity with its attempts."""
+
+
+class Batch(Fact):
+    """Events to record at the end of a journey, and the notices to leave once they are."""
+
+    journey_id: UUID
+    expected_version: int
+    events: tuple[Event, ...]
+    notices: tuple[Notice, ...]
+    closes: bool
+
+
+class Recorded(Fact):
+    """The events are recorded up to this version, at this position of the log."""
+
+    version: int
+    position: int
+
+
+class Alarm(Fact):
+    """Notices that cannot wait for the record."""
+
+    notices: tuple[Notice, ...]

@@ -1,0 +1,58 @@
+"""Which events tell somebody something, and whom. A notice names a task, never what it is about medically."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid5
+
+from workflows.journey import events as e
+from workflows.journey.model import Code, Fact
+from workflows.journey.people import Role
+
+
+class Notice(Fact):
+    """A message to a person or a role. ``alarm`` ones leave at once, before their event is recorded."""
+
+    id: UUID
+    journey_id: UUID
+    event_id: UUID
+    kind: Code
+    to: Role
+    about: Code | None = None
+    alarm: bool = False
+
+
+def notices(event: e.Event) -> tuple[Notice, ...]:
+    """The notices of one event, with ids that stay the same however often they are sent."""
+    return tuple(
+        Notice(
+            id=uuid5(event.event_id, f"notice:{n}"),
+            journey_id=event.journey_id,
+            event_id=event.event_id,
+            kind=kind,
+            to=to,
+            about=about,
+            alarm=alarm,
+        )
+        for n, (kind, to, about, alarm) in enumerate(_told(event.body))
+    )
+
+
+def _told(body: e.EventBody) -> Iterator[tuple[str, Role, str | None, bool]]:
+    match body:
+        case e.ObligationEscalated():
+            yield body.action.value, body.to, body.obligation, body.alarm
+        case e.ObligationsUpdated():
+            for opened in body.opened:
+                if opened.sign_off is not None:
+                    yield "sign_off_requested", opened.owner, opened.id, False
+        case e.HoldPlaced():
+            yield "hold_placed", Role.COORDINATOR, body.hold, False
+            yield "hold_placed", Role.ON_CALL_CLINICIAN if body.severe else Role.CLINICIAN, body.hold, body.severe
+        case e.CrisisOpened() if body.level == "high":
+            yield "crisis_contacts", Role.PATIENT, body.crisis, True
+            yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
+        case e.SessionReleased():
+            yield "session_released", Role.PATIENT, f"session-{body.session}", False
+        case e.PathwayEnding():
+            yield "pathway_ending", Role.PATIENT, None, False
+            if body.outcome == "deceased":
+                yield "death", Role.MEDICAL_DIRECTOR, None, True
