@@ -39,7 +39,8 @@ def build_worker(
 
     ``max_cached`` journeys stay in memory; others are replayed when they wake.
     """
-    activities = (RecordActivities(record).append, NoticeActivities(record).alarm)
+    recording = RecordActivities(record)
+    activities = (recording.append, recording.load, NoticeActivities(record).alarm)
     deployment = None
     if build_id is not None:
         version = WorkerDeploymentVersion(deployment_name="care-pathway", build_id=build_id)

@@ -21,7 +21,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from workflows.effects import ALARM, APPEND, ATTEMPT, RETRY, Alarm, Batch, Recorded
+from workflows.effects import ALARM, APPEND, ATTEMPT, LOAD, RETRY, Alarm, Batch, Loaded, Recorded
 from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, StartPathway
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
@@ -97,7 +97,9 @@ class CareJourney:
         self._outbox: list[Event] = []
         self._alarms: list[Notice] = []
         self._inbox: list[tuple[str, Sequence[RawValue]]] = []
+        self._unrecorded: list[tuple[int, Command]] = []
         self._recording: workflow.ActivityHandle[Recorded] | None = None
+        self._loading: workflow.ActivityHandle[Loaded] | None = None
         self._alarming: list[workflow.ActivityHandle[None]] = []
         self._timer: asyncio.Task[None] | None = None
         self._armed_for: datetime | None = None
@@ -195,10 +197,14 @@ class CareJourney:
         """Decide a command and take in what follows."""
         at = workflow.now()
         decided = self._screen(command) or decide(self._journey, command, at)
+        refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
-            self._take(keep_refusal(self._journey, command, decided, at, unanswered=unanswered))
-            return Receipt(version=self._journey.version, refusal=decided)
+            decided = keep_refusal(self._journey, command, decided, at, unanswered=unanswered)
         self._take(decided)
+        if decided:
+            self._unrecorded.append((self._journey.version, command))
+        if refusal is not None:
+            return Receipt(version=self._journey.version, refusal=refusal)
         receipt = self._journey.commands.get(str(command.command_id))
         return Receipt(version=self._journey.version if receipt is None else receipt.version)
 
@@ -237,12 +243,44 @@ class CareJourney:
             try:
                 self._recorded = self._recording.result().version
                 self._outbox = [event for event in self._outbox if event.version > self._recorded]
+                self._unrecorded = [(v, command) for v, command in self._unrecorded if v > self._recorded]
             except ActivityError:
-                # Only a divergence ends the retries. Nothing is overwritten; ops compare and decide.
-                self._diverged = True
-                workflow.logger.error("journey.diverged")
+                self._conflict()
             self._recording = None
+        if self._loading is not None and self._loading.done():
+            self._adopt(self._loading.result().events)
+            self._loading = None
         self._alarming = [alarm for alarm in self._alarming if not alarm.done()]
+
+    def _conflict(self) -> None:
+        """The record holds other events for these versions.
+
+        After a reset that is as it should be: the same commands were decided again, at a later time, and what
+        was recorded first stands. Without one it must never happen: nothing is overwritten, and ops decide.
+        """
+        info = workflow.info()
+        if info.original_execution_run_id not in (None, info.run_id):
+            self._loading = workflow.start_activity(
+                LOAD,
+                self._journey.id,
+                result_type=Loaded,
+                start_to_close_timeout=ATTEMPT,
+                retry_policy=RETRY,
+                summary="read the journey back after a reset",
+            )
+        else:
+            self._diverged = True
+            workflow.logger.error("journey.diverged")
+
+    def _adopt(self, recorded: tuple[Event, ...]) -> None:
+        """Go on from what is recorded; commands the record does not know are decided anew on top of it."""
+        again = [command for _, command in self._unrecorded]
+        self._journey = fold(recorded)
+        self._recorded = self._journey.version
+        self._outbox, self._unrecorded, self._alarms = [], [], []
+        for command in again:
+            if str(command.command_id) not in self._journey.commands:
+                self._accept(command, unanswered=True)
 
     def _dispatch(self) -> None:
         """Start what can be started: alarms at once, one batch for the record at a time."""
@@ -258,7 +296,7 @@ class CareJourney:
                 )
             )
             self._alarms = []
-        if self._outbox and self._recording is None and not self._diverged:
+        if self._may_record:
             batch = tuple(self._outbox)
             self._recording = workflow.start_activity(
                 APPEND,
@@ -276,8 +314,12 @@ class CareJourney:
             )
 
     @property
+    def _may_record(self) -> bool:
+        return bool(self._outbox) and not (self._recording or self._loading or self._diverged)
+
+    @property
     def _busy(self) -> bool:
-        return bool(self._outbox or self._alarms or self._alarming or self._recording or self._inbox)
+        return bool(self._outbox or self._alarms or self._alarming or self._recording or self._loading or self._inbox)
 
     @property
     def _continues(self) -> bool:
@@ -333,7 +375,8 @@ class CareJourney:
         return bool(
             self._inbox
             or self._alarms
-            or (self._outbox and self._recording is None and not self._diverged)
+            or self._may_record
+            or (self._loading is not None and self._loading.done())
             or (self._recording is not None and self._recording.done())
             or any(alarm.done() for alarm in self._alarming)
             or (self._timer is not None and self._timer.done())

@@ -1,4 +1,4 @@
-"""What the journey asks of the outside world: the two activities, their inputs and answers.
+"""What the journey asks of the outside world: the three activities, their inputs and answers.
 
 The workflow knows these shapes and nothing else of what is behind them.
 """
@@ -14,6 +14,7 @@ from workflows.journey.notices import Notice
 
 APPEND = "append_to_record"
 ALARM = "raise_alarm"
+LOAD = "load_from_record"
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
@@ -44,6 +45,12 @@ class Recorded(Fact):
 
     version: int
     position: int
+
+
+class Loaded(Fact):
+    """All events of a journey as recorded, oldest first."""
+
+    events: tuple[Event, ...]
 
 
 class Alarm(Fact):

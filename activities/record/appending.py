@@ -1,16 +1,18 @@
-"""The activity that records what a journey decided."""
+"""The activities by which a journey writes to the record, and reads itself back from it."""
+
+from uuid import UUID
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
-from activities.record.events import to_new
+from activities.record.events import load_events, to_new
 from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
-from workflows.effects import APPEND, DIVERGED, Batch, Recorded
+from workflows.effects import APPEND, DIVERGED, LOAD, Batch, Loaded, Recorded
 
 
 class RecordActivities:
-    """Appends to one record."""
+    """Appends to one record, and loads from it."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
@@ -31,5 +33,12 @@ class RecordActivities:
             )
         except (Diverged, VersionConflict, NotAppendable) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
+        if appended.last_version != batch.events[-1].version:
+            raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
         await deliver(self._record, batch.notices)
         return Recorded(version=batch.events[-1].version, position=appended.position)
+
+    @activity.defn(name=LOAD)
+    async def load(self, journey_id: UUID) -> Loaded:
+        """All recorded events of a journey."""
+        return Loaded(events=await load_events(self._record, journey_id))

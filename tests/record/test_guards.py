@@ -93,6 +93,14 @@ async def test_no_database_is_an_outage_without_an_address() -> None:
     assert "127.0.0.1" not in shown
 
 
+async def test_a_wrong_address_is_a_fault_that_does_not_repeat_it() -> None:
+    url = "hunter2://somebody@there"
+    with pytest.raises(RecordFault) as refused:
+        async with open_record(url):
+            pytest.fail("there is nothing to connect to")
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
+
+
 async def test_a_broken_connection_is_an_outage_that_ends(record: Record, owner: Connection, admin: Connection) -> None:
     journey, new = uuid4(), events(1)
     async with owner.transaction():

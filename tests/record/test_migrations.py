@@ -39,22 +39,6 @@ async def test_three_starters_apply_once(database: Database) -> None:
     assert sorted(map(len, answers)) == [0, 0, len(await _names(database))]
 
 
-async def test_two_databases_of_one_cluster_at_once(database: Database) -> None:
-    """The application's role is the cluster's, not the database's."""
-    admin = await asyncpg.connect(database.admin_url)
-    others = [f"{database.name}_{n}" for n in range(3)]
-    try:
-        for name in others:
-            await admin.execute(f'CREATE DATABASE "{name}" OWNER carepath_owner')
-        urls = [Database(name, database.port).owner_url for name in others]
-        answers = await asyncio.gather(*map(migrate, urls))
-        assert all(answers)
-    finally:
-        for name in others:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await admin.close()
-
-
 async def test_an_edited_file_is_refused_by_name_and_nothing_is_applied(database: Database, schema: Path) -> None:
     await migrate(database.owner_url, schema)
     before = await _names(database)

@@ -6,14 +6,14 @@ is ``noun.verb``, and is what people type at the door.
 """
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
-from workflows.journey.model import Code, Form, Short, Text
+from workflows.journey.model import Code, Form, Json, Short, Text
 from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.stage import Stage
@@ -92,7 +92,7 @@ class RecordInstrument(Body):
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     instrument: Instrument
     occasion: Code
-    answers: Any
+    answers: Json
 
 
 class ScreeningAnswer(Form):
@@ -210,7 +210,7 @@ class ScheduleSession(Body):
 
 
 class CancelSession(Body):
-    """Cancel a session that has not been released."""
+    """Cancel a session whose dose has not been taken."""
 
     kind: Literal["session.cancel"] = "session.cancel"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
@@ -293,7 +293,7 @@ class Observe(Body):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=0)]
+    minute: Annotated[int, Field(ge=0, le=1440)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
     breathing_normal: bool
     vomiting: bool

@@ -28,8 +28,9 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
     """Decide a command at a moment (UTC): the events that follow from it, in order, or a refusal.
 
     Pure and total: the same arguments give the same answer, and nothing is raised. A command that was
-    accepted before gives no events. The events contain everything that follows by rule, down to what is
-    awaited afterwards, so that folding them is all there is to do.
+    accepted before gives no events, and one whose refusal was kept is refused again. The events contain
+    everything that follows by rule, down to what is awaited afterwards, so that folding them is all there
+    is to do.
     """
     try:
         seen = command_digest(command)
@@ -37,6 +38,13 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
             return _started(command, seen, at)
         known = journey.commands.get(str(command.command_id))
         if known is not None:
+            if known.digest == seen and known.refused is not None:
+                refuse(
+                    Code(known.refused.code),
+                    f"this command was refused before: {known.refused.reason.rstrip('.')}",
+                    "Send it again under a new id once that is settled",
+                    "command_id",
+                )
             if known.digest == seen:
                 return ()
             refuse(
@@ -61,7 +69,7 @@ def keep_refusal(
     known = str(command.command_id) in journey.commands
     if not worth or known or journey.closed or journey.refusals >= REFUSALS_KEPT:
         return ()
-    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=str(refusal))
+    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=str(refusal)[:4000])
     return _unfold(journey, [kept], command, command_digest(command), at)
 
 
@@ -144,7 +152,8 @@ def _unfold(
         ordinal += 1
         events.append(event)
         journey = evolve(journey, event)
-        pending.extend((follows, event) for follows in react(journey, body, at))
+        # What follows from an event comes right after it, so that each rule sees what the one before it did.
+        pending.extendleft(reversed([(follows, event) for follows in react(journey, body, at)]))
 
     while True:
         while pending:

@@ -126,6 +126,7 @@ class Hold(Fact):
     source: Code | None
     reason: Text
     placed_at: Instant
+    version: int
     released: bool = False
 
 
@@ -193,10 +194,11 @@ class Closing(Fact):
 
 
 class Receipt(Fact):
-    """What became of a command: its digest, and the version of the journey after it."""
+    """What became of a command: its digest, the version of the journey after it, and a refusal that was kept."""
 
     digest: str
     version: int
+    refused: e.CommandRefused | None = None
 
 
 class Journey(Fact):
@@ -250,6 +252,10 @@ class Journey(Fact):
         return self.outcome is not None
 
     @property
+    def died(self) -> bool:
+        return self.closing is not None and self.closing.outcome == Outcome.DECEASED
+
+    @property
     def ended_sessions(self) -> tuple[Session, ...]:
         return tuple(session for session in self.sessions.values() if session.ended_at is not None)
 
@@ -277,6 +283,15 @@ class Journey(Fact):
             and (not staff or m.by_staff)
         ]
         return fitting[-1] if fitting else None
+
+    @property
+    def item_9_open(self) -> bool:
+        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS."""
+        risk = self.latest(Instrument.C_SSRS, staff=True)
+        return any(
+            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and (risk is None or m.version > risk.version)
+            for m in self.measurements
+        )
 
     def suicide_risk_heightened(self, at: datetime) -> bool:
         """C-SSRS moderate or worse within the protocol's window (missed contacts then escalate faster)."""
@@ -314,7 +329,8 @@ def begin(event: e.Event) -> Journey:
 
 def evolve(journey: Journey, event: e.Event) -> Journey:
     """The state after one more event. Total: it never refuses, asks no clock and decides nothing."""
-    receipt = Receipt(digest=event.command_digest, version=event.version)
+    refused = event.body if isinstance(event.body, e.CommandRefused) else None
+    receipt = Receipt(digest=event.command_digest, version=event.version, refused=refused)
     changed = _changes(journey, event, event.body)
     return journey.model_copy(
         update={
@@ -363,7 +379,8 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             )
             contacts = dict(journey.contacts)
             for contact in journey.contacts.values():
-                if contact.type == "measure" and contact.id == body.occasion and body.score.complete:
+                fits = contact.type == "measure" and contact.open and contact.instrument == body.instrument
+                if fits and contact.id == body.occasion and body.score.complete:
                     contacts[contact.id] = contact.model_copy(update={"done_at": event.at})
             return {"measurements": (*journey.measurements, measured), "contacts": contacts}
         case e.ScreeningRecorded():
@@ -428,8 +445,9 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.SessionReleased():
             return _update(journey, "sessions", body.session, released_at=event.at, clearance=body.clearance)
         case e.DoseRecorded():
-            started = {"course_started_at": journey.course_started_at or body.taken_at}
-            return started | _update(
+            session, began = journey.sessions.get(body.session), journey.course_started_at
+            first = began is None or (session is not None and session.dosed_at == began)
+            return {"course_started_at": body.taken_at if first else began} | _update(
                 journey,
                 "sessions",
                 body.session,
@@ -468,6 +486,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 source=body.source,
                 reason=body.reason,
                 placed_at=event.at,
+                version=event.version,
             )
             return {"holds": {**journey.holds, hold.id: hold}}
         case e.HoldReleased():
@@ -500,8 +519,9 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             return {"discharge": body}
         case e.SignedOff():
             signed = SignOff(
-                **{n: getattr(body, n) for n in SignOff.model_fields if n in e.SignedOff.model_fields},
+                **body.model_dump(exclude={"kind", "sign_off", "licence"}),
                 kind=body.sign_off,
+                licence=body.licence,
                 by=event.actor_id,
                 role=event.actor_role,
                 at=event.at,
@@ -538,8 +558,29 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.CommandRefused():
             return {"refusals": journey.refusals + 1}
         case e.FactAmended():
-            return _changes(journey, event, body.correction)
+            return _corrected(journey, event, body)
     return {}
+
+
+def _corrected(journey: Journey, event: e.Event, body: e.FactAmended) -> dict[str, Any]:
+    """What a correction changes: the fact, in the place it had, and not when it happened."""
+    fact = body.correction
+    changed = _changes(journey, event, fact)
+    match fact:
+        case e.InstrumentRecorded():
+            wrong = next((m for m in journey.measurements if m.version == body.version), None)
+            if wrong is not None:
+                right = changed["measurements"][-1].model_copy(update={"at": wrong.at})
+                changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
+        case e.SessionChecked():
+            session = journey.sessions.get(fact.session)
+            if session is not None and session.check is not None:
+                check = changed["sessions"][fact.session].check
+                kept = check.model_copy(update={"at": session.check.at, "count": session.check.count})
+                return _update(journey, "sessions", fact.session, check=kept)
+        case e.VisitRecorded() if fact.visit in journey.contacts:
+            return _update(journey, "contacts", fact.visit, record=fact)
+    return changed
 
 
 def _update(journey: Journey, field: str, key: Any, **changes: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def _told(body: e.EventBody) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.SessionReleased():
             yield "session_released", Role.PATIENT, f"session-{body.session}", False
         case e.PathwayEnding():
-            yield "pathway_ending", Role.PATIENT, None, False
             if body.outcome == "deceased":
                 yield "death", Role.MEDICAL_DIRECTOR, None, True
+            else:
+                yield "pathway_ending", Role.PATIENT, None, False

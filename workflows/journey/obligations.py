@@ -110,16 +110,20 @@ def reconcile(
     """What to open and what to close so that the obligations are exactly the needs.
 
     A sign-off asked for again because its evidence changed keeps the clock of the first request: changing
-    the content never buys time.
+    the content never buys time. One whose own due time was moved (a session at another time) starts afresh.
     """
     wanted = {need.id: need for need in needs if need.care is False or not journey.held}
     standing = {kept.matter: kept for kept in journey.waiting.values()}
+    stays = [
+        kept.id for kept in journey.waiting.values() if kept.id in wanted and wanted[kept.id].due in (None, kept.due)
+    ]
     opened = []
     for need in wanted.values():
-        if need.id in journey.waiting:
+        if need.id in stays:
             continue
         earlier = standing.get(need.matter)
-        if earlier is None or any(signed.request == earlier.id for signed in journey.sign_offs):
+        moved = need.id in journey.waiting
+        if earlier is None or moved or any(signed.request == earlier.id for signed in journey.sign_offs):
             opened.append(open_obligation(need, journey, at))
         else:
             clock = {
@@ -133,7 +137,7 @@ def reconcile(
     closed = tuple(
         Closed(id=kept.id, because=_because(kept, again, journey))
         for kept in journey.waiting.values()
-        if kept.id not in wanted
+        if kept.id not in stays
     )
     return tuple(opened), closed
 

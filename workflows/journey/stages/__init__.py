@@ -81,7 +81,7 @@ REACTIONS: Mapping[type[e.EventBody], tuple[Reaction, ...]] = {
     e.AdverseEventReported: (safety.react_adverse_event,),
     e.MessageKept: (safety.react_message,),
     e.SignedOff: (sign_offs.react_signed,),
-    e.StageEntered: (follow_up.react_stage,),
+    e.StageEntered: (sessions.react_stage, follow_up.react_stage),
     e.PathwayEnding: (pathway.react_ending,),
     e.ObligationEscalated: (safety.react_escalation,),
 }
@@ -90,7 +90,8 @@ NEEDS = (evaluation.needs, screening.needs, education.needs, sessions.needs, fol
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 
 BEFORE_CLOSING = (
-    "observation", "session-end", "crisis", "adverse-event", "serious-adverse-event", "unreadable-message",
+    "observation", "session-end", "crisis", "suicide-risk", "support", "adverse-event", "serious-adverse-event",
+    "unreadable-message",
 )  # fmt: skip
 """What an ending pathway still waits for: safety is settled before anything closes."""
 AFTER_DEATH = ("adverse-event", "serious-adverse-event")
@@ -110,7 +111,7 @@ def needs(journey: Journey) -> Iterator[Need]:
         return
     for stage in NEEDS:
         for need in stage(journey):
-            if journey.closing is None or need.kind in _last_things(journey):
+            if journey.closing is None or _asked(need) in _last_things(journey):
                 yield need
 
 
@@ -126,4 +127,9 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 def _last_things(journey: Journey) -> tuple[str, ...]:
     assert journey.closing is not None
-    return AFTER_DEATH if journey.closing.outcome == "deceased" else BEFORE_CLOSING
+    return AFTER_DEATH if journey.died else BEFORE_CLOSING
+
+
+def _asked(need: Need) -> str:
+    """The kind of need; of a request that was returned, the kind of that request."""
+    return need.subject.partition(":")[0] if need.kind == "returned" and need.subject else need.kind

@@ -21,17 +21,20 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
         case c.RecordEvaluation():
             [corrected] = evaluation.record_evaluation(journey, fact, by, at)
         case c.RecordInstrument():
-            [corrected] = evaluation.record_instrument(journey, fact, by, at)
+            corrected = evaluation.corrected_instrument(journey, fact, command.version)
         case c.RecordScreening():
             [corrected] = screening.record_screening(journey, fact, by, at)
         case c.CheckSession():
             _require_session(journey, fact.session, "check")
+            sessions.require_whole(journey, fact)
             corrected = sessions.checked(journey, fact)
         case c.RecordDose():
             _require_session(journey, fact.session, "dosed_at")
+            sessions.require_plausible(journey, fact, at)
             corrected = sessions.dosed(journey, fact)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
+            sessions.require_seen(journey, fact, at)
             corrected = sessions.observed(journey, fact)
         case _:
             contact = journey.contacts.get(fact.visit)

@@ -41,6 +41,13 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
+        refuse(
+            Code.WRONG_STAGE,
+            "the baseline belongs to the evaluation",
+            "Use another occasion, or correct the baseline with `pathway amend`",
+            "occasion",
+        )
     previous = journey.latest(command.instrument)
     yield e.InstrumentRecorded(
         instrument=command.instrument,
@@ -48,6 +55,32 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
         answers=command.answers,
         score=scored(journey, command.instrument, command.answers, previous.score if previous else None),
         administered_by=by.role,
+    )
+
+
+def corrected_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
+    """A questionnaire recorded wrongly, scored again. Who filled it in does not change with who corrects it.
+
+    Raises:
+        Refused: no questionnaire of this kind and occasion was recorded at this version.
+    """
+    before: Score | None = None
+    for known in journey.measurements:
+        if known.version == version and (known.instrument, known.occasion) == (command.instrument, command.occasion):
+            return e.InstrumentRecorded(
+                instrument=command.instrument,
+                occasion=command.occasion,
+                answers=command.answers,
+                score=scored(journey, command.instrument, command.answers, before),
+                administered_by=known.administered_by,
+            )
+        if known.instrument == command.instrument and known.score.complete:
+            before = known.score
+    refuse(
+        Code.UNKNOWN,
+        "no such questionnaire was recorded at this version",
+        "See `pathway timeline` for the version, instrument and occasion to correct",
+        "version",
     )
 
 
@@ -65,8 +98,9 @@ def missing(journey: Journey) -> tuple[str, ...]:
     lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
     lacking += _untreated(journey)
     for instrument in journey.protocol.instruments.baseline:
-        if journey.latest(instrument, occasion=BASELINE) is None:
-            lacking.append(f"baseline {instrument} complete")
+        asked = instrument == Instrument.C_SSRS
+        if journey.latest(instrument, occasion=BASELINE, staff=asked) is None:
+            lacking.append(f"baseline {instrument} {'asked by a clinician' if asked else 'complete'}")
     return tuple(lacking)
 
 

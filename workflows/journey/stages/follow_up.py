@@ -90,6 +90,8 @@ def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) ->
     if (
         journey.stage == Stage.FOLLOW_UP
         and owed is not None
+        and owed.type == "measure"
+        and owed.instrument == body.instrument
         and body.score.complete
         and not _waiting(journey, "measure")
     ):

@@ -74,7 +74,22 @@ def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> 
 
 
 def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if journey.died:
+        refuse(Code.ALREADY_DONE, "the death is recorded", "See `pathway why` for what is still to be reviewed")
     yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=command.reason)
+    if command.related != "no":
+        yield e.AdverseEventReported(
+            adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
+            what=command.reason,
+            grade=5,
+            serious=True,
+            serious_because=("death",),
+            onset=at,
+            session=None,
+            causality="probable" if command.related == "yes" else "unknown",
+            expected=None,
+            action_taken=None,
+        )
 
 
 def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | None = None) -> e.PathwayEnding:

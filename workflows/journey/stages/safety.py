@@ -53,7 +53,7 @@ def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: date
             severe=body.grade >= rules.severe_from_grade or body.serious,
             source=body.adverse_event,
         )
-    if body.grade == 5:
+    if body.grade == 5 and not journey.died:
         yield e.PathwayEnding(outcome=Outcome.DECEASED, reason="death related to an adverse event")
 
 
@@ -126,7 +126,7 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
 def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     """What must have happened before this hold can be released, whoever signs."""
     risk = journey.latest(Instrument.C_SSRS, staff=True)
-    since = risk is not None and risk.score.complete and risk.at >= hold.placed_at
+    since = risk is not None and risk.score.complete and risk.version > hold.version
     match hold.cause:
         case "item_9" if not since:
             return ("a clinician asks the C-SSRS",)

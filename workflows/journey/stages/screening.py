@@ -60,9 +60,8 @@ def suicide_risk_obstacles(journey: Journey) -> tuple[str, ...]:
     found = []
     if risk.score.gate_level == "high":
         found.append("the latest C-SSRS is high or incomplete, which counts as high")
-    asked = journey.latest(Instrument.PHQ_9)
-    if asked is not None and asked.score.needs_c_ssrs and asked.version > risk.version:
-        found.append("PHQ-9 item 9 was answered yes after the latest C-SSRS")
+    if journey.item_9_open:
+        found.append("PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS")
     return tuple(found)
 
 
@@ -118,17 +117,14 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
 
 def needs(journey: Journey) -> Iterator[Need]:
     eligibility = journey.protocol.eligibility
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
-    if journey.stage == Stage.EVALUATION or any("item 9" in why for why in suicide_risk_obstacles(journey)):
-        asked = journey.latest(Instrument.PHQ_9)
-        if asked is not None and asked.score.needs_c_ssrs and (risk is None or risk.version < asked.version):
-            yield Need(
-                kind="suicide-risk",
-                owner=Role.ON_CALL_CLINICIAN,
-                ladder="suicide_risk",
-                what="ask the C-SSRS now: PHQ-9 item 9",
-                care=False,
-            )
+    if journey.item_9_open:
+        yield Need(
+            kind="suicide-risk",
+            owner=Role.ON_CALL_CLINICIAN,
+            ladder="suicide_risk",
+            what="ask the C-SSRS now: PHQ-9 item 9",
+            care=False,
+        )
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
     if unanswered(journey):

@@ -44,6 +44,13 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         refuse(Code.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(Code.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
+    if command.starts_at - at > timedelta(days=rules.course_max_days):
+        refuse(
+            Code.OUT_OF_LIMITS,
+            f"this start is more than {rules.course_max_days} days away, longer than a course",
+            "Choose another time",
+            "starts_at",
+        )
     if command.session in rules.live_clinician_sessions and not command.live_clinician:
         refuse(
             Code.OUT_OF_LIMITS,
@@ -79,9 +86,10 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     evaluated = current(journey, SignOffKind.EVALUATION)
     if starts_at - last > timedelta(days=rules.max_gap_days) and (evaluated is None or evaluated.at < last):
         found.append(f"more than {rules.max_gap_days} days after the last dose: amend and sign the evaluation again")
-    course = journey.course_started_at
-    if course is not None and starts_at - course > timedelta(days=rules.course_max_days):
-        found.append(f"more than {rules.course_max_days} days after the course began: review for maintenance")
+    course, longest = journey.course_started_at, timedelta(days=rules.course_max_days)
+    planned = current(journey, SignOffKind.PLAN)
+    if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
+        found.append(f"more than {rules.course_max_days} days after the course began: write and sign a new plan")
     return tuple(found)
 
 
@@ -101,10 +109,7 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
     session, rules = _scheduled(journey, command.session), journey.protocol.sessions
     if session.released_at is not None:
         refuse(Code.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
-    require_known({**command.items}, rules.checklist, "items")
-    lacking = [item for item in rules.checklist if item not in command.items]
-    if lacking:
-        refuse(Code.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+    require_whole(journey, command)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
             Code.WRONG_TIME,
@@ -113,6 +118,19 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
             "vitals.measured_at",
         )
     yield checked(journey, command)
+
+
+def require_whole(journey: Journey, command: c.CheckSession) -> None:
+    """Refuse a checklist with items left out, or that are not the protocol's.
+
+    Raises:
+        Refused: an item is missing or unknown.
+    """
+    items = journey.protocol.sessions.checklist
+    require_known({**command.items}, items, "items")
+    lacking = [item for item in items if item not in command.items]
+    if lacking:
+        refuse(Code.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
 
 
 def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
@@ -250,8 +268,7 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
             "Correct it with `pathway amend`",
             "session",
         )
-    if command.taken_at > at:
-        refuse(Code.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
+    _require_past(journey, command, at)
     deviations = dose_deviations(journey, session, command)
     if deviations and command.deviation is None:
         refuse(
@@ -263,14 +280,44 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
     yield dosed(journey, command)
 
 
+def require_plausible(journey: Journey, command: c.RecordDose, at: datetime) -> None:
+    """Refuse a correction to a dose other than the planned one that does not say what happened.
+
+    Raises:
+        Refused: it needs ``deviation``, or a time between the start of the journey and now.
+    """
+    _require_past(journey, command, at)
+    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
+    if command.deviation is None and (command.dose_mg, command.route) != planned:
+        refuse(
+            Code.OUT_OF_LIMITS,
+            "the corrected dose is not the planned one",
+            "Say what happened in `deviation`; care is then held",
+            "deviation",
+        )
+
+
+def _require_past(journey: Journey, command: c.RecordDose, at: datetime) -> None:
+    if command.taken_at > at:
+        refuse(Code.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
+    if command.taken_at < journey.started_at:
+        refuse(Code.WRONG_TIME, "this was before the journey began", "Give the time it was taken", "taken_at")
+
+
 def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -> tuple[str, ...]:
     """How a dose that was taken differs from the one that was released."""
     plan = journey.plan
     found = []
     if journey.held:
         found.append("the journey is held")
-    if session.released_at is None or command.taken_at < session.released_at:
+    released, made = session.released_at, session.check
+    if released is None or command.taken_at < released:
         found.append("the session was not released")
+    elif any(hold.placed_at >= released for hold in journey.holds.values()):
+        found.append("care was held after the release")
+    oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
+    if made is not None and command.taken_at - made.vitals.measured_at > oldest:
+        found.append("the vitals were too old by then")
     if plan is not None and command.dose_mg != plan.dose_mg:
         found.append("not the planned dose")
     if plan is not None and command.route != plan.route:
@@ -338,17 +385,27 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session = _scheduled(journey, command.session)
-    if not session.running or session.dosed_at is None:
+    if not session.running:
         refuse(
             Code.WRONG_TIME,
             "the session is not running",
             "Observations belong between dose and end",
             "session",
         )
-    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
-    if session.dosed_at + timedelta(minutes=command.minute) > at:
-        refuse(Code.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
+    require_seen(journey, command, at)
     yield observed(journey, command)
+
+
+def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
+    """Refuse an observation of a minute that is still to come, or with unknown red flags.
+
+    Raises:
+        Refused: either.
+    """
+    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
+    session = journey.sessions[command.session]
+    if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
+        refuse(Code.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
 
 
 def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
@@ -605,9 +662,19 @@ def _running(journey: Journey, session: Session) -> Iterator[Need]:
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.stage != Stage.SESSIONS or journey.plan is None or review_owed(journey) is not None:
         return
+    if any(session.running for session in journey.sessions.values()):
+        return
     done = journey.next_session > journey.plan.planned_sessions and journey.plan_owed_since is None
     if done and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.FOLLOW_UP)
+
+
+def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
+    """What was planned and is no longer wanted does not stay in anybody's calendar."""
+    if body.stage == Stage.FOLLOW_UP:
+        for session in journey.sessions.values():
+            if session.dosed_at is None:
+                yield e.SessionCancelled(session=session.number, reason="the sessions have ended")
 
 
 def _require_next(journey: Journey, number: int) -> None:

@@ -5,7 +5,7 @@ appropriateness on a case-by-case basis"; adjustments rest on clinical judgement
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -15,6 +15,7 @@ from workflows.journey.people import Actor
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Code, refuse
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.evidence import current
 from workflows.journey.stages.holding import ask_support, place
 from workflows.journey.stages.safety import release_obstacles
 from workflows.journey.stages.screening import eligibility_obstacles
@@ -23,6 +24,7 @@ ENDINGS = {
     "in_clinic": Outcome.IN_CLINIC,
     "neither": Outcome.INELIGIBLE,
     "switch_to_in_clinic": Outcome.IN_CLINIC,
+    "stop_for_safety": Outcome.STOPPED_FOR_SAFETY,
 }
 """Choices that end this pathway, and how. They need a referral to where the patient goes next."""
 
@@ -111,15 +113,16 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 "choice",
             )
     if kind == SignOffKind.PLAN:
-        signed = [s for s in journey.sign_offs if s.kind == SignOffKind.EVALUATION and s.decision == "approve"]
+        signed = current(journey, SignOffKind.EVALUATION)
+        first = not any(s.kind == SignOffKind.PLAN and s.decision == "approve" for s in journey.sign_offs)
         valid = journey.protocol.eligibility.evaluation_valid_days
-        if journey.plan_revision == 1 and signed and (at - signed[-1].at).days >= valid:
+        if first and signed is not None and at - signed.at > timedelta(days=valid):
             refuse(
                 Code.STALE,
                 f"the evaluation was signed more than {valid} days ago",
                 "Amend the evaluation and have it signed again",
             )
-    if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
+    if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE) and choice not in ENDINGS:
         obstacles = release_obstacles(journey, journey.holds[subject or ""])
         if obstacles:
             refuse(Code.INCOMPLETE, f"before this hold is released: {'; '.join(obstacles)}", "See to that first")
@@ -141,6 +144,7 @@ def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
         return
     if body.choice in ENDINGS:
         yield e.PathwayEnding(outcome=ENDINGS[body.choice], reason=reason, referral=body.referral)
+        return
     match body.sign_off:
         case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
             yield e.HoldReleased(hold=body.subject or "", sign_off=body.request)
@@ -160,4 +164,6 @@ def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: 
     returned = next((s for s in reversed(journey.sign_offs) if s.request == command.request), None)
     if returned is None or returned.decision != "return":
         refuse(Code.UNKNOWN, "no request of this id was returned", "See `pathway why`", "request")
+    if current(journey, returned.kind, returned.subject) != returned:
+        refuse(Code.ALREADY_DONE, "this question has been answered", "See `signoff list` for what is asked", "request")
     yield e.SignOffAnswered(sign_off=returned.kind, subject=returned.subject, text=command.text)

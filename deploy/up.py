@@ -1,0 +1,75 @@
+"""`make up`: the local stack with its worker, kept until Ctrl-C. Its data stays in `.local/`."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from activities.record.record import RecordUnavailable
+from deploy.local.stack import Stack, StackError, local_stack, run_worker
+from deploy.people import PEOPLE
+
+HOME = Path(".local")
+
+
+def write_environment(stack: Stack, directory: Path) -> Path:
+    """Write the profiles of the invented people, and a file to source that points the door at this stack."""
+    profiles = directory / "profiles"
+    profiles.mkdir(parents=True, exist_ok=True)
+    for role, person in PEOPLE.items():
+        (profiles / f"{role.value}.json").write_text(person.model_dump_json(indent=2, exclude_none=True) + "\n")
+    variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
+    environment = directory / "env"
+    environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    return environment
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(caught, stopped.set)
+    await stopped.wait()
+
+
+async def up(directory: Path) -> None:
+    """Run the stack until it is told to stop.
+
+    Raises:
+        StackError: says which step failed and where its log is.
+    """
+    async with local_stack(directory, keep_data=True, time_skipping=True) as stack:
+        environment = write_environment(stack, directory)
+        async with await run_worker(stack.env, stack.logs / "worker.log"):
+            print(f"""
+The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
+
+  Temporal UI   {stack.ui_url}
+  logs          {stack.logs}/
+
+In another terminal:
+
+  source {environment}
+  .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
+  .venv/bin/python starter.py pathway list
+""")
+            await _until_stopped()
+            print("Stopping; journeys go on where they were at the next `make up`.")
+
+
+def main() -> int:
+    """Exit code 0 after a stop, 1 when a step failed."""
+    try:
+        asyncio.run(up(HOME))
+    except (StackError, RecordUnavailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,181 @@
+"""Every command of the core that needs nothing special: form in, decision out. Generated from its models."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from door import forms, shell
+from door.kinds import KINDS, Kind, names_asked_for
+from door.outcomes import ExitCode, Problem, exit_code_of
+from door.profiles import load_profile
+from door.screen import Screen, facts, row, table
+from door.services import RECORDED_WITHIN, Services, load
+from workflows.journey.commands import COMMAND_LIMIT, Command
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import obligations
+from workflows.journey.overview import why
+from workflows.journey.people import Actor
+from workflows.journey.refusals import Refusal
+
+Template = Annotated[
+    bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
+]
+Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the form.")]
+
+
+def add_commands(groups: dict[str, typer.Typer]) -> None:
+    """Give every kind its command, in the group of its noun."""
+    for kind in KINDS:
+        groups[kind.noun].command(kind.verb, help=kind.help, short_help=kind.summary.split(". ")[0])(_command(kind))
+
+
+def _command(kind: Kind):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def send(
+        context: typer.Context,
+        journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
+        file: shell.File = None,
+        profile: shell.Profile = None,
+        command_id: shell.CommandId = None,
+        dry_run: shell.DryRun = False,
+        template: Template = False,
+        schema: Schema = False,
+        json: shell.Json = False,
+    ) -> None:
+        services = shell.services(context)
+
+        async def act(screen: Screen) -> ExitCode | None:
+            if schema:
+                screen.data(forms.schema(kind.model))
+                return None
+            if template:
+                names = {}
+                if journey is not None:
+                    names = names_asked_for(kind, await load(services, shell.journey_id(journey)))
+                screen.data(forms.template(kind.model, names))
+                return None
+            if journey is None:
+                raise Problem(ExitCode.USAGE, "JOURNEY is missing", "Give the id of a journey; see `pathway list`")
+            journey_id = shell.journey_id(journey)
+            actor = allowed(load_profile(profile, services.settings_without_servers().profile), kind)
+            content = forms.read_object(
+                forms.read_input(file, optional=not kind.needs_content), optional=not kind.needs_content
+            )
+            body = forms.check(kind.model, content, {"kind": kind.name})
+            command = Command.model_construct(command_id=command_id or uuid4(), actor=actor, body=body)
+            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
+
+        shell.run(act, json_only=json or template or schema)
+
+    return send
+
+
+def allowed(actor: Actor, kind: Kind) -> Actor:
+    """The actor, if their role may send this.
+
+    Raises:
+        Problem: it may not; who may.
+    """
+    if actor.role in kind.roles:
+        return actor
+    raise Problem(
+        ExitCode.NOT_ALLOWED,
+        f"a {actor.role.value} may not send {kind.noun} {kind.verb}",
+        f"It is for: {', '.join(kind.roles)}. Choose another profile with --profile",
+    )
+
+
+async def send_or_try(
+    screen: Screen, services: Services, journey_id: UUID, command: Command, *, dry_run: bool
+) -> ExitCode | None:
+    """Send a command and wait until it is recorded, or only decide it here."""
+    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+        raise forms.too_large()
+    if dry_run:
+        return show_trial(screen, decide(await load(services, journey_id), command, services.now()))
+    async with services.gateway() as gateway:
+        version = await gateway.submit(journey_id, command)
+    screen.note(f"Accepted as version {version}.")
+    position, journey = await recorded(services, journey_id, version, command)
+    show_recorded(screen, journey, version, position, command)
+    return None
+
+
+async def recorded(
+    services: Services, journey_id: UUID, version: int, command: Command
+) -> tuple[int, Journey | None]:
+    """Wait until the record has what was accepted; its position, and the journey then.
+
+    Raises:
+        Problem: it has not yet; nothing is lost.
+    """
+    from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
+    from activities.record.events import load_journey
+
+    try:
+        async with services.record() as record:
+            position = await record.wait_for(journey_id, version, RECORDED_WITHIN)
+            try:
+                return position, await load_journey(record, journey_id)
+            except RecordUnavailable:
+                return position, None
+    except (NotYetRecorded, RecordUnavailable, RecordFault):
+        pass
+    raise Problem(
+        ExitCode.UNAVAILABLE,
+        f"accepted as version {version}, not yet recorded",
+        "Do not send it again; look with `pathway show`",
+        state="Nothing is lost: it is held by Temporal and is recorded as soon as the record can be reached.",
+        ids={"journey_id": str(journey_id), "command_id": str(command.command_id)},
+    )
+
+
+def show_recorded(screen: Screen, journey: Journey | None, version: int, position: int, command: Command) -> None:
+    """What became of a command, and what is awaited since."""
+    if screen.json_only:
+        screen.data(
+            {
+                "outcome": "recorded",
+                "journey_id": None if journey is None else str(journey.id),
+                "illustrative": None if journey is None else journey.illustrative,
+                "version": version,
+                "position": position,
+                "command_id": str(command.command_id),
+            }
+        )
+        return
+    screen.illustrative(journey is not None and journey.illustrative)
+    said: dict[str, object] = {
+        "durability": f"recorded at position {position}",
+        "version": version,
+        "command": command.command_id,
+    }
+    if journey is not None:
+        said["journey"] = journey.id
+        said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
+        waiting = obligations(journey)
+        said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
+    screen.show(facts(said, f"{command.body.kind.replace('.', ' ')}: done"))
+
+
+def show_trial(screen: Screen, decided: tuple[Event, ...] | Refusal) -> ExitCode | None:
+    """What a command would bring about. Nothing was sent."""
+    if isinstance(decided, Refusal):
+        if screen.json_only:
+            screen.data({"dry_run": True, "refusal": decided.model_dump(mode="json")})
+        else:
+            screen.show(facts({"reason": decided, "field": decided.field}, "dry run: it would be refused"))
+        return exit_code_of(decided)
+    if screen.json_only:
+        screen.data({"dry_run": True, "events": [event.body.model_dump(mode="json") for event in decided]})
+        return None
+    screen.illustrative(any(event.illustrative for event in decided))
+    events = table("version", "event", title="dry run: these events would be recorded; nothing was sent")
+    for event in decided:
+        row(events, event.version, event.body.kind)
+    if not decided:
+        screen.note("This command was accepted before; sending it again changes nothing.")
+    screen.show(events)
+    return None

@@ -1,0 +1,272 @@
+"""What people hand in: read, bounded, checked against its model, and the skeletons to fill in.
+
+Whatever is wrong is told by field name. What was given is never repeated: it may be about a patient.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from door.outcomes import ExitCode, FieldProblem, Problem
+from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.model import canonical
+
+AnyForm = TypeVar("AnyForm", bound=BaseModel)
+Content = dict[str, Any]
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
+_PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
+_FILLABLE = "Write it from `--template`, or see `--schema`"
+
+
+class NotStrictJson(ValueError):
+    """Not JSON, or JSON that two readers could understand differently. The text never quotes the input."""
+
+
+def read_input(source: str | None, *, optional: bool = False) -> bytes:
+    """A file, or standard input for ``-`` and by default. ``optional`` ones are empty at a terminal.
+
+    Raises:
+        Problem: it cannot be read, or is larger than a command may be.
+    """
+    if source is not None and source != "-":
+        try:
+            with Path(source).open("rb") as file:
+                return _bounded(file.read(COMMAND_LIMIT + 1))
+        except OSError as error:
+            raise Problem(
+                ExitCode.USAGE, f"the file cannot be read ({error.strerror})", "Give a file that can"
+            ) from None
+    if source is None and sys.stdin.isatty():
+        if optional:
+            return b""
+        raise Problem(ExitCode.USAGE, "nothing was given to send", f"Give --file FILE or standard input. {_FILLABLE}")
+    return _bounded(sys.stdin.buffer.read(COMMAND_LIMIT + 1))
+
+
+def _bounded(raw: bytes) -> bytes:
+    if len(raw) > COMMAND_LIMIT:
+        raise too_large()
+    return raw
+
+
+def too_large() -> Problem:
+    """The error for more than one command may hold."""
+    return Problem(
+        ExitCode.USAGE,
+        f"what was given is larger than {COMMAND_LIMIT // 1024} KiB",
+        "Documents belong elsewhere; refer to them",
+    )
+
+
+def strict_json(raw: bytes) -> Any:
+    """The JSON value of these bytes.
+
+    Raises:
+        NotStrictJson: not UTF-8, not JSON, a key twice, NaN or Infinity, half a character, or nested too deep.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotStrictJson("not UTF-8") from None
+    try:
+        value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        canonical(value)
+    except NotStrictJson:
+        raise
+    except json.JSONDecodeError as error:
+        raise NotStrictJson(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+    except UnicodeEncodeError:
+        raise NotStrictJson("a text holds half a character") from None
+    except RecursionError:
+        raise NotStrictJson("nested too deep") from None
+    except ValueError:
+        raise NotStrictJson("a number is too long or not finite") from None
+    return value
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> Content:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotStrictJson("a field stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise NotStrictJson(f"{name} is not JSON")
+
+
+def read_object(raw: bytes, *, optional: bool = False) -> Content:
+    """The JSON object of these bytes.
+
+    Raises:
+        Problem: it is not one.
+    """
+    if optional and not raw.strip():
+        return {}
+    try:
+        value = strict_json(raw)
+    except NotStrictJson as error:
+        raise Problem(ExitCode.USAGE, f"what was given is {_as_clause(error)}", f"Correct it. {_FILLABLE}") from None
+    if not isinstance(value, dict):
+        raise Problem(ExitCode.USAGE, "what was given is not a JSON object", f"Correct it. {_FILLABLE}")
+    return value
+
+
+def _as_clause(error: NotStrictJson) -> str:
+    text = str(error)
+    return text if text.startswith(("not ", "nested")) else f"not usable: {text}"
+
+
+def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | None = None) -> AnyForm:
+    """The form in ``content``, with what was ``given`` by arguments. Strict: "5" is no number, 1 is not true.
+
+    Raises:
+        Problem: it names every field that is missing, unknown, of the wrong type or out of range.
+    """
+    problems = [
+        FieldProblem(field=name, problem="is given by the command itself; leave it out")
+        for name, value in (given or {}).items()
+        if name in content and content[name] != value
+    ]
+    whole = {**content, **(given or {})}
+    problems += [
+        FieldProblem(field=_shown(path), problem="still holds the template's placeholder")
+        for path in _placeholders(whole)
+    ]
+    checked: AnyForm | None = None
+    try:
+        checked = model.model_validate_json(canonical(whole), strict=True)
+    except ValidationError as invalid:
+        held = [problem.field for problem in problems]
+        problems += [problem for problem in field_problems(invalid) if problem.field not in held]
+    if checked is None or problems:
+        # Raised outside the handler, so that no traceback carries the values.
+        raise Problem(
+            ExitCode.USAGE, "what was given does not fit", f"Correct these fields. {_FILLABLE}", fields=tuple(problems)
+        )
+    return checked
+
+
+def field_problems(invalid: ValidationError) -> tuple[FieldProblem, ...]:
+    """What pydantic found, without what it found it in."""
+    return tuple(
+        FieldProblem(field=_shown(error["loc"]), problem=_problem(error))
+        for error in invalid.errors(include_input=False, include_url=False)
+    )
+
+
+def _problem(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a field here"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return f"must name one of: {error.get('ctx', {}).get('expected_tags', 'the kinds in --schema')}"
+        case "string_pattern_mismatch":
+            return "must be a coded word: letters, digits and _ . : + - only, at most 64"
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Input ")
+    return message[0].lower() + message[1:]
+
+
+def _shown(path: tuple[str | int, ...]) -> str:
+    """Where a field is. A name that is no coded word was typed by somebody and may say anything."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part + 1}]"
+        elif part == "[key]":
+            shown += " (name)"
+        else:
+            shown += ("." if shown else "") + (part if _SAFE_NAME.fullmatch(part) else "(a name)")
+    return shown or "(the whole)"
+
+
+def _placeholders(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    if isinstance(value, str):
+        return [path] if _PLACEHOLDER.fullmatch(value) else []
+    if isinstance(value, dict):
+        named = [(*path, "[key]") for key in value if _PLACEHOLDER.fullmatch(key)]
+        return named + [found for key, inner in value.items() for found in _placeholders(inner, (*path, key))]
+    if isinstance(value, list):
+        return [found for n, inner in enumerate(value) for found in _placeholders(inner, (*path, n))]
+    return []
+
+
+def schema(model: type[BaseModel]) -> Content:
+    """The JSON schema of what is to be handed in; ``kind`` is given by the command."""
+    whole = model.model_json_schema()
+    whole["properties"] = {name: part for name, part in whole.get("properties", {}).items() if name != "kind"}
+    return whole
+
+
+def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> Content:
+    """A skeleton to fill in. Placeholders are never valid, so that none is ever sent by mistake.
+
+    ``names`` are the coded words a protocol asks for, by field.
+    """
+    whole = schema(model)
+    skeleton = {name: _sample(part, whole.get("$defs", {})) for name, part in whole["properties"].items()}
+    for name, codes in (names or {}).items():
+        field, _, inner = name.partition(".")
+        within, key = (skeleton[field], inner) if inner else (skeleton, field)
+        example = within[key]
+        if isinstance(example, dict):
+            (one,) = example.values()
+            within[key] = dict.fromkeys(codes, one)
+        else:
+            within[key] = list(codes)
+    return skeleton
+
+
+def _sample(part: Content, definitions: Content) -> Any:
+    if "$ref" in part:
+        part = definitions[part["$ref"].rpartition("/")[2]]
+    if "default" in part and part["default"] not in ({}, [], ()):
+        return part["default"]
+    match part:
+        case {"const": constant}:
+            return constant
+        case {"enum": words}:
+            return f"<{' | '.join(words)}>"
+        case {"oneOf": variants} | {"anyOf": variants}:
+            kinds = part.get("discriminator", {}).get("mapping", {})
+            return {"kind": f"<{' | '.join(kinds)}>"} if kinds else _sample(variants[0], definitions)
+        case {"type": "object", "properties": properties}:
+            return {name: _sample(inner, definitions) for name, inner in properties.items()}
+        case {"type": "object"}:
+            inner = part.get("additionalProperties") or next(iter(part.get("patternProperties", {}).values()), {})
+            return {"<code>": _sample(inner, definitions)}
+        case {"type": "array"}:
+            return [_sample(part.get("items", {}), definitions)] * part.get("minItems", 1)
+        case {"type": "boolean"}:
+            return "<true | false>"
+        case {"type": "integer" | "number"}:
+            return f"<number{_bounds(part)}>"
+        case {"type": "string"}:
+            return _SAMPLES.get(part.get("format", ""), _text_sample(part))
+    return "<answers>"
+
+
+def _bounds(part: Content) -> str:
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
+    return "".join(f" {word} {part[key]:g}" for key, word in words.items() if key in part)
+
+
+_SAMPLES = {"date": "<YYYY-MM-DD>", "date-time": "<YYYY-MM-DDTHH:MM:SS+HH:MM>", "uuid": "<uuid>"}
+
+
+def _text_sample(part: Content) -> str:
+    if "pattern" in part:
+        return "<code>"
+    # Only zones are texts of up to 64 characters.
+    return "<Area/City>" if part.get("maxLength") == 64 else "<text>"

@@ -1,0 +1,105 @@
+"""The commands of the core, as the door offers them: all but the clock's own."""
+
+import inspect
+from dataclasses import dataclass
+from typing import get_args
+
+from workflows.journey import commands as c
+from workflows.journey.journey import Journey
+from workflows.journey.people import Role
+
+SPECIAL = (c.StartPathway, c.Sign)
+"""They have commands of their own: `pathway start`, and `signoff approve`, `decline` and `return`."""
+
+NOUNS = {
+    "pathway": "Start, find, follow, change and end a patient's pathway.",
+    "evaluation": "The psychiatric evaluation.",
+    "instrument": "Completed questionnaires.",
+    "screening": "Exclusions, criteria, and the factors of eligibility and setting.",
+    "plan": "The personalised plan.",
+    "education": "What was explained, and what the patient acknowledges.",
+    "question": "The patient's questions.",
+    "consent": "The patient's consents.",
+    "session": "Supervised sessions, from the appointment to the release home.",
+    "check-in": "Check-ins with the patient.",
+    "visit": "Clinician visits.",
+    "adverse-event": "Adverse events.",
+    "crisis": "A patient at risk.",
+    "support": "Requests for support.",
+    "signoff": "What a clinician is asked to sign.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of command: what people type, who may, and when."""
+
+    noun: str
+    verb: str
+    model: type[c.Body]
+
+    @property
+    def name(self) -> str:
+        return f"{self.noun}.{self.verb}"
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return self.model.roles
+
+    @property
+    def needs_content(self) -> bool:
+        """Whether it cannot be sent without a form."""
+        return any(field.is_required() for field in self.model.model_fields.values())
+
+    @property
+    def summary(self) -> str:
+        return inspect.getdoc(self.model) or ""
+
+    @property
+    def help(self) -> str:
+        """What the command does, for whom and when it is, and what its form holds."""
+        fields = [
+            name + ("" if field.is_required() else " (optional)")
+            for name, field in self.model.model_fields.items()
+            if name != "kind"
+        ]
+        stages = ", ".join(stage.value for stage in self.model.stages)
+        when = "any, until the pathway is closed" if self.model.stages == c.OPEN else stages
+        return (
+            f"{self.summary}\n\nFor: {', '.join(self.roles)}.\n\nStages: {when}."
+            f"\n\nThe form is JSON with: {', '.join(fields)}."
+        )
+
+
+def _kinds() -> tuple[Kind, ...]:
+    found = []
+    for model in get_args(get_args(c.AnyBody)[0]):
+        noun, _, verb = model.model_fields["kind"].default.partition(".")
+        if noun != "clock" and model not in SPECIAL:
+            found.append(Kind(noun, verb, model))
+    return tuple(found)
+
+
+KINDS = _kinds()
+
+
+def names_asked_for(kind: Kind, journey: Journey) -> dict[str, tuple[str, ...]]:
+    """The coded words the journey's protocol asks for in this form, by field, for a template of this journey."""
+    p = journey.protocol
+    asked: dict[type[c.Body], dict[str, tuple[str, ...]]] = {
+        c.RecordEvaluation: {"sections": p.eligibility.evaluation_sections, "function": p.eligibility.function},
+        c.RecordScreening: {
+            "exclusions": tuple(exclusion.code for exclusion in p.exclusions),
+            "criteria": p.eligibility.attest,
+            "factors": p.eligibility.factors,
+        },
+        c.RecordPlan: {"plan.components": p.care_plan.require_components, "plan.sections": p.care_plan.sections},
+        c.ExplainTopics: {"topics": p.education_topics},
+        c.Acknowledge: {"statements": p.acknowledgements},
+        c.CheckSession: {"items": p.sessions.checklist},
+        c.EndSession: {"criteria": p.sessions.release_criteria},
+        c.RecordVisit: {"assessments": p.follow_up.assessments, "answers": p.follow_up.questions},
+    }
+    return asked.get(kind.model, {})
+
+

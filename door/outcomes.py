@@ -1,0 +1,82 @@
+"""How a command can end: its exit code, and the error a person reads."""
+
+from enum import IntEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from workflows.journey.refusals import Code, Refusal
+
+NOTHING_HAPPENED = "Nothing was sent or recorded."
+
+
+class ExitCode(IntEnum):
+    """Documented in docs/door.md; scripts rely on them."""
+
+    OK = 0
+    FAULT = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    NOT_ALLOWED = 4
+    REFUSED = 5
+    UNAVAILABLE = 6
+    UNVERIFIED = 7
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field. It never repeats what was given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    problem: str
+
+
+class Problem(Exception):
+    """Why a command did not do what it was asked to: what, whether anything is recorded or lost, the way out."""
+
+    def __init__(
+        self,
+        code: ExitCode,
+        reason: str,
+        remedy: str,
+        *,
+        state: str = NOTHING_HAPPENED,
+        fields: tuple[FieldProblem, ...] = (),
+        refusal: Refusal | None = None,
+        ids: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.remedy = remedy
+        self.state = state
+        self.fields = fields
+        self.refusal = refusal
+        self.ids = ids or {}
+
+    def as_json(self) -> dict[str, object]:
+        """The error as scripts read it."""
+        found: dict[str, object] = {
+            "error": self.code.name.lower(),
+            "exit_code": int(self.code),
+            "reason": self.reason,
+            "state": self.state,
+            "remedy": self.remedy,
+            "fields": [field.model_dump() for field in self.fields],
+        }
+        if self.refusal is not None:
+            found["refusal"] = self.refusal.model_dump(mode="json")
+        return found | self.ids
+
+
+def exit_code_of(refusal: Refusal) -> ExitCode:
+    """Who asks is not allowed, or what is asked is refused."""
+    return ExitCode.NOT_ALLOWED if refusal.code == Code.NOT_ALLOWED else ExitCode.REFUSED
+
+
+def refused(refusal: Refusal, *, state: str, ids: dict[str, str] | None = None) -> Problem:
+    """The error for a refusal of the journey."""
+    fields = () if refusal.field is None else (FieldProblem(field=refusal.field, problem=refusal.reason),)
+    return Problem(
+        exit_code_of(refusal), refusal.reason, refusal.remedy, state=state, fields=fields, refusal=refusal, ids=ids
+    )

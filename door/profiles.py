@@ -1,0 +1,52 @@
+"""Who acts: a profile file, never a field somebody typed into a command."""
+
+import os
+from pathlib import Path
+
+from door import forms
+from door.outcomes import ExitCode, Problem
+from workflows.journey.people import Actor, Role
+
+_NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows one"
+
+
+def load_profile(given: str | None, default: Path | None) -> Actor:
+    """The person in the profile that was given by file or name, or else in the default one.
+
+    A name is looked for as NAME.json beside the default profile, or in carepath/profiles of the user's own
+    configuration.
+
+    Raises:
+        Problem: there is no such profile, it is malformed, or nobody may act in its role.
+    """
+    path = default if given is None else _find(given, default)
+    if path is None:
+        raise Problem(ExitCode.USAGE, "who acts is not known", _NO_PROFILE)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(forms.COMMAND_LIMIT + 1)
+    except OSError as error:
+        raise Problem(ExitCode.USAGE, f"the profile cannot be read ({error.strerror})", _NO_PROFILE) from None
+    try:
+        actor = forms.check(Actor, forms.read_object(raw))
+    except Problem as problem:
+        raise Problem(
+            ExitCode.USAGE,
+            f"the profile is not usable: {problem.reason}",
+            "Correct the profile; docs/door.md shows one",
+            fields=problem.fields,
+        ) from None
+    if actor.role == Role.SYSTEM:
+        raise Problem(
+            ExitCode.NOT_ALLOWED, "no person acts in the role system", "Use the profile of a person", state="Nothing was sent."
+        )
+    return actor
+
+
+def _find(given: str, default: Path | None) -> Path:
+    if os.sep in given or given.endswith(".json"):
+        return Path(given)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "carepath" / "profiles"
+    places = [home] if default is None else [default.parent, home]
+    candidates = [place / f"{given}.json" for place in places]
+    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])

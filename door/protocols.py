@@ -1,0 +1,190 @@
+"""Protocol files at the door: which one a referral takes, and `protocol check`, `list` and `show`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from door import shell
+from door.outcomes import ExitCode, FieldProblem, Problem
+from door.screen import Screen, facts, row, table
+from workflows.journey.protocol import Condition, Protocol
+from workflows.protocols import ProtocolError, find, load, shipped
+from workflows.protocols.demonstration import demonstration
+
+DEMONSTRATION = "demonstration"
+"""The name of the shipped protocol with invented dose limits, where demonstrations are allowed."""
+
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, condition, or its file.")]
+
+app = typer.Typer(help="Protocol files: a clinic's clinical numbers, lists and deadlines.", no_args_is_help=True)
+
+
+def directory_of(protocols_dir: Path | None) -> Path:
+    """Where protocols are looked for by name: the clinic's own directory, or the shipped one."""
+    return protocols_dir or shipped()[0].parent
+
+
+def choose(
+    name: str | None, condition: Condition, directory: Path, *, demonstrations: bool, files: bool = True
+) -> Protocol:
+    """The protocol of this name or file, or the only one there is for the condition.
+
+    ``files``: whether the name may be that of a file anywhere; not when somebody else's referral says it.
+
+    Raises:
+        Problem: none, several, or one that cannot be used.
+    """
+    if name == DEMONSTRATION and demonstrations:
+        return demonstration(condition)
+    try:
+        return load(path_of(name or condition.value, directory, files=files))
+    except ProtocolError as error:
+        raise unusable(error) from None
+
+
+def path_of(name: str, directory: Path, *, files: bool = True) -> Path:
+    """The file somebody means. Raises ProtocolError."""
+    if files and ("/" in name or name.endswith((".yaml", ".yml"))):
+        return Path(name)
+    return find(name, directory)
+
+
+def unusable(error: ProtocolError) -> Problem:
+    """The error for a protocol file, by line and field."""
+    fields = tuple(
+        FieldProblem(field=p.field, problem=p.rule if p.line is None else f"{p.rule} (line {p.line})")
+        for p in error.problems
+    )
+    return Problem(
+        ExitCode.USAGE, "the protocol cannot be used", "Correct it and run `protocol check FILE`", fields=fields
+    )
+
+
+def _summary(protocol: Protocol) -> dict[str, object]:
+    return {
+        "id": protocol.id,
+        "version": protocol.version,
+        "title": protocol.title,
+        "condition": protocol.condition.value,
+        "status": protocol.status,
+        "illustrative": protocol.illustrative,
+        "digest": protocol.digest,
+        "obstacles": list(protocol.obstacles()),
+    }
+
+
+def _show(screen: Screen, protocol: Protocol, title: str) -> None:
+    summary = _summary(protocol)
+    obstacles = protocol.obstacles()
+    screen.illustrative(protocol.illustrative)
+    summary["obstacles"] = "; ".join(obstacles) or "none: it may carry patients"
+    screen.show(facts(summary, title))
+
+
+@app.command("check")
+def check_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file.", show_default=False)],
+    json: shell.Json = False,
+) -> None:
+    """Check a protocol file: every problem with its line and field, and what keeps it from patients.
+
+    Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
+    """
+
+    async def act(screen: Screen) -> None:
+        try:
+            protocol = load(file)
+        except ProtocolError as error:
+            raise unusable(error) from None
+        if screen.json_only:
+            screen.data({"valid": True, **_summary(protocol)})
+        else:
+            _show(screen, protocol, "valid")
+
+    shell.run(act, json_only=json)
+
+
+@app.command("list")
+def list_command(context: typer.Context, json: shell.Json = False) -> None:
+    """List the protocols of this clinic, or the shipped ones."""
+    services = shell.services(context)
+
+    async def act(screen: Screen) -> None:
+        directory = directory_of(services.settings_without_servers().protocols_dir)
+        listed = table("name", "id", "version", "condition", "status", "for patients", title="Protocols")
+        found: list[dict[str, object]] = []
+        illustrative = False
+        for path in sorted(directory.glob("*.yaml")):
+            try:
+                protocol = load(path)
+            except ProtocolError:
+                found.append({"name": path.stem, "valid": False})
+                row(listed, path.stem, "", "", "", "not valid", f"no: run `protocol check {path.name}`")
+                continue
+            illustrative |= protocol.illustrative
+            obstacles = protocol.obstacles()
+            found.append({"name": path.stem, "valid": True, **_summary(protocol)})
+            row(
+                listed,
+                path.stem,
+                protocol.id,
+                protocol.version,
+                protocol.condition.value,
+                protocol.status,
+                f"no: {'; '.join(obstacles)}" if obstacles else "yes",
+            )
+        if screen.json_only:
+            screen.data(found)
+        else:
+            screen.illustrative(illustrative)
+            screen.show(listed)
+
+    shell.run(act, json_only=json)
+
+
+@app.command("show")
+def show_command(context: typer.Context, name: Name, json: shell.Json = False) -> None:
+    """Show a protocol: what it asks for, who signs, and how long each wait may last."""
+    services = shell.services(context)
+
+    async def act(screen: Screen) -> None:
+        directory = directory_of(services.settings_without_servers().protocols_dir)
+        try:
+            protocol = load(path_of(name, directory))
+        except ProtocolError as error:
+            raise unusable(error) from None
+        if screen.json_only:
+            screen.data({**_summary(protocol), "protocol": protocol.model_dump(mode="json")})
+            return
+        _show(screen, protocol, protocol.title)
+        signing = table("sign-off", "by", "meaning", "choices", "rationale", title="Who signs")
+        for kind, rule in protocol.sign_offs.items():
+            reason = "always" if rule.rationale else "unless approved"
+            row(signing, kind.value, ", ".join(rule.roles), rule.meaning, ", ".join(rule.choices), reason)
+        waits = table("ladder", "due after minutes", "steps", title="How long each wait may last")
+        for name_, ladder in protocol.ladders.items():
+            steps = "; ".join(
+                f"{'+' if r.percent is None else ''}{r.minutes if r.percent is None else r.percent}"
+                f"{' min' if r.percent is None else ' %'} {r.action.value} {r.to.value}{' (hold)' if r.hold else ''}"
+                for r in ladder.rungs
+            )
+            row(waits, name_, ladder.due_minutes, steps)
+        rules = protocol.sessions
+        screen.show(
+            facts(
+                {
+                    "sessions": f"{rules.planned}, at least {rules.min_interval_hours} hours apart",
+                    "observed at minutes": ", ".join(map(str, rules.observe_minutes)),
+                    "dose limits not set": ", ".join(protocol.dose.unset) or "none",
+                    "exclusions": f"{len(protocol.exclusions)}",
+                    "instruments": ", ".join(protocol.instruments.baseline),
+                    "follow-up weeks": ", ".join(map(str, protocol.follow_up.weeks)),
+                },
+                "What it asks for",
+            ),
+            signing,
+            waits,
+        )
+
+    shell.run(act, json_only=json)

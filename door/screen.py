@@ -1,0 +1,136 @@
+"""What people and scripts see: data on standard output, everything else on standard error."""
+
+import json
+import os
+import sys
+import unicodedata
+from datetime import datetime
+
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from door.outcomes import ExitCode, Problem
+from workflows.journey.calendars import local
+
+ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
+_WIDE = 140
+"""Columns when the output is no terminal, so that files and pipes get whole lines."""
+
+
+def plain(text: object) -> str:
+    """Text without what could steer a terminal or turn its reading order: such characters are spelt out."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else f"\\u{ord(char):04x}"
+        for char in str(text)
+    )
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+
+
+class Screen:
+    """One command's output. ``json_only``: a JSON document per answer and per error, nothing else."""
+
+    def __init__(self, *, json_only: bool) -> None:
+        self.json_only = json_only
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
+
+    def data(self, value: object) -> None:
+        """One JSON document on one line."""
+        sys.stdout.write(as_json(value) + "\n")
+
+    def show(self, *shown: RenderableType) -> None:
+        """Data for people."""
+        for each in shown:
+            self._out.print(each)
+
+    def text(self, text: str) -> None:
+        """A line of data for people."""
+        self._out.print(Text(plain(text)))
+
+    def document(self, content: object) -> None:
+        """JSON for people: every character as it is, but for those that could deceive a reader."""
+        whole = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
+        self._out.print(Text(plain(whole)), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Progress and hints; not data."""
+        if not self.json_only:
+            self._err.print(Text(plain(text), style="dim"))
+
+    def illustrative(self, shown: bool) -> None:
+        """The mark on every screen that shows something of an illustrative journey or protocol."""
+        if shown and not self.json_only:
+            self._out.print(Text(ILLUSTRATIVE, style="bold black on yellow"))
+
+    def problem(self, problem: Problem) -> None:
+        """An error: what, whether anything is recorded or lost, the way out."""
+        if self.json_only:
+            sys.stderr.write(as_json(problem.as_json()) + "\n")
+            return
+        lines = [Text(plain(_sentence(problem.reason)), style="bold")]
+        lines += [Text(plain(f"  {field.field}: {field.problem}")) for field in problem.fields]
+        lines += [Text(plain(problem.state)), Text(plain(_sentence(problem.remedy)))]
+        lines += [Text(f"{name}: {value}", style="dim") for name, value in problem.ids.items()]
+        title = f"{problem.code.name.lower().replace('_', ' ')} (exit {int(problem.code)})"
+        style = "yellow" if problem.code == ExitCode.UNAVAILABLE else "red"
+        self._err.print(Panel(Text("\n").join(lines), title=title, title_align="left", border_style=style))
+
+
+def _sentence(text: str) -> str:
+    ended = text if text.endswith((".", "!", "?")) else f"{text}."
+    return ended[:1].upper() + ended[1:]
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE
+    return console
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A table whose cells wrap and are never cut."""
+    drawn = Table(title=title, title_justify="left", header_style="bold", title_style="bold", expand=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    return drawn
+
+
+def row(drawn: Table, *cells: object) -> None:
+    drawn.add_row(*(Text("" if cell is None else plain(cell)) for cell in cells))
+
+
+def facts(pairs: dict[str, object], title: str) -> Panel:
+    """Names and values in a box."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, value in pairs.items():
+        if value not in (None, "", (), [], {}):
+            grid.add_row(name, Text(plain(value)))
+    return Panel(grid, title=Text(plain(title)), title_align="left")
+
+
+def shown_at(moment: datetime | None, zone: str) -> str:
+    """A moment on the patient's wall clock, and on the viewer's where that shows something else."""
+    if moment is None:
+        return ""
+    theirs, ours = local(moment, zone), moment.astimezone()
+    patient = f"{theirs:%a %Y-%m-%d %H:%M} {zone}"
+    return patient if theirs.utcoffset() == ours.utcoffset() else f"{patient} ({ours:%a %Y-%m-%d %H:%M %Z} for you)"
+
+
+def elapsed(seconds: float) -> str:
+    """A duration in its largest unit, rounded down."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+

@@ -1,0 +1,110 @@
+"""Where the door reaches the world: settings, the record, Temporal, the clock. Tests hand in others."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from door.outcomes import ExitCode, Problem
+from workflows.journey.commands import Command
+from workflows.journey.journey import Journey
+
+if TYPE_CHECKING:
+    from activities.record import Record
+    from deploy.settings import Settings
+
+RECORDED_WITHIN = timedelta(seconds=5)
+"""How long a person waits for "recorded" after "accepted"."""
+DATABASE = "CAREPATH_DATABASE_URL"
+
+
+class Listed(NamedTuple):
+    """A journey in a list: where it stands, never whose it is."""
+
+    journey_id: UUID
+    clinic: str | None
+    pathway: str | None
+    stage: str | None
+    awaits: str | None
+    due: datetime | None
+    health: str | None
+
+
+class Gateway(Protocol):
+    """What the door asks of Temporal. All of it raises `Problem`."""
+
+    async def start(self, command: Command) -> bool:
+        """Start a journey; False when it had been started before."""
+
+    async def submit(self, journey_id: UUID, command: Command) -> int:
+        """Send a command; answer the version of the journey after it, once it is accepted."""
+
+    def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
+        """The journeys a list filter finds."""
+
+
+class Services:
+    """The real ones. Each is opened when it is needed, so that reading works while Temporal is down."""
+
+    def settings(self) -> "Settings":
+        """Raises SettingsError."""
+        from deploy.settings import load_settings
+
+        return load_settings()
+
+    def settings_without_servers(self) -> "Settings":
+        """The same for commands that need no server: no database need be named.
+
+        Raises SettingsError.
+        """
+        from deploy.settings import Settings, SettingsError, load_settings
+
+        try:
+            return load_settings()
+        except SettingsError as error:
+            if error.variables != (DATABASE,):
+                raise
+        return Settings(database_url=SecretStr("postgresql://not-needed"))
+
+    def record(self) -> "AbstractAsyncContextManager[Record]":
+        from activities.record import open_record
+
+        return open_record(self.settings().database_url.get_secret_value())
+
+    def gateway(self) -> AbstractAsyncContextManager[Gateway]:
+        from door.temporal import connected
+
+        return connected(self.settings())
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+async def load(services: Services, journey_id: UUID) -> Journey:
+    """A journey as recorded.
+
+    Raises:
+        Problem: there is none.
+    """
+    from activities.record.events import load_journey
+
+    async with services.record() as record:
+        journey = await load_journey(record, journey_id)
+    if journey is None:
+        raise no_such_journey(journey_id)
+    return journey
+
+
+def no_such_journey(journey_id: UUID) -> Problem:
+    """The error for an id that nothing is recorded under."""
+    return Problem(
+        ExitCode.NOT_FOUND,
+        "there is no journey of this id",
+        "See `pathway list`; ids look like 00000000-0000-0000-0000-000000000000",
+        ids={"journey_id": str(journey_id)},
+    )
+
+

@@ -1,0 +1,341 @@
+"""`signoff list`, `show`, `approve`, `decline` and `return`.
+
+A signature binds who authenticated, the decision, its meaning and the hash of exactly the evidence shown.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+import typer
+from rich.console import RenderableType
+
+from door import forms, shell
+from door.acting import send_or_try
+from door.kinds import Kind
+from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem
+from door.profiles import load_profile
+from door.screen import Screen, facts, row, shown_at, table
+from door.services import Services, load
+from workflows.journey.commands import Command, Sign
+from workflows.journey.journey import Journey
+from workflows.journey.model import Code as Word
+from workflows.journey.model import Form, Text, digest
+from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.people import Actor
+from workflows.journey.protocol import SignOffRule
+from workflows.journey.stages.evidence import evidence
+
+Decision = Literal["approve", "decline", "return"]
+
+SIGN = Kind("signoff", "sign", Sign)
+AT_ONCE = 8
+"""Journeys read at the same time for a list."""
+
+Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]
+
+
+class Reasons(Form):
+    """What a signer may add: why, what was chosen, where the patient goes next."""
+
+    rationale: Text | None = None
+    choice: Word | None = None
+    referral: Text | None = None
+
+
+def requests(journey: Journey) -> tuple[Obligation, ...]:
+    """The sign-offs a journey waits for."""
+    return tuple(waiting for waiting in obligations(journey) if waiting.sign_off is not None)
+
+
+def rule_of(journey: Journey, request: Obligation) -> SignOffRule:
+    """Who may sign a request, what that means, and what there is to choose."""
+    assert request.sign_off is not None
+    return journey.protocol.sign_offs[request.sign_off]
+
+
+def shown_evidence(journey: Journey, request: Obligation) -> dict[str, Any]:
+    """The content a request is about: what its hash covers, and nothing else.
+
+    Raises:
+        Problem: it is not what the request names. Nobody may sign then.
+    """
+    assert request.sign_off is not None
+    content = evidence(journey, request.sign_off, request.subject)
+    if digest(content) != request.evidence:
+        raise Problem(
+            ExitCode.UNVERIFIED,
+            "the evidence as recorded is not what this request was made for",
+            "Do not sign; tell ops",
+        )
+    return content
+
+
+def short_code(evidence_hash: str) -> str:
+    """The first letters of a hash, as people compare them."""
+    return "-".join(evidence_hash[n : n + 4] for n in (0, 4, 8))
+
+
+def find_request(journey: Journey, request_id: str) -> Obligation:
+    """The request of this id.
+
+    Raises:
+        Problem: it is not open.
+    """
+    found = next((waiting for waiting in requests(journey) if waiting.id == request_id), None)
+    if found is not None:
+        return found
+    decided = next((signed for signed in journey.sign_offs if signed.request == request_id), None)
+    if decided is not None:
+        at = decided.at.isoformat(timespec="seconds")
+        raise Problem(
+            ExitCode.REFUSED,
+            f"{decided.name} has decided this at {at} ({decided.decision})",
+            "See `pathway timeline`",
+        )
+    matter = request_id.rpartition(":")[0]
+    newer = next((waiting for waiting in requests(journey) if waiting.matter == matter), None)
+    if newer is not None:
+        raise Problem(
+            ExitCode.REFUSED,
+            "this request was superseded: its evidence has changed",
+            f"Read the new one: `signoff show {journey.id} {newer.id}`",
+        )
+    raise Problem(ExitCode.NOT_FOUND, "this journey has no such request", f"See `signoff list {journey.id}`")
+
+
+def _for_scripts(journey: Journey, request: Obligation) -> dict[str, Any]:
+    rule = rule_of(journey, request)
+    return {
+        "journey_id": str(journey.id),
+        "illustrative": journey.illustrative,
+        "request": request.id,
+        "sign_off": request.sign_off,
+        "subject": request.subject,
+        "what": request.what,
+        "meaning": rule.meaning,
+        "roles": list(rule.roles),
+        "choices": list(rule.choices),
+        "rationale_needed": rule.rationale,
+        "since": request.since.isoformat(),
+        "due": request.deadline.isoformat(),
+        "evidence_hash": request.evidence,
+        "short_code": short_code(request.evidence or ""),
+    }
+
+
+def _for_people(journey: Journey, request: Obligation) -> RenderableType:
+    rule, zone = rule_of(journey, request), journey.patient.zone
+    return facts(
+        {
+            "request": request.id,
+            "what": request.what,
+            "signing means": rule.meaning,
+            "who may sign": ", ".join(rule.roles),
+            "choices": ", ".join(rule.choices),
+            "rationale": "always" if rule.rationale else "to decline or return",
+            "asked": shown_at(request.since, zone),
+            "due": shown_at(request.deadline, zone),
+            "evidence hash": request.evidence,
+            "short code": short_code(request.evidence or ""),
+        },
+        f"Sign-off of journey {journey.id}",
+    )
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the signing commands to their group."""
+    group.command("list")(list_command)
+    group.command("show")(show_command)
+    decisions: tuple[tuple[Decision, str], ...] = (
+        ("approve", "Approve exactly the evidence that is shown, and sign for it."),
+        ("decline", "Decline what is asked for, with a rationale, and sign for that."),
+        ("return", "Return a request to its author with a question; it is asked for again once answered."),
+    )
+    for decision, text in decisions:
+        whole = (
+            f"{text}\n\nWho may sign and what it means is in the journey's protocol and is shown. The form is JSON with "
+            "rationale, choice and referral, all optional unless the protocol asks for them."
+        )
+        group.command(decision, help=whole, short_help=text)(_decide(decision))
+
+
+def list_command(
+    context: typer.Context,
+    journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what your role may sign.")] = False,
+    profile: shell.Profile = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Look into at most so many journeys.")] = 200,
+    json: shell.Json = False,
+) -> None:
+    """List open sign-off requests, due first on top: of one journey, or of all that are open."""
+    services = shell.services(context)
+
+    async def act(screen: Screen) -> None:
+        signer = None
+        if mine:
+            signer = load_profile(profile, services.settings_without_servers().profile)
+        if journey is not None:
+            looked_into: Sequence[Journey] = (await load(services, shell.journey_id(journey)),)
+        else:
+            looked_into = await _open_journeys(screen, services, limit)
+        found = [
+            (each, request)
+            for each in looked_into
+            for request in requests(each)
+            if signer is None or signer.role in rule_of(each, request).roles
+        ]
+        found.sort(key=lambda pair: pair[1].deadline)
+        if screen.json_only:
+            screen.data([_for_scripts(each, request) for each, request in found])
+            return
+        screen.illustrative(any(each.illustrative for each, _ in found))
+        shown = table("journey", "request", "what", "who may sign", "due", title="Sign-offs")
+        for each, request in found:
+            due = shown_at(request.deadline, each.patient.zone)
+            row(shown, each.id, request.id, request.what, ", ".join(rule_of(each, request).roles), due)
+        screen.show(shown)
+
+    shell.run(act, json_only=json)
+
+
+async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequence[Journey]:
+    from activities.record.events import load_journey
+
+    query = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
+    async with services.gateway() as gateway:
+        ids = [listed.journey_id async for listed in gateway.journeys(query, limit + 1)]
+    if len(ids) > limit:
+        screen.note(f"There are more than {limit} open journeys; raise --limit or name one.")
+    at_once = asyncio.Semaphore(AT_ONCE)
+    async with services.record() as record:
+
+        async def read(journey_id: UUID) -> Journey | None:
+            async with at_once:
+                return await load_journey(record, journey_id)
+
+        return [found for found in await asyncio.gather(*map(read, ids[:limit])) if found is not None]
+
+
+def show_command(
+    context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False
+) -> None:
+    """Show a request: exactly the evidence a signature covers, its hash and short code, and what signing means."""
+    services = shell.services(context)
+
+    async def act(screen: Screen) -> None:
+        found = await load(services, shell.journey_id(journey))
+        asked = find_request(found, request)
+        _show(screen, found, asked)
+        if screen.json_only:
+            screen.data({**_for_scripts(found, asked), "evidence": shown_evidence(found, asked)})
+
+    shell.run(act, json_only=json)
+
+
+def _show(screen: Screen, journey: Journey, request: Obligation) -> None:
+    content = shown_evidence(journey, request)
+    if not screen.json_only:
+        screen.illustrative(journey.illustrative)
+        screen.show(_for_people(journey, request))
+        screen.document(content)
+
+
+def _decide(decision: Decision):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def sign(
+        context: typer.Context,
+        journey: shell.JourneyId,
+        request: Request,
+        choice: Annotated[str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")] = None,
+        evidence_seen: Annotated[
+            str | None,
+            typer.Option("--evidence", metavar="HASH", help="The hash or short code you read; refused if another."),
+        ] = None,
+        file: shell.File = None,
+        profile: shell.Profile = None,
+        command_id: shell.CommandId = None,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask again at a terminal.")] = False,
+        dry_run: shell.DryRun = False,
+        template: Annotated[bool, typer.Option("--template", help="Print the form to fill in.")] = False,
+        json: shell.Json = False,
+    ) -> None:
+        services = shell.services(context)
+
+        async def act(screen: Screen) -> ExitCode | None:
+            if template:
+                screen.data(forms.template(Reasons) | {"rationale": "<text>"})
+                return None
+            journey_id = shell.journey_id(journey)
+            signer = load_profile(profile, services.settings_without_servers().profile)
+            _require_signer(signer, SIGN.roles)
+            content = forms.read_object(forms.read_input(file, optional=True), optional=True)
+            reasons = forms.check(Reasons, content, {} if choice is None else {"choice": choice})
+            found = await load(services, journey_id)
+            asked = find_request(found, request)
+            rule = rule_of(found, asked)
+            _require_signer(signer, rule.roles)
+            _require_seen(asked, evidence_seen)
+            _show(screen, found, asked)
+            reasons = _confirmed(screen, signer, decision, rule, reasons, yes=yes or dry_run)
+            body = Sign(
+                request=asked.id,
+                decision=decision,
+                meaning=rule.meaning,
+                evidence=asked.evidence or "",
+                choice=reasons.choice,
+                rationale=reasons.rationale,
+                referral=reasons.referral,
+            )
+            command = Command.model_construct(command_id=command_id or uuid4(), actor=signer, body=body)
+            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
+
+        shell.run(act, json_only=json or template)
+
+    return sign
+
+
+def _require_signer(signer: Actor, roles: Sequence[str]) -> None:
+    if signer.role not in roles:
+        raise Problem(
+            ExitCode.NOT_ALLOWED,
+            f"a {signer.role.value} may not sign this",
+            f"It is for: {', '.join(roles)}. Choose another profile with --profile",
+        )
+
+
+def _require_seen(request: Obligation, seen: str | None) -> None:
+    known = request.evidence or ""
+    if seen is not None and seen.lower() not in (known, short_code(known), known[:12]):
+        raise Problem(
+            ExitCode.REFUSED,
+            "the evidence is not the one you read",
+            "Read it again (`signoff show`) and decide on what it says now",
+        )
+
+
+def _confirmed(
+    screen: Screen, signer: Actor, decision: Decision, rule: SignOffRule, reasons: Reasons, *, yes: bool
+) -> Reasons:
+    """What is signed, said once more to a person at a terminal, who may add what is missing or step back.
+
+    Raises:
+        Problem: they stepped back.
+    """
+    if yes or screen.json_only or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return reasons
+    missing: dict[str, str] = {}
+    if decision == "approve" and rule.choices and reasons.choice is None:
+        missing["choice"] = typer.prompt(f"Choice ({', '.join(rule.choices)})", err=True)
+    if reasons.rationale is None and (rule.rationale or decision != "approve"):
+        missing["rationale"] = typer.prompt("Rationale", err=True)
+    if missing:
+        reasons = forms.check(Reasons, {**reasons.model_dump(exclude_none=True), **missing})
+    name = signer.name or signer.id
+    question = f"{name} ({signer.role.value}) signs: {decision}, meaning {rule.meaning}, for the evidence above. Sign?"
+    if not typer.confirm(question, err=True):
+        raise Problem(ExitCode.FAULT, "not signed", "The request stays open", state=NOTHING_HAPPENED)
+    return reasons
+
+

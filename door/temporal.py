@@ -1,0 +1,92 @@
+"""The gateway to journeys through Temporal. Imported only by commands that need it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import Client
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError
+
+from deploy.settings import Settings, load_temporal_config
+from door.outcomes import ExitCode, Problem, refused
+from door.services import Gateway, Listed, no_such_journey
+from workflows import care_journey, client
+from workflows.journey.commands import Command
+from workflows.plugin import CarePathwayPlugin
+
+ANSWER_WITHIN = timedelta(seconds=15)
+KEPT = "Nothing changed. An attempt to sign, release or give a dose is kept in the record as refused."
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Gateway]:
+    """Connect to Temporal.
+
+    Raises:
+        Problem: it cannot be reached.
+        SettingsError: its settings cannot be used.
+    """
+    config = load_temporal_config()
+    # The library's own log would go to standard output, which is for data.
+    runtime = Runtime(telemetry=TelemetryConfig(logging=None))
+    try:
+        connection = await Client.connect(**config, plugins=[CarePathwayPlugin()], runtime=runtime)
+    except (RPCError, RuntimeError, OSError):
+        connection = None
+    if connection is None:
+        raise Problem(ExitCode.UNAVAILABLE, "Temporal cannot be reached", "Run the same command again")
+    yield Journeys(connection, settings.task_queue)
+
+
+class Journeys:
+    """The gateway on a connected client."""
+
+    def __init__(self, connection: Client, task_queue: str) -> None:
+        self._client = connection
+        self._task_queue = task_queue
+
+    async def start(self, command: Command) -> bool:
+        try:
+            return await client.start(self._client, command, task_queue=self._task_queue)
+        except client.Unavailable:
+            raise _unanswered(command) from None
+
+    async def submit(self, journey_id: UUID, command: Command) -> int:
+        try:
+            receipt = await client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)
+        except client.Rejected as rejected:
+            raise refused(rejected.refusal, state=KEPT, ids={"command_id": str(command.command_id)}) from None
+        except client.NoSuchJourney:
+            raise no_such_journey(journey_id) from None
+        except client.Unavailable:
+            raise _unanswered(command) from None
+        return receipt.version
+
+    async def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
+        try:
+            async for found in self._client.list_workflows(query, limit=limit):
+                _, _, journey_id = found.id.partition("/")
+                attributes = found.typed_search_attributes
+                yield Listed(
+                    journey_id=UUID(journey_id),
+                    clinic=attributes.get(care_journey.CLINIC),
+                    pathway=attributes.get(care_journey.PATHWAY),
+                    stage=attributes.get(care_journey.STAGE),
+                    awaits=attributes.get(care_journey.AWAITS),
+                    due=attributes.get(care_journey.DUE),
+                    health=attributes.get(care_journey.HEALTH),
+                )
+        except RPCError:
+            raise Problem(ExitCode.UNAVAILABLE, "Temporal did not list the journeys", "Run it again") from None
+
+
+def _unanswered(command: Command) -> Problem:
+    return Problem(
+        ExitCode.UNAVAILABLE,
+        "no answer came in time from Temporal or its workers",
+        f"Run it again with --command-id {command.command_id}: however often it arrives, it happens once",
+        state="It may have arrived. Nothing that was accepted is lost.",
+        ids={"command_id": str(command.command_id)},
+    )

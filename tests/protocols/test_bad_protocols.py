@@ -1,0 +1,400 @@
+"""Bad protocols, each refused at the right line, with its field and its rule, and without repeating values."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflows.protocols import Problem, ProtocolError, check, find, load
+from workflows.protocols.reading import MAX_BYTES, MAX_DEPTH, parse
+
+PTSD = find("PTSD").read_text(encoding="utf-8")
+
+NINES = "9" * 5000
+PLAN_RULE = """\
+    plan:
+      roles: [clinician, medical_director]
+      ladder: sign_in_3_days
+      meaning: plan_approved
+"""
+
+# What is replaced, by what, a text on the line that must be named (the first such line), the field, words of the rule.
+BAD = {
+    # shape
+    "unknown field": ("  version: 1\n", "  version: 1\n  vresion: 1\n", "vresion", "vresion", "unknown field"),
+    "misspelt field": ("max_course: null", "max_coarse: null", "max_coarse", "dose.max_coarse", "`max_course`"),
+    "missing field": ("    max_gap_days: 21\n", "", "  sessions:\n    planned", "sessions.max_gap_days", "missing"),
+    "missing dose field": ("    max_7_day: null\n", "", "  dose:\n    unit", "dose.max_7_day", "missing"),
+    "missing section": ("  reviews:\n", "  reviewed:\n", "protocol:\n", "reviews", "missing"),
+    "text for a number": ("planned: 6", 'planned: "6"', "planned:", "sessions.planned", "whole number"),
+    "fraction for a count": ("planned: 6", "planned: 6.5", "planned:", "sessions.planned", "whole number"),
+    "truth for a number": ("planned: 6", "planned: true", "planned:", "sessions.planned", "whole number"),
+    "null for a number": ("planned: 6", "planned:", "planned:", "sessions.planned", "whole number"),
+    "zero sessions": ("planned: 6", "planned: 0", "planned:", "sessions.planned", "greater than or equal to 1"),
+    "number for text": ("title: At-home", "title: 17 #", "title:", "title", "must be text"),
+    "empty title": (
+        "title: At-home ketamine treatment for PTSD (illustrative)", 'title: ""', "title:", "title", "empty",
+    ),
+    "text for a truth": (
+        "illustrative: true", 'illustrative: "true"', "illustrative: ", "illustrative", "true or false",
+    ),
+    "word for a list": ("[sublingual, oral]", "oral", "route_allowed", "sessions.route_allowed", "a list"),
+    "list for fields": (
+        '  quiet_hours:\n    start: "21:00"\n    end: "08:00"', "  quiet_hours: [1]", "quiet_hours: [1]",
+        "quiet_hours", "fields",
+    ),
+    "empty list": ("[sublingual, oral]", "[]", "route_allowed", "sessions.route_allowed", "at least 1"),
+    "range of three": (
+        "{go: [90, 140], recheck: [90, 159]}", "{go: [90, 140, 1], recheck: [90, 159]}", "systolic: {go",
+        "sessions.vitals.systolic.go", "at most 2",
+    ),
+    "unknown status": ("status: draft", "status: signed", "status:", "status", "'draft', 'approved' or 'retired'"),
+    "unknown condition": ("condition: PTSD", "condition: GRIEF", "condition:", "condition", "'PTSD' or 'ANXIETY'"),
+    "other unit": ("unit: mg", "unit: ml", "unit:", "dose.unit", "'mg'"),
+    "negative dose": ("max_course: null", "max_course: -1", "max_course", "dose.max_course", "greater than 0"),
+    "words in a code": ("therapy: psychotherapy", "therapy: talk to me", "talk", "care_plan.therapy", "one word"),
+    "unknown instrument": ("      PHQ-9: {", "      PHQ-8: {", "PHQ-8", "instruments.thresholds.PHQ-8", "'PHQ-9'"),
+    "unknown sign-off": ("    discharge:\n", "    dismissal:\n", "dismissal", "sign_offs.dismissal", "'discharge'"),
+    "unknown role": (
+        "to: ops, alarm: true}\n        - {percent: 50", "to: janitor}\n        - {percent: 50", "janitor",
+        "ladders.unreadable_message.rungs[0].to", "must be 'patient'",
+    ),
+    "neither number nor last": (
+        "after_session: [1, 3, last]", "after_session: [1, 3, first]", "[1, 3, first]",
+        "clinician_visits.after_session[2]", "'last'",
+    ),
+    "grade six": (
+        "hold_from_grade: 2", "hold_from_grade: 6", "hold_from", "adverse_events.hold_from_grade", "equal to 5",
+    ),
+    # the schema's own rules
+    "rung with two times": (
+        "{minutes: 5, action: page", "{minutes: 5, percent: 5, action: page", "percent: 5,",
+        "ladders.suicide_risk.rungs[2]", "either",
+    ),
+    "patient signs": (
+        "roles: [medical_director]", "roles: [patient]", "    severe_hold_release:", "sign_offs.severe_hold_release",
+        "may sign",
+    ),
+    "nobody signs": (PLAN_RULE, "", "  sign_offs:", "sign_offs", "plan"),
+    "unknown ladder": ("ladder: sign_clearance", "ladder: sign_soon", "  ladders:\n", "ladders", "sign_soon"),
+    "missing ladder": ("    scheduling:\n", "    planning_of_sessions:\n", "  ladders:\n", "ladders", "scheduling"),
+    "steps out of order": (
+        "[evaluation, screening]", "[screening, evaluation]", "steps_shown", "steps_shown", "in order",
+    ),
+    "stage not shown": ("    sessions: [sessions]\n", "", "steps_shown", "steps_shown", "each of the five stages once"),
+    "exclusion twice": ("{code: X04,", "{code: X03,", "protocol:\n", "protocol", "stands twice"),
+    "no prior treatment": (
+        "require_all_of: [evidence_based_psychotherapy, medication]", "record: [medication]", "    prior_treatments:",
+        "eligibility.prior_treatments", "at least one treatment",
+    ),
+    "no suicide question": ("[PCL-5, PHQ-9, C-SSRS]", "[PCL-5, PHQ-9]", "  instruments:", "instruments", "C-SSRS"),
+    "primary not in baseline": ("primary: PCL-5", "primary: GAD-7", "  instruments:", "instruments", "baseline"),
+    "observations fall": (
+        "[15, 30, 40, 60, 90, 120]", "[15, 40, 30, 60, 90, 120]", "observe_minutes", "sessions.observe_minutes",
+        "rise",
+    ),
+    "spacing below interval": (
+        "target_spacing_hours: 168", "target_spacing_hours: 48", "target_spacing", "sessions.target_spacing_hours",
+        "below min_interval_hours",
+    ),
+    "go outside recheck": ("go: [50, 90]", "go: [40, 90]", "diastolic: {go", "sessions.vitals.diastolic.go", "inside"),
+    # rules beyond the schema
+    "dead threshold": ("cutoff: 10,", "cutoff: 28,", "cutoff", "instruments.thresholds.PHQ-9.cutoff", "end at 27"),
+    "threshold not for it": (
+        "cutoff: 10,", "release_max: 1,", "PHQ-9: {", "instruments.thresholds.PHQ-9.release_max", "not an in-session",
+    ),
+    "no deterioration": (
+        "        deterioration: 10\n", "", "      PCL-5:", "instruments.thresholds.PCL-5.deterioration", "missing",
+    ),
+    "no meaningful change": (
+        "        meaningful_change: 10\n", "", "      PCL-5:", "instruments.thresholds.PCL-5.meaningful_change",
+        "missing",
+    ),
+    "no release by CADSS-6": (
+        "      CADSS-6: {peak_note_at: 12, release_max: 2, escalate_at: 20}\n", "", "    thresholds:",
+        "instruments.thresholds.CADSS-6.release_max", "missing",
+    ),
+    "topic twice": (
+        "    - what_to_expect\n", "    - what_to_expect\n    - process\n", "    - process\n    - safety",
+        "education_topics[2]", "twice",
+    ),
+    "checklist item twice": (
+        "      - interval_met\n", "      - interval_met\n      - plan_signed\n",
+        "      - plan_signed\n      - check_ins", "sessions.checklist[4]", "twice",
+    ),
+    "criterion twice": (
+        "      - oriented\n", "      - oriented\n      - oriented\n", "      - oriented\n      - walks",
+        "sessions.release_criteria[2]", "twice",
+    ),
+    "weeks not rising": ("[1, 2, 4, 8, 12]", "[1, 2, 8, 4, 12]", "weeks:", "follow_up.weeks[3]", "later than"),
+    "check-ins not rising": (
+        "{hours: 24, ladder", "{hours: 4, ladder", "check_in_24h}", "check_ins.after_session[1]", "later",
+    ),
+    "session that is not planned": (
+        "live_clinician_sessions: [1]", "live_clinician_sessions: [1, 7]", "live_clinician",
+        "sessions.live_clinician_sessions[1]", "only 6",
+    ),
+    "observation too short": (
+        "[15, 30, 40, 60, 90, 120]", "[15, 30]", "observe_minutes", "sessions.observe_minutes[1]", "minimum_minutes",
+    ),
+    "course too short": (
+        "course_max_days: 56", "course_max_days: 34", "course_max_days", "sessions.course_max_days", "short",
+    ),
+    "gap below spacing": ("max_gap_days: 21", "max_gap_days: 6", "max_gap_days", "sessions.max_gap_days", "shorter"),
+    "no emergency limit": (
+        ", oxygen_below: 90", "", "emergency: {", "sessions.vitals.emergency.oxygen_below", "missing",
+    ),
+    "no notice of a rise": (
+        ", rise_diastolic: 25", "", "notify: {", "sessions.vitals.notify.rise_diastolic", "missing",
+    ),
+    "notice above emergency": (
+        "notify: {systolic: 160", "notify: {systolic: 190", "notify: {", "sessions.vitals.notify.systolic",
+        "above the emergency",
+    ),
+    "dose limits contradict": (
+        "starting_dose: null\n    max_single_dose: null", "starting_dose: 200\n    max_single_dose: 100",
+        "max_single_dose", "dose.max_single_dose", "below starting_dose",
+    ),
+    "severe below hold": (
+        "severe_from_grade: 3", "severe_from_grade: 1", "severe_from", "adverse_events.severe_from_grade",
+        "below hold_from_grade",
+    ),
+    "invented meaning": (
+        "meaning: plan_approved", "meaning: looks_good", "looks_good", "sign_offs.plan.meaning", "one of",
+    ),
+    "no rationale": (
+        "meaning: setting_decided\n      choices: [at_home, in_clinic, neither]\n      rationale: true",
+        "meaning: setting_decided\n      choices: [at_home, in_clinic, neither]", "    eligibility:\n      roles",
+        "sign_offs.eligibility.rationale", "must be true",
+    ),
+    "choice without effect": (
+        "[at_home, in_clinic, neither]", "[at_home, elsewhere]", "elsewhere", "sign_offs.eligibility.choices[1]",
+        "one of at_home",
+    ),
+    "no home to choose": (
+        "[at_home, in_clinic, neither]", "[in_clinic, neither]", "[in_clinic, neither]",
+        "sign_offs.eligibility.choices", "offer at_home",
+    ),
+    "reviews disagree": (
+        "decisions: [continue, adjust,", "decisions: [continue,", "decisions:", "reviews.decisions", "same",
+    ),
+    "ladder not sorted": (
+        "{minutes: 30, action: remind, to: patient}", "{minutes: 75, action: remind, to: patient}",
+        "        - {minutes: 60, action: call_patient, to: coordinator}\n        - {minutes: 60",
+        "ladders.check_in_4h.rungs[2]", "sorted",
+    ),
+    "percent after minutes": (
+        "{minutes: 15, action: escalate, to: clinician}", "{percent: 90, action: escalate, to: clinician}",
+        "percent: 90", "ladders.release.rungs[2]", "sorted",
+    ),
+    "percent beyond due beside minutes": (
+        "{percent: 50, action: remind, to: session_monitor}", "{percent: 120, action: remind, to: session_monitor}",
+        "percent: 120", "ladders.release.rungs[0]", "exceed 100",
+    ),
+    "ladder ends with a reminder": (
+        "        - {minutes: 30, action: escalate, to: clinician}\n",
+        "        - {minutes: 30, action: remind, to: clinician}\n",
+        "        - {minutes: 30, action: remind, to: clinician}", "ladders.checklist.rungs[2]", "hand over",
+    ),
+    "ladder ends with the patient": (
+        "        - {minutes: 30, action: escalate, to: clinician}\n",
+        "        - {minutes: 30, action: ask, to: patient}\n", "        - {minutes: 30, action: ask, to: patient}",
+        "ladders.checklist.rungs[2]", "hand over",
+    ),
+    "patient is paged": (
+        "{minutes: 30, action: remind, to: patient}", "{minutes: 30, action: page, to: patient}", "page, to: patient",
+        "ladders.check_in_4h.rungs[1].to", "only asked",
+    ),
+    "safety waits for the morning": (
+        "    crisis_high:\n", "    crisis_high:\n      quiet_hours: true\n", "quiet_hours: true\n      due_minutes",
+        "ladders.crisis_high.quiet_hours", "never waits",
+    ),
+    "first check-in waits": (
+        "{hours: 4, ladder: check_in_4h}", "{hours: 4, ladder: check_in_routine}", "hours: 4",
+        "check_ins.after_session[0].ladder", "quiet hours",
+    ),
+    "lost without a contact": (
+        "{percent: 100, action: escalate, to: clinician}", "{percent: 100, action: lost_to_follow_up, to: clinician}",
+        "action: lost_to_follow_up", "ladders.scheduling.rungs[2].action", "check-ins and visits",
+    ),
+    "longer than ten years": (
+        "[1, 2, 4, 8, 12]", "[1, 2, 4, 8, 99999999]", "weeks:", "follow_up.weeks[4]", "ten years",
+    ),
+    "ladder longer than ten years": (
+        "due_minutes: 14400", "due_minutes: 99999999", "99999999", "ladders.evaluation.due_minutes", "ten years",
+    ),
+    # YAML
+    "field twice": (
+        "  condition: PTSD\n", "  condition: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
+    ),
+    "ladder twice": (
+        "    planning:\n", "    consent:\n", "    consent:\n      due_minutes: 4320\n      quiet_hours",
+        "ladders.consent", "first in line",
+    ),
+    "bare time": ('start: "21:00"', "start: 21:00", "start: 21", "quiet_hours.start", "times in quotes"),
+    "no such time": ('start: "21:00"', 'start: "24:00"', "start:", "quiet_hours.start", "time of day"),
+    "time with offset": ('start: "21:00"', 'start: "21:00Z"', "start:", "quiet_hours.start", "time of day"),
+    "time as seconds": ('start: "21:00"', "start: 75600", "start:", "quiet_hours.start", "time of day"),
+    "a yes": ("illustrative: true", "illustrative: yes", "illustrative: ", "illustrative", "true or false"),
+    "a no among words": (
+        "at_home, in_clinic, neither]", "at_home, in_clinic, no]", "in_clinic, no]",
+        "sign_offs.eligibility.choices[2]", "quotes",
+    ),
+    "octal": ("planned: 6", "planned: 010", "planned:", "sessions.planned", "plain digits"),
+    "hexadecimal": ("planned: 6", "planned: 0x6", "planned:", "sessions.planned", "plain digits"),
+    "underscored": ("planned: 6", "planned: 6_0", "planned:", "sessions.planned", "plain digits"),
+    "endless digits": ("planned: 6", f"planned: {NINES}", "planned:", "sessions.planned", "plain digits"),
+    "not a number": ("max_course: null", "max_course: .nan", "max_course", "dose.max_course", "plain digits"),
+    "infinity": ("max_course: null", "max_course: .inf", "max_course", "dose.max_course", "plain digits"),
+    "a date": ("treatment: treatment-1", "treatment: 2026-11-21", "2026-11-21", "consents.treatment", "quotes"),
+    "a field that is no text": (
+        "    treatment: treatment-1\n", "    no: treatment-1\n", "no: treat", "consents", "text",
+    ),
+    "merge": ("  condition: PTSD\n", "  condition: PTSD\n  <<: {version: 2}\n", "<<", "protocol", "text"),
+    "unprintable text": ("title: At-home", 'title: "\\u202E" #', "title:", "title", "printed"),
+    "half a character": ("title: At-home", 'title: "\\uD800" #', "title:", "title", "printed"),
+    "anchor": ("planned: 6", "planned: &six 6", "planned:", "file", "anchors"),
+    "alias": ("planned: 6", "planned: *six", "planned:", "file", "aliases"),
+    "tag": ("planned: 6", "planned: !!python/object/apply:os.system [id]", "planned:", "file", "tags"),
+    "plain tag": ("planned: 6", "planned: !!int 6", "planned:", "file", "tags"),
+    "open bracket": ("[sublingual, oral]", "[sublingual, oral", "live_clinician_sessions", "file", "YAML"),
+    "tab": ("  version: 1\n", "\tversion: 1\n", "\tversion", "file", "YAML"),
+    "control character": ("  version: 1\n", "  version: 1\n  # \x07\n", "\x07", "file", "not allow"),
+    "two documents": (
+        "  quiet_hours:\n    start", "---\nother: 1\n...\n  quiet_hours:\n    start", "---", "file", "YAML",
+    ),
+    "two tops": ("protocol:\n", "comment: mine\nprotocol:\n", "comment:", "comment", "unknown field"),
+    "no top": ("protocol:\n", "protokoll:\n", "# ILLUSTRATIVE", "protocol", "at the top"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_protocol_is_refused_where_it_is_bad(name: str, tmp_path: Path) -> None:
+    old, new, at, field, words = BAD[name]
+    assert PTSD.count(old) >= 1, "the shipped file no longer holds what this case replaces"
+    text = PTSD.replace(old, new, 1)
+    path = tmp_path / "protocol.yaml"
+    path.write_text(text, encoding="utf-8")
+    line = text.count("\n", 0, text.index(at)) + 1
+    problems = check(path)
+    assert any(p.line == line and p.field == field and words in p.rule for p in problems), (line, problems)
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.yaml"
+    text = (
+        PTSD.replace("planned: 6", "planned: none").replace("unit: mg", "unit: g").replace("status: draft", "status: x")
+    )
+    path.write_text(text, encoding="utf-8")
+    problems = check(path)
+    assert [p.field for p in problems] == ["status", "sessions.planned", "dose.unit"]
+    assert [p.line for p in problems] == sorted(p.line or 0 for p in problems)
+    with pytest.raises(ProtocolError) as refused:
+        load(path)
+    assert refused.value.problems == problems
+    assert all(str(problem) in str(refused.value) for problem in problems)
+
+
+def test_values_of_a_file_are_never_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yaml"
+    for text in (
+        "password: hunter2\n",
+        "hunter2\n",
+        "protocol: hunter2\n",
+        "protocol: {hunter2 hunter2: 1}\n",
+        "- hunter2\n",
+        '"hunter2',
+        "a: 'hunter2' hunter2\n",
+        "a: %hunter2\n",
+        "a: *hunter2\n",
+        "a: !hunter2!x 1\n",
+        "%TAG !hunter2 hunter2\n--- 1\n",
+        "%YAML hunter2\n--- 1\n",
+        "a: |hunter2\n",
+        'a: "\\xhunter2"\n',
+        PTSD.replace("status: draft", "status: hunter2").replace("unit: mg", "unit: hunter2"),
+        PTSD.replace("planned: 6", "planned: hunter2").replace('"21:00"', '"hunter2"'),
+        PTSD.replace("to: ops", "to: hunter2").replace("treatment: treatment-1", "treatment: hunter2 hunter2"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        problems = check(path)
+        assert problems
+        assert "hunter2" not in repr(problems)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (b"", 1, "empty"),
+        (b"# only a comment\n", 1, "empty"),
+        (b"protocol:\n", 1, "at the top"),
+        (b"[]\n", 1, "at the top"),
+        (b"protocol: {}\nnote: \xff\n", 2, "UTF-8"),
+        ("protocol: {}".encode("utf-16"), 1, "UTF-8"),
+        (b"a\n" * MAX_BYTES, None, "too large: at most 256 kB"),
+        (b"protocol: " + b"[" * (MAX_DEPTH + 1), 1, "nested too deeply"),
+        (b"[" * (MAX_BYTES - 1), 1, "nested too deeply"),
+        (b"- " * (MAX_BYTES // 2), 1, "nested too deeply"),
+        (b"? " * (MAX_BYTES // 2), 1, "nested too deeply"),
+        (b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", 1, "anchors"),
+    ],
+)
+def test_files_that_are_no_protocols(content: bytes, line: int | None, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "protocol.yaml"
+    path.write_bytes(content)
+    [problem] = check(path)
+    assert problem.line == line
+    assert words in problem.rule
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    [problem] = check(tmp_path / "missing.yaml")
+    assert (problem.line, problem.field) == (None, "file")
+    assert "No such file" in problem.rule
+    [problem] = check(tmp_path)
+    assert "regular file" in problem.rule
+    assert str(Problem(None, "file", "x")) == "file: x"
+    assert str(Problem(3, "dose", "x")) == "line 3, dose: x"
+
+
+def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.yaml"
+    path.write_text("\ufeff" + PTSD, encoding="utf-8")
+    assert check(path) == ()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
+    problems: tuple[Problem, ...] = ()
+    try:
+        assert parse(text).lines[()] >= 1
+    except ProtocolError as refused:
+        problems = refused.problems
+    last = text.count("\n") + text.count("\r") + 3
+    for problem in problems:
+        assert problem.line is not None
+        assert 1 <= problem.line <= last
+
+
+LINES = PTSD.splitlines(keepends=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, len(LINES) - 1), st.sampled_from(["drop", "twice", "null", "word", "indent"]))
+def test_a_damaged_line_is_accepted_or_refused_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, number: int, how: str
+) -> None:
+    line = LINES[number]
+    head = line.partition(":")[0]
+    damaged = {"drop": "", "twice": line + line, "null": f"{head}:\n", "word": f"{head}: word\n", "indent": f" {line}"}
+    text = "".join([*LINES[:number], damaged[how], *LINES[number + 1 :]])
+    path = tmp_path_factory.getbasetemp() / "damaged.yaml"
+    path.write_text(text, encoding="utf-8")
+    problems = check(path)
+    if problems:
+        with pytest.raises(ProtocolError):
+            load(path)
+    else:
+        load(path)

@@ -1,0 +1,94 @@
+"""The shipped protocols can be used for demonstrations, and for nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workflows.journey.instruments import Instrument
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.protocols import ProtocolError, check, find, load, shipped
+from workflows.protocols.demonstration import demonstration
+from workflows.protocols.rules import broken
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_shipped_files_are_valid_and_may_not_carry_patients(path: Path) -> None:
+    assert check(path) == ()
+    protocol = load(path)
+    assert protocol.id == path.stem
+    illustrative, unsigned, doseless = protocol.obstacles()
+    assert "illustrative" in illustrative
+    assert "draft" in unsigned
+    assert all(name in doseless for name in ("starting_dose", "max_single_dose", "max_course"))
+    assert all(value is None for name, value in protocol.dose if name != "unit")
+    assert "not medical advice" in path.read_text(encoding="utf-8").split("protocol:")[0].lower()
+
+
+def test_both_conditions_are_shipped() -> None:
+    assert {load(path).condition for path in shipped()} == set(Condition)
+
+
+def test_the_files_are_found_by_name_id_and_condition(tmp_path: Path) -> None:
+    assert find("ptsd-at-home").stem == find("PTSD").stem == find("ptsd").stem == "ptsd-at-home"
+    assert find(Condition.ANXIETY).stem == "anxiety-at-home"
+    (tmp_path / "ours.yaml").write_bytes(find("PTSD").read_bytes())
+    (tmp_path / "broken.yaml").write_text("protocol: 1\n")
+    assert find("ptsd-at-home", tmp_path).stem == "ours"
+    (tmp_path / "theirs.yaml").write_bytes(find("PTSD").read_bytes())
+    with pytest.raises(ProtocolError, match="more than one"):
+        find("PTSD", tmp_path)
+    with pytest.raises(ProtocolError, match="no such protocol; name one of: broken, ours, theirs"):
+        find("depression", tmp_path)
+
+
+def test_a_protocol_survives_its_journey_through_json() -> None:
+    for path in shipped():
+        protocol = load(path)
+        assert Protocol.model_validate_json(protocol.model_dump_json()) == protocol
+        assert Protocol.model_validate(protocol.model_dump(mode="json")).digest == protocol.digest
+
+
+def test_the_conditions_differ_where_the_sources_differ() -> None:
+    ptsd, anxiety = load(find("PTSD")), load(find("ANXIETY"))
+    assert (len(ptsd.steps_shown), len(anxiety.steps_shown)) == (4, 5)
+    assert ptsd.eligibility.prior_treatments.require_all_of == ("evidence_based_psychotherapy", "medication")
+    assert anxiety.eligibility.prior_treatments.require_any_of == ("therapy", "medication")
+    assert (ptsd.instruments.primary, anxiety.instruments.primary) == (Instrument.PCL_5, Instrument.GAD_7)
+    assert (ptsd.sessions.planned, anxiety.sessions.planned) == (6, 4)
+    for name in ("exclusions", "ladders", "sign_offs", "dose", "check_ins", "follow_up"):
+        assert getattr(ptsd, name) == getattr(anxiety, name)
+
+
+def test_every_exclusion_of_the_reference_is_asked_once() -> None:
+    for path in shipped():
+        protocol = load(path)
+        screened = {exclusion.code[:3] for exclusion in protocol.exclusions}
+        on_the_day = {item[:3] for item in protocol.sessions.checklist if item.startswith("X")}
+        assert screened | on_the_day == {f"X{number:02}" for number in range(1, 38)}
+        assert {"X05", "X32", "X35"} <= on_the_day - screened
+
+
+def test_severe_holds_are_released_by_the_medical_director_alone() -> None:
+    for path in shipped():
+        rule = load(path).sign_offs[SignOffKind.SEVERE_HOLD_RELEASE]
+        assert rule.roles == (Role.MEDICAL_DIRECTOR,)
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_demonstrations_are_short_complete_and_never_for_patients(condition: Condition) -> None:
+    protocol = demonstration(condition)
+    assert protocol.condition == condition
+    assert "INVENTED" in protocol.title
+    assert protocol.id.endswith("-demonstration")
+    assert protocol.dose.unset == ()
+    assert list(broken(protocol)) == []
+    assert any("illustrative" in obstacle for obstacle in protocol.obstacles())
+    assert protocol.sessions.planned == {Condition.PTSD: 3, Condition.ANXIETY: 2}[condition]
+
+
+def test_the_core_does_not_load_yaml() -> None:
+    program = "import sys, workflows.journey.stages; sys.exit('yaml' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,158 @@
+"""The protocol files and how they are read: YAML in, a valid `Protocol` or every problem with its line out."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from workflows.journey.protocol import Protocol
+from workflows.protocols.reading import Document, Location, Problem, ProtocolError, read
+from workflows.protocols.rules import broken
+
+__all__ = ["Problem", "ProtocolError", "check", "find", "load", "shipped"]
+
+SHIPPED = Path(__file__).parent
+
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_NUMBERS = ("int_type", "int_parsing", "int_from_float")
+_LISTS = ("tuple_type", "list_type")
+_FIELDS = ("model_type", "dict_type", "model_attributes_type")
+
+
+def shipped() -> tuple[Path, ...]:
+    """The protocol files that come with the service. All of them are illustrative."""
+    return tuple(sorted(SHIPPED.glob("*.yaml")))
+
+
+def find(name: str, directory: Path = SHIPPED) -> Path:
+    """The file in ``directory`` with this name or protocol id, or the only one for this condition.
+
+    Raises:
+        ProtocolError: there is none, or more than one.
+    """
+    files = sorted(directory.glob("*.yaml"))
+    found = [path for path in files if path.stem == name]
+    if not found:
+        readable = [(path, load(path)) for path in files if not check(path)]
+        found = [path for path, protocol in readable if protocol.id == name]
+        found = found or [path for path, protocol in readable if protocol.condition == name.upper()]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(path.stem for path in files) or "none"
+    rule = "more than one protocol fits" if found else "no such protocol"
+    raise ProtocolError((Problem(None, "protocol", f"{rule}; name one of: {there}"),))
+
+
+def load(path: Path) -> Protocol:
+    """The protocol in a file.
+
+    Raises:
+        ProtocolError: with every problem found; it names lines, fields and rules, and repeats no values.
+    """
+    document = read(path)
+    values = _protocol_of(document)
+    problems = [
+        document.problem(("protocol", "quiet_hours", name), 'must be a time of day in quotes, like "21:00"')
+        for name in ("start", "end")
+        if not _clock(values.get("quiet_hours"), name)
+    ]
+    try:
+        protocol = Protocol.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        problems += _in_words(document, error.errors(include_input=False, include_url=False))
+    else:
+        problems += [document.problem(("protocol", *at), rule) for at, rule in broken(protocol)]
+        if not problems:
+            return protocol
+    raise ProtocolError(tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+
+
+def check(path: Path) -> tuple[Problem, ...]:
+    """Every problem of a protocol file; empty when it can be used."""
+    try:
+        load(path)
+    except ProtocolError as error:
+        return error.problems
+    return ()
+
+
+def _protocol_of(document: Document) -> dict[str, Any]:
+    value = document.value
+    if not isinstance(value, dict) or not isinstance(value.get("protocol"), dict):
+        raise ProtocolError(
+            (Problem(1, "protocol", "a file has one field at the top, `protocol`, with the rest in it"),)
+        )
+    others = [name for name in value if name != "protocol"]
+    if others:
+        raise ProtocolError(tuple(document.problem((name,), "unknown field beside `protocol`") for name in others))
+    protocol: dict[str, Any] = value["protocol"]
+    return protocol
+
+
+def _clock(quiet: Any, name: str) -> bool:
+    """Whether this time is spelled as a time of day. What is missing altogether is reported elsewhere."""
+    given = quiet.get(name, "00:00") if isinstance(quiet, dict) else "00:00"
+    return isinstance(given, str) and _CLOCK.fullmatch(given) is not None
+
+
+def _in_words(document: Document, errors: list[ErrorDetails]) -> Iterator[Problem]:
+    missing = [error["loc"] for error in errors if error["type"] == "missing"]
+    found: dict[Location, list[str]] = {}
+    for error in errors:
+        if error["type"].startswith("time_"):
+            continue
+        at = _place(document, error)
+        rule = _rule(error)
+        if error["type"] == "extra_forbidden":
+            beside = [str(loc[-1]) for loc in missing if loc[:-1] == error["loc"][:-1]]
+            close = difflib.get_close_matches(str(error["loc"][-1]), beside, n=1)
+            rule += f"; is `{close[0]}` meant?" if close else ""
+        rules = found.setdefault(at, [])
+        if rule not in rules:
+            rules.append(rule)
+    for at, rules in found.items():
+        yield document.problem(at, ", or ".join(rules))
+
+
+def _place(document: Document, error: ErrorDetails) -> Location:
+    """Where the error is in the file: without the schema's own branches, and at the field a rule begins with."""
+    at: Location = ("protocol",)
+    for part in error["loc"]:
+        if (*at, part) not in document.lines and not (error["type"] == "missing" and part == error["loc"][-1]):
+            break
+        at = (*at, part)
+    if error["type"] == "value_error":
+        first = _rule(error).split()[0].strip("`")
+        if (*at, first) in document.lines:
+            at = (*at, first)
+    return at
+
+
+def _rule(error: ErrorDetails) -> str:
+    kind, given = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        return str(given["error"])
+    if kind in _NUMBERS:
+        return "must be a whole number"
+    if kind in _LISTS:
+        return "must be a list"
+    if kind in _FIELDS:
+        return "must be fields with values"
+    if kind in ("too_short", "too_long"):
+        length = given.get("min_length", given.get("max_length"))
+        return f"must have at {'least' if kind == 'too_short' else 'most'} {length} entries"
+    words = {
+        "missing": "this field is missing",
+        "extra_forbidden": "unknown field",
+        "float_type": "must be a number",
+        "string_type": "must be text",
+        "bool_type": "must be true or false",
+        "string_too_short": "must not be empty",
+        "string_pattern_mismatch": "must be one word of letters, digits and _ . : + -, at most 64 characters",
+    }
+    return words.get(kind) or error["msg"].replace("Input should be", "must be").replace("String should", "must")

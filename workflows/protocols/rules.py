@@ -1,0 +1,211 @@
+"""What a protocol must hold beyond its shape, so that no part of it is silently dead or harmful.
+
+Each rule is a function of a valid `Protocol` that yields where it is broken, and how.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from workflows.journey.instruments import Instrument, threshold_problems
+from workflows.journey.people import STAFF, Role
+from workflows.journey.protocol import OBLIGATION_LADDERS, Action, Ladder, Protocol, SignOffKind
+from workflows.protocols.reading import Location
+
+Broken = Iterator[tuple[Location, str]]
+
+MEANINGS = (
+    "evaluation_authored", "eligibility_approved", "setting_decided", "plan_approved", "session_cleared",
+    "session_attested", "ae_reviewed", "hold_released", "discharge_approved", "amendment_authored",
+)  # fmt: skip
+"""What a clinician's signature may mean (21 CFR 11.50: review, approval, responsibility, authorship)."""
+SETTINGS = ("at_home", "in_clinic", "neither")
+DECISIONS = ("continue", "adjust", "add_support", "pause", "switch_to_in_clinic", "stop", "maintenance")
+"""The choices the journey knows how to carry out. Any other would be signed and have no effect."""
+REASONED = (
+    SignOffKind.ELIGIBILITY, SignOffKind.EXCLUSION_REVIEW, SignOffKind.RESPONSE_REVIEW, SignOffKind.HOLD_RELEASE,
+    SignOffKind.SEVERE_HOLD_RELEASE, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.DISCHARGE,
+)  # fmt: skip
+NEVER_QUIET = (
+    "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
+    "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
+)  # fmt: skip
+NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
+NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
+TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
+
+
+def broken(protocol: Protocol) -> Broken:
+    """Every rule the protocol breaks, by place."""
+    for rule in (_steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _ladders):
+        yield from rule(protocol)
+
+
+def _steps(protocol: Protocol) -> Broken:
+    stages = [stage for step in protocol.steps_shown.values() for stage in step]
+    if stages != ["evaluation", "screening", "education", "sessions", "follow_up"]:
+        yield ("steps_shown",), "must show the stages in order: evaluation, screening, education, sessions, follow_up"
+
+
+def _thresholds(protocol: Protocol) -> Broken:
+    at, thresholds = ("instruments", "thresholds"), protocol.instruments.thresholds
+    for instrument, given in thresholds.items():
+        for problem in threshold_problems(instrument, given):
+            name, _, rule = problem.partition(": ")
+            yield (*at, instrument.value, name), rule
+    needed = {
+        protocol.instruments.primary: ("meaningful_change", "deterioration"),
+        Instrument.CADSS_6: ("release_max",),
+    }
+    for instrument, names in needed.items():
+        for name in names:
+            if getattr(thresholds.get(instrument), name, None) is None:
+                yield (*at, instrument.value, name), "this field is missing"
+
+
+def _lists(protocol: Protocol) -> Broken:
+    for at, entries in _walk(protocol.model_dump(mode="json"), ()):
+        if isinstance(entries, list) and at[-1] not in ("go", "recheck"):
+            counted = Counter(entry for entry in entries if not isinstance(entry, dict))
+            for entry in (entry for entry, times in counted.items() if times > 1):
+                yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
+
+
+def _durations(protocol: Protocol) -> Broken:
+    for at, value in _walk(protocol.model_dump(mode="json"), ()):
+        name = next(part for part in reversed(at) if isinstance(part, str))
+        longest = TEN_YEARS.get(name.rpartition("_")[2])
+        if longest is not None and isinstance(value, int) and value > longest:
+            yield at, f"is longer than ten years ({longest})"
+
+
+def _walk(value: Any, at: Location) -> Iterator[tuple[Location, Any]]:
+    children: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    for name, child in children:
+        yield (*at, name), child
+        yield from _walk(child, (*at, name))
+
+
+def _sessions(protocol: Protocol) -> Broken:
+    rules = protocol.sessions
+    numbered: tuple[tuple[Location, tuple[int | str, ...]], ...] = (
+        (("sessions", "live_clinician_sessions"), rules.live_clinician_sessions),
+        (("sessions", "cosigned_sessions"), rules.cosigned_sessions),
+        (("clinician_visits", "after_session"), protocol.clinician_visits.after_session),
+        (("instrument_schedule", "before_session"), protocol.instrument_schedule.before_session),
+        (("reviews", "after_session"), protocol.reviews.after_session),
+    )
+    for at, numbers in numbered:
+        for position, number in enumerate(numbers):
+            if isinstance(number, int) and number > rules.planned:
+                yield (*at, position), f"there are only {rules.planned} sessions planned"
+    last = ("sessions", "observe_minutes", len(rules.observe_minutes) - 1)
+    if not rules.minimum_minutes <= rules.observe_minutes[-1] <= rules.maximum_before_decision_minutes:
+        yield last, "the last observation must lie between minimum_minutes and maximum_before_decision_minutes"
+    if rules.target_spacing_hours > rules.max_gap_days * 24:
+        yield ("sessions", "max_gap_days"), "must not be shorter than target_spacing_hours"
+    if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:
+        yield ("sessions", "course_max_days"), "is too short for the planned sessions at their target spacing"
+    vitals = rules.vitals
+    for name in ("systolic", "diastolic", "heart_rate", "rise_systolic", "rise_diastolic"):
+        if name not in vitals.notify:
+            yield ("sessions", "vitals", "notify", name), "this field is missing"
+    for name in ("systolic", "diastolic", "oxygen_below"):
+        if name not in vitals.emergency:
+            yield ("sessions", "vitals", "emergency", name), "this field is missing"
+    for name, limit in vitals.notify.items():
+        if name in ("systolic", "diastolic") and limit > vitals.emergency.get(name, limit):
+            yield ("sessions", "vitals", "notify", name), "must not be above the emergency limit"
+
+
+def _dose(protocol: Protocol) -> Broken:
+    names = ("starting_dose", "max_single_dose", "max_7_day", "max_course")
+    limits = [(name, limit) for name in names if (limit := getattr(protocol.dose, name)) is not None]
+    for (lower, low), (name, high) in pairwise(limits):
+        if low > high:
+            yield ("dose", name), f"must not be below {lower}"
+
+
+def _follow_up(protocol: Protocol) -> Broken:
+    hours = tuple(owed.hours for owed in protocol.check_ins.after_session)
+    rising: tuple[tuple[Location, tuple[int, ...]], ...] = (
+        (("check_ins", "after_session"), hours),
+        (("follow_up", "weeks"), protocol.follow_up.weeks),
+        (("instrument_schedule", "after_last_session_days"), protocol.instrument_schedule.after_last_session_days),
+    )
+    for at, values in rising:
+        for position in range(1, len(values)):
+            if values[position] <= values[position - 1]:
+                yield (*at, position), "must be later than the one before"
+    if protocol.adverse_events.severe_from_grade < protocol.adverse_events.hold_from_grade:
+        yield ("adverse_events", "severe_from_grade"), "must not be below hold_from_grade"
+
+
+def _sign_offs(protocol: Protocol) -> Broken:
+    for kind, rule in protocol.sign_offs.items():
+        at = ("sign_offs", kind.value)
+        if rule.meaning not in MEANINGS:
+            yield (*at, "meaning"), f"must be one of {', '.join(MEANINGS)}"
+        if kind in REASONED and not rule.rationale:
+            yield (*at, "rationale"), "this decision needs a rationale: must be true"
+        known = {SignOffKind.ELIGIBILITY: SETTINGS, SignOffKind.RESPONSE_REVIEW: DECISIONS}.get(kind, ())
+        for position, choice in enumerate(rule.choices):
+            if choice not in known:
+                words = f"one of {', '.join(known)}" if known else "left out: there is nothing to choose here"
+                yield (*at, "choices", position), f"must be {words}"
+    for setting in protocol.sessions.setting_allowed:
+        if setting not in protocol.sign_offs[SignOffKind.ELIGIBILITY].choices:
+            yield ("sign_offs", "eligibility", "choices"), f"must offer {setting}"
+    if set(protocol.reviews.decisions) != set(protocol.sign_offs[SignOffKind.RESPONSE_REVIEW].choices):
+        yield ("reviews", "decisions"), "must be the same as the choices of sign_offs.response_review"
+
+
+def _ladders(protocol: Protocol) -> Broken:
+    owed = protocol.check_ins.after_session
+    contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
+    others = {*OBLIGATION_LADDERS, *(rule.ladder for rule in protocol.sign_offs.values())}
+    others -= {"visit", "follow_up_visit"}
+    for name, ladder in protocol.ladders.items():
+        at = ("ladders", name)
+        yield from _order(ladder, at)
+        last = ladder.rungs[-1]
+        if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
+            yield (
+                (*at, "rungs", len(ladder.rungs) - 1),
+                "the last rung must hand over to somebody of the clinic: escalate, page or another action that does",
+            )
+        if ladder.quiet_hours and name in NEVER_QUIET:
+            yield (*at, "quiet_hours"), "must be false: this ladder is about safety and never waits"
+        for position, rung in enumerate(ladder.rungs):
+            if rung.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
+                yield (*at, "rungs", position, "action"), "belongs to ladders of check-ins and visits only"
+    for position, after in enumerate(owed):
+        if after.hours < 24 and protocol.ladders[after.ladder].quiet_hours:
+            yield (
+                ("check_ins", "after_session", position, "ladder"),
+                "must not wait for quiet hours on the day of a dose",
+            )
+
+
+def _order(ladder: Ladder, at: Location) -> Broken:
+    """Rungs are taken in their order: one that stands before an earlier time would hold that one up."""
+    percents = [rung.percent for rung in ladder.rungs if rung.percent is not None]
+    mixed = len(percents) not in (0, len(ladder.rungs))
+    for position, rung in enumerate(ladder.rungs):
+        here: Location = (*at, "rungs", position)
+        if mixed and rung.percent is not None and rung.percent > 100:
+            yield here, "beside rungs in minutes, a percent must not exceed 100"
+        if rung.to == Role.SYSTEM or (rung.to in NOT_STAFF and rung.action not in (Action.ASK, Action.REMIND)):
+            yield (*here, "to"), "must be somebody of the clinic; a patient or observer is only asked or reminded"
+        if position == 0:
+            continue
+        before = ladder.rungs[position - 1]
+        if rung.percent is not None and (before.percent is None or before.percent > rung.percent):
+            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
+        if rung.minutes is not None and before.minutes is not None and before.minutes > rung.minutes:
+            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
