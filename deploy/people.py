@@ -121,8 +121,7 @@ def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
-    passed = journey.protocol.ladders[waiting.ladder].rungs[: waiting.taken]
-    return waiting.next_step is None or any(rung.hold for rung in passed)
+    return waiting.next_step is None or any(hold.source == waiting.id for hold in journey.holds.values())
 
 
 def _may_leave(journey: Journey) -> bool:
@@ -306,6 +305,8 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(scene: Scene) -> Deed | None:
     number = int(scene.subject)
     obstacles = dose_gate(scene.journey, number, scene.at)
+    if "the C-SSRS is too old" in obstacles:
+        return _fill_in(scene.journey, Instrument.C_SSRS, f"asked-{scene.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
         return Role.SESSION_MONITOR, checklist(scene.journey, number, scene.at)
     # Whatever else stands in the way is an obligation of its own.

@@ -1,6 +1,7 @@
 """Every command of the core that needs nothing special: form in, decision out. Generated from its models."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, cast
 from uuid import UUID, uuid4
 
 import typer
@@ -11,7 +12,7 @@ from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import load_profile
 from door.screen import Screen, facts, row, table
 from door.services import RECORDED_WITHIN, Services, load
-from workflows.journey.commands import COMMAND_LIMIT, Command
+from workflows.journey.commands import COMMAND_LIMIT, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey
@@ -32,7 +33,7 @@ def add_commands(groups: dict[str, typer.Typer]) -> None:
         groups[kind.noun].command(kind.verb, help=kind.help, short_help=kind.summary.split(". ")[0])(_command(kind))
 
 
-def _command(kind: Kind):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _command(kind: Kind) -> Callable[..., None]:
     def send(
         context: typer.Context,
         journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
@@ -48,13 +49,13 @@ def _command(kind: Kind):  # type: ignore[no-untyped-def] # noqa: ANN202
 
         async def act(screen: Screen) -> ExitCode | None:
             if schema:
-                screen.data(forms.schema(kind.model))
+                screen.form(forms.schema(kind.model))
                 return None
             if template:
                 names = {}
                 if journey is not None:
                     names = names_asked_for(kind, await load(services, shell.journey_id(journey)))
-                screen.data(forms.template(kind.model, names))
+                screen.form(forms.template(kind.model, names))
                 return None
             if journey is None:
                 raise Problem(ExitCode.USAGE, "JOURNEY is missing", "Give the id of a journey; see `pathway list`")
@@ -64,7 +65,7 @@ def _command(kind: Kind):  # type: ignore[no-untyped-def] # noqa: ANN202
                 forms.read_input(file, optional=not kind.needs_content), optional=not kind.needs_content
             )
             body = forms.check(kind.model, content, {"kind": kind.name})
-            command = Command.model_construct(command_id=command_id or uuid4(), actor=actor, body=body)
+            command = Command.model_construct(command_id=command_id or uuid4(), actor=actor, body=cast("AnyBody", body))
             return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
 
         shell.run(act, json_only=json or template or schema)
@@ -103,9 +104,7 @@ async def send_or_try(
     return None
 
 
-async def recorded(
-    services: Services, journey_id: UUID, version: int, command: Command
-) -> tuple[int, Journey | None]:
+async def recorded(services: Services, journey_id: UUID, version: int, command: Command) -> tuple[int, Journey | None]:
     """Wait until the record has what was accepted; its position, and the journey then.
 
     Raises:

@@ -244,8 +244,8 @@ def _sample(part: Content, definitions: Content) -> Any:
         case {"type": "object", "properties": properties}:
             return {name: _sample(inner, definitions) for name, inner in properties.items()}
         case {"type": "object"}:
-            inner = part.get("additionalProperties") or next(iter(part.get("patternProperties", {}).values()), {})
-            return {"<code>": _sample(inner, definitions)}
+            named = list(part.get("patternProperties", {}).values()) or [part.get("additionalProperties")]
+            return {"<code>": _sample(named[0], definitions)}
         case {"type": "array"}:
             return [_sample(part.get("items", {}), definitions)] * part.get("minItems", 1)
         case {"type": "boolean"}:

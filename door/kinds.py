@@ -101,5 +101,3 @@ def names_asked_for(kind: Kind, journey: Journey) -> dict[str, tuple[str, ...]]:
         c.RecordVisit: {"assessments": p.follow_up.assessments, "answers": p.follow_up.questions},
     }
     return asked.get(kind.model, {})
-
-

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from door import forms
 from door.outcomes import ExitCode, Problem
+from workflows.journey.commands import COMMAND_LIMIT
 from workflows.journey.people import Actor, Role
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows one"
@@ -24,7 +25,7 @@ def load_profile(given: str | None, default: Path | None) -> Actor:
         raise Problem(ExitCode.USAGE, "who acts is not known", _NO_PROFILE)
     try:
         with path.open("rb") as file:
-            raw = file.read(forms.COMMAND_LIMIT + 1)
+            raw = file.read(COMMAND_LIMIT)
     except OSError as error:
         raise Problem(ExitCode.USAGE, f"the profile cannot be read ({error.strerror})", _NO_PROFILE) from None
     try:
@@ -38,7 +39,10 @@ def load_profile(given: str | None, default: Path | None) -> Actor:
         ) from None
     if actor.role == Role.SYSTEM:
         raise Problem(
-            ExitCode.NOT_ALLOWED, "no person acts in the role system", "Use the profile of a person", state="Nothing was sent."
+            ExitCode.NOT_ALLOWED,
+            "no person acts in the role system",
+            "Use the profile of a person",
+            state="Nothing was sent.",
         )
     return actor
 

@@ -9,8 +9,8 @@ from door.outcomes import ExitCode, FieldProblem, Problem
 from door.screen import Screen, row, table
 from door.services import load, no_such_journey
 from workflows.journey.journey import fold
-from workflows.journey.model import Form
 from workflows.journey.model import Code as Word
+from workflows.journey.model import Form
 from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
@@ -80,7 +80,9 @@ def list_command(
         async with services.gateway() as gateway:
             found = [listed async for listed in gateway.journeys(asked, limit + 1)]
         if screen.json_only:
-            screen.data([{**listed._asdict(), "due": listed.due and listed.due.isoformat()} for listed in found[:limit]])
+            screen.data(
+                [{**listed._asdict(), "due": listed.due and listed.due.isoformat()} for listed in found[:limit]]
+            )
         else:
             # A list knows no protocols; where demonstrations are allowed, any journey may be one.
             screen.illustrative(demonstration)

@@ -43,6 +43,10 @@ class Screen:
         """One JSON document on one line."""
         sys.stdout.write(as_json(value) + "\n")
 
+    def form(self, value: object) -> None:
+        """A JSON document to be edited or read by people."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
     def show(self, *shown: RenderableType) -> None:
         """Data for people."""
         for each in shown:
@@ -132,5 +136,3 @@ def elapsed(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return "less than a minute"
-
-

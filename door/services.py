@@ -51,9 +51,12 @@ class Services:
 
     def settings(self) -> "Settings":
         """Raises SettingsError."""
+        from deploy.logs import configure_logging
         from deploy.settings import load_settings
 
-        return load_settings()
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+        return settings
 
     def settings_without_servers(self) -> "Settings":
         """The same for commands that need no server: no database need be named.
@@ -106,5 +109,3 @@ def no_such_journey(journey_id: UUID) -> Problem:
         "See `pathway list`; ids look like 00000000-0000-0000-0000-000000000000",
         ids={"journey_id": str(journey_id)},
     )
-
-

@@ -25,8 +25,8 @@ File = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; send and record nothing.")]
 CommandId = Annotated[
     UUID | None,
-    typer.Option("--command-id", metavar="UUID", help="Repeat a command safely: one id happens once.", show_default=False),
-]  # fmt: skip
+    typer.Option("--command-id", metavar="UUID", help="Repeat a command: one id happens once.", show_default=False),
+]
 JourneyId = Annotated[str, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
 
 
@@ -91,7 +91,11 @@ def _translated(error: Exception) -> Problem:
     from activities.record import RecordFault, RecordUnavailable
     from deploy.settings import SettingsError
 
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
     match error:
+        case Problem():
+            return error
         case RecordUnavailable():
             return Problem(ExitCode.UNAVAILABLE, f"the record cannot be reached ({error.code})", "Run it again")
         case RecordFault():

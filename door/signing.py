@@ -5,7 +5,7 @@ A signature binds who authenticated, the decision, its meaning and the hash of e
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -95,6 +95,12 @@ def find_request(journey: Journey, request_id: str) -> Obligation:
             f"{decided.name} has decided this at {at} ({decided.decision})",
             "See `pathway timeline`",
         )
+    if journey.held:
+        raise Problem(
+            ExitCode.REFUSED,
+            "this request waits until the hold is released, or there is none of this id",
+            f"Decide on the hold first: `signoff list {journey.id}`",
+        )
     matter = request_id.rpartition(":")[0]
     newer = next((waiting for waiting in requests(journey) if waiting.matter == matter), None)
     if newer is not None:
@@ -156,8 +162,8 @@ def add_commands(group: typer.Typer) -> None:
     )
     for decision, text in decisions:
         whole = (
-            f"{text}\n\nWho may sign and what it means is in the journey's protocol and is shown. The form is JSON with "
-            "rationale, choice and referral, all optional unless the protocol asks for them."
+            f"{text}\n\nWho may sign and what it means is in the journey's protocol, and is shown. The form is JSON "
+            "with rationale, choice and referral, all optional unless the protocol asks for them."
         )
         group.command(decision, help=whole, short_help=text)(_decide(decision))
 
@@ -219,9 +225,7 @@ async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequ
         return [found for found in await asyncio.gather(*map(read, ids[:limit])) if found is not None]
 
 
-def show_command(
-    context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False
-) -> None:
+def show_command(context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False) -> None:
     """Show a request: exactly the evidence a signature covers, its hash and short code, and what signing means."""
     services = shell.services(context)
 
@@ -243,12 +247,14 @@ def _show(screen: Screen, journey: Journey, request: Obligation) -> None:
         screen.document(content)
 
 
-def _decide(decision: Decision):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _decide(decision: Decision) -> Callable[..., None]:
     def sign(
         context: typer.Context,
         journey: shell.JourneyId,
         request: Request,
-        choice: Annotated[str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")] = None,
+        choice: Annotated[
+            str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")
+        ] = None,
         evidence_seen: Annotated[
             str | None,
             typer.Option("--evidence", metavar="HASH", help="The hash or short code you read; refused if another."),
@@ -265,7 +271,7 @@ def _decide(decision: Decision):  # type: ignore[no-untyped-def] # noqa: ANN202
 
         async def act(screen: Screen) -> ExitCode | None:
             if template:
-                screen.data(forms.template(Reasons) | {"rationale": "<text>"})
+                screen.form(forms.template(Reasons) | {"rationale": "<text>"})
                 return None
             journey_id = shell.journey_id(journey)
             signer = load_profile(profile, services.settings_without_servers().profile)
@@ -273,6 +279,9 @@ def _decide(decision: Decision):  # type: ignore[no-untyped-def] # noqa: ANN202
             content = forms.read_object(forms.read_input(file, optional=True), optional=True)
             reasons = forms.check(Reasons, content, {} if choice is None else {"choice": choice})
             found = await load(services, journey_id)
+            if command_id is not None and str(command_id) in found.commands:
+                _repeated(screen, found, request, decision, signer, command_id)
+                return None
             asked = find_request(found, request)
             rule = rule_of(found, asked)
             _require_signer(signer, rule.roles)
@@ -294,6 +303,26 @@ def _decide(decision: Decision):  # type: ignore[no-untyped-def] # noqa: ANN202
         shell.run(act, json_only=json or template)
 
     return sign
+
+
+def _repeated(
+    screen: Screen, journey: Journey, request_id: str, decision: Decision, signer: Actor, command_id: UUID
+) -> None:
+    """The answer to a signature that is sent once more under its id: it stands, as recorded."""
+    wanted = (request_id, decision, signer.id, journey.commands[str(command_id)].version)
+    for signed in journey.sign_offs:
+        if (signed.request, signed.decision, signed.by) == wanted[:3] and signed.version <= wanted[3]:
+            if screen.json_only:
+                screen.data({"outcome": "recorded", "version": signed.version, "command_id": str(command_id)})
+            else:
+                screen.illustrative(journey.illustrative)
+                screen.show(facts({"version": signed.version, "command": command_id}, "signed before, and recorded"))
+            return
+    raise Problem(
+        ExitCode.REFUSED,
+        "this command id was used for something else",
+        "Leave --command-id out; the earlier command stands",
+    )
 
 
 def _require_signer(signer: Actor, roles: Sequence[str]) -> None:
@@ -337,5 +366,3 @@ def _confirmed(
     if not typer.confirm(question, err=True):
         raise Problem(ExitCode.FAULT, "not signed", "The request stays open", state=NOTHING_HAPPENED)
     return reasons
-
-

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 
 from door.screen import elapsed, facts, row, shown_at, table
 from workflows.journey import events as e
+from workflows.journey.instruments import Score
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.overview import health, step_shown, why
@@ -63,7 +64,15 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
     if journey.measurements:
         scores = table("version", "instrument", "occasion", "at", "result", "flags", title="Scores (computed)")
         for m in journey.measurements:
-            row(scores, m.version, m.instrument, m.occasion, shown_at(m.at, zone), result(m.score), ", ".join(m.score.flags))
+            row(
+                scores,
+                m.version,
+                m.instrument,
+                m.occasion,
+                shown_at(m.at, zone),
+                result(m.score),
+                ", ".join(m.score.flags),
+            )
         yield scores
     if journey.sessions:
         sessions = table("session", "planned for", "released", "dose", "ended", title="Sessions")
@@ -117,7 +126,7 @@ def sentences(journey: Journey, at: datetime) -> Iterator[str]:
         holds = ", ".join(f"{h.id} ({h.cause})" for h in journey.holds.values() if not h.released)
         yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
     if journey.closing is not None:
-        yield f"The pathway is ending ({journey.closing.outcome.value}); it closes once what concerns safety is settled."
+        yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
     for waiting in obligations(journey):
         yield sentence(waiting, journey, at)
 
@@ -155,7 +164,9 @@ def described(body: e.EventBody) -> str:
     """An event in a line. What is long or nested is left to ``--json``."""
     match body:
         case e.PathwayStarted():
-            return f"{body.condition.value} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
+            return (
+                f"{body.condition.value} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
+            )
         case e.InstrumentRecorded():
             return f"{body.instrument.value} ({body.occasion}): {result(body.score)}"
         case e.ObligationsUpdated():
@@ -174,7 +185,7 @@ def described(body: e.EventBody) -> str:
     return ", ".join(f"{name}: {_short(value)}" for name, value in told if _plain(value))
 
 
-def result(score: "e.Score") -> str:
+def result(score: Score) -> str:
     """A score in a few words."""
     if not score.complete:
         return f"incomplete: {_short(score.reason)}"

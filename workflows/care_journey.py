@@ -43,7 +43,7 @@ DUE = SearchAttributeKey.for_datetime("JourneyDue")
 SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, PATHWAY, AWAITS, HEALTH, CLINIC, DUE)
 """Never encrypted, seen by whoever may list workflows: where a journey stands, never whose it is."""
 
-LONG_RUN = 250
+LONG_RUN = 500
 """Events of history from which the next stage boundary starts a new run, so that a wake-up replays little."""
 UNREADABLE_KEPT = 100
 """Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
@@ -106,6 +106,7 @@ class CareJourney:
         self._shown: list[object] = []
         self._recorded = begin.recorded
         self._diverged = False
+        self._crossed = False
         self._unstarted: Refusal | None = None
         if begin.journey is not None:
             self._journey = begin.journey
@@ -117,7 +118,6 @@ class CareJourney:
             else:
                 self._journey = fold(opened)
                 self._send(opened)
-        self._first_stage = None if self._unstarted else self._journey.stage
 
     @workflow.run
     async def run(self, begin: Begin) -> Ending:  # noqa: ARG002 - the same as __init__ takes
@@ -138,6 +138,7 @@ class CareJourney:
                     return Ending(outcome=str(self._journey.outcome), version=self._journey.version)
                 if self._continues:
                     self._continue()
+                self._crossed = False
             self._arm()
             self._show()
             await workflow.wait_condition(self._stirred)
@@ -210,7 +211,9 @@ class CareJourney:
 
     def _take(self, events: tuple[Event, ...]) -> None:
         if events:
+            stage = self._journey.stage
             self._journey = fold(events, self._journey)
+            self._crossed |= self._journey.stage != stage
             self._send(events)
 
     def _send(self, events: tuple[Event, ...]) -> None:
@@ -326,11 +329,10 @@ class CareJourney:
         info = workflow.info()
         if not workflow.all_handlers_finished():
             return False
-        crossed = self._journey.stage != self._first_stage
         return (
             info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
-            or (crossed and info.get_current_history_length() >= LONG_RUN)
+            or (self._crossed and info.get_current_history_length() >= LONG_RUN)
         )
 
     def _continue(self) -> None:

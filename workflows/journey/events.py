@@ -44,7 +44,7 @@ class EvaluationRecorded(EventBody):
     sections: dict[Code, Text]
     prior_treatments: tuple[PriorTreatment, ...]
     function: dict[Code, Text]
-    treatment_exception: Text | None
+    treatment_exception: Text | None = None
 
 
 class InstrumentRecorded(EventBody):
@@ -69,7 +69,7 @@ class PlanRecorded(EventBody):
     kind: Literal["plan.recorded"] = "plan.recorded"
     plan: Plan
     revision: int
-    rationale: Text | None
+    rationale: Text | None = None
 
 
 class TopicsExplained(EventBody):
@@ -103,7 +103,7 @@ class ConsentGiven(EventBody):
 class ConsentWithdrawn(EventBody):
     kind: Literal["consent.withdrawn"] = "consent.withdrawn"
     consent: Code
-    reason: Text | None
+    reason: Text | None = None
 
 
 class SessionScheduled(EventBody):
@@ -161,7 +161,7 @@ class DoseRecorded(EventBody):
     route: Code
     taken_at: Instant
     doses_left: int
-    deviation: Text | None
+    deviation: Text | None = None
     observe_at: tuple[Instant, ...]
 
 
@@ -172,8 +172,8 @@ class SessionObserved(EventBody):
     consciousness: Code
     breathing_normal: bool
     vomiting: bool
-    vitals: Vitals | None
-    dissociation: Score | None
+    vitals: Vitals | None = None
+    dissociation: Score | None = None
     red_flags: tuple[Code, ...]
     alert: Literal["none", "notify", "emergency"]
 
@@ -182,7 +182,7 @@ class SessionEnded(EventBody):
     kind: Literal["session.ended"] = "session.ended"
     session: int
     criteria: dict[Code, bool]
-    clinician_decision: Text | None
+    clinician_decision: Text | None = None
 
 
 class Contact(Fact):
@@ -210,7 +210,7 @@ class CheckInCompleted(EventBody):
     check_in: Code
     feeling: Literal["well", "unwell"]
     side_effects: Text
-    notes: Text | None
+    notes: Text | None = None
 
 
 class VisitRecorded(EventBody):
@@ -230,10 +230,10 @@ class AdverseEventReported(EventBody):
     serious: bool
     serious_because: tuple[Code, ...]
     onset: Instant
-    session: int | None
+    session: int | None = None
     causality: Code
-    expected: bool | None
-    action_taken: Text | None
+    expected: bool | None = None
+    action_taken: Text | None = None
 
 
 class HoldPlaced(EventBody):
@@ -243,7 +243,7 @@ class HoldPlaced(EventBody):
     hold: Code
     cause: Code
     severe: bool
-    source: Code | None
+    source: Code | None = None
     reason: Text
 
 
@@ -266,7 +266,7 @@ class CrisisContactRecorded(EventBody):
     reached: bool
     assessment: Text
     safety_plan: bool
-    next_contact_at: Instant | None
+    next_contact_at: Instant | None = None
 
 
 class SupportRequested(EventBody):
@@ -322,13 +322,13 @@ class SignedOff(EventBody):
     kind: Literal["signoff.signed"] = "signoff.signed"
     request: Code
     sign_off: SignOffKind
-    subject: Code | None
+    subject: Code | None = None
     decision: Literal["approve", "decline", "return"]
     meaning: Code
     evidence: str
-    choice: Code | None
-    rationale: Text | None
-    referral: Text | None
+    choice: Code | None = None
+    rationale: Text | None = None
+    referral: Text | None = None
     name: Short
     licence: Licence
 
@@ -338,7 +338,7 @@ class SignOffAnswered(EventBody):
 
     kind: Literal["signoff.answered"] = "signoff.answered"
     sign_off: SignOffKind
-    subject: Code | None
+    subject: Code | None = None
     text: Text
 
 
@@ -468,7 +468,7 @@ class Event(Fact):
     actor_role: Role
     command_id: UUID
     command_digest: str
-    causation_id: UUID | None
+    causation_id: UUID | None = None
     illustrative: bool
     body: AnyEventBody
 

@@ -123,7 +123,7 @@ class Hold(Fact):
     id: Code
     cause: Code
     severe: bool
-    source: Code | None
+    source: Code | None = None
     reason: Text
     placed_at: Instant
     version: int
@@ -165,12 +165,12 @@ class SignOff(Fact):
 
     request: Code
     kind: SignOffKind
-    subject: Code | None
+    subject: Code | None = None
     decision: Literal["approve", "decline", "return"]
     meaning: Code
     evidence: str
-    choice: Code | None
-    rationale: Text | None
+    choice: Code | None = None
+    rationale: Text | None = None
     by: Code
     role: Role
     name: Short
@@ -183,7 +183,7 @@ class Answer(Fact):
     """What the author of a returned request answered."""
 
     sign_off: SignOffKind
-    subject: Code | None
+    subject: Code | None = None
     text: Text
 
 

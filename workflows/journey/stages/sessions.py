@@ -568,7 +568,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
         return
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
-    if risk is None or session.starts_at - risk.at > valid:
+    begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
+    if risk is None or begins - risk.at > valid:
         yield Need(
             kind="suicide-risk",
             subject=subject,

@@ -1,0 +1,39 @@
+"""The whole door: every command in the group of its noun."""
+
+import typer
+
+from door import acting, protocols, reading, signing
+from door.kinds import NOUNS
+from door.scoring import score_command
+from door.services import Services
+from door.starting import start_command
+
+
+def build() -> typer.Typer:
+    """The application. Call it with ``obj`` to have it act through other services than the real ones."""
+    app = typer.Typer(
+        name="starter.py",
+        help="Care pathways, for coordinators, clinicians and ops. docs/door.md has commands, profiles, exit codes.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    groups = {noun: typer.Typer(help=text, no_args_is_help=True) for noun, text in NOUNS.items()}
+    groups["pathway"].command("start")(start_command)
+    reading.add_commands(groups["pathway"])
+    signing.add_commands(groups["signoff"])
+    acting.add_commands(groups)
+    for noun, group in groups.items():
+        app.add_typer(group, name=noun)
+    app.add_typer(protocols.app, name="protocol")
+    app.command("score")(score_command)
+    app.callback()(_begin)
+    return app
+
+
+def _begin(context: typer.Context) -> None:
+    if context.obj is None:
+        context.obj = Services()
+
+
+app = build()

@@ -1,0 +1,141 @@
+"""What the timed benchmarks stand on: servers, workers, and journeys to which a fixed list of commands is sent."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4, uuid5
+
+from temporalio.client import Client, WorkflowHandle
+
+from activities.record.record import Record, open_record
+from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
+from deploy.people import PEOPLE, referral
+from tests.benchmarks.bare import Bare
+from tests.benchmarks.course import course, educated
+from workflows.care_journey import CareJourney, Ending, workflow_id
+from workflows.client import start, submit
+from workflows.journey.commands import Body, Command, Sign, Withdraw
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+from workflows.plugin import CarePathwayPlugin
+from workflows.protocols.demonstration import demonstration
+
+QUEUE = "care-pathway"
+BARE_QUEUE = "bare"
+PROTOCOL = demonstration(Condition.PTSD)
+WITHIN = timedelta(seconds=60)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The local stack, its record, and a client with the service's own configuration."""
+
+    stack: Stack
+    client: Client
+    record: Record
+
+    async def worker(self) -> WorkerProcess:
+        """The service's worker, as it runs everywhere."""
+        return await run_worker(self.stack.env, self.stack.logs / "worker.log")
+
+    async def bare_worker(self) -> WorkerProcess:
+        return await run_worker(
+            {**self.stack.env, "CAREPATH_TASK_QUEUE": BARE_QUEUE, "PYTHONPATH": str(_ROOT)},
+            self.stack.logs / "bare_worker.log",
+            program=Path(__file__).with_name("bare_worker.py"),
+        )
+
+
+@contextlib.asynccontextmanager
+async def servers(directory: Path) -> AsyncIterator[Servers]:
+    """Start PostgreSQL and Temporal, empty, and stop them at the end."""
+    async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
+        temporal = stack.temporal
+        client = await Client.connect(temporal.address, namespace=temporal.namespace, plugins=[CarePathwayPlugin()])
+        async with open_record(stack.postgres.app_url) as record:
+            yield Servers(stack, client, record)
+
+
+def inputs() -> tuple[Command, ...]:
+    """What follows a referral up to the end of education: all that a journey takes without waiting for time."""
+    steps = course(Condition.PTSD, datetime.now(UTC) - timedelta(hours=1), educated)
+    return tuple(step.command for step in steps[1:])
+
+
+class Patient:
+    """A journey on the servers, taken through a fixed list of commands one by one."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self.id = uuid4()
+        self._read = 0
+        self._requests: dict[tuple[str, str | None], dict[str, str]] = {}
+
+    async def start(self) -> WorkflowHandle[CareJourney, Ending]:
+        await start(self._servers.client, referral(PROTOCOL, self.id), task_queue=QUEUE)
+        return self._servers.client.get_workflow_handle_for(CareJourney.run, workflow_id(self.id))
+
+    async def prepared(self, command: Command, version: int) -> Command:
+        """This command for this journey. Whoever signs reads first, in the record, what there is to sign."""
+        body: Body = command.body
+        if isinstance(body, Sign):
+            await self._read_up_to(version)
+            kind, _, subject = body.request.rpartition(":")[0].partition(":")
+            asked = self._requests[kind, subject or None]
+            body = body.model_copy(update=asked)
+        return command.model_copy(update={"command_id": uuid5(self.id, str(command.command_id)), "body": body})
+
+    async def play(self, commands: Sequence[Command]) -> None:
+        """Start, send all commands, each once the one before is accepted, withdraw, and see the journey end."""
+        handle = await self.start()
+        version = 1
+        for command in commands:
+            receipt = await submit(self._servers.client, self.id, await self.prepared(command, version))
+            version = receipt.version
+        await submit(self._servers.client, self.id, withdrawal(self.id))
+        await handle.result()
+
+    async def _read_up_to(self, version: int) -> None:
+        await self._servers.record.wait_for(self.id, version, WITHIN)
+        for event in await self._servers.record.load(self.id, after_version=self._read):
+            self._read = event.version
+            if event.event_type == "obligations.updated":
+                for opened in json.loads(event.payload)["body"]["opened"]:
+                    asked = {"request": _id(opened), "evidence": opened["evidence"]}
+                    self._requests[opened["kind"], opened["subject"]] = asked
+
+
+async def start_bare(servers: Servers, updates: int) -> WorkflowHandle[Bare, int]:
+    """A bare workflow, started with the bytes a journey is started with."""
+    return await servers.client.start_workflow(
+        Bare.run, args=[referral(PROTOCOL, uuid4()), updates], id=f"bare/{uuid4()}", task_queue=BARE_QUEUE
+    )
+
+
+async def play_bare(servers: Servers, commands: Sequence[Command]) -> None:
+    """What `Patient.play` does, on a bare workflow: as many inputs of the same size, one by one, and the end."""
+    sent = (*commands, withdrawal(uuid4()))
+    handle = await start_bare(servers, len(sent))
+    for command in sent:
+        await handle.execute_update(Bare.submit, command, id=str(uuid4()))
+    await handle.result()
+
+
+def withdrawal(journey_id: UUID) -> Command:
+    body = Withdraw(reason="Invented: moved away")
+    return Command(command_id=uuid5(journey_id, "withdraw"), actor=PEOPLE[Role.PATIENT], body=body)
+
+
+async def quiet() -> None:
+    """Let what the last round trip left behind finish before the next one is timed."""
+    await asyncio.sleep(0.04)
+
+
+def _id(obligation: dict[str, str]) -> str:
+    matter = obligation["kind"] + (f":{obligation['subject']}" if obligation["subject"] else "")
+    return f"{matter}:{obligation['evidence'][:12]}" if obligation["evidence"] else matter

@@ -1,0 +1,188 @@
+"""Playing journeys through the core: people and the clock on a virtual clock, with every step kept to the rules.
+
+Any moment of an undisturbed course is a starting point: `before` and `after` give a `Play` standing there,
+which a test then takes elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from deploy.people import PEOPLE, next_move, referral
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.decide import decide
+from workflows.journey.journey import Journey, fold
+from workflows.journey.obligations import Obligation, next_deadline, obligations
+from workflows.journey.people import CLOCK, Actor, Role
+from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.refusals import Code, Refusal
+from workflows.protocols.demonstration import demonstration
+
+START = datetime(2026, 11, 23, 17, tzinfo=UTC)
+JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
+PROTOCOLS = {condition: demonstration(condition) for condition in Condition}
+
+
+@dataclass
+class Play:
+    """A journey and the virtual time it stands at. ``events`` are those of this play, oldest first."""
+
+    journey: Journey
+    at: datetime
+    events: list[e.Event] = field(default_factory=list)
+    moves: list[tuple[Journey, c.Command, datetime]] = field(default_factory=list)
+
+    def command(self, body: c.Body, by: Role | Actor) -> c.Command:
+        actor = by if isinstance(by, Actor) else PEOPLE[by]
+        number = f"{self.journey.version}:{len(self.events)}:{len(self.moves)}:{body.kind}"  # type: ignore[attr-defined]
+        return c.Command.model_validate({"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body})
+
+    def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
+        """Decide a command now and, if it is accepted, go on from there."""
+        decided = decide(self.journey, command, self.at)
+        if not isinstance(decided, Refusal):
+            self.moves.append((self.journey, command, self.at))
+            if decided:
+                self.journey = fold(decided, self.journey)
+            self.events += decided
+        return decided
+
+    def do(self, body: c.Body, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
+        """Send a command that must be accepted; what followed, without what is awaited."""
+        decided = self.take(self.command(body, by))
+        assert not isinstance(decided, Refusal), str(decided)
+        return [event.body for event in decided if not isinstance(event.body, e.ObligationsUpdated)]
+
+    def refused(
+        self, body: c.Body, by: Role | Actor = Role.CLINICIAN, *, code: Code, field: str | None = None, says: str = ""
+    ) -> Refusal:
+        """Send a command that must be refused, for this reason."""
+        decided = self.take(self.command(body, by))
+        assert isinstance(decided, Refusal), f"accepted: {[event.body.kind for event in decided]}"
+        assert (decided.code, decided.field) == (code, field), str(decided)
+        assert says in decided.reason, str(decided)
+        return decided
+
+    def wait(self, **time: float) -> list[e.EventBody]:
+        """Let time pass with nobody acting: the clock takes every step that falls into it."""
+        until, passed = self.at + timedelta(**time), []
+        while (deadline := next_deadline(self.journey)) is not None and deadline <= until:
+            self.at = max(self.at, deadline)
+            passed += self.clock()
+        self.at = until
+        return passed
+
+    def clock(self) -> list[e.EventBody]:
+        return self.do(c.PassDeadline(), CLOCK)
+
+    def later(self, **time: float) -> Play:
+        """Another time of day, on which no clock has looked yet."""
+        self.at += timedelta(**time)
+        return self
+
+    def go_on(
+        self,
+        until: Callable[[Journey], bool],
+        *,
+        late: Collection[str] = (),
+        unwell: Collection[str] = (),
+        most: int = 400,
+    ) -> Play:
+        """Let everybody do what they should, and the clock what it must, until something holds."""
+        for _ in range(most):
+            if until(self.journey):
+                return self
+            move = next_move(self.journey, self.at, late=late, unwell=unwell)
+            deadline = next_deadline(self.journey)
+            waits = not isinstance(move, c.Command)
+            if deadline is not None and (deadline <= self.at or (waits and (move is None or deadline <= move))):
+                self.at = max(self.at, deadline)
+                self.clock()
+            elif isinstance(move, c.Command):
+                decided = self.take(move)
+                assert not isinstance(decided, Refusal), f"{move.body.kind}: {decided}"
+            else:
+                assert move is not None, f"stuck: {[waiting.id for waiting in obligations(self.journey)]}"
+                self.at = move
+        raise AssertionError(f"not reached: {[waiting.id for waiting in obligations(self.journey)]}")
+
+    def request(self, kind: SignOffKind, subject: str | None = None) -> Obligation:
+        """The open request for this sign-off."""
+        [found] = [w for w in obligations(self.journey) if (w.sign_off, w.subject) == (kind, subject)]
+        return found
+
+    def signature(self, kind: SignOffKind, subject: str | None = None, **changed: Any) -> c.Sign:
+        """A valid approval of the open request, with some fields changed."""
+        request, rule = self.request(kind, subject), self.journey.protocol.sign_offs[kind]
+        return c.Sign.model_validate(
+            {
+                "request": request.id,
+                "decision": "approve",
+                "meaning": rule.meaning,
+                "evidence": request.evidence,
+                "rationale": "because",
+                **changed,
+            }
+        )
+
+    def sign(self, kind: SignOffKind, subject: str | None = None, by: Role | None = None, **changed: Any) -> list[Any]:
+        rule = self.journey.protocol.sign_offs[kind]
+        return self.do(self.signature(kind, subject, **changed), by or rule.roles[0])
+
+    def waits_for(self, kind: str, subject: str | None = None) -> Obligation | None:
+        """The open obligation of this kind, if there is one."""
+        found = [w for w in obligations(self.journey) if w.kind == kind and subject in (None, w.subject)]
+        return found[0] if found else None
+
+    def changed(self, **fields: Any) -> Play:
+        """The same moment of a journey that differs in these fields of its state."""
+        return Play(self.journey.model_copy(update=fields), self.at)
+
+
+def started(
+    condition: Condition = Condition.PTSD, *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
+) -> Play:
+    """A journey that was just referred."""
+    command = referral(protocol or PROTOCOLS[condition], JOURNEY, **kwargs)
+    decided = decide(None, command, at)
+    assert not isinstance(decided, Refusal), str(decided)
+    return Play(fold(decided), at, list(decided))
+
+
+@cache
+def course(condition: Condition) -> Play:
+    """The undisturbed course of a condition, from referral to discharge. Do not take it further: branch."""
+    return started(condition).go_on(lambda journey: journey.closed)
+
+
+def before(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+    """The undisturbed course, just before the n-th command of this kind."""
+    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    journey, _, at = next(itertools.islice(fitting, nth - 1, None))
+    return Play(journey, at)
+
+
+def after(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+    """The undisturbed course, just after the n-th command of this kind."""
+    play = before(kind, nth, condition)
+    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    _, command, _ = next(itertools.islice(fitting, nth - 1, None))
+    assert not isinstance(play.take(command), Refusal)
+    return play
+
+
+def kinds(bodies: list[e.EventBody]) -> list[str]:
+    return [body.kind for body in bodies]  # type: ignore[attr-defined]
+
+
+def one(bodies: list[e.EventBody], kind: type[e.EventBody]) -> Any:
+    """The only body of this type."""
+    [found] = [body for body in bodies if isinstance(body, kind)]
+    return found

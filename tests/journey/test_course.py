@@ -1,0 +1,128 @@
+"""Both courses, played from referral to discharge by people and a virtual clock through decide and evolve alone."""
+
+import pytest
+
+from tests.journey.play import START, Play, course, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.journey import Journey, fold
+from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.protocol import Condition
+from workflows.journey.stage import Outcome
+
+both = pytest.mark.parametrize("condition", list(Condition))
+
+DISTURBED = {
+    "missed check-in": {"late": ("check-in-1-24h",)},
+    "unwell": {"unwell": ("check-in-1-24h", "check-in-1-4h")},
+    "everything in sessions late": {"late": ("checklist", "dose", "observation", "session-end")},
+    "every contact late": {"late": ("check-in", "visit", "measure", "follow-up")},
+    "before treatment late": {"late": ("evaluation", "screening", "eligibility", "planning", "plan", "consent")},
+}
+
+
+@both
+def test_course_goes_through_the_stages_in_order_to_completion(condition: Condition) -> None:
+    played = course(condition)
+    entered = [event.body.stage for event in played.events if isinstance(event.body, e.StageEntered)]
+    assert entered == ["screening", "education", "sessions", "follow_up"]
+    assert played.journey.outcome == Outcome.COMPLETED
+    assert played.journey.closed
+    assert played.journey.holds == {}
+    assert len(played.journey.ended_sessions) == played.journey.protocol.sessions.planned
+
+
+@both
+def test_steps_shown_are_those_of_the_pathway(condition: Condition) -> None:
+    shown = len(course(condition).journey.protocol.steps_shown)
+    assert shown == {Condition.PTSD: 4, Condition.ANXIETY: 5}[condition]
+
+
+@both
+def test_every_wait_has_an_owner_a_due_time_and_a_ladder_and_none_is_left(condition: Condition) -> None:
+    played = course(condition)
+    opened: list[Obligation] = []
+    for event in played.events:
+        if isinstance(event.body, e.ObligationsUpdated):
+            opened += event.body.opened
+    assert opened
+    for waiting in opened:
+        assert waiting.owner in type(waiting.owner)
+        assert waiting.deadline >= waiting.since or waiting.kind in ("check-in", "visit", "observation")
+        assert waiting.ladder in played.journey.protocol.ladders
+        assert len(waiting.steps) == len(played.journey.protocol.ladders[waiting.ladder].rungs) > 0
+        assert waiting.what
+    assert played.journey.waiting == {}
+    assert next_deadline(played.journey) is None
+
+
+@both
+def test_versions_have_no_gaps_and_ids_never_repeat(condition: Condition) -> None:
+    events = course(condition).events
+    assert [event.version for event in events] == list(range(1, len(events) + 1))
+    assert len({event.event_id for event in events}) == len(events)
+    assert all(later.at >= earlier.at for earlier, later in zip(events, events[1:], strict=False))
+    causes = {event.event_id: event.version for event in events}
+    assert all(event.causation_id is None or causes[event.causation_id] < event.version for event in events)
+
+
+@both
+def test_events_are_the_same_after_json(condition: Condition) -> None:
+    for event in course(condition).events:
+        assert e.Event.model_validate_json(event.model_dump_json()) == event
+
+
+@both
+def test_folding_the_events_gives_the_state(condition: Condition) -> None:
+    played = course(condition)
+    through_json = [e.Event.model_validate_json(event.model_dump_json()) for event in played.events]
+    assert fold(played.events) == played.journey
+    assert fold(through_json) == played.journey
+
+
+@both
+def test_journey_is_the_same_after_json_at_every_step(condition: Condition) -> None:
+    moves = course(condition).moves
+    for journey, _, _ in moves:
+        assert Journey.model_validate_json(journey.model_dump_json()) == journey
+    assert len(moves) > 50
+
+
+@both
+def test_commands_are_the_same_after_json(condition: Condition) -> None:
+    for _, command, _ in course(condition).moves:
+        assert c.Command.model_validate_json(command.model_dump_json()) == command
+        assert len(command.model_dump_json()) < c.COMMAND_LIMIT
+
+
+@both
+def test_every_event_is_marked_illustrative_in_a_demonstration(condition: Condition) -> None:
+    assert all(event.illustrative for event in course(condition).events)
+
+
+@both
+@pytest.mark.parametrize("how", DISTURBED)
+def test_disturbed_course_is_completed_once_people_see_to_it(condition: Condition, how: str) -> None:
+    played = started(condition).go_on(lambda journey: journey.closed, **DISTURBED[how])
+    assert played.journey.outcome == Outcome.COMPLETED
+    assert not played.journey.held
+    assert played.journey.waiting == {}
+    assert fold(played.events) == played.journey
+    undisturbed = course(condition)
+    assert len(played.events) > len(undisturbed.events)
+
+
+def test_missed_check_in_holds_care_until_a_clinician_signs() -> None:
+    played = started().go_on(lambda journey: journey.closed, late=("check-in-1-24h",))
+    bodies = [event.body for event in played.events]
+    [held] = [body for body in bodies if isinstance(body, e.HoldPlaced)]
+    [released] = [body for body in bodies if isinstance(body, e.HoldReleased)]
+    assert (held.cause, held.source) == ("missed_deadline", "check-in:check-in-1-24h")
+    assert released.hold == held.hold
+    between = bodies[bodies.index(held) : bodies.index(released)]
+    assert not [body for body in between if isinstance(body, e.SessionScheduled | e.SessionReleased | e.StageEntered)]
+
+
+def test_same_people_at_the_same_time_play_the_same_course() -> None:
+    again: Play = started(at=START).go_on(lambda journey: journey.closed)
+    assert again.events == course(Condition.PTSD).events

@@ -1,0 +1,247 @@
+"""Education and planning: a personal plan within limits, everything explained, questions answered, consents given."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from deploy.people import PEOPLE, plan
+from tests.journey.play import PROTOCOLS, Play, after, before, kinds, started
+from workflows.journey import commands as c
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Code
+from workflows.journey.stage import Stage
+
+
+def planned(condition: Condition = Condition.PTSD, **changed: Any) -> c.RecordPlan:
+    standing = before("plan.record", condition=condition)
+    good = plan(standing.journey.protocol, standing.at)
+    return c.RecordPlan(plan=c.Plan.model_validate({**good.model_dump(), **changed}))
+
+
+def test_plan_within_limits_is_asked_to_be_signed() -> None:
+    play = before("plan.record")
+    play.do(planned())
+    assert play.request(SignOffKind.PLAN)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "says"),
+    [
+        ({"dose_mg": 100.01}, "dose_mg", "starting dose"),
+        ({"dose_mg": 200.01}, "dose_mg", "at most 200"),
+        ({"weight_kg": 19.9}, "dose_mg", "per kg"),
+        ({"dose_mg": 90, "weight_kg": 18}, None, ""),
+        ({"planned_sessions": 4}, "planned_sessions", "at most 3 sessions"),
+        ({"doses_dispensed": 3}, "doses_dispensed", "at most 2"),
+        ({"route": "intravenous"}, "route", "sublingual"),
+        ({"spacing_hours": 71}, "spacing_hours", "at least 72"),
+        ({"spacing_hours": 72}, None, ""),
+        ({"weighed_at": before("plan.record").at - timedelta(days=60)}, None, ""),
+        ({"weighed_at": before("plan.record").at - timedelta(days=60, seconds=1)}, "weighed_at", "last 60 days"),
+        ({"weighed_at": before("plan.record").at + timedelta(seconds=1)}, "weighed_at", "last 60 days"),
+    ],
+)
+def test_every_limit_is_enforced(changed: dict[str, Any], field: str | None, says: str) -> None:
+    play = before("plan.record")
+    if field is None:
+        assert kinds(play.do(planned(**changed))) == ["plan.recorded"]
+    else:
+        play.refused(planned(**changed), code=Code.OUT_OF_LIMITS, field=f"plan.{field}", says=says)
+
+
+def limited(**dose: float | None) -> Play:
+    """The moment before planning, under a protocol with other dose limits."""
+    play = before("plan.record")
+    protocol = play.journey.protocol
+    return play.changed(protocol=protocol.model_copy(update={"dose": protocol.dose.model_copy(update=dose)}))
+
+
+@pytest.mark.parametrize(
+    ("limit", "spacing", "allowed"),
+    [({"max_7_day": 200.0}, 72, True), ({"max_7_day": 199.0}, 72, False), ({"max_7_day": 100.0}, 168, True)],
+)
+def test_weekly_limit_counts_the_sessions_a_week_can_hold(limit: dict[str, float], spacing: int, allowed: bool) -> None:
+    play, body = limited(**limit), planned(spacing_hours=spacing)
+    if allowed:
+        play.do(body)
+    else:
+        play.refused(body, code=Code.OUT_OF_LIMITS, field="plan.dose_mg", says="in 7 days")
+
+
+def test_course_limit_counts_every_planned_session() -> None:
+    limited(max_course=300.0).do(planned())
+    limited(max_course=299.0).refused(
+        planned(), code=Code.OUT_OF_LIMITS, field="plan.planned_sessions", says="in a course"
+    )
+
+
+@pytest.mark.parametrize("limit", sorted(PROTOCOLS[Condition.PTSD].dose.model_dump(exclude={"unit"})))
+def test_limit_that_is_not_set_refuses_every_plan(limit: str) -> None:
+    play = limited(**{limit: None})
+    play.refused(planned(), code=Code.PROTOCOL, says=limit)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "field"),
+    [
+        ({"components": {"medication_management": "x", "monitoring": "x"}}, Code.INCOMPLETE, "plan.components"),
+        ({"components": {"psychotherapy": "x", "monitoring": "x"}}, Code.INCOMPLETE, "plan.components"),
+        ({"sections": {"dosing_schedule": "x"}}, Code.INCOMPLETE, "plan.sections"),
+        ({"sections": {"marketing": "x"}}, Code.UNKNOWN, "plan.sections"),
+        ({"goals": ("A lasting CURE",)}, Code.OUT_OF_LIMITS, "plan.goals"),
+        ({"goals": ("sleep better", "erase the memory")}, Code.OUT_OF_LIMITS, "plan.goals"),
+    ],
+)
+def test_plan_is_broader_than_ketamine_and_promises_nothing(changed: dict[str, Any], code: Code, field: str) -> None:
+    before("plan.record").refused(planned(**changed), code=code, field=field)
+
+
+def test_therapy_may_be_absent_with_a_reason() -> None:
+    play = before("plan.record")
+    without = {"medication_management": "x", "monitoring": "x"}
+    play.do(planned(components=without, therapy_absent_because="on a waiting list (invented)"))
+
+
+def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
+    play = before("plan.record", condition=Condition.ANXIETY)
+    components = dict.fromkeys(play.journey.protocol.care_plan.require_components, "x")
+    play.refused(
+        planned(Condition.ANXIETY, components=components),
+        code=Code.INCOMPLETE,
+        field="plan.therapy_absent_because",
+    )
+    play.do(planned(Condition.ANXIETY, components=components, therapy_absent_because="not wished (invented)"))
+
+
+def test_change_of_plan_needs_a_rationale_and_a_new_signature() -> None:
+    play = after("session.end")
+    changed = planned(dose_mg=110.0, weighed_at=play.at)
+    play.refused(changed, code=Code.INCOMPLETE, field="rationale")
+    play.do(changed.model_copy(update={"rationale": "slept better, no side effects"}))
+    assert play.journey.plan_revision == 2
+    assert play.request(SignOffKind.PLAN)
+    assert play.waits_for("scheduling") is None
+
+
+def test_titration_is_limited_to_one_step_above_the_last_plan() -> None:
+    play = after("session.end")
+    for dose, allowed in ((150.01, False), (150.0, True)):
+        body = planned(dose_mg=dose, weighed_at=play.at).model_copy(update={"rationale": "x"})
+        if allowed:
+            play.do(body)
+        else:
+            play.refused(body, code=Code.OUT_OF_LIMITS, field="plan.dose_mg", says="titration step")
+
+
+def test_declined_plan_is_written_again() -> None:
+    play = before("plan.record")
+    play.do(planned())
+    play.sign(SignOffKind.PLAN, decision="decline")
+    assert play.waits_for("planning") is not None
+    play.do(planned().model_copy(update={"rationale": "lower goals"}))
+    assert play.request(SignOffKind.PLAN)
+
+
+@pytest.mark.parametrize(("days", "allowed"), [(30, True), (30.001, False)])
+def test_first_plan_is_signed_while_the_evaluation_is_valid(days: float, allowed: bool) -> None:
+    play = before("plan.record")
+    signed = play.journey.sign_offs[0].at
+    play.at = signed + timedelta(days=days)
+    play.do(planned(weighed_at=play.at))
+    body = play.signature(SignOffKind.PLAN)
+    if allowed:
+        play.do(body)
+    else:
+        play.refused(body, code=Code.STALE, says="evaluation was signed more than 30 days ago")
+
+
+def test_topics_are_explained_by_a_clinician() -> None:
+    play = before("education.explain")
+    topics = play.journey.protocol.education_topics
+    play.refused(
+        c.ExplainTopics(topics=topics, content_version="v1"), Role.COORDINATOR, code=Code.NOT_ALLOWED
+    )
+    play.refused(c.ExplainTopics(topics=("miracles",), content_version="v1"), code=Code.UNKNOWN, field="topics")
+    play.do(c.ExplainTopics(topics=topics[:-1], content_version="v1"))
+    assert play.waits_for("education") is not None
+    assert play.waits_for("acknowledgement") is None
+    play.do(c.ExplainTopics(topics=topics[-1:], content_version="v1"))
+    assert play.waits_for("education") is None
+    assert play.waits_for("acknowledgement") is not None
+
+
+def test_statements_are_acknowledged_by_the_patient_alone() -> None:
+    play = before("education.acknowledge")
+    statements = play.journey.protocol.acknowledgements
+    play.refused(c.Acknowledge(statements=statements), code=Code.NOT_ALLOWED)
+    play.refused(c.Acknowledge(statements=("is_a_cure",)), Role.PATIENT, code=Code.UNKNOWN, field="statements")
+    play.do(c.Acknowledge(statements=statements[1:]), Role.PATIENT)
+    assert play.waits_for("acknowledgement") is not None
+    play.do(c.Acknowledge(statements=statements[:1]), Role.PATIENT)
+    assert play.waits_for("acknowledgement") is None
+
+
+def test_consents_come_after_the_explanation() -> None:
+    play = before("education.explain")
+    consents = play.journey.protocol.consents
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=Code.INCOMPLETE, says="not yet explained")
+
+
+def test_consents_come_after_the_patients_questions_are_answered() -> None:
+    play = before("consent.give")
+    consents = play.journey.protocol.consents
+    play.do(c.AskQuestion(text="what if I feel sick?"), Role.PATIENT)
+    assert play.waits_for("question", "question-1") is not None
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=Code.INCOMPLETE, says="open questions")
+    play.refused(c.AnswerQuestion(question="question-1", text="x"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(c.AnswerQuestion(question="question-9", text="x"), code=Code.UNKNOWN, field="question")
+    play.do(c.AnswerQuestion(question="question-1", text="call us"))
+    play.refused(c.AnswerQuestion(question="question-1", text="x"), code=Code.ALREADY_DONE, field="question")
+    play.do(c.GiveConsent(consents=consents), Role.PATIENT)
+    assert play.journey.stage == Stage.SESSIONS
+
+
+def test_consent_is_to_the_version_in_force_and_the_patients_own() -> None:
+    play = before("consent.give")
+    play.refused(
+        c.GiveConsent(consents={"treatment": "treatment-0"}), Role.PATIENT, code=Code.STALE, field="consents"
+    )
+    play.refused(c.GiveConsent(consents={"sale": "sale-1"}), Role.PATIENT, code=Code.UNKNOWN, field="consents")
+    play.refused(c.GiveConsent(consents=play.journey.protocol.consents), code=Code.NOT_ALLOWED)
+
+
+def test_sessions_begin_only_when_nothing_is_missing() -> None:
+    play = before("consent.give")
+    first, *others = play.journey.protocol.consents.items()
+    play.do(c.GiveConsent(consents=dict([first])), Role.PATIENT)
+    assert play.journey.stage == Stage.EDUCATION
+    assert play.waits_for("consent") is not None
+    play.do(c.GiveConsent(consents=dict(others)), Role.PATIENT)
+    assert play.journey.stage == Stage.SESSIONS
+
+
+def test_withdrawn_consent_cancels_the_session_that_is_planned() -> None:
+    play = before("session.check")
+    bodies = play.do(c.WithdrawConsent(consent="treatment"), Role.PATIENT)
+    assert kinds(bodies) == ["consent.withdrawn", "session.cancelled"]
+    assert play.journey.sessions == {}
+    assert play.waits_for("consent") is not None
+    assert play.waits_for("scheduling") is None
+    play.refused(
+        c.WithdrawConsent(consent="treatment"), Role.PATIENT, code=Code.ALREADY_DONE, field="consent"
+    )
+
+
+def test_withdrawn_consent_does_not_stop_the_observation_of_a_running_session() -> None:
+    play = after("session.dose")
+    play.do(c.WithdrawConsent(consent="treatment"), Role.PATIENT)
+    assert play.journey.sessions[1].running
+    assert play.waits_for("observation") is not None
+
+
+def test_early_question_needs_no_stage() -> None:
+    play = started()
+    play.do(c.AskQuestion(text="how long does this take?"), PEOPLE[Role.PATIENT])
+    assert play.waits_for("question", "question-1") is not None

@@ -1,0 +1,223 @@
+"""Journeys on real servers with invented people: started, played, and looked at from every side."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID, uuid4
+
+import asyncpg
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
+
+from activities.record import Record, migrate, open_record
+from activities.record.events import load_events
+from deploy.local.postgres import Database
+from deploy.people import PEOPLE, next_move, referral
+from deploy.play import Clock, Follower, SkippedTime
+from worker import build_worker
+from workflows.care_journey import CareJourney, Ending, Receipt, workflow_id
+from workflows.client import start, submit
+from workflows.journey.commands import Body, Command
+from workflows.journey.events import Event
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.people import Role
+from workflows.journey.protocol import Protocol
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+Handle: TypeAlias = WorkflowHandle[CareJourney, Ending]
+Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
+MOMENT = timedelta(seconds=30)
+
+
+class SharedTime:
+    """The one clock of the Java test server."""
+
+    def __init__(self, env: WorkflowEnvironment) -> None:
+        self._env = env
+
+    async def now(self) -> datetime:
+        return await self._env.get_current_time()
+
+    async def wait_until(self, moment: datetime) -> None:
+        ahead = moment - await self.now()
+        if ahead > timedelta():
+            await self._env.sleep(ahead)
+
+
+async def eventually(holds: Callable[[], Awaitable[Any]], within: timedelta = MOMENT) -> Any:
+    """What `holds` answers once it is true. For what nobody can wait for in another way.
+
+    Raises:
+        TimeoutError: it did not become true.
+    """
+    async with asyncio.timeout(within.total_seconds()):
+        while not (answer := await holds()):
+            await asyncio.sleep(0.01)
+    return answer
+
+
+def morning_zone(at: datetime | None = None, hour: int = 9) -> str:
+    """A zone where it is this hour now, so that quiet hours fall the same way whenever a test runs."""
+    ahead = (hour - (at or datetime.now(UTC)).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT0"
+
+
+class World:
+    """A server, a worker and a record, and the journeys that were started on them."""
+
+    def __init__(self, client: Client, record: Record, database: Database, task_queue: str) -> None:
+        self.client, self.record, self.database, self.task_queue = client, record, database, task_queue
+        self.env: WorkflowEnvironment | None = None
+        self.cases: list[Case] = []
+
+    async def begin(self, protocol: Protocol, *, zone: str | None = None) -> "Case":
+        """Start a journey, and return once its first events are recorded."""
+        journey_id = uuid4()
+        opening = referral(protocol, journey_id, zone=zone or morning_zone())
+        handle: Handle = self.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+        clock: Clock
+        if self.env is None:
+            skipper = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False))
+            await start(skipper.client, opening, task_queue=self.task_queue)
+            clock = SkippedTime(skipper, handle)
+        else:
+            await start(self.client, opening, task_queue=self.task_queue)
+            clock = SharedTime(self.env)
+        follower = Follower(self.record, journey_id)
+        case = Case(self, handle, opening, clock, follower, await follower.at_least(1))
+        self.cases.append(case)
+        return case
+
+
+class Case:
+    """One journey: its people act through `act`, `play` and `send`, and `journey` is what the record has of it."""
+
+    def __init__(
+        self, world: World, handle: Handle, opening: Command, clock: Clock, follower: Follower, journey: Journey
+    ) -> None:
+        self.world, self.handle, self.opening, self.clock = world, handle, opening, clock
+        self.journey, self._follower = journey, follower
+        self.sent: list[Command] = [opening]
+
+    @property
+    def id(self) -> UUID:
+        return self.journey.id
+
+    async def submit(self, command: Command) -> Receipt:
+        """Send a command as an update, and wait until what follows from it is recorded."""
+        self.sent.append(command)
+        receipt = await submit(self.world.client, self.id, command)
+        await self.reach(receipt.version)
+        return receipt
+
+    async def act(self, role: Role, body: Body, *, command_id: UUID | None = None) -> Receipt:
+        return await self.submit(said(role, body, command_id))
+
+    async def reach(self, version: int) -> Journey:
+        self.journey = await self._follower.at_least(version)
+        return self.journey
+
+    async def play(
+        self,
+        *,
+        until: Callable[[Journey], bool] = lambda journey: journey.closed,
+        late: Collection[str] = (),
+        unwell: Collection[str] = (),
+        sees: Callable[[Obligation], bool] = lambda _: True,
+        send: Send | None = None,
+    ) -> Journey:
+        """Let the people act until the journey ends or ``until`` is true.
+
+        They see to the obligations that ``sees`` is true of; the others are left to the clock.
+        """
+        while not until(self.journey) and not self.journey.closed:
+            waiting = {name: kept for name, kept in self.journey.waiting.items() if sees(kept)}
+            seen = self.journey.model_copy(update={"waiting": waiting})
+            move = next_move(seen, await self.clock.now(), late=late, unwell=unwell)
+            if isinstance(move, Command):
+                await (send or Case.submit)(self, move)
+                continue
+            deadline = next_deadline(self.journey)
+            moments = [moment for moment in (move, deadline) if moment is not None]
+            assert moments, "nobody has anything left to do, and the journey has not ended"
+            await self.clock.wait_until(min(moments))
+            if deadline == min(moments):
+                await self.reach(self.journey.version + 1)
+        return self.journey
+
+    async def events(self) -> tuple[Event, ...]:
+        return await load_events(self.world.record, self.id)
+
+    async def histories(self) -> list[WorkflowHistory]:
+        """The history of every run, first to last."""
+        description = await self.handle.describe()
+        run_id: str = description.raw_description.workflow_execution_info.first_run_id or description.run_id
+        runs = []
+        while run_id:
+            handle = self.world.client.get_workflow_handle(self.handle.id, run_id=run_id)
+            runs.append(await handle.fetch_history())
+            run_id = runs[-1].events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return runs
+
+    async def history_events(self) -> list[HistoryEvent]:
+        return [event for run in await self.histories() for event in run.events]
+
+    async def quiet(self) -> None:
+        """Return once nothing is under way: all is recorded, no activity runs, no workflow task is due."""
+
+        async def nothing_under_way() -> bool:
+            description = await self.world.client.workflow_service.describe_workflow_execution(
+                DescribeWorkflowExecutionRequest(
+                    namespace=self.world.client.namespace,
+                    execution=WorkflowExecution(workflow_id=self.handle.id),
+                )
+            )
+            return not description.pending_activities and not description.HasField("pending_workflow_task")
+
+        await eventually(nothing_under_way)
+
+
+def said(role: Role, body: Any, command_id: UUID | None = None) -> Command:
+    """A command of the invented person in this role."""
+    return Command(command_id=command_id or uuid4(), actor=PEOPLE[role], body=body)
+
+
+@asynccontextmanager
+async def open_world(
+    client: Client, database: Database, *, task_queue: str, max_cached: int = 1000
+) -> AsyncIterator[World]:
+    """A worker on this client, with a record in this database, which is migrated first."""
+    await migrate(database.owner_url)
+    async with (
+        open_record(database.app_url) as record,
+        build_worker(client, record, task_queue=task_queue, max_cached=max_cached),
+    ):
+        yield World(client, record, database, task_queue)
+
+
+def task_failures(history: Sequence[HistoryEvent]) -> list[str]:
+    """Why workflow tasks failed, without those the server asks to repeat because a message came in between."""
+    failed = [
+        event.workflow_task_failed_event_attributes
+        for event in history
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+    return [
+        f"{attributes.cause}: {attributes.failure.message}"
+        for attributes in failed
+        if attributes.cause != UNHANDLED_COMMAND
+    ]
+
+
+UNHANDLED_COMMAND = 1
