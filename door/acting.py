@@ -97,11 +97,34 @@ async def send_or_try(
     if dry_run:
         return show_trial(screen, decide(await load(services, journey_id), command, services.now()))
     async with services.gateway() as gateway:
-        version = await gateway.submit(journey_id, command)
+        try:
+            version = await gateway.submit(journey_id, command)
+        except Problem as problem:
+            if problem.code != ExitCode.NOT_FOUND:
+                raise
+            raise await _not_running(services, journey_id) from None
     screen.note(f"Accepted as version {version}.")
     position, journey = await recorded(services, journey_id, version, command)
     show_recorded(screen, journey, version, position, command)
     return None
+
+
+async def _not_running(services: Services, journey_id: UUID) -> Problem:
+    """Why a journey takes no commands: it has ended, it never began, or Temporal has lost it."""
+    journey = await load(services, journey_id)
+    if journey.outcome is not None:
+        return Problem(
+            ExitCode.REFUSED,
+            f"this pathway is closed ({journey.outcome.value})",
+            "A new referral starts a new journey",
+            ids={"journey_id": str(journey_id)},
+        )
+    return Problem(
+        ExitCode.UNAVAILABLE,
+        "this journey is recorded, but Temporal does not run it",
+        "Tell ops at once; it can be taken up again from the record",
+        ids={"journey_id": str(journey_id)},
+    )
 
 
 async def recorded(services: Services, journey_id: UUID, version: int, command: Command) -> tuple[int, Journey | None]:

@@ -15,6 +15,8 @@ from door.outcomes import ExitCode, Problem
 from workflows.journey.calendars import local
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
+_IDS = ("journey", "request", "id", "contact", "version")
+"""Columns with what people copy: never broken."""
 _WIDE = 140
 """Columns when the output is no terminal, so that files and pipes get whole lines."""
 
@@ -50,6 +52,10 @@ class Screen:
     def show(self, *shown: RenderableType) -> None:
         """Data for people."""
         for each in shown:
+            if isinstance(each, Table) and each.title is not None:
+                # Rich would break a title to the width of its table.
+                self._out.print(Text(str(each.title), style="bold"))
+                each.title = None
             self._out.print(each)
 
     def text(self, text: str) -> None:
@@ -77,7 +83,10 @@ class Screen:
             sys.stderr.write(as_json(problem.as_json()) + "\n")
             return
         lines = [Text(plain(_sentence(problem.reason)), style="bold")]
-        lines += [Text(plain(f"  {field.field}: {field.problem}")) for field in problem.fields]
+        lines += [
+            Text(plain(f"  {field.field}" + ("" if field.problem == problem.reason else f": {field.problem}")))
+            for field in problem.fields
+        ]
         lines += [Text(plain(problem.state)), Text(plain(_sentence(problem.remedy)))]
         lines += [Text(f"{name}: {value}", style="dim") for name, value in problem.ids.items()]
         title = f"{problem.code.name.lower().replace('_', ' ')} (exit {int(problem.code)})"
@@ -99,9 +108,9 @@ def _console(*, stderr: bool) -> Console:
 
 def table(*columns: str, title: str | None = None) -> Table:
     """A table whose cells wrap and are never cut."""
-    drawn = Table(title=title, title_justify="left", header_style="bold", title_style="bold", expand=False)
+    drawn = Table(title=title, header_style="bold")
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold", no_wrap=column in _IDS)
     return drawn
 
 

@@ -11,6 +11,7 @@ from workflows.journey.instruments import Score
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.overview import health, step_shown, why
+from workflows.journey.stage import Stage
 
 Shown = dict[str, object]
 
@@ -144,11 +145,11 @@ def _until(waiting: Obligation, at: datetime) -> str:
 
 
 def _steps(journey: Journey) -> str:
-    now = step_shown(journey)
-    return " → ".join(
-        f"[{step.replace('_', ' ')}]" if step == now else step.replace("_", " ")
-        for step in journey.protocol.steps_shown
-    )
+    now, stages = step_shown(journey), tuple(Stage)
+    # The record keeps fields sorted by name, so the order of the steps is that of their stages.
+    steps = sorted(journey.protocol.steps_shown.items(), key=lambda step: min(map(stages.index, map(Stage, step[1]))))
+    spoken = [(name == now, name.replace("_", " ")) for name, _ in steps]
+    return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
 def history(events: Sequence[e.Event], zone: str) -> RenderableType:

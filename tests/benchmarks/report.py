@@ -1,7 +1,7 @@
 """What is printed: figures beside what they are compared with and what is aimed at."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from math import ceil
 
@@ -54,7 +54,7 @@ class Section:
 
 @dataclass
 class Report:
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     sections: list[Section] = field(default_factory=list)
 
     def as_text(self) -> str:

@@ -19,6 +19,8 @@ from tests.benchmarks.course import course, educated
 from workflows.care_journey import CareJourney, Ending, workflow_id
 from workflows.client import start, submit
 from workflows.journey.commands import Body, Command, Sign, Withdraw
+from workflows.journey.events import ObligationsUpdated
+from workflows.journey.obligations import Obligation
 from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
 from workflows.plugin import CarePathwayPlugin
@@ -74,7 +76,7 @@ class Patient:
         self._servers = servers
         self.id = uuid4()
         self._read = 0
-        self._requests: dict[tuple[str, str | None], dict[str, str]] = {}
+        self._requests: dict[str, Obligation] = {}
 
     async def start(self) -> WorkflowHandle[CareJourney, Ending]:
         await start(self._servers.client, referral(PROTOCOL, self.id), task_queue=QUEUE)
@@ -85,9 +87,8 @@ class Patient:
         body: Body = command.body
         if isinstance(body, Sign):
             await self._read_up_to(version)
-            kind, _, subject = body.request.rpartition(":")[0].partition(":")
-            asked = self._requests[kind, subject or None]
-            body = body.model_copy(update=asked)
+            asked = self._requests[body.request.rpartition(":")[0]]
+            body = body.model_copy(update={"request": asked.id, "evidence": asked.evidence})
         return command.model_copy(update={"command_id": uuid5(self.id, str(command.command_id)), "body": body})
 
     async def play(self, commands: Sequence[Command]) -> None:
@@ -105,9 +106,8 @@ class Patient:
         for event in await self._servers.record.load(self.id, after_version=self._read):
             self._read = event.version
             if event.event_type == "obligations.updated":
-                for opened in json.loads(event.payload)["body"]["opened"]:
-                    asked = {"request": _id(opened), "evidence": opened["evidence"]}
-                    self._requests[opened["kind"], opened["subject"]] = asked
+                updated = ObligationsUpdated.model_validate(json.loads(event.payload)["body"])
+                self._requests |= {opened.matter: opened for opened in updated.opened}
 
 
 async def start_bare(servers: Servers, updates: int) -> WorkflowHandle[Bare, int]:
@@ -135,7 +135,3 @@ async def quiet() -> None:
     """Let what the last round trip left behind finish before the next one is timed."""
     await asyncio.sleep(0.04)
 
-
-def _id(obligation: dict[str, str]) -> str:
-    matter = obligation["kind"] + (f":{obligation['subject']}" if obligation["subject"] else "")
-    return f"{matter}:{obligation['evidence'][:12]}" if obligation["evidence"] else matter

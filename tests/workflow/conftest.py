@@ -1,31 +1,101 @@
 """Worlds for journeys: the real server with skipped time, one that continues as new early, the Java test server."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
-from tests.workflow.world import World, open_world, task_failures
+from tests.workflow.courses import COURSES
+from tests.workflow.world import Case, EarlyServer, World, open_world
 from workflows import care_journey
 from workflows.client import register_search_attributes
 from workflows.plugin import CarePathwayPlugin
-from temporalio.plugin import SimplePlugin
+
+Played = Callable[[str], Awaitable[Case]]
 
 
 @pytest_asyncio.fixture(scope="session")
-async def real_world(temporal_server: TemporalServer, postgres: Postgres) -> AsyncIterator[World]:
-    """The real server, a worker as in production, and one record for all journeys of the session."""
+async def record_database(postgres: Postgres) -> AsyncIterator[Database]:
+    """One record for all journeys of the session."""
+    database = await postgres.fresh_database()
+    yield database
+    await postgres.drop_database(database)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def real_world(temporal_server: TemporalServer, record_database: Database) -> AsyncIterator[World]:
+    """The real server, and a worker as in production."""
     client = await Client.connect(
         temporal_server.address, namespace=temporal_server.namespace, plugins=[CarePathwayPlugin()]
     )
     await register_search_attributes(client)
-    database = await postgres.fresh_database()
-    async with open_world(client, database, task_queue="workflow-tests") as world:
+    async with open_world(client, record_database, task_queue="workflow-tests") as world:
         yield world
-    await postgres.drop_database(database)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def early_world(
+    tmp_path_factory: pytest.TempPathFactory, record_database: Database
+) -> AsyncIterator[World]:
+    """A real server that suggests to continue as new long before a run is long."""
+    server = EarlyServer(tmp_path_factory.mktemp("early") / "temporal.log")
+    try:
+        await server.start()
+        client = await Client.connect(server.address, namespace=server.namespace, plugins=[CarePathwayPlugin()])
+        await register_search_attributes(client)
+        async with open_world(client, record_database, task_queue="workflow-tests") as world:
+            yield world
+    finally:
+        await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def uncached_world(real_world: World) -> AsyncIterator[World]:
+    """The real server, and a worker that forgets every journey at once: each task is a replay from the start."""
+    async with open_world(
+        real_world.client, real_world.database, task_queue="uncached-workflow-tests", max_cached=0
+    ) as world:
+        yield world
+
+
+@pytest_asyncio.fixture
+async def skipping_world(
+    time_skipping_env: WorkflowEnvironment, record_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    """The Java test server, whose clock breaks when a run continues as new: here every journey is one run."""
+    # Without the sandbox, because there the workflow has a copy of its module, which a test cannot reach.
+    monkeypatch.setattr(care_journey, "LONG_RUN", 1_000_000)
+    unsandboxed = SimplePlugin("unsandboxed", workflow_runner=lambda _: UnsandboxedWorkflowRunner())
+    config = time_skipping_env.client.service_client.config
+    client = await Client.connect(config.target_host, plugins=[CarePathwayPlugin(), unsandboxed])
+    await register_search_attributes(client)
+    async with open_world(client, record_database, task_queue="workflow-tests") as world:
+        world.env = time_skipping_env
+        yield world
+
+
+@pytest_asyncio.fixture(scope="session")
+async def played(real_world: World, early_world: World) -> AsyncIterator[Played]:
+    """Courses on real servers, by name. The first test to ask starts them all: most of their time is waiting."""
+
+    async def play(name: str) -> Case:
+        course = COURSES[name]
+        case = await course.begin(early_world if course.early else real_world)
+        await course.play(case)
+        return case
+
+    async with asyncio.TaskGroup() as group:
+        playing = {name: group.create_task(play(name), name=name) for name in COURSES}
+
+        async def wait(name: str) -> Case:
+            return await asyncio.shield(playing[name])
+
+        yield wait

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironm
 from activities.record import Record, migrate, open_record
 from activities.record.events import load_events
 from deploy.local.postgres import Database
+from deploy.local.temporal import TemporalServer
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Clock, Follower, SkippedTime
 from worker import build_worker
@@ -71,6 +73,16 @@ def morning_zone(at: datetime | None = None, hour: int = 9) -> str:
     """A zone where it is this hour now, so that quiet hours fall the same way whenever a test runs."""
     ahead = (hour - (at or datetime.now(UTC)).hour + 12) % 24 - 12
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT0"
+
+
+class EarlyServer(TemporalServer):
+    """A development server that suggests to continue as new after a few events instead of thousands."""
+
+    def __init__(self, log_path: Path) -> None:
+        super().__init__(log_path, time_skipping=True, headless=True)
+
+    def _command(self) -> list[str | Path]:
+        return [*super()._command(), "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"]
 
 
 class World:

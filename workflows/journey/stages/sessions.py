@@ -19,7 +19,7 @@ from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffKind, VitalsRules
 from workflows.journey.refusals import Code, refuse, require_known
 from workflows.journey.stage import Stage
-from workflows.journey.stages.education import unconsented, untaught
+from workflows.journey.stages.education import unacknowledged, unconsented, untaught
 from workflows.journey.stages.evidence import approved, current, sign_off_need
 from workflows.journey.stages.holding import ask_support, place
 from workflows.journey.stages.screening import excluded, suicide_risk_obstacles, unanswered
@@ -180,6 +180,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("the patient is under age")
     found += [f"consent {name} not in force" for name in unconsented(journey)]
     found += [f"topic {topic} not explained" for topic in untaught(journey)]
+    found += [f"statement {statement} not acknowledged" for statement in unacknowledged(journey)]
     found += suicide_risk_obstacles(journey)
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)

@@ -1,0 +1,57 @@
+"""How fast the pure core decides and evolves, without any server."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from statistics import mean, median
+from time import perf_counter
+
+from tests.benchmarks.course import Step, course
+from tests.benchmarks.report import Figure, Section
+from workflows.journey.decide import decide
+from workflows.journey.journey import Journey, fold
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+
+BEGAN = datetime(2026, 11, 23, 17, tzinfo=UTC)
+SLOWEST = 6
+
+
+def core(*, passes: int) -> Section:
+    """Take every step of both courses from the beginning, again and again."""
+    figures, notes = [], []
+    for condition in Condition:
+        steps = course(condition, BEGAN, lambda journey: journey.closed)
+        timed = [_timed_pass(steps) for _ in range(passes)]
+        deciding = [median(taken[n][0] for taken in timed) for n in range(len(steps))]
+        evolving = [median(taken[n][1] for taken in timed) for n in range(len(steps))]
+        figures += [
+            Figure(
+                f"{condition.value}: decide and evolve, {len(steps)} commands",
+                len(steps) / (sum(deciding) + sum(evolving)),
+                "per second",
+            ),
+            Figure(f"{condition.value}: evolving alone", 100 * sum(evolving) / (sum(deciding) + sum(evolving)), "%"),
+        ]
+        notes.append(f"{condition.value}, slowest to decide: {_slowest(steps, deciding)}")
+    return Section(f"The pure core: both courses from referral to discharge, median of {passes} passes", figures, notes)
+
+
+def _timed_pass(steps: tuple[Step, ...]) -> list[tuple[float, float]]:
+    journey: Journey | None = None
+    taken = []
+    for step in steps:
+        began = perf_counter()
+        decided = decide(journey, step.command, step.at)
+        half = perf_counter()
+        assert not isinstance(decided, Refusal)
+        journey = fold(decided, journey)
+        taken.append((half - began, perf_counter() - half))
+    return taken
+
+
+def _slowest(steps: tuple[Step, ...], seconds: list[float]) -> str:
+    by_kind = defaultdict(list)
+    for step, spent in zip(steps, seconds, strict=True):
+        by_kind[step.command.body.kind].append(1e6 * spent)
+    ordered = sorted(by_kind, key=lambda kind: -mean(by_kind[kind]))
+    return ", ".join(f"{kind} {mean(by_kind[kind]):,.0f} µs" for kind in ordered[:SLOWEST])

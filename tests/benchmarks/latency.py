@@ -1,0 +1,99 @@
+"""How long people wait: until their command is accepted, and until it is recorded."""
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from uuid import uuid4
+
+from temporalio.client import WorkflowHandle
+
+from tests.benchmarks.bare import Bare
+from tests.benchmarks.report import Aim, Figure, Section, percentile
+from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare
+from workflows.client import submit
+from workflows.journey.commands import Command
+
+ACCEPTED = Aim(1.3)
+RECORDED = Aim(4.0)
+
+
+async def latency(servers: Servers, *, journeys: int) -> Section:
+    """Take journeys through their commands, before or after each a bare update of the same bytes."""
+    commands = inputs()
+    bare = await start_bare(servers, updates=10_000)
+    seconds = Seconds(servers, bare)
+    for number in range(journeys + 1):
+        if number == 1:
+            seconds.forget()  # the first journey warms everything up
+        await seconds.measure(commands, bare_first=number % 2 == 0)
+    await bare.terminate()
+    title = f"Round trips: {len(seconds.bare)} commands of {journeys} journeys, each beside a bare update of its size"
+    return Section(
+        title,
+        [
+            *_figures("bare update", seconds.bare),
+            *_figures("accepted", seconds.accepted, beside=seconds.bare, aim=ACCEPTED),
+            *_figures("recorded", seconds.recorded, beside=seconds.bare, aim=RECORDED),
+        ],
+        [
+            f"means: bare {_mean(seconds.bare):.1f}, accepted {_mean(seconds.accepted):.1f}, "
+            f"recorded {_mean(seconds.recorded):.1f} ms"
+        ],
+    )
+
+
+class Seconds:
+    """The round trips timed so far."""
+
+    def __init__(self, servers: Servers, handle: WorkflowHandle[Bare, int]) -> None:
+        self._servers, self._handle = servers, handle
+        self.forget()
+
+    def forget(self) -> None:
+        self.bare: list[float] = []
+        self.accepted: list[float] = []
+        self.recorded: list[float] = []
+
+    async def measure(self, commands: tuple[Command, ...], *, bare_first: bool) -> None:
+        patient = Patient(self._servers)
+        await patient.start()
+        self._version = await self._servers.record.wait_for(patient.id, 1, WITHIN)
+        self._version = 1
+        for command in commands:
+            prepared = await patient.prepared(command, self._version)
+            pair: list[Callable[[Patient, Command], Awaitable[None]]] = [self._ours, self._bare]
+            for timed in reversed(pair) if bare_first else pair:
+                await quiet()
+                await timed(patient, prepared)
+
+    async def _ours(self, patient: Patient, command: Command) -> None:
+        began = perf_counter()
+        receipt = await submit(self._servers.client, patient.id, command)
+        self.accepted.append(perf_counter() - began)
+        await self._servers.record.wait_for(patient.id, receipt.version, WITHIN)
+        self.recorded.append(perf_counter() - began)
+        self._version = receipt.version
+
+    async def _bare(self, patient: Patient, command: Command) -> None:
+        began = perf_counter()
+        await self._handle.execute_update(Bare.submit, command, id=str(uuid4()))
+        self.bare.append(perf_counter() - began)
+
+
+def _figures(
+    name: str, seconds: list[float], *, beside: list[float] | None = None, aim: Aim | None = None
+) -> list[Figure]:
+    """The aim is for the median; the 99th percentile of a shared machine is noise, and shown all the same."""
+    return [
+        Figure(
+            f"{name}, p{percent}",
+            1000 * percentile(seconds, percent),
+            "ms",
+            None if beside is None else 1000 * percentile(beside, percent),
+            aim if percent == 50 else None,
+        )
+        for percent in (50, 99)
+    ]
+
+
+def _mean(seconds: list[float]) -> float:
+    return 1000 * sum(seconds) / len(seconds)

@@ -1,0 +1,52 @@
+"""One local stack for all fault tests. Each test leaves both servers running for the next one."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from activities.record.record import Record, open_record
+from deploy.local.stack import Stack, local_stack
+from tests.faults.helpers import findings
+from workflows.client import register_search_attributes
+from workflows.plugin import CarePathwayPlugin
+
+
+@pytest_asyncio.fixture(scope="session")
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Both servers, on files that survive their kills."""
+    directory = tmp_path_factory.mktemp("faults")
+    async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
+        client = await Client.connect(stack.temporal.address)
+        await register_search_attributes(client)
+        yield stack
+
+
+@pytest.fixture
+async def stack(ground: Stack) -> AsyncIterator[Stack]:
+    """The stack, all of it running before and after; whatever a test does, the log must verify."""
+    yield ground
+    for server in (ground.postgres, ground.temporal):
+        if not server.running:
+            await server.start()
+    assert await findings(ground) == ()
+
+
+@pytest.fixture
+async def client(stack: Stack) -> Client:
+    return await Client.connect(
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
+    )
+
+
+@pytest.fixture
+async def record(stack: Stack) -> AsyncIterator[Record]:
+    async with open_record(stack.postgres.app_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def task_queue() -> str:
+    return f"faults-{uuid4()}"

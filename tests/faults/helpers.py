@@ -1,0 +1,215 @@
+"""What the fault tests share: a journey as its people see it, and what must hold of it after any fault."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from activities.record.events import load_events, load_journey
+from activities.record.record import Record
+from activities.record.verify import verify
+from deploy.local.stack import Stack
+from deploy.people import PEOPLE, next_move, referral
+from deploy.play import Follower, SkippedTime
+from worker import build_worker
+from workflows.care_journey import CareJourney, Ending, Receipt, workflow_id
+from workflows.client import Unavailable, start, submit
+from workflows.journey import commands as c
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import next_deadline
+from workflows.journey.overview import Status
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, Protocol
+from workflows.protocols.demonstration import demonstration
+
+PATIENCE = timedelta(seconds=60)
+PROTOCOLS: Mapping[Condition, Protocol] = {condition: demonstration(condition) for condition in Condition}
+
+NOT_OURS = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+)
+
+Row = tuple[Any, ...]
+
+
+class Course:
+    """One journey, the commands its people sent, and the receipts they hold."""
+
+    def __init__(self, client: Client, record: Record, task_queue: str, condition: Condition = Condition.ANXIETY) -> None:
+        self.client, self.record, self.task_queue = client, record, task_queue
+        self.id = uuid4()
+        self.opening = referral(PROTOCOLS[condition], self.id)
+        self.receipts: dict[UUID, Receipt] = {}
+        self.retried = 0
+
+    @property
+    def handle(self) -> WorkflowHandle[CareJourney, Ending]:
+        """Of whatever run is the latest: nobody outside knows about runs."""
+        return self.client.get_workflow_handle_for(CareJourney.run, workflow_id(self.id))
+
+    async def begin(self) -> None:
+        """Start the journey, so that its time can be skipped, and wait for its record."""
+        skipping = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False)).client
+        await start(skipping, self.opening, task_queue=self.task_queue)
+        await self.record.wait_for(self.id, 1, PATIENCE)
+
+    async def submit(self, command: c.Command) -> Receipt:
+        """Send a command as people do: again, as it is, until there is an answer."""
+        until = monotonic() + PATIENCE.total_seconds()
+        while True:
+            try:
+                receipt = await submit(self.client, self.id, command, timeout=timedelta(seconds=5))
+            except Unavailable:
+                self.retried += 1
+                if monotonic() > until:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                self.receipts[command.command_id] = receipt
+                return receipt
+
+    async def send(self, body: Any, by: Role = Role.COORDINATOR) -> Receipt:
+        return await self.submit(command(body, by))
+
+    async def play(self, until: Callable[[Journey], bool] = lambda journey: journey.closed) -> Journey:
+        """Play on until the journey ends, or until ``until`` is true of it, whatever happens meanwhile."""
+        follower, clock = Follower(self.record, self.id), SkippedTime(TimeSkipper(self.client), self.handle)
+        journey = await follower.at_least(1)
+        while not until(journey) and not journey.closed:
+            at = await clock.now()
+            move = next_move(journey, at)
+            if isinstance(move, c.Command):
+                receipt = await self.submit(move)
+                journey = await follower.at_least(receipt.version)
+                continue
+            deadline = next_deadline(journey)
+            moments = [moment for moment in (move, deadline) if moment is not None]
+            await clock.wait_until(min(moments))
+            if deadline == min(moments):
+                journey = await follower.at_least(journey.version + 1)
+        return journey
+
+    async def status(self) -> Status:
+        return await self.handle.query(CareJourney.status)
+
+    async def recorded(self) -> Journey:
+        """Wait until everything the journey has decided is recorded, and return its state from the record.
+
+        Raises:
+            TimeoutError: the workflow and the record did not come to agree.
+        """
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while True:
+                now = await self.status()
+                journey = await load_journey(self.record, self.id)
+                if journey is not None and now.version == now.recorded == journey.version:
+                    return journey
+                await asyncio.sleep(0.02)
+
+    async def rows(self) -> list[Row]:
+        """The journey's rows as they are stored, every column."""
+        stored = await self.record.load(self.id)
+        return [tuple(event.model_dump().values()) for event in stored]
+
+    async def runs(self) -> list[list[HistoryEvent]]:
+        """The histories of all runs that led to the present one, newest first."""
+        histories: list[list[HistoryEvent]] = []
+        run_id: str | None = None
+        while run_id != "":
+            handle = self.client.get_workflow_handle(workflow_id(self.id), run_id=run_id)
+            histories.append([event async for event in handle.fetch_history_events()])
+            run_id = histories[-1][0].workflow_execution_started_event_attributes.continued_execution_run_id
+        return histories
+
+    async def checked(self) -> Journey:
+        """What must hold whatever has happened; returns the journey as recorded.
+
+        Versions without gaps, each event once, every receipt's command in the record at the version it was
+        given, the journey's own state equal to the record's fold, and no task of the workflow failed.
+        """
+        journey = await self.recorded()
+        events = await load_events(self.record, self.id)
+        assert [event.version for event in events] == list(range(1, journey.version + 1))
+        assert len({event.event_id for event in events}) == len(events)
+        last = {event.command_id: event.version for event in events}
+        for command_id, receipt in self.receipts.items():
+            assert last[command_id] <= receipt.version <= journey.version
+            assert journey.commands[str(command_id)].version == last[command_id]
+        assert [failure for history in await self.runs() for failure in task_failures(history)] == []
+        if not journey.closed:
+            waiting = await self.handle.query(CareJourney.obligations)
+            assert {one.id for one in waiting} == set(journey.waiting)
+        return journey
+
+
+def command(body: Any, by: Role = Role.COORDINATOR, command_id: UUID | None = None) -> c.Command:
+    return c.Command(command_id=command_id or uuid4(), actor=PEOPLE[by], body=body)
+
+
+def support(text: str = "invented: please call back") -> c.RequestSupport:
+    return c.RequestSupport(urgency="routine", text=text)
+
+
+@asynccontextmanager
+async def at_work(client: Client, record: Record, task_queue: str, **options: Any) -> AsyncIterator[None]:
+    """A worker in this process."""
+    async with build_worker(client, record, task_queue=task_queue, **options):
+        yield
+
+
+async def signal(course: Course, name: str, *contents: bytes, encoding: bytes = b"json/plain") -> None:
+    """Send a signal with these payloads, whatever they are."""
+    payloads = [Payload(metadata={"encoding": encoding}, data=content) for content in contents]
+    await course.client.workflow_service.signal_workflow_execution(
+        SignalWorkflowExecutionRequest(
+            namespace=course.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+            signal_name=name,
+            input=Payloads(payloads=payloads) if payloads else None,
+            request_id=str(uuid4()),
+        )
+    )
+
+
+async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+    """Ask again until there is an answer that counts.
+
+    Raises:
+        TimeoutError: there never was.
+    """
+    async with asyncio.timeout(seconds):
+        while not (answer := await check()):
+            await asyncio.sleep(0.02)
+        return answer
+
+
+def task_failures(history: Iterable[HistoryEvent]) -> list[str]:
+    """The workflow tasks that failed by a fault of ours; resets and commands that came in between are none."""
+    failures = []
+    for event in history:
+        failed = event.workflow_task_failed_event_attributes
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED and failed.cause not in NOT_OURS:
+            failures.append(f"{WorkflowTaskFailedCause.Name(failed.cause)}: {failed.failure.message}")
+    return failures
+
+
+async def findings(stack: Stack) -> tuple[Any, ...]:
+    """What is wrong with the whole log."""
+    connection = await asyncpg.connect(stack.postgres.app_url)
+    try:
+        return await verify(connection)
+    finally:
+        await connection.close()
+

@@ -1,0 +1,144 @@
+"""Messages that come twice, late, unreadable or in floods: the journey lives, and nothing about safety is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+from activities.record.events import load_events
+from activities.record.record import Record
+from tests.faults.helpers import Course, at_work, command, eventually, signal, support
+from workflows.client import NoSuchJourney, Rejected, submit
+from workflows.journey import commands as c
+from workflows.journey.people import CLOCK, Role
+from workflows.journey.refusals import Code
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture(params=[1000, 0], ids=["cached", "replayed at every task"])
+async def course(
+    client: Client, record: Record, task_queue: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Course]:
+    """A journey that has begun. Without a cache, whatever a message did is done again by every later task."""
+    begun = Course(client, record, task_queue)
+    async with at_work(client, record, task_queue, max_cached=request.param):
+        await begun.begin()
+        yield begun
+        # Whatever came before: it hears the next command, and agrees with its record.
+        await begun.send(support("invented: are you still there?"))
+        await begun.checked()
+
+
+async def kinds(course: Course) -> list[str]:
+    await course.recorded()
+    return [event.body.kind for event in await load_events(course.record, course.id)]
+
+
+async def kept_unreadable(course: Course, messages: int) -> None:
+    """That many unreadable messages are kept: care is held, and each one waits for ops."""
+
+    async def all_kept() -> bool:
+        return len((await course.recorded()).messages) >= messages
+
+    await eventually(all_kept)
+    journey = await course.recorded()
+    assert len(journey.messages) == messages
+    assert journey.held
+    waiting = [one for one in journey.waiting.values() if one.kind == "unreadable-message"]
+    assert len(waiting) == messages
+    assert {one.owner for one in waiting} == {Role.OPS}
+
+
+async def test_one_command_sent_twenty_times_happens_once(course: Course) -> None:
+    sent = command(support())
+    content = sent.model_dump_json().encode()
+    await asyncio.gather(*(signal(course, "command", content) for _ in range(20)))
+    receipts = await asyncio.gather(*(course.submit(sent) for _ in range(20)))
+    assert len({receipt.version for receipt in receipts}) == 1
+    assert (await kinds(course)).count("support.requested") == 1
+
+
+async def test_the_same_id_for_something_else_is_refused(course: Course) -> None:
+    sent = command(support())
+    await course.submit(sent)
+    with pytest.raises(Rejected) as refused:
+        await submit(course.client, course.id, command(support("invented: other"), command_id=sent.command_id))
+    assert refused.value.refusal.code == Code.COMMAND_ID_REUSED
+    assert (await kinds(course)).count("support.requested") == 1
+
+
+NUL = b"\0"
+VALID = command(support()).model_dump_json().encode()
+UNREADABLE = {
+    "unknown name": ("i-feel-unwell", (VALID,), b"json/plain"),
+    "a name of blanks": ("   ", (VALID,), b"json/plain"),
+    "a long name": ("n" * 900, (VALID,), b"json/plain"),
+    "no payload": ("command", (), b"json/plain"),
+    "two payloads": ("command", (VALID, VALID), b"json/plain"),
+    "empty payload": ("command", (b"",), b"json/plain"),
+    "not JSON": ("command", (b"i feel unwell",), b"json/plain"),
+    "cut JSON": ("command", (VALID[:-9],), b"json/plain"),
+    "not UTF-8": ("command", (b'{"text":"\xff\xfe\x80"}',), b"json/plain"),
+    "half a character": ("command", (VALID.replace(b"please", b"\\ud83d"),), b"json/plain"),
+    "unknown encoding": ("command", (b"\x01\x02 encrypted elsewhere",), b"binary/encrypted"),
+    "null": ("command", (b"",), b"binary/null"),
+    "not a number": ("command", (VALID.replace(b'"routine"', b"NaN"),), b"json/plain"),
+    "wrong type": ("command", (VALID.replace(b'"text":"', b'"text":[],"more":"'),), b"json/plain"),
+    "unknown kind": ("command", (VALID.replace(b"support.request", b"support.destroy"),), b"json/plain"),
+    "deeply nested": ("command", (b'{"a":' * 5000 + b"1" + b"}" * 5000,), b"json/plain"),
+    "large": ("command", (b" " * 100_000 + VALID,), b"json/plain"),
+    "large, and of control characters": ("command", (NUL * 100_000,), b"json/plain"),
+    "large, and of other scripts": ("command", ("\u6d4b".encode() * 40_000,), b"json/plain"),
+}
+
+
+@pytest.mark.slow
+async def test_what_cannot_be_read_is_kept_and_holds_care(course: Course) -> None:
+    for number, (name, contents, encoding) in enumerate(UNREADABLE.values(), 1):
+        await signal(course, name, *contents, encoding=encoding)
+        await kept_unreadable(course, number)
+
+
+async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> None:
+    for body in (support(), c.PassDeadline(), c.KeepUnreadable(name="x", content="y")):
+        forged = c.Command(command_id=uuid4(), actor=CLOCK, body=body)
+        with pytest.raises(Rejected) as refused:
+            await submit(course.client, course.id, forged)
+        assert refused.value.refusal.code == Code.NOT_ALLOWED
+        await signal(course, "command", forged.model_dump_json().encode())
+    # Nobody was told, so the attempts by signal are in the record.
+    recorded = await eventually(lambda: _at_least(course, "command.refused", 3))
+    assert "support.requested" not in recorded
+    assert "message.kept" not in recorded
+
+
+async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:
+    found = await kinds(course)
+    return found if found.count(kind) >= count else None
+
+
+@pytest.mark.slow
+async def test_a_flood_is_worked_through(course: Course) -> None:
+    sent = [command(support(f"invented: {number}")) for number in range(300)]
+    await asyncio.gather(*(signal(course, "command", one.model_dump_json().encode()) for one in sent))
+    await eventually(lambda: _at_least(course, "support.requested", 300), seconds=60)
+    journey = await course.recorded()
+    assert [str(one.command_id) for one in sent if str(one.command_id) not in journey.commands] == []
+    assert (await kinds(course)).count("support.requested") == 300
+
+
+async def test_a_flood_of_unreadable_messages_keeps_only_so_many(course: Course) -> None:
+    await asyncio.gather(*(signal(course, "noise", b"%d" % number) for number in range(300)))
+    await kept_unreadable(course, 100)
+
+
+async def test_a_command_after_the_end_is_told_so(course: Course) -> None:
+    last = command(c.Withdraw(), by=Role.PATIENT)
+    receipt = await course.submit(last)
+    ended = await course.handle.result()
+    assert (ended.outcome, ended.version) == ("withdrawn", receipt.version)
+    with pytest.raises(NoSuchJourney):
+        await submit(course.client, course.id, command(support()))

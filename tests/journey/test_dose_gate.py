@@ -1,0 +1,436 @@
+"""The dose gate, line by line: each obstacle alone is enough, and only their absence lets a session be released."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.people import checklist, plan, vitals
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import Play, after, before, kinds
+from workflows.journey import commands as c
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import Closing, Education
+from workflows.journey.people import Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.sessions import dose_gate
+
+SECOND = 2
+"""Most tests stand before the release of the second session, where intervals and check-ins count."""
+
+
+def ready() -> Play:
+    return before("session.release", SECOND)
+
+
+def shut(play: Play, *, code: Code = Code.INCOMPLETE) -> tuple[str, ...]:
+    """The obstacles, after making sure that the release is refused for them and nothing was released."""
+    obstacles = dose_gate(play.journey, SECOND, play.at)
+    assert obstacles
+    refusal = play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=code)
+    if code == Code.INCOMPLETE:
+        assert all(obstacle in refusal.reason for obstacle in obstacles)
+    session = play.journey.sessions.get(SECOND)
+    assert session is None or session.released_at is None
+    return obstacles
+
+
+def test_nothing_in_the_way_releases_the_session() -> None:
+    play = ready()
+    assert dose_gate(play.journey, SECOND, play.at) == ()
+    assert kinds(play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)) == ["session.released"]
+    assert play.journey.sessions[SECOND].released_at == play.at
+
+
+@pytest.mark.parametrize("by", [Role.PATIENT, Role.COORDINATOR, Role.OBSERVER, Role.OPS, Role.THERAPIST])
+def test_release_is_for_monitor_and_clinicians(by: Role) -> None:
+    ready().refused(c.ReleaseSession(session=SECOND), by, code=Code.NOT_ALLOWED)
+
+
+def test_hold() -> None:
+    play = ready()
+    play.do(c.PlaceHold(reason="a neighbour called"), Role.OBSERVER)
+    assert "hold hold-1 (placed_by_hand)" in shut(play, code=Code.HELD)
+
+
+def test_ending() -> None:
+    play = ready().changed(closing=Closing(outcome=Outcome.WITHDRAWN, reason="x"))
+    assert shut(play, code=Code.CLOSED) == ("the pathway is ending",)
+
+
+def amended_evaluation() -> Play:
+    play = ready()
+    correction = c.RecordEvaluation(sections={"medical_context": "a diagnosis came to light (invented)"})
+    play.do(c.Amend(version=2, reason="letter from the GP", correction=correction))
+    return play
+
+
+def test_stale_evaluation_and_all_that_rests_on_it() -> None:
+    play = amended_evaluation()
+    obstacles = shut(play)
+    for kind in ("evaluation", "eligibility", "plan"):
+        assert f"{kind} not signed as it now is" in obstacles
+    assert "no signed at-home setting" in obstacles
+    assert "no clearance signed over exactly this evidence" in obstacles
+    play.sign(SignOffKind.EVALUATION)
+    assert "evaluation not signed as it now is" not in shut(play)
+    play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
+    play.sign(SignOffKind.PLAN)
+    assert shut(play) == ("no clearance signed over exactly this evidence",)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    assert dose_gate(play.journey, SECOND, play.at) == ()
+
+
+def test_stale_eligibility() -> None:
+    play = ready()
+    play.do(c.RecordScreening(factors={"personal_circumstances": "lives alone now (invented)"}))
+    obstacles = shut(play)
+    assert "eligibility not signed as it now is" in obstacles
+    assert "evaluation not signed as it now is" not in obstacles
+
+
+def test_stale_plan() -> None:
+    play = ready()
+    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="weighed again"))
+    obstacles = shut(play)
+    assert obstacles == ("plan not signed as it now is", "no clearance signed over exactly this evidence")
+
+
+def test_declined_plan() -> None:
+    play = ready()
+    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="weighed again"))
+    play.sign(SignOffKind.PLAN, decision="decline")
+    assert "plan not signed as it now is" in shut(play)
+
+
+def test_setting_other_than_at_home() -> None:
+    journey = ready().journey
+    elsewhere = tuple(
+        s.model_copy(update={"choice": "in_clinic"}) if s.kind == SignOffKind.ELIGIBILITY else s
+        for s in journey.sign_offs
+    )
+    assert shut(ready().changed(sign_offs=elsewhere)) == ("no signed at-home setting",)
+
+
+def test_new_plan_asked_for_by_a_review() -> None:
+    assert shut(ready().changed(plan_owed_since=1)) == ("a review asked for a new plan",)
+
+
+def test_hard_exclusion() -> None:
+    play = ready()
+    play.do(c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="yes")}))
+    assert "exclusion X18 open" in shut(play, code=Code.HELD)
+
+
+def test_unknown_exclusion() -> None:
+    play = ready()
+    play.do(c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="unknown")}))
+    assert "exclusion X18" in shut(play)
+
+
+def test_review_exclusion_without_a_decision() -> None:
+    play = ready()
+    play.do(c.RecordScreening(exclusions={"X28": c.ScreeningAnswer(answer="yes")}))
+    assert "review exclusions without a signed decision" in shut(play)
+    play.sign(SignOffKind.EXCLUSION_REVIEW)
+    assert "review exclusions without a signed decision" not in shut(play)
+
+
+@pytest.mark.parametrize(("days", "expired"), [(90, False), (91, True)])
+def test_expired_screening(days: int, expired: bool) -> None:
+    play = ready()
+    assert play.journey.screening.completed_at is not None
+    moment = play.journey.screening.completed_at + timedelta(days=days)
+    assert ("the screening has expired" in dose_gate(play.journey, SECOND, moment)) is expired
+
+
+def test_under_age() -> None:
+    patient = ready().journey.patient.model_copy(update={"born": date(2009, 1, 1)})
+    assert "the patient is under age" in shut(ready().changed(patient=patient))
+
+
+@pytest.mark.parametrize("consent", ["treatment", "telehealth", "privacy", "emergency_contact"])
+def test_consent_withdrawn_or_of_another_version(consent: str) -> None:
+    given = ready().journey.consents
+    gone = {name: version for name, version in given.items() if name != consent}
+    for consents in (gone, given | {consent: "older-0"}):
+        assert shut(ready().changed(consents=consents)) == (f"consent {consent} not in force",)
+
+
+def test_topic_not_explained() -> None:
+    education = ready().journey.education
+    explained = {topic: v for topic, v in education.explained.items() if topic != "safety_measures"}
+    play = ready().changed(education=Education(explained=explained, acknowledged=education.acknowledged))
+    assert shut(play) == ("topic safety_measures not explained",)
+
+
+def test_statement_not_acknowledged() -> None:
+    education = ready().journey.education
+    play = ready().changed(education=Education(explained=education.explained, acknowledged=education.acknowledged[1:]))
+    assert shut(play) == (f"statement {education.acknowledged[0]} not acknowledged",)
+
+
+def test_no_c_ssrs_asked_by_a_clinician() -> None:
+    kept = tuple(
+        m.model_copy(update={"administered_by": Role.PATIENT}) if m.instrument == Instrument.C_SSRS else m
+        for m in ready().journey.measurements
+    )
+    assert "no C-SSRS asked by a clinician" in shut(ready().changed(measurements=kept))
+
+
+@pytest.mark.parametrize(
+    ("marks", "obstacle"),
+    [
+        ("yyyynn-", "the latest C-SSRS is high or incomplete, which counts as high"),
+        ("yy---n-", "the latest C-SSRS is high or incomplete, which counts as high"),
+        ("yyynnn-", "the latest C-SSRS is moderate"),
+    ],
+)
+def test_suicide_risk(marks: str, obstacle: str) -> None:
+    play = ready()
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs(marks)))
+    assert obstacle in shut(play, code=Code.HELD)
+
+
+def test_low_suicide_risk_is_cleared_anew_and_then_no_obstacle() -> None:
+    play = ready()
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs("yn---n-")))
+    assert shut(play) == ("no clearance signed over exactly this evidence",)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    assert dose_gate(play.journey, SECOND, play.at) == ()
+
+
+def test_item_9_after_the_c_ssrs() -> None:
+    play = ready()
+    answers = [0] * 8 + [1]
+    play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=answers), Role.PATIENT)
+    assert "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS" in shut(play, code=Code.HELD)
+
+
+@pytest.mark.parametrize(("hours", "old"), [(24, False), (24.01, True)])
+def test_c_ssrs_too_old(hours: float, old: bool) -> None:
+    play = ready()
+    risk = play.journey.latest(Instrument.C_SSRS, staff=True)
+    assert risk is not None
+    obstacles = dose_gate(play.journey, SECOND, risk.at + timedelta(hours=hours))
+    assert ("the C-SSRS is too old" in obstacles) is old
+
+
+def test_check_in_that_is_due_and_open() -> None:
+    journey = ready().journey
+    contact = journey.contacts["check-in-1-24h"].model_copy(update={"done_at": None})
+    play = ready().changed(contacts={**journey.contacts, contact.id: contact})
+    assert shut(play) == ("check-in-1-24h not completed",)
+
+
+def test_session_that_is_not_scheduled() -> None:
+    play = ready()
+    play.do(c.CancelSession(session=SECOND, reason="ill"), Role.PATIENT)
+    assert dose_gate(play.journey, SECOND, play.at)[-1] == "the session is not scheduled"
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=Code.UNKNOWN, field="session")
+
+
+def dosed(play: Play, **changed: Any) -> Play:
+    """The same moment, with the first session's dose another one."""
+    first = play.journey.sessions[1].model_copy(update=changed)
+    return play.changed(sessions={**play.journey.sessions, 1: first})
+
+
+@pytest.mark.parametrize(
+    ("ago", "obstacle"),
+    [
+        (timedelta(hours=72), None),
+        (timedelta(hours=71, minutes=59), "less than 72 hours after the last dose"),
+        (timedelta(days=21), None),
+        (timedelta(days=21, minutes=1), "more than 21 days after the last dose: amend and sign the evaluation again"),
+    ],
+)
+def test_interval(ago: timedelta, obstacle: str | None) -> None:
+    play = ready()
+    obstacles = dose_gate(dosed(play, dosed_at=play.at - ago).journey, SECOND, play.at)
+    intervals = [found for found in obstacles if "dose" in found and "clearance" not in found]
+    assert intervals == ([] if obstacle is None else [obstacle])
+
+
+def test_dose_above_the_weekly_limit() -> None:
+    play = ready()
+    recent = dosed(play, dosed_at=play.at - timedelta(hours=100), dose_mg=350.0)
+    assert "dose above 400.0 mg in 7 days" in dose_gate(recent.journey, SECOND, play.at)
+    older = dosed(play, dosed_at=play.at - timedelta(hours=168), dose_mg=350.0)
+    assert "dose above 400.0 mg in 7 days" not in dose_gate(older.journey, SECOND, play.at)
+
+
+def test_dose_above_the_course_limit() -> None:
+    assert "dose above 2000.0 mg in the course" in shut(dosed(ready(), dose_mg=1950.0))
+
+
+def test_no_plan_and_no_limits() -> None:
+    assert "no plan" in shut(ready().changed(plan=None))
+    protocol = ready().journey.protocol
+    unset = protocol.model_copy(update={"dose": protocol.dose.model_copy(update={"max_course": None})})
+    assert "the protocol sets no dose limits" in shut(ready().changed(protocol=unset))
+
+
+def checked(**changed: Any) -> Play:
+    """The second session at its start, its checklist recorded with something changed, and cleared if asked."""
+    play = before("session.check", SECOND)
+    form = checklist(play.journey, SECOND, play.at)
+    play.do(c.CheckSession.model_validate({**form.model_dump(), **changed}), Role.SESSION_MONITOR)
+    if play.waits_for("clearance"):
+        play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    return play
+
+
+def test_no_checklist() -> None:
+    play = before("session.check", SECOND)
+    assert shut(play) == ("the checklist is not recorded", "no clearance signed over exactly this evidence")
+
+
+@pytest.mark.parametrize("item", ready().journey.protocol.sessions.checklist)
+def test_checklist_item_answered_no(item: str) -> None:
+    items = dict.fromkeys(ready().journey.protocol.sessions.checklist, True) | {item: False}
+    play = checked(items=items)
+    assert f"checklist: {item}" in shut(play)
+    assert play.waits_for("scheduling") is not None
+
+
+def test_checklist_too_old() -> None:
+    play = ready()
+    made = play.journey.sessions[SECOND].check
+    assert made is not None
+    assert "the checklist is too old" not in dose_gate(play.journey, SECOND, made.at + timedelta(hours=24))
+    assert "the checklist is too old" in dose_gate(play.journey, SECOND, made.at + timedelta(hours=24, seconds=1))
+
+
+@pytest.mark.parametrize(("minutes", "old"), [(30, False), (31, True)])
+def test_vitals_too_old(minutes: int, old: bool) -> None:
+    play = ready().later(minutes=minutes)
+    assert ("the vitals are too old" in dose_gate(play.journey, SECOND, play.at)) is old
+
+
+def observer(**changed: bool) -> dict[str, Any]:
+    return {"observer": {"ref": "x", "adult": True, "physically_present": True, "briefed": True} | changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "obstacle"),
+    [
+        (observer(adult=False), "no adult, present and briefed observer"),
+        (observer(physically_present=False), "no adult, present and briefed observer"),
+        (observer(briefed=False), "no adult, present and briefed observer"),
+        ({"reachable_within_minutes": 6}, "no clinician reachable within 5 minutes"),
+        ({"location_confirmed": False}, "the location is not confirmed, or not in the patient's state"),
+        ({"location_state": "NV"}, "the location is not confirmed, or not in the patient's state"),
+    ],
+)
+def test_people_and_place(changed: dict[str, Any], obstacle: str) -> None:
+    assert shut(checked(**changed)) == (obstacle,)
+
+
+def test_vitals_no_go_or_to_be_measured_again() -> None:
+    start = before("session.check", SECOND).at
+    assert "vitals: no-go" in shut(checked(vitals=vitals(start, 160, 80).model_dump()))
+    assert "vitals: recheck" in shut(checked(vitals=vitals(start, 141, 80).model_dump()))
+
+
+def test_vitals_still_high_after_the_last_recheck_are_the_clinicians_decision() -> None:
+    play = checked(vitals=vitals(before("session.check", SECOND).at, 141, 80).model_dump())
+    form = checklist(play.journey, SECOND, play.at)
+    for _ in range(play.journey.protocol.sessions.vitals.rechecks):
+        assert play.waits_for("checklist") is not None
+        assert play.waits_for("clearance") is None
+        play.later(minutes=15)
+        again = form.model_copy(update={"vitals": vitals(play.at, 145, 80)})
+        play.do(again, Role.SESSION_MONITOR)
+    assert play.waits_for("checklist") is None
+    assert shut(play) == ("no clearance signed over exactly this evidence",)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
+
+
+def test_instructions_not_delivered() -> None:
+    play = before("session.instruct", SECOND)
+    assert play.waits_for("instructions") is not None
+    assert "instructions not delivered" in dose_gate(play.journey, SECOND, play.at)
+
+
+def test_no_clearance() -> None:
+    play = before("session.check", SECOND)
+    play.do(checklist(play.journey, SECOND, play.at), Role.SESSION_MONITOR)
+    assert shut(play) == ("no clearance signed over exactly this evidence",)
+
+
+@pytest.mark.parametrize("decision", ["decline", "return"])
+def test_clearance_not_given(decision: str) -> None:
+    play = before("session.check", SECOND)
+    play.do(checklist(play.journey, SECOND, play.at), Role.SESSION_MONITOR)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND), decision=decision)
+    assert shut(play) == ("no clearance signed over exactly this evidence",)
+    assert play.waits_for("scheduling" if decision == "decline" else "returned") is not None
+
+
+def moved(play: Play) -> None:
+    schedule = play.journey.sessions[SECOND]
+    play.do(
+        c.ScheduleSession(
+            session=SECOND,
+            starts_at=play.at + timedelta(minutes=5),
+            supervising_clinician=schedule.supervising_clinician,
+            session_monitor=schedule.session_monitor,
+        ),
+        Role.COORDINATOR,
+    )
+
+
+def measured_again(play: Play) -> None:
+    play.do(checklist(play.journey, SECOND, play.at), Role.SESSION_MONITOR)
+
+
+def instructed_again(play: Play) -> None:
+    play.do(c.Instruct(session=SECOND, content_version="demo-2"), Role.COORDINATOR)
+
+
+@pytest.mark.parametrize("change", [moved, measured_again, instructed_again])
+def test_clearance_covers_exactly_what_was_seen(change: Callable[[Play], None]) -> None:
+    play = ready().later(minutes=1)
+    change(play)
+    assert "no clearance signed over exactly this evidence" in shut(play)
+
+
+def test_clearance_of_one_session_is_not_that_of_another() -> None:
+    play = before("session.check", SECOND)
+    assert any(s.kind == SignOffKind.CLEARANCE and s.subject == "1" for s in play.journey.sign_offs)
+    assert "no clearance signed over exactly this evidence" in dose_gate(play.journey, SECOND, play.at)
+
+
+def test_refused_release_is_kept_and_the_same_command_stays_refused() -> None:
+    """Somebody who sends it again must not be told it was done."""
+    from workflows.journey import events as e
+    from workflows.journey.decide import decide, keep_refusal
+    from workflows.journey.journey import fold
+    from workflows.journey.refusals import Refusal
+
+    play = before("session.check", SECOND)
+    command = play.command(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
+    refusal = decide(play.journey, command, play.at)
+    assert isinstance(refusal, Refusal)
+    kept = keep_refusal(play.journey, command, refusal, play.at)
+    assert [event.body.kind for event in kept] == ["command.refused"]
+    assert isinstance(kept[0].body, e.CommandRefused)
+    play.journey = fold(kept, play.journey)
+    assert keep_refusal(play.journey, command, refusal, play.at) == ()
+    measured_again(play)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    again = decide(play.journey, command, play.at)
+    assert isinstance(again, Refusal)
+    assert (again.code, again.field) == (Code.INCOMPLETE, "command_id")
+    assert play.journey.sessions[SECOND].released_at is None
+    play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
+
+
+def test_released_once() -> None:
+    play = after("session.release", SECOND)
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")

@@ -1,0 +1,163 @@
+"""Courses a journey can take, by name. Tests play them on every server, and the replay corpus is recorded from them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+from tests.workflow.world import Case, World, said
+from workflows.journey import commands as c
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Obligation
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.stage import Stage
+from workflows.protocols.demonstration import demonstration
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one journey goes. An ``early`` one is for a server that suggests to continue as new early."""
+
+    condition: Condition
+    play: Callable[[Case], Awaitable[object]]
+    zone: str | None = None
+    early: bool = False
+
+    async def begin(self, world: World) -> Case:
+        return await world.begin(demonstration(self.condition), zone=self.zone)
+
+
+async def by_signal(case: Case, command: c.Command) -> None:
+    """Send a command as a signal, and wait until what became of it is recorded."""
+    case.sent.append(command)
+    await case.handle.signal("command", command)
+    await known(case, command)
+
+
+async def known(case: Case, command: c.Command) -> None:
+    """Wait until the record knows the command, whatever else was recorded first."""
+    while str(command.command_id) not in case.journey.commands:
+        await case.reach(case.journey.version + 1)
+
+
+def stage(wanted: Stage) -> Callable[[Journey], bool]:
+    return lambda journey: journey.stage == wanted
+
+
+def awaits(kind: SignOffKind) -> Callable[[Journey], bool]:
+    return lambda journey: any(waiting.sign_off == kind for waiting in journey.waiting.values())
+
+
+def request(journey: Journey, kind: SignOffKind) -> Obligation:
+    return next(waiting for waiting in journey.waiting.values() if waiting.sign_off == kind)
+
+
+def signature(
+    journey: Journey,
+    asked: Obligation,
+    *,
+    decision: str = "approve",
+    choice: str | None = None,
+    referral: str | None = None,
+) -> c.Command:
+    """The decision of whoever the protocol asks, on the evidence as it is."""
+    assert asked.sign_off is not None
+    rule = journey.protocol.sign_offs[asked.sign_off]
+    body = {
+        "kind": "signoff.sign",
+        "request": asked.id,
+        "decision": decision,
+        "meaning": rule.meaning,
+        "evidence": asked.evidence,
+        "choice": choice,
+        "rationale": "Invented: weighed case by case",
+        "referral": referral,
+    }
+    return said(rule.roles[0], body)
+
+
+async def happy(case: Case) -> None:
+    await case.play()
+
+
+LATE = "check-in-1-24h"
+UNWELL = "check-in-2-4h"
+
+
+async def late(case: Case) -> None:
+    """A check-in is answered after its ladder has held care, and the patient is unwell at a later one."""
+    await case.play(late=(LATE,), unwell=(UNWELL,))
+
+
+async def silent(case: Case) -> None:
+    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up."""
+    await case.play(until=lambda journey: bool(journey.ended_sessions))
+    await case.play(sees=lambda waiting: waiting.sign_off in (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP))
+
+
+async def in_clinic(case: Case) -> None:
+    """The clinician decides for treatment in the clinic. Everything is sent as signals."""
+    await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=by_signal)
+    asked = request(case.journey, SignOffKind.ELIGIBILITY)
+    decided = signature(case.journey, asked, choice="in_clinic", referral="Invented: to the clinic across the road")
+    await by_signal(case, decided)
+
+
+async def withdrawal(case: Case) -> None:
+    """The patient withdraws while a session is running; it is observed to its end all the same."""
+    await case.play(until=lambda journey: any(session.observations for session in journey.sessions.values()))
+    await case.act(Role.PATIENT, c.Withdraw(reason="Invented: rather not"))
+    await case.play()
+
+
+MALFORMED: Mapping[str, tuple[str, tuple[object, ...]]] = {
+    "no command at all": ("command", ("Invented: please call me",)),
+    "a field that does not exist": ("command", ({"command_id": "x", "feelings": "bad"},)),
+    "no argument": ("command", ()),
+    "two arguments": ("command", ({}, {})),
+    "an unknown name": ("help", ({"text": "Invented: I feel dizzy"},)),
+    "larger than any command": ("sign_off", ("x" * (c.COMMAND_LIMIT + 1),)),
+    "somebody who says to be the clock": (
+        "command",
+        (
+            {
+                "command_id": "00000000-0000-4000-8000-000000000001",
+                "actor": {"id": "clock", "role": "system", "clock": True},
+                "body": {"kind": "clock.pass-deadline"},
+            },
+        ),
+    ),
+}
+
+
+async def malformed(case: Case) -> None:
+    """Signals nobody can read: each is kept and holds care until ops have read it; then the patient leaves."""
+    for name, arguments in MALFORMED.values():
+        await case.handle.signal(name, args=arguments)
+        await case.play(until=lambda journey: journey.held, sees=lambda _: False)
+        await case.play(until=lambda journey: not journey.held, sees=lambda waiting: not waiting.care)
+    await case.act(Role.COORDINATOR, c.Withdraw())
+
+
+async def chain(case: Case) -> None:
+    """Continued as new many times, up to the first session; then the coordinator hands the patient over."""
+    await case.play(until=lambda journey: bool(journey.ended_sessions))
+    await case.act(Role.CLINICIAN, c.Transfer(reason="Invented: moved away", referral="Invented: to the clinic there"))
+    await case.play()
+
+
+COURSES: Mapping[str, Course] = {
+    "ptsd": Course(Condition.PTSD, happy),
+    "anxiety": Course(Condition.ANXIETY, happy),
+    "late": Course(Condition.PTSD, late, zone="America/Los_Angeles"),
+    "silent": Course(Condition.PTSD, silent, zone="Australia/Adelaide"),
+    "in-clinic": Course(Condition.ANXIETY, in_clinic),
+    "withdrawal": Course(Condition.ANXIETY, withdrawal),
+    "malformed": Course(Condition.ANXIETY, malformed),
+    "chain": Course(Condition.ANXIETY, chain, early=True),
+}
+
+SHORTLY = timedelta(seconds=10)
+"""How long after its time something may happen on a busy machine: the clock goes on while work is done."""
+
