@@ -60,7 +60,7 @@ class Screen:
 
     def text(self, text: str) -> None:
         """A line of data for people."""
-        self._out.print(Text(plain(text)))
+        self._out.print(Text(plain(text)), soft_wrap=not self._out.is_terminal)
 
     def document(self, content: object) -> None:
         """JSON for people: every character as it is, but for those that could deceive a reader."""
@@ -70,7 +70,7 @@ class Screen:
     def note(self, text: str) -> None:
         """Progress and hints; not data."""
         if not self.json_only:
-            self._err.print(Text(plain(text), style="dim"))
+            self._err.print(Text(plain(text), style="dim"), soft_wrap=True)
 
     def illustrative(self, shown: bool) -> None:
         """The mark on every screen that shows something of an illustrative journey or protocol."""

@@ -364,7 +364,9 @@ class Batch:
 
 
 def _clauses(problem: Problem) -> str:
-    fields = "; ".join(f"{field.field} {field.problem}" for field in problem.fields)
+    fields = "; ".join(
+        field.field if field.problem == problem.reason else f"{field.field} {field.problem}" for field in problem.fields
+    )
     return f"{problem.reason}{f' ({fields})' if fields else ''}. {problem.remedy}"
 
 

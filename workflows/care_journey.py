@@ -186,6 +186,12 @@ class CareJourney:
                 remedy="Use your own profile",
                 field="actor.role",
             )
+        if len(command.model_dump_json()) > COMMAND_LIMIT:
+            return Refusal(
+                code=Code.OUT_OF_LIMITS,
+                reason=f"a command takes at most {COMMAND_LIMIT} bytes",
+                remedy="Send less text; documents belong elsewhere, by reference",
+            )
         if self._diverged:
             return Refusal(
                 code=Code.HELD,
@@ -213,7 +219,9 @@ class CareJourney:
         if events:
             stage = self._journey.stage
             self._journey = fold(events, self._journey)
-            self._crossed |= self._journey.stage != stage
+            if self._journey.stage != stage:
+                self._crossed = True
+                workflow.logger.info("journey.stage_entered", extra={"stage": self._journey.stage.value})
             self._send(events)
 
     def _send(self, events: tuple[Event, ...]) -> None:

@@ -10,11 +10,13 @@ from deploy.people import checklist, plan, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Closing, Education
+from workflows.journey.journey import Closing, Education, fold
 from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions import dose_gate
 
@@ -240,7 +242,7 @@ def dosed(play: Play, **changed: Any) -> Play:
 
 
 @pytest.mark.parametrize(
-    ("ago", "obstacle"),
+    ("after_dose", "obstacle"),
     [
         (timedelta(hours=72), None),
         (timedelta(hours=71, minutes=59), "less than 72 hours after the last dose"),
@@ -248,9 +250,10 @@ def dosed(play: Play, **changed: Any) -> Play:
         (timedelta(days=21, minutes=1), "more than 21 days after the last dose: amend and sign the evaluation again"),
     ],
 )
-def test_interval(ago: timedelta, obstacle: str | None) -> None:
-    play = ready()
-    obstacles = dose_gate(dosed(play, dosed_at=play.at - ago).journey, SECOND, play.at)
+def test_interval(after_dose: timedelta, obstacle: str | None) -> None:
+    journey = ready().journey
+    assert journey.last_dose_at is not None
+    obstacles = dose_gate(journey, SECOND, journey.last_dose_at + after_dose)
     intervals = [found for found in obstacles if "dose" in found and "clearance" not in found]
     assert intervals == ([] if obstacle is None else [obstacle])
 
@@ -408,11 +411,6 @@ def test_clearance_of_one_session_is_not_that_of_another() -> None:
 
 def test_refused_release_is_kept_and_the_same_command_stays_refused() -> None:
     """Somebody who sends it again must not be told it was done."""
-    from workflows.journey import events as e
-    from workflows.journey.decide import decide, keep_refusal
-    from workflows.journey.journey import fold
-    from workflows.journey.refusals import Refusal
-
     play = before("session.check", SECOND)
     command = play.command(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
     refusal = decide(play.journey, command, play.at)

@@ -113,12 +113,12 @@ async def test_an_unknown_journey_is_at_version_0(record: Record) -> None:
 
 async def test_limits(record: Record) -> None:
     journey, same = uuid4(), event()
-    for too_much in ([], events(501), [event(), event(payload=bytes(65_537))], [same, same]):
+    for too_much in ([], events(501), [event(), event(payload=bytes(262_145))], [same, same]):
         with pytest.raises(NotAppendable):
             await record.append(journey, 0, too_much)
     assert await whole_log(record) == []
 
-    await record.append(journey, 0, [*events(499), event(payload=os.urandom(65_536))])
+    await record.append(journey, 0, [*events(499), event(payload=os.urandom(262_144))])
     assert len(await record.load(journey)) == 500
 
 

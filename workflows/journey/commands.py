@@ -9,11 +9,11 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
-from workflows.journey.model import Code, Form, Json, Short, Text
+from workflows.journey.model import Code, Form, Json, Short, Text, canonical
 from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.stage import Stage
@@ -24,6 +24,14 @@ FROM_SESSIONS = OPEN[3:]
 
 COMMAND_LIMIT = 64 * 1024
 """Most bytes of one command as JSON. Documents belong elsewhere, by reference."""
+ANSWERS_LIMIT = 4 * 1024
+"""Most bytes of the answers to one questionnaire as JSON."""
+
+
+def _few_answers(answers: Json) -> Json:
+    if len(canonical(answers)) > ANSWERS_LIMIT:
+        raise ValueError(f"answers take at most {ANSWERS_LIMIT} bytes as JSON")
+    return answers
 
 
 class Body(Form):
@@ -92,7 +100,7 @@ class RecordInstrument(Body):
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     instrument: Instrument
     occasion: Code
-    answers: Json
+    answers: Annotated[Json, AfterValidator(_few_answers)]
 
 
 class ScreeningAnswer(Form):

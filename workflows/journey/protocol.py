@@ -12,12 +12,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workflows.journey.instruments import Instrument, Thresholds
-from workflows.journey.model import Code, Form, Short, digest
+from workflows.journey.model import Code, Form, Short, canonical, digest
 from workflows.journey.people import CLINICAL, Role
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+PROTOCOL_LIMIT = 128 * 1024
 
 
 class Condition(StrEnum):
@@ -354,6 +357,8 @@ class Protocol(Form):
         codes = [exclusion.code for exclusion in self.exclusions]
         if len(codes) != len(dict.fromkeys(codes)):
             raise ValueError("an exclusion code stands twice")
+        if len(canonical(self.model_dump(mode="json"))) > PROTOCOL_LIMIT:
+            raise ValueError(f"a protocol takes at most {PROTOCOL_LIMIT} bytes as JSON: every journey carries it")
         return self
 
     @property

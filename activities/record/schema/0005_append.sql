@@ -54,8 +54,8 @@ BEGIN
     IF _count NOT BETWEEN 1 AND 500 THEN
         RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
     END IF;
-    IF EXISTS (SELECT FROM unnest(_payloads) AS p WHERE octet_length(p) > 65536) THEN
-        RAISE EXCEPTION 'a payload takes at most 65536 bytes as stored' USING ERRCODE = 'CP003';
+    IF EXISTS (SELECT FROM unnest(_payloads) AS p WHERE octet_length(p) > 262144) THEN
+        RAISE EXCEPTION 'a payload takes at most 262144 bytes as stored' USING ERRCODE = 'CP003';
     END IF;
     IF (SELECT count(DISTINCT id) FROM unnest(_event_ids) AS id) <> _count THEN
         RAISE EXCEPTION 'an event id is given twice' USING ERRCODE = 'CP003';

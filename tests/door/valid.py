@@ -1,0 +1,100 @@
+"""One valid form for every command the door generates."""
+
+from typing import Any
+
+_TEXT = "Invented text"
+_AT = "2026-03-02T09:00:00-08:00"
+_VITALS = {"systolic": 118, "diastolic": 76, "heart_rate": 72, "oxygen": 98, "measured_at": _AT}
+
+FORMS: dict[str, dict[str, Any]] = {
+    "evaluation.record": {
+        "sections": {"symptom_nature": _TEXT},
+        "prior_treatments": [{"type": "medication", "what": _TEXT, "response": "partial"}],
+        "function": {"sleep": _TEXT},
+        "treatment_exception": None,
+    },
+    "instrument.record": {"instrument": "PCL-5", "occasion": "baseline", "answers": [2] * 20},
+    "screening.record": {
+        "exclusions": {"X01": {"answer": "no"}},
+        "criteria": {"persistent_symptoms": True},
+        "factors": {"current_symptoms": _TEXT},
+    },
+    "plan.record": {
+        "plan": {
+            "goals": [_TEXT],
+            "indication": _TEXT,
+            "components": {"monitoring": _TEXT},
+            "sections": {"dosing_schedule": _TEXT},
+            "dose_mg": 100,
+            "route": "oral",
+            "weight_kg": 70.5,
+            "weighed_at": _AT,
+            "planned_sessions": 3,
+            "spacing_hours": 168,
+            "doses_dispensed": 2,
+        },
+        "rationale": _TEXT,
+    },
+    "education.explain": {"topics": ["process"], "content_version": "v1"},
+    "education.acknowledge": {"statements": ["not_a_cure"]},
+    "question.ask": {"text": _TEXT},
+    "question.answer": {"question": "question-1", "text": _TEXT},
+    "consent.give": {"consents": {"treatment": "treatment-1"}},
+    "consent.withdraw": {"consent": "treatment", "reason": _TEXT},
+    "session.schedule": {
+        "session": 1,
+        "starts_at": _AT,
+        "supervising_clinician": "demo-clinician",
+        "session_monitor": "demo-session-monitor",
+        "live_clinician": True,
+    },
+    "session.cancel": {"session": 1, "reason": _TEXT},
+    "session.instruct": {"session": 1, "content_version": "v1"},
+    "session.check": {
+        "session": 1,
+        "items": {"plan_signed": True},
+        "vitals": _VITALS,
+        "observer": {"ref": "demo-observer-1", "adult": True, "physically_present": True, "briefed": True},
+        "reachable_clinician": "demo-clinician",
+        "reachable_within_minutes": 5,
+        "location_state": "CA",
+        "location_confirmed": True,
+    },
+    "session.release": {"session": 1},
+    "session.dose": {"session": 1, "dose_mg": 100, "route": "oral", "taken_at": _AT, "doses_left": 1},
+    "session.observe": {
+        "session": 1,
+        "minute": 15,
+        "consciousness": "alert",
+        "breathing_normal": True,
+        "vomiting": False,
+        "vitals": _VITALS,
+        "cadss": [1, 0, 0, 0, 0, 0],
+    },
+    "session.end": {"session": 1, "criteria": {"oriented": True}},
+    "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT},
+    "visit.record": {
+        "visit": "visit-1",
+        "assessments": {"side_effects": _TEXT},
+        "outcome": "responding",
+        "concurrent_care": _TEXT,
+    },
+    "adverse-event.report": {"what": _TEXT, "grade": 2, "serious": False, "onset": _AT, "session": 1},
+    "pathway.hold": {"reason": _TEXT},
+    "crisis.record-contact": {"crisis": "crisis-1", "reached": True, "assessment": _TEXT, "safety_plan": True},
+    "support.request": {"urgency": "routine", "text": _TEXT},
+    "support.answer": {"support": "support-1", "text": _TEXT},
+    "pathway.handle-message": {"message": "message-1", "text": _TEXT},
+    "pathway.reassign": {"duty": "clinician", "to": "demo-clinician-2", "reason": _TEXT},
+    "pathway.move": {"zone": "America/Chicago", "state": "TX"},
+    "pathway.withdraw": {"reason": _TEXT},
+    "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
+    "pathway.record-death": {"related": "unknown", "reason": _TEXT},
+    "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
+    "pathway.amend": {
+        "version": 3,
+        "reason": _TEXT,
+        "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
+    },
+    "signoff.answer": {"request": "plan:0123456789ab", "text": _TEXT},
+}

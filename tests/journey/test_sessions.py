@@ -1,0 +1,631 @@
+"""Sessions: when they may be, what is measured before and after the dose, and when somebody may leave."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from deploy.people import PEOPLE, checklist, observation, plan, vitals
+from tests.journey.play import Play, after, before, kinds, one, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Code
+from workflows.journey.stage import Outcome, Stage
+
+
+def at(play: Play, starts_at: datetime, session: int = 2, **changed: Any) -> c.ScheduleSession:
+    return c.ScheduleSession(
+        session=session,
+        starts_at=starts_at,
+        supervising_clinician=play.journey.clinician,
+        session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
+        **changed,
+    )
+
+
+def last_dose(play: Play) -> datetime:
+    assert play.journey.last_dose_at is not None
+    return play.journey.last_dose_at
+
+
+# When
+
+
+@pytest.mark.parametrize(
+    ("condition", "interval", "says"),
+    [
+        (Condition.PTSD, timedelta(hours=71, minutes=59), "less than 72 hours"),
+        (Condition.PTSD, timedelta(hours=72), None),
+        (Condition.ANXIETY, timedelta(hours=119, minutes=59), "less than 120 hours"),
+        (Condition.ANXIETY, timedelta(hours=120), "more than 1 in 7 days"),
+        (Condition.ANXIETY, timedelta(hours=167, minutes=59), "more than 1 in 7 days"),
+        (Condition.ANXIETY, timedelta(hours=168), None),
+        (Condition.PTSD, timedelta(days=21), None),
+        (Condition.PTSD, timedelta(days=21, seconds=1), "more than 21 days after the last dose"),
+        (Condition.ANXIETY, timedelta(days=28), None),
+        (Condition.ANXIETY, timedelta(days=28, seconds=1), "more than 28 days after the last dose"),
+    ],
+)
+def test_intervals_between_doses(condition: Condition, interval: timedelta, says: str | None) -> None:
+    play = before("session.schedule", 2, condition)
+    body = at(play, last_dose(play) + interval)
+    if says is None:
+        assert kinds(play.do(body, Role.COORDINATOR)) == ["session.scheduled"]
+    else:
+        play.refused(body, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says=says)
+
+
+@pytest.mark.parametrize(
+    ("first", "allowed"), [(timedelta(hours=168), True), (timedelta(hours=167, minutes=59), False)]
+)
+def test_rolling_window_is_half_open(first: timedelta, allowed: bool) -> None:
+    """Two doses in seven days are allowed for PTSD: a third waits until the first is exactly 168 hours ago."""
+    play = before("session.schedule", 3)
+    second = last_dose(play)
+    third = second + timedelta(hours=80)
+    sessions = dict(play.journey.sessions)
+    sessions[1] = sessions[1].model_copy(update={"dosed_at": third - first})
+    play = play.changed(sessions=sessions)
+    body = at(play, third, session=3)
+    if allowed:
+        play.do(body, Role.COORDINATOR)
+    else:
+        play.refused(body, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="more than 2 in 7 days")
+
+
+@pytest.mark.parametrize(
+    ("dose_day", "wall_clock_shift"), [(datetime(2027, 3, 12), 1), (datetime(2026, 10, 30), -1)]
+)
+def test_clock_changes_do_not_shift_intervals(dose_day: datetime, wall_clock_shift: int) -> None:
+    """Both clock changes fall between the doses: 72 elapsed hours count, whatever the wall clock shows."""
+    home = ZoneInfo("America/Los_Angeles")
+    dosed = dose_day.replace(hour=10, tzinfo=home).astimezone(UTC)
+    play = before("session.schedule", 2)
+    first = play.journey.sessions[1].model_copy(update={"dosed_at": dosed})
+    play = play.changed(sessions={1: first})
+    play.at = dosed + timedelta(hours=3)
+    exact = dosed + timedelta(hours=72)
+    assert exact.astimezone(home).hour == 10 + wall_clock_shift
+    early = at(play, exact - timedelta(minutes=1))
+    play.refused(early, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="less than 72 hours")
+    [scheduled] = play.do(at(play, exact), Role.COORDINATOR)
+    assert isinstance(scheduled, e.SessionScheduled)
+    assert scheduled.local.startswith(exact.astimezone(home).strftime("%Y-%m-%dT%H:%M"))
+
+
+def test_long_gap_needs_the_evaluation_signed_again() -> None:
+    play = before("session.schedule", 2)
+    late = last_dose(play) + timedelta(days=30)
+    play.refused(
+        at(play, late), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="sign the evaluation again"
+    )
+    correction = c.RecordEvaluation(sections={"overall_needs": "seen again after the gap (invented)"})
+    play.do(c.Amend(version=2, reason="re-evaluation", correction=correction))
+    play.sign(SignOffKind.EVALUATION)
+    play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
+    play.sign(SignOffKind.PLAN)
+    play.do(at(play, late), Role.COORDINATOR)
+
+
+def test_long_course_needs_a_new_plan() -> None:
+    play = before("session.schedule", 2)
+    long_ago = play.at - timedelta(days=56, minutes=-1)
+    play = play.changed(course_started_at=long_ago)
+    soon = last_dose(play) + timedelta(hours=72)
+    play.refused(at(play, soon), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="sign a new plan")
+    play.later(hours=1)
+    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="extended, on response"))
+    play.sign(SignOffKind.PLAN)
+    play.do(at(play, soon), Role.COORDINATOR)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"session": 2}, Code.UNKNOWN, "session"),
+        ({"starts_at": timedelta(seconds=-1)}, Code.WRONG_TIME, "starts_at"),
+        ({"starts_at": timedelta(days=57)}, Code.OUT_OF_LIMITS, "starts_at"),
+        ({"live_clinician": False}, Code.OUT_OF_LIMITS, "live_clinician"),
+    ],
+)
+def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: Code, field: str) -> None:
+    play = before("session.schedule")
+    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": True}
+    values = good | change
+    starts_at = play.at + values.pop("starts_at")
+    play.refused(at(play, starts_at, **values), Role.COORDINATOR, code=code, field=field)
+
+
+def test_session_beyond_the_plan_is_refused() -> None:
+    play = before("session.schedule", 2)
+    assert play.journey.plan is not None
+    shorter = play.changed(plan=play.journey.plan.model_copy(update={"planned_sessions": 1}))
+    soon = last_dose(play) + timedelta(days=7)
+    shorter.refused(at(play, soon), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="session")
+
+
+def test_review_of_the_last_session_comes_before_the_next() -> None:
+    play = after("session.end", 3)
+    assert play.request(SignOffKind.RESPONSE_REVIEW, "session-3")
+    more = play.journey.plan
+    assert more is not None
+    play = play.changed(plan=more.model_copy(update={"planned_sessions": 6}))
+    soon = last_dose(play) + timedelta(days=7)
+    refused = play.refused(at(play, soon, session=4), Role.COORDINATOR, code=Code.INCOMPLETE)
+    assert "not signed as it now is" in refused.reason or "review" in refused.reason
+
+
+def test_moved_session_is_due_at_its_new_time_and_starts_afresh() -> None:
+    play = after("session.instruct", 1)
+    was = play.waits_for("checklist")
+    assert was is not None
+    later = was.deadline + timedelta(days=2)
+    play.do(at(play, later, session=1, live_clinician=True), Role.COORDINATOR)
+    now = play.waits_for("checklist")
+    instructions = play.waits_for("instructions")
+    assert now is not None
+    assert instructions is not None
+    assert now.deadline == instructions.deadline == later
+    assert now.taken == 0
+    assert not [body for body in play.wait(days=1.5) if isinstance(body, e.ObligationEscalated) and body.hold]
+
+
+def test_cancelled_session_is_to_be_scheduled_again() -> None:
+    play = before("session.check")
+    assert kinds(play.do(c.CancelSession(session=1, reason="a cold"), Role.PATIENT)) == ["session.cancelled"]
+    assert play.waits_for("scheduling", "1") is not None
+    play.refused(c.CancelSession(session=1, reason="again"), Role.PATIENT, code=Code.UNKNOWN, field="session")
+    running = after("session.dose")
+    running.refused(
+        c.CancelSession(session=1, reason="too late"), Role.PATIENT, code=Code.ALREADY_DONE, field="session"
+    )
+
+
+# Before the dose
+
+
+@pytest.mark.parametrize(
+    ("systolic", "diastolic", "heart_rate", "oxygen", "verdict"),
+    [
+        (120, 80, 72, 98, "go"),
+        (140, 90, 100, 95, "go"),
+        (90, 50, 50, 95, "go"),
+        (141, 80, 72, 98, "recheck"),
+        (130, 95, 80, 98, "recheck"),
+        (159, 99, 110, 92, "recheck"),
+        (130, 80, 101, 98, "recheck"),
+        (130, 80, 80, 94, "recheck"),
+        (160, 80, 70, 98, "no_go"),
+        (130, 100, 70, 98, "no_go"),
+        (118, 76, 115, 98, "no_go"),
+        (118, 76, 111, 98, "no_go"),
+        (118, 76, 49, 98, "no_go"),
+        (88, 60, 70, 98, "no_go"),
+        (118, 49, 70, 98, "no_go"),
+        (118, 76, 70, 91, "no_go"),
+        (120, 80, None, None, "go"),
+    ],
+)
+def test_vitals_before_the_dose(
+    systolic: int, diastolic: int, heart_rate: int | None, oxygen: int | None, verdict: str
+) -> None:
+    play = before("session.check")
+    measured = c.Vitals(
+        systolic=systolic, diastolic=diastolic, heart_rate=heart_rate, oxygen=oxygen, measured_at=play.at
+    )
+    form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": measured})
+    [body] = play.do(form, Role.SESSION_MONITOR)
+    assert isinstance(body, e.SessionChecked)
+    assert body.verdict == verdict
+    assert (play.waits_for("clearance") is not None) is (verdict == "go")
+    assert (play.waits_for("checklist") is not None) is (verdict == "recheck")
+    assert (play.waits_for("scheduling") is not None) is (verdict == "no_go")
+
+
+def test_blood_pressure_cannot_be_left_out() -> None:
+    with pytest.raises(ValidationError, match="diastolic"):
+        c.Vitals.model_validate({"systolic": 120, "measured_at": "2026-11-24T17:00:00Z"})
+
+
+@pytest.mark.parametrize(("minutes", "accepted"), [(0, True), (30, True), (30.5, False), (-1, False)])
+def test_vitals_are_fresh_when_recorded(minutes: float, accepted: bool) -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at - timedelta(minutes=minutes))
+    if accepted:
+        play.do(form, Role.SESSION_MONITOR)
+    else:
+        play.refused(form, Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="vitals.measured_at")
+
+
+def test_every_item_of_the_checklist_is_answered() -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at)
+    items = {name: done for name, done in form.items.items() if name != "time_out_done"}
+    play.refused(
+        form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="items"
+    )
+    play.refused(
+        form.model_copy(update={"items": form.items | {"vip": True}}),
+        Role.SESSION_MONITOR,
+        code=Code.UNKNOWN,
+        field="items",
+    )
+    released = after("session.release")
+    released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=Code.ALREADY_DONE)
+
+
+def test_suicide_risk_is_asked_about_before_a_session_that_starts_late() -> None:
+    play = before("session.check").later(hours=2)
+    play.do(checklist(play.journey, 1, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("suicide-risk", "1") is not None
+
+
+# The dose
+
+
+def dose(play: Play, session: int = 1, **changed: Any) -> c.RecordDose:
+    good: dict[str, Any] = {
+        "session": session,
+        "dose_mg": 100.0,
+        "route": "sublingual",
+        "taken_at": play.at,
+        "doses_left": 1,
+    }
+    return c.RecordDose(**good | changed)
+
+
+def test_dose_schedules_observations_check_ins_and_the_visit() -> None:
+    play = after("session.release")
+    dosed, owed = play.do(dose(play), Role.SESSION_MONITOR)
+    assert isinstance(dosed, e.DoseRecorded)
+    assert isinstance(owed, e.ContactsScheduled)
+    assert [(moment - play.at).total_seconds() / 60 for moment in dosed.observe_at] == [15, 40, 120]
+    assert {contact.id: (contact.due - play.at).total_seconds() / 3600 for contact in owed.contacts} == {
+        "check-in-1-4h": 4,
+        "check-in-1-24h": 24,
+        "check-in-1-72h": 72,
+        "visit-1": 48,
+    }
+    assert {contact.zone for contact in owed.contacts} == {"America/Los_Angeles"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"dose_mg": 101.0}, "not the planned dose"),
+        ({"route": "oral"}, "not the planned route"),
+        ({"doses_left": 0}, "the doses left do not add up"),
+    ],
+)
+def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(changed: dict[str, Any], says: str) -> None:
+    play = after("session.release")
+    play.refused(
+        dose(play, **changed), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says=says
+    )
+    bodies = play.do(dose(play, **changed, deviation="two tablets by mistake"), Role.SESSION_MONITOR)
+    assert one(bodies, e.HoldPlaced).cause == "dose_deviation"
+    assert play.journey.sessions[1].running
+    assert play.waits_for("observation") is not None
+
+
+def test_dose_without_release_is_a_deviation() -> None:
+    play = before("session.release")
+    play.refused(
+        dose(play), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="was not released"
+    )
+    play.do(dose(play, deviation="taken before we called"), Role.SESSION_MONITOR)
+    assert play.journey.held
+
+
+def test_dose_under_a_hold_is_refused_as_such() -> None:
+    play = after("session.release")
+    play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
+    play.refused(dose(play), Role.SESSION_MONITOR, code=Code.HELD, field="deviation")
+
+
+def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
+    play = after("session.release")
+    play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
+    play.later(minutes=10)
+    play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
+    play.refused(
+        dose(play), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="held after the release"
+    )
+    stale = after("session.release").later(minutes=31)
+    stale.refused(
+        dose(stale), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="vitals were too old"
+    )
+    fresh = after("session.release").later(minutes=30)
+    fresh.do(dose(fresh), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("moment", [timedelta(seconds=1), timedelta(days=-400)])
+def test_dose_was_taken_in_the_past_of_this_journey(moment: timedelta) -> None:
+    play = after("session.release")
+    play.refused(
+        dose(play, taken_at=play.at + moment), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="taken_at"
+    )
+
+
+def test_one_dose_per_session() -> None:
+    play = after("session.dose")
+    play.refused(dose(play), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+
+
+def test_supply_is_counted_from_dose_to_dose() -> None:
+    second = before("session.dose", 2)
+    second.refused(
+        dose(second, 2, doses_left=1), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation"
+    )
+    second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR)
+
+
+# Observation
+
+
+@pytest.mark.parametrize(
+    ("baseline", "seen", "changed", "alert"),
+    [
+        ((120, 75), (158, 90), {}, "none"),
+        ((120, 75), (159, 99), {}, "notify"),
+        ((120, 75), (161, 85), {}, "notify"),
+        ((120, 75), (160, 85), {}, "notify"),
+        ((110, 75), (150, 80), {}, "notify"),
+        ((130, 70), (135, 95), {}, "notify"),
+        ((140, 90), (150, 100), {}, "notify"),
+        ((120, 75), (182, 95), {}, "emergency"),
+        ((120, 75), (180, 95), {}, "emergency"),
+        ((120, 75), (150, 120), {}, "emergency"),
+        ((130, 80), (130, 80), {"red_flags": ("chest_pain",)}, "emergency"),
+        ((130, 80), (130, 80), {"consciousness": "unresponsive"}, "emergency"),
+        ((130, 80), (130, 80), {"consciousness": "pain"}, "emergency"),
+        ((130, 80), (130, 80), {"consciousness": "voice"}, "none"),
+        ((130, 80), (130, 80), {"breathing_normal": False}, "emergency"),
+        ((130, 80), (130, 80), {"cadss": (4, 4, 4, 4, 2, 2)}, "notify"),
+        ((130, 80), (130, 80), {"cadss": (2, 2, 2, 2, 2, 2)}, "none"),
+    ],
+)
+def test_observations_after_the_dose(
+    baseline: tuple[int, int], seen: tuple[int, int], changed: dict[str, Any], alert: str
+) -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": vitals(play.at, *baseline)})
+    play.do(form, Role.SESSION_MONITOR)
+    play.go_on(lambda journey: journey.sessions[1].dosed_at is not None)
+    play.later(minutes=40)
+    observed = observation(play.journey, 1, 40, play.at).model_copy(
+        update={"vitals": vitals(play.at, *seen), "cadss": None, **changed}
+    )
+    bodies = play.do(observed, Role.OBSERVER)
+    assert one(bodies, e.SessionObserved).alert == alert
+    if alert == "emergency":
+        hold = one(bodies, e.HoldPlaced)
+        assert (hold.cause, hold.severe) == ("session_emergency", True)
+    else:
+        assert not play.journey.held
+    support = play.waits_for("support")
+    assert (support is not None and support.owner == Role.ON_CALL_CLINICIAN) is (alert == "notify")
+
+
+@pytest.mark.parametrize(
+    ("heart_rate", "oxygen", "alert"), [(120, 98, "none"), (121, 98, "notify"), (80, 90, "none"), (80, 89, "emergency")]
+)
+def test_heart_rate_and_oxygen_after_the_dose(heart_rate: int, oxygen: int, alert: str) -> None:
+    play = after("session.dose").later(minutes=40)
+    measured = vitals(play.at).model_copy(update={"heart_rate": heart_rate, "oxygen": oxygen})
+    observed = observation(play.journey, 1, 40, play.at).model_copy(update={"vitals": measured})
+    assert one(play.do(observed, Role.SESSION_MONITOR), e.SessionObserved).alert == alert
+
+
+def test_observation_belongs_to_a_running_session_and_its_past() -> None:
+    play = after("session.dose").later(minutes=15)
+    seen = observation(play.journey, 1, 15, play.at)
+    play.refused(
+        seen.model_copy(update={"minute": 16}), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="minute"
+    )
+    play.refused(
+        seen.model_copy(update={"red_flags": ("bad_mood",)}), Role.SESSION_MONITOR, code=Code.UNKNOWN, field="red_flags"
+    )
+    play.do(seen, Role.SESSION_MONITOR)
+    not_yet = before("session.dose")
+    not_yet.refused(
+        observation(not_yet.journey, 1, 0, not_yet.at), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="session"
+    )
+
+
+def test_later_observation_covers_one_that_was_missed() -> None:
+    play = after("session.dose")
+    waiting = play.waits_for("observation")
+    assert waiting is not None
+    assert waiting.subject == "1-15"
+    play.later(minutes=40)
+    play.do(observation(play.journey, 1, 40, play.at), Role.SESSION_MONITOR)
+    waiting = play.waits_for("observation")
+    assert waiting is not None
+    assert waiting.subject == "1-120"
+
+
+def test_missed_observation_climbs_to_emergency_services_and_holds() -> None:
+    play = after("session.dose")
+    climbed = [
+        (body.action, body.to, body.alarm)
+        for body in play.wait(minutes=45)
+        if isinstance(body, e.ObligationEscalated) and body.obligation == "observation:1-15"
+    ]
+    assert climbed == [
+        ("ask", Role.SESSION_MONITOR, False),
+        ("call_observer", Role.SESSION_MONITOR, True),
+        ("page", Role.ON_CALL_CLINICIAN, True),
+        ("emergency_services", Role.ON_CALL_CLINICIAN, True),
+    ]
+    assert play.journey.held
+    assert play.waits_for("observation", "1-15") is not None
+
+
+# The end
+
+
+def ending(play: Play, **changed: Any) -> c.EndSession:
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    return c.EndSession.model_validate({"session": 1, "criteria": criteria, **changed})
+
+
+def observed_until(minute: int, cadss: tuple[int, ...] = (1, 1, 0, 0, 0, 0)) -> Play:
+    play = after("session.dose")
+    for each in (15, 40, 120):
+        if each <= minute:
+            play.at = last_dose(play) + timedelta(minutes=each)
+            seen = observation(play.journey, 1, each, play.at)
+            play.do(seen.model_copy(update={"cadss": cadss if each == minute else None}), Role.SESSION_MONITOR)
+    return play
+
+
+def test_session_ends_when_everything_is_met() -> None:
+    play = observed_until(120)
+    assert kinds(play.do(ending(play), Role.SESSION_MONITOR)) == ["session.ended"]
+    assert play.waits_for("attestation", "1") is not None
+
+
+def test_minimum_time_is_kept() -> None:
+    play = observed_until(40)
+    play.later(minutes=79)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=Code.WRONG_TIME, says="at least 120 minutes")
+
+
+def test_last_observation_is_needed() -> None:
+    play = observed_until(40)
+    play.later(minutes=90)
+    play.refused(
+        ending(play), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says="observation at 120 minutes"
+    )
+
+
+@pytest.mark.parametrize("criterion", before("session.end").journey.protocol.sessions.release_criteria)
+def test_every_criterion_is_met(criterion: str) -> None:
+    play = observed_until(120)
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    for given in (criteria | {criterion: False}, {name: True for name in criteria if name != criterion}):
+        play.refused(
+            ending(play, criteria=given), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says=criterion
+        )
+
+
+@pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False)])
+def test_dissociation_is_over(cadss: tuple[int, ...], leaves: bool) -> None:
+    play = observed_until(120, cadss)
+    if leaves:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says="dissociation"
+        )
+
+
+def test_after_the_longest_observation_a_clinician_decides() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    decided = ending(play, clinician_decision="stays with the observer, seen by video")
+    play.refused(decided, code=Code.INCOMPLETE, field="criteria")
+    play.at = last_dose(play) + timedelta(minutes=240)
+    play.refused(ending(play), code=Code.INCOMPLETE, field="criteria")
+    play.refused(decided, Role.SESSION_MONITOR, code=Code.NOT_ALLOWED, field="clinician_decision")
+    play.do(decided)
+    assert play.journey.sessions[1].ended_at == play.at
+
+
+def test_ended_session_takes_no_more() -> None:
+    play = after("session.end")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+    play.refused(
+        observation(play.journey, 1, 60, play.at), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session"
+    )
+
+
+# Reviews
+
+
+@pytest.mark.parametrize(
+    ("choice", "stage", "asks"),
+    [
+        ("continue", Stage.FOLLOW_UP, "follow-up"),
+        ("adjust", Stage.SESSIONS, "planning"),
+        ("maintenance", Stage.SESSIONS, "planning"),
+        ("add_support", Stage.FOLLOW_UP, "support"),
+        ("pause", Stage.SESSIONS, "hold-release"),
+        ("stop", Stage.FOLLOW_UP, "follow-up"),
+    ],
+)
+def test_review_at_the_end_of_the_course_leads_where_the_clinician_decides(choice: str, stage: Stage, asks: str) -> None:
+    play = after("session.end", 3)
+    assert play.waits_for("scheduling") is None
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice=choice)
+    assert play.journey.stage == stage
+    assert play.waits_for(asks) is not None
+
+
+def test_nothing_follows_from_a_review_that_nobody_decides() -> None:
+    play = after("session.end", 3)
+    play.wait(days=14)
+    assert play.journey.stage == Stage.SESSIONS
+    assert play.request(SignOffKind.RESPONSE_REVIEW, "session-3")
+    assert play.waits_for("scheduling") is None
+
+
+def test_review_may_send_the_patient_to_the_clinic_with_a_referral() -> None:
+    play = after("session.end", 3)
+    choice = {"choice": "switch_to_in_clinic"}
+    play.refused(
+        play.signature(SignOffKind.RESPONSE_REVIEW, "session-3", **choice), code=Code.INCOMPLETE, field="referral"
+    )
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", **choice, referral="the clinic downtown")
+    assert play.journey.outcome == Outcome.IN_CLINIC
+
+
+def test_maintenance_allows_another_course_under_a_new_plan() -> None:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="maintenance")
+    longer = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 6})
+    play.do(c.RecordPlan(plan=longer, rationale="response holds for two weeks"))
+    play.sign(SignOffKind.PLAN)
+    assert play.waits_for("scheduling", "4") is not None
+    play.go_on(lambda journey: len(journey.ended_sessions) == 4)
+    assert play.journey.course_started_at == play.journey.sessions[4].dosed_at
+
+
+def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:
+    play = after("session.dose", 2)
+    shorter = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 1})
+    play.do(c.RecordPlan(plan=shorter, rationale="enough"))
+    play.sign(SignOffKind.PLAN)
+    assert play.journey.stage == Stage.SESSIONS
+    assert play.waits_for("observation") is not None
+    play.go_on(lambda journey: journey.stage == Stage.FOLLOW_UP)
+    assert not [session for session in play.journey.sessions.values() if session.running]
+
+
+def test_session_left_over_by_a_shorter_plan_is_cancelled() -> None:
+    play = before("session.check", 2)
+    shorter = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 1})
+    play.do(c.RecordPlan(plan=shorter, rationale="enough"))
+    play.sign(SignOffKind.PLAN)
+    play.go_on(lambda journey: journey.stage == Stage.FOLLOW_UP)
+    assert list(play.journey.sessions) == [1]
+
+
+def test_attestation_of_the_first_session_is_asked_for_and_decides_nothing_else() -> None:
+    play = after("session.end")
+    assert play.waits_for("scheduling", "2") is not None
+    play.sign(SignOffKind.ATTESTATION, "1")
+    assert play.waits_for("attestation") is None
+    assert after("session.end", 2).waits_for("attestation") is None
+
+
+def test_sessions_are_those_of_the_protocol_pinned_at_the_start() -> None:
+    play = started()
+    assert play.journey.protocol_digest == play.journey.protocol.digest
+    assert {event.body.protocol_digest for event in play.events if isinstance(event.body, e.PathwayStarted)} == {
+        play.journey.protocol.digest
+    }
