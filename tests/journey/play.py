@@ -101,8 +101,8 @@ class Play:
                 return self
             move = next_move(self.journey, self.at, late=late, unwell=unwell)
             deadline = next_deadline(self.journey)
-            waits = not isinstance(move, c.Command)
-            if deadline is not None and (deadline <= self.at or (waits and (move is None or deadline <= move))):
+            acts = self.at if isinstance(move, c.Command) else move
+            if deadline is not None and (acts is None or deadline <= max(acts, self.at)):
                 self.at = max(self.at, deadline)
                 self.clock()
             elif isinstance(move, c.Command):
@@ -117,6 +117,9 @@ class Play:
         """The open request for this sign-off."""
         [found] = [w for w in obligations(self.journey) if (w.sign_off, w.subject) == (kind, subject)]
         return found
+
+    def asks_for(self, kind: SignOffKind, subject: str | None = None) -> bool:
+        return any((w.sign_off, w.subject) == (kind, subject) for w in obligations(self.journey))
 
     def signature(self, kind: SignOffKind, subject: str | None = None, **changed: Any) -> c.Sign:
         """A valid approval of the open request, with some fields changed."""
@@ -140,6 +143,11 @@ class Play:
         """The open obligation of this kind, if there is one."""
         found = [w for w in obligations(self.journey) if w.kind == kind and subject in (None, w.subject)]
         return found[0] if found else None
+
+    def dosed_at(self, session: int = 1) -> datetime:
+        taken = self.journey.sessions[session].dosed_at
+        assert taken is not None
+        return taken
 
     def changed(self, **fields: Any) -> Play:
         """The same moment of a journey that differs in these fields of its state."""

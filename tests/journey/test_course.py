@@ -1,5 +1,8 @@
 """Both courses, played from referral to discharge by people and a virtual clock through decide and evolve alone."""
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from tests.journey.play import START, Play, course, started
@@ -12,7 +15,7 @@ from workflows.journey.stage import Outcome
 
 both = pytest.mark.parametrize("condition", list(Condition))
 
-DISTURBED = {
+DISTURBED: dict[str, dict[str, Any]] = {
     "missed check-in": {"late": ("check-in-1-24h",)},
     "unwell": {"unwell": ("check-in-1-24h", "check-in-1-4h")},
     "everything in sessions late": {"late": ("checklist", "dose", "observation", "session-end")},
@@ -61,7 +64,7 @@ def test_versions_have_no_gaps_and_ids_never_repeat(condition: Condition) -> Non
     events = course(condition).events
     assert [event.version for event in events] == list(range(1, len(events) + 1))
     assert len({event.event_id for event in events}) == len(events)
-    assert all(later.at >= earlier.at for earlier, later in zip(events, events[1:], strict=False))
+    assert all(later.at >= earlier.at for earlier, later in pairwise(events))
     causes = {event.event_id: event.version for event in events}
     assert all(event.causation_id is None or causes[event.causation_id] < event.version for event in events)
 

@@ -38,7 +38,7 @@ def screened(**changed: Any) -> Play:
 def test_all_clear_opens_a_decision_and_does_not_make_it() -> None:
     play = screened()
     assert play.journey.stage == Stage.SCREENING
-    assert play.request(SignOffKind.ELIGIBILITY)
+    assert play.asks_for(SignOffKind.ELIGIBILITY)
     play.wait(days=30)
     assert play.journey.stage == Stage.SCREENING
     assert play.journey.sign_offs[-1].kind == SignOffKind.EVALUATION
@@ -89,9 +89,7 @@ def test_at_home_is_not_open_while_something_speaks_against_it(changed: dict[str
 def test_review_exclusion_needs_a_signed_decision_with_rationale_before_eligibility() -> None:
     play = screened(exclusions={REVIEW: YES})
     assert play.waits_for("eligibility") is None
-    play.refused(
-        play.signature(SignOffKind.EXCLUSION_REVIEW, rationale=None), code=Code.INCOMPLETE, field="rationale"
-    )
+    play.refused(play.signature(SignOffKind.EXCLUSION_REVIEW, rationale=None), code=Code.INCOMPLETE, field="rationale")
     play.sign(SignOffKind.EXCLUSION_REVIEW)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     assert play.journey.stage == Stage.EDUCATION
@@ -141,9 +139,7 @@ def test_empty_screening_is_refused() -> None:
 @pytest.mark.parametrize(("choice", "outcome"), [("in_clinic", Outcome.IN_CLINIC), ("neither", Outcome.INELIGIBLE)])
 def test_other_settings_end_the_pathway_with_a_referral(choice: str, outcome: Outcome) -> None:
     play = screened()
-    play.refused(
-        play.signature(SignOffKind.ELIGIBILITY, choice=choice), code=Code.INCOMPLETE, field="referral"
-    )
+    play.refused(play.signature(SignOffKind.ELIGIBILITY, choice=choice), code=Code.INCOMPLETE, field="referral")
     bodies = play.sign(SignOffKind.ELIGIBILITY, choice=choice, referral="somewhere suitable")
     assert one(bodies, e.PathwayEnding).referral == "somewhere suitable"
     assert one(bodies, e.PathwayClosed).outcome == outcome
@@ -160,9 +156,7 @@ def test_declined_eligibility_is_ineligible_with_a_referral() -> None:
 def test_eligibility_needs_a_choice_from_the_protocol() -> None:
     play = screened()
     play.refused(play.signature(SignOffKind.ELIGIBILITY), code=Code.INCOMPLETE, field="choice")
-    play.refused(
-        play.signature(SignOffKind.ELIGIBILITY, choice="on_the_beach"), code=Code.INCOMPLETE, field="choice"
-    )
+    play.refused(play.signature(SignOffKind.ELIGIBILITY, choice="on_the_beach"), code=Code.INCOMPLETE, field="choice")
     play.refused(
         play.signature(SignOffKind.ELIGIBILITY, decision="return", choice="at_home"), code=Code.UNKNOWN, field="choice"
     )
@@ -218,9 +212,7 @@ def test_self_report_raises_the_alarm_and_never_clears_it() -> None:
 @pytest.mark.parametrize("answers", [[0] * 8 + [1], [3] * 8 + [3], [0] * 8 + [None], [0] * 8, [None] * 8 + [2]])
 def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]) -> None:
     play = screened()
-    bodies = play.do(
-        c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=answers), Role.PATIENT
-    )
+    bodies = play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=answers), Role.PATIENT)
     assert one(bodies, e.HoldPlaced).cause == "item_9"
     asked = play.waits_for("suicide-risk")
     assert asked is not None
@@ -233,7 +225,7 @@ def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]
     assert play.waits_for("suicide-risk") is None
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
-    assert play.request(SignOffKind.ELIGIBILITY)
+    assert play.asks_for(SignOffKind.ELIGIBILITY)
 
 
 def test_item_9_of_zero_holds_nothing() -> None:

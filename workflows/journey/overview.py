@@ -13,8 +13,8 @@ class Entry(Fact):
     """One line of a timeline: when something was due, and when it was done (UTC), as far as either is known."""
 
     what: str
-    due: Instant | None
-    done: Instant | None
+    due: Instant | None = None
+    done: Instant | None = None
 
 
 class Status(Fact):
@@ -27,8 +27,8 @@ class Status(Fact):
     recorded: int
     illustrative: bool
     health: str
-    awaits: str | None
-    due: Instant | None
+    awaits: str | None = None
+    due: Instant | None = None
 
 
 def step_shown(journey: Journey) -> str:

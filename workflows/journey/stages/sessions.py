@@ -15,7 +15,7 @@ from workflows.journey.calendars import age_on, local
 from workflows.journey.instruments import Instrument, score
 from workflows.journey.journey import Journey, Session
 from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.people import CLINICAL, Actor, Role
 from workflows.journey.protocol import SignOffKind, VitalsRules
 from workflows.journey.refusals import Code, refuse, require_known
 from workflows.journey.stage import Stage
@@ -485,6 +485,13 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if at < earliest:
         refuse(Code.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    if command.clinician_decision is not None and by.role not in CLINICAL:
+        refuse(
+            Code.NOT_ALLOWED,
+            "a clinician's decision is recorded by the clinician",
+            "Have them end the session",
+            "clinician_decision",
+        )
     overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
     if found and not (overdue and command.clinician_decision):
         refuse(

@@ -1,0 +1,162 @@
+"""What holds on every journey, whatever is sent, by whomever, in whatever order, at whatever time."""
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from tests.journey.play import course
+from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from workflows.journey import events as e
+from workflows.journey.commands import Withdraw
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.journey import Journey, evolve, fold
+from workflows.journey.obligations import next_deadline, obligations
+from workflows.journey.overview import details, status, timeline, why
+from workflows.journey.people import CLINICAL, Role
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Stage
+from workflows.journey.stages.sessions import dose_gate
+
+STEPS = 12
+thorough = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+TREATMENT = (e.SessionScheduled, e.SessionReleased)
+
+
+def check_event(journey: Journey, event: e.Event) -> None:
+    """What no event may do, given the state just before it."""
+    body = event.body
+    assert event.version == journey.version + 1
+    if isinstance(body, e.SessionReleased):
+        # Clearance and gate are read on the state the release was decided on, which this is.
+        assert dose_gate(journey, body.session, event.at) == ()
+    if isinstance(body, TREATMENT):
+        assert not journey.held
+        assert journey.closing is None
+    if isinstance(body, e.StageEntered):
+        assert not journey.held or body.stage == Stage.FOLLOW_UP
+        order = list(Stage)
+        assert order.index(body.stage) > order.index(journey.stage)
+    if isinstance(body, e.DoseRecorded) and body.deviation is None:
+        assert not journey.held
+        assert journey.sessions[body.session].released_at is not None
+    if isinstance(body, e.SignedOff):
+        assert event.actor_role in CLINICAL
+        assert event.actor_role in journey.protocol.sign_offs[body.sign_off].roles
+        assert journey.waiting[body.request].evidence == body.evidence
+    if isinstance(body, e.HoldReleased):
+        assert any(signed.request == body.sign_off and signed.decision == "approve" for signed in journey.sign_offs)
+    if isinstance(body, e.HoldPlaced):
+        assert body.hold not in journey.holds, "a hold must never be overwritten"
+    if event.actor_role == Role.SYSTEM:
+        clockwork = e.ObligationEscalated | e.HoldPlaced | e.MessageKept | e.ObligationsUpdated | e.CommandRefused
+        assert isinstance(body, clockwork), body.kind
+    if isinstance(body, e.PathwayClosed):
+        assert not [session for session in journey.sessions.values() if session.running] or journey.died
+
+
+def check_journey(journey: Journey) -> None:
+    """What must be true of every state."""
+    if journey.closed:
+        assert not journey.waiting
+        assert next_deadline(journey) is None
+    else:
+        assert obligations(journey), "an open journey that waits for nothing is lost"
+    for waiting in obligations(journey):
+        assert waiting.deadline >= waiting.since or waiting.due is not None
+        assert len(waiting.steps) == len(journey.protocol.ladders[waiting.ladder].rungs)
+        assert waiting.matter
+        assert why(waiting, journey)
+    matters = [waiting.matter for waiting in obligations(journey)]
+    assert len(matters) == len(dict.fromkeys(matters))
+    if journey.held:
+        assert all(not waiting.care for waiting in obligations(journey))
+        if journey.closing is None:
+            held = [hold.id for hold in journey.holds.values() if not hold.released]
+            asked = [waiting.id for waiting in obligations(journey)]
+            assert all(any(hold in matter for matter in asked) for hold in held)
+    assert details(journey)
+    assert status(journey, journey.version).stage == journey.stage
+    assert timeline(journey)
+
+
+@thorough
+@given(st.data(), moments())
+def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    play = standing_at(*where)
+    for _ in range(data.draw(st.integers(1, STEPS))):
+        play.at += data.draw(pauses())
+        command = draw_command(data, play.journey, play.at)
+        decided = decide(play.journey, command, play.at)
+        note(f"{play.at} {command.actor.role} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
+        assert decide(play.journey, command, play.at) == decided, "the same question has one answer"
+        if isinstance(decided, Refusal):
+            assert decided.reason
+            assert decided.remedy
+            decided = keep_refusal(play.journey, command, decided, play.at, unanswered=data.draw(st.booleans()))
+        journey = play.journey
+        for event in decided:
+            check_event(journey, event)
+            assert e.Event.model_validate_json(event.model_dump_json()) == event
+            journey = evolve(journey, event)
+        play.journey = journey
+        check_journey(journey)
+        if decided:
+            again = decide(journey, command, play.at)
+            assert again == () or isinstance(again, Refusal), "nothing happens twice"
+
+
+@thorough
+@given(st.data(), moments())
+def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    """A new run of the workflow begins from the state as JSON: it must go on as if nothing had happened."""
+    play = standing_at(*where)
+    resumed = play.journey
+    for _ in range(data.draw(st.integers(1, STEPS))):
+        play.at += data.draw(pauses())
+        command = draw_command(data, play.journey, play.at)
+        resumed = Journey.model_validate_json(resumed.model_dump_json(exclude_none=data.draw(st.booleans())))
+        assert resumed == play.journey
+        here, there = decide(play.journey, command, play.at), decide(resumed, command, play.at)
+        assert here == there
+        if not isinstance(here, Refusal) and here:
+            play.journey, resumed = fold(here, play.journey), fold(here, resumed)
+    assert resumed == play.journey
+
+
+EVENTS = [event for condition in Condition for event in course(condition).events[1:]]
+
+
+@thorough
+@given(st.data(), moments())
+def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    """Also events that could never follow: an old record, read by newer code, must still fold."""
+    journey = standing_at(*where).journey
+    for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=20)):
+        before = journey.model_dump_json()
+        changed = evolve(journey, event)
+        assert changed.version == event.version
+        assert journey.model_dump_json() == before, "the state before must stay as it was"
+        journey = changed
+    assert Journey.model_validate_json(journey.model_dump_json()) == journey
+
+
+@thorough
+@given(st.data(), moments())
+def test_people_bring_any_disturbed_journey_to_an_end(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    """After anything that was accepted, there is a way on: people and the clock can always close the journey."""
+    play = standing_at(*where)
+    for _ in range(data.draw(st.integers(1, 4))):
+        play.at += data.draw(pauses())
+        command = draw_command(data, play.journey, play.at)
+        decided = play.take(command)
+        note(f"{command.actor.role} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
+    if not play.journey.closed:
+        if play.journey.closing is None:
+            play.do(Withdraw(), Role.PATIENT)
+        play.go_on(lambda journey: journey.closed, most=60)
+    assert play.journey.closed

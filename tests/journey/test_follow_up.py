@@ -1,0 +1,270 @@
+"""Contacts after sessions, open-ended follow-up, and the ways it ends."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.journey.play import Play, after, before, kinds, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.calendars import local
+from workflows.journey.instruments import Instrument
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Code
+from workflows.journey.stage import Outcome, Stage
+
+
+def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
+    return c.CompleteCheckIn.model_validate({"check_in": check_in, "feeling": feeling, "side_effects": "tired"})
+
+
+def visit(name: str, **changed: Any) -> c.RecordVisit:
+    good: dict[str, Any] = {
+        "visit": name,
+        "assessments": dict.fromkeys(("symptom_changes", "side_effects", "overall_response"), "invented"),
+        "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
+        "outcome": "responding",
+        "concurrent_care": "weekly psychotherapy",
+    }
+    return c.RecordVisit.model_validate(good | changed)
+
+
+def following_up() -> Play:
+    """The journey as it enters follow-up."""
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    return play
+
+
+def test_check_in_is_answered_once() -> None:
+    play = before("check-in.complete")
+    assert kinds(play.do(answer("check-in-1-4h"), Role.PATIENT)) == ["check-in.completed"]
+    play.refused(answer("check-in-1-4h"), Role.PATIENT, code=Code.ALREADY_DONE, field="check_in")
+    play.refused(answer("check-in-9-4h"), Role.PATIENT, code=Code.UNKNOWN, field="check_in")
+    play.refused(answer("visit-1"), Role.PATIENT, code=Code.UNKNOWN, field="check_in")
+
+
+def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
+    play = before("check-in.complete")
+    bodies = play.do(answer("check-in-1-4h", "unwell"), Role.PATIENT)
+    assert one(bodies, e.SupportRequested).urgency == "urgent"
+    waiting = play.waits_for("support")
+    assert waiting is not None
+    assert (waiting.owner, waiting.ladder) == (Role.ON_CALL_CLINICIAN, "support_urgent")
+    assert waiting.deadline == play.at + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("check_in", "steps"),
+    [
+        (
+            "check-in-1-4h",
+            [(0, "ask"), (30, "remind"), (60, "call_patient"), (60, "call_observer"), (90, "page"),
+             (120, "welfare_check")],
+        ),
+        (
+            "check-in-1-24h",
+            [(0, "ask"), (120, "remind"), (240, "call_patient"), (720, "escalate"), (1440, "emergency_contact")],
+        ),
+    ],
+)  # fmt: skip
+def test_missed_check_in_climbs_its_ladder_and_holds_at_the_top(check_in: str, steps: list[tuple[int, str]]) -> None:
+    play = after("session.end")
+    due = play.journey.contacts[check_in].due
+    climbed = [
+        ((body.due - due).total_seconds() / 60, body.action.value)
+        for body in play.wait(hours=60)
+        if isinstance(body, e.ObligationEscalated) and body.obligation == f"check-in:{check_in}"
+    ]
+    assert climbed == steps
+    assert any(hold.source == f"check-in:{check_in}" for hold in play.journey.holds.values())
+
+
+def test_late_answer_cancels_the_later_steps_and_keeps_the_earlier_ones() -> None:
+    play = after("session.end")
+    taken = [b for b in play.wait(hours=3.1) if isinstance(b, e.ObligationEscalated) and "1-4h" in b.obligation]
+    assert [body.action for body in taken] == ["ask", "remind", "call_patient", "call_observer"]
+    play.do(answer("check-in-1-4h"), Role.PATIENT)
+    assert not [b for b in play.wait(hours=20) if isinstance(b, e.ObligationEscalated) and "1-4h" in b.obligation]
+
+
+def test_routine_check_ins_wait_for_the_morning_and_safety_check_ins_do_not() -> None:
+    play = after("session.end")
+    zone = play.journey.patient.zone
+    three_days = play.waits_for("check-in", "check-in-1-72h")
+    four_hours = play.waits_for("check-in", "check-in-1-4h")
+    assert three_days is not None
+    assert four_hours is not None
+    assert all(8 <= local(step, zone).hour < 21 for step in three_days.steps)
+    assert [(step - four_hours.deadline).total_seconds() / 60 for step in four_hours.steps] == [0, 30, 60, 60, 90, 120]
+
+
+@pytest.mark.parametrize(("heightened", "steps"), [(False, [0, 30, 60, 60, 90, 120]), (True, [0, 15, 30, 30, 45, 60])])
+def test_ladders_are_steeper_after_suicide_risk(heightened: bool, steps: list[int]) -> None:
+    play = before("session.dose")
+    if heightened:
+        risky = play.journey.measurements[-1].model_copy(
+            update={
+                "instrument": Instrument.C_SSRS,
+                "score": play.journey.latest(Instrument.C_SSRS).score.model_copy(update={"level": "moderate"}),  # type: ignore[union-attr]
+                "at": play.at - timedelta(days=30),
+            }
+        )
+        play = play.changed(measurements=(risky, *play.journey.measurements))
+    [command] = [m[1] for m in after("session.dose").moves]
+    play.take(command)
+    waiting = play.waits_for("check-in", "check-in-1-4h")
+    assert waiting is not None
+    assert [(step - waiting.deadline).total_seconds() / 60 for step in waiting.steps] == steps
+
+
+def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_them() -> None:
+    play = after("check-in.complete", 3)
+    weekly = play.waits_for("check-in")
+    assert weekly is not None
+    assert weekly.deadline - play.at == timedelta(days=7)
+    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    assert play.journey.contacts["check-in-1"].replaced
+    play.refused(answer("check-in-1"), Role.PATIENT, code=Code.STALE, field="check_in")
+
+
+def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
+    play = following_up()
+    last = play.journey.last_dose_at
+    assert last is not None
+    days = {k.id: (k.due - last).days for k in play.journey.contacts.values() if k.type in ("follow-up", "measure")}
+    assert days == {
+        "follow-up-week-1": 7,
+        "follow-up-week-2": 14,
+        "follow-up-week-4": 28,
+        "follow-up-week-8": 56,
+        "follow-up-week-12": 84,
+        "day-7": 7,
+        "day-28": 28,
+        "day-56": 56,
+        "day-84": 84,
+    }
+    assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.PCL_5}
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "field"),
+    [
+        ({"assessments": {"symptom_changes": "x", "side_effects": "x"}}, Code.INCOMPLETE, "assessments"),
+        ({"assessments": {}}, Code.INCOMPLETE, "assessments"),
+        ({"answers": {"urinary_symptoms": "x", "cognition": "x"}}, Code.INCOMPLETE, "assessments"),
+        ({"assessments": {"star_rating": "5"}}, Code.UNKNOWN, "assessments"),
+        ({"answers": {"star_rating": "5"}}, Code.UNKNOWN, "answers"),
+        ({"outcome": "cured"}, Code.UNKNOWN, "outcome"),
+        ({"visit": "follow-up-week-99"}, Code.UNKNOWN, "visit"),
+    ],
+)
+def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], code: Code, field: str) -> None:
+    play = following_up()
+    play.refused(visit("follow-up-week-1", **changed), code=code, field=field)
+    play.do(visit("follow-up-week-1"))
+    play.refused(visit("follow-up-week-1"), code=Code.ALREADY_DONE, field="visit")
+
+
+def test_visit_after_a_session_needs_no_follow_up_questions() -> None:
+    play = before("visit.record")
+    play.do(visit("visit-1", answers={}))
+
+
+def test_visits_are_held_by_clinicians() -> None:
+    play = following_up()
+    play.refused(visit("follow-up-week-1"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    waiting = play.waits_for("follow-up", "follow-up-week-1")
+    assert waiting is not None
+    assert waiting.owner == Role.CLINICIAN
+
+
+def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
+    play = following_up()
+    for week in (1, 2, 4, 8, 12):
+        play.do(visit(f"follow-up-week-{week}"))
+    for number in (6, 7, 8):
+        waiting = play.waits_for("follow-up", f"follow-up-{number}")
+        assert waiting is not None
+        play.at = waiting.deadline
+        play.do(visit(f"follow-up-{number}"))
+    assert play.journey.stage == Stage.FOLLOW_UP
+
+
+def test_measure_is_done_by_the_right_questionnaire_completely_filled_in() -> None:
+    play = following_up()
+    other = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="day-7", answers=[0] * 9)
+    play.do(other, Role.PATIENT)
+    assert play.waits_for("measure", "day-7") is not None
+    play.do(c.RecordInstrument(instrument=Instrument.PCL_5, occasion="day-7", answers=[1] * 19), Role.PATIENT)
+    assert play.waits_for("measure", "day-7") is not None
+    play.do(c.RecordInstrument(instrument=Instrument.PCL_5, occasion="day-7", answers=[1] * 20), Role.PATIENT)
+    assert play.waits_for("measure", "day-7") is None
+
+
+@pytest.mark.parametrize(("rise", "asked"), [(9, False), (10, True)])
+def test_deterioration_asks_a_clinician(rise: int, asked: bool) -> None:
+    play = following_up()
+    latest = play.journey.latest(Instrument.PCL_5)
+    assert latest is not None
+    assert latest.score.total is not None
+    total = latest.score.total + rise
+    answers = [total // 20 + (item < total % 20) for item in range(20)]
+    play.do(c.RecordInstrument(instrument=Instrument.PCL_5, occasion="day-7", answers=answers), Role.PATIENT)
+    assert (play.waits_for("support") is not None) is asked
+    assert not play.journey.held
+    assert play.journey.stage == Stage.FOLLOW_UP
+
+
+def test_discharge_is_proposed_by_a_clinician_and_takes_effect_when_signed() -> None:
+    proposal = c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on")
+    early = before("session.check")
+    early.refused(proposal, code=Code.WRONG_STAGE)
+    play = following_up()
+    play.refused(proposal, Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.do(proposal)
+    play.wait(days=5)
+    assert play.journey.outcome is None
+    play.sign(SignOffKind.DISCHARGE)
+    assert play.journey.outcome == Outcome.COMPLETED
+
+
+def test_declined_discharge_goes_on_with_follow_up() -> None:
+    play = following_up()
+    play.do(c.ProposeDischarge(summary="stable", ongoing_support="x"))
+    play.sign(SignOffKind.DISCHARGE, decision="decline")
+    assert play.waits_for("discharge") is None
+    assert play.journey.stage == Stage.FOLLOW_UP
+    play.do(c.ProposeDischarge(summary="stable since", ongoing_support="x"))
+    assert play.waits_for("discharge") is not None
+
+
+def test_lost_to_follow_up_is_a_decision_of_a_clinician() -> None:
+    play = following_up()
+    play.go_on(lambda journey: journey.contacts["check-in-3-72h"].done_at is not None)
+    play.wait(days=30)
+    lost = play.waits_for("lost-to-follow-up", "follow-up-week-1")
+    assert lost is not None
+    assert play.journey.outcome is None
+    play.sign(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+    assert play.journey.outcome == Outcome.LOST_TO_FOLLOW_UP
+
+
+def test_declined_lost_to_follow_up_is_asked_again_and_a_contact_ends_the_question() -> None:
+    play = following_up()
+    play.wait(days=30)
+    first = play.request(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+    play.sign(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1", decision="decline")
+    again = play.request(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+    assert again.id != first.id
+    assert again.since == play.at
+    play.do(visit("follow-up-week-1"))
+    assert play.waits_for("lost-to-follow-up", "follow-up-week-1") is None
+
+
+def test_anxiety_measures_by_its_own_instrument() -> None:
+    play = after("session.end", 2, Condition.ANXIETY)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-2", choice="continue")
+    assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.GAD_7}

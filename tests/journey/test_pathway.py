@@ -1,0 +1,320 @@
+"""Beginning, handing over and ending: every ending is named, and closes once safety is settled."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from deploy.people import PEOPLE, observation, referral
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, kinds, one, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import fold
+from workflows.journey.notices import notices
+from workflows.journey.people import CLOCK, Role
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Code, Refusal
+from workflows.journey.stage import Outcome
+from workflows.protocols import find, load
+
+PTSD = PROTOCOLS[Condition.PTSD]
+
+
+def start(**changed: Any) -> tuple[e.Event, ...] | Refusal:
+    command = referral(PTSD, JOURNEY)
+    body = command.body.model_copy(update=changed)
+    return decide(None, command.model_copy(update={"body": body}), START)
+
+
+def refusal_of(decided: tuple[e.Event, ...] | Refusal) -> Refusal:
+    assert isinstance(decided, Refusal)
+    return decided
+
+
+# Beginning
+
+
+def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
+    decided = start()
+    assert not isinstance(decided, Refusal)
+    assert [event.body.kind for event in decided] == ["pathway.started", "obligations.updated"]
+    journey = fold(decided)
+    assert [waiting.kind for waiting in journey.waiting.values()] == ["evaluation"]
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_shipped_protocols_carry_nobody(condition: Condition) -> None:
+    refusal = refusal_of(start(protocol=load(find(condition)), condition=condition, demonstration=False))
+    assert refusal.code == Code.PROTOCOL
+    for obstacle in ("illustrative", "draft", "dose limits are not set"):
+        assert obstacle in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "obstacle"),
+    [
+        ({"illustrative": True}, "illustrative"),
+        ({"status": "draft"}, "not approved"),
+        ({"status": "retired"}, "not approved"),
+        ({"dose": PTSD.dose.model_copy(update={"max_7_day": None})}, "max_7_day"),
+    ],
+)
+def test_protocol_for_patients_is_approved_complete_and_no_illustration(changed: dict[str, Any], obstacle: str) -> None:
+    approved = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
+    assert not isinstance(start(protocol=approved, demonstration=False), Refusal)
+    refusal = refusal_of(start(protocol=approved.model_copy(update=changed), demonstration=False))
+    assert refusal.code == Code.PROTOCOL
+    assert obstacle in refusal.reason
+
+
+def test_protocol_is_that_of_the_condition() -> None:
+    refusal = refusal_of(start(condition=Condition.ANXIETY))
+    assert (refusal.code, refusal.field) == (Code.PROTOCOL, "condition")
+
+
+@pytest.mark.parametrize(
+    ("born", "accepted"), [(date(2008, 11, 23), True), (date(2008, 11, 24), False), (date(2012, 2, 29), False)]
+)
+def test_adults_only_by_the_local_day(born: date, accepted: bool) -> None:
+    decided = start(patient=started().journey.patient.model_copy(update={"born": born}))
+    if accepted:
+        assert not isinstance(decided, Refusal)
+    else:
+        refusal = refusal_of(decided)
+        assert (refusal.code, refusal.field) == (Code.OUT_OF_LIMITS, "patient.born")
+
+
+def test_coordinators_start_pathways_once() -> None:
+    command = referral(PTSD, JOURNEY)
+    by_patient = command.model_copy(update={"actor": PEOPLE[Role.PATIENT]})
+    assert refusal_of(decide(None, by_patient, START)).code == Code.NOT_ALLOWED
+    play = started()
+    play.refused(command.body, Role.COORDINATOR, code=Code.ALREADY_STARTED)
+
+
+# The same command twice
+
+
+def test_repeated_command_gives_no_events() -> None:
+    play = before("plan.record")
+    command = play.command(c.AskQuestion(text="what if?"), Role.PATIENT)
+    assert play.take(command)
+    after_it = play.journey
+    assert play.take(command) == ()
+    play.wait(days=3)
+    assert play.take(command) == ()
+    assert play.journey.questions == after_it.questions
+
+
+def test_repeated_start_gives_no_events() -> None:
+    play = started()
+    assert decide(play.journey, referral(PTSD, JOURNEY), play.at) == ()
+
+
+@pytest.mark.parametrize("change", ["body", "actor"])
+def test_command_id_is_for_one_command(change: str) -> None:
+    play = before("plan.record")
+    command = play.command(c.AskQuestion(text="what if?"), Role.PATIENT)
+    play.take(command)
+    other: dict[str, Any] = {"body": c.AskQuestion(text="and what else?"), "actor": PEOPLE[Role.COORDINATOR]}
+    refusal = play.take(command.model_copy(update={change: other[change]}))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.field) == (Code.COMMAND_ID_REUSED, "command_id")
+
+
+def test_events_of_a_command_have_the_same_ids_whenever_it_is_decided() -> None:
+    play = before("plan.record")
+    command = play.command(c.AskQuestion(text="what if?"), Role.PATIENT)
+    first, second = decide(play.journey, command, play.at), decide(play.journey, command, play.at + timedelta(days=1))
+    assert not isinstance(first, Refusal)
+    assert not isinstance(second, Refusal)
+    assert [event.event_id for event in first] == [event.event_id for event in second]
+    assert len({event.event_id for event in first}) == len(first)
+
+
+def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
+    play = before("session.check")
+    for body, by, kept in (
+        (c.ReleaseSession(session=1), Role.SESSION_MONITOR, True),
+        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x"), Role.PATIENT, False),
+    ):
+        command = play.command(body, by)
+        refusal = decide(play.journey, command, play.at)
+        assert isinstance(refusal, Refusal)
+        assert bool(keep_refusal(play.journey, command, refusal, play.at)) is kept
+        assert keep_refusal(play.journey, command, refusal, play.at, unanswered=True)
+    full = play.changed(refusals=200)
+    command = full.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
+    refused = decide(full.journey, command, full.at)
+    assert isinstance(refused, Refusal)
+    assert keep_refusal(full.journey, command, refused, full.at) == ()
+
+
+# Handing over
+
+
+def test_duties_are_handed_over_by_coordinators() -> None:
+    play = started()
+    body = c.Reassign(duty="clinician", to="other-clinician", reason="on leave")
+    play.refused(body, Role.PATIENT, code=Code.NOT_ALLOWED)
+    play.do(body, Role.COORDINATOR)
+    assert play.journey.clinician == "other-clinician"
+
+
+def test_move_changes_the_zone_of_what_comes_and_not_of_what_was_promised() -> None:
+    play = after("session.end")
+    promised = {k.id: (k.due, k.zone) for k in play.journey.contacts.values()}
+    play.do(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)
+    assert {k.id: (k.due, k.zone) for k in play.journey.contacts.values()} == promised
+    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    assert play.journey.contacts["check-in-2-4h"].zone == "America/New_York"
+
+
+# Ending
+
+
+@pytest.mark.parametrize("moment", ["evaluation.record", "plan.record", "session.schedule", "session.check"])
+def test_patient_may_leave_at_any_time_without_a_reason(moment: str) -> None:
+    play = before(moment)
+    bodies = play.do(c.Withdraw(), Role.PATIENT)
+    assert kinds(bodies)[0] == "pathway.ending"
+    assert play.journey.outcome == Outcome.WITHDRAWN
+    assert play.journey.waiting == {}
+    assert not play.journey.sessions
+
+
+def test_leaving_during_a_session_takes_effect_after_it() -> None:
+    play = after("session.dose")
+    play.do(c.Withdraw(reason="enough"), Role.PATIENT)
+    assert play.journey.outcome is None
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["observation"]
+    play.refused(c.Withdraw(), Role.PATIENT, code=Code.ALREADY_DONE)
+    for minute in (15, 40, 120):
+        assert play.journey.outcome is None
+        play.at = play.dosed_at() + timedelta(minutes=minute)
+        play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    bodies = play.do(c.EndSession(session=1, criteria=criteria), Role.SESSION_MONITOR)
+    assert kinds(bodies) == ["session.ended", "pathway.closed"]
+    assert play.journey.outcome == Outcome.WITHDRAWN
+
+
+def test_what_concerns_safety_is_settled_before_the_end() -> None:
+    play = after("session.end")
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="x", answers=c_ssrs("yyyynn-")))
+    play.do(c.RequestSupport(urgency="urgent", text="help"), Role.PATIENT)
+    play.do(c.ReportAdverseEvent(what="fell", grade=2, serious=False, onset=play.at), Role.PATIENT)
+    play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
+    play.do(c.Withdraw(), Role.PATIENT)
+    left = sorted(waiting.kind for waiting in play.journey.waiting.values())
+    assert left == ["adverse-event", "crisis", "support", "unreadable-message"]
+    play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
+    play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
+    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
+    assert play.waits_for("returned") is not None
+    play.do(
+        c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="x", safety_plan=True),
+        Role.ON_CALL_CLINICIAN,
+    )
+    assert play.journey.outcome is None
+    returned = play.waits_for("returned")
+    assert returned is not None
+    assert returned.subject is not None
+    play.do(c.AnswerReturned(request=returned.subject, text="this morning"))
+    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+    assert play.journey.outcome == Outcome.WITHDRAWN
+
+
+def test_nothing_progresses_once_the_end_is_near() -> None:
+    play = after("session.end")
+    play.do(c.RequestSupport(urgency="urgent", text="help"), Role.PATIENT)
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.refused(
+        c.ScheduleSession(
+            session=2,
+            starts_at=play.at + timedelta(days=7),
+            supervising_clinician="x",
+            session_monitor="y",
+        ),
+        Role.COORDINATOR,
+        code=Code.CLOSED,
+    )
+
+
+def test_transfer_names_where_to() -> None:
+    play = before("session.schedule")
+    play.refused(c.Transfer(reason="moving", referral="x"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    bodies = play.do(c.Transfer(reason="moving away", referral="clinic in Portland"))
+    assert one(bodies, e.PathwayEnding).referral == "clinic in Portland"
+    assert play.journey.outcome == Outcome.TRANSFERRED
+
+
+@pytest.mark.parametrize(
+    ("related", "review", "outcome"), [("no", False, Outcome.DECEASED), ("yes", True, None), ("unknown", True, None)]
+)
+def test_death_freezes_the_journey_and_is_reviewed_unless_unrelated(
+    related: str, review: bool, outcome: Outcome | None
+) -> None:
+    play = after("session.dose")
+    play.do(c.RequestSupport(urgency="urgent", text="help"), Role.OBSERVER)
+    bodies = play.do(c.RecordDeath.model_validate({"related": related, "reason": "found at home"}))
+    assert len([body for body in bodies if isinstance(body, e.PathwayEnding)]) == 1
+    assert play.journey.outcome == outcome
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious-adverse-event"] * review
+    if review:
+        play.refused(c.RecordDeath(related="yes", reason="x"), code=Code.ALREADY_DONE)
+        play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    assert play.journey.outcome == Outcome.DECEASED
+
+
+def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
+    play = after("session.end")
+    count = len(play.events)
+    play.do(c.RecordDeath(related="no", reason="accident"))
+    told = [notice for event in play.events[count:] for notice in notices(event)]
+    assert ("death", Role.MEDICAL_DIRECTOR, True) in [(notice.kind, notice.to, notice.alarm) for notice in told]
+    assert Role.PATIENT not in [notice.to for notice in told]
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_closed_journey_accepts_nothing(condition: Condition) -> None:
+    closed = Play(course(condition).journey, course(condition).at)
+    closed.refused(c.Withdraw(), Role.PATIENT, code=Code.CLOSED)
+    closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=Code.CLOSED)
+    closed.refused(c.PassDeadline(), CLOCK, code=Code.CLOSED)
+    command = closed.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
+    refusal = decide(closed.journey, command, closed.at)
+    assert isinstance(refusal, Refusal)
+    assert keep_refusal(closed.journey, command, refusal, closed.at) == ()
+
+
+def test_nobody_acts_as_the_clock_in_a_role_of_theirs() -> None:
+    play = started()
+    play.refused(c.PassDeadline(), Role.OPS, code=Code.NOT_ALLOWED)
+    play.refused(c.KeepUnreadable(name="x", content="y"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    for body in (c.Withdraw(), c.PlaceHold(reason="x"), c.RequestSupport(urgency="urgent", text="x")):
+        play.refused(body, CLOCK, code=Code.NOT_ALLOWED)
+
+
+def test_refusal_never_repeats_what_was_typed() -> None:
+    play = before("session.check")
+    secret = "a-telling-thing"
+    refusal = play.refused(
+        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret),
+        Role.PATIENT,
+        code=Code.UNKNOWN,
+        field="check_in",
+    )
+    assert secret not in str(refusal)
+
+
+def test_journeys_do_not_share_event_ids() -> None:
+    other = UUID(int=7)
+    command = referral(PTSD, other)
+    decided = decide(None, command, START)
+    assert not isinstance(decided, Refusal)
+    assert not {event.event_id for event in decided} & {event.event_id for event in started().events}
