@@ -9,6 +9,7 @@ from leaving.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -26,7 +27,7 @@ from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, P
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
-from workflows.journey.model import Fact
+from workflows.journey.model import Fact, digest
 from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.overview import Entry, Status, details, health, status, timeline
@@ -47,6 +48,9 @@ LONG_RUN = 500
 """Events of history from which the next stage boundary starts a new run, so that a wake-up replays little."""
 UNREADABLE_KEPT = 100
 """Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
+BATCH_EVENTS = 200
+BATCH_BYTES = 512 * 1024
+"""What one append takes: the record takes more events, and Temporal 2 MB in one payload."""
 DIVERGED_HEALTH = "diverged"
 
 
@@ -72,6 +76,7 @@ class Begin(Fact):
     start: Command | None = None
     journey: Journey | None = None
     recorded: int = 0
+    unreadable: int = 0
 
 
 class Receipt(Fact):
@@ -105,7 +110,12 @@ class CareJourney:
         self._armed_for: datetime | None = None
         self._shown: list[object] = []
         self._recorded = begin.recorded
+        self._unreadable = begin.unreadable
         self._diverged = False
+        self._looks = 0
+        self._reread_in: str | None = None
+        self._rereading = False
+        self._put_off: list[Command] = []
         self._crossed = False
         self._unstarted: Refusal | None = None
         if begin.journey is not None:
@@ -129,9 +139,12 @@ class CareJourney:
         if self._unstarted is not None:
             raise _refused(self._unstarted)
         while True:
-            self._read_inbox()
-            self._pass_deadline()
             self._settle()
+            if self._set_back:
+                self._reread()
+            else:
+                self._read_inbox()
+                self._pass_deadline()
             self._dispatch()
             if not self._busy:
                 if self._journey.closed:
@@ -139,12 +152,16 @@ class CareJourney:
                 if self._continues:
                     self._continue()
                 self._crossed = False
-            self._arm()
+            if not self._rereading:
+                self._arm()
             self._show()
             await workflow.wait_condition(self._stirred)
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
     def submit(self, command: Command) -> Receipt:
+        if self._set_back:
+            self._put_off.append(command)
+            return Receipt(version=self._journey.version)
         return self._accept(command)
 
     @submit.validator
@@ -152,6 +169,9 @@ class CareJourney:
         """Refuse with nothing written to history, unless the attempt itself belongs in the record."""
         if self._unstarted is not None:
             raise _refused(self._unstarted)
+        if self._may_be_set_back:
+            # It was accepted before the reset, or is decided once the record has been read back.
+            return
         refusal = self._screen(command)
         if refusal is None:
             decided = decide(self._journey, command, workflow.now())
@@ -167,7 +187,8 @@ class CareJourney:
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
-        return status(self._journey, self._recorded)
+        now = status(self._journey, self._recorded)
+        return now.model_copy(update={"health": DIVERGED_HEALTH}) if self._diverged else now
 
     @workflow.query(description="Everything the journey waits for: what, of whom, since, due, next step")
     def obligations(self) -> tuple[Obligation, ...]:
@@ -235,42 +256,70 @@ class CareJourney:
             if command is not None:
                 self._accept(command, unanswered=True)
             elif len(self._journey.messages) < UNREADABLE_KEPT:
-                self._by_clock("unreadable", KeepUnreadable(name=name[:200] or "unnamed", content=_text(payload)))
+                body = KeepUnreadable(name=name.strip()[:200] or "unnamed", content=_text(payload))
+                # By its place among all that came: a reset finds it kept, and a second one like it is another.
+                self._by_clock(f"unreadable:{self._unreadable}:{digest([body.name, body.content])}", body)
+                self._unreadable += 1
 
     def _pass_deadline(self) -> None:
         deadline = next_deadline(self._journey)
         if deadline is not None and deadline <= workflow.now():
-            self._by_clock("deadline", PassDeadline())
+            self._by_clock(f"deadline:{self._journey.version}", PassDeadline())
 
     def _by_clock(self, what: str, body: PassDeadline | KeepUnreadable) -> None:
-        command_id = uuid5(self._journey.id, f"{what}:{self._journey.version}")
-        decided = decide(self._journey, Command(command_id=command_id, actor=CLOCK, body=body), workflow.now())
+        self._take_by_clock(Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body))
+
+    def _take_by_clock(self, command: Command) -> None:
+        decided = decide(self._journey, command, workflow.now())
         if not isinstance(decided, Refusal):
             self._take(decided)
+            if isinstance(command.body, KeepUnreadable):
+                self._unrecorded.append((self._journey.version, command))
 
     def _settle(self) -> None:
         """Look at what has finished."""
         if self._recording is not None and self._recording.done():
             try:
-                self._recorded = self._recording.result().version
+                self._recorded = max(self._recorded, self._recording.result().version)
                 self._outbox = [event for event in self._outbox if event.version > self._recorded]
                 self._unrecorded = [(v, command) for v, command in self._unrecorded if v > self._recorded]
             except ActivityError:
-                self._conflict()
+                # The record holds other events for these versions. Nothing is overwritten; ops decide, and a
+                # reset of the journey is how they tell it to go on from its record.
+                self._diverged = True
+                workflow.logger.error("journey.diverged")
             self._recording = None
         if self._loading is not None and self._loading.done():
-            self._adopt(self._loading.result().events)
+            loaded = self._loading.result()
             self._loading = None
+            self._reread_in = loaded.run_id
+            self._adopt(loaded.events)
         self._alarming = [alarm for alarm in self._alarming if not alarm.done()]
 
-    def _conflict(self) -> None:
-        """The record holds other events for these versions.
+    @property
+    def _may_be_set_back(self) -> bool:
+        """Whether this run is a reset of another whose record has not been read back yet.
 
-        After a reset that is as it should be: the same commands were decided again, at a later time, and what
-        was recorded first stands. Without one it must never happen: nothing is overwritten, and ops decide.
+        Only for what is not replayed: the events copied from the other run are replayed with it true.
         """
         info = workflow.info()
-        if info.original_execution_run_id not in (None, info.run_id):
+        return info.original_execution_run_id not in (None, info.run_id, "") and self._reread_in != info.run_id
+
+    @property
+    def _set_back(self) -> bool:
+        """Whether a reset has set this run back: its state is what it was, and its record is ahead.
+
+        A reset leaves no trace that a workflow could see while it replays what was copied from before the
+        reset. So this asks for a marker under a new name each time: there is none among the copied events,
+        and the first task of its own writes one.
+        """
+        if not self._rereading and self._may_be_set_back:
+            self._looks += 1
+            self._rereading = workflow.patched(f"reset-{self._looks}")
+        return self._rereading
+
+    def _reread(self) -> None:
+        if self._loading is None:
             self._loading = workflow.start_activity(
                 LOAD,
                 self._journey.id,
@@ -279,18 +328,20 @@ class CareJourney:
                 retry_policy=RETRY,
                 summary="read the journey back after a reset",
             )
-        else:
-            self._diverged = True
-            workflow.logger.error("journey.diverged")
 
     def _adopt(self, recorded: tuple[Event, ...]) -> None:
-        """Go on from what is recorded; commands the record does not know are decided anew on top of it."""
-        again = [command for _, command in self._unrecorded]
-        self._journey = fold(recorded)
-        self._recorded = self._journey.version
-        self._outbox, self._unrecorded, self._alarms = [], [], []
+        """Go on from what is recorded; what the record does not know is decided anew on top of it."""
+        again = [command for _, command in self._unrecorded] + self._put_off
+        self._rereading, self._diverged = False, False
+        self._put_off = []
+        if recorded:
+            self._journey = fold(recorded)
+            self._recorded = self._journey.version
+            self._outbox, self._unrecorded, self._alarms = [], [], []
         for command in again:
-            if str(command.command_id) not in self._journey.commands:
+            if command.actor == CLOCK:
+                self._take_by_clock(command)
+            else:
                 self._accept(command, unanswered=True)
 
     def _dispatch(self) -> None:
@@ -308,7 +359,7 @@ class CareJourney:
             )
             self._alarms = []
         if self._may_record:
-            batch = tuple(self._outbox)
+            batch = self._batch()
             self._recording = workflow.start_activity(
                 APPEND,
                 Batch(
@@ -324,13 +375,25 @@ class CareJourney:
                 summary=f"record versions {batch[0].version} to {batch[-1].version}",
             )
 
+    def _batch(self) -> tuple[Event, ...]:
+        """The oldest events of the outbox, as many as one append takes; those of one command stay together."""
+        batch: list[Event] = []
+        size = 0
+        for _, group in groupby(self._outbox, key=lambda event: event.command_id):
+            together = list(group)
+            size += sum(len(event.model_dump_json()) for event in together)
+            if batch and (len(batch) + len(together) > BATCH_EVENTS or size > BATCH_BYTES):
+                break
+            batch += together
+        return tuple(batch)
+
     @property
     def _may_record(self) -> bool:
-        return bool(self._outbox) and not (self._recording or self._loading or self._diverged)
+        return bool(self._outbox) and not (self._recording or self._rereading or self._diverged)
 
     @property
     def _busy(self) -> bool:
-        return bool(self._outbox or self._alarms or self._alarming or self._recording or self._loading or self._inbox)
+        return bool(self._outbox or self._alarms or self._alarming or self._recording or self._rereading or self._inbox)
 
     @property
     def _continues(self) -> bool:
@@ -346,7 +409,7 @@ class CareJourney:
     def _continue(self) -> None:
         moved = workflow.info().is_target_worker_deployment_version_changed()
         workflow.continue_as_new(
-            Begin(journey=self._journey, recorded=self._recorded),
+            Begin(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable),
             initial_versioning_behavior=(workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None),
         )
 
@@ -382,13 +445,17 @@ class CareJourney:
         )
 
     def _stirred(self) -> bool:
-        return bool(
+        finished = (
+            (self._loading is not None and self._loading.done())
+            or (self._recording is not None and self._recording.done())
+            or any(alarm.done() for alarm in self._alarming)
+        )
+        if self._rereading:
+            return finished
+        return finished or bool(
             self._inbox
             or self._alarms
             or self._may_record
-            or (self._loading is not None and self._loading.done())
-            or (self._recording is not None and self._recording.done())
-            or any(alarm.done() for alarm in self._alarming)
             or (self._timer is not None and self._timer.done())
             or next_deadline(self._journey) != self._armed_for
         )

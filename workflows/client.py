@@ -28,6 +28,7 @@ from workflows.care_journey import (
     workflow_id,
 )
 from workflows.journey.commands import Command, StartPathway
+from workflows.journey.decide import command_digest
 from workflows.journey.refusals import Refusal
 
 
@@ -92,8 +93,9 @@ async def submit(
     """
     handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
     try:
+        # Temporal answers a known update id without asking the journey, which would refuse other content.
         receipt = await handle.execute_update(
-            CareJourney.submit, command, id=str(command.command_id), rpc_timeout=timeout
+            CareJourney.submit, command, id=f"{command.command_id}/{command_digest(command)}", rpc_timeout=timeout
         )
     except WorkflowUpdateFailedError as failed:
         raise _rejection(failed) from None

@@ -48,9 +48,10 @@ class Recorded(Fact):
 
 
 class Loaded(Fact):
-    """All events of a journey as recorded, oldest first."""
+    """All events of a journey as recorded, oldest first, and the run that asked."""
 
     events: tuple[Event, ...]
+    run_id: str
 
 
 class Alarm(Fact):

@@ -9,6 +9,7 @@ from activities.notices import deliver
 from activities.record.events import load_events, to_new
 from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
 from workflows.effects import APPEND, DIVERGED, LOAD, Batch, Loaded, Recorded
+from workflows.journey.notices import notices
 
 
 class RecordActivities:
@@ -40,5 +41,10 @@ class RecordActivities:
 
     @activity.defn(name=LOAD)
     async def load(self, journey_id: UUID) -> Loaded:
-        """All recorded events of a journey."""
-        return Loaded(events=await load_events(self._record, journey_id))
+        """All recorded events of a journey, for a run that was reset.
+
+        The run before it may have ended between an append and its notices: they leave here at the latest.
+        """
+        events = await load_events(self._record, journey_id)
+        await deliver(self._record, [notice for event in events for notice in notices(event)])
+        return Loaded(events=events, run_id=activity.info().workflow_run_id or "")

@@ -39,6 +39,7 @@ PROTOCOLS: Mapping[Condition, Protocol] = {condition: demonstration(condition) f
 NOT_OURS = (
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
 )
 
 Row = tuple[Any, ...]
@@ -147,7 +148,8 @@ class Course:
         for command_id, receipt in self.receipts.items():
             assert last[command_id] <= receipt.version <= journey.version
             assert journey.commands[str(command_id)].version == last[command_id]
-        assert [failure for history in await self.runs() for failure in task_failures(history)] == []
+        failures = [failure for history in await self.runs() for failure in task_failures(history)]
+        assert not failures, failures
         if not journey.closed:
             waiting = await self.handle.query(CareJourney.obligations)
             assert {one.id for one in waiting} == set(journey.waiting)
@@ -203,6 +205,18 @@ def task_failures(history: Iterable[HistoryEvent]) -> list[str]:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED and failed.cause not in NOT_OURS:
             failures.append(f"{WorkflowTaskFailedCause.Name(failed.cause)}: {failed.failure.message}")
     return failures
+
+
+@asynccontextmanager
+async def blocked(stack: Stack, statement: str) -> AsyncIterator[None]:
+    """Run a statement as the superuser, and keep its locks until the end."""
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+            yield
+    finally:
+        await connection.close()
 
 
 async def findings(stack: Stack) -> tuple[Any, ...]:

@@ -1,0 +1,158 @@
+"""Resets, by which an operator sets a workflow back: the record stays what it is, and the journey goes on from it."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+
+from activities.record.record import NewEvent, Record
+from deploy.local.stack import Stack
+from tests.faults.helpers import Course, at_work, command, eventually, signal, support
+from workflows.care_journey import workflow_id
+from workflows.client import Rejected, submit
+from workflows.journey import commands as c
+from workflows.journey.people import Role
+from workflows.journey.stage import Stage
+
+pytestmark = pytest.mark.faults
+
+
+async def reset(course: Course, *, task: int = 0) -> None:
+    """Set the latest run back to its workflow task of this number: 0 is the first, -1 the last."""
+    completed = [
+        event.event_id
+        for event in (await course.runs())[0]
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    ]
+    await course.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=course.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+            reason="a test",
+            workflow_task_finish_event_id=completed[task],
+            request_id=str(uuid4()),
+        )
+    )
+
+
+async def underway(client: Client, record: Record, task_queue: str) -> Course:
+    """A journey some way on: evaluated, with a support request, an unreadable message that was handled."""
+    course = Course(client, record, task_queue)
+    await course.begin()
+    await course.send(support())
+    await course.play(lambda journey: journey.stage == Stage.SCREENING)
+    await signal(course, "noise", b"?")
+    await eventually(lambda: messages(course))
+    await course.send(c.HandleMessage(message="message-1", text="invented: read"), by=Role.OPS)
+    await course.recorded()
+    return course
+
+
+async def messages(course: Course) -> int:
+    return len((await course.recorded()).messages)
+
+
+@pytest.mark.parametrize(
+    ("task", "cached"),
+    [(0, 1000), (5, 1000), (-1, 1000), (5, 0)],
+    ids=["to its first task", "to one in the middle", "to its last", "to one in the middle, replayed at every task"],
+)
+async def test_a_running_journey_is_reset(
+    client: Client, record: Record, task_queue: str, task: int, cached: int
+) -> None:
+    async with at_work(client, record, task_queue, max_cached=cached):
+        course = await underway(client, record, task_queue)
+        before, state = await course.rows(), await course.recorded()
+        for _ in range(2):  # what is reset may itself be a reset
+            await reset(course, task=task)
+            assert await course.checked() == state
+            assert await course.rows() == before
+        await course.send(support("invented: after the reset"))
+        await course.play(lambda journey: journey.stage == Stage.EDUCATION)
+        await course.checked()
+        assert (await course.rows())[: len(before)] == before
+
+
+async def test_a_completed_journey_is_reset(client: Client, record: Record, task_queue: str) -> None:
+    async with at_work(client, record, task_queue):
+        course = await underway(client, record, task_queue)
+        await course.send(c.Withdraw(), by=Role.PATIENT)
+        ended = await course.handle.result()
+        before = await course.rows()
+        await reset(course)
+        assert await course.handle.result() == ended
+        assert await course.rows() == before
+        await course.checked()
+
+
+async def test_commands_accepted_during_an_outage_survive_a_reset(
+    client: Client, record: Record, task_queue: str, stack: Stack
+) -> None:
+    """They are in no record yet, and the reset decides them again on top of what is."""
+    async with at_work(client, record, task_queue):
+        course = await underway(client, record, task_queue)
+        before = await course.rows()
+        await stack.postgres.stop("immediate")
+        sent = [command(support(f"invented: {number}")) for number in range(5)]
+        for one in sent:
+            await course.submit(one)
+        await signal(course, "noise", b"unreadable, and not yet recorded")
+        await reset(course)
+        late = command(support("invented: while the record is being read back"))
+        assert await course.submit(late)
+        await stack.postgres.start()
+        journey = await eventually(lambda: _knows(course, [*sent, late]))
+        assert len(journey.messages) == 2
+        assert journey.held
+        assert (await course.rows())[: len(before)] == before
+        # Their versions are new: the first receipts were given by a run that is gone.
+        course.receipts.clear()
+        await course.checked()
+
+
+async def _knows(course: Course, sent: list[c.Command]) -> object:
+    journey = await course.recorded()
+    return journey if all(str(one.command_id) in journey.commands for one in sent) else None
+
+
+async def foreign_event(record: Record, journey_id: UUID) -> None:
+    """Somebody else writes the journey's next version into the record."""
+    [*_, last] = await record.load(journey_id)
+    fields = {name: getattr(last, name) for name in NewEvent.model_fields}
+    await record.append(
+        journey_id, last.version, [NewEvent.model_validate(fields | {"event_id": uuid4(), "command_id": uuid4()})]
+    )
+
+
+async def test_a_record_that_says_something_else_is_never_overwritten(
+    client: Client, record: Record, task_queue: str
+) -> None:
+    async with at_work(client, record, task_queue):
+        course = await underway(client, record, task_queue)
+        await foreign_event(record, course.id)
+        rows = await course.rows()
+        accepted = command(support("invented: accepted, but where would it be recorded?"))
+        await submit(client, course.id, accepted)
+
+        async def quarantined() -> bool:
+            return (await course.status()).health == "diverged"
+
+        await eventually(quarantined)
+        with pytest.raises(Rejected, match="quarantined: its record says something else"):
+            await submit(client, course.id, command(support()))
+        await signal(course, "command", command(support()).model_dump_json().encode())
+        described = await course.handle.describe()
+        assert described.typed_search_attributes.get(SearchAttributeKey.for_keyword("JourneyHealth")) == "diverged"
+        assert described.raw_description.pending_activities == []
+        assert await course.rows() == rows
+        # Ops look at it, and have the journey go on from its record: what was accepted is not lost.
+        await reset(course, task=-1)
+        await eventually(lambda: _knows(course, [accepted]))
+        assert (await course.rows())[: len(rows)] == rows
+        assert (await course.status()).health != "diverged"
+        await course.send(support("invented: all is well again"))
+        await course.checked()

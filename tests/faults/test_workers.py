@@ -1,0 +1,219 @@
+"""Workers as processes of their own: killed at the worst moments, stopped in good order, several at once."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.record.events import load_events
+from activities.record.record import Record
+from deploy.local.process import StackError
+from deploy.local.stack import Stack, WorkerProcess, run_worker
+from tests.faults.helpers import Course, at_work, blocked, command, eventually, support
+from worker import HARD_STOP, UNAVAILABLE
+from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
+from workflows.client import SearchAttributeMismatch, register_search_attributes
+from workflows.journey import commands as c
+from workflows.journey.journey import Journey
+from workflows.journey.notices import notices
+from workflows.plugin import CarePathwayPlugin
+
+pytestmark = pytest.mark.faults
+
+LOG_LOCK = "SELECT pg_advisory_xact_lock(1735289203, 1)"
+NOTICE_LOCK = "LOCK TABLE record.notice IN ACCESS EXCLUSIVE MODE"
+
+
+class Crew:
+    """One worker process after the other on the same queue."""
+
+    def __init__(self, stack: Stack, task_queue: str, log_path: Path) -> None:
+        self._env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue}
+        self._log_path = log_path
+
+    async def worker(self) -> WorkerProcess:
+        return await run_worker(self._env, self._log_path)
+
+
+@pytest.fixture
+def crew(stack: Stack, task_queue: str, tmp_path: Path) -> Crew:
+    return Crew(stack, task_queue, tmp_path / "worker.log")
+
+
+async def waits_for_the_log(stack: Stack) -> bool:
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        return bool(
+            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        )
+    finally:
+        await connection.close()
+
+
+@pytest.mark.slow
+async def test_killed_around_a_commit(
+    stack: Stack, client: Client, record: Record, task_queue: str, crew: Crew
+) -> None:
+    """Three journeys, caught by one kill: an append committed and not acknowledged, one that commits after its
+    worker is dead, and a command on its way."""
+    committed, waiting, sending = (Course(client, record, task_queue) for _ in range(3))
+    async with await crew.worker() as worker:
+        for course in (committed, waiting, sending):
+            await course.begin()
+            await course.recorded()
+        async with blocked(stack, NOTICE_LOCK):
+            receipt = await committed.send(c.PlaceHold(reason="invented: a hold, because holds have notices"))
+            await record.wait_for(committed.id, receipt.version, timeout=_soon())
+            assert (await committed.status()).recorded < receipt.version
+            async with blocked(stack, LOG_LOCK):
+                held = await waiting.send(support())
+                await eventually(lambda: waits_for_the_log(stack))
+                on_its_way = asyncio.create_task(sending.send(support()))
+                await asyncio.sleep(0)
+                await worker.kill()
+            await record.wait_for(waiting.id, held.version, timeout=_soon())
+    async with await crew.worker():
+        await on_its_way
+        for course in (committed, waiting, sending):
+            await course.checked()
+            await course.send(support("invented: and on it goes"))
+            await course.checked()
+    assert await delivered(stack, committed) == await owed(committed)
+
+
+def _soon() -> timedelta:
+    return timedelta(seconds=10)
+
+
+async def delivered(stack: Stack, course: Course) -> list[object]:
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        rows = await connection.fetch("SELECT notice_id FROM record.notice WHERE journey_id = $1", course.id)
+    finally:
+        await connection.close()
+    return sorted(row["notice_id"] for row in rows)
+
+
+async def owed(course: Course) -> list[object]:
+    return sorted(notice.id for event in await load_events(course.record, course.id) for notice in notices(event))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_killed_again_and_again_a_journey_completes(
+    client: Client, record: Record, task_queue: str, crew: Crew
+) -> None:
+    course = Course(client, record, task_queue)
+    worker = await crew.worker()
+
+    async def sabotage() -> int:
+        """Kill the worker the moment the record shows one of these versions, and start another."""
+        nonlocal worker
+        killed = 0
+        for version in (12, 45, 100):
+            await record.wait_for(course.id, version, timeout=timedelta(minutes=3))
+            await worker.kill()
+            killed += 1
+            worker = await crew.worker()
+        return killed
+
+    try:
+        await course.begin()
+        sabotaging = asyncio.create_task(sabotage())
+        journey = await course.play()
+        assert journey.outcome is not None
+        assert await sabotaging == 3
+        ended = await course.handle.result()
+        assert (ended.version, ended.outcome) == (journey.version, journey.outcome)
+        assert await course.checked() == journey
+    finally:
+        await worker.stop()
+
+
+@pytest.mark.slow
+async def test_stopped_in_good_order_it_leaves_nothing_undone(
+    client: Client, record: Record, task_queue: str, crew: Crew
+) -> None:
+    course = Course(client, record, task_queue)
+    sent: list[asyncio.Task[object]] = []
+    for _ in range(5):
+        async with await crew.worker() as worker:
+            if not sent:
+                await course.begin()
+            sent += [asyncio.create_task(course.send(support())) for _ in range(5)]
+            await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+            began = monotonic()
+            await worker.stop(seconds=HARD_STOP + 5)
+            assert worker.returncode == 0
+            assert monotonic() - began < HARD_STOP
+    async with await crew.worker():
+        await asyncio.gather(*sent)
+        journey = await course.checked()
+    assert len(journey.support) == len(sent)
+
+
+async def test_three_workers_share_the_journeys(client: Client, record: Record, task_queue: str) -> None:
+    courses = [Course(client, record, task_queue) for _ in range(6)]
+
+    def far_enough(journey: Journey) -> bool:
+        return journey.version >= 15
+
+    async with (
+        at_work(client, record, task_queue, max_cached=2),
+        at_work(client, record, task_queue, max_cached=2),
+        at_work(client, record, task_queue, max_cached=2),
+    ):
+        await asyncio.gather(*(course.begin() for course in courses))
+        await asyncio.gather(*(course.play(far_enough) for course in courses))
+        await asyncio.gather(*(course.checked() for course in courses))
+
+
+@pytest.fixture
+async def namespace(stack: Stack) -> str:
+    """A namespace of its own, without search attributes of ours."""
+    name = f"faults-{uuid4()}"
+    plain = await Client.connect(stack.temporal.address)
+    request = RegisterNamespaceRequest(namespace=name)
+    request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
+    await plain.workflow_service.register_namespace(request)
+
+    async def usable() -> bool:
+        try:
+            await plain.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=name))
+        except RPCError:
+            return False
+        return True
+
+    await eventually(usable)
+    return name
+
+
+async def test_workers_that_start_together_register_search_attributes(stack: Stack, namespace: str) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin()])
+    await asyncio.gather(*(register_search_attributes(client) for _ in range(4)))
+    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+    assert {key.name for key in SEARCH_ATTRIBUTES} <= set(known.custom_attributes)
+
+
+async def test_a_search_attribute_of_another_type_is_refused(
+    stack: Stack, namespace: str, tmp_path: Path
+) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin()])
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=namespace, search_attributes={CLINIC.name: IndexedValueType.INDEXED_VALUE_TYPE_INT}
+        )
+    )
+    with pytest.raises(SearchAttributeMismatch, match="JourneyClinic exists with another type"):
+        await register_search_attributes(client)
+    with pytest.raises(StackError, match=f"status {UNAVAILABLE}.*JourneyClinic exists with another type"):
+        await run_worker({**stack.env, "TEMPORAL_NAMESPACE": namespace}, tmp_path / "worker.log")
