@@ -22,6 +22,7 @@ Content = dict[str, Any]
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 _PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
+_PRESENCE = ("is missing", "is not a field here")
 _FILLABLE = "Write it from `--template`, or see `--schema`"
 
 
@@ -136,16 +137,18 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
         if name in content and content[name] != value
     ]
     whole = {**content, **(given or {})}
+    unfilled = _placeholders(whole)
     problems += [
-        FieldProblem(field=_shown(path), problem="still holds the template's placeholder")
-        for path in _placeholders(whole)
+        FieldProblem(field=_shown(path), problem="still holds the template's placeholder") for path in unfilled
     ]
     checked: AnyForm | None = None
     try:
         checked = model.model_validate_json(canonical(whole), strict=True)
     except ValidationError as invalid:
         held = [problem.field for problem in problems]
-        problems += [problem for problem in field_problems(invalid) if problem.field not in held]
+        # What else does not fit about a placeholder would only hide it.
+        told = [problem for problem in field_problems(invalid) if not unfilled or problem.problem in _PRESENCE]
+        problems += [problem for problem in told if problem.field not in held]
     if checked is None or problems:
         # Raised outside the handler, so that no traceback carries the values.
         raise Problem(
@@ -165,9 +168,9 @@ def field_problems(invalid: ValidationError) -> tuple[FieldProblem, ...]:
 def _problem(error: ErrorDetails) -> str:
     match error["type"]:
         case "missing":
-            return "is missing"
+            return _PRESENCE[0]
         case "extra_forbidden":
-            return "is not a field here"
+            return _PRESENCE[1]
         case "union_tag_invalid" | "union_tag_not_found":
             return f"must name one of: {error.get('ctx', {}).get('expected_tags', 'the kinds in --schema')}"
         case "string_pattern_mismatch":

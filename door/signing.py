@@ -344,6 +344,10 @@ def _require_seen(request: Obligation, seen: str | None) -> None:
         )
 
 
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _confirmed(
     screen: Screen, signer: Actor, decision: Decision, rule: SignOffRule, reasons: Reasons, *, yes: bool
 ) -> Reasons:
@@ -352,7 +356,7 @@ def _confirmed(
     Raises:
         Problem: they stepped back.
     """
-    if yes or screen.json_only or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if yes or screen.json_only or not _at_terminal():
         return reasons
     missing: dict[str, str] = {}
     if decision == "approve" and rule.choices and reasons.choice is None:

@@ -1,14 +1,31 @@
 """A door in memory, the profiles of invented people, and a journey that has been started."""
 
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from tests.door.helpers import Memory, call, referral, write_profiles
+from deploy import people
+from tests.door.helpers import START, Memory, write_profiles
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
 from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+from workflows.protocols.demonstration import demonstration
 
 Profiles = dict[Role, str]
+
+JOURNEY = UUID("6a0a1c8e-3f5e-4b7c-9d5a-000000000001")
+
+
+@cache
+def opening() -> tuple[Event, ...]:
+    """How a demonstration journey opens. Reading a protocol file takes longer than most tests here."""
+    decided = decide(None, people.referral(demonstration(Condition.PTSD), JOURNEY), START)
+    assert not isinstance(decided, Refusal)
+    return decided
 
 
 @pytest.fixture
@@ -22,9 +39,6 @@ def profiles(tmp_path: Path) -> Profiles:
 
 
 @pytest.fixture
-def journey(services: Memory, profiles: Profiles) -> UUID:
-    started = call(
-        services, "pathway", "start", "-", "--profile", profiles[Role.COORDINATOR], "--json", given=referral()
-    )
-    assert started.code == 0, started.err
-    return UUID(started.json["journey_id"])
+def journey(services: Memory) -> UUID:
+    services.books.journeys[JOURNEY] = list(opening())
+    return JOURNEY

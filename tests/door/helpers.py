@@ -149,9 +149,7 @@ class MemoryGateway:
         for journey_id in list(self._services.books.journeys)[:limit]:
             journey = self._services.books.state(journey_id)
             now = status(journey, journey.version)
-            yield Listed(
-                journey_id, journey.clinic, now.pathway, now.stage.value, now.awaits, now.due, now.health
-            )
+            yield Listed(journey_id, journey.clinic, now.pathway, now.stage.value, now.awaits, now.due, now.health)
 
 
 class Answer:

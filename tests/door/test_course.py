@@ -20,7 +20,7 @@ def send(services: Memory, journey: UUID, command: Command, profiles: dict[Role,
     common = ("--profile", profile, "--command-id", str(command.command_id), "--json")
     if isinstance(body, Sign):
         form = body.model_dump(mode="json", include={"rationale", "choice", "referral"}, exclude_none=True)
-        words = ("signoff", body.decision, str(journey), body.request, "--evidence", body.evidence)
+        words: tuple[str, ...] = ("signoff", body.decision, str(journey), body.request, "--evidence", body.evidence)
     else:
         form = body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
         noun, _, verb = body.kind.partition(".")
@@ -33,9 +33,7 @@ def send(services: Memory, journey: UUID, command: Command, profiles: dict[Role,
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_journey_from_referral_to_discharge(
-    services: Memory, journey: UUID, profiles: dict[Role, str]
-) -> None:
+def test_a_journey_from_referral_to_discharge(services: Memory, journey: UUID, profiles: dict[Role, str]) -> None:
     for _ in range(MOST_MOVES):
         state = services.books.state(journey)
         move = next_move(state, services.at)
