@@ -19,7 +19,7 @@ from tests.benchmarks.environment import environment, load
 from tests.benchmarks.latency import latency
 from tests.benchmarks.memory import memory
 from tests.benchmarks.report import Report, Section
-from tests.benchmarks.stage import Servers, servers
+from tests.benchmarks.stage import servers
 from tests.benchmarks.throughput import throughput
 
 HOME = Path(".local") / "bench"

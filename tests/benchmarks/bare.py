@@ -10,15 +10,15 @@ class Bare:
     """Counts what it is sent."""
 
     @workflow.init
-    def __init__(self, opening: Any, updates: int) -> None:  # noqa: ARG002 - the same as run takes
+    def __init__(self, opening: Any, updates: int) -> None:
         self._taken = 0
 
     @workflow.run
-    async def run(self, opening: Any, updates: int) -> int:  # noqa: ARG002 - received and decoded, as ours is
+    async def run(self, opening: Any, updates: int) -> int:
         await workflow.wait_condition(lambda: self._taken >= updates)
         return self._taken
 
     @workflow.update
-    def submit(self, command: Any) -> int:  # noqa: ARG002
+    def submit(self, command: Any) -> int:
         self._taken += 1
         return self._taken

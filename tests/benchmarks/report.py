@@ -64,9 +64,7 @@ class Report:
         sections = [
             {
                 "title": section.title,
-                "figures": [
-                    {**asdict(figure), "ratio": figure.ratio, "met": figure.met} for figure in section.figures
-                ],
+                "figures": [{**asdict(figure), "ratio": figure.ratio, "met": figure.met} for figure in section.figures],
                 "notes": list(section.notes),
                 "failed": section.failed,
             }

@@ -134,4 +134,3 @@ def withdrawal(journey_id: UUID) -> Command:
 async def quiet() -> None:
     """Let what the last round trip left behind finish before the next one is timed."""
     await asyncio.sleep(0.04)
-

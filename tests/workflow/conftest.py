@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
@@ -16,6 +17,7 @@ from deploy.local.temporal import TemporalServer
 from tests.workflow.courses import COURSES
 from tests.workflow.world import Case, EarlyServer, World, open_world
 from workflows import care_journey
+from workflows.client import _indexed as indexed
 from workflows.client import register_search_attributes
 from workflows.plugin import CarePathwayPlugin
 
@@ -76,19 +78,30 @@ async def skipping_world(
     unsandboxed = SimplePlugin("unsandboxed", workflow_runner=lambda _: UnsandboxedWorkflowRunner())
     config = time_skipping_env.client.service_client.config
     client = await Client.connect(config.target_host, plugins=[CarePathwayPlugin(), unsandboxed])
-    await register_search_attributes(client)
+    # That server cannot list them, as our own registration does to check their types.
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=client.namespace,
+            search_attributes={key.name: indexed(key.indexed_value_type) for key in care_journey.SEARCH_ATTRIBUTES},
+        )
+    )
     async with open_world(client, record_database, task_queue="workflow-tests") as world:
         world.env = time_skipping_env
+        # That server loses its way when a timer fires in the very moment in which it is cancelled, which
+        # deadlines do that lie milliseconds apart.
+        world.send = Case.signal_in_turn
         yield world
 
 
 @pytest_asyncio.fixture(scope="session")
-async def played(real_world: World, early_world: World) -> AsyncIterator[Played]:
+async def played(real_world: World, early_world: World, uncached_world: World) -> AsyncIterator[Played]:
     """Courses on real servers, by name. The first test to ask starts them all: most of their time is waiting."""
+
+    worlds = {"real": real_world, "early": early_world, "uncached": uncached_world}
 
     async def play(name: str) -> Case:
         course = COURSES[name]
-        case = await course.begin(early_world if course.early else real_world)
+        case = await course.begin(worlds[course.world])
         await course.play(case)
         return case
 

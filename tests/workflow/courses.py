@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Literal
 
 
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
+from workflows.journey.events import EvaluationRecorded
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation
 from workflows.journey.people import Role
@@ -17,28 +19,16 @@ from workflows.protocols.demonstration import demonstration
 
 @dataclass(frozen=True)
 class Course:
-    """How one journey goes. An ``early`` one is for a server that suggests to continue as new early."""
+    """How one journey goes, and where: on the real server, on one that suggests to continue as new early, or with
+    a worker that keeps nothing in memory."""
 
     condition: Condition
     play: Callable[[Case], Awaitable[object]]
     zone: str | None = None
-    early: bool = False
+    world: Literal["real", "early", "uncached"] = "real"
 
     async def begin(self, world: World) -> Case:
         return await world.begin(demonstration(self.condition), zone=self.zone)
-
-
-async def by_signal(case: Case, command: c.Command) -> None:
-    """Send a command as a signal, and wait until what became of it is recorded."""
-    case.sent.append(command)
-    await case.handle.signal("command", command)
-    await known(case, command)
-
-
-async def known(case: Case, command: c.Command) -> None:
-    """Wait until the record knows the command, whatever else was recorded first."""
-    while str(command.command_id) not in case.journey.commands:
-        await case.reach(case.journey.version + 1)
 
 
 def stage(wanted: Stage) -> Callable[[Journey], bool]:
@@ -98,10 +88,10 @@ async def silent(case: Case) -> None:
 
 async def in_clinic(case: Case) -> None:
     """The clinician decides for treatment in the clinic. Everything is sent as signals."""
-    await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=by_signal)
+    await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=Case.signal)
     asked = request(case.journey, SignOffKind.ELIGIBILITY)
     decided = signature(case.journey, asked, choice="in_clinic", referral="Invented: to the clinic across the road")
-    await by_signal(case, decided)
+    await case.signal(decided)
 
 
 async def withdrawal(case: Case) -> None:
@@ -135,7 +125,8 @@ async def malformed(case: Case) -> None:
     """Signals nobody can read: each is kept and holds care until ops have read it; then the patient leaves."""
     for name, arguments in MALFORMED.values():
         await case.handle.signal(name, args=arguments)
-        await case.play(until=lambda journey: journey.held, sees=lambda _: False)
+        while not case.journey.held:
+            await case.reach(case.journey.version + 1)
         await case.play(until=lambda journey: not journey.held, sees=lambda waiting: not waiting.care)
     await case.act(Role.COORDINATOR, c.Withdraw())
 
@@ -147,6 +138,57 @@ async def chain(case: Case) -> None:
     await case.play()
 
 
+async def uncached(case: Case) -> None:
+    """Every workflow task begins with a replay of all before it."""
+    await case.play(until=lambda journey: bool(journey.sessions))
+    await case.act(Role.COORDINATOR, c.Withdraw())
+
+
+REFUSED_SIGNALS = ("pathway.start", "crisis.record-contact", "pathway.propose-discharge")
+"""What is out of place where `signals` sends it."""
+
+
+async def signals(case: Case) -> None:
+    """Everything as signals, the first of each kind from the command line."""
+
+    async def send(case: Case, command: c.Command) -> None:
+        first = command.body.kind not in [earlier.body.kind for earlier in case.sent[1:]]
+        await (case.signal_by_command_line if first else case.signal)(command)
+
+    async def act(role: Role, body: Any) -> None:
+        await send(case, said(role, body))
+
+    await act(Role.COORDINATOR, case.opening.body)
+    await act(Role.PATIENT, c.AskQuestion(text="Invented: may I read before a session?"))
+    await act(Role.PATIENT, c.RequestSupport(urgency="routine", text="Invented: how do I park?"))
+    await act(Role.COORDINATOR, c.Reassign(duty="coordinator", to="demo-coordinator-2", reason="Invented: on leave"))
+    await act(Role.COORDINATOR, c.Move(zone=case.journey.patient.zone, state="NY"))
+    await act(Role.OBSERVER, c.PlaceHold(reason="Invented: wait a moment"))
+    report = c.ReportAdverseEvent(
+        what="Invented: a headache", grade=1, serious=False, onset=case.journey.started_at, causality="unlikely"
+    )
+    await act(Role.PATIENT, report)
+    contact = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="Invented", safety_plan=False)
+    await act(Role.ON_CALL_CLINICIAN, contact)
+    await case.handle.signal("command", "Invented: not a command")
+    await case.play(until=lambda journey: bool(journey.messages), send=send, sees=lambda _: False)
+    await case.play(until=lambda journey: bool(journey.evaluation.sections), send=send)
+    recorded = next(event for event in await case.events() if isinstance(event.body, EvaluationRecorded))
+    correction = c.RecordEvaluation(function={"sleep": "Invented: worse than first said"})
+    amendment = c.Amend(version=recorded.version, reason="Invented: misheard", correction=correction)
+    await act(Role.CLINICIAN, amendment)
+    await case.play(until=awaits(SignOffKind.EVALUATION), send=send)
+    await send(case, signature(case.journey, request(case.journey, SignOffKind.EVALUATION), decision="return"))
+    await case.play(until=stage(Stage.SESSIONS), send=send)
+    await act(Role.CLINICIAN, c.ProposeDischarge(summary="Invented: too early", ongoing_support="Invented: none"))
+    await act(Role.PATIENT, c.WithdrawConsent(consent="privacy"))
+    await case.play(until=lambda journey: bool(journey.sessions), send=send)
+    await act(Role.PATIENT, c.CancelSession(session=1, reason="Invented: a cold"))
+    await case.play(until=lambda journey: any(k.type == "visit" and k.done_at for k in journey.contacts.values()), send=send)
+    await act(Role.PATIENT, c.Withdraw(reason="Invented: feels well enough"))
+    await case.play(send=send)
+
+
 COURSES: Mapping[str, Course] = {
     "ptsd": Course(Condition.PTSD, happy),
     "anxiety": Course(Condition.ANXIETY, happy),
@@ -155,7 +197,9 @@ COURSES: Mapping[str, Course] = {
     "in-clinic": Course(Condition.ANXIETY, in_clinic),
     "withdrawal": Course(Condition.ANXIETY, withdrawal),
     "malformed": Course(Condition.ANXIETY, malformed),
-    "chain": Course(Condition.ANXIETY, chain, early=True),
+    "signals": Course(Condition.PTSD, signals),
+    "uncached": Course(Condition.ANXIETY, uncached, world="uncached"),
+    "chain": Course(Condition.ANXIETY, chain, world="early"),
 }
 
 SHORTLY = timedelta(seconds=10)

@@ -1,0 +1,45 @@
+"""`python -m tests.replay.replay [NAME ...]`: replay recorded courses on the current code; 1 if one does not."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from tests.replay import corpus
+from workflows.care_journey import CareJourney
+from workflows.plugin import CarePathwayPlugin
+
+
+async def replay(histories: Sequence[WorkflowHistory]) -> list[str]:
+    """Replay runs, and say of each that fails why."""
+
+    async def given() -> AsyncIterator[WorkflowHistory]:
+        for history in histories:
+            yield history
+
+    replayer = Replayer(workflows=[CareJourney], plugins=[CarePathwayPlugin()])
+    results = await replayer.replay_workflows(given(), raise_on_replay_failure=False)
+    return [f"{run_id}: {failure!r}" for run_id, failure in results.replay_failures.items()]
+
+
+async def main(names: Sequence[str]) -> int:
+    failed = 0
+    for name in names or corpus.names():
+        runs = list(corpus.load(name))
+        failures = await replay(runs)
+        failed += bool(failures)
+        print(f"{name}: {len(runs)} runs, {sum(len(run.events) for run in runs)} events, {len(failures)} failed")
+        for failure in failures:
+            print(f"  {failure}", file=sys.stderr)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    code = asyncio.run(main(sys.argv[1:]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A process that ran a workflow worker may crash while the interpreter winds down.
+    os._exit(code)

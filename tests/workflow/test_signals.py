@@ -1,0 +1,97 @@
+"""The signal door: whatever a command does as an update it does as a signal, from the command line too."""
+
+from typing import get_args
+
+import pytest
+
+from tests.workflow.conftest import Played
+from tests.workflow.courses import REFUSED_SIGNALS
+from tests.workflow.world import Case, World, said
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.journey import fold
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Outcome
+from workflows.protocols.demonstration import demonstration
+
+KINDS = {body.model_fields["kind"].default for body in get_args(get_args(c.AnyBody)[0])}
+BY_PEOPLE = {kind for kind in KINDS if not kind.startswith("clock.")}
+
+LAST = (
+    (Role.CLINICIAN, c.Transfer(reason="Invented: moved away", referral="Invented: the clinic there")),
+    (Role.COORDINATOR, c.RecordDeath(related="no", reason="Invented: an accident")),
+)
+"""What ends a journey at once, each in one of its own."""
+
+
+def refused(events: tuple[e.Event, ...]) -> bool:
+    return any(isinstance(event.body, e.CommandRefused) for event in events)
+
+
+async def assert_decided_as_ever(case: Case) -> dict[str, bool]:
+    """What was recorded of each command is what the core decides about it; which kinds were taken."""
+    events = await case.events()
+    taken: dict[str, bool] = {}
+    for command in case.sent[1:]:
+        followed = tuple(event for event in events if event.command_id == command.command_id)
+        before = fold(event for event in events if event.version < followed[0].version)
+        expected = decide(before, command, followed[0].at)
+        if isinstance(expected, Refusal):
+            expected = keep_refusal(before, command, expected, followed[0].at, unanswered=True)
+        assert followed == expected, command.body.kind
+        kind = command.body.kind
+        taken[kind] = taken.get(kind, False) or not refused(followed)
+    return taken
+
+
+async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world: World) -> None:
+    signals = await played("signals")
+    taken = await assert_decided_as_ever(signals)
+    for role, body in LAST:
+        case = await real_world.begin(demonstration(Condition.ANXIETY))
+        await case.signal_by_command_line(said(role, body))
+        taken |= await assert_decided_as_ever(case)
+        assert case.journey.closed
+
+    assert taken.keys() == BY_PEOPLE
+    assert [kind for kind, accepted in taken.items() if not accepted] == list(REFUSED_SIGNALS)
+
+
+@pytest.mark.parametrize("name", ["command", "sign_off"])
+async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -> None:
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    command = said(Role.PATIENT, c.Withdraw())
+
+    await case.command_line_signal(name, command.model_dump_json())
+
+    await case.known(command)
+    assert case.journey.outcome == Outcome.WITHDRAWN
+
+
+async def test_a_signal_and_an_update_with_the_same_command_count_once(real_world: World) -> None:
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    command = said(Role.PATIENT, c.AskQuestion(text="Invented: does it hurt?"))
+
+    await case.handle.signal("command", command)
+    receipt = await case.submit(command)
+    await case.handle.signal("command", command)
+    await case.act(Role.PATIENT, c.Withdraw())
+
+    asked = [event for event in await case.events() if isinstance(event.body, e.QuestionAsked)]
+    assert len(asked) == 1
+    assert receipt.version >= asked[0].version
+
+
+async def test_nobody_signals_as_the_clock(real_world: World) -> None:
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    command = said(Role.PATIENT, c.PassDeadline())
+    clock = command.model_copy(update={"actor": command.actor.model_copy(update={"role": Role.SYSTEM})})
+
+    await case.signal(clock)
+
+    [kept] = [event for event in await case.events() if event.command_id == clock.command_id]
+    assert isinstance(kept.body, e.CommandRefused)
+    assert kept.body.code == "not_allowed"
