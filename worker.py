@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from zoneinfo import reset_tzpath
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, reset_tzpath
 
 import structlog
 from temporalio.client import Client
@@ -100,11 +100,15 @@ def main(argv: Sequence[str] = ()) -> int:
     # The zone database is the one pinned with this build, never the machine's.
     reset_tzpath(to=())
     try:
+        ZoneInfo("America/Los_Angeles")
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         asyncio.run(run(settings))
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 2
+    except ZoneInfoNotFoundError:
+        print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
     except (RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)

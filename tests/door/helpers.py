@@ -1,7 +1,7 @@
 """The door on services in memory: the same core decides, nothing is sent anywhere."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,7 +195,3 @@ def referral(**changes: Any) -> dict[str, Any]:
     """The example referral, changed."""
     whole: dict[str, Any] = json.loads((EXAMPLES / "referral-ptsd.json").read_text())
     return whole | changes
-
-
-def names(values: Sequence[Any]) -> list[str]:
-    return [str(value) for value in values]

@@ -1,6 +1,7 @@
 """Workers as processes of their own: killed at the worst moments, stopped in good order, several at once."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -167,11 +168,10 @@ async def test_three_workers_share_the_journeys(client: Client, record: Record, 
     def far_enough(journey: Journey) -> bool:
         return journey.version >= 15
 
-    async with (
-        at_work(client, record, task_queue, max_cached=2),
-        at_work(client, record, task_queue, max_cached=2),
-        at_work(client, record, task_queue, max_cached=2),
-    ):
+    async with AsyncExitStack() as workers:
+        for _ in range(3):  # each with a connection of its own, as three processes have
+            own = await Client.connect(client.service_client.config.target_host, plugins=[CarePathwayPlugin()])
+            await workers.enter_async_context(at_work(own, record, task_queue, max_cached=2))
         await asyncio.gather(*(course.begin() for course in courses))
         await asyncio.gather(*(course.play(far_enough) for course in courses))
         await asyncio.gather(*(course.checked() for course in courses))

@@ -460,7 +460,7 @@ def ending(play: Play, **changed: Any) -> c.EndSession:
     return c.EndSession.model_validate({"session": 1, "criteria": criteria, **changed})
 
 
-def observed_until(minute: int, cadss: tuple[int, ...] = (1, 1, 0, 0, 0, 0)) -> Play:
+def observed_until(minute: int, cadss: tuple[int, ...] | None = (1, 1, 0, 0, 0, 0)) -> Play:
     play = after("session.dose")
     for each in (15, 40, 120):
         if each <= minute:
@@ -500,8 +500,8 @@ def test_every_criterion_is_met(criterion: str) -> None:
         )
 
 
-@pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False)])
-def test_dissociation_is_over(cadss: tuple[int, ...], leaves: bool) -> None:
+@pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False), (None, False)])
+def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: bool) -> None:
     play = observed_until(120, cadss)
     if leaves:
         play.do(ending(play), Role.SESSION_MONITOR)

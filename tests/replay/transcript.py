@@ -122,5 +122,3 @@ def _retries(policy: RetryPolicy) -> str:
         f"again after {_span(policy.initial_interval)}, {policy.backoff_coefficient:g} times longer each time "
         f"up to {_span(policy.maximum_interval)}, {times}, not after {', '.join(policy.non_retryable_error_types)}"
     )
-
-

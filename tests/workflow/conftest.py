@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -44,9 +43,7 @@ async def real_world(temporal_server: TemporalServer, record_database: Database)
 
 
 @pytest_asyncio.fixture(scope="session")
-async def early_world(
-    tmp_path_factory: pytest.TempPathFactory, record_database: Database
-) -> AsyncIterator[World]:
+async def early_world(tmp_path_factory: pytest.TempPathFactory, record_database: Database) -> AsyncIterator[World]:
     """A real server that suggests to continue as new long before a run is long."""
     server = EarlyServer(tmp_path_factory.mktemp("early") / "temporal.log")
     try:
@@ -105,10 +102,12 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
         await course.play(case)
         return case
 
-    async with asyncio.TaskGroup() as group:
-        playing = {name: group.create_task(play(name), name=name) for name in COURSES}
+    playing = {name: asyncio.create_task(play(name), name=name) for name in COURSES}
 
-        async def wait(name: str) -> Case:
-            return await asyncio.shield(playing[name])
+    async def wait(name: str) -> Case:
+        return await asyncio.shield(playing[name])
 
-        yield wait
+    yield wait
+    for task in playing.values():
+        task.cancel()
+    await asyncio.gather(*playing.values(), return_exceptions=True)

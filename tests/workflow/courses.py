@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.events import EvaluationRecorded
@@ -65,6 +64,10 @@ def signature(
         "referral": referral,
     }
     return said(rule.roles[0], body)
+
+
+def visited(journey: Journey) -> bool:
+    return any(contact.type == "visit" and contact.done_at for contact in journey.contacts.values())
 
 
 async def happy(case: Case) -> None:
@@ -184,7 +187,7 @@ async def signals(case: Case) -> None:
     await act(Role.PATIENT, c.WithdrawConsent(consent="privacy"))
     await case.play(until=lambda journey: bool(journey.sessions), send=send)
     await act(Role.PATIENT, c.CancelSession(session=1, reason="Invented: a cold"))
-    await case.play(until=lambda journey: any(k.type == "visit" and k.done_at for k in journey.contacts.values()), send=send)
+    await case.play(until=visited, send=send)
     await act(Role.PATIENT, c.Withdraw(reason="Invented: feels well enough"))
     await case.play(send=send)
 
@@ -204,4 +207,3 @@ COURSES: Mapping[str, Course] = {
 
 SHORTLY = timedelta(seconds=10)
 """How long after its time something may happen on a busy machine: the clock goes on while work is done."""
-

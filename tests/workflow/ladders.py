@@ -94,14 +94,15 @@ def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], pro
     later: dict[str, datetime] = {}
     scheduled: dict[str, datetime] = {}
     last_dose: datetime | None = None
-    planned = protocol.sessions.planned
     for event in events:
         match event.body:
             case e.DoseRecorded() as dose:
                 last_dose = dose.taken_at
                 for owed in protocol.check_ins.after_session:
                     wanted[f"check-in-{dose.session}-{owed.hours}h"] = last_dose + timedelta(hours=owed.hours)
-                if {dose.session, "last" if dose.session == planned else 0} & {*protocol.clinician_visits.after_session}:
+                last = dose.session == protocol.sessions.planned
+                visits = protocol.clinician_visits.after_session
+                if dose.session in visits or (last and "last" in visits):
                     within = timedelta(hours=protocol.clinician_visits.within_hours)
                     wanted[f"visit-{dose.session}"] = last_dose + within
             case e.StageEntered(stage=Stage.FOLLOW_UP):

@@ -40,7 +40,7 @@ OUTCOMES = {
     "uncached": Outcome.WITHDRAWN,
     "chain": Outcome.TRANSFERRED,
 }
-ON_THE_JAVA_SERVER = ("ptsd", "anxiety", "late", "silent")
+ON_THE_JAVA_SERVER = ("ptsd", "anxiety", "silent")
 
 
 def completed(events: Sequence[Event], journey: Journey) -> None:

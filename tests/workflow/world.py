@@ -159,7 +159,8 @@ class Case:
 
     async def command_line_signal(self, name: str, payload: str) -> None:
         server = self.world.client.service_client.config.target_host
-        arguments = ["--address", server, "--namespace", self.world.client.namespace, "--workflow-id", self.handle.id]
+        arguments = ["--address", server, "--namespace", self.world.client.namespace]
+        arguments += ["--identity", self.world.client.identity, "--workflow-id", self.handle.id]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(payload)

@@ -5,6 +5,7 @@ for patients wherever the shipped ones are.
 """
 
 import json
+from functools import cache
 from typing import Any
 
 from workflows.journey.protocol import Condition, Protocol
@@ -26,6 +27,7 @@ PLANNED = {Condition.PTSD: 3, Condition.ANXIETY: 2}
 OBSERVE_MINUTES = [15, 40, 120]
 
 
+@cache
 def demonstration(condition: Condition) -> Protocol:
     """The shipped protocol of this condition with invented dose limits, fewer sessions and fewer observations.
 

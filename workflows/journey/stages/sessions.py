@@ -479,9 +479,10 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
     if session.observed_until < rules.observe_minutes[-1]:
         found.append(f"observation at {rules.observe_minutes[-1]} minutes")
-    rated = [o.dissociation for o in session.observations if o.dissociation is not None]
-    if rated and "release_ok" not in rated[-1].flags:
-        found.append("dissociation still above the release limit")
+    rated = [o.dissociation for o in session.observations if o.dissociation and o.minute >= rules.minimum_minutes]
+    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    if limits is not None and limits.release_max is not None and (not rated or "release_ok" not in rated[-1].flags):
+        found.append("dissociation not rated at the end, or still above the release limit")
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if at < earliest:
         refuse(Code.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")

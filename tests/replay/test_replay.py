@@ -1,0 +1,60 @@
+"""Every recorded history replays on the current code, in whatever order Python iterates over its sets."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.replay import corpus
+from tests.replay.replay import replay
+from tests.workflow.courses import COURSES
+
+ROOT = Path(__file__).parents[2]
+RELEASED: tuple[str, ...] = ()
+"""Recordings of released code, under names of their own: see README.md."""
+
+
+def test_every_course_is_recorded() -> None:
+    assert corpus.names() == sorted((*COURSES, *RELEASED))
+
+
+async def test_every_recorded_history_replays() -> None:
+    await asyncio.gather(*(replays_under(seed) for seed in ("0", "1", "4242")))
+
+
+async def replays_under(seed: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.replay.replay"),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 0, output.decode()
+    assert output.decode().count(" 0 failed") == len(corpus.names())
+
+
+async def test_a_history_that_differs_does_not_replay() -> None:
+    [run] = corpus.load("in-clinic")
+    activity = next(event for event in run.events if event.HasField("activity_task_scheduled_event_attributes"))
+    activity.activity_task_scheduled_event_attributes.activity_type.name = "another"
+
+    failures = await replay([run])
+
+    assert len(failures) == 1
+    assert "Nondeterminism" in failures[0]
+
+
+def test_recordings_name_no_machine_and_no_process() -> None:
+    for name in corpus.names():
+        for run in corpus.load(name):
+            identities = {
+                getattr(attributes, "identity", "")
+                for event in run.events
+                for _, attributes in event.ListFields()
+                if hasattr(attributes, "identity")
+            }
+            assert identities <= {"recorder", "history-service", ""}, name

@@ -1,0 +1,51 @@
+"""Nothing a worker keeps in memory matters: journeys replay, at every task if need be, and no task ever fails."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+
+from tests.replay.replay import replay
+from tests.workflow.conftest import Played
+from tests.workflow.world import World, task_failures
+from workflows.journey.obligations import next_deadline
+
+
+@pytest.mark.parametrize("name", ["late", "signals", "chain"])
+async def test_what_was_just_played_replays(played: Played, name: str) -> None:
+    case = await played(name)
+
+    assert await replay(await case.histories()) == []
+
+
+async def test_no_task_ever_failed(real_world: World, early_world: World, uncached_world: World) -> None:
+    for world in (real_world, early_world, uncached_world):
+        for case in world.cases:
+            assert not task_failures(await case.history_events()), case.id
+
+
+async def test_a_journey_without_memory_goes_on_all_the_same(played: Played) -> None:
+    case = await played("uncached")
+    history = await case.history_events()
+
+    queues = {
+        event.workflow_task_scheduled_event_attributes.task_queue.kind
+        for event in history
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
+    }
+    assert len(queues) == 1, "no task went to a sticky queue, where only a worker that remembers looks"
+    assert next_deadline(case.journey) is None
+    assert case.journey.version > 30
+
+
+async def test_a_chain_goes_on_where_it_was(played: Played) -> None:
+    case = await played("chain")
+    runs = await case.histories()
+
+    assert len(runs) > 4
+    for run in runs[:-1]:
+        last = run.events[-1].workflow_execution_continued_as_new_event_attributes
+        assert last.new_execution_run_id
+        assert last.backoff_start_interval.ToTimedelta() == timedelta()
+    versions = [event.version for event in await case.events()]
+    assert versions == list(range(1, len(versions) + 1))

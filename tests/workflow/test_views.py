@@ -1,0 +1,124 @@
+"""What can be seen of a journey from outside: queries, the Temporal UI's texts, search attributes, summaries."""
+
+import json
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.sdk.v1 import WorkflowMetadata
+
+from tests.workflow.conftest import Played
+from tests.workflow.courses import stage
+from tests.workflow.test_courses import assert_agreement
+from tests.workflow.world import Case, World, eventually
+from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney
+from workflows.journey.obligations import obligations
+from workflows.journey.overview import details, health, status, why
+from workflows.journey.protocol import Condition
+from workflows.journey.stage import Stage
+from workflows.protocols.demonstration import demonstration
+
+SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
+PRIVATE = ("demo-patient", "Invented", "C-SSRS: ", "1986")
+"""What people wrote, and who the patient is: in payloads alone, and never in what is not encrypted."""
+
+
+async def assert_shown(case: Case) -> None:
+    """The Temporal UI shows what the journey says of itself."""
+    await case.quiet()
+    journey = case.journey
+    now = status(journey, journey.version)
+    description = await case.handle.describe()
+    shown = {pair.key.name: pair.value for pair in description.typed_search_attributes}
+    wanted = {
+        STAGE.name: journey.stage.value,
+        PATHWAY.name: journey.protocol.condition.value,
+        CLINIC.name: journey.clinic,
+        HEALTH.name: health(journey),
+        AWAITS.name: now.awaits,
+        DUE.name: now.due,
+    }
+    assert {name: shown.get(name) for name in wanted} == wanted
+    metadata = await case.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert metadata.current_details == details(journey)
+    assert [update.name for update in metadata.definition.update_definitions] == ["submit"]
+    assert await description.static_summary() == f"{journey.protocol.condition.value} pathway · {journey.clinic}"
+
+
+@pytest.mark.parametrize("condition", Condition)
+async def test_every_stage_shows_where_it_stands(real_world: World, condition: Condition) -> None:
+    case = await real_world.begin(demonstration(condition))
+
+    for reached in (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
+        await case.play(until=stage(reached))
+        await assert_shown(case)
+        await assert_agreement(case)
+        for waiting in await case.handle.query(CareJourney.obligations):
+            assert waiting.what in details(case.journey)
+            assert waiting.owner.value.replace("_", " ") in why(waiting, case.journey)
+
+    found = f'{STAGE.name} = "sessions" AND {PATHWAY.name} = "{condition.value}" AND {AWAITS.name} = "coordinator"'
+
+    async def listed() -> bool:
+        return case.handle.id in [workflow.id async for workflow in real_world.client.list_workflows(found)]
+
+    await eventually(listed)
+
+
+@pytest.mark.parametrize("name", ["ptsd", "anxiety"])
+async def test_an_ended_journey_shows_that_it_ended(played: Played, name: str) -> None:
+    case = await played(name)
+
+    stages = []
+    for event in await case.history_events():
+        upserted = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        if STAGE.name in upserted:
+            stages.append(json.loads(upserted[STAGE.name].data))
+
+    assert list(dict.fromkeys(stages)) == [stage.value for stage in Stage]
+    shown = (await case.handle.describe()).typed_search_attributes
+    assert (shown.get(STAGE), shown.get(HEALTH), shown.get(PATHWAY)) == (
+        "closed",
+        "ended",
+        case.journey.protocol.condition.value,
+    )
+    assert shown.get(AWAITS) is None
+    assert shown.get(DUE) is None
+    assert len(await case.histories()) > 1
+    assert (
+        await (await case.handle.describe()).static_summary()
+        == f"{case.journey.protocol.condition.value} pathway · {case.journey.clinic}"
+    )
+
+
+async def test_what_is_ended_awaits_nobody(played: Played) -> None:
+    case = await played("in-clinic")
+
+    assert await case.handle.query(CareJourney.obligations) == obligations(case.journey) == ()
+    metadata = await case.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert metadata.current_details == details(case.journey)
+
+
+@pytest.mark.parametrize("name", ["ptsd", "late", "silent", "chain"])
+async def test_every_timer_and_activity_says_what_it_is_for(played: Played, name: str) -> None:
+    history = await (await played(name)).history_events()
+
+    summaries = []
+    for event in history:
+        if event.event_type in SUMMARISED:
+            summary = json.loads(event.user_metadata.summary.data)
+            assert summary
+            summaries.append(summary)
+    assert "answer the check-in" in summaries or name == "chain"
+    assert any(summary.startswith("record versions") for summary in summaries)
+
+
+async def test_what_is_never_encrypted_says_nothing_about_the_patient(played: Played) -> None:
+    history = await (await played("late")).history_events()
+
+    for event in history:
+        open_to_all = str(event.upsert_workflow_search_attributes_event_attributes)
+        open_to_all += str(event.workflow_execution_started_event_attributes.search_attributes)
+        open_to_all += str(event.workflow_execution_started_event_attributes.memo)
+        open_to_all += event.activity_task_scheduled_event_attributes.activity_id
+        open_to_all += str(event.user_metadata)
+        assert not [word for word in PRIVATE if word in open_to_all]
