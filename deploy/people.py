@@ -17,9 +17,10 @@ from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.people import CLINICAL, Actor, Licence, Role
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.stage import Stage
+from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.evaluation import BASELINE
 from workflows.journey.stages.safety import release_obstacles
-from workflows.journey.stages.sessions import dose_deviations, dose_gate, expected_doses_left
 
 Move = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""

@@ -48,7 +48,9 @@ Row = tuple[Any, ...]
 class Course:
     """One journey, the commands its people sent, and the receipts they hold."""
 
-    def __init__(self, client: Client, record: Record, task_queue: str, condition: Condition = Condition.ANXIETY) -> None:
+    def __init__(
+        self, client: Client, record: Record, task_queue: str, condition: Condition = Condition.ANXIETY
+    ) -> None:
         self.client, self.record, self.task_queue = client, record, task_queue
         self.id = uuid4()
         self.opening = referral(PROTOCOLS[condition], self.id)
@@ -226,4 +228,3 @@ async def findings(stack: Stack) -> tuple[Any, ...]:
         return await verify(connection)
     finally:
         await connection.close()
-

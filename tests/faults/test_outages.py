@@ -126,9 +126,7 @@ async def test_postgres_comes_and_goes(
 
 
 @pytest.mark.slow
-async def test_temporal_is_killed_and_comes_back(
-    stack: Stack, client: Client, record: Record, task_queue: str
-) -> None:
+async def test_temporal_is_killed_and_comes_back(stack: Stack, client: Client, record: Record, task_queue: str) -> None:
     """With its database in a file: what it acknowledged is there, and the worker goes on by itself."""
 
     async def interrupt() -> None:

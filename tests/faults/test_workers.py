@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
@@ -19,7 +19,7 @@ from activities.record.events import load_events
 from activities.record.record import Record
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
-from tests.faults.helpers import Course, at_work, blocked, command, eventually, support
+from tests.faults.helpers import Course, at_work, blocked, eventually, support
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
 from workflows.client import SearchAttributeMismatch, register_search_attributes
@@ -204,9 +204,7 @@ async def test_workers_that_start_together_register_search_attributes(stack: Sta
     assert {key.name for key in SEARCH_ATTRIBUTES} <= set(known.custom_attributes)
 
 
-async def test_a_search_attribute_of_another_type_is_refused(
-    stack: Stack, namespace: str, tmp_path: Path
-) -> None:
+async def test_a_search_attribute_of_another_type_is_refused(stack: Stack, namespace: str, tmp_path: Path) -> None:
     client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin()])
     await client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(

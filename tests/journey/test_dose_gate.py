@@ -18,7 +18,7 @@ from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.sessions import dose_gate
+from workflows.journey.stages.dose_gate import dose_gate
 
 SECOND = 2
 """Most tests stand before the release of the second session, where intervals and check-ins count."""

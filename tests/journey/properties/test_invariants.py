@@ -15,7 +15,7 @@ from workflows.journey.people import CLINICAL, Role
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.journey.stages.sessions import dose_gate
+from workflows.journey.stages.dose_gate import dose_gate
 
 STEPS = 12
 thorough = settings(

@@ -9,7 +9,7 @@ from workflows.journey.journey import Journey
 from workflows.journey.people import Actor
 from workflows.journey.refusals import Code, refuse
 from workflows.journey.stage import Stage
-from workflows.journey.stages import evaluation, follow_up, screening, sessions
+from workflows.journey.stages import dosing, evaluation, follow_up, screening, sessions
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -30,12 +30,12 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             corrected = sessions.checked(journey, fact)
         case c.RecordDose():
             _require_session(journey, fact.session, "dosed_at")
-            sessions.require_plausible(journey, fact, at)
-            corrected = sessions.dosed(journey, fact)
+            dosing.require_plausible(journey, fact, at)
+            corrected = dosing.dosed(journey, fact)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
-            sessions.require_seen(journey, fact, at)
-            corrected = sessions.observed(journey, fact)
+            dosing.require_seen(journey, fact, at)
+            corrected = dosing.observed(journey, fact)
         case _:
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:

@@ -1,0 +1,172 @@
+"""Servers that are gone for a while: people are still answered, alarms leave, and afterwards all is recorded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from activities.record.record import NotYetRecorded, Record, RecordUnavailable
+from deploy.local.stack import Stack, run_worker
+from tests.faults.helpers import Course, at_work, command, eventually, support
+from workflows.effects import ALARM, APPEND
+from workflows.journey import commands as c
+from workflows.journey.instruments import Instrument
+from workflows.journey.people import Role
+from workflows.journey.stage import Stage
+
+pytestmark = pytest.mark.faults
+
+AT_RISK = c.RecordInstrument(
+    instrument=Instrument.C_SSRS,
+    occasion="asked-during-the-outage",
+    answers={**{f"q{number}": True for number in range(1, 7)}, "q6_recent": True},
+)
+
+
+async def test_without_the_record_people_are_answered_and_alarms_leave(
+    stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path
+) -> None:
+    course = Course(client, record, task_queue)
+    log = tmp_path / "worker.log"
+    async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, log):
+        await course.begin()
+        await course.play(lambda journey: journey.version >= 6)
+        before = (await course.recorded()).version
+        await stack.postgres.stop("immediate")
+
+        receipts = [await course.send(support(f"invented: {number}")) for number in range(3)]
+        assert [receipt.version for receipt in receipts] == sorted({receipt.version for receipt in receipts})
+        assert receipts[0].version > before
+        with pytest.raises((NotYetRecorded, RecordUnavailable)):
+            await record.wait_for(course.id, receipts[0].version, timedelta(milliseconds=200))
+
+        async def tried_again() -> dict[str, int] | None:
+            described = await course.handle.describe()
+            pending = described.raw_description.pending_activities
+            assert all(one.activity_type.name in (APPEND, ALARM) for one in pending)
+            return {one.activity_type.name: one.attempt for one in pending if one.attempt > 2}
+
+        # Whoever looks sees what is stuck, how often it was tried, and why.
+        attempts = await eventually(tried_again)
+        assert attempts.keys() == {APPEND}
+        described = await course.handle.describe()
+        [append] = described.raw_description.pending_activities
+        assert "record is unavailable" in append.last_failure.message
+
+        assert "alarm" not in log.read_text()
+        await course.send(AT_RISK, by=Role.CLINICIAN)
+        said = await eventually(lambda: _alarms(log))
+        status = await course.status()
+        assert status.recorded == before
+        assert status.version > before
+        assert all(str(course.id) in line for line in said)
+        [history] = await course.runs()
+        scheduled = [
+            event.activity_task_scheduled_event_attributes.activity_type.name
+            for event in history
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        ]
+        assert scheduled[-2:] == [APPEND, ALARM]
+
+        await stack.postgres.start()
+        await course.checked()
+        journey = await course.play(lambda journey: bool(journey.crises["crisis-1"].reached))
+        assert journey.crises["crisis-1"].level == "high"
+        await course.checked()
+        kinds = [notice["kind"] for notice in await _notices(stack, course)]
+        assert kinds.count("crisis") == kinds.count("crisis_contacts") == 1
+
+
+async def _alarms(log: Path) -> list[str]:
+    return [line for line in log.read_text().splitlines() if "alarm" in line and "notice_id" in line]
+
+
+async def _notices(stack: Stack, course: Course) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(stack.postgres.app_url)
+    try:
+        return await connection.fetch("SELECT * FROM record.notice WHERE journey_id = $1", course.id)
+    finally:
+        await connection.close()
+
+
+async def test_more_is_accepted_in_an_outage_than_one_append_takes(
+    stack: Stack, client: Client, record: Record, task_queue: str
+) -> None:
+    """Large texts, and hundreds of events: what one statement or one Temporal payload could not carry."""
+    async with at_work(client, record, task_queue):
+        course = Course(client, record, task_queue)
+        await course.begin()
+        await stack.postgres.stop("immediate")
+        crowd = asyncio.Semaphore(8)
+
+        async def ask(number: int) -> None:
+            async with crowd:
+                await course.send(support(f"invented {number}: " + "\u6d4b" * 3900))
+
+        await asyncio.gather(*(ask(number) for number in range(260)))
+        await stack.postgres.start()
+        import sys
+        for _ in range(8):
+            await asyncio.sleep(2)
+            h = (await course.runs())
+            d = await course.handle.describe()
+            print([len(x) for x in h], sum(e.ByteSize() for e in h[0]), d.raw_description.pending_activities, d.status, [EventType.Name(e.event_type) for e in h[0][-6:]], [e.workflow_task_failed_event_attributes.failure for e in h[0] if e.event_type==9], d.raw_description.pending_workflow_task, (await record.head(course.id)), file=sys.stderr)
+
+
+@pytest.mark.parametrize("fault", ["kill", "immediate"])
+async def test_postgres_comes_and_goes(
+    stack: Stack, client: Client, record: Record, task_queue: str, fault: str
+) -> None:
+    async def interrupt() -> None:
+        await (stack.postgres.kill() if fault == "kill" else stack.postgres.stop("immediate"))
+        await stack.postgres.start()
+
+    await _disturbed(Course(client, record, task_queue), record, interrupt)
+
+
+@pytest.mark.slow
+async def test_temporal_is_killed_and_comes_back(stack: Stack, client: Client, record: Record, task_queue: str) -> None:
+    """With its database in a file: what it acknowledged is there, and the worker goes on by itself."""
+
+    async def interrupt() -> None:
+        await stack.temporal.kill()
+        await stack.temporal.start()
+
+    await _disturbed(Course(client, record, task_queue), record, interrupt)
+
+
+async def _disturbed(course: Course, record: Record, interrupt: Callable[[], Awaitable[None]]) -> None:
+    """Play into the stage of education while a server goes and comes back, three times."""
+
+    async def disturb() -> int:
+        versions = (3, 8, 13)
+        for version in versions:
+            await _waited(record, course, version)
+            await interrupt()
+        return len(versions)
+
+    async with at_work(course.client, record, course.task_queue):
+        await course.begin()
+        disturbing = asyncio.create_task(disturb())
+        crowd = [asyncio.create_task(course.submit(command(support(f"invented: {n}")))) for n in range(20)]
+        await course.play(lambda journey: journey.stage == Stage.EDUCATION)
+        assert await disturbing == 3
+        await asyncio.gather(*crowd)
+        journey = await course.checked()
+    assert len(journey.support) == 20
+
+
+async def _waited(record: Record, course: Course, version: int) -> bool:
+    async def reached() -> bool:
+        try:
+            await record.wait_for(course.id, version, timedelta(seconds=1))
+        except (NotYetRecorded, RecordUnavailable):
+            return False
+        return True
+
+    return bool(await eventually(reached, seconds=60))

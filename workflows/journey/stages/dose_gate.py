@@ -1,0 +1,165 @@
+"""The dose gate: everything that stands between a session and its release.
+
+Nobody passes it but through an empty list. Intervals are elapsed UTC time between doses, so that a clock change
+never shifts them; what is signed counts only as it now is; missing is never a yes.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.calendars import age_on
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import Journey, Session
+from workflows.journey.people import Actor
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, refuse
+from workflows.journey.stages.education import unacknowledged, unconsented, untaught
+from workflows.journey.stages.evidence import approved, current
+from workflows.journey.stages.screening import excluded, suicide_risk_obstacles, unanswered
+
+WEEK = timedelta(days=7)
+
+
+def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
+    """Everything that stands between this session and its release now. Empty is the only way through."""
+    rules, protocol = journey.protocol.sessions, journey.protocol
+    session = journey.sessions.get(number)
+    found = [f"hold {hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
+    if journey.closing is not None:
+        found.append("the pathway is ending")
+    signed = (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
+    found += [f"{kind.value} not signed as it now is" for kind in signed if not approved(journey, kind)]
+    setting = current(journey, SignOffKind.ELIGIBILITY)
+    if setting is None or setting.choice not in rules.setting_allowed:
+        found.append("no signed at-home setting")
+    if journey.plan_owed_since is not None:
+        found.append("a review asked for a new plan")
+    found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
+    if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+        found.append("review exclusions without a signed decision")
+    screened = journey.screening.completed_at
+    if screened is None or at - screened > timedelta(days=protocol.eligibility.screening_valid_days):
+        found.append("the screening has expired")
+    if age_on(journey.patient.born, at, journey.patient.zone) < protocol.eligibility.min_age_years:
+        found.append("the patient is under age")
+    found += [f"consent {name} not in force" for name in unconsented(journey)]
+    found += [f"topic {topic} not explained" for topic in untaught(journey)]
+    found += [f"statement {statement} not acknowledged" for statement in unacknowledged(journey)]
+    found += suicide_risk_obstacles(journey)
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
+    if risk is not None and at - risk.at > valid:
+        found.append("the C-SSRS is too old")
+    if risk is not None and risk.score.gate_level == "moderate":
+        found.append("the latest C-SSRS is moderate")
+    found += [
+        f"{contact.id} not completed"
+        for contact in journey.contacts.values()
+        if contact.open and contact.due <= at and contact.type == "check-in"
+    ]
+    if session is None:
+        return (*found, "the session is not scheduled")
+    found += interval_obstacles(journey, at)
+    found += _dose_obstacles(journey, at)
+    found += _check_obstacles(journey, session, at)
+    if session.instructed is None:
+        found.append("instructions not delivered")
+    if not approved(journey, SignOffKind.CLEARANCE, str(number)):
+        found.append("no clearance signed over exactly this evidence")
+    return tuple(found)
+
+
+def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[str]:
+    rules, made = journey.protocol.sessions, session.check
+    if made is None:
+        return ["the checklist is not recorded"]
+    found = [f"checklist: {item}" for item in rules.checklist if made.items.get(item) is not True]
+    if at - made.at > timedelta(hours=rules.checklist_max_age_hours):
+        found.append("the checklist is too old")
+    if at - made.vitals.measured_at > timedelta(minutes=rules.vitals.max_age_minutes):
+        found.append("the vitals are too old")
+    if made.verdict == "no_go" or (made.verdict == "recheck" and made.count <= rules.vitals.rechecks):
+        found.append(f"vitals: {made.verdict.replace('_', '-')}")
+    watched = made.observer
+    if not (watched.adult and watched.physically_present and watched.briefed):
+        found.append("no adult, present and briefed observer")
+    if made.reachable_within_minutes > rules.clinician_reachable_minutes:
+        found.append(f"no clinician reachable within {rules.clinician_reachable_minutes} minutes")
+    if not made.location_confirmed or made.location_state != journey.patient.state:
+        found.append("the location is not confirmed, or not in the patient's state")
+    return found
+
+
+def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
+    plan, dose = journey.plan, journey.protocol.dose
+    if plan is None:
+        return ["no plan"]
+    if dose.unset or not dose.max_7_day or not dose.max_course:
+        return ["the protocol sets no dose limits"]
+    taken = [(s.dosed_at, s.dose_mg) for s in journey.dosed_sessions if s.dosed_at and s.dose_mg]
+    week = sum(mg for when, mg in taken if at - when < WEEK)
+    course = journey.course_started_at
+    total = sum(mg for when, mg in taken if course is not None and when >= course)
+    found = []
+    if week + plan.dose_mg > dose.max_7_day:
+        found.append(f"dose above {dose.max_7_day} {dose.unit} in 7 days")
+    if total + plan.dose_mg > dose.max_course:
+        found.append(f"dose above {dose.max_course} {dose.unit} in the course")
+    return found
+
+
+def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]:
+    """Why a dose at this moment would break the interval rules; counted from the earlier dose times.
+
+    The rolling window is half-open: doses exactly 168 hours apart do not share one.
+    """
+    rules, last = journey.protocol.sessions, journey.last_dose_at
+    if last is None:
+        return ()
+    found = []
+    if starts_at - last < timedelta(hours=rules.min_interval_hours):
+        found.append(f"less than {rules.min_interval_hours} hours after the last dose")
+    doses = [s.dosed_at for s in journey.dosed_sessions if s.dosed_at is not None]
+    if sum(starts_at - dose < WEEK for dose in doses) >= rules.max_in_rolling_7_days:
+        found.append(f"more than {rules.max_in_rolling_7_days} in 7 days")
+    evaluated = current(journey, SignOffKind.EVALUATION)
+    if starts_at - last > timedelta(days=rules.max_gap_days) and (evaluated is None or evaluated.at < last):
+        found.append(f"more than {rules.max_gap_days} days after the last dose: amend and sign the evaluation again")
+    course, longest = journey.course_started_at, timedelta(days=rules.course_max_days)
+    planned = current(journey, SignOffKind.PLAN)
+    if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
+        found.append(f"more than {rules.course_max_days} days after the course began: write and sign a new plan")
+    return tuple(found)
+
+
+def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    session = scheduled(journey, command.session)
+    if session.released_at is not None:
+        refuse(Code.ALREADY_DONE, "this session has been released", "Record the dose when it is taken", "session")
+    obstacles = dose_gate(journey, command.session, at)
+    if obstacles:
+        refuse(
+            Code.INCOMPLETE,
+            f"the session is not released: {'; '.join(obstacles)}",
+            "Settle each of these; nothing was released",
+        )
+    cleared = current(journey, SignOffKind.CLEARANCE, str(command.session))
+    assert cleared is not None
+    yield e.SessionReleased(session=command.session, clearance=cleared.request)
+
+
+def scheduled(journey: Journey, number: int) -> Session:
+    """The session of this number, if it is scheduled and has not ended; refused otherwise."""
+    session = journey.sessions.get(number)
+    if session is None:
+        refuse(Code.UNKNOWN, "this session is not scheduled", "See `pathway show` for the sessions", "session")
+    if session.ended_at is not None:
+        refuse(
+            Code.ALREADY_DONE,
+            "this session has ended",
+            "Correct what was recorded with `pathway amend`",
+            "session",
+        )
+    return session

@@ -1,0 +1,265 @@
+"""A running session: the dose, the observations after it, and the end.
+
+Sources: blood pressure about 40 minutes after the dose and until it falls, at least two hours of observation
+(esketamine label); somebody present throughout. What was taken is always recorded, also when it should not have been.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.instruments import Instrument, score
+from workflows.journey.journey import Journey, Session
+from workflows.journey.people import CLINICAL, Actor
+from workflows.journey.protocol import VitalsRules
+from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.stages.dose_gate import scheduled
+from workflows.journey.stages.holding import ask_support, place
+
+
+def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    session = scheduled(journey, command.session)
+    if session.dosed_at is not None:
+        refuse(
+            Code.ALREADY_DONE,
+            "a dose is recorded for this session",
+            "Correct it with `pathway amend`",
+            "session",
+        )
+    _require_past(journey, command, at)
+    deviations = dose_deviations(journey, session, command)
+    if deviations and command.deviation is None:
+        refuse(
+            Code.HELD if journey.held else Code.OUT_OF_LIMITS,
+            f"this dose is not the one released: {'; '.join(deviations)}",
+            "If it really was taken, record it again with `deviation` saying what happened; care is then held",
+            "deviation",
+        )
+    yield dosed(journey, command)
+
+
+def require_plausible(journey: Journey, command: c.RecordDose, at: datetime) -> None:
+    """Refuse a correction to a dose other than the planned one that does not say what happened.
+
+    Raises:
+        Refused: it needs ``deviation``, or a time between the start of the journey and now.
+    """
+    _require_past(journey, command, at)
+    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
+    if command.deviation is None and (command.dose_mg, command.route) != planned:
+        refuse(
+            Code.OUT_OF_LIMITS,
+            "the corrected dose is not the planned one",
+            "Say what happened in `deviation`; care is then held",
+            "deviation",
+        )
+
+
+def _require_past(journey: Journey, command: c.RecordDose, at: datetime) -> None:
+    if command.taken_at > at:
+        refuse(Code.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
+    if command.taken_at < journey.started_at:
+        refuse(Code.WRONG_TIME, "this was before the journey began", "Give the time it was taken", "taken_at")
+
+
+def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -> tuple[str, ...]:
+    """How a dose that was taken differs from the one that was released."""
+    plan = journey.plan
+    found = []
+    if journey.held:
+        found.append("the journey is held")
+    released, made = session.released_at, session.check
+    if released is None or command.taken_at < released:
+        found.append("the session was not released")
+    elif any(hold.placed_at >= released for hold in journey.holds.values()):
+        found.append("care was held after the release")
+    oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
+    if made is not None and command.taken_at - made.vitals.measured_at > oldest:
+        found.append("the vitals were too old by then")
+    if plan is not None and command.dose_mg != plan.dose_mg:
+        found.append("not the planned dose")
+    if plan is not None and command.route != plan.route:
+        found.append("not the planned route")
+    if plan is not None and command.doses_left != expected_doses_left(journey):
+        found.append("the doses left do not add up")
+    return tuple(found)
+
+
+def expected_doses_left(journey: Journey) -> int:
+    """How many doses should be left after the next one, in the supply of the plan."""
+    counted = [s.doses_left for s in journey.dosed_sessions if s.doses_left is not None]
+    dispensed = journey.plan.doses_dispensed if journey.plan is not None else 0
+    before = counted[-1] if counted and counted[-1] > 0 else dispensed
+    return before - 1
+
+
+def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
+    minutes = journey.protocol.sessions.observe_minutes
+    return e.DoseRecorded(
+        **command.model_dump(exclude={"kind"}),
+        observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
+    )
+
+
+def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
+    if body.deviation is not None:
+        yield place(
+            journey,
+            "dose_deviation",
+            "a dose was taken that was not the one released",
+            source=f"session-{body.session}",
+        )
+    protocol, zone, number = journey.protocol, journey.patient.zone, body.session
+    last = journey.plan is not None and number >= journey.plan.planned_sessions
+    owed = [
+        e.Contact(
+            id=f"check-in-{number}-{after.hours}h",
+            type="check-in",
+            due=body.taken_at + timedelta(hours=after.hours),
+            ladder=after.ladder,
+            session=number,
+            zone=zone,
+        )
+        for after in protocol.check_ins.after_session
+    ]
+    visits = protocol.clinician_visits
+    if number in visits.after_session or (last and "last" in visits.after_session):
+        owed.append(
+            e.Contact(
+                id=f"visit-{number}",
+                type="visit",
+                due=body.taken_at + timedelta(hours=visits.within_hours),
+                ladder="visit",
+                session=number,
+                zone=zone,
+            )
+        )
+    new = tuple(
+        contact for contact in owed if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
+    )
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check-in" and k.session is None)
+    yield e.ContactsScheduled(contacts=new, replaced=routine)
+
+
+def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    session = scheduled(journey, command.session)
+    if not session.running:
+        refuse(
+            Code.WRONG_TIME,
+            "the session is not running",
+            "Observations belong between dose and end",
+            "session",
+        )
+    require_seen(journey, command, at)
+    yield observed(journey, command)
+
+
+def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
+    """Refuse an observation of a minute that is still to come, or with unknown red flags.
+
+    Raises:
+        Refused: either.
+    """
+    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
+    session = journey.sessions[command.session]
+    if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
+        refuse(Code.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
+
+
+def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
+    rules = journey.protocol.sessions
+    thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    dissociation = None
+    if command.cadss is not None and thresholds is not None:
+        at_end = command.minute >= rules.minimum_minutes
+        dissociation = score(Instrument.CADSS_6, list(command.cadss), thresholds, at_end=at_end)
+    session = journey.sessions.get(command.session)
+    baseline = None if session is None or session.check is None else session.check.vitals
+    alert = vitals_alert(rules.vitals, command.vitals, baseline)
+    unwell = command.consciousness in ("pain", "unresponsive") or not command.breathing_normal
+    if unwell or command.red_flags:
+        alert = "emergency"
+    elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
+        alert = "notify"
+    return e.SessionObserved(**command.model_dump(exclude={"kind", "cadss"}), dissociation=dissociation, alert=alert)
+
+
+def vitals_alert(
+    rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None
+) -> Literal["none", "notify", "emergency"]:
+    """What the protocol says of vital signs after the dose; a rise is counted from the checklist's reading."""
+    if vitals is None:
+        return "none"
+    emergency, notify = rules.emergency, rules.notify
+    if (
+        vitals.systolic >= emergency["systolic"]
+        or vitals.diastolic >= emergency["diastolic"]
+        or (vitals.oxygen is not None and vitals.oxygen < emergency["oxygen_below"])
+    ):
+        return "emergency"
+    risen = baseline is not None and (
+        vitals.systolic - baseline.systolic >= notify["rise_systolic"]
+        or vitals.diastolic - baseline.diastolic >= notify["rise_diastolic"]
+    )
+    if (
+        risen
+        or vitals.systolic >= notify["systolic"]
+        or vitals.diastolic >= notify["diastolic"]
+        or (vitals.heart_rate is not None and vitals.heart_rate > notify["heart_rate"])
+    ):
+        return "notify"
+    return "none"
+
+
+def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
+    if body.alert == "emergency":
+        yield place(
+            journey,
+            "session_emergency",
+            "an observation met the protocol's emergency rule: emergency services, then the on-call clinician",
+            severe=True,
+            source=f"session-{body.session}",
+        )
+    elif body.alert == "notify":
+        yield ask_support(
+            journey,
+            "urgent",
+            f"session {body.session}: an observation met the protocol's rule to tell the clinician",
+        )
+
+
+def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    if not session.running or session.dosed_at is None:
+        refuse(Code.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
+    require_known({**command.criteria}, rules.release_criteria, "criteria")
+    found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
+    if session.observed_until < rules.observe_minutes[-1]:
+        found.append(f"observation at {rules.observe_minutes[-1]} minutes")
+    rated = [o.dissociation for o in session.observations if o.dissociation and o.minute >= rules.minimum_minutes]
+    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    if limits is not None and limits.release_max is not None and (not rated or "release_ok" not in rated[-1].flags):
+        found.append("dissociation not rated at the end, or still above the release limit")
+    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
+    if at < earliest:
+        refuse(Code.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    if command.clinician_decision is not None and by.role not in CLINICAL:
+        refuse(
+            Code.NOT_ALLOWED,
+            "a clinician's decision is recorded by the clinician",
+            "Have them end the session",
+            "clinician_decision",
+        )
+    overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
+    if found and not (overdue and command.clinician_decision):
+        refuse(
+            Code.INCOMPLETE,
+            f"not yet met: {'; '.join(found)}",
+            "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
+            "criteria",
+        )
+    yield e.SessionEnded(
+        session=command.session, criteria=command.criteria, clinician_decision=command.clinician_decision
+    )
