@@ -22,7 +22,19 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from workflows.effects import ALARM, APPEND, ATTEMPT, LOAD, RETRY, Alarm, Batch, Loaded, Recorded
+from workflows.effects import (
+    ALARM,
+    APPEND,
+    ATTEMPT,
+    LOAD,
+    PAYLOAD_BYTES,
+    RETRY,
+    Alarm,
+    Batch,
+    Load,
+    Loaded,
+    Recorded,
+)
 from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, StartPathway
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
@@ -49,8 +61,9 @@ LONG_RUN = 500
 UNREADABLE_KEPT = 100
 """Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
 BATCH_EVENTS = 200
-BATCH_BYTES = 512 * 1024
-"""What one append takes: the record takes more events, and Temporal 2 MB in one payload."""
+"""How many events one append takes. The record takes more."""
+HANDOVER_BYTES = 2_000_000
+"""What one run can hand to the next. A journey of more text than that stays in the run it is in."""
 DIVERGED_HEALTH = "diverged"
 
 
@@ -115,6 +128,7 @@ class CareJourney:
         self._looks = 0
         self._reread_in: str | None = None
         self._rereading = False
+        self._loaded: list[Event] = []
         self._put_off: list[Command] = []
         self._crossed = False
         self._unstarted: Refusal | None = None
@@ -207,7 +221,7 @@ class CareJourney:
                 remedy="Use your own profile",
                 field="actor.role",
             )
-        if len(command.model_dump_json()) > COMMAND_LIMIT:
+        if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
             return Refusal(
                 code=Code.OUT_OF_LIMITS,
                 reason=f"a command takes at most {COMMAND_LIMIT} bytes",
@@ -292,8 +306,11 @@ class CareJourney:
         if self._loading is not None and self._loading.done():
             loaded = self._loading.result()
             self._loading = None
-            self._reread_in = loaded.run_id
-            self._adopt(loaded.events)
+            self._loaded += loaded.events
+            if not loaded.more:
+                self._reread_in = loaded.run_id
+                self._adopt(tuple(self._loaded))
+                self._loaded = []
         self._alarming = [alarm for alarm in self._alarming if not alarm.done()]
 
     @property
@@ -322,7 +339,7 @@ class CareJourney:
         if self._loading is None:
             self._loading = workflow.start_activity(
                 LOAD,
-                self._journey.id,
+                Load(journey_id=self._journey.id, after_version=self._loaded[-1].version if self._loaded else 0),
                 result_type=Loaded,
                 start_to_close_timeout=ATTEMPT,
                 retry_policy=RETRY,
@@ -381,8 +398,8 @@ class CareJourney:
         size = 0
         for _, group in groupby(self._outbox, key=lambda event: event.command_id):
             together = list(group)
-            size += sum(len(event.model_dump_json()) for event in together)
-            if batch and (len(batch) + len(together) > BATCH_EVENTS or size > BATCH_BYTES):
+            size += sum(len(event.model_dump_json().encode()) for event in together)
+            if batch and (len(batch) + len(together) > BATCH_EVENTS or size > PAYLOAD_BYTES):
                 break
             batch += together
         return tuple(batch)
@@ -407,9 +424,12 @@ class CareJourney:
         )
 
     def _continue(self) -> None:
+        handed = Begin(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable)
+        if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
+            return
         moved = workflow.info().is_target_worker_deployment_version_changed()
         workflow.continue_as_new(
-            Begin(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable),
+            handed,
             initial_versioning_behavior=(workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None),
         )
 

@@ -18,6 +18,8 @@ LOAD = "load_from_record"
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
+PAYLOAD_BYTES = 1024 * 1024
+"""What goes into one payload at most. Temporal takes twice as much, and nothing at all beyond it."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
 RETRY = RetryPolicy(
@@ -47,10 +49,18 @@ class Recorded(Fact):
     position: int
 
 
+class Load(Fact):
+    """Which events of a journey to read: those after this version."""
+
+    journey_id: UUID
+    after_version: int
+
+
 class Loaded(Fact):
-    """All events of a journey as recorded, oldest first, and the run that asked."""
+    """The next events as recorded, oldest first, whether there are more, and the run that asked."""
 
     events: tuple[Event, ...]
+    more: bool
     run_id: str
 
 

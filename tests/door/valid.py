@@ -89,6 +89,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.move": {"zone": "America/Chicago", "state": "TX"},
     "pathway.withdraw": {"reason": _TEXT},
     "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
+    "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.journey.play import START, Play, course, started
+from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.journey import Journey, fold
+from workflows.journey.journey import Journey, evolve, fold
 from workflows.journey.obligations import Obligation, next_deadline
 from workflows.journey.protocol import Condition
 from workflows.journey.stage import Outcome
@@ -129,3 +129,13 @@ def test_missed_check_in_holds_care_until_a_clinician_signs() -> None:
 def test_same_people_at_the_same_time_play_the_same_course() -> None:
     again: Play = started(at=START).go_on(lambda journey: journey.closed)
     assert again.events == course(Condition.PTSD).events
+
+
+def test_a_state_compares_copies_and_prints_without_its_hashes() -> None:
+    journey = before("session.release").journey
+    known = Journey.model_validate_json(journey.model_dump_json())
+    assert journey.hashes
+    assert not known.hashes
+    assert known == journey
+    assert "hashes" not in journey.model_dump()
+    assert not evolve(journey, course(Condition.PTSD).events[-1]).hashes

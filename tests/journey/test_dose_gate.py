@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.people import checklist, plan, vitals
+from deploy.people import PEOPLE, checklist, plan, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
@@ -432,3 +432,15 @@ def test_refused_release_is_kept_and_the_same_command_stays_refused() -> None:
 def test_released_once() -> None:
     play = after("session.release", SECOND)
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+
+
+def test_start_still_to_come() -> None:
+    play = ready()
+    play.at = play.journey.sessions[SECOND].starts_at - timedelta(minutes=1)
+    assert "its start is still to come" in dose_gate(play.journey, SECOND, play.at)
+
+
+def test_a_clinician_releases_with_a_licence_and_holds_without() -> None:
+    play, unlicensed = ready(), PEOPLE[Role.CLINICIAN].model_copy(update={"licence": None})
+    play.refused(c.ReleaseSession(session=SECOND), unlicensed, code=Code.NOT_ALLOWED, says="licensed")
+    assert kinds(play.do(c.PlaceHold(reason="a neighbour called"), unlicensed)) == ["hold.placed"]

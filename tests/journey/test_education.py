@@ -98,6 +98,12 @@ def test_plan_is_broader_than_ketamine_and_promises_nothing(changed: dict[str, A
     before("plan.record").refused(planned(**changed), code=code, field=field)
 
 
+def test_goal_may_use_a_word_that_only_contains_a_promise() -> None:
+    play = before("plan.record")
+    plan_made = plan(play.journey.protocol, play.at).model_copy(update={"goals": ("feel secure on the bus",)})
+    assert kinds(play.do(c.RecordPlan(plan=plan_made)))[0] == "plan.recorded"
+
+
 def test_therapy_may_be_absent_with_a_reason() -> None:
     play = before("plan.record")
     without = {"medication_management": "x", "monitoring": "x"}

@@ -268,3 +268,13 @@ def test_anxiety_measures_by_its_own_instrument() -> None:
     play = after("session.end", 2, Condition.ANXIETY)
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-2", choice="continue")
     assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.GAD_7}
+
+
+def test_worsening_twice_in_a_row_holds_care_until_a_clinician_has_decided() -> None:
+    play = after("session.end")
+    primary = play.journey.protocol.instruments.primary
+    worse = [c.RecordInstrument(instrument=primary, occasion=f"worse-{n}", answers=[n] * 20) for n in (2, 3, 4)]
+    assert not any(isinstance(body, e.HoldPlaced) for body in play.do(worse[0], Role.PATIENT))
+    assert "hold.placed" not in kinds(play.do(worse[1], Role.PATIENT))
+    assert "hold.placed" in kinds(play.do(worse[2], Role.PATIENT))
+    assert [hold.cause for hold in play.journey.holds.values()] == ["deterioration"]

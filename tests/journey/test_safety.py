@@ -175,18 +175,11 @@ def test_declined_release_keeps_the_hold_and_is_asked_again() -> None:
     assert play.request(SignOffKind.HOLD_RELEASE, "hold-1").id != first.id
 
 
-def test_treatment_may_be_stopped_for_safety_where_the_protocol_offers_it() -> None:
+def test_treatment_stops_for_safety_once_what_happened_is_reviewed() -> None:
     play = after("session.end")
-    protocol = play.journey.protocol
-    offered = protocol.sign_offs[SignOffKind.SEVERE_HOLD_RELEASE].model_copy(
-        update={"choices": ("resume", "stop_for_safety")}
-    )
-    signing = {**protocol.sign_offs, SignOffKind.SEVERE_HOLD_RELEASE: offered}
-    play = play.changed(protocol=protocol.model_copy(update={"sign_offs": signing}))
     play.do(event(play, 4), Role.SESSION_MONITOR)
-    bodies = play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1", choice="stop_for_safety", referral="cardiology")
+    bodies = play.do(c.StopForSafety(reason="x", referral="cardiology"), Role.CLINICIAN)
     assert one(bodies, e.PathwayEnding).outcome == Outcome.STOPPED_FOR_SAFETY
-    assert not [body for body in bodies if isinstance(body, e.HoldReleased)]
     assert play.waits_for("serious-adverse-event") is not None
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.journey.outcome == Outcome.STOPPED_FOR_SAFETY

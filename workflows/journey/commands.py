@@ -37,12 +37,14 @@ def _few_answers(answers: Json) -> Json:
 class Body(Form):
     """The part of a command that differs. ``roles`` may send it, in ``stages`` it can be accepted.
 
-    ``progress`` moves care forward, and is refused while the journey is held.
+    ``progress`` moves care forward, and is refused while the journey is held. ``licensed``: a clinician needs a
+    licence that is valid where the patient is; to stop, report or call for help nobody needs one.
     """
 
     roles: ClassVar[tuple[Role, ...]] = STAFF
     stages: ClassVar[tuple[Stage, ...]] = OPEN
     progress: ClassVar[bool] = False
+    licensed: ClassVar[bool] = True
 
 
 class Patient(Form):
@@ -172,6 +174,7 @@ class AskQuestion(Body):
     """The patient (or staff for them) asks something; open questions stand before any consent."""
 
     kind: Literal["question.ask"] = "question.ask"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     text: Text
 
@@ -198,6 +201,7 @@ class WithdrawConsent(Body):
     """The patient withdraws a consent. Sessions stop at once."""
 
     kind: Literal["consent.withdraw"] = "consent.withdraw"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     consent: Code
@@ -221,6 +225,7 @@ class CancelSession(Body):
     """Cancel a session whose dose has not been taken."""
 
     kind: Literal["session.cancel"] = "session.cancel"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
@@ -325,6 +330,7 @@ class CompleteCheckIn(Body):
     """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step."""
 
     kind: Literal["check-in.complete"] = "check-in.complete"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
     check_in: Code
@@ -350,6 +356,7 @@ class ReportAdverseEvent(Body):
     """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
 
     kind: Literal["adverse-event.report"] = "adverse-event.report"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
     what: Text
     grade: Annotated[int, Field(ge=1, le=5)]
@@ -366,6 +373,7 @@ class PlaceHold(Body):
     """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
 
     kind: Literal["pathway.hold"] = "pathway.hold"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     reason: Text
 
@@ -386,6 +394,7 @@ class RequestSupport(Body):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     urgency: Literal["urgent", "clinical", "routine"]
     text: Text
@@ -431,6 +440,7 @@ class Withdraw(Body):
     """The patient leaves the pathway. Always possible; needs no reason."""
 
     kind: Literal["pathway.withdraw"] = "pathway.withdraw"
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, *CLINICAL)
     reason: Text | None = None
 
@@ -439,6 +449,15 @@ class Transfer(Body):
     """Hand the patient over to another provider; the referral says to whom."""
 
     kind: Literal["pathway.transfer"] = "pathway.transfer"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    reason: Text
+    referral: Text
+
+
+class StopForSafety(Body):
+    """End treatment for good because it is not safe for this patient; the referral says who goes on caring."""
+
+    kind: Literal["pathway.stop"] = "pathway.stop"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     reason: Text
     referral: Text
@@ -548,6 +567,7 @@ AnyBody = Annotated[
     | Move
     | Withdraw
     | Transfer
+    | StopForSafety
     | RecordDeath
     | ProposeDischarge
     | Amend

@@ -103,7 +103,7 @@ def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
         )
     if journey.closed:
         refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
-    if all(role in CLINICAL for role in body.roles):
+    if actor.role in CLINICAL and body.licensed:
         licence = actor.licence
         if licence is None:
             refuse(Code.NOT_ALLOWED, f"{kind} needs a licensed clinician", "Put the licence into your profile")

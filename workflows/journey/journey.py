@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal
 from uuid import UUID
 
@@ -243,6 +243,11 @@ class Journey(Fact):
     closing: Closing | None = None
     outcome: Outcome | None = None
 
+    @cached_property
+    def hashes(self) -> dict[tuple[str, str | None], str]:
+        """Evidence hashes worked out for this very state. Not part of it: no copy and no JSON carries them."""
+        return {}
+
     @property
     def held(self) -> bool:
         return any(not hold.released for hold in self.holds.values())
@@ -332,13 +337,15 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     refused = event.body if isinstance(event.body, e.CommandRefused) else None
     receipt = Receipt(digest=event.command_digest, version=event.version, refused=refused)
     changed = _changes(journey, event, event.body)
-    return journey.model_copy(
+    after = journey.model_copy(
         update={
             **changed,
             "version": event.version,
             "commands": {**journey.commands, str(event.command_id): receipt},
         }
     )
+    after.__dict__.pop("hashes", None)
+    return after
 
 
 def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:

@@ -18,6 +18,9 @@ from workflows.journey.protocol import Rung, SignOffKind
 if TYPE_CHECKING:
     from workflows.journey.journey import Journey
 
+CONTACTS = ("check-in", "visit", "follow-up", "measure")
+"""Needs whose ladders are climbed faster while suicide risk is heightened."""
+
 Because = Literal["done", "superseded", "held", "no_longer_needed"]
 
 
@@ -82,7 +85,7 @@ def open_obligation(need: Need, journey: "Journey", at: datetime) -> Obligation:
 
     due = need.due or shown(at + timedelta(minutes=ladder.due_minutes))
     check_ins = protocol.check_ins
-    heightened = need.kind == "check-in" and journey.suicide_risk_heightened(at)
+    heightened = need.kind in CONTACTS and journey.suicide_risk_heightened(at)
 
     def step(rung: Rung) -> datetime:
         if rung.percent is not None:

@@ -63,6 +63,7 @@ DECISIONS: Mapping[type[c.Body], Decision] = {
     c.Move: pathway.move,
     c.Withdraw: pathway.withdraw,
     c.Transfer: pathway.transfer,
+    c.StopForSafety: pathway.stop,
     c.RecordDeath: pathway.record_death,
     c.ProposeDischarge: follow_up.propose_discharge,
     c.Amend: amend,

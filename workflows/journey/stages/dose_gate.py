@@ -64,6 +64,8 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += interval_obstacles(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
+    if at < session.starts_at:
+        found.append("its start is still to come")
     if session.instructed is None:
         found.append("instructions not delivered")
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):

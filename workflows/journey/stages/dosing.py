@@ -223,6 +223,13 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
             source=f"session-{body.session}",
         )
     elif body.alert == "notify":
+        # Beyond the protocol's limits is at least a grade 2 event: no further session before a clinician has looked.
+        yield place(
+            journey,
+            "session_alert",
+            "an observation met the protocol's rule to tell the clinician",
+            source=f"session-{body.session}",
+        )
         yield ask_support(
             journey,
             "urgent",

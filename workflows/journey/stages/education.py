@@ -5,6 +5,7 @@ appointments and preparation besides other care; consents are versioned and with
 symptoms and promise nothing.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -37,7 +38,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
             "plan.therapy_absent_because",
         )
     for goal in plan.goals:
-        promise = next((word for word in rules.goals_must_not_promise if word.lower() in goal.lower()), None)
+        promise = next((word for word in rules.goals_must_not_promise if _says(goal, word)), None)
         if promise:
             refuse(
                 Code.OUT_OF_LIMITS,
@@ -54,6 +55,11 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
             "rationale",
         )
     yield e.PlanRecorded(plan=plan, revision=journey.plan_revision + 1, rationale=command.rationale)
+
+
+def _says(text: str, word: str) -> bool:
+    """Whether a text has this word, or one that begins with it ("cure", "cured"; not "secure")."""
+    return re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) is not None
 
 
 def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:

@@ -58,7 +58,10 @@ def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None) ->
 
 def evidence_of(journey: Journey, kind: SignOffKind, subject: str | None = None) -> str:
     """SHA-256 of the evidence, in hex."""
-    return digest(evidence(journey, kind, subject))
+    about = (kind.value, subject)
+    if about not in journey.hashes:
+        journey.hashes[about] = digest(evidence(journey, kind, subject))
+    return journey.hashes[about]
 
 
 def current(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:

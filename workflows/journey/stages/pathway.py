@@ -73,6 +73,10 @@ def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> 
     yield _ending(journey, Outcome.TRANSFERRED, command.reason, command.referral)
 
 
+def stop(journey: Journey, command: c.StopForSafety, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.STOPPED_FOR_SAFETY, command.reason, command.referral)
+
+
 def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     if journey.died:
         refuse(Code.ALREADY_DONE, "the death is recorded", "See `pathway why` for what is still to be reviewed")

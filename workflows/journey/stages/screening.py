@@ -105,6 +105,9 @@ def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime)
     measured = body.score.change or ()
     if "deterioration" in measured and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
         yield ask_support(journey, "clinical", f"{body.instrument} worsened beyond the protocol's alert")
+        earlier = [m.score.change or () for m in journey.measurements if m.instrument == body.instrument][-2:-1]
+        if any("deterioration" in change for change in earlier):
+            yield place(journey, "deterioration", f"{body.instrument} worsened twice in a row", source=source)
 
 
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:

@@ -24,7 +24,6 @@ ENDINGS = {
     "in_clinic": Outcome.IN_CLINIC,
     "neither": Outcome.INELIGIBLE,
     "switch_to_in_clinic": Outcome.IN_CLINIC,
-    "stop_for_safety": Outcome.STOPPED_FOR_SAFETY,
 }
 """Choices that end this pathway, and how. They need a referral to where the patient goes next."""
 
