@@ -111,3 +111,10 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
     for task in playing.values():
         task.cancel()
     await asyncio.gather(*playing.values(), return_exceptions=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test asks first for a played course waits for most of all of them."""
+    for item in items:
+        if "played" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))

@@ -56,7 +56,13 @@ async def test_every_stage_shows_where_it_stands(real_world: World, condition: C
             assert waiting.what in details(case.journey)
             assert waiting.owner.value.replace("_", " ") in why(waiting, case.journey)
 
-    found = f'{STAGE.name} = "sessions" AND {PATHWAY.name} = "{condition.value}" AND {AWAITS.name} = "coordinator"'
+    wanted = {
+        STAGE: "sessions",
+        PATHWAY: condition.value,
+        HEALTH: "open",
+        AWAITS: status(case.journey, case.journey.version).awaits,
+    }
+    found = " AND ".join(f'{key.name} = "{value}"' for key, value in wanted.items())
 
     async def listed() -> bool:
         return case.handle.id in [workflow.id async for workflow in real_world.client.list_workflows(found)]
@@ -83,11 +89,6 @@ async def test_an_ended_journey_shows_that_it_ended(played: Played, name: str) -
     )
     assert shown.get(AWAITS) is None
     assert shown.get(DUE) is None
-    assert len(await case.histories()) > 1
-    assert (
-        await (await case.handle.describe()).static_summary()
-        == f"{case.journey.protocol.condition.value} pathway · {case.journey.clinic}"
-    )
 
 
 async def test_what_is_ended_awaits_nobody(played: Played) -> None:

@@ -67,7 +67,7 @@ async def eventually(holds: Callable[[], Awaitable[Any]], within: timedelta = MO
         TimeoutError: it did not become true.
     """
     async with asyncio.timeout(within.total_seconds()):
-        while not (answer := await holds()):
+        while not (answer := await holds()):  # noqa: ASYNC110 - the server can only be asked
             await asyncio.sleep(0.01)
     return answer
 
