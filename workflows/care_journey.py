@@ -62,9 +62,14 @@ UNREADABLE_KEPT = 100
 """Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
 BATCH_EVENTS = 200
 """How many events one append takes. The record takes more."""
+MESSAGES_AT_ONCE = 20
+"""How many signals are read in one task, which Temporal ends after two seconds, and begins anew with all of them."""
+BREATH = timedelta(milliseconds=1)
 HANDOVER_BYTES = 2_000_000
 """What one run can hand to the next. A journey of more text than that stays in the run it is in."""
 DIVERGED_HEALTH = "diverged"
+MOVING_ON = "MovingOn"
+"""The journey cannot take a command at this moment. Nothing is wrong with it: it may be sent again as it is."""
 
 
 def workflow_id(journey_id: UUID) -> str:
@@ -115,6 +120,7 @@ class CareJourney:
         self._outbox: list[Event] = []
         self._alarms: list[Notice] = []
         self._inbox: list[tuple[str, Sequence[RawValue]]] = []
+        self._breath: asyncio.Task[None] | None = None
         self._unrecorded: list[tuple[int, Command]] = []
         self._recording: workflow.ActivityHandle[Recorded] | None = None
         self._loading: workflow.ActivityHandle[Loaded] | None = None
@@ -125,7 +131,6 @@ class CareJourney:
         self._recorded = begin.recorded
         self._unreadable = begin.unreadable
         self._diverged = False
-        self._looks = 0
         self._reread_in: str | None = None
         self._rereading = False
         self._loaded: list[Event] = []
@@ -183,8 +188,10 @@ class CareJourney:
         """Refuse with nothing written to history, unless the attempt itself belongs in the record."""
         if self._unstarted is not None:
             raise _refused(self._unstarted)
+        if self._rereading and self._loading is not None:
+            raise ApplicationError("the journey is being read back after a reset", type=MOVING_ON)
         if self._may_be_set_back:
-            # It was accepted before the reset, or is decided once the record has been read back.
+            # Accepted before the reset, and now brought in again: it is decided on top of the record.
             return
         refusal = self._screen(command)
         if refusal is None:
@@ -264,7 +271,11 @@ class CareJourney:
         self._alarms.extend(notice for event in events for notice in notices(event) if notice.alarm)
 
     def _read_inbox(self) -> None:
-        while self._inbox:
+        if self._breath is not None and not self._breath.done():
+            return
+        for _ in range(MESSAGES_AT_ONCE):
+            if not self._inbox:
+                return
             name, payload = self._inbox.pop(0)
             command = _readable(name, payload)
             if command is not None:
@@ -274,6 +285,8 @@ class CareJourney:
                 # By its place among all that came: a reset finds it kept, and a second one like it is another.
                 self._by_clock(f"unreadable:{self._unreadable}:{digest([body.name, body.content])}", body)
                 self._unreadable += 1
+        if self._inbox:
+            self._breath = asyncio.create_task(_sleep(BREATH, "read on"))
 
     def _pass_deadline(self) -> None:
         deadline = next_deadline(self._journey)
@@ -327,12 +340,11 @@ class CareJourney:
         """Whether a reset has set this run back: its state is what it was, and its record is ahead.
 
         A reset leaves no trace that a workflow could see while it replays what was copied from before the
-        reset. So this asks for a marker under a new name each time: there is none among the copied events,
-        and the first task of its own writes one.
+        reset. So this asks for a marker of the task it is in: the copied tasks have none, and the first task
+        of the run's own writes one.
         """
         if not self._rereading and self._may_be_set_back:
-            self._looks += 1
-            self._rereading = workflow.patched(f"reset-{self._looks}")
+            self._rereading = workflow.patched(f"reset-{workflow.info().get_current_history_length()}")
         return self._rereading
 
     def _reread(self) -> None:
@@ -470,10 +482,10 @@ class CareJourney:
             or (self._recording is not None and self._recording.done())
             or any(alarm.done() for alarm in self._alarming)
         )
-        if self._rereading:
-            return finished
+        if self._set_back:
+            return finished or self._loading is None
         return finished or bool(
-            self._inbox
+            (self._inbox and (self._breath is None or self._breath.done()))
             or self._alarms
             or self._may_record
             or (self._timer is not None and self._timer.done())

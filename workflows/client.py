@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.care_journey import (
+    MOVING_ON,
     SEARCH_ATTRIBUTES,
     Begin,
     CareJourney,
@@ -114,7 +115,7 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
         return Rejected(Refusal.model_validate(cause.details[0]))
-    if isinstance(cause, ApplicationError) and cause.type == "AcceptedUpdateCompletedWorkflow":
+    if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", MOVING_ON):
         return Unavailable("the journey was moving on; send the same command again")
     return Unavailable("the journey could not read the command")
 

@@ -15,7 +15,7 @@ from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
 from workflows.journey.model import Code, Form, Json, Short, Text, canonical
 from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Condition, PinnedProtocol
 from workflows.journey.stage import Stage
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
@@ -69,7 +69,7 @@ class StartPathway(Body):
     reason: Text
     coordinator: Code
     clinician: Code
-    protocol: Protocol
+    protocol: PinnedProtocol
     demonstration: bool = False
 
 

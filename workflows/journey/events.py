@@ -16,7 +16,7 @@ from workflows.journey.instruments import Instrument, Score
 from workflows.journey.model import Code, Fact, Short, Text
 from workflows.journey.obligations import Closed, Obligation
 from workflows.journey.people import Actor, Licence, Role
-from workflows.journey.protocol import Action, Condition, Protocol, SignOffKind
+from workflows.journey.protocol import Action, Condition, PinnedProtocol, SignOffKind
 from workflows.journey.stage import Outcome, Stage
 
 
@@ -34,7 +34,7 @@ class PathwayStarted(EventBody):
     reason: Text
     coordinator: Code
     clinician: Code
-    protocol: Protocol
+    protocol: PinnedProtocol
     protocol_digest: str
 
 

@@ -1,6 +1,6 @@
 """The state of a journey, and `evolve`: the one way it changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from workflows.journey.instruments import Instrument, Score
 from workflows.journey.model import Code, Fact, Short, Text
 from workflows.journey.obligations import Obligation
 from workflows.journey.people import CLINICAL, Licence, Role
-from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.protocol import PinnedProtocol, SignOffKind
 from workflows.journey.stage import Outcome, Stage
 
 
@@ -213,7 +213,7 @@ class Journey(Fact):
     referral: Text
     coordinator: Code
     clinician: Code
-    protocol: Protocol
+    protocol: PinnedProtocol
     protocol_digest: str
     stage: Stage = Stage.EVALUATION
     evaluation: Evaluation = Evaluation()
@@ -247,6 +247,12 @@ class Journey(Fact):
     def hashes(self) -> dict[tuple[str, str | None], str]:
         """Evidence hashes worked out for this very state. Not part of it: no copy and no JSON carries them."""
         return {}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Journey":
+        """A copy, without the hashes: they are of the state they were worked out for."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hashes", None)
+        return copied
 
     @property
     def held(self) -> bool:
@@ -337,15 +343,13 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     refused = event.body if isinstance(event.body, e.CommandRefused) else None
     receipt = Receipt(digest=event.command_digest, version=event.version, refused=refused)
     changed = _changes(journey, event, event.body)
-    after = journey.model_copy(
+    return journey.model_copy(
         update={
             **changed,
             "version": event.version,
             "commands": {**journey.commands, str(event.command_id): receipt},
         }
     )
-    after.__dict__.pop("hashes", None)
-    return after
 
 
 def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:

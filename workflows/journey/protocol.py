@@ -7,9 +7,10 @@ says; doses are in ``dose.unit``; zones are IANA names.
 
 from datetime import time
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.model import Code, Form, Short, canonical, digest
@@ -376,3 +377,16 @@ class Protocol(Form):
         if self.dose.unset:
             found.append(f"dose limits are not set: {', '.join(self.dose.unset)}")
         return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _instance(json: str) -> Protocol:
+    return Protocol.model_validate_json(json)
+
+
+def _shared(protocol: Protocol) -> Protocol:
+    return _instance(protocol.model_dump_json())
+
+
+PinnedProtocol = Annotated[Protocol, AfterValidator(_shared)]
+"""A protocol as a journey carries it. Equal ones are one object: it would be the largest part of each journey."""
