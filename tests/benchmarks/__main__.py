@@ -36,7 +36,7 @@ class Size:
     passes: int
 
 
-WHOLE = Size(round_trip_journeys=12, rounds=3, round_journeys=16, waiting=300, passes=7)
+WHOLE = Size(round_trip_journeys=12, rounds=5, round_journeys=8, waiting=300, passes=7)
 QUICK = Size(round_trip_journeys=1, rounds=1, round_journeys=4, waiting=30, passes=1)
 
 

@@ -1,6 +1,6 @@
 """How long people wait: until their command is accepted, and until it is recorded."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from time import perf_counter
 from uuid import uuid4
 
@@ -53,27 +53,33 @@ class Seconds:
         self.accepted: list[float] = []
         self.recorded: list[float] = []
 
-    async def measure(self, commands: tuple[Command, ...], *, bare_first: bool) -> None:
+    async def measure(self, commands: Sequence[Command], *, bare_first: bool) -> None:
         patient = Patient(self._servers)
         await patient.start()
-        self._version = await self._servers.record.wait_for(patient.id, 1, WITHIN)
-        self._version = 1
+        version = await self._recorded(patient, 1)
         for command in commands:
-            prepared = await patient.prepared(command, self._version)
-            pair: list[Callable[[Patient, Command], Awaitable[None]]] = [self._ours, self._bare]
-            for timed in reversed(pair) if bare_first else pair:
-                await quiet()
-                await timed(patient, prepared)
+            prepared = await patient.prepared(command, version)
+            if bare_first:
+                await self._bare(prepared)
+            version = await self._ours(patient, prepared)
+            if not bare_first:
+                await self._bare(prepared)
 
-    async def _ours(self, patient: Patient, command: Command) -> None:
+    async def _ours(self, patient: Patient, command: Command) -> int:
+        await quiet()
         began = perf_counter()
         receipt = await submit(self._servers.client, patient.id, command)
         self.accepted.append(perf_counter() - began)
-        await self._servers.record.wait_for(patient.id, receipt.version, WITHIN)
+        await self._recorded(patient, receipt.version)
         self.recorded.append(perf_counter() - began)
-        self._version = receipt.version
+        return receipt.version
 
-    async def _bare(self, patient: Patient, command: Command) -> None:
+    async def _recorded(self, patient: Patient, version: int) -> int:
+        await self._servers.record.wait_for(patient.id, version, WITHIN)
+        return version
+
+    async def _bare(self, command: Command) -> None:
+        await quiet()
         began = perf_counter()
         await self._handle.execute_update(Bare.submit, command, id=str(uuid4()))
         self.bare.append(perf_counter() - began)

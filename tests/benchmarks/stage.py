@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,8 +47,9 @@ class Servers:
         return await run_worker(self.stack.env, self.stack.logs / "worker.log")
 
     async def bare_worker(self) -> WorkerProcess:
+        path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return await run_worker(
-            {**self.stack.env, "CAREPATH_TASK_QUEUE": BARE_QUEUE, "PYTHONPATH": str(_ROOT)},
+            {**self.stack.env, "CAREPATH_TASK_QUEUE": BARE_QUEUE, "PYTHONPATH": path},
             self.stack.logs / "bare_worker.log",
             program=Path(__file__).with_name("bare_worker.py"),
         )
