@@ -1,14 +1,13 @@
 """The activities by which a journey writes to the record, and reads itself back from it."""
 
-from uuid import UUID
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
-from activities.record.events import load_events, to_new
+from activities.record.events import from_stored, to_new
 from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
-from workflows.effects import APPEND, DIVERGED, LOAD, Batch, Loaded, Recorded
+from workflows.effects import APPEND, DIVERGED, LOAD, PAYLOAD_BYTES, Batch, Load, Loaded, Recorded
+from workflows.journey.events import Event
 from workflows.journey.notices import notices
 
 
@@ -40,11 +39,18 @@ class RecordActivities:
         return Recorded(version=batch.events[-1].version, position=appended.position)
 
     @activity.defn(name=LOAD)
-    async def load(self, journey_id: UUID) -> Loaded:
-        """All recorded events of a journey, for a run that was reset.
+    async def load(self, wanted: Load) -> Loaded:
+        """The next recorded events of a journey, for a run that was reset: at least one, if there are any.
 
         The run before it may have ended between an append and its notices: they leave here at the latest.
         """
-        events = await load_events(self._record, journey_id)
-        await deliver(self._record, [notice for event in events for notice in notices(event)])
-        return Loaded(events=events, run_id=activity.info().workflow_run_id or "")
+        recorded = await self._record.load(wanted.journey_id, after_version=wanted.after_version)
+        size = 0
+        page: list[Event] = []
+        for stored in recorded:
+            size += len(stored.payload)
+            if page and size > PAYLOAD_BYTES:
+                break
+            page.append(from_stored(stored))
+        await deliver(self._record, [notice for event in page for notice in notices(event)])
+        return Loaded(events=tuple(page), more=len(page) < len(recorded), run_id=activity.info().workflow_run_id or "")

@@ -170,6 +170,9 @@ def _without_values() -> Iterator[None]:
         # The driver's ValueErrors are about arguments; its other complaints about lost connections.
         kind = RecordFault if isinstance(error, ValueError) else RecordUnavailable
         raise kind(type(error).__name__) from None
+    except asyncpg.InternalClientError as error:
+        # The driver's view of a connection that broke under it.
+        raise RecordUnavailable(type(error).__name__) from None
     except OSError as error:
         raise RecordUnavailable(type(error).__name__) from None
 

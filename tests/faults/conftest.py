@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from activities.record.record import Record, open_record
 from deploy.local.stack import Stack, local_stack
-from tests.faults.helpers import findings
+from tests.faults.helpers import answers, eventually, findings
 from workflows.client import register_search_attributes
 from workflows.plugin import CarePathwayPlugin
 
@@ -31,6 +31,7 @@ async def stack(ground: Stack) -> AsyncIterator[Stack]:
     for server in (ground.postgres, ground.temporal):
         if not server.running:
             await server.start()
+    await eventually(lambda: answers(ground))
     assert await findings(ground) == ()
 
 

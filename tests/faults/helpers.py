@@ -12,13 +12,13 @@ import asyncpg
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.events import load_events, load_journey
-from activities.record.record import Record
-from activities.record.verify import verify
+from activities.record.record import Record, RecordUnavailable
+from activities.record.verify import Finding, verify
 from deploy.local.stack import Stack
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Follower, SkippedTime
@@ -55,6 +55,7 @@ class Course:
         self.id = uuid4()
         self.opening = referral(PROTOCOLS[condition], self.id)
         self.receipts: dict[UUID, Receipt] = {}
+        self._follower = Follower(record, self.id)
         self.retried = 0
 
     @property
@@ -88,21 +89,32 @@ class Course:
 
     async def play(self, until: Callable[[Journey], bool] = lambda journey: journey.closed) -> Journey:
         """Play on until the journey ends, or until ``until`` is true of it, whatever happens meanwhile."""
-        follower, clock = Follower(self.record, self.id), SkippedTime(TimeSkipper(self.client), self.handle)
-        journey = await follower.at_least(1)
+        clock = SkippedTime(TimeSkipper(self.client), self.handle)
+        journey = await self._at_least(1)
         while not until(journey) and not journey.closed:
             at = await clock.now()
             move = next_move(journey, at)
             if isinstance(move, c.Command):
                 receipt = await self.submit(move)
-                journey = await follower.at_least(receipt.version)
+                journey = await self._at_least(receipt.version)
                 continue
             deadline = next_deadline(journey)
             moments = [moment for moment in (move, deadline) if moment is not None]
             await clock.wait_until(min(moments))
             if deadline == min(moments):
-                journey = await follower.at_least(journey.version + 1)
+                journey = await self._at_least(journey.version + 1)
         return journey
+
+    async def _at_least(self, version: int) -> Journey:
+        """The journey as recorded, once it has this version; an outage of the record is waited out."""
+        until = monotonic() + PATIENCE.total_seconds()
+        while True:
+            try:
+                return await self._follower.at_least(version)
+            except RecordUnavailable:
+                if monotonic() > until:
+                    raise
+                await asyncio.sleep(0.05)
 
     async def status(self) -> Status:
         return await self.handle.query(CareJourney.status)
@@ -187,6 +199,24 @@ async def signal(course: Course, name: str, *contents: bytes, encoding: bytes = 
     )
 
 
+async def reset(course: Course, *, task: int = 0) -> None:
+    """Set the latest run back to its workflow task of this number: 0 is the first, -1 the last."""
+    completed = [
+        event.event_id
+        for event in (await course.runs())[0]
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    ]
+    await course.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=course.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+            reason="a test",
+            workflow_task_finish_event_id=completed[task],
+            request_id=str(uuid4()),
+        )
+    )
+
+
 async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
     """Ask again until there is an answer that counts.
 
@@ -194,7 +224,7 @@ async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -
         TimeoutError: there never was.
     """
     async with asyncio.timeout(seconds):
-        while not (answer := await check()):
+        while not (answer := await check()):  # noqa: ASYNC110 - what is asked has no event to wait for
             await asyncio.sleep(0.02)
         return answer
 
@@ -221,7 +251,17 @@ async def blocked(stack: Stack, statement: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def findings(stack: Stack) -> tuple[Any, ...]:
+async def answers(stack: Stack) -> bool:
+    """Whether PostgreSQL takes connections; it may still be coming up."""
+    try:
+        connection = await asyncpg.connect(stack.postgres.app_url)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
+
+
+async def findings(stack: Stack) -> tuple[Finding, ...]:
     """What is wrong with the whole log."""
     connection = await asyncpg.connect(stack.postgres.app_url)
     try:

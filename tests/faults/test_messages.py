@@ -150,7 +150,7 @@ async def test_a_flood_of_unreadable_messages_keeps_only_so_many(course: Course)
 
 @REPLAYED
 async def test_a_command_after_the_end_is_told_so(course: Course) -> None:
-    earlier, last = command(support()), command(c.Withdraw(), by=Role.PATIENT)
+    earlier, last = command(c.Move(zone="America/New_York", state="NY")), command(c.Withdraw(), by=Role.PATIENT)
     first = await course.submit(earlier)
     receipt = await course.submit(last)
     ended = await course.handle.result()

@@ -1,42 +1,21 @@
 """Resets, by which an operator sets a workflow back: the record stays what it is, and the journey goes on from it."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
 from activities.record.record import NewEvent, Record
 from deploy.local.stack import Stack
-from tests.faults.helpers import Course, at_work, command, eventually, signal, support
-from workflows.care_journey import workflow_id
+from tests.faults.helpers import Course, at_work, command, eventually, reset, signal, support
 from workflows.client import Rejected, submit
 from workflows.journey import commands as c
 from workflows.journey.people import Role
 from workflows.journey.stage import Stage
 
 pytestmark = pytest.mark.faults
-
-
-async def reset(course: Course, *, task: int = 0) -> None:
-    """Set the latest run back to its workflow task of this number: 0 is the first, -1 the last."""
-    completed = [
-        event.event_id
-        for event in (await course.runs())[0]
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    ]
-    await course.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=course.client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
-            reason="a test",
-            workflow_task_finish_event_id=completed[task],
-            request_id=str(uuid4()),
-        )
-    )
 
 
 async def underway(client: Client, record: Record, task_queue: str) -> Course:
@@ -103,8 +82,9 @@ async def test_commands_accepted_during_an_outage_survive_a_reset(
         await signal(course, "noise", b"unreadable, and not yet recorded")
         await reset(course)
         late = command(support("invented: while the record is being read back"))
-        assert await course.submit(late)
+        sending = asyncio.create_task(course.submit(late))
         await stack.postgres.start()
+        await sending
         journey = await eventually(lambda: _knows(course, [*sent, late]))
         assert len(journey.messages) == 2
         assert journey.held

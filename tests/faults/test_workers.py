@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -21,7 +21,7 @@ from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from tests.faults.helpers import Course, at_work, blocked, eventually, support
 from worker import HARD_STOP, UNAVAILABLE
-from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
+from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES, Receipt
 from workflows.client import SearchAttributeMismatch, register_search_attributes
 from workflows.journey import commands as c
 from workflows.journey.journey import Journey
@@ -95,7 +95,7 @@ def _soon() -> timedelta:
     return timedelta(seconds=10)
 
 
-async def delivered(stack: Stack, course: Course) -> list[object]:
+async def delivered(stack: Stack, course: Course) -> list[UUID]:
     connection = await asyncpg.connect(stack.postgres.admin_url)
     try:
         rows = await connection.fetch("SELECT notice_id FROM record.notice WHERE journey_id = $1", course.id)
@@ -104,7 +104,7 @@ async def delivered(stack: Stack, course: Course) -> list[object]:
     return sorted(row["notice_id"] for row in rows)
 
 
-async def owed(course: Course) -> list[object]:
+async def owed(course: Course) -> list[UUID]:
     return sorted(notice.id for event in await load_events(course.record, course.id) for notice in notices(event))
 
 
@@ -129,10 +129,11 @@ async def test_killed_again_and_again_a_journey_completes(
 
     try:
         await course.begin()
-        sabotaging = asyncio.create_task(sabotage())
-        journey = await course.play()
+        async with asyncio.TaskGroup() as group:
+            sabotaging = group.create_task(sabotage())
+            journey = await course.play()
         assert journey.outcome is not None
-        assert await sabotaging == 3
+        assert sabotaging.result() == 3
         ended = await course.handle.result()
         assert (ended.version, ended.outcome) == (journey.version, journey.outcome)
         assert await course.checked() == journey
@@ -145,7 +146,7 @@ async def test_stopped_in_good_order_it_leaves_nothing_undone(
     client: Client, record: Record, task_queue: str, crew: Crew
 ) -> None:
     course = Course(client, record, task_queue)
-    sent: list[asyncio.Task[object]] = []
+    sent: list[asyncio.Task[Receipt]] = []
     for _ in range(5):
         async with await crew.worker() as worker:
             if not sent:
