@@ -224,6 +224,78 @@ BAD = {
     "ladder longer than ten years": (
         "due_minutes: 14400", "due_minutes: 99999999", "99999999", "ladders.evaluation.due_minutes", "ten years",
     ),
+    # working time
+    "clinic without a place": (
+        "zone: America/Los_Angeles", "zone: UTC", "zone: UTC", "working_time.zone", "name the place",
+    ),
+    "clinic in no zone": (
+        "zone: America/Los_Angeles", "zone: America/Springfield", "Springfield", "working_time.zone",
+        "not an IANA time zone",
+    ),
+    "clinic without a zone": (
+        "    zone: America/Los_Angeles\n", "", "  working_time:", "working_time.zone", "missing",
+    ),
+    "clinic without a working day": (
+        "weekdays: [1, 2, 3, 4, 5]", "weekdays: []", "weekdays", "working_time.weekdays", "at least 1",
+    ),
+    "an eighth day": (
+        "weekdays: [1, 2, 3, 4, 5]", "weekdays: [1, 8]", "weekdays", "working_time.weekdays[1]", "equal to 7",
+    ),
+    "a weekday twice": (
+        "weekdays: [1, 2, 3, 4, 5]", "weekdays: [1, 2, 1]", "weekdays", "working_time.weekdays[2]", "twice",
+    ),
+    "weekdays in words": (
+        "weekdays: [1, 2, 3, 4, 5]", "weekdays: [Monday]", "weekdays", "working_time.weekdays[0]", "whole number",
+    ),
+    "hours that end first": (
+        'hours: ["09:00", "17:00"]', 'hours: ["17:00", "09:00"]', "    hours: [",
+        "working_time.hours", "before it ends",
+    ),
+    "no hours at all": (
+        'hours: ["09:00", "17:00"]', 'hours: ["09:00", "09:00"]', "    hours: [",
+        "working_time.hours", "before it ends",
+    ),
+    "bare hours": (
+        'hours: ["09:00", "17:00"]', "hours: [9, 17:00]", "    hours: [", "working_time.hours[1]",
+        "in quotes",
+    ),
+    "hours as a number": (
+        'hours: ["09:00", "17:00"]', 'hours: [9, "17:00"]', "    hours: [", "working_time.hours[0]", "time of day",
+    ),
+    "hours with a zone": (
+        'hours: ["09:00", "17:00"]', 'hours: ["09:00Z", "17:00"]', "    hours: [",
+        "working_time.hours[0]", "time of day",
+    ),
+    "only an opening": (
+        'hours: ["09:00", "17:00"]', 'hours: ["09:00"]', "    hours: [", "working_time.hours[1]", "missing",
+    ),
+    "no such day": ('"2026-12-25"', '"2026-02-30"', "2026-02-30", "working_time.holidays[10]", "must be a day"),
+    "a bare day": ('"2026-12-25"', "2026-12-25", "- 2026-12-25", "working_time.holidays[10]", "quotes"),
+    "a holiday twice": (
+        '"2027-01-01"', '"2026-12-25"', '"2026-12-25"\n      - "2027-01-18"', "working_time.holidays[11]", "twice",
+    ),
+    "hours too short for the deadlines": (
+        'hours: ["09:00", "17:00"]', 'hours: ["09:00", "09:01"]', "  ladders:\n", "ladders", "more than a year",
+    ),
+    "unknown clock": (
+        "      clock: working", "      clock: business", "clock: business", "ladders.sign_in_1_day.clock", "'working'",
+    ),
+    "safety waits for opening hours": (
+        "    crisis_high:\n", "    crisis_high:\n      clock: working\n", "clock: working\n      due_minutes",
+        "ladders.crisis_high.clock", "do not wait",
+    ),
+    "patients wait for opening hours": (
+        "    check_in_24h:\n", "    check_in_24h:\n      clock: working\n", "clock: working\n      due_minutes",
+        "ladders.check_in_24h.clock", "do not wait",
+    ),
+    "a serious event waits for opening hours": (
+        "    sign_serious_adverse_event:\n", "    sign_serious_adverse_event:\n      clock: working\n",
+        "clock: working\n      due_minutes: 240", "ladders.sign_serious_adverse_event.clock", "do not wait",
+    ),
+    "two calendars at once": (
+        "      clock: working", "      clock: working\n      quiet_hours: true", "quiet_hours: true\n      rungs",
+        "ladders.sign_in_1_day.quiet_hours", "patient's",
+    ),
     # YAML
     "field twice": (
         "  condition: PTSD\n", "  condition: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
@@ -279,6 +351,16 @@ def test_a_bad_protocol_is_refused_where_it_is_bad(name: str, tmp_path: Path) ->
     line = text.count("\n", 0, text.index(at)) + 1
     problems = check(path)
     assert any(p.line == line and p.field == field and words in p.rule for p in problems), (line, problems)
+
+
+def test_the_review_of_a_severe_adverse_event_never_waits_for_opening_hours(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.yaml"
+    waiting = PTSD.replace("sign_in_24_hours:\n", "sign_in_24_hours:\n      clock: working\n")
+    path.write_text(waiting, encoding="utf-8")
+    assert check(path) == ()
+    path.write_text(waiting.replace("severe_from_grade: 3", "severe_from_grade: 4"), encoding="utf-8")
+    [problem] = check(path)
+    assert problem.field == "ladders.sign_in_24_hours.clock"
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,34 @@ def test_severe_holds_are_released_by_the_medical_director_alone() -> None:
     for path in shipped():
         rule = load(path).sign_offs[SignOffKind.SEVERE_HOLD_RELEASE]
         assert rule.roles == (Role.MEDICAL_DIRECTOR,)
+
+
+BUSINESS_DAYS = {
+    SignOffKind.EVALUATION: 2, SignOffKind.EXCLUSION_REVIEW: 2, SignOffKind.ELIGIBILITY: 2, SignOffKind.PLAN: 3,
+    SignOffKind.RESPONSE_REVIEW: 1, SignOffKind.HOLD_RELEASE: 1, SignOffKind.SEVERE_HOLD_RELEASE: 1,
+    SignOffKind.LOST_TO_FOLLOW_UP: 1, SignOffKind.DISCHARGE: 2,
+}  # fmt: skip
+ELAPSED_MINUTES = {
+    SignOffKind.CLEARANCE: 20, SignOffKind.ATTESTATION: 1440, SignOffKind.ADVERSE_EVENT: 1440,
+    SignOffKind.SERIOUS_ADVERSE_EVENT: 240,
+}  # fmt: skip
+
+
+def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
+    for path in shipped():
+        protocol = load(path)
+        day = protocol.working_time.week / len(protocol.working_time.weekdays)
+        for kind, rule in protocol.sign_offs.items():
+            ladder = protocol.ladders[rule.ladder]
+            due = timedelta(minutes=ladder.due_minutes)
+            assert (ladder.clock == "working") == (kind in BUSINESS_DAYS)
+            assert due == (
+                BUSINESS_DAYS[kind] * day if kind in BUSINESS_DAYS else timedelta(minutes=ELAPSED_MINUTES[kind])
+            )
+            assert [rung.percent for rung in ladder.rungs][-4:] == [50, 80, 100, 150]
+            assert not ladder.quiet_hours
+        signing = {rule.ladder for rule in protocol.sign_offs.values()}
+        assert {name for name, ladder in protocol.ladders.items() if ladder.clock == "working"} < signing
 
 
 @pytest.mark.parametrize("condition", Condition)

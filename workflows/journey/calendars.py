@@ -1,16 +1,19 @@
-"""Local time: zones that must exist, ages, and quiet hours.
+"""Local time: zones that must exist, ages, quiet hours, and the working time of a clinic.
 
 Everything here turns local rules into UTC instants once; the instant is then kept in an event and never
 recomputed. Elapsed intervals (doses, check-ins) never pass through here: they are counted in UTC.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from workflows.journey.protocol import QuietHours
+from workflows.journey.model import Form
 
 
 def _known_zone(name: str) -> str:
@@ -36,6 +39,48 @@ def _in_utc(moment: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment with its offset, kept in UTC."""
+
+
+def _plain(clock: time) -> time:
+    if clock.tzinfo is not None or clock.second or clock.microsecond:
+        raise ValueError('must be a time of day to the minute, like "09:00"')
+    return clock
+
+
+Clock = Annotated[time, AfterValidator(_plain)]
+"""A time of day on somebody's wall clock, to the minute. Whose clock it is stands beside it."""
+
+
+class QuietHours(Form):
+    """Local wall-clock times between which routine messages do not reach a patient."""
+
+    start: Clock
+    end: Clock
+
+
+def _rising(hours: tuple[time, time]) -> tuple[time, time]:
+    if hours[0] >= hours[1]:
+        raise ValueError("a working day must begin before it ends, on the same day, written [begin, end]")
+    return hours
+
+
+class WorkingTime(Form):
+    """When a clinic works: the same ``hours`` [begin, end] of its own wall clock on every working day.
+
+    ``weekdays`` are ISO numbers, Monday 1 to Sunday 7; ``holidays`` are local days on which nobody works.
+    There is always a next working day: at least one weekday, and no end of days.
+    """
+
+    zone: Zone
+    weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    hours: Annotated[tuple[Clock, Clock], AfterValidator(_rising)]
+    holidays: Annotated[tuple[date, ...], Field(max_length=500)] = ()
+
+    @property
+    def week(self) -> timedelta:
+        """The working time of a week without holidays or clock changes."""
+        begin, end = (timedelta(hours=clock.hour, minutes=clock.minute) for clock in self.hours)
+        return (end - begin) * sum(1 for day in range(1, 8) if day in self.weekdays)
 
 
 def local(moment: datetime, zone: str) -> datetime:
@@ -71,11 +116,64 @@ def after_quiet_hours(moment: datetime, zone: str, quiet: QuietHours) -> datetim
     return next((end for end in candidates if end >= moment), candidates[-1])
 
 
-def _at(day: date, clock: time, zone: str, fold: int) -> datetime:
-    wall = datetime.combine(day, clock, ZoneInfo(zone)).replace(fold=fold)
-    instant = wall.astimezone(UTC)
-    skipped = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != wall.replace(tzinfo=None)
-    if skipped:
-        # In a gap, fold=0 reads the wall time with the offset before it, which lands after the gap.
-        return wall.replace(fold=0).astimezone(UTC)
-    return instant
+def add_working_time(start: datetime, amount: timedelta, working: WorkingTime) -> datetime:
+    """The first moment (UTC) within the clinic's hours by which ``amount`` of working time has passed since ``start``.
+
+    The clinic opens when its wall clock first shows the beginning of the hours on a working day, or a later
+    time if a clock change skips that one, and closes when it first shows their end likewise. In between every
+    minute counts that really passes: a day with a skipped hour is an hour shorter, one with a repeated hour an
+    hour longer. An amount used up exactly when the clinic closes ends then, not at the next opening; nothing
+    is counted before the first opening, so that an amount of 0 outside the hours ends at that opening.
+
+    Raises:
+        ValueError: the amount is negative.
+    """
+    if amount < timedelta():
+        raise ValueError("working time runs forward")
+    for opens, closes in _open_from(start, working):
+        if amount <= closes - opens:
+            return opens + amount
+        amount -= closes - opens
+    raise AssertionError("working days do not end")
+
+
+def working_time_between(start: datetime, end: datetime, working: WorkingTime) -> timedelta:
+    """The working time that passes from ``start`` to ``end``, counted as in `add_working_time`; 0 if that is before."""
+    passed = timedelta()
+    for opens, closes in _open_from(start, working):
+        if opens >= end:
+            break
+        passed += min(closes, end) - opens
+    return passed
+
+
+def _open_from(start: datetime, working: WorkingTime) -> Iterator[tuple[datetime, datetime]]:
+    """From when to when (UTC) the clinic is open, day by day without end, as far as it is not before ``start``."""
+    start, today = start.astimezone(UTC), local(start, working.zone).date()
+    # A day whose end is skipped together with midnight closes when the next day has begun.
+    for days in count(-1):
+        day = today + timedelta(days=days)
+        if day.isoweekday() not in working.weekdays or day in working.holidays:
+            continue
+        opens, closes = (_at(day, clock, working.zone) for clock in working.hours)
+        # A clock change may skip a whole working day, which then opens and closes at the same moment.
+        if opens < closes and start <= closes:
+            yield max(opens, start), closes
+
+
+def _at(day: date, clock: time, zone: str, fold: int = 0) -> datetime:
+    """The moment (UTC) at which the wall clock of ``zone`` shows this, or the first one after the gap that skips it.
+
+    Where a clock change makes it happen twice, ``fold`` 0 is the first and 1 the second time.
+    """
+    shown = datetime.combine(day, clock)
+    # In a gap, fold 1 reads the time with the offset after it and lands before the gap; fold 0 lands after it.
+    first, second = (shown.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first <= second:
+        return second if fold else first
+
+    def reached(seconds: int) -> bool:
+        return local(second + timedelta(seconds=seconds), zone).replace(tzinfo=None) >= shown
+
+    gap = range(int((first - second).total_seconds()))
+    return second + timedelta(seconds=bisect_left(gap, True, key=reached))

@@ -11,7 +11,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 from workflows.journey.instruments import Instrument, Score
 from workflows.journey.model import Code, Fact, Short, Text
-from workflows.journey.obligations import Obligation
+from workflows.journey.obligations import Obligation, Paused
 from workflows.journey.people import CLINICAL, Licence, Role
 from workflows.journey.protocol import PinnedProtocol, SignOffKind
 from workflows.journey.stage import Outcome, Stage
@@ -238,6 +238,7 @@ class Journey(Fact):
     sign_offs: tuple[SignOff, ...] = ()
     answers: tuple[Answer, ...] = ()
     waiting: dict[Code, Obligation] = {}
+    paused: dict[Code, Paused] = {}
     commands: dict[str, Receipt] = {}
     refusals: int = 0
     closing: Closing | None = None
@@ -559,7 +560,13 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.ObligationsUpdated():
             closed = [ended.id for ended in body.closed]
             waiting = {i: o for i, o in journey.waiting.items() if i not in closed}
-            return {"waiting": {**waiting, **{opened.id: opened for opened in body.opened}}}
+            held = [journey.waiting[c.id] for c in body.closed if c.because == "held" and c.id in journey.waiting]
+            paused = {kept.matter: Paused(obligation=kept, at=event.at) for kept in held}
+            return {
+                "waiting": {**waiting, **{opened.id: opened for opened in body.opened}},
+                # The release of the last hold always changes what is awaited, and every clock goes on with it.
+                "paused": {**journey.paused, **paused} if journey.held else {},
+            }
         case e.ObligationEscalated():
             escalated = _update(journey, "waiting", body.obligation, taken=body.step + 1)
             if body.action == "lost_to_follow_up" and body.obligation in journey.waiting:

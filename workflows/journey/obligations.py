@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from workflows.journey.calendars import Instant, after_quiet_hours
-from workflows.journey.model import Code, Fact, Short
+from workflows.journey.calendars import Instant, add_working_time, after_quiet_hours, working_time_between
+from workflows.journey.model import Code, Fact, Short, Text
 from workflows.journey.people import Role
-from workflows.journey.protocol import Rung, SignOffKind
+from workflows.journey.protocol import Ladder, Rung, SignOffKind
 
 if TYPE_CHECKING:
     from workflows.journey.journey import Journey
@@ -69,36 +69,68 @@ class Obligation(Need):
 
 
 class Closed(Fact):
-    """An obligation that no longer waits, and why."""
+    """An obligation that no longer waits, and why. ``reason`` names the holds that paused its clock."""
 
     id: Code
     because: Because
+    reason: Text | None = None
+
+
+class Paused(Fact):
+    """An obligation whose clock stands still since ``at`` (UTC), because care is held."""
+
+    obligation: Obligation
+    at: Instant
 
 
 def open_obligation(need: Need, journey: "Journey", at: datetime) -> Obligation:
-    """Start the clock of a need: its due time and steps, in the patient's zone where the ladder says so."""
-    protocol, zone = journey.protocol, journey.patient.zone
-    ladder = protocol.ladders[need.ladder]
-
-    def shown(moment: datetime) -> datetime:
-        return after_quiet_hours(moment, zone, protocol.quiet_hours) if ladder.quiet_hours else moment
-
-    due = need.due or shown(at + timedelta(minutes=ladder.due_minutes))
-    check_ins = protocol.check_ins
+    """Start the clock of a need: its due time and steps, in the patient's or the clinic's time where the ladder says
+    so. Percents are of the time its ladder counts, so that 100 % of working time is when it is due."""
+    ladder = journey.protocol.ladders[need.ladder]
+    due = need.due or _later(at, timedelta(minutes=ladder.due_minutes), ladder, journey)
+    check_ins = journey.protocol.check_ins
     heightened = need.kind in CONTACTS and journey.suicide_risk_heightened(at)
 
     def step(rung: Rung) -> datetime:
         if rung.percent is not None:
-            return at + (due - at) * rung.percent / 100
+            return _later(at, _passed(at, due, ladder, journey) * rung.percent / 100, ladder, journey)
         assert rung.minutes is not None
         after = timedelta(minutes=rung.minutes)
         if heightened and rung.minutes:
             floor = timedelta(minutes=check_ins.heightened_minimum_minutes)
             after = max(after / check_ins.heightened_divide_by, min(floor, after))
-        return due + after
+        return _later(due, after, ladder, journey)
 
-    steps = tuple(shown(step(rung)) for rung in ladder.rungs)
+    steps = tuple(step(rung) for rung in ladder.rungs)
     return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps)
+
+
+def resume_obligation(need: Need, paused: Paused, journey: "Journey", at: datetime) -> Obligation:
+    """Let a paused clock go on: what was left until each moment to come is left again from ``at`` on, and no step
+    is taken twice. A due time the need brings itself (an appointment) was never paused."""
+    ladder, kept = journey.protocol.ladders[need.ladder], paused.obligation
+
+    def left(moment: datetime) -> datetime:
+        if need.due is not None or moment <= paused.at:
+            return moment
+        return _later(at, _passed(paused.at, moment, ladder, journey), ladder, journey)
+
+    clock = {"since": kept.since, "due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
+    return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
+
+
+def _later(start: datetime, amount: timedelta, ladder: Ladder, journey: "Journey") -> datetime:
+    """``amount`` after ``start`` as the ladder counts, and not in quiet hours it keeps."""
+    protocol = journey.protocol
+    if ladder.clock == "working":
+        return add_working_time(start, amount, protocol.working_time)
+    later = start + amount
+    return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if ladder.quiet_hours else later
+
+
+def _passed(start: datetime, end: datetime, ladder: Ladder, journey: "Journey") -> timedelta:
+    """The time from ``start`` to ``end`` as the ladder counts."""
+    return working_time_between(start, end, journey.protocol.working_time) if ladder.clock == "working" else end - start
 
 
 def rung_of(obligation: Obligation, journey: "Journey") -> Rung | None:
@@ -114,8 +146,11 @@ def reconcile(
 
     A sign-off asked for again because its evidence changed keeps the clock of the first request: changing
     the content never buys time. One whose own due time was moved (a session at another time) starts afresh.
+    A hold pauses the clocks of care; they go on where they stood when nothing holds it any more.
     """
-    wanted = {need.id: need for need in needs if need.care is False or not journey.held}
+    asked = tuple(needs)
+    pausing = [need.matter for need in asked if need.care and journey.held]
+    wanted = {need.id: need for need in asked if not need.care or not journey.held}
     standing = {kept.matter: kept for kept in journey.waiting.values()}
     stays = [
         kept.id for kept in journey.waiting.values() if kept.id in wanted and wanted[kept.id].due in (None, kept.due)
@@ -124,11 +159,8 @@ def reconcile(
     for need in wanted.values():
         if need.id in stays:
             continue
-        earlier = standing.get(need.matter)
-        moved = need.id in journey.waiting
-        if earlier is None or moved or any(signed.request == earlier.id for signed in journey.sign_offs):
-            opened.append(open_obligation(need, journey, at))
-        else:
+        earlier, paused = standing.get(need.matter), journey.paused.get(need.matter)
+        if earlier is not None and _same_wait(need, earlier, journey):
             clock = {
                 "since": earlier.since,
                 "steps": earlier.steps,
@@ -136,21 +168,28 @@ def reconcile(
                 "due": earlier.due,
             }
             opened.append(Obligation(**{**need.model_dump(), **clock}))
+        elif earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
+            opened.append(resume_obligation(need, paused, journey, at))
+        else:
+            opened.append(open_obligation(need, journey, at))
     again = [obligation.matter for obligation in opened]
-    closed = tuple(
-        Closed(id=kept.id, because=_because(kept, again, journey))
-        for kept in journey.waiting.values()
-        if kept.id not in stays
-    )
+    closed = tuple(_closed(kept, again, pausing, journey) for kept in journey.waiting.values() if kept.id not in stays)
     return tuple(opened), closed
 
 
-def _because(obligation: Obligation, again: list[str], journey: "Journey") -> Because:
+def _same_wait(need: Need, earlier: Obligation, journey: "Journey") -> bool:
+    """Whether this is what was awaited before, by the same ladder and undecided, so that its clock goes on."""
+    decided = any(signed.request == earlier.id for signed in journey.sign_offs)
+    return need.ladder == earlier.ladder and need.due in (None, earlier.due) and not decided
+
+
+def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: "Journey") -> Closed:
     if obligation.matter in again:
-        return "superseded"
-    if journey.held and obligation.care:
-        return "held"
-    return "no_longer_needed" if journey.closing is not None else "done"
+        return Closed(id=obligation.id, because="superseded")
+    if obligation.matter in pausing:
+        held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
+        return Closed(id=obligation.id, because="held", reason=f"paused by {', '.join(held)}"[:4000])
+    return Closed(id=obligation.id, because="no_longer_needed" if journey.closing is not None else "done")
 
 
 def obligations(journey: "Journey") -> tuple[Obligation, ...]:

@@ -5,13 +5,14 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from datetime import time
+from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.model import Code, Form, Short, canonical, digest
 from workflows.journey.people import CLINICAL, Role
@@ -87,13 +88,31 @@ class Rung(Form):
 class Ladder(Form):
     """How long somebody has, and what happens, step by step, when nothing comes.
 
-    ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. Where
-    ``quiet_hours`` is true, times that fall into the patient's quiet hours wait until these are over.
+    ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. With the clock
+    ``working`` these minutes, and those and the percents of the rungs, are minutes of the clinic's working time.
+    Where ``quiet_hours`` is true, times that fall into the patient's quiet hours wait until these are over.
     """
 
     due_minutes: Minutes
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    clock: Literal["elapsed", "working"] = "elapsed"
     quiet_hours: bool = False
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> Self:
+        if self.clock == "working" and self.quiet_hours:
+            raise ValueError("quiet_hours are the patient's: a ladder in the clinic's working time has none")
+        return self
+
+    @property
+    def longest(self) -> timedelta:
+        """From when the wait began to its last rung, in the time the ladder counts."""
+        return max(
+            timedelta(minutes=self.due_minutes) * rung.percent / 100
+            if rung.percent is not None
+            else timedelta(minutes=self.due_minutes + (rung.minutes or 0))
+            for rung in self.rungs
+        )
 
 
 class PriorTreatments(Form):
@@ -294,13 +313,6 @@ class SignOffRule(Form):
         return self
 
 
-class QuietHours(Form):
-    """Local wall-clock times between which routine messages do not reach a patient."""
-
-    start: time
-    end: time
-
-
 OBLIGATION_LADDERS = (
     "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
     "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
@@ -337,6 +349,7 @@ class Protocol(Form):
     sign_offs: dict[SignOffKind, SignOffRule]
     ladders: dict[Code, Ladder]
     quiet_hours: QuietHours
+    working_time: WorkingTime
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -352,6 +365,11 @@ class Protocol(Form):
         unknown = list(dict.fromkeys(name for name in named if name not in self.ladders))
         if unknown:
             raise ValueError(f"ladders must define: {', '.join(unknown)}")
+        # Also what makes counting working time end: day by day, it never goes further than a few years.
+        working = [name for name, ladder in self.ladders.items() if ladder.clock == "working"]
+        endless = [name for name in working if self.ladders[name].longest > 52 * self.working_time.week]
+        if endless:
+            raise ValueError(f"ladders take more than a year of the clinic's working time: {', '.join(endless)}")
         steps = [stage for stages in self.steps_shown.values() for stage in stages]
         if sorted(steps) != ["education", "evaluation", "follow_up", "screening", "sessions"]:
             raise ValueError("steps_shown must show each of the five stages once")

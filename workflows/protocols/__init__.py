@@ -19,6 +19,9 @@ __all__ = ["Problem", "ProtocolError", "check", "find", "load", "shipped"]
 SHIPPED = Path(__file__).parent
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CLOCKS: tuple[Location, ...] = (
+    ("quiet_hours", "start"), ("quiet_hours", "end"), ("working_time", "hours", 0), ("working_time", "hours", 1),
+)  # fmt: skip
 _NUMBERS = ("int_type", "int_parsing", "int_from_float")
 _LISTS = ("tuple_type", "list_type")
 _FIELDS = ("model_type", "dict_type", "model_attributes_type")
@@ -57,9 +60,9 @@ def load(path: Path) -> Protocol:
     document = read(path)
     values = _protocol_of(document)
     problems = [
-        document.problem(("protocol", "quiet_hours", name), 'must be a time of day in quotes, like "21:00"')
-        for name in ("start", "end")
-        if not _clock(values.get("quiet_hours"), name)
+        document.problem(("protocol", *at), 'must be a time of day in quotes, like "21:00"')
+        for at in _CLOCKS
+        if not _clock(values, at)
     ]
     try:
         protocol = Protocol.model_validate_json(json.dumps(values), strict=True)
@@ -94,17 +97,21 @@ def _protocol_of(document: Document) -> dict[str, Any]:
     return protocol
 
 
-def _clock(quiet: Any, name: str) -> bool:
-    """Whether this time is spelled as a time of day. What is missing altogether is reported elsewhere."""
-    given = quiet.get(name, "00:00") if isinstance(quiet, dict) else "00:00"
-    return isinstance(given, str) and _CLOCK.fullmatch(given) is not None
+def _clock(values: Any, at: Location) -> bool:
+    """Whether the time at this place is spelled as a time of day. What is missing altogether is reported elsewhere."""
+    for part in at:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return True
+    return isinstance(values, str) and _CLOCK.fullmatch(values) is not None
 
 
 def _in_words(document: Document, errors: list[ErrorDetails]) -> Iterator[Problem]:
     missing = [error["loc"] for error in errors if error["type"] == "missing"]
     found: dict[Location, list[str]] = {}
     for error in errors:
-        if error["type"].startswith("time_"):
+        if error["type"].startswith("time_") or (error["type"] == "value_error" and error["loc"] in _CLOCKS):
             continue
         at = _place(document, error)
         rule = _rule(error)
@@ -137,6 +144,8 @@ def _rule(error: ErrorDetails) -> str:
     kind, given = error["type"], error.get("ctx", {})
     if kind == "value_error":
         return str(given["error"])
+    if kind.startswith("date_"):
+        return 'must be a day in quotes, like "2027-01-01"'
     if kind in _NUMBERS:
         return "must be a whole number"
     if kind in _LISTS:

@@ -31,6 +31,13 @@ NEVER_QUIET = (
     "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
     "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
 )  # fmt: skip
+WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
+"""Ladders that may count the clinic's working time, besides those of sign-offs. All others concern safety, the
+patient's own time or an appointment, and none of these waits for opening hours."""
+URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)
+"""Sign-offs that ignore working time."""
+SEVERE_FROM = 3
+"""The CTCAE grade (severe) from which the review of an adverse event never waits for opening hours."""
 NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
 NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
@@ -170,6 +177,7 @@ def _ladders(protocol: Protocol) -> Broken:
     contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
     others = {*OBLIGATION_LADDERS, *(rule.ladder for rule in protocol.sign_offs.values())}
     others -= {"visit", "follow_up_visit"}
+    working = _may_wait(protocol, contacts)
     for name, ladder in protocol.ladders.items():
         at = ("ladders", name)
         yield from _order(ladder, at)
@@ -181,6 +189,8 @@ def _ladders(protocol: Protocol) -> Broken:
             )
         if ladder.quiet_hours and name in NEVER_QUIET:
             yield (*at, "quiet_hours"), "must be false: this ladder is about safety and never waits"
+        if ladder.clock == "working" and name not in working:
+            yield (*at, "clock"), "must be elapsed: safety, patients and appointments do not wait for opening hours"
         for position, rung in enumerate(ladder.rungs):
             if rung.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
                 yield (*at, "rungs", position, "action"), "belongs to ladders of check-ins and visits only"
@@ -190,6 +200,15 @@ def _ladders(protocol: Protocol) -> Broken:
                 ("check_ins", "after_session", position, "ladder"),
                 "must not wait for quiet hours on the day of a dose",
             )
+
+
+def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
+    """The ladders that may count working time: no urgent sign-off and no contact with a patient uses them."""
+    urgent = list(URGENT)
+    if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
+        urgent.append(SignOffKind.ADVERSE_EVENT)
+    signing = {rule.ladder for rule in protocol.sign_offs.values()} - set(OBLIGATION_LADDERS)
+    return {*WORKING, *signing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
 
 
 def _order(ladder: Ladder, at: Location) -> Broken:
