@@ -11,8 +11,9 @@ from temporalio.testing import TimeSkipper
 from activities.record.events import from_stored
 from activities.record.record import Record
 from deploy.people import next_move
-from workflows.care_journey import CareJourney, Ending
+from workflows.care_journey import CareJourney
 from workflows.client import submit
+from workflows.effects import Ending
 from workflows.journey.commands import Command
 from workflows.journey.journey import Journey, fold
 from workflows.journey.obligations import next_deadline

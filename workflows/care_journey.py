@@ -31,15 +31,18 @@ from workflows.effects import (
     RETRY,
     Alarm,
     Batch,
+    Begin,
+    Ending,
     Load,
     Loaded,
+    Receipt,
     Recorded,
 )
 from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, StartPathway
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
-from workflows.journey.model import Fact, digest
+from workflows.journey.model import digest
 from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.overview import Entry, Status, details, health, status, timeline
@@ -88,35 +91,13 @@ def initial_search_attributes(start: StartPathway) -> TypedSearchAttributes:
     )
 
 
-class Begin(Fact):
-    """How a run begins: with the command that starts the journey, or where the previous run left off."""
-
-    start: Command | None = None
-    journey: Journey | None = None
-    recorded: int = 0
-    unreadable: int = 0
-
-
-class Receipt(Fact):
-    """The answer to a command: the version of the journey after it, or why it was refused and kept."""
-
-    version: int
-    refusal: Refusal | None = None
-
-
-class Ending(Fact):
-    """How a journey ended, and its last version, recorded."""
-
-    outcome: str
-    version: int
-
-
 @workflow.defn(name="CareJourney")
 class CareJourney:
     """One patient's journey through one pathway."""
 
     @workflow.init
     def __init__(self, begin: Begin) -> None:
+        self._decided: tuple[tuple[Journey, Command, datetime], tuple[Event, ...] | Refusal] | None = None
         self._outbox: list[Event] = []
         self._alarms: list[Notice] = []
         self._inbox: list[tuple[str, Sequence[RawValue]]] = []
@@ -195,7 +176,7 @@ class CareJourney:
             return
         refusal = self._screen(command)
         if refusal is None:
-            decided = decide(self._journey, command, workflow.now())
+            decided = self._decide(command)
             if not isinstance(decided, Refusal) or keep_refusal(self._journey, command, decided, workflow.now()):
                 return
             refusal = decided
@@ -242,10 +223,19 @@ class CareJourney:
             )
         return None
 
+    def _decide(self, command: Command) -> tuple[Event, ...] | Refusal:
+        """Decide a command now. The handler finds what its validator has just decided; a replay, which runs no
+        validators, decides the same anew."""
+        asked = (self._journey, command, workflow.now())
+        if self._decided is None or self._decided[0] != asked:
+            self._decided = (asked, decide(*asked))
+        return self._decided[1]
+
     def _accept(self, command: Command, *, unanswered: bool = False) -> Receipt:
         """Decide a command and take in what follows."""
         at = workflow.now()
-        decided = self._screen(command) or decide(self._journey, command, at)
+        decided = self._screen(command) or self._decide(command)
+        self._decided = None
         refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
             decided = keep_refusal(self._journey, command, decided, at, unanswered=unanswered)
@@ -395,7 +385,6 @@ class CareJourney:
                     journey_id=self._journey.id,
                     expected_version=self._recorded,
                     events=batch,
-                    notices=tuple(n for event in batch for n in notices(event) if not n.alarm),
                     closes=isinstance(batch[-1].body, PathwayClosed),
                 ),
                 result_type=Recorded,

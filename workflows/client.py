@@ -19,15 +19,8 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.care_journey import (
-    MOVING_ON,
-    SEARCH_ATTRIBUTES,
-    Begin,
-    CareJourney,
-    Receipt,
-    initial_search_attributes,
-    workflow_id,
-)
+from workflows.care_journey import MOVING_ON, SEARCH_ATTRIBUTES, CareJourney, initial_search_attributes, workflow_id
+from workflows.effects import Begin, Receipt
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import command_digest
 from workflows.journey.refusals import Refusal

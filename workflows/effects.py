@@ -1,6 +1,7 @@
-"""What the journey asks of the outside world: the three activities, their inputs and answers.
+"""What passes between a journey and the world: how a run begins, what its activities take and give, its answers.
 
-The workflow knows these shapes and nothing else of what is behind them.
+The workflow knows these shapes and nothing of what is behind them. They are apart from it because the sandbox
+builds everything in the workflow's own file anew for each journey.
 """
 
 from datetime import timedelta
@@ -8,9 +9,12 @@ from uuid import UUID
 
 from temporalio.common import RetryPolicy
 
+from workflows.journey.commands import Command
 from workflows.journey.events import Event
+from workflows.journey.journey import Journey
 from workflows.journey.model import Fact
 from workflows.journey.notices import Notice
+from workflows.journey.refusals import Refusal
 
 APPEND = "append_to_record"
 ALARM = "raise_alarm"
@@ -33,12 +37,11 @@ RETRY = RetryPolicy(
 
 
 class Batch(Fact):
-    """Events to record at the end of a journey, and the notices to leave once they are."""
+    """Events to record at the end of a journey. Their notices leave once they are."""
 
     journey_id: UUID
     expected_version: int
     events: tuple[Event, ...]
-    notices: tuple[Notice, ...]
     closes: bool
 
 
@@ -68,3 +71,26 @@ class Alarm(Fact):
     """Notices that cannot wait for the record."""
 
     notices: tuple[Notice, ...]
+
+
+class Begin(Fact):
+    """How a run begins: with the command that starts the journey, or where the previous run left off."""
+
+    start: Command | None = None
+    journey: Journey | None = None
+    recorded: int = 0
+    unreadable: int = 0
+
+
+class Receipt(Fact):
+    """The answer to a command: the version of the journey after it, or why it was refused and kept."""
+
+    version: int
+    refusal: Refusal | None = None
+
+
+class Ending(Fact):
+    """How a journey ended, and its last version, recorded."""
+
+    outcome: str
+    version: int

@@ -35,7 +35,7 @@ class RecordActivities:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
         if appended.last_version != batch.events[-1].version:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
-        await deliver(self._record, batch.notices)
+        await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
         return Recorded(version=batch.events[-1].version, position=appended.position)
 
     @activity.defn(name=LOAD)

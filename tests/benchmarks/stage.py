@@ -17,8 +17,9 @@ from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
 from deploy.people import PEOPLE, referral
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
-from workflows.care_journey import CareJourney, Ending, workflow_id
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import start, submit
+from workflows.effects import Ending
 from workflows.journey.commands import Body, Command, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.obligations import Obligation

@@ -23,8 +23,9 @@ from deploy.local.stack import Stack
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Follower, SkippedTime
 from worker import build_worker
-from workflows.care_journey import CareJourney, Ending, Receipt, workflow_id
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import Unavailable, start, submit
+from workflows.effects import Ending, Receipt
 from workflows.journey import commands as c
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import next_deadline

@@ -19,7 +19,6 @@ from activities.record.record import Record
 from deploy.local.temporal import TemporalServer
 from tests.faults.helpers import PATIENCE, Course, at_work, command, eventually, signal, support
 from workflows.client import register_search_attributes
-from workflows.journey.stage import Stage
 from workflows.plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.faults
@@ -73,7 +72,7 @@ async def test_a_stream_of_commands_runs_through_many_runs(short_runs: Client, r
         assert len(journey.support) == len(sent)
         kinds = [event.body.kind for event in await load_events(record, course.id)]
         assert kinds.count("support.requested") == len(sent)
-        await course.play(lambda journey: journey.stage == Stage.SCREENING)
+        await course.send(support("invented: and one more"))
         await course.checked()
 
 

@@ -21,8 +21,9 @@ from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from tests.faults.helpers import Course, at_work, blocked, eventually, support
 from worker import HARD_STOP, UNAVAILABLE
-from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES, Receipt
+from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
 from workflows.client import SearchAttributeMismatch, register_search_attributes
+from workflows.effects import Receipt
 from workflows.journey import commands as c
 from workflows.journey.journey import Journey
 from workflows.journey.notices import notices

@@ -24,9 +24,15 @@ from workflows.protocols.demonstration import demonstration
 GOLDEN = Path(__file__).parent / "transcript.txt"
 
 
+def _elapsed(protocol: Protocol) -> Protocol:
+    """The protocol with every clock counting elapsed time: working time lasts as long as the day it is played on."""
+    ladders = {name: ladder.model_copy(update={"clock": "elapsed"}) for name, ladder in protocol.ladders.items()}
+    return protocol.model_copy(update={"ladders": ladders})
+
+
 async def transcript(world: World) -> str:
     """Play a short journey, in which one thing is over before the next is done, and write down what it asked for."""
-    case = await world.begin(demonstration(Condition.ANXIETY))
+    case = await world.begin(_elapsed(demonstration(Condition.ANXIETY)))
     await case.quiet()
     await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=_one_by_one)
     serious = c.ReportAdverseEvent(

@@ -10,8 +10,9 @@ from temporalio.workflow import _Definition
 
 from tests.workflow.courses import awaits, request, signature
 from tests.workflow.world import Case, Handle, World, said
-from workflows.care_journey import Begin, CareJourney, workflow_id
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import NoSuchJourney, Rejected, submit
+from workflows.effects import Begin
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.journey import Journey

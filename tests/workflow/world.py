@@ -26,8 +26,9 @@ from deploy.local.temporal import TemporalServer
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Clock, Follower, SkippedTime
 from worker import build_worker
-from workflows.care_journey import CareJourney, Ending, Receipt, workflow_id
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import start, submit
+from workflows.effects import Ending, Receipt
 from workflows.journey.commands import Body, Command
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey
