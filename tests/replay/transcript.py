@@ -18,7 +18,7 @@ from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.obligations import next_deadline
 from workflows.journey.people import Role
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Condition, Protocol, SignOffKind
 from workflows.protocols.demonstration import demonstration
 
 GOLDEN = Path(__file__).parent / "transcript.txt"
