@@ -1,0 +1,229 @@
+"""What a signature is made over: every word of a decision, who signs it and until when, in one spelling.
+
+No cryptography here: this is only the content, and the format is written down in docs/signatures.md. The same
+statement is built from the command a clinician sends and from the event it became, so that what was signed
+can be told again from the record alone.
+
+Sources: 21 CFR 11.50 (printed name, time and meaning are part of what is signed) and 11.70 (a signature cannot
+be moved to another record: journey, request and evidence are part of it too).
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from workflows.journey.calendars import Instant
+from workflows.journey.model import Code, Form, Short, Text, canonical
+from workflows.journey.people import Actor, Licence, Role
+
+if TYPE_CHECKING:  # commands and events carry a Signature, and are imported by nothing here
+    from workflows.journey.commands import Sign
+    from workflows.journey.events import Event
+
+SIGN_OFF = "care-pathway/sign-off/1"
+PROTOCOL = "care-pathway/protocol/1"
+"""The domains: no signature of one kind can pass for another, nor one of this format for one of the next."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Meaning(StrEnum):
+    """All that signing can mean (21 CFR 11.50(a)(3)). A protocol chooses among these."""
+
+    EVALUATION_AUTHORED = "evaluation_authored"
+    ELIGIBILITY_APPROVED = "eligibility_approved"
+    SETTING_DECIDED = "setting_decided"
+    PLAN_APPROVED = "plan_approved"
+    SESSION_CLEARED = "session_cleared"
+    SESSION_ATTESTED = "session_attested"
+    AMENDMENT_AUTHORED = "amendment_authored"
+    HOLD_RELEASED = "hold_released"
+    AE_REVIEWED = "ae_reviewed"
+    DISCHARGE_APPROVED = "discharge_approved"
+
+
+class Seal(Form):
+    """Under which key a signature is made, when, until when it may be handed in, and what makes it the only one."""
+
+    key_id: Code
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    signed_at: Instant
+    expires_at: Instant
+
+
+class Signature(Seal):
+    """A seal with its Ed25519 signature: 64 bytes, in hex."""
+
+    value: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+    @property
+    def seal(self) -> Seal:
+        """This signature without its value: the part of it that is itself signed."""
+        return Seal(key_id=self.key_id, nonce=self.nonce, signed_at=self.signed_at, expires_at=self.expires_at)
+
+
+class Signer(Form):
+    """Who signs, as printed beside the signature. Nothing of it may be missing."""
+
+    id: Code
+    role: Role
+    name: Short
+    licence: Licence
+
+
+class Statement(Form):
+    """A decision, its signer and its seal."""
+
+    journey: UUID
+    request: Code
+    decision: Literal["approve", "decline", "return"]
+    meaning: Meaning
+    evidence: Sha256
+    choice: Code | None = None
+    rationale: Text | None = None
+    referral: Text | None = None
+    signer: Signer
+    seal: Seal
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        return _spell(
+            SIGN_OFF,
+            {
+                "journey": str(self.journey),
+                "request": self.request,
+                "decision": self.decision,
+                "meaning": self.meaning.value,
+                "evidence": self.evidence,
+                "choice": self.choice,
+                "rationale": self.rationale,
+                "referral": self.referral,
+            },
+            self.signer,
+            self.seal,
+        )
+
+
+class ProtocolStatement(Form):
+    """The approval of exactly one version of a protocol by one person. It means `protocol_approved`."""
+
+    protocol: Code
+    version: Annotated[int, Field(ge=1)]
+    digest: Sha256
+    signer: Signer
+    seal: Seal
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        content = {
+            "protocol": self.protocol,
+            "version": self.version,
+            "digest": self.digest,
+            "meaning": "protocol_approved",
+        }
+        return _spell(PROTOCOL, content, self.signer, self.seal)
+
+
+class Approval(Form):
+    """One person's signature under a protocol."""
+
+    signer: Signer
+    signature: Signature
+
+
+class ProtocolApproval(Form):
+    """What makes a protocol fit for patients: the medical director and a second licensed person signed it.
+
+    The signatures' ``expires_at`` is until when journeys may be started under it: the day of its review.
+    """
+
+    protocol: Code
+    version: Annotated[int, Field(ge=1)]
+    digest: Sha256
+    approvals: tuple[Approval, Approval]
+
+    def statement(self, approval: Approval) -> ProtocolStatement:
+        """What one of the two signed."""
+        return ProtocolStatement(
+            protocol=self.protocol,
+            version=self.version,
+            digest=self.digest,
+            signer=approval.signer,
+            seal=approval.signature.seal,
+        )
+
+
+def signer_of(actor: Actor) -> Signer:
+    """The actor as a signer.
+
+    Raises:
+        ValueError: they have no printed name or no licence.
+    """
+    if actor.name is None or actor.licence is None:
+        raise ValueError("a signature shows a printed name and a licence")
+    return Signer(id=actor.id, role=actor.role, name=actor.name, licence=actor.licence)
+
+
+def of_command(journey_id: UUID, sign: "Sign", actor: Actor, seal: Seal) -> Statement:
+    """What this actor signs with this command.
+
+    Raises:
+        ValueError: they have no printed name or no licence, or the meaning is none there is.
+    """
+    return _of_decision(journey_id, sign, signer_of(actor), seal)
+
+
+def of_event(event: "Event", seal: Seal) -> Statement:
+    """What was signed, told again from a recorded `signoff.signed` in its envelope.
+
+    Raises:
+        ValueError: it is another event, or the meaning is none there is.
+    """
+    body = event.body
+    if body.kind != "signoff.signed":
+        raise ValueError("only a sign-off was signed")
+    signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
+    return _of_decision(event.journey_id, body, signer, seal)
+
+
+def _of_decision(journey_id: UUID, decided: Any, signer: Signer, seal: Seal) -> Statement:
+    """From a command or an event, which name the fields of a decision alike."""
+    return Statement(
+        journey=journey_id,
+        request=decided.request,
+        decision=decided.decision,
+        meaning=Meaning(decided.meaning),
+        evidence=decided.evidence,
+        choice=decided.choice,
+        rationale=decided.rationale,
+        referral=decided.referral,
+        signer=signer,
+        seal=seal.seal if isinstance(seal, Signature) else seal,
+    )
+
+
+def _spell(domain: str, content: dict[str, Any], signer: Signer, seal: Seal) -> bytes:
+    """Canonical JSON. Times have microseconds and the offset +00:00; what is absent is null."""
+    licence = signer.licence
+    return canonical(
+        {
+            "domain": domain,
+            **content,
+            "signer": {
+                "id": signer.id,
+                "role": signer.role.value,
+                "name": signer.name,
+                "licence": {
+                    "number": licence.number,
+                    "states": list(licence.states),
+                    "expires": licence.expires.isoformat(),
+                },
+            },
+            "key_id": seal.key_id,
+            "nonce": seal.nonce,
+            "signed_at": seal.signed_at.isoformat(timespec="microseconds"),
+            "expires_at": seal.expires_at.isoformat(timespec="microseconds"),
+        }
+    )
