@@ -16,6 +16,7 @@ from activities.sign_offs import offline
 from activities.sign_offs.keys import new_seal, sign
 from activities.sign_offs.offline import RegisterNotVerified, verify_sign_offs
 from activities.sign_offs.register import Register, revoke
+from deploy.people import PEOPLE
 from tests.journey.play import JOURNEY, course, started
 from tests.sign_offs.room import CLIO_KEY, KEYS, ORGANISATION, key_of, published, register
 from workflows.journey import events as e
@@ -148,6 +149,25 @@ async def test_a_decision_in_another_name_is_found(record: Record) -> None:
         rows(history(), columns=lambda event: {"actor_id": "demo-mallory"} if event is last else {}),
     )
     assert await found(record) == {(last.version, "bad_signature"), (last.version, "wrong_person")}
+
+
+async def test_a_decision_the_protocol_gives_to_others_is_found(record: Record) -> None:
+    """Signed by somebody enrolled, with their own key: they are not who the protocol lets decide this."""
+    protocol, other = course(Condition.PTSD).journey.protocol, PEOPLE[Role.ON_CALL_CLINICIAN]
+    event = next(
+        event
+        for event in sign_offs()
+        if isinstance(event.body, e.SignedOff) and other.role not in protocol.sign_offs[event.body.sign_off].roles
+    )
+    forged = event.model_copy(
+        update={
+            "actor_id": other.id,
+            "actor_role": other.role,
+            "body": event.body.model_copy(update={"name": other.name, "licence": other.licence}),
+        }
+    )
+    await keep(record, rows(forged if each is event else each for each in history()))
+    assert await found(record) == {(event.version, "wrong_role")}
 
 
 async def test_a_signature_moved_to_another_journey_is_found(record: Record) -> None:

@@ -248,6 +248,16 @@ def test_a_licence_counts_where_it_is_valid() -> None:
     assert judged(*signed(), state="WA") == Problem.WRONG_STATE
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"nonce": "0" * 32}, {"key_id": "other"}, {"signed_at": NOW + timedelta(1)}, {"expires_at": NOW + timedelta(1)}],
+    ids=str,
+)
+def test_a_signature_goes_with_the_seal_that_was_signed(changed: dict[str, Any]) -> None:
+    decided, signature = signed()
+    assert judged(decided, signature.model_copy(update=changed)) == Problem.BAD_SIGNATURE
+
+
 def test_a_key_nobody_enrolled_signs_nothing() -> None:
     none = REGISTER.model_copy(update={"entries": REGISTER.entries[1:]})
     assert judged(*signed(), register=none) == Problem.UNKNOWN_KEY
