@@ -32,17 +32,19 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
             about=about,
             alarm=alarm,
         )
-        for n, (kind, to, about, alarm) in enumerate(_told(event.body))
+        for n, (kind, to, about, alarm) in enumerate(_told(event))
     )
 
 
-def _told(body: e.EventBody) -> Iterator[tuple[str, Role, str | None, bool]]:
+def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
+    body = event.body
     match body:
         case e.ObligationEscalated():
             yield body.action.value, body.to, body.obligation, body.alarm
         case e.ObligationsUpdated():
             for opened in body.opened:
-                if opened.sign_off is not None:
+                # One asked for again, after its evidence changed or a hold was released, is not a second request.
+                if opened.sign_off is not None and opened.since == event.at:
                     yield "sign_off_requested", opened.owner, opened.id, False
         case e.HoldPlaced():
             yield "hold_placed", Role.COORDINATOR, body.hold, False
