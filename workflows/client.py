@@ -1,6 +1,8 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
+import asyncio
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +42,10 @@ class NoSuchJourney(Exception):
 
 class Unavailable(Exception):
     """Temporal or its workers did not answer in time. The command may have arrived; send it again as it is."""
+
+
+class _MovingOn(Exception):
+    """The journey begins a new run, or is being read back: asked again, it answers."""
 
 
 class SearchAttributeMismatch(Exception):
@@ -85,12 +91,24 @@ async def submit(
         NoSuchJourney: nothing runs under this id.
         Unavailable: no answer; whether it arrived is not known.
     """
+    # Temporal answers a known update id without asking the journey, which would refuse other content.
+    update_id = f"{command.command_id}/{command_digest(command)}"
+    until = monotonic() + timeout.total_seconds()
+    attempt = 1
+    while True:
+        try:
+            return await _send(client, journey_id, command, f"{update_id}/{attempt}", timeout)
+        except _MovingOn:
+            if monotonic() > until:
+                raise Unavailable("the journey was moving on; send the same command again") from None
+        await asyncio.sleep(min(0.05 * attempt, 1))
+        attempt += 1
+
+
+async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
     handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
     try:
-        # Temporal answers a known update id without asking the journey, which would refuse other content.
-        receipt = await handle.execute_update(
-            CareJourney.submit, command, id=f"{command.command_id}/{command_digest(command)}", rpc_timeout=timeout
-        )
+        receipt = await handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout)
     except WorkflowUpdateFailedError as failed:
         raise _rejection(failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
@@ -109,7 +127,7 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     if isinstance(cause, ApplicationError) and cause.details:
         return Rejected(Refusal.model_validate(cause.details[0]))
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", MOVING_ON):
-        return Unavailable("the journey was moving on; send the same command again")
+        return _MovingOn()
     return Unavailable("the journey could not read the command")
 
 
