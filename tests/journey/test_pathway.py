@@ -19,6 +19,7 @@ from workflows.journey.people import CLOCK, Role
 from workflows.journey.protocol import Condition, SignOffKind
 from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Outcome
+from workflows.plugin import DATA_CONVERTER
 from workflows.protocols import find, load
 
 PTSD = PROTOCOLS[Condition.PTSD]
@@ -318,3 +319,17 @@ def test_journeys_do_not_share_event_ids() -> None:
     decided = decide(None, command, START)
     assert not isinstance(decided, Refusal)
     assert not {event.event_id for event in decided} & {event.event_id for event in started().events}
+
+
+def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there() -> None:
+    shipped = load(find(Condition.PTSD))
+    command = referral(shipped, JOURNEY)
+    sent = DATA_CONVERTER.payload_converter.to_payload(command)
+    arrived = DATA_CONVERTER.payload_converter.from_payload(sent, c.Command)
+    assert arrived == command
+    body = command.body
+    assert isinstance(body, c.StartPathway)
+    real = command.model_copy(update={"body": body.model_copy(update={"demonstration": False})})
+    refused = decide(None, real, START)
+    assert isinstance(refused, Refusal)
+    assert (refused.code, "dose limits are not set" in refused.reason) == (Code.PROTOCOL, True)

@@ -8,9 +8,9 @@ says; doses are in ``dose.unit``; zones are IANA names.
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
@@ -245,6 +245,11 @@ class Dose(Form):
     titration_max_step_pct: Positive | None
     max_doses_dispensed: Count | None
     weight_max_age_days: Count | None
+
+    @model_serializer
+    def _whole(self) -> dict[str, Any]:
+        """Limits that are not set are spelled out everywhere, also where unset fields are left out."""
+        return dict(self)
 
     @property
     def unset(self) -> tuple[str, ...]:
