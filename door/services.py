@@ -36,8 +36,8 @@ class Listed(NamedTuple):
 class Gateway(Protocol):
     """What the door asks of Temporal. All of it raises `Problem`."""
 
-    async def start(self, command: Command) -> bool:
-        """Start a journey; False when it had been started before."""
+    async def start(self, command: Command) -> None:
+        """Start a journey; again is safe."""
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         """Send a command; answer the version of the journey after it, once it is accepted."""

@@ -47,9 +47,9 @@ class Journeys:
         self._client = connection
         self._task_queue = task_queue
 
-    async def start(self, command: Command) -> bool:
+    async def start(self, command: Command) -> None:
         try:
-            return await client.start(self._client, command, task_queue=self._task_queue)
+            await client.start(self._client, command, task_queue=self._task_queue)
         except client.Unavailable:
             raise _unanswered(command) from None
 

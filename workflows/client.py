@@ -52,8 +52,8 @@ class SearchAttributeMismatch(Exception):
     """A search attribute exists with another type. Temporal would silently keep it so."""
 
 
-async def start(client: Client, command: Command, *, task_queue: str) -> bool:
-    """Start the journey of a `pathway.start` command; False if it had been started before.
+async def start(client: Client, command: Command, *, task_queue: str) -> None:
+    """Start the journey of a `pathway.start` command. Starting it again, running or ended, changes nothing.
 
     Raises:
         Unavailable: Temporal cannot be reached; start again with the same command.
@@ -62,7 +62,7 @@ async def start(client: Client, command: Command, *, task_queue: str) -> bool:
     if not isinstance(body, StartPathway):
         raise TypeError("only pathway.start starts a journey")
     try:
-        handle = await client.start_workflow(
+        await client.start_workflow(
             CareJourney.run,
             Begin(start=command),
             id=workflow_id(body.journey_id),
@@ -73,10 +73,9 @@ async def start(client: Client, command: Command, *, task_queue: str) -> bool:
             static_summary=f"{body.condition.value} pathway · {body.clinic}",
         )
     except WorkflowAlreadyStartedError:
-        return False
+        return
     except RPCError as error:
         raise Unavailable("Temporal did not take the start") from error
-    return handle.first_execution_run_id is not None
 
 
 async def submit(

@@ -123,14 +123,13 @@ class MemoryGateway:
     def __init__(self, services: Memory) -> None:
         self._services = services
 
-    async def start(self, command: Command) -> bool:
+    async def start(self, command: Command) -> None:
         assert isinstance(command.body, StartPathway)
         events = self._services.books.journeys.setdefault(command.body.journey_id, [])
         decided = decide(None, command, self._services.at)
         assert not isinstance(decided, Refusal)
         if not events:
             events.extend(decided)
-        return True
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         self._services.received.append(command)
