@@ -29,6 +29,7 @@ from activities.record.verify import Finding, verify
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from deploy.people import referral
 from deploy.play import SkippedTime, play
+from deploy.signers import Signers
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import start
 from workflows.journey.commands import Command
@@ -88,14 +89,14 @@ def _board(scenes: Sequence[Scene]) -> Group:
     return Group(*tables)
 
 
-async def _play(client: Client, record: Record, scene: Scene) -> None:
+async def _play(client: Client, record: Record, signers: Signers, scene: Scene) -> None:
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
     protocol = demonstration(scene.condition)
     await start(skipper.client, referral(protocol, scene.journey_id), task_queue=TASK_QUEUE)
     handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(scene.journey_id))
     late = LATE if scene.condition == Condition.PTSD else ()
     scene.journey = await play(
-        client, record, SkippedTime(skipper, handle), scene.journey_id, late=late, told=scene.told
+        client, record, SkippedTime(skipper, handle), signers, scene.journey_id, late=late, told=scene.told
     )
     ending = await handle.result()
     scene.doing = f"ended: {ending.outcome}"
@@ -145,7 +146,7 @@ async def _perform(stack: Stack, console: Console) -> None:
         with Live(_board(scenes), console=console, refresh_per_second=10) as live:
             refreshing = asyncio.create_task(_refresh(live, scenes))
             try:
-                await asyncio.gather(*(_play(client, record, scene) for scene in scenes))
+                await asyncio.gather(*(_play(client, record, stack.signers, scene) for scene in scenes))
             finally:
                 refreshing.cancel()
                 live.update(_board(scenes))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from activities.record.record import RecordUnavailable
-from deploy.local.stack import Stack, StackError, local_stack, run_worker
+from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
 from deploy.people import PEOPLE
 
 HOME = Path(".local")
@@ -16,7 +16,7 @@ HOME = Path(".local")
 
 def write_environment(stack: Stack, directory: Path) -> Path:
     """Write the profiles of the invented people, and a file to source that points the door at this stack."""
-    profiles = directory / "profiles"
+    profiles = directory / PROFILES
     profiles.mkdir(parents=True, exist_ok=True)
     for role, person in PEOPLE.items():
         (profiles / f"{role.value}.json").write_text(person.model_dump_json(indent=2, exclude_none=True) + "\n")

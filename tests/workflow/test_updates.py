@@ -115,7 +115,7 @@ async def test_a_refusal_that_matters_is_kept(real_world: World, what: str) -> N
     case = await begin(real_world)
     await case.play(until=awaits(SignOffKind.EVALUATION))
     build, code = KEPT[what]
-    command, version = build(case.journey), case.journey.version
+    command, version = await case.signed(build(case.journey)), case.journey.version
 
     receipt = await case.handle.execute_update(CareJourney.submit, command)
     await case.reach(receipt.version)

@@ -4,7 +4,7 @@ from collections import deque
 from datetime import datetime
 
 from workflows.journey import events as e
-from workflows.journey.calendars import local
+from workflows.journey.authority import licence_objection
 from workflows.journey.commands import Body, Command, StartPathway
 from workflows.journey.journey import Journey, begin, evolve
 from workflows.journey.model import digest
@@ -104,17 +104,9 @@ def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
     if journey.closed:
         refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
     if actor.role in CLINICAL and body.licensed:
-        licence = actor.licence
-        if licence is None:
-            refuse(Code.NOT_ALLOWED, f"{kind} needs a licensed clinician", "Put the licence into your profile")
-        if licence.expires < local(at, journey.patient.zone).date():
-            refuse(Code.NOT_ALLOWED, "your licence has expired", "Renew it, or hand this to a colleague")
-        if journey.patient.state not in licence.states:
-            refuse(
-                Code.NOT_ALLOWED,
-                "your licence does not cover the state the patient is in",
-                "Hand this to a colleague licensed there",
-            )
+        objection = licence_objection(journey, actor, at)
+        if objection is not None:
+            raise Refused(objection)
     if journey.closing is not None and body.progress:
         refuse(Code.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
     if journey.stage not in body.stages:
