@@ -438,12 +438,13 @@ class ObligationEscalated(EventBody):
 
 
 class CommandRefused(EventBody):
-    """An attempt that matters was refused, and why. It changed nothing else."""
+    """An attempt that matters was refused, and why. ``nonce``: of a signed decision, which is spent with it."""
 
     kind: Literal["command.refused"] = "command.refused"
     command_kind: Code
     code: Code
     reason: Text
+    nonce: Code | None = None
 
 
 Amendable = (

@@ -283,6 +283,7 @@ class Journey(Fact):
     paused: dict[Code, Paused] = {}
     commands: dict[str, Receipt] = {}
     refusals: int = 0
+    spent: tuple[str, ...] = ()
     closing: Closing | None = None
     outcome: Outcome | None = None
 
@@ -651,7 +652,8 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 return escalated | _update(journey, "contacts", missed, lost=True)
             return escalated
         case e.CommandRefused():
-            return {"refusals": journey.refusals + 1}
+            spent = journey.spent if body.nonce is None else (*journey.spent, body.nonce)
+            return {"refusals": journey.refusals + 1, "spent": spent}
         case e.FactAmended():
             return _corrected(journey, event, body)
     return {}

@@ -111,7 +111,7 @@ def _signature(journey: Journey, command: c.Sign, at: datetime) -> Signature:
         )
     if at > signature.expires_at:
         refuse(Code.SIGNATURE, "this signature came too late", "Read the evidence again and sign anew", "signature")
-    if any(signed.nonce == signature.nonce for signed in journey.sign_offs):
+    if signature.nonce in journey.spent or any(signed.nonce == signature.nonce for signed in journey.sign_offs):
         refuse(Code.SIGNATURE, "this signature was used before", "Each signature is for one decision", "signature")
     return signature
 
