@@ -25,7 +25,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.events import load_journey
 from activities.record.record import Record, RecordUnavailable, open_record
-from activities.record.verify import Finding, verify
+from activities.record.verify import verify
+from activities.sign_offs.offline import verify_sign_offs
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from deploy.people import referral
 from deploy.play import SkippedTime, play
@@ -124,12 +125,15 @@ def _print_timeline(console: Console, journey: Journey) -> None:
     console.print(table)
 
 
-async def _verify(stack: Stack) -> tuple[Finding, ...]:
+async def _verify(stack: Stack, record: Record) -> Sequence[object]:
+    """What is wrong with the chains, or with any signature; nothing, if all is well."""
     connection = await asyncpg.connect(stack.postgres.app_url)
     try:
-        return await verify(connection)
+        broken = await verify(connection)
     finally:
         await connection.close()
+    signers = stack.signers
+    return (*broken, *await verify_sign_offs(record, signers.register_path.read_bytes(), signers.organisation_key))
 
 
 async def _perform(stack: Stack, console: Console) -> None:
@@ -153,13 +157,13 @@ async def _perform(stack: Stack, console: Console) -> None:
         for scene in scenes:
             assert scene.journey is not None
             _print_timeline(console, scene.journey)
-        findings = await _verify(stack)
+        findings = await _verify(stack, record)
         if findings:
             raise Disagreement(f"the record does not verify: {findings[0]}")
         versions = sum(scene.journey.version for scene in scenes if scene.journey is not None)
         console.print(
             f"{sum(scene.commands for scene in scenes)} commands and {versions} events in "
-            f"{monotonic() - began:.1f} s. The record agrees with both workflows, and its chains verify."
+            f"{monotonic() - began:.1f} s. The record agrees with both workflows; chains and signatures verify."
         )
 
 

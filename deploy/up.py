@@ -10,6 +10,7 @@ from pathlib import Path
 from activities.record.record import RecordUnavailable
 from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
 from deploy.people import PEOPLE
+from deploy.signers import PASSPHRASE
 
 HOME = Path(".local")
 
@@ -53,6 +54,8 @@ In another terminal:
   source {environment}
   .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
   .venv/bin/python starter.py pathway list
+
+Invented clinicians sign with the passphrase: {PASSPHRASE}
 """)
             await _until_stopped()
             print("Stopping; journeys go on where they were at the next `make up`.")

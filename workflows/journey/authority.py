@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from workflows.journey.calendars import local
-from workflows.journey.journey import Delegation, Journey, SignOff
+from workflows.journey.journey import Journey, SignOff
 from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Code, Refusal
@@ -41,9 +41,10 @@ def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal |
 
 def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
     """The roles, one of which a second person must have for an approval to count; none where one person is enough."""
+    rule, tried = journey.protocol.sign_offs[kind], journey.protocol.eligibility.prior_treatments
     if kind == SignOffKind.EVALUATION and journey.evaluation.treatment_exception is not None:
-        return journey.protocol.eligibility.prior_treatments.exception_cosigned_by
-    return journey.protocol.sign_offs[kind].cosigned_by
+        return tried.exception_cosigned_by or rule.cosigned_by
+    return rule.cosigned_by
 
 
 def author(journey: Journey, kind: SignOffKind, subject: str | None) -> str | None:
@@ -81,8 +82,8 @@ def _objections(
     if licensed is not None:
         yield licensed
     roles = rule.roles if first is None else cosigners(journey, kind)
-    lent = [d for d in _lent(journey, kind, actor, at) if d.role in roles]
-    if actor.role not in roles and not lent:
+    rights = _rights(journey, kind, roles, actor.id, actor.role, at)
+    if not rights:
         yield _not_allowed(
             f"a {actor.role.value} may not sign this; the protocol asks for {' or '.join(roles)}",
             "Have one of them sign, or delegate it to you (`signoff delegate`)",
@@ -91,19 +92,22 @@ def _objections(
         yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
-    if first is not None and actor.role not in roles and all(d.by == first.by for d in lent):
-        yield _not_allowed(
-            "your right to sign this comes from the person who signed first", "Have somebody else be the second"
-        )
+    # Two signatures on one right are one person's decision, whichever of the two signs first.
+    if first is not None and len(rights | _rights(journey, kind, rule.roles, first.by, first.role, first.at)) < 2:
+        yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
 
-def _lent(journey: Journey, kind: SignOffKind, actor: Actor, at: datetime) -> tuple[Delegation, ...]:
-    """What colleagues let this person decide now."""
-    return tuple(
-        given
+def _rights(
+    journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, role: Role, at: datetime
+) -> frozenset[str]:
+    """Whose right to sign this a person has at a moment: their own, and those colleagues lent them."""
+    own = (person,) if role in roles else ()
+    lent = (
+        given.by
         for given in journey.delegations.values()
-        if given.to == actor.id and kind in given.sign_offs and at < given.until
+        if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
     )
+    return frozenset((*own, *lent))
 
 
 def _not_allowed(reason: str, remedy: str) -> Refusal:

@@ -8,7 +8,7 @@ without anybody having to remember to say so.
 from datetime import datetime
 from typing import Any
 
-from workflows.journey.authority import cosigners
+from workflows.journey.authority import author, cosigners
 from workflows.journey.instruments import Instrument
 from workflows.journey.journey import Journey, Measurement, SignOff
 from workflows.journey.model import digest
@@ -30,6 +30,14 @@ ASKED_AGAIN = (
 """Declining these means "not yet": the question stays open and is asked again, on a fresh clock."""
 
 
+BY_CLINICIANS = (
+    SignOffKind.EVALUATION,
+    SignOffKind.EXCLUSION_REVIEW,
+    SignOffKind.ELIGIBILITY,
+    SignOffKind.PLAN,
+    SignOffKind.DISCHARGE,
+)
+"""What a clinician wrote: returned with a question, it goes back to them."""
 FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
 """What a second person is shown of the first one's approval."""
 CLEARED = {
@@ -119,7 +127,7 @@ def sign_off_need(
             kind="returned",
             subject=decided.request,
             owner=Role.CLINICIAN,
-            person=journey.clinician,
+            person=(author(journey, kind, subject) if kind in BY_CLINICIANS else None) or journey.clinician,
             ladder="question",
             what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
             care=care,
@@ -128,7 +136,8 @@ def sign_off_need(
         return None
     rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
     owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
-    mine = owner == Role.CLINICIAN and (first is None or first.by != journey.clinician)
+    refused = (first.by if first else None, author(journey, kind, subject) if rule.not_author else None)
+    mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Need(
         kind=kind.value.replace("_", "-"),
         subject=subject,
