@@ -10,6 +10,11 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import (
     Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -23,6 +28,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from workflows.anchoring import AnchorRecord
 from workflows.care_journey import (
     HANDOVER_BYTES,
     MOVING_ON,
@@ -38,6 +44,9 @@ from workflows.journey.journey import Journey
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
+
+ANCHORS = "record-anchors"
+"""The id of the schedule by which the record is anchored."""
 
 
 class Rejected(Exception):
@@ -212,6 +221,21 @@ async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> 
     nothing rests on it but that people see it."""
     handle = client.get_workflow_handle(workflow_id(journey_id))
     await handle.signal(REFUSED, attempt)
+
+
+async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:
+    """Have Temporal start an anchor every so often. One that is scheduled stays as it is."""
+    try:
+        await client.create_schedule(
+            ANCHORS,
+            Schedule(
+                action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+            ),
+            trigger_immediately=True,
+        )
+    except ScheduleAlreadyRunningError:
+        return
 
 
 async def register_search_attributes(client: Client) -> None:
