@@ -2,7 +2,7 @@
 
 import typer
 
-from door import acting, approving, clinicians, comparing, proof, protocols, reading, reconciling, signing
+from door import acting, approving, clinicians, comparing, exporting, proof, protocols, reading, reconciling, signing
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -50,7 +50,7 @@ def _clinicians() -> typer.Typer:
 def _record() -> typer.Typer:
     group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
     proof.add_commands(group)
-    proof.add_commands(group)
+    exporting.add_commands(group)
     reconciling.add_commands(group)
     return group
 
