@@ -2,7 +2,19 @@
 
 import typer
 
-from door import acting, approving, clinicians, comparing, exporting, proof, protocols, reading, reconciling, signing
+from door import (
+    acting,
+    approving,
+    clinicians,
+    comparing,
+    exporting,
+    past,
+    proof,
+    protocols,
+    reading,
+    reconciling,
+    signing,
+)
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -21,6 +33,7 @@ def build() -> typer.Typer:
     groups = {noun: typer.Typer(help=text, no_args_is_help=True) for noun, text in NOUNS.items()}
     groups["pathway"].command("start")(start_command)
     reading.add_commands(groups["pathway"])
+    past.add_commands(groups["pathway"])
     signing.add_commands(groups["signoff"])
     acting.add_commands(groups)
     for noun, group in groups.items():
