@@ -44,7 +44,7 @@ from workflows.effects import (
     Recorded,
     Verdict,
 )
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign
+from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
@@ -236,7 +236,7 @@ class CareJourney:
         """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
         body = command.body
         known = str(command.command_id) in self._journey.commands
-        return isinstance(body, Sign) and body.signature is not None and not known
+        return isinstance(body, SIGNED) and body.signature is not None and not known
 
     def _presented(self, command: Command) -> Presented:
         return Presented(

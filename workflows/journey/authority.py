@@ -92,14 +92,15 @@ def _objections(
         yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
+    firsts = () if first is None else _rights(journey, kind, rule.roles, first.by, first.role, first.at)
     # Two signatures on one right are one person's decision, whichever of the two signs first.
-    if first is not None and len(rights | _rights(journey, kind, rule.roles, first.by, first.role, first.at)) < 2:
+    if first is not None and len(dict.fromkeys((*rights, *firsts))) < 2:
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
 
 def _rights(
     journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, role: Role, at: datetime
-) -> frozenset[str]:
+) -> tuple[str, ...]:
     """Whose right to sign this a person has at a moment: their own, and those colleagues lent them."""
     own = (person,) if role in roles else ()
     lent = (
@@ -107,7 +108,7 @@ def _rights(
         for given in journey.delegations.values()
         if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
     )
-    return frozenset((*own, *lent))
+    return (*own, *lent)
 
 
 def _not_allowed(reason: str, remedy: str) -> Refusal:

@@ -208,6 +208,7 @@ class Delegation(Fact):
     to: Code
     sign_offs: tuple[SignOffKind, ...]
     until: Instant
+    nonce: str
 
 
 class Covered(Fact):
@@ -297,6 +298,12 @@ class Journey(Fact):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("hashes", None)
         return copied
+
+    @property
+    def nonces(self) -> tuple[str, ...]:
+        """Those of every signature that was used, or spent by being refused."""
+        used = (*(s.nonce for s in self.sign_offs), *(d.nonce for d in self.delegations.values()))
+        return (*used, *self.spent)
 
     @property
     def held(self) -> bool:
@@ -621,6 +628,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 to=body.to,
                 sign_offs=body.sign_offs,
                 until=body.until,
+                nonce=body.signature.nonce,
             )
             return {"delegations": {**journey.delegations, given.id: given}}
         case e.DelegationEnded():
