@@ -497,9 +497,9 @@ class CareJourney:
             self._timer.cancel()
         self._armed_for, self._timer = deadline, None
         if deadline is not None:
-            first = next(o for o in obligations(self._journey) if o.next_step == deadline)
+            due = (o.what for o in obligations(self._journey) if o.next_step == deadline)
             delay = max(deadline - workflow.now(), timedelta())
-            self._timer = asyncio.create_task(_sleep(delay, first.what))
+            self._timer = asyncio.create_task(_sleep(delay, next(due, "the end of a cover")))
 
     def _show(self) -> None:
         """Bring the Temporal UI up to date, at the price of one command when something changed."""

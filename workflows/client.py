@@ -16,6 +16,7 @@ from temporalio.client import (
     ScheduleIntervalSpec,
     ScheduleSpec,
     WorkflowExecutionStatus,
+    WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -37,7 +38,7 @@ from workflows.care_journey import (
     initial_search_attributes,
     workflow_id,
 )
-from workflows.effects import REFUSED, Attempt, Begin, Receipt
+from workflows.effects import REFUSED, Attempt, Begin, Ending, Receipt
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import command_digest
 from workflows.journey.journey import Journey
@@ -103,6 +104,11 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
         raise Unavailable("Temporal did not take the start") from error
 
 
+def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, Ending]:
+    """A journey on Temporal: whatever run of it is the latest."""
+    return client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+
+
 def _summary(condition: Condition, clinic: str) -> str:
     return f"{condition.value} pathway · {clinic}"
 
@@ -134,7 +140,7 @@ async def submit(
 
 
 async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(client, journey_id)
     try:
         receipt = await handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout)
     except WorkflowUpdateFailedError as failed:
@@ -174,7 +180,7 @@ async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedel
     Raises:
         Unavailable: Temporal cannot be reached.
     """
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(client, journey_id)
     try:
         if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
             return Running(runs=False)

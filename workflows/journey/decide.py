@@ -80,7 +80,9 @@ def keep_refusal(
         else:
             nonce = signature.nonce
     known = str(command.command_id) in journey.commands
-    if not worth or known or journey.closed or journey.refusals >= REFUSALS_KEPT:
+    # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
+    full = journey.refusals >= REFUSALS_KEPT and nonce is None
+    if not worth or known or journey.closed or full:
         return ()
     reason = str(refusal)[:4000]
     kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)
