@@ -221,12 +221,6 @@ async def _sign_offs(
             reason[:1].lower() + reason[1:],
             "Take the newest register from the offline copy, and the public key from where it was first printed",
         ) from None
-    except ValueError:
-        raise Problem(
-            ExitCode.UNVERIFIED,
-            "the record holds a row that cannot be taken for an event at all",
-            "Tell whoever keeps the database: an event without a type, or with a schema version below 1, was put in",
-        ) from None
 
 
 @asynccontextmanager
