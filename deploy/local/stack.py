@@ -24,7 +24,7 @@ __all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
 
 PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
-ANCHORS, ANCHOR_KEY = "anchors", "anchor.key"
+ANCHORS, ANCHOR_KEY = "anchors", f"{PROFILES}/anchor.key"
 _ROOT = Path(__file__).resolve().parents[2]
 _MIGRATIONS = "activities.record.migrations"
 
@@ -84,7 +84,7 @@ async def local_stack(
     with _only_run_in(directory) as directory:
         logs = directory / "logs"
         data = directory / "temporal"
-        kept = (data, directory / ANCHORS)
+        kept = (data, directory / ANCHORS, directory / PROFILES)
         postgres = Postgres(directory / "postgres", logs / "postgres.log")
         temporal = TemporalServer(
             logs / "temporal.log",
