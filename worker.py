@@ -22,6 +22,7 @@ from activities.record.appending import RecordActivities
 from activities.record.record import Record, RecordUnavailable, open_record
 from activities.sign_offs.guard import SignatureGuard
 from activities.sign_offs.register import RegisterError, RegisterFile
+from deploy.leaving import leave
 from deploy.logs import configure_logging
 from deploy.settings import Settings, SettingsError, load_settings, load_temporal_config
 from workflows.anchoring import AnchorRecord
@@ -199,8 +200,4 @@ def main(argv: Sequence[str] = ()) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # An interpreter that winds down after a worker may crash in its native part; everything is done by now.
-    os._exit(code)
+    leave(main(sys.argv[1:]))

@@ -7,7 +7,6 @@ that the Temporal UI shows the journeys over their true dates.
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from activities.record.events import load_journey
 from activities.record.record import Record, RecordUnavailable, open_record
 from activities.record.verify import verify
 from activities.sign_offs.offline import verify_sign_offs
+from deploy.leaving import leave
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from deploy.people import referral
 from deploy.play import SkippedTime, play
@@ -202,8 +202,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that used Temporal's native client may crash while the interpreter winds down.
-    os._exit(code)
+    leave(main())

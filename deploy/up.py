@@ -1,13 +1,13 @@
 """`make up`: the local stack with its worker, kept until Ctrl-C. Its data stays in `.local/`."""
 
 import asyncio
-import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 
 from activities.record.record import RecordUnavailable
+from deploy.leaving import leave
 from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
 from deploy.people import PEOPLE
 from deploy.signers import PASSPHRASE
@@ -72,7 +72,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(main())

@@ -5,13 +5,13 @@ Figures are judged against the aims and never fail the run: machines are shared 
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
 from activities.record.record import RecordUnavailable
+from deploy.leaving import leave
 from deploy.local.stack import StackError
 from tests.benchmarks.budget import budget
 from tests.benchmarks.core import core
@@ -87,8 +87,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that used Temporal's native client may crash while the interpreter winds down.
-    os._exit(code)
+    leave(main())

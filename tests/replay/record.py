@@ -5,8 +5,6 @@ Without a name all courses are recorded, and the transcript. See README.md.
 
 import argparse
 import asyncio
-import os
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from deploy.leaving import leave
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from deploy.signers import Signers, invent
@@ -89,8 +88,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that ran a workflow worker may crash while the interpreter winds down.
-    os._exit(code)
+    leave(main())

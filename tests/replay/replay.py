@@ -1,13 +1,13 @@
 """`python -m tests.replay.replay [NAME ...]`: replay recorded courses on the current code; 1 if one does not."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from deploy.leaving import leave
 from tests.replay import corpus
 from workflows.care_journey import CareJourney
 from workflows.plugin import CarePathwayPlugin
@@ -38,8 +38,4 @@ async def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = asyncio.run(main(sys.argv[1:]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that ran a workflow worker may crash while the interpreter winds down.
-    os._exit(code)
+    leave(asyncio.run(main(sys.argv[1:])))
