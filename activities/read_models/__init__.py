@@ -1,0 +1,1 @@
+"""What people work from: worklists, caseloads and figures, kept beside the record and true up to a position of it."""
