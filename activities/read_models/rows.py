@@ -16,7 +16,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.journey import Journey, Measurement, Session, evolve, fold
 from workflows.journey.model import canonical
-from workflows.journey.obligations import Obligation, obligations, rung_of
+from workflows.journey.obligations import Because, Obligation, obligations, rung_of
 from workflows.journey.overview import health, step_shown, timeline, why
 from workflows.journey.people import Role
 
@@ -270,19 +270,23 @@ def _awaited(course: Course, event: e.Event, journey: Journey) -> tuple[Mapping[
     gone = [name for name in before if name in said or name not in after]
     still = {name: version for name, version in course.opened.items() if name not in gone}
     ended = tuple(
-        _obligation(course.journey, before[name], course.opened[name])._replace(
-            next_step=None,
-            next_action=None,
-            next_to=None,
-            next_holds=None,
-            why=None,
-            closed_version=event.version,
-            closed_at=event.at,
-            because=said.get(name, "no_longer_needed"),
-        )
-        for name in gone
+        _ended(_obligation(course.journey, before[name], course.opened[name]), event, said.get(name)) for name in gone
     )
     return {name: still.get(name, event.version) for name in after}, (*course.closed, *ended)
+
+
+def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> ObligationRow:
+    # A signature that ends the pathway leaves nothing needed any more, and was given all the same.
+    return row._replace(
+        next_step=None,
+        next_action=None,
+        next_to=None,
+        next_holds=None,
+        why=None,
+        closed_version=event.version,
+        closed_at=event.at,
+        because="done" if row.decision is not None else because or "no_longer_needed",
+    )
 
 
 def _moved(stays: tuple[StayRow, ...], journey: Journey, position: int, recorded_at: datetime) -> tuple[StayRow, ...]:
