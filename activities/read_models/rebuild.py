@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.read_models.projector import Courses, advance, apply, store
+from activities.read_models.projector import BATCH, Courses, advance, apply, store
 from activities.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.read_models.tables import UNSTORABLE, Change, Unapplied, fill, park, read
 from activities.record.record import EVENT_COLUMNS, Record
@@ -147,13 +147,28 @@ async def _fold(
 
 
 async def _publish(connection: "Connection", record: Record, generation: int) -> None:
-    """Bring a generation up with the log, and show it once it is not behind the live one."""
-    courses, published = Courses(), False
+    """Bring a generation up with the live one, and show it in its place."""
+    courses = Courses()
+
+    async def catch_up(within: int) -> None:
+        while await connection.fetchval(
+            "SELECT next.position + $2 < live.position FROM read_model.generation next, read_model.generation live "
+            "WHERE next.id = $1 AND live.status = 'live'",
+            generation,
+            within,
+        ):
+            await advance(record, courses, generation=generation)
+
+    await catch_up(BATCH)
+    published = False
     while not published:
-        while await advance(record, courses, generation=generation):
-            pass
+        # Readers were in the way for too long: they come first, and this again.
         with suppress(asyncpg.LockNotAvailableError):
-            published = await connection.fetchval("SELECT read_model.publish($1)", generation)
+            async with connection.transaction():
+                # Nobody moves the live one while the last few events are caught up with, or it might never end.
+                await connection.execute("SELECT FROM read_model.generation WHERE status = 'live' FOR UPDATE")
+                await catch_up(0)
+                published = await connection.fetchval("SELECT read_model.publish($1)", generation)
 
 
 async def _by_journey(
