@@ -188,11 +188,11 @@ def _rows(course: Course) -> Iterator[Row]:
         yield _obligation(journey, waiting, course.opened[waiting.id])
     for number, entry in enumerate(timeline(journey)):
         at = entry.done or entry.due or journey.started_at
-        yield _entry(journey, "timeline", f"{number:04}", at, entry.model_dump(mode="json"))
+        yield _entry(journey, "timeline", _nth(number), at, entry.model_dump(mode="json"))
     for session in journey.sessions.values():
-        yield _entry(journey, "session", str(session.number), session.starts_at, _session(session))
+        yield _entry(journey, "session", _nth(session.number), session.starts_at, _session(session))
     for measured in journey.measurements:
-        yield _entry(journey, "score", str(measured.version), measured.at, _score(measured))
+        yield _entry(journey, "score", _nth(measured.version), measured.at, _score(measured))
     for adverse in journey.adverse_events.values():
         told = adverse.report.model_dump(mode="json", exclude={"kind", "what", "action_taken"})
         yield _entry(journey, "adverse_event", adverse.id, adverse.report.onset, told)
@@ -316,6 +316,11 @@ def _moved(stays: tuple[StayRow, ...], journey: Journey, position: int, recorded
 def _in_contact(event: e.Event) -> bool:
     reached = isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
     return reached or event.actor_role == Role.PATIENT or isinstance(event.body, SEEN)
+
+
+def _nth(number: int) -> str:
+    """A key that sorts as its number does."""
+    return f"{number:08}"
 
 
 def _entry(journey: Journey, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:

@@ -9,11 +9,9 @@ from uuid import UUID, uuid4, uuid5
 from activities.read_models.projector import Courses, advance
 from activities.record import Record
 from activities.record.events import to_new
-from tests.journey.play import START, course
+from tests.journey.play import course
 from workflows.journey.events import Event
 from workflows.journey.protocol import Condition
-
-__all__ = ["START"]
 
 
 @cache

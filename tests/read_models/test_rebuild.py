@@ -12,10 +12,12 @@ from activities.read_models.projector import Courses, advance, running, wait_for
 from activities.read_models.queries import Cases, Work, caseload, service_levels, worklist
 from activities.read_models.rebuild import BeingRebuilt, NothingToGoBackTo, differences, rebuild, roll_back
 from activities.record import Record
-from tests.read_models.courses import START, catch_up, course_of, put, put_course, renamed
+from tests.journey.play import START
+from tests.read_models.courses import catch_up, course_of, put, put_course, renamed
 from tests.record.helpers import Connection
 
 SOON = timedelta(seconds=30)
+TABLES = ("caseload", "obligation", "stay", "entry")
 
 
 async def generations(owner: Connection) -> dict[int, str]:
@@ -43,9 +45,6 @@ async def test_rebuilt_equals_live(record: Record, owner: Connection) -> None:
     await put_course(record, 9)
     await catch_up(record)
     assert await differences(record) == ()
-
-
-TABLES = ("caseload", "obligation", "stay", "entry")
 
 
 async def test_nobody_notices_a_swap(record: Record, owner: Connection) -> None:
