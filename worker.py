@@ -15,6 +15,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.notices import NoticeActivities
+from activities.read_models import running
 from activities.record.appending import RecordActivities
 from activities.record.record import Record, RecordUnavailable, open_record
 from deploy.logs import configure_logging
@@ -78,7 +79,7 @@ async def run(settings: Settings) -> None:
     async with open_record(settings.database_url.get_secret_value()) as record:
         await register_search_attributes(client)
         worker = build_worker(client, record, task_queue=settings.task_queue, build_id=settings.build_id)
-        async with worker:
+        async with worker, running(record):
             log.info("worker.started", task_queue=settings.task_queue)
             if settings.ready_file is not None:
                 settings.ready_file.touch()
