@@ -6,22 +6,27 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, reset_tzpath
 
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.notices import NoticeActivities
 from activities.read_models import running
 from activities.record.appending import RecordActivities
 from activities.record.record import Record, RecordUnavailable, open_record
+from activities.sign_offs.guard import SignatureGuard
+from activities.sign_offs.register import RegisterError, RegisterFile
 from deploy.logs import configure_logging
 from deploy.settings import Settings, SettingsError, load_settings, load_temporal_config
 from workflows.care_journey import CareJourney
-from workflows.client import SearchAttributeMismatch, register_search_attributes
+from workflows.client import SearchAttributeMismatch, register_search_attributes, report_refused
+from workflows.effects import Attempt, Presented
 from workflows.plugin import CarePathwayPlugin
 
 log = structlog.get_logger("worker")
@@ -34,14 +39,27 @@ UNAVAILABLE = 6
 
 
 def build_worker(
-    client: Client, record: Record, *, task_queue: str, build_id: str | None = None, max_cached: int = 1000
+    client: Client,
+    record: Record,
+    register: RegisterFile,
+    *,
+    task_queue: str,
+    build_id: str | None = None,
+    max_cached: int = 1000,
 ) -> Worker:
-    """A worker on this client and record. With a build id it takes part in worker versioning.
+    """A worker on this client and record, for the people of this register. Call it on the loop it will run on.
 
-    ``max_cached`` journeys stay in memory; others are replayed when they wake.
+    With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
+    when they wake.
     """
-    recording = RecordActivities(record)
-    activities = (recording.append, recording.load, NoticeActivities(record).alarm)
+    loop = asyncio.get_running_loop()
+
+    def report(presented: Presented, attempt: Attempt) -> None:
+        asyncio.run_coroutine_threadsafe(_report(client, presented.journey_id, attempt), loop)
+
+    guard = SignatureGuard(register, report)
+    recording = RecordActivities(record, register)
+    activities = (recording.append, recording.load, NoticeActivities(record).alarm, guard.verify)
     deployment = None
     if build_id is not None:
         version = WorkerDeploymentVersion(deployment_name="care-pathway", build_id=build_id)
@@ -56,19 +74,48 @@ def build_worker(
         task_queue=task_queue,
         workflows=[CareJourney],
         activities=activities,
+        interceptors=[guard],
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=max_cached,
         deployment_config=deployment,
     )
 
 
+async def _report(client: Client, journey_id: UUID, attempt: Attempt) -> None:
+    try:
+        await report_refused(client, journey_id, attempt)
+    except RPCError:
+        # It was refused all the same, and is in this log.
+        log.warning("signoff.attempt_not_kept", journey_id=str(journey_id), command_id=str(attempt.command.command_id))
+
+
+def open_register(settings: Settings) -> RegisterFile:
+    """The register the settings name, read and verified once.
+
+    Raises:
+        SettingsError: it is not named.
+        RegisterError: it cannot be trusted.
+    """
+    missing = [
+        (f"CAREPATH_{name.upper()}", "is missing: without it no sign-off can be checked")
+        for name in ("register_file", "organisation_key")
+        if getattr(settings, name) is None
+    ]
+    if settings.register_file is None or settings.organisation_key is None:
+        raise SettingsError(missing)
+    register = RegisterFile(settings.register_file, bytes.fromhex(settings.organisation_key))
+    register.current()
+    return register
+
+
 async def run(settings: Settings) -> None:
     """Connect, register search attributes, and work until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: could not start; nothing was
-            changed.
+        SettingsError, RegisterError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: could not start;
+            nothing was changed.
     """
+    register = open_register(settings)
     # Core's own warnings would go to standard output, which belongs to data.
     logging = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(logging=logging))
@@ -78,7 +125,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
     async with open_record(settings.database_url.get_secret_value()) as record:
         await register_search_attributes(client)
-        worker = build_worker(client, record, task_queue=settings.task_queue, build_id=settings.build_id)
+        worker = build_worker(client, record, register, task_queue=settings.task_queue, build_id=settings.build_id)
         async with worker, running(record):
             log.info("worker.started", task_queue=settings.task_queue)
             if settings.ready_file is not None:
@@ -111,7 +158,7 @@ def main(argv: Sequence[str] = ()) -> int:
     except ZoneInfoNotFoundError:
         print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
-    except (RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
+    except (RegisterError, RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
         return UNAVAILABLE
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from workflows.journey import commands as c
+from workflows.journey.authority import cosigners
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
@@ -20,6 +21,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.evaluation import BASELINE
+from workflows.journey.stages.evidence import half_signed
 from workflows.journey.stages.safety import release_obstacles
 
 Move = c.Command | datetime
@@ -436,7 +438,7 @@ def _sign(scene: Scene) -> Deed | None:
         if before:
             return None
     rule = journey.protocol.sign_offs[request.sign_off]
-    return rule.roles[0], c.Sign(
+    return signer(journey, request), c.Sign(
         request=request.id,
         decision="approve",
         meaning=rule.meaning,
@@ -444,6 +446,15 @@ def _sign(scene: Scene) -> Deed | None:
         choice=CHOICES.get(request.sign_off),
         rationale=_invented("weighed case by case"),
     )
+
+
+def signer(journey: Journey, request: Obligation) -> Role:
+    """Who signs a request: whom the protocol names first, and as the second person somebody else."""
+    assert request.sign_off is not None
+    first = half_signed(journey, request.sign_off, request.subject)
+    if first is None:
+        return journey.protocol.sign_offs[request.sign_off].roles[0]
+    return next(role for role in cosigners(journey, request.sign_off) if PEOPLE[role].id != first.by)
 
 
 DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {

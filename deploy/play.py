@@ -11,6 +11,7 @@ from temporalio.testing import TimeSkipper
 from activities.record.events import from_stored
 from activities.record.record import Record
 from deploy.people import next_move
+from deploy.signers import Signers
 from workflows.care_journey import CareJourney
 from workflows.client import submit
 from workflows.effects import Ending
@@ -70,6 +71,7 @@ async def play(
     client: Client,
     record: Record,
     clock: Clock,
+    signers: Signers,
     journey_id: UUID,
     *,
     late: Collection[str] = (),
@@ -91,7 +93,7 @@ async def play(
         move = next_move(journey, at, late=late, unwell=unwell)
         if isinstance(move, Command):
             told(journey, move, at)
-            receipt = await submit(client, journey_id, move)
+            receipt = await submit(client, journey_id, signers.signed(journey_id, move, at))
             journey = await follower.at_least(receipt.version)
             continue
         deadline = next_deadline(journey)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     task_queue: str = Field(default="care-pathway", min_length=1)
     profile: Path | None = None
     """The file that says who is acting and holds their signing key, for the door."""
+    register_file: Path | None = None
+    """The register of who may sign, itself signed by the organisation."""
+    organisation_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The public half of the organisation's key (hex), by which the register is believed."""
+    signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
+    """How long a signing session lasts: within it, a signer is asked for the passphrase alone."""
     demonstration: bool = False
     """Allow illustrative and unsigned protocols. Never for patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

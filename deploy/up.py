@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 
 from activities.record.record import RecordUnavailable
-from deploy.local.stack import Stack, StackError, local_stack, run_worker
+from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
 from deploy.people import PEOPLE
+from deploy.signers import PASSPHRASE
 
 HOME = Path(".local")
 
 
 def write_environment(stack: Stack, directory: Path) -> Path:
     """Write the profiles of the invented people, and a file to source that points the door at this stack."""
-    profiles = directory / "profiles"
+    profiles = directory / PROFILES
     profiles.mkdir(parents=True, exist_ok=True)
     for role, person in PEOPLE.items():
         (profiles / f"{role.value}.json").write_text(person.model_dump_json(indent=2, exclude_none=True) + "\n")
@@ -53,6 +54,8 @@ In another terminal:
   source {environment}
   .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
   .venv/bin/python starter.py pathway list
+
+Invented clinicians sign with the passphrase: {PASSPHRASE}
 """)
             await _until_stopped()
             print("Stopping; journeys go on where they were at the next `make up`.")

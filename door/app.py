@@ -2,7 +2,7 @@
 
 import typer
 
-from door import acting, protocols, reading, signing
+from door import acting, approving, clinicians, comparing, protocols, reading, signing
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -25,10 +25,25 @@ def build() -> typer.Typer:
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)
-    app.add_typer(protocols.app, name="protocol")
+    app.add_typer(_protocols(), name="protocol")
+    app.add_typer(_clinicians(), name="clinician")
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
+
+
+def _protocols() -> typer.Typer:
+    group = typer.Typer(help="Protocol files: a clinic's clinical numbers, lists and deadlines.", no_args_is_help=True)
+    protocols.add_commands(group)
+    approving.add_commands(group)
+    comparing.add_commands(group)
+    return group
+
+
+def _clinicians() -> typer.Typer:
+    group = typer.Typer(help="Who may sign: keys, and the register of them.", no_args_is_help=True)
+    clinicians.add_commands(group)
+    return group
 
 
 def _begin(context: typer.Context) -> None:

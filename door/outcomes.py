@@ -70,8 +70,8 @@ class Problem(Exception):
 
 
 def exit_code_of(refusal: Refusal) -> ExitCode:
-    """Who asks is not allowed, or what is asked is refused."""
-    return ExitCode.NOT_ALLOWED if refusal.code == Code.NOT_ALLOWED else ExitCode.REFUSED
+    """Who asks is not allowed, or not proven to be who they say, or what is asked is refused."""
+    return ExitCode.NOT_ALLOWED if refusal.code in (Code.NOT_ALLOWED, Code.SIGNATURE) else ExitCode.REFUSED
 
 
 def refused(refusal: Refusal, *, state: str, ids: dict[str, str] | None = None) -> Problem:

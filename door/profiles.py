@@ -14,15 +14,38 @@ _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows o
 def load_profile(given: str | None, default: Path | None) -> Actor:
     """The person in the profile that was given by file or name, or else in the default one.
 
+    Raises:
+        Problem: as `profile_path` and `read_profile`.
+    """
+    return read_profile(profile_path(given, default))
+
+
+def profile_path(given: str | None, default: Path | None) -> Path:
+    """The file of the profile that was given by file or name, or else of the default one.
+
     A name is looked for as NAME.json beside the default profile, or in carepath/profiles of the user's own
     configuration.
 
     Raises:
-        Problem: there is no such profile, it is malformed, or nobody may act in its role.
+        Problem: none was given, and there is no default.
     """
     path = default if given is None else _find(given, default)
     if path is None:
         raise Problem(ExitCode.USAGE, "who acts is not known", _NO_PROFILE)
+    return path
+
+
+def key_path(profile: Path) -> Path:
+    """Where the key of the person in a profile is kept: beside it, encrypted under their passphrase."""
+    return profile.with_suffix(".key")
+
+
+def read_profile(path: Path) -> Actor:
+    """The person in a profile file.
+
+    Raises:
+        Problem: there is no such profile, it is malformed, or nobody may act in its role.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(COMMAND_LIMIT)

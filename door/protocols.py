@@ -1,13 +1,15 @@
 """Protocol files at the door: which one a referral takes, and `protocol check`, `list` and `show`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from door import shell
+from door.approvals import Standing, standing
 from door.outcomes import ExitCode, FieldProblem, Problem
 from door.screen import Screen, facts, row, table
+from door.services import Services
 from workflows.journey.protocol import Condition, Protocol
 from workflows.protocols import ProtocolError, find, load, shipped
 from workflows.protocols.demonstration import demonstration
@@ -17,7 +19,19 @@ DEMONSTRATION = "demonstration"
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, condition, or its file.")]
 
-app = typer.Typer(help="Protocol files: a clinic's clinical numbers, lists and deadlines.", no_args_is_help=True)
+
+class Chosen(NamedTuple):
+    """A protocol and the file it is from; the invented one of demonstrations is from none."""
+
+    protocol: Protocol
+    file: Path | None
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the commands that read protocol files to their group."""
+    group.command("check")(check_command)
+    group.command("list")(list_command)
+    group.command("show")(show_command)
 
 
 def directory_of(protocols_dir: Path | None) -> Path:
@@ -27,7 +41,7 @@ def directory_of(protocols_dir: Path | None) -> Path:
 
 def choose(
     name: str | None, condition: Condition, directory: Path, *, demonstrations: bool, files: bool = True
-) -> Protocol:
+) -> Chosen:
     """The protocol of this name or file, or the only one there is for the condition.
 
     ``files``: whether the name may be that of a file anywhere; not when somebody else's referral says it.
@@ -36,9 +50,24 @@ def choose(
         Problem: none, several, or one that cannot be used.
     """
     if name == DEMONSTRATION and demonstrations:
-        return demonstration(condition)
+        return Chosen(demonstration(condition), None)
     try:
-        return load(path_of(name or condition.value, directory, files=files))
+        path = path_of(name or condition.value, directory, files=files)
+        return Chosen(load(path), path)
+    except ProtocolError as error:
+        raise unusable(error) from None
+
+
+def named(services: Services, name: str) -> tuple[Protocol, Path]:
+    """The protocol of this name, id, condition or file, and its file.
+
+    Raises:
+        Problem: there is none, or it cannot be used.
+    """
+    directory = directory_of(services.settings_without_servers().protocols_dir)
+    try:
+        path = path_of(name, directory)
+        return load(path), path
     except ProtocolError as error:
         raise unusable(error) from None
 
@@ -61,7 +90,12 @@ def unusable(error: ProtocolError) -> Problem:
     )
 
 
-def _summary(protocol: Protocol) -> dict[str, object]:
+def _standing(services: Services, protocol: Protocol, path: Path) -> Standing:
+    return standing(protocol, path, services.settings_without_servers(), services.now())
+
+
+def summary(protocol: Protocol, approval: Standing) -> dict[str, object]:
+    """What a protocol is, and what keeps it from patients."""
     return {
         "id": protocol.id,
         "version": protocol.version,
@@ -71,19 +105,24 @@ def _summary(protocol: Protocol) -> dict[str, object]:
         "illustrative": protocol.illustrative,
         "digest": protocol.digest,
         "obstacles": list(protocol.obstacles()),
+        "approval": {"state": approval.state, "text": approval.text},
     }
 
 
-def _show(screen: Screen, protocol: Protocol, title: str) -> None:
-    summary = _summary(protocol)
-    obstacles = protocol.obstacles()
+def show_summary(screen: Screen, protocol: Protocol, approval: Standing, title: str) -> None:
+    """The same for people."""
     screen.illustrative(protocol.illustrative)
-    summary["obstacles"] = "; ".join(obstacles) or "none: it may carry patients"
-    screen.show(facts(summary, title))
+    words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
+    words["for patients"] = _fit(protocol, approval)
+    screen.show(facts(summary(protocol, approval) | words, title))
 
 
-@app.command("check")
+def _fit(protocol: Protocol, approval: Standing) -> str:
+    return "no" if protocol.obstacles() or approval.approval is None else "yes"
+
+
 def check_command(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file.", show_default=False)],
     json: shell.Json = False,
 ) -> None:
@@ -91,21 +130,22 @@ def check_command(
 
     Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
     """
+    services = shell.services(context)
 
     async def act(screen: Screen) -> None:
         try:
             protocol = load(file)
         except ProtocolError as error:
             raise unusable(error) from None
+        approval = _standing(services, protocol, file)
         if screen.json_only:
-            screen.data({"valid": True, **_summary(protocol)})
+            screen.data({"valid": True, **summary(protocol, approval)})
         else:
-            _show(screen, protocol, "valid")
+            show_summary(screen, protocol, approval, "valid")
 
     shell.run(act, json_only=json)
 
 
-@app.command("list")
 def list_command(context: typer.Context, json: shell.Json = False) -> None:
     """List the protocols of this clinic, or the shipped ones."""
     services = shell.services(context)
@@ -123,8 +163,8 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
                 row(listed, path.stem, "", "", "", "not valid", f"no: run `protocol check {path.name}`")
                 continue
             illustrative |= protocol.illustrative
-            obstacles = protocol.obstacles()
-            found.append({"name": path.stem, "valid": True, **_summary(protocol)})
+            approval = _standing(services, protocol, path)
+            found.append({"name": path.stem, "valid": True, **summary(protocol, approval)})
             row(
                 listed,
                 path.stem,
@@ -132,7 +172,7 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
                 protocol.version,
                 protocol.condition.value,
                 protocol.status,
-                f"no: {'; '.join(obstacles)}" if obstacles else "yes",
+                f"{_fit(protocol, approval)}: {'; '.join((*protocol.obstacles(), approval.text))}",
             )
         if screen.json_only:
             screen.data(found)
@@ -143,25 +183,22 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
     shell.run(act, json_only=json)
 
 
-@app.command("show")
 def show_command(context: typer.Context, name: Name, json: shell.Json = False) -> None:
     """Show a protocol: what it asks for, who signs, and how long each wait may last."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        directory = directory_of(services.settings_without_servers().protocols_dir)
-        try:
-            protocol = load(path_of(name, directory))
-        except ProtocolError as error:
-            raise unusable(error) from None
+        protocol, path = named(services, name)
+        approval = _standing(services, protocol, path)
         if screen.json_only:
-            screen.data({**_summary(protocol), "protocol": protocol.model_dump(mode="json")})
+            screen.data({**summary(protocol, approval), "protocol": protocol.model_dump(mode="json")})
             return
-        _show(screen, protocol, protocol.title)
-        signing = table("sign-off", "by", "meaning", "choices", "rationale", title="Who signs")
+        show_summary(screen, protocol, approval, protocol.title)
+        signing = table("sign-off", "by", "second person", "meaning", "choices", "rationale", title="Who signs")
         for kind, rule in protocol.sign_offs.items():
             reason = "always" if rule.rationale else "unless approved"
-            row(signing, kind.value, ", ".join(rule.roles), rule.meaning, ", ".join(rule.choices), reason)
+            by = f"{', '.join(rule.roles)}{', not its author' if rule.not_author else ''}"
+            row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
         waits = table("ladder", "due after minutes", "steps", title="How long each wait may last")
         for name_, ladder in protocol.ladders.items():
             steps = "; ".join(

@@ -1,8 +1,12 @@
 """Where the door reaches the world: settings, the record, Temporal, the clock. Tests hand in others."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+import getpass
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import UUID
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
 DATABASE = "CAREPATH_DATABASE_URL"
+TERMINAL = Path("/dev/tty")
+"""The person's own terminal, also where standard input and output are files."""
 
 
 class Listed(NamedTuple):
@@ -84,6 +90,44 @@ class Services:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def ask(self, question: str, *, secret: bool = False) -> str:
+        """What the person at the terminal answers; standard input stays free for a form. A secret is not shown.
+
+        Raises:
+            Problem: there is no terminal, or they stepped back.
+        """
+        try:
+            with TERMINAL.open() as heard, TERMINAL.open("w") as said, _stopped_at_once():
+                if secret:
+                    return getpass.getpass(f"{question}: ")
+                said.write(f"{question}: ")
+                said.flush()
+                answer = heard.readline()
+        except OSError:
+            raise Problem(
+                ExitCode.USAGE,
+                "signing needs a person at a terminal, and there is none",
+                "Run it in a terminal; a passphrase comes from nowhere else",
+            ) from None
+        except (KeyboardInterrupt, EOFError):
+            answer = ""
+        if not answer.endswith("\n"):
+            raise Problem(ExitCode.FAULT, "you stepped back", "Run it again when you want to go on")
+        return answer.rstrip("\r\n")
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Ctrl-C ends the question: a running event loop would only take note of the first one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def load(services: Services, journey_id: UUID) -> Journey:

@@ -1,32 +1,41 @@
-"""`signoff list`, `show`, `approve`, `decline` and `return`.
+"""`signoff list`, `show`, `approve`, `decline`, `return` and `sign`.
 
-A signature binds who authenticated, the decision, its meaning and the hash of exactly the evidence shown.
+A signature binds the signer, the decision, its meaning and the hash of exactly the evidence shown, and is made here,
+with the signer's own key, once they have given its passphrase.
 """
 
 import asyncio
+import secrets
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args
 from uuid import UUID, uuid4
 
 import typer
 from rich.console import RenderableType
 
-from door import forms, shell
+from activities.sign_offs import keys
+from door import forms, keyring, shell
 from door.acting import send_or_try
 from door.kinds import Kind
-from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem
-from door.profiles import load_profile
+from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
+from door.profiles import load_profile, profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
 from door.services import Services, load
+from workflows.journey.authority import cosigners, may_decide
 from workflows.journey.commands import Command, Sign
-from workflows.journey.journey import Journey
+from workflows.journey.decide import decide
+from workflows.journey.journey import Journey, SignOff
 from workflows.journey.model import Code as Word
 from workflows.journey.model import Form, Text, digest
 from workflows.journey.obligations import Obligation, obligations
-from workflows.journey.people import Actor
+from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffRule
-from workflows.journey.stages.evidence import evidence
+from workflows.journey.refusals import Refusal
+from workflows.journey.stages.evidence import evidence, half_signed
+from workflows.journey.statement import Signature, of_command
 
 Decision = Literal["approve", "decline", "return"]
 
@@ -56,6 +65,19 @@ def rule_of(journey: Journey, request: Obligation) -> SignOffRule:
     return journey.protocol.sign_offs[request.sign_off]
 
 
+def first_of(journey: Journey, request: Obligation) -> SignOff | None:
+    """The approval that waits for this request's, as the second person's."""
+    assert request.sign_off is not None
+    return half_signed(journey, request.sign_off, request.subject)
+
+
+def asked_of(journey: Journey, request: Obligation) -> tuple[Role, ...]:
+    """The roles one of which is to sign."""
+    assert request.sign_off is not None
+    first = first_of(journey, request)
+    return rule_of(journey, request).roles if first is None else cosigners(journey, request.sign_off)
+
+
 def shown_evidence(journey: Journey, request: Obligation) -> dict[str, Any]:
     """The content a request is about: what its hash covers, and nothing else.
 
@@ -63,7 +85,7 @@ def shown_evidence(journey: Journey, request: Obligation) -> dict[str, Any]:
         Problem: it is not what the request names. Nobody may sign then.
     """
     assert request.sign_off is not None
-    content = evidence(journey, request.sign_off, request.subject)
+    content = evidence(journey, request.sign_off, request.subject, first_of(journey, request))
     if digest(content) != request.evidence:
         raise Problem(
             ExitCode.UNVERIFIED,
@@ -122,7 +144,8 @@ def _for_scripts(journey: Journey, request: Obligation) -> dict[str, Any]:
         "subject": request.subject,
         "what": request.what,
         "meaning": rule.meaning,
-        "roles": list(rule.roles),
+        "roles": list(asked_of(journey, request)),
+        "second_person": first_of(journey, request) is not None,
         "choices": list(rule.choices),
         "rationale_needed": rule.rationale,
         "since": request.since.isoformat(),
@@ -139,7 +162,7 @@ def _for_people(journey: Journey, request: Obligation) -> RenderableType:
             "request": request.id,
             "what": request.what,
             "signing means": rule.meaning,
-            "who may sign": ", ".join(rule.roles),
+            "who may sign": ", ".join(asked_of(journey, request)),
             "choices": ", ".join(rule.choices),
             "rationale": "always" if rule.rationale else "to decline or return",
             "asked": shown_at(request.since, zone),
@@ -166,12 +189,13 @@ def add_commands(group: typer.Typer) -> None:
             "with rationale, choice and referral, all optional unless the protocol asks for them."
         )
         group.command(decision, help=whole, short_help=text)(_decide(decision))
+    group.command("sign", help=SIGN_HELP, short_help=SIGN_HELP.split(". ")[0])(sign_command)
 
 
 def list_command(
     context: typer.Context,
     journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
-    mine: Annotated[bool, typer.Option("--mine", help="Only what your role may sign.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what you may sign now.")] = False,
     profile: shell.Profile = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Look into at most so many journeys.")] = 200,
     json: shell.Json = False,
@@ -191,7 +215,7 @@ def list_command(
             (each, request)
             for each in looked_into
             for request in requests(each)
-            if signer is None or signer.role in rule_of(each, request).roles
+            if signer is None or _may_not(services, each, request, signer) is None
         ]
         found.sort(key=lambda pair: pair[1].deadline)
         if screen.json_only:
@@ -201,7 +225,7 @@ def list_command(
         shown = table("journey", "request", "what", "who may sign", "due", title="Sign-offs")
         for each, request in found:
             due = shown_at(request.deadline, each.patient.zone)
-            row(shown, each.id, request.id, request.what, ", ".join(rule_of(each, request).roles), due)
+            row(shown, each.id, request.id, request.what, ", ".join(asked_of(each, request)), due)
         screen.show(shown)
 
     shell.run(act, json_only=json)
@@ -247,24 +271,69 @@ def _show(screen: Screen, journey: Journey, request: Obligation) -> None:
         screen.document(content)
 
 
+Choice = Annotated[str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")]
+EvidenceSeen = Annotated[
+    str | None,
+    typer.Option("--evidence", metavar="HASH", help="The hash or short code you read; refused if another."),
+]
+Print = Annotated[
+    bool, typer.Option("--print", help="Print the signed decision, for somebody else to hand in; send nothing.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask again at a terminal.")]
+FormTemplate = Annotated[bool, typer.Option("--template", help="Print the form to fill in.")]
+
+SIGN_HELP = (
+    "Sign a decision, named by --decision. With --print it is not sent: the printed JSON can be handed in by anybody "
+    "as Temporal's signal `sign_off`, and counts for exactly what it says."
+)
+
+
+def sign_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    request: Request,
+    decision: Annotated[str, typer.Option("--decision", metavar="approve|decline|return", show_default=False)],
+    choice: Choice = None,
+    evidence_seen: EvidenceSeen = None,
+    file: shell.File = None,
+    profile: shell.Profile = None,
+    command_id: shell.CommandId = None,
+    yes: Yes = False,
+    print_: Print = False,
+    json: shell.Json = False,
+) -> None:
+    """See `SIGN_HELP`."""
+    if decision not in get_args(Decision):
+        raise typer.BadParameter(f"choose: {', '.join(get_args(Decision))}", param_hint="--decision")
+    _decide(cast("Decision", decision))(
+        context,
+        journey,
+        request,
+        choice=choice,
+        evidence_seen=evidence_seen,
+        file=file,
+        profile=profile,
+        command_id=command_id,
+        yes=yes,
+        print_=print_,
+        json=json,
+    )
+
+
 def _decide(decision: Decision) -> Callable[..., None]:
     def sign(
         context: typer.Context,
         journey: shell.JourneyId,
         request: Request,
-        choice: Annotated[
-            str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")
-        ] = None,
-        evidence_seen: Annotated[
-            str | None,
-            typer.Option("--evidence", metavar="HASH", help="The hash or short code you read; refused if another."),
-        ] = None,
+        choice: Choice = None,
+        evidence_seen: EvidenceSeen = None,
         file: shell.File = None,
         profile: shell.Profile = None,
         command_id: shell.CommandId = None,
-        yes: Annotated[bool, typer.Option("--yes", help="Do not ask again at a terminal.")] = False,
+        yes: Yes = False,
+        print_: Print = False,
         dry_run: shell.DryRun = False,
-        template: Annotated[bool, typer.Option("--template", help="Print the form to fill in.")] = False,
+        template: FormTemplate = False,
         json: shell.Json = False,
     ) -> None:
         services = shell.services(context)
@@ -274,7 +343,8 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 screen.form(forms.template(Reasons) | {"rationale": "<text>"})
                 return None
             journey_id = shell.journey_id(journey)
-            signer = load_profile(profile, services.settings_without_servers().profile)
+            own = profile_path(profile, services.settings_without_servers().profile)
+            signer = read_profile(own)
             _require_signer(signer, SIGN.roles)
             content = forms.read_object(forms.read_input(file, optional=True), optional=True)
             reasons = forms.check(Reasons, content, {} if choice is None else {"choice": choice})
@@ -284,10 +354,12 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 return None
             asked = find_request(found, request)
             rule = rule_of(found, asked)
-            _require_signer(signer, rule.roles)
+            objection = _may_not(services, found, asked, signer)
+            if objection is not None:
+                raise refused(objection, state=NOTHING_HAPPENED)
             _require_seen(asked, evidence_seen)
             _show(screen, found, asked)
-            reasons = _confirmed(screen, signer, decision, rule, reasons, yes=yes or dry_run)
+            reasons = _confirmed(screen, services, signer, decision, rule, reasons, yes=yes or dry_run)
             body = Sign(
                 request=asked.id,
                 decision=decision,
@@ -297,12 +369,59 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 rationale=reasons.rationale,
                 referral=reasons.referral,
             )
-            command = Command.model_construct(command_id=command_id or uuid4(), actor=signer, body=body)
-            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
+            trial = _command(command_id or uuid4(), signer, body, _stand_in(services.now()))
+            if not dry_run:
+                # Before the passphrase is asked for: what cannot be accepted is not worth a signature.
+                refusal = decide(found, trial, services.now())
+                if isinstance(refusal, Refusal):
+                    raise refused(refusal, state=NOTHING_HAPPENED)
+                trial = _command(trial.command_id, signer, body, _signature(services, own, signer, journey_id, body))
+            if print_:
+                screen.form(trial.model_dump(mode="json", exclude_none=True))
+                return None
+            return await send_or_try(screen, services, journey_id, trial, dry_run=dry_run)
 
-        shell.run(act, json_only=json or template)
+        shell.run(act, json_only=json or template or print_)
 
     return sign
+
+
+def _may_not(services: Services, journey: Journey, request: Obligation, signer: Actor) -> Refusal | None:
+    assert request.sign_off is not None
+    first = first_of(journey, request)
+    return may_decide(journey, request.sign_off, request.subject, signer, services.now(), first)
+
+
+def _command(command_id: UUID, signer: Actor, body: Sign, signature: Signature) -> Command:
+    signed = body.model_copy(update={"signature": signature})
+    return Command.model_construct(command_id=command_id, actor=signer, body=signed)
+
+
+def _stand_in(at: datetime) -> Signature:
+    """Where a decision is only tried: a signature nobody made. It is never sent."""
+    return Signature(
+        key_id="nobody",
+        nonce=secrets.token_hex(16),
+        signed_at=at,
+        expires_at=at + keys.VALID_FOR,
+        value="00" * 64,
+    )
+
+
+def _signature(services: Services, own: Path, signer: Actor, journey_id: UUID, body: Sign) -> Signature:
+    """The signer's signature, with what a signing asks of them (21 CFR 11.200(a)(1)).
+
+    Raises:
+        Problem: they did not give it, or their key cannot be used.
+    """
+    settings = services.settings_without_servers()
+    printed = keyring.require_signer(signer)
+    window = timedelta(minutes=settings.signing_minutes)
+    key = keyring.unlock_for_signing(services, own, printed, window)
+    if settings.register_file is not None:
+        keyring.require_enrolled(keyring.believed_register(settings), key, printed, services.now())
+    seal = keys.new_seal(key.key_id, services.now())
+    return keys.sign(key, of_command(journey_id, body, signer, seal))
 
 
 def _repeated(
@@ -349,7 +468,14 @@ def _at_terminal() -> bool:
 
 
 def _confirmed(
-    screen: Screen, signer: Actor, decision: Decision, rule: SignOffRule, reasons: Reasons, *, yes: bool
+    screen: Screen,
+    services: Services,
+    signer: Actor,
+    decision: Decision,
+    rule: SignOffRule,
+    reasons: Reasons,
+    *,
+    yes: bool,
 ) -> Reasons:
     """What is signed, said once more to a person at a terminal, who may add what is missing or step back.
 
@@ -360,13 +486,13 @@ def _confirmed(
         return reasons
     missing: dict[str, str] = {}
     if decision == "approve" and rule.choices and reasons.choice is None:
-        missing["choice"] = typer.prompt(f"Choice ({', '.join(rule.choices)})", err=True)
+        missing["choice"] = services.ask(f"Choice ({', '.join(rule.choices)})")
     if reasons.rationale is None and (rule.rationale or decision != "approve"):
-        missing["rationale"] = typer.prompt("Rationale", err=True)
+        missing["rationale"] = services.ask("Rationale")
     if missing:
         reasons = forms.check(Reasons, {**reasons.model_dump(exclude_none=True), **missing})
     name = signer.name or signer.id
     question = f"{name} ({signer.role.value}) signs: {decision}, meaning {rule.meaning}, for the evidence above. Sign?"
-    if not typer.confirm(question, err=True):
+    if services.ask(f"{question} [y/N]").strip().lower() not in ("y", "yes"):
         raise Problem(ExitCode.FAULT, "not signed", "The request stays open", state=NOTHING_HAPPENED)
     return reasons

@@ -15,6 +15,7 @@ from pydantic import Field
 from activities.record import NotYetRecorded, Record, RecordUnavailable, patient_key
 from door import forms, shell
 from door.acting import show_trial
+from door.approvals import approval_of
 from door.kinds import Kind
 from door.outcomes import ExitCode, FieldProblem, Problem, refused
 from door.profiles import load_profile
@@ -27,6 +28,7 @@ from workflows.journey.model import Code, Form, Text, canonical
 from workflows.journey.people import Actor
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.refusals import Refusal
+from workflows.journey.statement import ProtocolApproval
 
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
 """The namespace of request ids made from what a referral says."""
@@ -81,19 +83,15 @@ class Starter:
         self._protocol = protocol
         self._demonstrations = settings.demonstration
         self._directory = directory_of(settings.protocols_dir)
-        self._chosen: dict[tuple[str, Condition], Protocol] = {}
+        self._settings = settings
+        self._chosen: dict[tuple[str, Condition], tuple[Protocol, ProtocolApproval | None]] = {}
 
     def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
-        """The command a referral makes. Raises Problem for a protocol that cannot be used."""
+        """The command a referral makes. Raises Problem for a protocol that cannot be used, or is not signed."""
         key = (self._protocol or referral.protocol or "", referral.condition)
         if key not in self._chosen:
-            self._chosen[key] = choose(
-                key[0] or None,
-                referral.condition,
-                self._directory,
-                demonstrations=self._demonstrations,
-                files=self._protocol is not None,
-            )
+            self._chosen[key] = self._choose(*key)
+        protocol, approval = self._chosen[key]
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,
             clinic=referral.clinic,
@@ -102,7 +100,8 @@ class Starter:
             reason=referral.reason,
             coordinator=referral.coordinator,
             clinician=referral.clinician,
-            protocol=self._chosen[key],
+            protocol=protocol,
+            approval=approval,
             demonstration=self._demonstrations,
         )
         return Command.model_construct(
@@ -110,6 +109,19 @@ class Starter:
             actor=self._actor,
             body=body,
         )
+
+    def _choose(self, name: str, condition: Condition) -> tuple[Protocol, ProtocolApproval | None]:
+        protocol, file = choose(
+            name or None,
+            condition,
+            self._directory,
+            demonstrations=self._demonstrations,
+            files=self._protocol is not None,
+        )
+        # What nobody could have signed is refused by the journey, in its own words.
+        if self._demonstrations or file is None or protocol.obstacles():
+            return protocol, None
+        return protocol, approval_of(protocol, file, self._settings, self._services.now())
 
     async def start(self, record: Record, gateway: Gateway, referral: Referral, command: Command) -> Started:
         """Enrol, start, and wait until it is recorded.

@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
+from deploy.signers import Signers, invent
 
 _finished = pytest.StashKey[pytest.Session]()
 
@@ -58,6 +59,12 @@ async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 async def temporal_client(temporal_server: TemporalServer) -> Client:
     """A plain client of that server: no codec, no plugin."""
     return await Client.connect(temporal_server.address, namespace=temporal_server.namespace)
+
+
+@pytest.fixture(scope="session")
+def signers(tmp_path_factory: pytest.TempPathFactory) -> Signers:
+    """The invented clinicians with their keys, and the register they are enrolled in."""
+    return invent(tmp_path_factory.mktemp("signers"))
 
 
 @pytest_asyncio.fixture

@@ -26,19 +26,25 @@ from workflows.effects import (
     ALARM,
     APPEND,
     ATTEMPT,
+    CHECK,
     LOAD,
     PAYLOAD_BYTES,
+    REFUSED,
     RETRY,
+    VERIFY,
     Alarm,
+    Attempt,
     Batch,
     Begin,
     Ending,
     Load,
     Loaded,
+    Presented,
     Receipt,
     Recorded,
+    Verdict,
 )
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, StartPathway
+from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign, StartPathway
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
@@ -106,6 +112,7 @@ class CareJourney:
         self._recording: workflow.ActivityHandle[Recorded] | None = None
         self._loading: workflow.ActivityHandle[Loaded] | None = None
         self._alarming: list[workflow.ActivityHandle[None]] = []
+        self._verifying: list[tuple[Command, workflow.ActivityHandle[Verdict]]] = []
         self._timer: asyncio.Task[None] | None = None
         self._armed_for: datetime | None = None
         self._shown: list[object] = []
@@ -175,7 +182,7 @@ class CareJourney:
         if self._may_be_set_back:
             # Accepted before the reset, and now brought in again: it is decided on top of the record.
             return
-        refusal = self._screen(command)
+        refusal = self._screen(command) or self._signature_refusal(command)
         if refusal is None:
             decided = self._decide(command)
             if not isinstance(decided, Refusal) or keep_refusal(self._journey, command, decided, workflow.now()):
@@ -224,6 +231,24 @@ class CareJourney:
             )
         return None
 
+    def _signed(self, command: Command) -> bool:
+        """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
+        body = command.body
+        known = str(command.command_id) in self._journey.commands
+        return isinstance(body, Sign) and body.signature is not None and not known
+
+    def _presented(self, command: Command) -> Presented:
+        return Presented(
+            journey_id=self._journey.id, state=self._journey.patient.state, command=command, at=workflow.now()
+        )
+
+    def _signature_refusal(self, command: Command) -> Refusal | None:
+        """Why a signature does not count now. For the validator alone: what it was then, no replay could tell."""
+        if not self._signed(command):
+            return None
+        refusal: Refusal | None = workflow.extern_functions()[CHECK](self._presented(command))
+        return refusal
+
     def _decide(self, command: Command) -> tuple[Event, ...] | Refusal:
         """Decide a command now. The handler finds what its validator has just decided; a replay, which runs no
         validators, decides the same anew."""
@@ -232,10 +257,10 @@ class CareJourney:
             self._decided = (asked, decide(*asked))
         return self._decided[1]
 
-    def _accept(self, command: Command, *, unanswered: bool = False) -> Receipt:
-        """Decide a command and take in what follows."""
+    def _accept(self, command: Command, *, unanswered: bool = False, verdict: Refusal | None = None) -> Receipt:
+        """Decide a command, unless its signature was refused, and take in what follows."""
         at = workflow.now()
-        decided = self._screen(command) or self._decide(command)
+        decided = self._screen(command) or verdict or self._decide(command)
         self._decided = None
         refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
@@ -261,7 +286,14 @@ class CareJourney:
         self._outbox.extend(events)
         self._alarms.extend(notice for event in events for notice in notices(event) if notice.alarm)
 
+    def _take_verified(self) -> None:
+        verified = [(command, verifying.result()) for command, verifying in self._verifying if verifying.done()]
+        self._verifying = [(command, verifying) for command, verifying in self._verifying if not verifying.done()]
+        for command, verdict in verified:
+            self._accept(command, unanswered=True, verdict=verdict.refusal)
+
     def _read_inbox(self) -> None:
+        self._take_verified()
         if self._breath is not None and not self._breath.done():
             return
         for _ in range(MESSAGES_AT_ONCE):
@@ -269,7 +301,12 @@ class CareJourney:
                 return
             name, payload = self._inbox.pop(0)
             command = _readable(name, payload)
-            if command is not None:
+            attempt = _refused_before(name, payload)
+            if attempt is not None:
+                self._accept(attempt.command, unanswered=True, verdict=attempt.refusal)
+            elif command is not None and self._signed(command):
+                self._verify(command)
+            elif command is not None:
                 self._accept(command, unanswered=True)
             elif len(self._journey.messages) < UNREADABLE_KEPT:
                 body = KeepUnreadable(name=name.strip()[:200] or "unnamed", content=_text(payload))
@@ -278,6 +315,17 @@ class CareJourney:
                 self._unreadable += 1
         if self._inbox:
             self._breath = asyncio.create_task(_sleep(BREATH, "read on"))
+
+    def _verify(self, command: Command) -> None:
+        verifying = workflow.start_local_activity(
+            VERIFY,
+            self._presented(command),
+            result_type=Verdict,
+            start_to_close_timeout=ATTEMPT,
+            retry_policy=RETRY,
+            summary="verify a sign-off",
+        )
+        self._verifying.append((command, verifying))
 
     def _pass_deadline(self) -> None:
         deadline = next_deadline(self._journey)
@@ -302,8 +350,8 @@ class CareJourney:
                 self._outbox = [event for event in self._outbox if event.version > self._recorded]
                 self._unrecorded = [(v, command) for v, command in self._unrecorded if v > self._recorded]
             except ActivityError:
-                # The record holds other events for these versions. Nothing is overwritten; ops decide, and a
-                # reset of the journey is how they tell it to go on from its record.
+                # The record holds other events for these versions, or these claim a decision nobody signed. Nothing
+                # is overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
                 self._diverged = True
                 workflow.logger.error("journey.diverged")
             self._recording = None
@@ -361,6 +409,9 @@ class CareJourney:
         for command in again:
             if command.actor == CLOCK:
                 self._take_by_clock(command)
+            elif self._signed(command):
+                # Whoever sent it during the reset was not asked by a validator.
+                self._verify(command)
             else:
                 self._accept(command, unanswered=True)
 
@@ -412,7 +463,8 @@ class CareJourney:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._outbox or self._alarms or self._alarming or self._recording or self._rereading or self._inbox)
+        under_way = self._recording or self._rereading or self._verifying
+        return bool(self._outbox or self._alarms or self._alarming or under_way or self._inbox)
 
     @property
     def _continues(self) -> bool:
@@ -477,6 +529,7 @@ class CareJourney:
         return finished or bool(
             (self._inbox and (self._breath is None or self._breath.done()))
             or self._alarms
+            or any(verifying.done() for _, verifying in self._verifying)
             or self._may_record
             or (self._timer is not None and self._timer.done())
             or next_deadline(self._journey) != self._armed_for
@@ -500,6 +553,16 @@ def _readable(name: str, payload: Sequence[RawValue]) -> Command | None:
         return None
     try:
         return Command.model_validate_json(payload[0].payload.data)
+    except ValueError:
+        return None
+
+
+def _refused_before(name: str, payload: Sequence[RawValue]) -> Attempt | None:
+    """The attempt a worker reports, or None if the signal is something else."""
+    if name != REFUSED or len(payload) != 1 or len(payload[0].payload.data) > 2 * COMMAND_LIMIT:
+        return None
+    try:
+        return Attempt.model_validate_json(payload[0].payload.data)
     except ValueError:
         return None
 

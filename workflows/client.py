@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.care_journey import MOVING_ON, SEARCH_ATTRIBUTES, CareJourney, initial_search_attributes, workflow_id
-from workflows.effects import Begin, Receipt
+from workflows.effects import REFUSED, Attempt, Begin, Receipt
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import command_digest
 from workflows.journey.refusals import Refusal
@@ -128,6 +128,13 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", MOVING_ON):
         return _MovingOn()
     return Unavailable("the journey could not read the command")
+
+
+async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> None:
+    """Have a journey keep an attempt to sign that was refused before it reached it. For workers, at best effort:
+    nothing rests on it but that people see it."""
+    handle = client.get_workflow_handle(workflow_id(journey_id))
+    await handle.signal(REFUSED, attempt)
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -9,16 +9,22 @@ from uuid import UUID
 
 from temporalio.common import RetryPolicy
 
+from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey
-from workflows.journey.model import Fact
+from workflows.journey.model import Code, Fact
 from workflows.journey.notices import Notice
 from workflows.journey.refusals import Refusal
 
 APPEND = "append_to_record"
 ALARM = "raise_alarm"
 LOAD = "load_from_record"
+VERIFY = "verify_sign_off"
+CHECK = "check_signature"
+"""The function a worker gives its workflows: `Presented` to a refusal or None. For validators, which never replay."""
+REFUSED = "refused"
+"""The signal by which a worker has an attempt kept that a validator refused."""
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
@@ -65,6 +71,28 @@ class Loaded(Fact):
     events: tuple[Event, ...]
     more: bool
     run_id: str
+
+
+class Presented(Fact):
+    """A signed decision as it was handed in: when (UTC), and the state the patient is in."""
+
+    journey_id: UUID
+    state: Code
+    command: Command
+    at: Instant
+
+
+class Verdict(Fact):
+    """Whether a signature counts, or why not."""
+
+    refusal: Refusal | None = None
+
+
+class Attempt(Fact):
+    """A decision that was refused for its signature, and why."""
+
+    command: Command
+    refusal: Refusal
 
 
 class Alarm(Fact):

@@ -1,29 +1,39 @@
 """The activities by which a journey writes to the record, and reads itself back from it."""
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
-from activities.record.events import from_stored, to_new
+from activities.record.events import from_stored, load_events, to_new
 from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
+from activities.sign_offs.guard import PROVEN, unproven
+from activities.sign_offs.register import RegisterFile
 from workflows.effects import APPEND, DIVERGED, LOAD, PAYLOAD_BYTES, Batch, Load, Loaded, Recorded
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
 
+log = structlog.get_logger("record")
+
 
 class RecordActivities:
-    """Appends to one record, and loads from it."""
+    """Appends to one record what has proved right by this register, and loads from it."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, register: RegisterFile) -> None:
         self._record = record
+        self._register = register
 
     @activity.defn(name=APPEND)
     async def append(self, batch: Batch) -> Recorded:
         """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
 
         Raises:
-            ApplicationError: not retryable, when the record holds other events for these versions.
+            ApplicationError: not retryable, when the record holds other events for these versions, or the journey
+                claims a decision that nobody signed.
+            RegisterError: nothing signed can be recorded until the register is readable again.
         """
+        if any(event.body.kind in PROVEN for event in batch.events):
+            await self._prove(batch)
         try:
             appended = await self._record.append(
                 batch.journey_id,
@@ -37,6 +47,14 @@ class RecordActivities:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
         await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
         return Recorded(version=batch.events[-1].version, position=appended.position)
+
+    async def _prove(self, batch: Batch) -> None:
+        recorded = await load_events(self._record, batch.journey_id)
+        before = (event for event in recorded if event.version <= batch.expected_version)
+        problem = unproven((*before, *batch.events), self._register.current())
+        if problem is not None:
+            log.error("signoff.unproven", journey_id=str(batch.journey_id))
+            raise ApplicationError(f"not recorded: {problem}", type=DIVERGED, non_retryable=True)
 
     @activity.defn(name=LOAD)
     async def load(self, wanted: Load) -> Loaded:

@@ -4,7 +4,7 @@ Called where a sign-off is handed in and again where it takes effect. What the d
 the evidence current, may this role sign it) is the journey's to decide; here is whether this person decided it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.sign_offs.register import Entry, Register
 from workflows.journey.people import Role
+from workflows.journey.refusals import Code, Refusal
 from workflows.journey.statement import ProtocolApproval, ProtocolStatement, Signature, Signer, Statement
 
 SKEW = timedelta(minutes=2)
@@ -40,6 +41,39 @@ class Problem(StrEnum):
     WRONG_STATE = "wrong_state"
     WRONG_PROTOCOL = "wrong_protocol"
     NOT_TWO_PEOPLE = "not_two_people"
+
+
+_WORDS: Mapping[Problem, tuple[str, str]] = {
+    Problem.UNKNOWN_KEY: ("this key is not enrolled", "Have it enrolled (`clinician enrol`), or use the one that is"),
+    Problem.BAD_SIGNATURE: (
+        "the signature is not this key's under this decision",
+        "Sign it with your own key; if you did, tell ops: somebody changed it",
+    ),
+    Problem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
+    Problem.WRONG_ROLE: ("the key is enrolled for another role", "Act in the role you are enrolled in"),
+    Problem.WRONG_NAME: ("the key is enrolled under another name", "Correct your profile to what is enrolled"),
+    Problem.WRONG_LICENCE: ("the key is enrolled with another licence", "Correct your profile to what is enrolled"),
+    Problem.NOT_YET_VALID: (
+        "it is signed in the future, or before the key was enrolled",
+        "Check the clock of your computer, and sign anew",
+    ),
+    Problem.EXPIRED: ("this signature came too late", "Read the evidence again and sign anew"),
+    Problem.VALID_TOO_LONG: ("the signature lets itself be valid for too long", "Sign it anew"),
+    Problem.REVOKED: ("this key has been revoked", "Have a new key enrolled; nothing else can be signed with this one"),
+    Problem.LICENCE_EXPIRED: ("the licence has expired", "Have the renewed one enrolled, with a new key"),
+    Problem.WRONG_STATE: (
+        "the licence does not cover the state the patient is in",
+        "Hand this to a colleague licensed there",
+    ),
+    Problem.WRONG_PROTOCOL: ("the protocol is not as it was signed", "Put the signed one back, or have it signed anew"),
+    Problem.NOT_TWO_PEOPLE: ("the protocol lacks a second signature", "Have a second person sign (`protocol approve`)"),
+}
+
+
+def refusal_of(problem: Problem) -> Refusal:
+    """A problem in words for whoever signed."""
+    reason, remedy = _WORDS[problem]
+    return Refusal(code=Code.SIGNATURE, reason=reason, remedy=remedy, field="signature")
 
 
 def check(
@@ -78,10 +112,10 @@ def check_protocol(
     """
     if approval.digest != digest:
         return Problem.WRONG_PROTOCOL
-    first, second = approval.approvals
-    if first.signer.id == second.signer.id or first.signature.key_id == second.signature.key_id:
+    signed_by = {signed.signer.id for signed in approval.approvals}
+    if len(signed_by) < 2 or len({signed.signature.key_id for signed in approval.approvals}) < 2:
         return Problem.NOT_TWO_PEOPLE
-    if Role.MEDICAL_DIRECTOR not in (first.signer.role, second.signer.role):
+    if all(signed.signer.role != Role.MEDICAL_DIRECTOR for signed in approval.approvals):
         return Problem.WRONG_ROLE
     for signed in approval.approvals:
         entry = register.entry(signed.signature.key_id)

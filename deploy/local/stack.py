@@ -17,9 +17,12 @@ from pathlib import Path
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError
 from deploy.local.temporal import TemporalServer
+from deploy.signers import Signers, invent
 
 __all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
 
+PROFILES = "profiles"
+"""Where the invented people's profiles and keys are, in the stack's directory."""
 _ROOT = Path(__file__).resolve().parents[2]
 _MIGRATIONS = "activities.record.migrations"
 
@@ -31,6 +34,7 @@ class Stack:
     directory: Path
     postgres: Postgres
     temporal: TemporalServer
+    signers: Signers
 
     @property
     def logs(self) -> Path:
@@ -46,6 +50,7 @@ class Stack:
         return {
             "CAREPATH_DATABASE_URL": self.postgres.app_url,
             "CAREPATH_DEMONSTRATION": "true",
+            **self.signers.env,
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": self.temporal.namespace,
             # A profile on this machine may hold somebody's real key and address.
@@ -85,7 +90,7 @@ async def local_stack(
         try:
             await _start_together(postgres, temporal)
             await _migrate(postgres)
-            yield Stack(directory, postgres, temporal)
+            yield Stack(directory, postgres, temporal, invent(directory / PROFILES))
         finally:
             await asyncio.gather(postgres.stop(), temporal.stop())
             if not keep_data:

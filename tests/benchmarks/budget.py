@@ -87,7 +87,14 @@ async def _cost(servers: Servers, condition: Condition) -> Cost:
     await start(skipper.client, referral(demonstration(condition), journey_id), task_queue=QUEUE)
     handle = servers.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
     first_run = (await handle.describe()).run_id
-    await play(servers.client, servers.record, SkippedTime(skipper, handle), journey_id, until=open_ended)
+    await play(
+        servers.client,
+        servers.record,
+        SkippedTime(skipper, handle),
+        servers.stack.signers,
+        journey_id,
+        until=open_ended,
+    )
     return await _read(servers.client, handle.id, first_run)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from deploy.people import next_move, referral
+from tests.journey.play import sealed
 from workflows.journey.commands import Command, PassDeadline
 from workflows.journey.decide import decide
 from workflows.journey.journey import Journey, fold
@@ -39,7 +40,7 @@ def course(condition: Condition, began: datetime, until: Callable[[Journey], boo
             if at != deadline:
                 continue
             move = Command(command_id=uuid5(JOURNEY, f"clock:{journey.version}"), actor=CLOCK, body=PassDeadline())
-        steps.append(Step(move, at))
+        steps.append(Step(sealed(move, at), at))
         journey = after(journey, steps[-1])
     return tuple(steps)
 

@@ -91,8 +91,9 @@ class Patient:
         if isinstance(body, Sign):
             await self._read_up_to(version)
             asked = self._requests[body.request.rpartition(":")[0]]
-            body = body.model_copy(update={"request": asked.id, "evidence": asked.evidence})
-        return command.model_copy(update={"command_id": uuid5(self.id, str(command.command_id)), "body": body})
+            body = body.model_copy(update={"request": asked.id, "evidence": asked.evidence, "signature": None})
+        sent = command.model_copy(update={"command_id": uuid5(self.id, str(command.command_id)), "body": body})
+        return self._servers.stack.signers.signed(self.id, sent, datetime.now(UTC))
 
     async def play(self, commands: Sequence[Command]) -> None:
         """Start, send all commands, each once the one before is accepted, withdraw, and see the journey end."""

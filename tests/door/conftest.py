@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from deploy import people
+from deploy.signers import Signers, invent
 from tests.door.helpers import START, Memory, write_profiles
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -36,6 +37,12 @@ def services() -> Memory:
 @pytest.fixture
 def profiles(tmp_path: Path) -> Profiles:
     return write_profiles(tmp_path / "profiles")
+
+
+@pytest.fixture
+def keys(profiles: Profiles) -> Signers:
+    """A key beside the profile of each invented clinician."""
+    return invent(Path(profiles[Role.CLINICIAN]).parent)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEve
 from activities.record.events import to_new
 from deploy.people import PEOPLE
 from deploy.settings import Settings
+from deploy.signers import PASSPHRASE
 from door.app import app
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, Listed, Services, no_such_journey
@@ -93,6 +94,10 @@ class Memory(Services):
         self.at = START
         self.down = False
         self.received: list[Command] = []
+        self.questions: list[str] = []
+        self.answers: list[str] = []
+        self.person = PEOPLE[Role.CLINICIAN].id
+        """Who sits at the terminal: they know their id, and the passphrase."""
         self._settings = Settings(
             database_url=SecretStr("postgresql://nowhere"), demonstration=demonstration, protocols_dir=protocols_dir
         )
@@ -115,6 +120,10 @@ class Memory(Services):
 
     def now(self) -> datetime:
         return self.at
+
+    def ask(self, question: str, *, secret: bool = False) -> str:
+        self.questions.append(question)
+        return PASSPHRASE if secret else self.answers.pop(0) if self.answers else self.person
 
 
 class MemoryGateway:

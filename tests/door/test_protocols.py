@@ -44,6 +44,7 @@ def test_list_and_show(services: Memory, tmp_path: Path) -> None:
     people = call(services, "protocol", "show", "ANXIETY")
     assert "ILLUSTRATIVE" in people.out
     assert "Who signs" in people.out
+    assert "second person" in people.out
     assert call(services, "protocol", "show", "nowhere").code == 2
 
 

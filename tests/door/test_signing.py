@@ -1,21 +1,29 @@
 """Signing at the door: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from activities.sign_offs.verifying import Problem, check
 from deploy.people import PEOPLE, next_move
+from deploy.signers import Signers
 from door import signing
 from tests.door.conftest import Profiles
-from tests.door.helpers import Memory, call
-from workflows.journey.commands import Command, Sign
+from tests.door.helpers import Answer, Memory, call
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import Play, sealed
+from workflows.journey.commands import Command, RecordInstrument, Sign
 from workflows.journey.decide import decide
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import fold
 from workflows.journey.model import digest
 from workflows.journey.people import Role
 from workflows.journey.refusals import Refusal
+from workflows.journey.stages.safety import release_obstacles
+from workflows.journey.statement import of_command
 
 WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"
@@ -34,7 +42,7 @@ def until_asked(services: Memory, journey: UUID, sign_off: str) -> str:
             asked = state.waiting[move.body.request]
             if asked.sign_off == sign_off:
                 return asked.id
-        decided = decide(state, move, services.at)
+        decided = decide(state, sealed(move, services.at), services.at)
         assert not isinstance(decided, Refusal)
         services.books.journeys[journey].extend(decided)
     raise AssertionError("it was never asked for")
@@ -46,7 +54,7 @@ def request_id(services: Memory, journey: UUID) -> str:
 
 
 @pytest.fixture
-def clinician(profiles: Profiles) -> tuple[str, str]:
+def clinician(profiles: Profiles, keys: Signers) -> tuple[str, str]:
     return ("--profile", profiles[Role.CLINICIAN])
 
 
@@ -70,7 +78,7 @@ def test_list_and_show(services: Memory, journey: UUID, request_id: str, profile
 
 
 def test_a_signature_binds_what_was_shown(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]
+    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
 ) -> None:
     shown = call(services, "signoff", "show", str(journey), request_id, "--json").json
     words = ("signoff", "approve", str(journey), request_id, "--choice", "at_home", "--evidence", shown["short_code"])
@@ -80,6 +88,9 @@ def test_a_signature_binds_what_was_shown(
     [command] = services.received
     person = PEOPLE[Role.CLINICIAN]
     assert command.actor == person
+    assert isinstance(command.body, Sign)
+    signature = command.body.signature
+    assert signature is not None
     assert command.body == Sign(
         request=request_id,
         decision="approve",
@@ -87,7 +98,10 @@ def test_a_signature_binds_what_was_shown(
         evidence=shown["evidence_hash"],
         choice="at_home",
         rationale=WHY["rationale"],
+        signature=signature,
     )
+    statement = of_command(journey, command.body, command.actor, signature)
+    assert check(statement, signature, keys.register.current(), at=services.at, state="CA") is None
     [*_, signed] = services.books.state(journey).sign_offs
     assert (signed.by, signed.name, signed.meaning) == (person.id, person.name, "setting_decided")
 
@@ -134,7 +148,7 @@ def test_only_who_the_protocol_names(
     words = ("signoff", "approve", str(journey), request_id, "--profile", profiles[role], "--json")
     answer = call(services, *words, given=WHY | {"choice": "at_home"})
     assert answer.code == 4
-    assert "clinician" in answer.error["remedy"]
+    assert "clinician" in answer.error["reason"] + answer.error["remedy"]
     assert services.received == []
 
 
@@ -168,7 +182,7 @@ def test_decided_superseded_and_unknown_requests(
     assert len(services.received) == 1
 
 
-@pytest.mark.parametrize(("said", "code"), [("y", 0), ("n", 1), ("", 1)])
+@pytest.mark.parametrize(("said", "code"), [("y", 0), ("n", 1), ("", 1)], ids=["yes", "no", "nothing"])
 def test_a_person_at_a_terminal_is_asked(
     services: Memory,
     journey: UUID,
@@ -183,15 +197,16 @@ def test_a_person_at_a_terminal_is_asked(
     form = tmp_path / "form.json"
     form.write_text("{}")
     words = ("signoff", "approve", str(journey), request_id, *clinician, "--file", str(form))
-    answers = ("at_home", "Invented: weighed case by case", said)
-    answer = call(services, *words, raw="\n".join(answers).encode())
+    services.answers = ["at_home", "Invented: weighed case by case", said]
+    answer = call(services, *words)
     assert answer.code == code
     assert "setting_decided" in answer.out
-    assert "Clio Invented, MD (clinician) signs: approve" in answer.err
+    assert "Clio Invented, MD (clinician) signs: approve" in services.questions[2]
     assert bool(services.received) == (code == 0)
+    services.questions.clear()
     quick = call(services, *words, "--yes", "--choice", "at_home")
     assert quick.code == 5
-    assert "Sign?" not in quick.err
+    assert services.questions == []
 
 
 def test_a_dry_run_signs_nothing(services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
@@ -201,3 +216,84 @@ def test_a_dry_run_signs_nothing(services: Memory, journey: UUID, request_id: st
     assert answer.json["events"][0]["kind"] == "signoff.signed"
     assert call(services, *words, given=WHY).code == 5
     assert services.received == []
+
+
+def test_a_session_of_signing_asks_for_everything_once(
+    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]
+) -> None:
+    words = ("signoff", "sign", str(journey), request_id, "--decision", "return", "--print", *clinician)
+    asked = []
+    for minutes in (0, 9, 9, 11):
+        services.at += timedelta(minutes=minutes)
+        services.questions.clear()
+        assert call(services, *words, given=WHY).code == 0
+        asked.append([question for question in services.questions if "id" in question or "Passphrase" in question])
+    everything, passphrase = asked[0], asked[1]
+    assert (len(everything), len(passphrase)) == (2, 1)
+    assert asked == [everything, passphrase, passphrase, everything]
+    services.person, services.at = "somebody-else", services.at + timedelta(hours=1)
+    assert call(services, *words, "--json", given=WHY).code == 1
+
+
+def test_a_printed_decision_counts_for_what_it_says(
+    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
+) -> None:
+    words = ("signoff", "sign", str(journey), request_id, "--decision", "approve", "--choice", "at_home", "--print")
+    printed = call(services, *words, *clinician, given=WHY)
+    assert printed.code == 0
+    assert services.received == []
+    command = Command.model_validate(printed.json)
+    assert isinstance(command.body, Sign)
+    assert command.body.signature is not None
+    statement = of_command(journey, command.body, command.actor, command.body.signature)
+    register = keys.register.current()
+    assert check(statement, command.body.signature, register, at=services.at, state="CA") is None
+    other = statement.model_copy(update={"choice": "neither"})
+    assert check(other, command.body.signature, register, at=services.at, state="CA") == Problem.BAD_SIGNATURE
+
+
+def test_nobody_signs_without_their_key(
+    services: Memory, journey: UUID, request_id: str, profiles: Profiles, keys: Signers
+) -> None:
+    profile = Path(profiles[Role.CLINICIAN])
+    words = ("signoff", "return", str(journey), request_id, "--profile", str(profile), "--json")
+    profile.with_suffix(".key").rename(profile.with_suffix(".hidden"))
+    assert call(services, *words, given=WHY).code == 2
+    Path(profiles[Role.MEDICAL_DIRECTOR]).with_suffix(".key").rename(profile.with_suffix(".key"))
+    somebodys = call(services, *words, given=WHY)
+    assert (somebodys.code, services.received) == (4, [])
+    assert "another person" in somebodys.error["reason"]
+
+
+def c_ssrs_of_high_risk() -> RecordInstrument:
+    return RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-"))
+
+
+def test_a_second_person_signs_the_first_ones_approval(
+    services: Memory, journey: UUID, profiles: Profiles, keys: Signers
+) -> None:
+    events = services.books.journeys[journey]
+    play = Play(fold(events), services.at)
+    play.do(c_ssrs_of_high_risk(), Role.PATIENT)
+    play.go_on(lambda journey: any(w.sign_off == "severe_hold_release" for w in journey.waiting.values()))
+    play.go_on(lambda journey: not release_obstacles(journey, journey.holds["hold-1"]))
+    events.extend(play.events)
+    services.at = play.at
+    [asked] = call(services, "signoff", "list", str(journey), "--json").json
+
+    def approve(role: Role, request: str) -> Answer:
+        services.person = PEOPLE[role].id
+        words = ("signoff", "approve", str(journey), request, "--profile", profiles[role], "--json")
+        return call(services, *words, given=WHY)
+
+    assert approve(Role.CLINICIAN, asked["request"]).code == 4
+    assert approve(Role.MEDICAL_DIRECTOR, asked["request"]).code == 0
+    assert services.books.state(journey).held
+    [second] = call(services, "signoff", "list", str(journey), "--json").json
+    assert (second["second_person"], "clinician" in second["roles"]) == (True, True)
+    shown = call(services, "signoff", "show", str(journey), second["request"], "--json").json
+    assert shown["evidence"]["first"]["name"] == PEOPLE[Role.MEDICAL_DIRECTOR].name
+    alone = approve(Role.MEDICAL_DIRECTOR, second["request"])
+    assert (alone.code, "second person" in alone.error["reason"]) == (4, True)
+    assert approve(Role.CLINICIAN, second["request"]).code == 0
+    assert not services.books.state(journey).held

@@ -86,6 +86,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "support.answer": {"support": "support-1", "text": _TEXT},
     "pathway.handle-message": {"message": "message-1", "text": _TEXT},
     "pathway.reassign": {"duty": "clinician", "to": "demo-clinician-2", "reason": _TEXT},
+    "pathway.cover": {"by": "demo-clinician-2", "until": "2027-01-31T12:00:00Z", "reason": _TEXT},
     "pathway.move": {"zone": "America/Chicago", "state": "TX"},
     "pathway.withdraw": {"reason": _TEXT},
     "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
@@ -97,5 +98,14 @@ FORMS: dict[str, dict[str, Any]] = {
         "reason": _TEXT,
         "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
     },
+    "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
+    "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
+    "signoff.delegate": {
+        "to": "demo-clinician-2",
+        "sign_offs": ["plan"],
+        "until": "2027-01-31T12:00:00Z",
+        "reason": _TEXT,
+    },
+    "signoff.end-delegation": {"delegation": "delegation-1"},
     "signoff.answer": {"request": "plan:0123456789ab", "text": _TEXT},
 }

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.record.record import Record, open_record
 from deploy.local.stack import Stack, local_stack
+from deploy.signers import Signers
 from tests.faults.helpers import answers, eventually, findings
 from workflows.client import register_search_attributes
 from workflows.plugin import CarePathwayPlugin
@@ -33,6 +34,12 @@ async def stack(ground: Stack) -> AsyncIterator[Stack]:
             await server.start()
     await eventually(lambda: answers(ground))
     assert await findings(ground) == ()
+
+
+@pytest.fixture(scope="session")
+def signers(ground: Stack) -> Signers:
+    """Those whom the workers of this stack know."""
+    return ground.signers
 
 
 @pytest.fixture

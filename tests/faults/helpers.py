@@ -22,6 +22,7 @@ from activities.record.verify import Finding, verify
 from deploy.local.stack import Stack
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Follower, SkippedTime
+from deploy.signers import Signers
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import Unavailable, start, submit
@@ -50,9 +51,14 @@ class Course:
     """One journey, the commands its people sent, and the receipts they hold."""
 
     def __init__(
-        self, client: Client, record: Record, task_queue: str, condition: Condition = Condition.ANXIETY
+        self,
+        client: Client,
+        record: Record,
+        signers: Signers,
+        task_queue: str,
+        condition: Condition = Condition.ANXIETY,
     ) -> None:
-        self.client, self.record, self.task_queue = client, record, task_queue
+        self.client, self.record, self.signers, self.task_queue = client, record, signers, task_queue
         self.id = uuid4()
         self.opening = referral(PROTOCOLS[condition], self.id)
         self.receipts: dict[UUID, Receipt] = {}
@@ -96,7 +102,7 @@ class Course:
             at = await clock.now()
             move = next_move(journey, at)
             if isinstance(move, c.Command):
-                receipt = await self.submit(move)
+                receipt = await self.submit(self.signers.signed(self.id, move, at))
                 journey = await self._at_least(receipt.version)
                 continue
             deadline = next_deadline(journey)
@@ -180,9 +186,11 @@ def support(text: str = "invented: please call back") -> c.RequestSupport:
 
 
 @asynccontextmanager
-async def at_work(client: Client, record: Record, task_queue: str, **options: Any) -> AsyncIterator[None]:
+async def at_work(
+    client: Client, record: Record, signers: Signers, task_queue: str, **options: Any
+) -> AsyncIterator[None]:
     """A worker in this process."""
-    async with build_worker(client, record, task_queue=task_queue, **options):
+    async with build_worker(client, record, signers.register, task_queue=task_queue, **options):
         yield
 
 

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.record.events import load_events
 from activities.record.record import Record
+from deploy.signers import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, signal, support
 from workflows.client import NoSuchJourney, Rejected, submit
 from workflows.journey import commands as c
@@ -23,11 +24,11 @@ REPLAYED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed
 
 @pytest.fixture
 async def course(
-    client: Client, record: Record, task_queue: str, request: pytest.FixtureRequest
+    client: Client, record: Record, signers: Signers, task_queue: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Course]:
     """A journey that has begun. Without a cache, whatever a message did is done again by every later task."""
-    begun = Course(client, record, task_queue)
-    async with at_work(client, record, task_queue, max_cached=getattr(request, "param", 1000)):
+    begun = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue, max_cached=getattr(request, "param", 1000)):
         await begun.begin()
         yield begun
         # Whatever came before: it hears the next command, and agrees with its record.

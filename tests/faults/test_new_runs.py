@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from activities.record.events import load_events
 from activities.record.record import Record
 from deploy.local.temporal import TemporalServer
+from deploy.signers import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, eventually, signal, support
 from workflows.client import register_search_attributes
 from workflows.plugin import CarePathwayPlugin
@@ -45,9 +46,11 @@ async def short_runs(tmp_path: Path) -> AsyncIterator[Client]:
         await server.stop()
 
 
-async def test_a_stream_of_commands_runs_through_many_runs(short_runs: Client, record: Record, task_queue: str) -> None:
+async def test_a_stream_of_commands_runs_through_many_runs(
+    short_runs: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
     """Every command happens once, whichever run it met and however often it had to be sent."""
-    course = Course(short_runs, record, task_queue)
+    course = Course(short_runs, record, signers, task_queue)
     sent = [command(support(f"invented: {number}")) for number in range(150)]
 
     async def ask(number: int) -> None:
@@ -57,7 +60,7 @@ async def test_a_stream_of_commands_runs_through_many_runs(short_runs: Client, r
         if number % 3 == 0:
             assert await course.submit(sent[number]) == receipt
 
-    async with at_work(short_runs, record, task_queue):
+    async with at_work(short_runs, record, signers, task_queue):
         await course.begin()
         # In waves: while commands never stop coming a run goes on. When they pause, the next one begins, and
         # the next wave meets it as it does.
@@ -107,15 +110,15 @@ async def make_current(client: Client, build_id: str) -> None:
 
 
 async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
-    client: Client, record: Record, task_queue: str
+    client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
     own = await Client.connect(client.service_client.config.target_host, plugins=[CarePathwayPlugin()])
-    course = Course(client, record, task_queue)
-    async with at_work(client, record, task_queue, build_id="1"):
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue, build_id="1"):
         await make_current(client, "1")
         await course.begin()
         await course.send(support())
-        async with at_work(own, record, task_queue, build_id="2"):
+        async with at_work(own, record, signers, task_queue, build_id="2"):
             # The newer build is there, and not current: nobody moves.
             await course.send(support())
             await course.recorded()
@@ -133,6 +136,6 @@ async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
             assert len(journey.support) == len(course.receipts)
             assert [builds(run) for run in await course.runs()] == [{"2"}, {"1"}]
     # And it needs the older build no longer.
-    async with at_work(own, record, task_queue, build_id="2"):
+    async with at_work(own, record, signers, task_queue, build_id="2"):
         await course.send(support())
         await course.checked()

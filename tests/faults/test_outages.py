@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from activities.record.record import NotYetRecorded, Record, RecordUnavailable
 from deploy.local.stack import Stack, run_worker
+from deploy.signers import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, reset, support
 from workflows.effects import ALARM, APPEND
 from workflows.journey import commands as c
@@ -29,9 +30,9 @@ AT_RISK = c.RecordInstrument(
 
 
 async def test_without_the_record_people_are_answered_and_alarms_leave(
-    stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
-    course = Course(client, record, task_queue)
+    course = Course(client, record, signers, task_queue)
     log = tmp_path / "worker.log"
     async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, log):
         await course.begin()
@@ -105,11 +106,11 @@ async def _notices(stack: Stack, course: Course) -> list[asyncpg.Record]:
 
 
 async def test_more_is_accepted_in_an_outage_than_one_append_takes(
-    stack: Stack, client: Client, record: Record, task_queue: str
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
     """Large texts, and hundreds of events: what one statement or one Temporal payload could not carry."""
-    async with at_work(client, record, task_queue):
-        course = Course(client, record, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
         await course.begin()
         await stack.postgres.stop("immediate")
         crowd = asyncio.Semaphore(8)
@@ -130,23 +131,27 @@ async def test_more_is_accepted_in_an_outage_than_one_append_takes(
         assert (await course.rows())[: len(before)] == before
 
 
-async def test_postgres_is_killed_and_comes_back(stack: Stack, client: Client, record: Record, task_queue: str) -> None:
+async def test_postgres_is_killed_and_comes_back(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
     async def interrupt() -> None:
         await stack.postgres.kill()
         await stack.postgres.start()
 
-    await _disturbed(Course(client, record, task_queue), record, interrupt)
+    await _disturbed(Course(client, record, signers, task_queue), record, interrupt)
 
 
 @pytest.mark.slow
-async def test_temporal_is_killed_and_comes_back(stack: Stack, client: Client, record: Record, task_queue: str) -> None:
+async def test_temporal_is_killed_and_comes_back(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
     """With its database in a file: what it acknowledged is there, and the worker goes on by itself."""
 
     async def interrupt() -> None:
         await stack.temporal.kill()
         await stack.temporal.start()
 
-    await _disturbed(Course(client, record, task_queue), record, interrupt)
+    await _disturbed(Course(client, record, signers, task_queue), record, interrupt)
 
 
 async def _disturbed(course: Course, record: Record, interrupt: Callable[[], Awaitable[None]]) -> None:
@@ -159,7 +164,7 @@ async def _disturbed(course: Course, record: Record, interrupt: Callable[[], Awa
             await interrupt()
         return len(versions)
 
-    async with at_work(course.client, record, course.task_queue):
+    async with at_work(course.client, record, course.signers, course.task_queue):
         await course.begin()
         async with asyncio.TaskGroup() as group:
             disturbing = group.create_task(disturb())

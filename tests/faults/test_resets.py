@@ -9,6 +9,7 @@ from temporalio.common import SearchAttributeKey
 
 from activities.record.record import NewEvent, Record
 from deploy.local.stack import Stack
+from deploy.signers import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, reset, signal, support
 from workflows.client import Rejected, submit
 from workflows.journey import commands as c
@@ -18,9 +19,9 @@ from workflows.journey.stage import Stage
 pytestmark = pytest.mark.faults
 
 
-async def underway(client: Client, record: Record, task_queue: str) -> Course:
+async def underway(client: Client, record: Record, signers: Signers, task_queue: str) -> Course:
     """A journey some way on: evaluated, with a support request, an unreadable message that was handled."""
-    course = Course(client, record, task_queue)
+    course = Course(client, record, signers, task_queue)
     await course.begin()
     await course.send(support())
     await course.play(lambda journey: journey.stage == Stage.SCREENING)
@@ -41,10 +42,10 @@ async def messages(course: Course) -> int:
     ids=["to its first task", "to one in the middle", "to its last", "to one in the middle, replayed at every task"],
 )
 async def test_a_running_journey_is_reset(
-    client: Client, record: Record, task_queue: str, task: int, cached: int
+    client: Client, record: Record, signers: Signers, task_queue: str, task: int, cached: int
 ) -> None:
-    async with at_work(client, record, task_queue, max_cached=cached):
-        course = await underway(client, record, task_queue)
+    async with at_work(client, record, signers, task_queue, max_cached=cached):
+        course = await underway(client, record, signers, task_queue)
         before, state = await course.rows(), await course.recorded()
         for _ in range(2):  # what is reset may itself be a reset
             await reset(course, task=task)
@@ -56,9 +57,9 @@ async def test_a_running_journey_is_reset(
         assert (await course.rows())[: len(before)] == before
 
 
-async def test_a_completed_journey_is_reset(client: Client, record: Record, task_queue: str) -> None:
-    async with at_work(client, record, task_queue):
-        course = await underway(client, record, task_queue)
+async def test_a_completed_journey_is_reset(client: Client, record: Record, signers: Signers, task_queue: str) -> None:
+    async with at_work(client, record, signers, task_queue):
+        course = await underway(client, record, signers, task_queue)
         await course.send(c.Withdraw(), by=Role.PATIENT)
         ended = await course.handle.result()
         before = await course.rows()
@@ -69,11 +70,11 @@ async def test_a_completed_journey_is_reset(client: Client, record: Record, task
 
 
 async def test_commands_accepted_during_an_outage_survive_a_reset(
-    client: Client, record: Record, task_queue: str, stack: Stack
+    client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
 ) -> None:
     """They are in no record yet, and the reset decides them again on top of what is."""
-    async with at_work(client, record, task_queue):
-        course = await underway(client, record, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        course = await underway(client, record, signers, task_queue)
         before = await course.rows()
         await stack.postgres.stop("immediate")
         sent = [command(support(f"invented: {number}")) for number in range(5)]
@@ -109,10 +110,10 @@ async def foreign_event(record: Record, journey_id: UUID) -> None:
 
 
 async def test_a_record_that_says_something_else_is_never_overwritten(
-    client: Client, record: Record, task_queue: str
+    client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    async with at_work(client, record, task_queue):
-        course = await underway(client, record, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        course = await underway(client, record, signers, task_queue)
         await foreign_event(record, course.id)
         rows = await course.rows()
         accepted = command(support("invented: accepted, but where would it be recorded?"))

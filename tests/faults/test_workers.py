@@ -19,6 +19,7 @@ from activities.record.events import load_events
 from activities.record.record import Record
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
+from deploy.signers import Signers
 from tests.faults.helpers import Course, at_work, blocked, eventually, support
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
@@ -63,11 +64,11 @@ async def waits_for_the_log(stack: Stack) -> bool:
 
 @pytest.mark.slow
 async def test_killed_around_a_commit(
-    stack: Stack, client: Client, record: Record, task_queue: str, crew: Crew
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
     """Three journeys, caught by one kill: an append committed and not acknowledged, one that commits after its
     worker is dead, and a command on its way."""
-    committed, waiting, sending = (Course(client, record, task_queue) for _ in range(3))
+    committed, waiting, sending = (Course(client, record, signers, task_queue) for _ in range(3))
     async with await crew.worker() as worker:
         for course in (committed, waiting, sending):
             await course.begin()
@@ -112,9 +113,9 @@ async def owed(course: Course) -> list[UUID]:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_killed_again_and_again_a_journey_completes(
-    client: Client, record: Record, task_queue: str, crew: Crew
+    client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
-    course = Course(client, record, task_queue)
+    course = Course(client, record, signers, task_queue)
     worker = await crew.worker()
 
     async def sabotage() -> int:
@@ -144,9 +145,9 @@ async def test_killed_again_and_again_a_journey_completes(
 
 @pytest.mark.slow
 async def test_stopped_in_good_order_it_leaves_nothing_undone(
-    client: Client, record: Record, task_queue: str, crew: Crew
+    client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
-    course = Course(client, record, task_queue)
+    course = Course(client, record, signers, task_queue)
     sent: list[asyncio.Task[Receipt]] = []
     for _ in range(5):
         async with await crew.worker() as worker:
@@ -164,8 +165,10 @@ async def test_stopped_in_good_order_it_leaves_nothing_undone(
     assert len(journey.support) == len(sent)
 
 
-async def test_three_workers_share_the_journeys(client: Client, record: Record, task_queue: str) -> None:
-    courses = [Course(client, record, task_queue) for _ in range(6)]
+async def test_three_workers_share_the_journeys(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    courses = [Course(client, record, signers, task_queue) for _ in range(6)]
 
     def far_enough(journey: Journey) -> bool:
         return journey.version >= 15
@@ -173,7 +176,7 @@ async def test_three_workers_share_the_journeys(client: Client, record: Record, 
     async with AsyncExitStack() as workers:
         for _ in range(3):  # each with a connection of its own, as three processes have
             own = await Client.connect(client.service_client.config.target_host, plugins=[CarePathwayPlugin()])
-            await workers.enter_async_context(at_work(own, record, task_queue, max_cached=2))
+            await workers.enter_async_context(at_work(own, record, signers, task_queue, max_cached=2))
         await asyncio.gather(*(course.begin() for course in courses))
         await asyncio.gather(*(course.play(far_enough) for course in courses))
         await asyncio.gather(*(course.checked() for course in courses))

@@ -16,9 +16,10 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.journey import fold
 from workflows.journey.notices import notices
 from workflows.journey.people import CLOCK, Role
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Condition, Protocol, SignOffKind
 from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Outcome
+from workflows.journey.statement import ProtocolApproval, signer_of
 from workflows.plugin import DATA_CONVERTER
 from workflows.protocols import find, load
 
@@ -66,10 +67,45 @@ def test_shipped_protocols_carry_nobody(condition: Condition) -> None:
 )
 def test_protocol_for_patients_is_approved_complete_and_no_illustration(changed: dict[str, Any], obstacle: str) -> None:
     approved = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
-    assert not isinstance(start(protocol=approved, demonstration=False), Refusal)
+    assert not isinstance(start(protocol=approved, approval=approval_of(approved), demonstration=False), Refusal)
     refusal = refusal_of(start(protocol=approved.model_copy(update=changed), demonstration=False))
     assert refusal.code == Code.PROTOCOL
     assert obstacle in refusal.reason
+
+
+def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
+    """Two signatures that nobody made: whether they hold is checked where the register is known."""
+    signers = [signer_of(PEOPLE[role]) for role in (Role.MEDICAL_DIRECTOR, Role.CLINICIAN)]
+    unmade = {"key_id": "nobody", "nonce": "0" * 32, "signed_at": START, "expires_at": START, "value": "00" * 64}
+    return ProtocolApproval.model_validate(
+        {
+            "protocol": protocol.id,
+            "version": protocol.version,
+            "digest": protocol.digest,
+            "approvals": [{"signer": signer, "signature": unmade} for signer in signers],
+            **changed,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"digest": "0" * 64}, "not as it was signed"),
+        ({"version": 2}, "not as it was signed"),
+        ({"protocol": "another"}, "not as it was signed"),
+        ({"approvals": 1}, "second signature"),
+        (None, "is not signed"),
+    ],
+)
+def test_a_protocol_for_patients_is_signed_by_two_as_it_is(changed: dict[str, Any] | None, says: str) -> None:
+    protocol = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
+    approval = approval_of(protocol)
+    if changed == {"approvals": 1}:
+        changed = {"approvals": approval.approvals[:1]}
+    given = None if changed is None else approval.model_copy(update=changed)
+    refusal = refusal_of(start(protocol=protocol, approval=given, demonstration=False))
+    assert (refusal.code, says in refusal.reason) == (Code.PROTOCOL, True)
 
 
 def test_protocol_is_that_of_the_condition() -> None:

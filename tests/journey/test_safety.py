@@ -244,6 +244,8 @@ def test_crisis_hold_is_released_after_contact_and_a_new_c_ssrs(
     release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
     if says is None:
         play.do(release, Role.MEDICAL_DIRECTOR)
+        assert play.journey.held, "one person is not enough"
+        play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
         assert not play.journey.held
     else:
         play.refused(release, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, says=says)

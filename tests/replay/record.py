@@ -16,6 +16,7 @@ from temporalio.client import Client
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
+from deploy.signers import Signers, invent
 from tests.replay import corpus
 from tests.replay.transcript import GOLDEN, transcript
 from tests.workflow.courses import COURSES
@@ -27,7 +28,7 @@ TRANSCRIPT = "transcript"
 
 
 @asynccontextmanager
-async def world_on(server: TemporalServer, database: Database) -> AsyncIterator[World]:
+async def world_on(server: TemporalServer, database: Database, signers: Signers) -> AsyncIterator[World]:
     try:
         await server.start()
         client = await Client.connect(
@@ -38,7 +39,7 @@ async def world_on(server: TemporalServer, database: Database) -> AsyncIterator[
             identity="recorder",
         )
         await register_search_attributes(client)
-        async with open_world(client, database, task_queue="recorder") as world:
+        async with open_world(client, database, signers, task_queue="recorder") as world:
             yield world
     finally:
         await server.stop()
@@ -50,7 +51,9 @@ async def record(names: Sequence[str], directory: Path) -> None:
     try:
         await postgres.start()
         database = await postgres.fresh_database()
-        async with world_on(real, database) as world, world_on(EarlyServer(directory / "early.log"), database) as early:
+        signers = invent(directory / "signers")
+        suggesting = EarlyServer(directory / "early.log")
+        async with world_on(real, database, signers) as world, world_on(suggesting, database, signers) as early:
 
             async def play(name: str) -> None:
                 if name == TRANSCRIPT:

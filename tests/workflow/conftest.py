@@ -13,6 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
+from deploy.signers import Signers
 from tests.workflow.courses import COURSES
 from tests.workflow.world import Case, EarlyServer, World, open_world
 from workflows import care_journey
@@ -32,25 +33,29 @@ async def record_database(postgres: Postgres) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def real_world(temporal_server: TemporalServer, record_database: Database) -> AsyncIterator[World]:
+async def real_world(
+    temporal_server: TemporalServer, record_database: Database, signers: Signers
+) -> AsyncIterator[World]:
     """The real server, and a worker as in production."""
     client = await Client.connect(
         temporal_server.address, namespace=temporal_server.namespace, plugins=[CarePathwayPlugin()]
     )
     await register_search_attributes(client)
-    async with open_world(client, record_database, task_queue="workflow-tests") as world:
+    async with open_world(client, record_database, signers, task_queue="workflow-tests") as world:
         yield world
 
 
 @pytest_asyncio.fixture(scope="session")
-async def early_world(tmp_path_factory: pytest.TempPathFactory, record_database: Database) -> AsyncIterator[World]:
+async def early_world(
+    tmp_path_factory: pytest.TempPathFactory, record_database: Database, signers: Signers
+) -> AsyncIterator[World]:
     """A real server that suggests to continue as new long before a run is long."""
     server = EarlyServer(tmp_path_factory.mktemp("early") / "temporal.log")
     try:
         await server.start()
         client = await Client.connect(server.address, namespace=server.namespace, plugins=[CarePathwayPlugin()])
         await register_search_attributes(client)
-        async with open_world(client, record_database, task_queue="workflow-tests") as world:
+        async with open_world(client, record_database, signers, task_queue="workflow-tests") as world:
             yield world
     finally:
         await server.stop()
@@ -60,14 +65,21 @@ async def early_world(tmp_path_factory: pytest.TempPathFactory, record_database:
 async def uncached_world(real_world: World) -> AsyncIterator[World]:
     """The real server, and a worker that forgets every journey at once: each task is a replay from the start."""
     async with open_world(
-        real_world.client, real_world.database, task_queue="uncached-workflow-tests", max_cached=0
+        real_world.client,
+        real_world.database,
+        real_world.signers,
+        task_queue="uncached-workflow-tests",
+        max_cached=0,
     ) as world:
         yield world
 
 
 @pytest_asyncio.fixture
 async def skipping_world(
-    time_skipping_env: WorkflowEnvironment, record_database: Database, monkeypatch: pytest.MonkeyPatch
+    time_skipping_env: WorkflowEnvironment,
+    record_database: Database,
+    signers: Signers,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[World]:
     """The Java test server, whose clock breaks when a run continues as new: here every journey is one run."""
     # Without the sandbox, because there the workflow has a copy of its module, which a test cannot reach.
@@ -82,7 +94,7 @@ async def skipping_world(
             search_attributes={key.name: indexed(key.indexed_value_type) for key in care_journey.SEARCH_ATTRIBUTES},
         )
     )
-    async with open_world(client, record_database, task_queue="workflow-tests") as world:
+    async with open_world(client, record_database, signers, task_queue="workflow-tests") as world:
         world.env = time_skipping_env
         # That server loses its way when a timer fires in the very moment in which it is cancelled, which
         # deadlines do that lie milliseconds apart.

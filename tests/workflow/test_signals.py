@@ -1,19 +1,21 @@
 """The signal door: whatever a command does as an update it does as a signal, from the command line too."""
 
 from typing import get_args
+from uuid import uuid4
 
 import pytest
 
 from tests.workflow.conftest import Played
-from tests.workflow.courses import REFUSED_SIGNALS
+from tests.workflow.courses import REFUSED_SIGNALS, awaits, request, signature
 from tests.workflow.world import Case, World, said
+from workflows.client import Rejected
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.journey import fold
 from workflows.journey.people import Role
-from workflows.journey.protocol import Condition
-from workflows.journey.refusals import Refusal
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Outcome
 from workflows.protocols.demonstration import demonstration
 
@@ -96,3 +98,40 @@ async def test_nobody_signals_as_the_clock(real_world: World) -> None:
     [kept] = [event for event in await case.events() if event.command_id == clock.command_id]
     assert isinstance(kept.body, e.CommandRefused)
     assert kept.body.code == "not_allowed"
+
+
+async def test_a_forgery_does_not_keep_the_genuine_decision_out(real_world: World) -> None:
+    """Whoever carries a signed decision may change a word of it: that counts for nothing, and the decision does."""
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    await case.play(until=awaits(SignOffKind.EVALUATION))
+    genuine = await case.signed(signature(case.journey, request(case.journey, SignOffKind.EVALUATION)))
+    forged = genuine.model_copy(update={"body": genuine.body.model_copy(update={"rationale": "Invented: another"})})
+
+    await case.handle.signal("sign_off", forged)
+    await case.handle.signal("sign_off", forged)
+    await case.handle.signal("sign_off", genuine)
+    await case.handle.signal("sign_off", genuine)
+
+    await case.known(genuine)
+    bodies = [event.body for event in await case.events()]
+    assert [body.code for body in bodies if isinstance(body, e.CommandRefused)] == [Code.SIGNATURE]
+    assert len(case.journey.sign_offs) == 1
+    again = genuine.model_copy(update={"command_id": uuid4()})
+    with pytest.raises(Rejected, match="has decided this"):
+        await case.submit(again)
+
+
+async def test_a_decision_that_was_refused_is_spent(real_world: World) -> None:
+    """Or somebody who kept it could hand it in again once what stood against it is gone."""
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    await case.play(until=awaits(SignOffKind.EVALUATION))
+    signed = await case.signed(signature(case.journey, request(case.journey, SignOffKind.EVALUATION)))
+    await case.act(Role.CLINICIAN, c.PlaceHold(reason="Invented: wait a moment"))
+    with pytest.raises(Rejected, match="waits until the hold is released"):
+        await case.submit(signed)
+    await case.reach(case.journey.version + 1)
+    await case.play(until=lambda journey: not journey.held, sees=lambda waiting: not waiting.care)
+    assert awaits(SignOffKind.EVALUATION)(case.journey)
+
+    with pytest.raises(Rejected, match="used before"):
+        await case.submit(signed.model_copy(update={"command_id": uuid4()}))

@@ -25,6 +25,7 @@ from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from deploy.people import PEOPLE, next_move, referral
 from deploy.play import Clock, Follower, SkippedTime
+from deploy.signers import Signers
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.client import start, submit
@@ -92,8 +93,9 @@ class EarlyServer(TemporalServer):
 class World:
     """A server, a worker and a record, and the journeys that were started on them."""
 
-    def __init__(self, client: Client, record: Record, database: Database, task_queue: str) -> None:
+    def __init__(self, client: Client, record: Record, database: Database, signers: Signers, task_queue: str) -> None:
         self.client, self.record, self.database, self.task_queue = client, record, database, task_queue
+        self.signers = signers
         self.env: WorkflowEnvironment | None = None
         self.send: Send = Case.submit
         self.cases: list[Case] = []
@@ -132,8 +134,13 @@ class Case:
     def id(self) -> UUID:
         return self.journey.id
 
+    async def signed(self, command: Command) -> Command:
+        """A decision with the signature of whoever makes it, made now; any other command as it is."""
+        return self.world.signers.signed(self.id, command, await self.clock.now())
+
     async def submit(self, command: Command) -> Receipt:
         """Send a command as an update, and wait until what follows from it is recorded."""
+        command = await self.signed(command)
         self.sent.append(command)
         receipt = await submit(self.world.client, self.id, command)
         self.receipts[command.command_id] = receipt
@@ -148,12 +155,14 @@ class Case:
 
     async def signal(self, command: Command) -> None:
         """Send a command as a signal, and wait until what became of it is recorded."""
+        command = await self.signed(command)
         self.sent.append(command)
         await self.handle.signal("command", command)
         await self.known(command)
 
     async def signal_by_command_line(self, command: Command) -> None:
         """The same, with Temporal's own command line."""
+        command = await self.signed(command)
         self.sent.append(command)
         await self.command_line_signal("command", command.model_dump_json())
         await self.known(command)
@@ -259,15 +268,15 @@ def said(role: Role, body: Any, command_id: UUID | None = None) -> Command:
 
 @asynccontextmanager
 async def open_world(
-    client: Client, database: Database, *, task_queue: str, max_cached: int = 1000
+    client: Client, database: Database, signers: Signers, *, task_queue: str, max_cached: int = 1000
 ) -> AsyncIterator[World]:
     """A worker on this client, with a record in this database, which is migrated first."""
     await migrate(database.owner_url)
     async with (
         open_record(database.app_url) as record,
-        build_worker(client, record, task_queue=task_queue, max_cached=max_cached),
+        build_worker(client, record, signers.register, task_queue=task_queue, max_cached=max_cached),
     ):
-        yield World(client, record, database, task_queue)
+        yield World(client, record, database, signers, task_queue)
 
 
 def task_failures(history: Sequence[HistoryEvent]) -> list[str]:

@@ -15,8 +15,9 @@ from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
 from workflows.journey.model import Code, Form, Json, Short, Text, canonical
 from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
-from workflows.journey.protocol import Condition, PinnedProtocol
+from workflows.journey.protocol import Condition, PinnedProtocol, SignOffKind
 from workflows.journey.stage import Stage
+from workflows.journey.statement import ProtocolApproval, Signature
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
 FROM_EDUCATION = OPEN[2:]
@@ -58,7 +59,11 @@ class Patient(Form):
 
 
 class StartPathway(Body):
-    """Start a journey from a referral: one per patient and pathway at a time."""
+    """Start a journey from a referral: one per patient and pathway at a time.
+
+    ``approval`` is what the medical director and a second person signed under the protocol; only demonstrations
+    go without.
+    """
 
     kind: Literal["pathway.start"] = "pathway.start"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR,)
@@ -70,6 +75,7 @@ class StartPathway(Body):
     coordinator: Code
     clinician: Code
     protocol: PinnedProtocol
+    approval: ProtocolApproval | None = None
     demonstration: bool = False
 
 
@@ -427,6 +433,17 @@ class Reassign(Body):
     reason: Text
 
 
+class Cover(Body):
+    """Name who stands in for the journey's clinician until a time: they are asked in the meantime."""
+
+    kind: Literal["pathway.cover"] = "pathway.cover"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    licensed: ClassVar[bool] = False
+    by: Code
+    until: Instant
+    reason: Text
+
+
 class Move(Body):
     """The patient moved: another zone or state from now on. Due times already given stay as they are."""
 
@@ -492,10 +509,11 @@ class Amend(Body):
 
 
 class Sign(Body):
-    """A clinician's decision on exactly the evidence whose hash they name.
+    """A clinician's decision on exactly the evidence whose hash they name, signed with their own key.
 
     ``choice`` is needed where the kind of sign-off offers choices (a setting, a response review);
-    ``referral`` where the decision ends the pathway for this patient.
+    ``referral`` where the decision ends the pathway for this patient. The signature covers all of it, the journey
+    and the signer (`statement`); without one the decision counts for nothing.
     """
 
     kind: Literal["signoff.sign"] = "signoff.sign"
@@ -507,6 +525,49 @@ class Sign(Body):
     choice: Code | None = None
     rationale: Text | None = None
     referral: Text | None = None
+    signature: Signature | None = None
+
+
+class WithdrawSignOff(Body):
+    """Take back your own decision before it took effect. The request is then made again."""
+
+    kind: Literal["signoff.withdraw"] = "signoff.withdraw"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    licensed: ClassVar[bool] = False
+    request: Code
+    reason: Text
+
+
+class AddAddendum(Body):
+    """Add to a decision, yours or a colleague's, after it was made. The decision itself stays as it was signed."""
+
+    kind: Literal["signoff.addendum"] = "signoff.addendum"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    request: Code
+    text: Text
+
+
+class Delegate(Body):
+    """Let a named colleague decide in your place, on some kinds of sign-off, until a time.
+
+    They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on.
+    """
+
+    kind: Literal["signoff.delegate"] = "signoff.delegate"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    to: Code
+    sign_offs: Annotated[tuple[SignOffKind, ...], Field(min_length=1)]
+    until: Instant
+    reason: Text
+
+
+class EndDelegation(Body):
+    """End a delegation before its time: by whoever gave it, or by the medical director."""
+
+    kind: Literal["signoff.end-delegation"] = "signoff.end-delegation"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    licensed: ClassVar[bool] = False
+    delegation: Code
 
 
 class AnswerReturned(Body):
@@ -564,6 +625,7 @@ AnyBody = Annotated[
     | AnswerSupport
     | HandleMessage
     | Reassign
+    | Cover
     | Move
     | Withdraw
     | Transfer
@@ -572,6 +634,10 @@ AnyBody = Annotated[
     | ProposeDischarge
     | Amend
     | Sign
+    | WithdrawSignOff
+    | AddAddendum
+    | Delegate
+    | EndDelegation
     | AnswerReturned
     | PassDeadline
     | KeepUnreadable,

@@ -2,10 +2,11 @@
 
 from collections import deque
 from datetime import datetime
+from uuid import uuid5
 
 from workflows.journey import events as e
-from workflows.journey.calendars import local
-from workflows.journey.commands import Body, Command, StartPathway
+from workflows.journey.authority import licence_objection
+from workflows.journey.commands import Body, Command, Sign, StartPathway
 from workflows.journey.journey import Journey, begin, evolve
 from workflows.journey.model import digest
 from workflows.journey.obligations import reconcile
@@ -64,12 +65,25 @@ def keep_refusal(
     journey: Journey, command: Command, refusal: Refusal, at: datetime, *, unanswered: bool = False
 ) -> tuple[e.Event, ...]:
     """The event that keeps a refusal, where it matters: an attempt to approve, release or give, or a
-    message whose sender gets no other answer (``unanswered``)."""
+    message whose sender gets no other answer (``unanswered``).
+
+    A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
+    that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of its own, or a forgery
+    would keep the genuine decision out.
+    """
     worth = command.body.kind in MATTERS or unanswered
+    nonce = None
+    if isinstance(command.body, Sign):
+        signature = None if refusal.code == Code.SIGNATURE else command.body.signature
+        if signature is None:
+            command = command.model_copy(update={"command_id": uuid5(command.command_id, command_digest(command))})
+        else:
+            nonce = signature.nonce
     known = str(command.command_id) in journey.commands
     if not worth or known or journey.closed or journey.refusals >= REFUSALS_KEPT:
         return ()
-    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=str(refusal)[:4000])
+    reason = str(refusal)[:4000]
+    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)
     return _unfold(journey, [kept], command, command_digest(command), at)
 
 
@@ -104,17 +118,9 @@ def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
     if journey.closed:
         refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
     if actor.role in CLINICAL and body.licensed:
-        licence = actor.licence
-        if licence is None:
-            refuse(Code.NOT_ALLOWED, f"{kind} needs a licensed clinician", "Put the licence into your profile")
-        if licence.expires < local(at, journey.patient.zone).date():
-            refuse(Code.NOT_ALLOWED, "your licence has expired", "Renew it, or hand this to a colleague")
-        if journey.patient.state not in licence.states:
-            refuse(
-                Code.NOT_ALLOWED,
-                "your licence does not cover the state the patient is in",
-                "Hand this to a colleague licensed there",
-            )
+        objection = licence_objection(journey, actor, at)
+        if objection is not None:
+            raise Refused(objection)
     if journey.closing is not None and body.progress:
         refuse(Code.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
     if journey.stage not in body.stages:

@@ -18,6 +18,7 @@ from workflows.journey.obligations import Closed, Obligation
 from workflows.journey.people import Actor, Licence, Role
 from workflows.journey.protocol import Action, Condition, PinnedProtocol, SignOffKind
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.statement import ProtocolApproval, Signature
 
 
 class EventBody(Fact):
@@ -36,6 +37,7 @@ class PathwayStarted(EventBody):
     clinician: Code
     protocol: PinnedProtocol
     protocol_digest: str
+    approval: ProtocolApproval | None = None
 
 
 class EvaluationRecorded(EventBody):
@@ -304,6 +306,19 @@ class PathwayReassigned(EventBody):
     reason: Text
 
 
+class PathwayCovered(EventBody):
+    """Somebody stands in for the journey's clinician until a time, and is asked in their place."""
+
+    kind: Literal["pathway.covered"] = "pathway.covered"
+    by: Code
+    until: Instant
+    reason: Text
+
+
+class CoverEnded(EventBody):
+    kind: Literal["pathway.cover-ended"] = "pathway.cover-ended"
+
+
 class PatientMoved(EventBody):
     kind: Literal["patient.moved"] = "patient.moved"
     zone: Zone
@@ -317,7 +332,10 @@ class DischargeProposed(EventBody):
 
 
 class SignedOff(EventBody):
-    """A clinician's decision, bound to the evidence, its meaning, and the printed name and licence of the signer."""
+    """A clinician's decision, bound to the evidence, its meaning, and the printed name and licence of the signer.
+
+    ``first_of_two``: an approval that waits for a second person's, and counts for nothing until then.
+    """
 
     kind: Literal["signoff.signed"] = "signoff.signed"
     request: Code
@@ -331,6 +349,43 @@ class SignedOff(EventBody):
     referral: Text | None = None
     name: Short
     licence: Licence
+    signature: Signature
+    first_of_two: bool = False
+
+
+class SignOffWithdrawn(EventBody):
+    """The signer took a decision back before it took effect; the request is made again."""
+
+    kind: Literal["signoff.withdrawn"] = "signoff.withdrawn"
+    request: Code
+    sign_off: SignOffKind
+    subject: Code | None = None
+    reason: Text
+
+
+class AddendumAdded(EventBody):
+    """Something added to a decision after it was made. It changes nothing about it."""
+
+    kind: Literal["signoff.addendum-added"] = "signoff.addendum-added"
+    request: Code
+    text: Text
+    name: Short
+
+
+class Delegated(EventBody):
+    """A clinician lets a named colleague decide in their place until a time."""
+
+    kind: Literal["signoff.delegated"] = "signoff.delegated"
+    delegation: Code
+    to: Code
+    sign_offs: tuple[SignOffKind, ...]
+    until: Instant
+    reason: Text
+
+
+class DelegationEnded(EventBody):
+    kind: Literal["signoff.delegation-ended"] = "signoff.delegation-ended"
+    delegation: Code
 
 
 class SignOffAnswered(EventBody):
@@ -383,12 +438,13 @@ class ObligationEscalated(EventBody):
 
 
 class CommandRefused(EventBody):
-    """An attempt that matters was refused, and why. It changed nothing else."""
+    """An attempt that matters was refused, and why. ``nonce``: of a signed decision, which is spent with it."""
 
     kind: Literal["command.refused"] = "command.refused"
     command_kind: Code
     code: Code
     reason: Text
+    nonce: Code | None = None
 
 
 Amendable = (
@@ -439,9 +495,15 @@ AnyEventBody = Annotated[
     | MessageKept
     | MessageHandled
     | PathwayReassigned
+    | PathwayCovered
+    | CoverEnded
     | PatientMoved
     | DischargeProposed
     | SignedOff
+    | SignOffWithdrawn
+    | AddendumAdded
+    | Delegated
+    | DelegationEnded
     | SignOffAnswered
     | StageEntered
     | PathwayEnding

@@ -1,6 +1,6 @@
 """The state of a journey, and `evolve`: the one way it changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
 from typing import Any, Literal
@@ -44,6 +44,7 @@ class Measurement(Fact):
 
 
 class Screening(Fact):
+    recorded_by: Code | None = None
     recorded_at: Instant | None = None
     completed_at: Instant | None = None
     exclusions: dict[Code, ScreeningAnswer] = {}
@@ -60,6 +61,7 @@ class Check(Fact):
     """The pre-session checklist as last recorded."""
 
     at: Instant
+    by: Code
     items: dict[Code, bool]
     vitals: Vitals
     observer: Observer
@@ -125,6 +127,7 @@ class Hold(Fact):
     severe: bool
     source: Code | None = None
     reason: Text
+    placed_by: Code
     placed_at: Instant
     version: int
     released: bool = False
@@ -143,6 +146,7 @@ class AdverseEvent(Fact):
     id: Code
     grade: int
     serious: bool
+    reported_by: Code
     report: e.AdverseEventReported
 
 
@@ -160,8 +164,20 @@ class Message(Fact):
     handled: bool = False
 
 
+class Addendum(Fact):
+    """Something added to a decision after it was made, by whom and when (UTC)."""
+
+    text: Text
+    name: Short
+    by: Code
+    at: Instant
+
+
 class SignOff(Fact):
-    """A decision as it was signed. It counts only while the evidence it names is the evidence there is."""
+    """A decision as it was signed. It counts only while the evidence it names is the evidence there is.
+
+    ``first_of_two``: an approval that counts once a second person has signed as well. ``nonce`` is its signature's.
+    """
 
     request: Code
     kind: SignOffKind
@@ -177,6 +193,28 @@ class SignOff(Fact):
     licence: Licence
     at: Instant
     version: int
+    nonce: str
+    first_of_two: bool = False
+    withdrawn: bool = False
+    addenda: tuple[Addendum, ...] = ()
+
+
+class Delegation(Fact):
+    """The right to decide in a colleague's place: whose, given to whom, on what, until when (UTC)."""
+
+    id: Code
+    by: Code
+    role: Role
+    to: Code
+    sign_offs: tuple[SignOffKind, ...]
+    until: Instant
+
+
+class Covered(Fact):
+    """For whom the journey's clinician stands in, until when (UTC)."""
+
+    clinician: Code
+    until: Instant
 
 
 class Answer(Fact):
@@ -222,6 +260,7 @@ class Journey(Fact):
     plan: Plan | None = None
     plan_revision: int = 0
     plan_rationale: Text | None = None
+    plan_author: Code | None = None
     plan_owed_since: int | None = None
     course_started_at: Instant | None = None
     education: Education = Education()
@@ -235,17 +274,21 @@ class Journey(Fact):
     support: dict[Code, Support] = {}
     messages: dict[Code, Message] = {}
     discharge: e.DischargeProposed | None = None
+    discharge_author: Code | None = None
     sign_offs: tuple[SignOff, ...] = ()
     answers: tuple[Answer, ...] = ()
+    delegations: dict[Code, Delegation] = {}
+    covered: Covered | None = None
     waiting: dict[Code, Obligation] = {}
     paused: dict[Code, Paused] = {}
     commands: dict[str, Receipt] = {}
     refusals: int = 0
+    spent: tuple[str, ...] = ()
     closing: Closing | None = None
     outcome: Outcome | None = None
 
     @cached_property
-    def hashes(self) -> dict[tuple[str, str | None], str]:
+    def hashes(self) -> dict[tuple[str, str | None, str | None], str]:
         """Evidence hashes worked out for this very state. Not part of it: no copy and no JSON carries them."""
         return {}
 
@@ -397,6 +440,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             return {"measurements": (*journey.measurements, measured), "contacts": contacts}
         case e.ScreeningRecorded():
             screening = Screening(
+                recorded_by=event.actor_id,
                 recorded_at=event.at,
                 completed_at=journey.screening.completed_at,
                 exclusions={**journey.screening.exclusions, **body.exclusions},
@@ -415,6 +459,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 "plan": body.plan,
                 "plan_revision": body.revision,
                 "plan_rationale": body.rationale,
+                "plan_author": event.actor_id,
                 "plan_owed_since": None,
             }
         case e.TopicsExplained():
@@ -449,8 +494,9 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             session = journey.sessions.get(body.session)
             count = 1 if session is None or session.check is None else session.check.count + 1
             check = Check(
-                **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "count")},
+                **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by", "count")},
                 at=event.at,
+                by=event.actor_id,
                 count=count,
             )
             return _update(journey, "sessions", body.session, check=check)
@@ -488,7 +534,13 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.VisitRecorded():
             return _update(journey, "contacts", body.visit, done_at=event.at, record=body)
         case e.AdverseEventReported():
-            reported = AdverseEvent(id=body.adverse_event, grade=body.grade, serious=body.serious, report=body)
+            reported = AdverseEvent(
+                id=body.adverse_event,
+                grade=body.grade,
+                serious=body.serious,
+                reported_by=event.actor_id,
+                report=body,
+            )
             return {"adverse_events": {**journey.adverse_events, reported.id: reported}}
         case e.HoldPlaced():
             hold = Hold(
@@ -497,6 +549,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 severe=body.severe,
                 source=body.source,
                 reason=body.reason,
+                placed_by=event.actor_id,
                 placed_at=event.at,
                 version=event.version,
             )
@@ -524,22 +577,30 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.PathwayReassigned(duty="evaluator"):
             return {"evaluation": journey.evaluation.model_copy(update={"evaluator": body.to})}
         case e.PathwayReassigned():
-            return {body.duty: body.to}
+            return {body.duty: body.to} | ({"covered": None} if body.duty == "clinician" else {})
+        case e.PathwayCovered():
+            absent = journey.clinician if journey.covered is None else journey.covered.clinician
+            return {"clinician": body.by, "covered": Covered(clinician=absent, until=body.until)}
+        case e.CoverEnded():
+            return {"covered": None} | ({} if journey.covered is None else {"clinician": journey.covered.clinician})
         case e.PatientMoved():
             return {"patient": journey.patient.model_copy(update={"zone": body.zone, "state": body.state})}
         case e.DischargeProposed():
-            return {"discharge": body}
+            return {"discharge": body, "discharge_author": event.actor_id}
         case e.SignedOff():
             signed = SignOff(
-                **body.model_dump(exclude={"kind", "sign_off", "licence"}),
+                **body.model_dump(exclude={"kind", "sign_off", "licence", "signature"}),
                 kind=body.sign_off,
                 licence=body.licence,
+                nonce=body.signature.nonce,
                 by=event.actor_id,
                 role=event.actor_role,
                 at=event.at,
                 version=event.version,
             )
             changed: dict[str, Any] = {"sign_offs": (*journey.sign_offs, signed)}
+            if signed.first_of_two:
+                return changed
             if signed.kind == SignOffKind.RESPONSE_REVIEW and signed.choice in ("adjust", "maintenance"):
                 changed["plan_owed_since"] = event.version
             if signed.kind == SignOffKind.RESPONSE_REVIEW and signed.choice == "maintenance":
@@ -547,6 +608,23 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             if signed.kind == SignOffKind.DISCHARGE and signed.decision == "decline":
                 changed["discharge"] = None
             return changed
+        case e.SignOffWithdrawn():
+            return _of_sign_off(journey, body.request, lambda _: {"withdrawn": True})
+        case e.AddendumAdded():
+            added = Addendum(text=body.text, name=body.name, by=event.actor_id, at=event.at)
+            return _of_sign_off(journey, body.request, lambda signed: {"addenda": (*signed.addenda, added)})
+        case e.Delegated():
+            given = Delegation(
+                id=body.delegation,
+                by=event.actor_id,
+                role=event.actor_role,
+                to=body.to,
+                sign_offs=body.sign_offs,
+                until=body.until,
+            )
+            return {"delegations": {**journey.delegations, given.id: given}}
+        case e.DelegationEnded():
+            return _update(journey, "delegations", body.delegation, until=event.at)
         case e.SignOffAnswered():
             answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
             return {"answers": (*journey.answers, answer)}
@@ -574,7 +652,8 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 return escalated | _update(journey, "contacts", missed, lost=True)
             return escalated
         case e.CommandRefused():
-            return {"refusals": journey.refusals + 1}
+            spent = journey.spent if body.nonce is None else (*journey.spent, body.nonce)
+            return {"refusals": journey.refusals + 1, "spent": spent}
         case e.FactAmended():
             return _corrected(journey, event, body)
     return {}
@@ -599,6 +678,16 @@ def _corrected(journey: Journey, event: e.Event, body: e.FactAmended) -> dict[st
         case e.VisitRecorded() if fact.visit in journey.contacts:
             return _update(journey, "contacts", fact.visit, record=fact)
     return changed
+
+
+def _of_sign_off(journey: Journey, request: str, changes: Callable[[SignOff], dict[str, Any]]) -> dict[str, Any]:
+    """The decisions, with the last one on a request changed."""
+    last = max((n for n, signed in enumerate(journey.sign_offs) if signed.request == request), default=None)
+    if last is None:
+        return {}
+    signed = journey.sign_offs[last]
+    changed = signed.model_copy(update=changes(signed))
+    return {"sign_offs": (*journey.sign_offs[:last], changed, *journey.sign_offs[last + 1 :])}
 
 
 def _update(journey: Journey, field: str, key: Any, **changes: Any) -> dict[str, Any]:

@@ -152,9 +152,7 @@ def reconcile(
     pausing = [need.matter for need in asked if need.care and journey.held]
     wanted = {need.id: need for need in asked if not need.care or not journey.held}
     standing = {kept.matter: kept for kept in journey.waiting.values()}
-    stays = [
-        kept.id for kept in journey.waiting.values() if kept.id in wanted and wanted[kept.id].due in (None, kept.due)
-    ]
+    stays = [kept.id for kept in journey.waiting.values() if _stays(kept, wanted.get(kept.id))]
     opened = []
     for need in wanted.values():
         if need.id in stays:
@@ -175,6 +173,11 @@ def reconcile(
     again = [obligation.matter for obligation in opened]
     closed = tuple(_closed(kept, again, pausing, journey) for kept in journey.waiting.values() if kept.id not in stays)
     return tuple(opened), closed
+
+
+def _stays(kept: Obligation, need: Need | None) -> bool:
+    """Whether an obligation still is exactly this need. One that is handed to somebody else is asked of them."""
+    return need is not None and need.person == kept.person and need.due in (None, kept.due)
 
 
 def _same_wait(need: Need, earlier: Obligation, journey: "Journey") -> bool:

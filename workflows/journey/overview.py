@@ -88,6 +88,8 @@ def details(journey: Journey) -> str:
     head = f"**{step_shown(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
     if journey.illustrative:
         head += " · **ILLUSTRATIVE, not for patients**"
+    if journey.refusals:
+        head += f" · attempts refused: {journey.refusals} (`signoff attempts`)"
     rows = [
         f"| {waiting.what} | {waiting.owner.value} | {shown_at(waiting.deadline, journey.patient.zone)} |"
         for waiting in obligations(journey)

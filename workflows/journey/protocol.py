@@ -16,6 +16,7 @@ from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.model import Code, Form, Short, canonical, digest
 from workflows.journey.people import CLINICAL, Role
+from workflows.journey.statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
@@ -116,17 +117,24 @@ class Ladder(Form):
 
 
 class PriorTreatments(Form):
-    """Which standard treatments must have been tried without adequate relief; ``record`` are only recorded."""
+    """Which standard treatments must have been tried without adequate relief; ``record`` are only recorded.
+
+    An ``exception`` is part of the evaluation; where ``exception_cosigned_by`` names roles, a second person in one
+    of them signs an evaluation that makes one.
+    """
 
     require_all_of: tuple[Code, ...] = ()
     require_any_of: tuple[Code, ...] = ()
     record: tuple[Code, ...] = ()
     exception: Literal["clinician_signed"] = "clinician_signed"
+    exception_cosigned_by: tuple[Role, ...] = ()
 
     @model_validator(mode="after")
     def _some(self) -> Self:
         if not self.require_all_of and not self.require_any_of:
             raise ValueError("require_all_of or require_any_of must name at least one treatment")
+        if any(role not in CLINICAL for role in self.exception_cosigned_by):
+            raise ValueError(f"only {', '.join(CLINICAL)} may sign")
         return self
 
 
@@ -303,17 +311,23 @@ class AdverseEvents(Form):
 
 
 class SignOffRule(Form):
-    """Who may sign, how long they have, which decisions they may choose from, and whether they must say why."""
+    """Who may sign, how long they have, which decisions they may choose from, and whether they must say why.
+
+    Where ``cosigned_by`` names roles, an approval counts once a second person in one of them has signed it too.
+    ``not_author``: whoever wrote what is to be decided does not decide it.
+    """
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    cosigned_by: tuple[Role, ...] = ()
+    not_author: bool = False
     ladder: Code
-    meaning: Code
+    meaning: Meaning
     choices: tuple[Code, ...] = ()
     rationale: bool = False
 
     @model_validator(mode="after")
     def _clinical(self) -> Self:
-        if any(role not in CLINICAL for role in self.roles):
+        if any(role not in CLINICAL for role in (*self.roles, *self.cosigned_by)):
             raise ValueError(f"only {', '.join(CLINICAL)} may sign")
         return self
 

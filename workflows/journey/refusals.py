@@ -23,6 +23,7 @@ class Code(StrEnum):
     ALREADY_DONE = "already_done"
     COMMAND_ID_REUSED = "command_id_reused"
     PROTOCOL = "protocol"
+    SIGNATURE = "signature"
 
 
 class Refusal(Fact):

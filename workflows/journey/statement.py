@@ -136,13 +136,14 @@ class Approval(Form):
 class ProtocolApproval(Form):
     """What makes a protocol fit for patients: the medical director and a second licensed person signed it.
 
-    The signatures' ``expires_at`` is until when journeys may be started under it: the day of its review.
+    With one signature it is begun, and counts for nothing yet. The signatures' ``expires_at`` is until when journeys
+    may be started under it: the day of its review.
     """
 
     protocol: Code
     version: Annotated[int, Field(ge=1)]
     digest: Sha256
-    approvals: tuple[Approval, Approval]
+    approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=2)]
 
     def statement(self, approval: Approval) -> ProtocolStatement:
         """What one of the two signed."""

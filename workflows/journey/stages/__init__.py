@@ -60,6 +60,7 @@ DECISIONS: Mapping[type[c.Body], Decision] = {
     c.AnswerSupport: safety.answer_support,
     c.HandleMessage: safety.handle_message,
     c.Reassign: pathway.reassign,
+    c.Cover: pathway.cover,
     c.Move: pathway.move,
     c.Withdraw: pathway.withdraw,
     c.Transfer: pathway.transfer,
@@ -68,6 +69,10 @@ DECISIONS: Mapping[type[c.Body], Decision] = {
     c.ProposeDischarge: follow_up.propose_discharge,
     c.Amend: amend,
     c.Sign: sign_offs.sign,
+    c.WithdrawSignOff: sign_offs.withdraw,
+    c.AddAddendum: sign_offs.add_addendum,
+    c.Delegate: sign_offs.delegate,
+    c.EndDelegation: sign_offs.end_delegation,
     c.AnswerReturned: sign_offs.answer_returned,
     c.PassDeadline: pass_deadline,
     c.KeepUnreadable: safety.keep_message,
@@ -120,6 +125,7 @@ def needs(journey: Journey) -> Iterator[Need]:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """The step to the next stage, or the closing of the pathway, once nothing stands before it."""
+    yield from pathway.advance(journey, at)
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)

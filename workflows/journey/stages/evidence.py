@@ -8,6 +8,7 @@ without anybody having to remember to say so.
 from datetime import datetime
 from typing import Any
 
+from workflows.journey.authority import author, cosigners
 from workflows.journey.instruments import Instrument
 from workflows.journey.journey import Journey, Measurement, SignOff
 from workflows.journey.model import digest
@@ -29,6 +30,16 @@ ASKED_AGAIN = (
 """Declining these means "not yet": the question stays open and is asked again, on a fresh clock."""
 
 
+BY_CLINICIANS = (
+    SignOffKind.EVALUATION,
+    SignOffKind.EXCLUSION_REVIEW,
+    SignOffKind.ELIGIBILITY,
+    SignOffKind.PLAN,
+    SignOffKind.DISCHARGE,
+)
+"""What a clinician wrote: returned with a question, it goes back to them."""
+FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
+"""What a second person is shown of the first one's approval."""
 CLEARED = {
     "number",
     "starts_at",
@@ -41,10 +52,11 @@ CLEARED = {
 """What of a session a clearance covers."""
 
 
-def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None) -> Content:
+def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, first: SignOff | None = None) -> Content:
     """The content a sign-off covers, as JSON values. What it rests on is in it by hash, so that a change
-    further down makes everything above it stale as well."""
-    declined = [s for s in journey.sign_offs if (s.kind, s.subject, s.decision) == (kind, subject, "decline")]
+    further down makes everything above it stale as well. A second person signs the ``first`` one's approval too."""
+    before = [s for s in journey.sign_offs if (s.kind, s.subject) == (kind, subject)]
+    declined = [s for s in before if s.decision == "decline"]
     return {
         "journey": str(journey.id),
         "protocol": journey.protocol_digest,
@@ -52,24 +64,41 @@ def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None) ->
         "subject": subject,
         "answers": [a.text for a in journey.answers if (a.sign_off, a.subject) == (kind, subject)],
         "declined_before": len(declined) if kind in ASKED_AGAIN else 0,
+        "withdrawn_before": len([s for s in before if s.withdrawn]),
+        "first": None if first is None else first.model_dump(mode="json", include=FIRST),
         "content": _CONTENT[kind](journey, subject),
     }
 
 
-def evidence_of(journey: Journey, kind: SignOffKind, subject: str | None = None) -> str:
+def evidence_of(journey: Journey, kind: SignOffKind, subject: str | None = None, first: SignOff | None = None) -> str:
     """SHA-256 of the evidence, in hex."""
-    about = (kind.value, subject)
+    about = (kind.value, subject, None if first is None else first.request)
     if about not in journey.hashes:
-        journey.hashes[about] = digest(evidence(journey, kind, subject))
+        journey.hashes[about] = digest(evidence(journey, kind, subject, first))
     return journey.hashes[about]
 
 
 def current(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
-    """The last decision on this matter, if it was made on the evidence as it now is."""
-    for signed in reversed(journey.sign_offs):
-        if signed.kind == kind and signed.subject == subject:
-            return signed if signed.evidence == evidence_of(journey, kind, subject) else None
-    return None
+    """The last decision on this matter, if it was made on the evidence as it now is, by as many as it takes."""
+    last, before = _last_two(journey, kind, subject)
+    if last is None or last.first_of_two:
+        return None
+    first = before if before is not None and before.first_of_two else None
+    if first is not None and first.evidence == evidence_of(journey, kind, subject):
+        return last if last.evidence == evidence_of(journey, kind, subject, first) else None
+    return last if last.evidence == evidence_of(journey, kind, subject) else None
+
+
+def half_signed(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
+    """The approval of the evidence as it now is that waits for a second person's, if one does."""
+    last, _ = _last_two(journey, kind, subject)
+    waits = last is not None and last.first_of_two and last.evidence == evidence_of(journey, kind, subject)
+    return last if waits else None
+
+
+def _last_two(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[SignOff | None, SignOff | None]:
+    standing = [s for s in journey.sign_offs if s.kind == kind and s.subject == subject and not s.withdrawn]
+    return (standing[-1] if standing else None, standing[-2] if len(standing) > 1 else None)
 
 
 def approved(journey: Journey, kind: SignOffKind, subject: str | None = None) -> bool:
@@ -98,25 +127,27 @@ def sign_off_need(
             kind="returned",
             subject=decided.request,
             owner=Role.CLINICIAN,
-            person=journey.clinician,
+            person=(author(journey, kind, subject) if kind in BY_CLINICIANS else None) or journey.clinician,
             ladder="question",
             what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
             care=care,
         )
     if decided is not None:
         return None
-    rule = journey.protocol.sign_offs[kind]
-    mine = rule.roles[0] == "clinician"
+    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
+    refused = (first.by if first else None, author(journey, kind, subject) if rule.not_author else None)
+    mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Need(
         kind=kind.value.replace("_", "-"),
         subject=subject,
-        owner=rule.roles[0],
+        owner=owner,
         person=journey.clinician if mine else None,
         ladder=rule.ladder,
-        what=what,
+        what=what if first is None else f"{what} as the second person",
         due=due,
         sign_off=kind,
-        evidence=evidence_of(journey, kind, subject),
+        evidence=evidence_of(journey, kind, subject, first),
         care=care,
     )
 

@@ -45,6 +45,8 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
             "Refer to a service for minors",
             "patient.born",
         )
+    if not command.demonstration:
+        _require_approved(command)
     return e.PathwayStarted(
         **command.model_dump(exclude={"kind", "journey_id", "demonstration", "protocol", "patient"}),
         patient=command.patient,
@@ -53,12 +55,41 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
     )
 
 
+def _require_approved(command: c.StartPathway) -> None:
+    """That an approval of this very protocol came along. Who signed it is checked where the register is known."""
+    protocol, approval = command.protocol, command.approval
+    which = f"protocol {protocol.id} version {protocol.version}"
+    if approval is None:
+        refuse(Code.PROTOCOL, f"{which} is not signed", "Have the medical director approve it (`protocol approve`)")
+    if (approval.protocol, approval.version, approval.digest) != (protocol.id, protocol.version, protocol.digest):
+        refuse(
+            Code.PROTOCOL,
+            f"{which} is not as it was signed",
+            "Put the signed file back, or have the medical director approve the new one (`protocol approve`)",
+        )
+    if len(approval.approvals) < 2:
+        refuse(Code.PROTOCOL, f"{which} lacks its second signature", "Have a second person sign (`protocol approve`)")
+
+
 def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
     refuse(Code.ALREADY_STARTED, "this journey has been started", "Work with it as it is; see `pathway show`")
 
 
 def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     yield e.PathwayReassigned(duty=command.duty, to=command.to, reason=command.reason)
+
+
+def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.until <= at:
+        refuse(Code.WRONG_TIME, "this time has passed", "Say until when they stand in", "until")
+    if command.by == journey.clinician:
+        refuse(Code.ALREADY_DONE, "they are asked already", "Name who stands in", "by")
+    yield e.PathwayCovered(by=command.by, until=command.until, reason=command.reason)
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.covered is not None and journey.covered.until <= at:
+        yield e.CoverEnded()
 
 
 def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -140,7 +140,7 @@ def review_owed(journey: Journey) -> str | None:
         return None
     subject = f"session-{number}"
     decided = any(
-        s.kind == SignOffKind.RESPONSE_REVIEW and s.subject == subject and s.decision == "approve"
+        (s.kind, s.subject, s.decision, s.first_of_two) == (SignOffKind.RESPONSE_REVIEW, subject, "approve", False)
         for s in journey.sign_offs
     )
     return None if decided else subject

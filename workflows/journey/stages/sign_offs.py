@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.journey import Journey
+from workflows.journey.authority import cosigners, may_decide
+from workflows.journey.journey import Journey, SignOff
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import Actor
+from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse
+from workflows.journey.refusals import Code, Refused, refuse
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.evidence import current
+from workflows.journey.stages.evidence import current, half_signed
 from workflows.journey.stages.holding import ask_support, place
 from workflows.journey.stages.safety import release_obstacles
 from workflows.journey.stages.screening import eligibility_obstacles
+from workflows.journey.statement import Signature
 
 ENDINGS = {
     "in_clinic": Outcome.IN_CLINIC,
@@ -26,21 +28,27 @@ ENDINGS = {
     "switch_to_in_clinic": Outcome.IN_CLINIC,
 }
 """Choices that end this pathway, and how. They need a referral to where the patient goes next."""
+AT_ONCE = (
+    SignOffKind.HOLD_RELEASE,
+    SignOffKind.SEVERE_HOLD_RELEASE,
+    SignOffKind.RESPONSE_REVIEW,
+    SignOffKind.LOST_TO_FOLLOW_UP,
+    SignOffKind.DISCHARGE,
+)
+"""Approving these does something by itself; the others are read by the gates when care would go on."""
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     request = _requested(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
-    rule = journey.protocol.sign_offs[kind]
-    if by.role not in rule.roles:
-        refuse(
-            Code.NOT_ALLOWED,
-            f"a {by.role.value} may not sign this; the protocol asks for {' or '.join(rule.roles)}",
-            "Have one of them sign",
-        )
-    if by.name is None or by.licence is None:
-        refuse(Code.NOT_ALLOWED, "a signature shows a printed name and a licence", "Complete your profile")
+    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    objection = may_decide(journey, kind, subject, by, at, first)
+    if objection is not None:
+        raise Refused(objection)
+    assert by.name is not None
+    assert by.licence is not None
+    signature = _signature(journey, command, at)
     if command.evidence != request.evidence:
         refuse(
             Code.STALE,
@@ -57,6 +65,13 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         refuse(Code.INCOMPLETE, "this decision needs a choice", f"Choose: {', '.join(rule.choices)}", "choice")
     if command.choice is not None and not (approving and rule.choices):
         refuse(Code.UNKNOWN, "there is nothing to choose here", "Leave the choice out", "choice")
+    if approving and first is not None and command.choice != first.choice:
+        refuse(
+            Code.INCOMPLETE,
+            f"the first signature is for the choice '{first.choice}'",
+            "Sign the same choice, or return it if you do not agree",
+            "choice",
+        )
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
     if _ending(kind, command) is not None and command.referral is None:
@@ -78,7 +93,27 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         referral=command.referral,
         name=by.name,
         licence=by.licence,
+        signature=signature,
+        first_of_two=approving and first is None and bool(cosigners(journey, kind)),
     )
+
+
+def _signature(journey: Journey, command: c.Sign, at: datetime) -> Signature:
+    """The signature of a decision. Whether it is who signed is checked where the register of keys is known; here, that
+    there is one, in time, and for once."""
+    signature = command.signature
+    if signature is None:
+        refuse(
+            Code.SIGNATURE,
+            "a decision counts only with the signature of whoever makes it",
+            "Sign it with your own key (`signoff approve`, `decline` or `return`)",
+            "signature",
+        )
+    if at > signature.expires_at:
+        refuse(Code.SIGNATURE, "this signature came too late", "Read the evidence again and sign anew", "signature")
+    if signature.nonce in journey.spent or any(signed.nonce == signature.nonce for signed in journey.sign_offs):
+        refuse(Code.SIGNATURE, "this signature was used before", "Each signature is for one decision", "signature")
+    return signature
 
 
 def _requested(journey: Journey, command: c.Sign) -> Obligation:
@@ -136,6 +171,8 @@ def _ending(kind: SignOffKind, command: c.Sign) -> Outcome | None:
 
 def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
     """What a decision brings about. Approvals of content need nothing: the gates read them."""
+    if body.first_of_two:
+        return
     reason = body.rationale or body.meaning
     if body.decision == "decline" and body.sign_off in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY):
         yield e.PathwayEnding(outcome=Outcome.INELIGIBLE, reason=reason, referral=body.referral)
@@ -157,6 +194,87 @@ def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
             yield ask_support(journey, "routine", "the response review asks for additional support")
         case SignOffKind.RESPONSE_REVIEW if body.choice == "stop":
             yield e.StageEntered(stage=Stage.FOLLOW_UP)
+
+
+def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    signed = _decision(journey, command.request)
+    if signed.by != by.id:
+        refuse(Code.NOT_ALLOWED, "a decision is withdrawn by whoever made it", "Place a hold if care must stop")
+    if signed.withdrawn:
+        refuse(Code.ALREADY_DONE, "this decision has been withdrawn", "See `signoff list` for what is asked", "request")
+    standing = (current(journey, signed.kind, signed.subject), half_signed(journey, signed.kind, signed.subject))
+    if signed not in standing:
+        refuse(Code.STALE, "this decision no longer stands: others followed it", "See `signoff list`", "request")
+    if took_effect(journey, signed):
+        refuse(
+            Code.ALREADY_DONE,
+            "this decision has taken effect",
+            "Add to it with `signoff addendum`; place a hold if care must stop",
+            "request",
+        )
+    yield e.SignOffWithdrawn(
+        request=signed.request, sign_off=signed.kind, subject=signed.subject, reason=command.reason
+    )
+
+
+def took_effect(journey: Journey, signed: SignOff) -> bool:
+    """Whether anything was done on the strength of this decision: by rule at once, or a session released since."""
+    if signed.first_of_two:
+        return False
+    if signed.decision == "decline":
+        return signed.kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
+    if signed.decision == "approve" and (signed.kind in AT_ONCE or signed.choice in ENDINGS):
+        return True
+    return any(s.released_at is not None and s.released_at >= signed.at for s in journey.sessions.values())
+
+
+def add_addendum(journey: Journey, command: c.AddAddendum, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    signed = _decision(journey, command.request)
+    if by.name is None:
+        refuse(Code.NOT_ALLOWED, "an addendum shows a printed name", "Complete your profile")
+    yield e.AddendumAdded(request=signed.request, text=command.text, name=by.name)
+
+
+def _decision(journey: Journey, request: str) -> SignOff:
+    """The last decision on a request."""
+    decided = next((s for s in reversed(journey.sign_offs) if s.request == request), None)
+    if decided is None:
+        refuse(Code.UNKNOWN, "no request of this id was decided", "See `pathway timeline`", "request")
+    return decided
+
+
+def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.to == by.id:
+        refuse(Code.UNKNOWN, "this is you", "Name a colleague", "to")
+    if command.until <= at:
+        refuse(Code.WRONG_TIME, "this time has passed", "Say until when they may decide", "until")
+    for kind in command.sign_offs:
+        # By their own role, never by one that was lent to them: a delegate delegates nothing.
+        if by.role not in journey.protocol.sign_offs[kind].roles:
+            refuse(
+                Code.NOT_ALLOWED,
+                f"a {by.role.value} may not sign {kind.value} in their own right, and cannot pass it on",
+                "Delegate what your own role signs",
+                "sign_offs",
+            )
+    yield e.Delegated(
+        delegation=f"delegation-{len(journey.delegations) + 1}",
+        to=command.to,
+        sign_offs=command.sign_offs,
+        until=command.until,
+        reason=command.reason,
+    )
+
+
+def end_delegation(journey: Journey, command: c.EndDelegation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    given = journey.delegations.get(command.delegation)
+    if given is None:
+        refuse(Code.UNKNOWN, "there is no such delegation", "See `pathway show`", "delegation")
+    if by.id != given.by and by.role != Role.MEDICAL_DIRECTOR:
+        refuse(Code.NOT_ALLOWED, "it is ended by whoever gave it, or the medical director", "Ask one of them")
+    if given.until <= at:
+        refuse(Code.ALREADY_DONE, "this delegation has ended", "Nothing is left to do", "delegation")
+    yield e.DelegationEnded(delegation=given.id)
 
 
 def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: datetime) -> Iterator[e.EventBody]:

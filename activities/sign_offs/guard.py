@@ -1,0 +1,169 @@
+"""What stands between a signature and its effect while journeys run: asked when a decision is handed in, and again
+when what follows from it is recorded.
+
+The register is read at each question, so that a revocation takes effect at once. Workflows know none of this: a
+validator asks through a function the worker gives it, and a replay asks nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
+
+from activities.sign_offs.register import Register, RegisterError, RegisterFile
+from activities.sign_offs.verifying import Problem, check, check_protocol, refusal_of
+from workflows.effects import CHECK, VERIFY, Attempt, Presented, Verdict
+from workflows.journey import events as e
+from workflows.journey.authority import cosigners, may_decide
+from workflows.journey.commands import Sign
+from workflows.journey.journey import Journey, begin, evolve
+from workflows.journey.people import Actor
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Code, Refusal
+from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.evidence import approved, evidence_of, half_signed
+from workflows.journey.statement import of_command, of_event
+
+log = structlog.get_logger("sign_offs")
+
+NO_REGISTER = Refusal(
+    code=Code.SIGNATURE,
+    reason="no signature can be checked now: the register of who may sign is not readable",
+    remedy="Tell ops, and sign again once it is; everything that needs no signature goes on",
+    field="signature",
+)
+
+
+class SignatureGuard(Interceptor):
+    """Checks signatures for the workflows of one worker.
+
+    ``report`` is told of every decision that was refused for its signature, from whatever thread; it must not block.
+    """
+
+    def __init__(self, register: RegisterFile, report: Callable[[Presented, Attempt], None]) -> None:
+        self._register = register
+        self._report = report
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
+    ) -> type[WorkflowInboundInterceptor] | None:
+        """Give workflows the check as a function from outside. Nothing is intercepted."""
+        input.unsafe_extern_functions[CHECK] = self.check
+        return None
+
+    def check(self, presented: Presented) -> Refusal | None:
+        """Why a decision does not count now, or None when it does. For validators: no replay asks again."""
+        try:
+            refusal = self._refusal(presented)
+        except RegisterError:
+            log.error("register.unreadable")
+            return NO_REGISTER
+        if refusal is not None:
+            self._report(presented, Attempt(command=presented.command, refusal=refusal))
+        return refusal
+
+    @activity.defn(name=VERIFY)
+    async def verify(self, presented: Presented) -> Verdict:
+        """The same for a decision that came as a signal. It is retried while the register cannot be read."""
+        return Verdict(refusal=self._refusal(presented))
+
+    def _refusal(self, presented: Presented) -> Refusal | None:
+        command, sign = presented.command, presented.command.body
+        if not isinstance(sign, Sign) or sign.signature is None:
+            return refusal_of(Problem.BAD_SIGNATURE)
+        register = self._register.current()
+        try:
+            statement = of_command(presented.journey_id, sign, command.actor, sign.signature)
+        except ValueError:
+            return refusal_of(Problem.BAD_SIGNATURE)
+        problem = check(statement, sign.signature, register, at=presented.at, state=presented.state)
+        if problem is None:
+            return None
+        log.warning(
+            "signoff.refused",
+            journey_id=str(presented.journey_id),
+            command_id=str(command.command_id),
+            code=problem.value,
+        )
+        return refusal_of(problem)
+
+
+PROVEN = ("pathway.started", "signoff.signed", "hold.released", "session.released")
+"""Kinds of events that are recorded only once all that was signed before them has proved right."""
+
+
+def unproven(events: Iterable[e.Event], register: Register) -> str | None:
+    """The first thing in a journey, from its beginning, that claims a decision nobody made: its version and why.
+
+    None when every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and
+    nothing was started or released without what it needs.
+    """
+    journey: Journey | None = None
+    for event in events:
+        problem = next(_problems(journey, event, register), None)
+        if problem is not None:
+            return f"version {event.version}: {problem}"
+        journey = begin(event) if journey is None else evolve(journey, event)
+    return None
+
+
+def _problems(journey: Journey | None, event: e.Event, register: Register) -> Iterator[str]:
+    body: Any = event.body
+    match body:
+        case e.PathwayStarted():
+            yield from _start_problems(event, body, register)
+        case _ if journey is None:
+            yield "nothing was started"
+        case e.SignedOff():
+            yield from _sign_off_problems(journey, event, body, register)
+        case e.HoldReleased():
+            hold = journey.holds.get(body.hold)
+            severe = hold is not None and hold.severe
+            kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
+            if not approved(journey, kind, body.hold):
+                yield "a hold is released that nobody signed for"
+        case e.SessionReleased():
+            if dose_gate(journey, body.session, event.at):
+                yield "a session is released though the dose gate is shut"
+
+
+def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register) -> Iterator[str]:
+    if body.protocol.digest != body.protocol_digest:
+        yield "the protocol is not the one it names"
+    if event.illustrative:
+        return
+    problem = (
+        Problem.NOT_TWO_PEOPLE
+        if body.approval is None
+        else check_protocol(body.approval, body.protocol_digest, register, event.at)
+    )
+    if problem is not None:
+        yield f"the protocol is not approved ({problem.value})"
+
+
+def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, register: Register) -> Iterator[str]:
+    try:
+        statement = of_event(event, body.signature)
+    except ValueError:
+        yield "it means nothing there is"
+        return
+    problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
+    if problem is not None:
+        yield f"its signature does not count ({problem.value})"
+    kind, subject = body.sign_off, body.subject
+    first = half_signed(journey, kind, subject)
+    if body.evidence != evidence_of(journey, kind, subject, first):
+        yield "it is about other evidence"
+    if body.meaning != journey.protocol.sign_offs[kind].meaning:
+        yield "it has another meaning"
+    by = Actor(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
+    objection = may_decide(journey, kind, subject, by, event.at, first)
+    if objection is not None:
+        yield f"not theirs to decide ({objection.reason})"
+    if body.first_of_two != (body.decision == "approve" and first is None and bool(cosigners(journey, kind))):
+        yield "it counts as if somebody else had signed too"
+    if any(signed.nonce == body.signature.nonce for signed in journey.sign_offs):
+        yield "its signature was used before"

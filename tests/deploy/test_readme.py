@@ -1,0 +1,104 @@
+"""The tour in the README, as a stranger takes it: typed at a terminal, against a stack of its own."""
+
+import asyncio
+import json
+import os
+import pty
+import re
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from activities.record import open_record
+from deploy.local.stack import local_stack, run_worker
+from deploy.people import PEOPLE
+from deploy.signers import PASSPHRASE
+from deploy.up import write_environment
+from workflows.journey.people import Role
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = {"enter your id": PEOPLE[Role.CLINICIAN].id, "Passphrase": PASSPHRASE}
+
+
+def tour() -> list[str]:
+    """The commands of the tour, each on one line, from the start of a journey on."""
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("## Five minutes with it") : text.index("## How it is built")]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    return [line.partition("   # ")[0].strip() for line in lines if line.strip() and not line.startswith("make")]
+
+
+def at_terminal(command: str, env: Mapping[str, str]) -> str:
+    """Run a command in a terminal, answer what it asks for, and return all that was shown.
+
+    Raises:
+        AssertionError: it ended with an error.
+    """
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(ROOT)
+        os.execvpe("bash", ["bash", "-euo", "pipefail", "-c", command], env)
+    shown, unanswered = "", ""
+    while True:
+        try:
+            heard = os.read(terminal, 4096).decode(errors="replace")
+        except OSError:
+            break
+        if not heard:
+            break
+        shown += heard
+        unanswered += heard
+        for question, answer in ANSWERS.items():
+            if question in unanswered and unanswered.rstrip().endswith(":"):
+                os.write(terminal, f"{answer}\n".encode())
+                unanswered = ""
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0, f"{command}\n{shown}"
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_tour_signs_forges_and_verifies(tmp_path: Path) -> None:
+    shown: dict[str, str] = {}
+    known: dict[str, str] = {}
+    async with local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
+        write_environment(stack, tmp_path)
+        variables = {**stack.env, "CAREPATH_PROFILE": str(tmp_path / "profiles" / "coordinator.json")}
+        env = {**os.environ, **variables, "NO_COLOR": "1", "COLUMNS": "200"}
+        programs = Path(sys.executable).parent
+        here = {".local/": f"{tmp_path}/", ".venv/bin/": f"{programs}/"}
+
+        async def run(command: str) -> str:
+            for written, meant in here.items():
+                command = command.replace(written, meant)
+            given = "".join(f"{name}={value}; " for name, value in known.items())
+            return await asyncio.to_thread(at_terminal, given + command, env)
+
+        async with (
+            await run_worker(stack.env, stack.logs / "worker.log"),
+            open_record(stack.postgres.app_url) as record,
+        ):
+            for command in tour():
+                if command.startswith("J="):
+                    known["J"] = journey_id = json.loads(shown["pathway start"])["journey_id"]
+                elif command.startswith("R="):
+                    known["R"] = json.loads(shown["signoff list"])[0]["request"]
+                elif "form.json" not in command and not command.startswith("source"):
+                    said = " ".join(command.split()[2:4]) if "starter.py" in command else command
+                    in_json = said in ("pathway start", "signoff list", "signoff attempts")
+                    shown[said] = await run(f"{command} --json" if in_json else command)
+                if " signal " in command:
+                    # What a journey makes of a signal is in its record a moment later.
+                    recorded = await record.head(UUID(journey_id))
+                    assert recorded is not None
+                    await record.wait_for(UUID(journey_id), recorded.version + 1, timedelta(seconds=30))
+    assert [attempt["code"] for attempt in json.loads(shown["signoff attempts"])] == ["signature"]
+    assert "hold.released" in shown["pathway timeline"]
+    assert "1 sign-off" in shown["record verify"]

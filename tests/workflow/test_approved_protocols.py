@@ -1,0 +1,71 @@
+"""A journey for patients: it starts under a protocol that two people signed, and under nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from activities.sign_offs.keys import new_seal, sign
+from deploy.people import PEOPLE, referral
+from deploy.signers import Signers
+from tests.workflow.world import World, eventually
+from workflows.care_journey import HEALTH, CareJourney, workflow_id
+from workflows.client import start
+from workflows.journey.commands import Command
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
+from workflows.protocols.demonstration import demonstration
+
+PROTOCOL = demonstration(Condition.ANXIETY).model_copy(update={"illustrative": False, "status": "approved"})
+
+
+def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:
+    """What these people sign under a protocol, for a year; ``of`` it says something else than it is."""
+    what: dict[str, Any] = {"protocol": protocol.id, "version": protocol.version, "digest": protocol.digest} | of
+    now = datetime.now(UTC)
+    approvals = []
+    for role in roles:
+        key = signers.keys[PEOPLE[role].id]
+        seal = new_seal(key.key_id, now, timedelta(days=365))
+        statement = ProtocolStatement(**what, signer=signer_of(PEOPLE[role]), seal=seal)
+        approvals.append(Approval(signer=statement.signer, signature=sign(key, statement)))
+    return ProtocolApproval(**what, approvals=tuple(approvals))
+
+
+def opening(given: ProtocolApproval) -> Command:
+    command = referral(PROTOCOL, uuid4())
+    body = command.body.model_copy(update={"demonstration": False, "approval": given})
+    return command.model_copy(update={"body": body})
+
+
+async def test_a_protocol_that_two_people_signed_carries_patients(real_world: World) -> None:
+    given = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN))
+    command = opening(given)
+    await start(real_world.client, command, task_queue=real_world.task_queue)
+    journey_id = command.body.journey_id  # type: ignore[union-attr]
+    await real_world.record.wait_for(journey_id, 1, timedelta(seconds=30))
+    handle = real_world.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    assert (await handle.query(CareJourney.status)).recorded >= 1
+    await handle.terminate()
+
+
+@pytest.mark.parametrize("what", ["without the medical director", "signed by somebody else"])
+async def test_nothing_is_recorded_under_a_protocol_nobody_may_use(real_world: World, what: str) -> None:
+    if what == "without the medical director":
+        given = approval(real_world.signers, PROTOCOL, (Role.ON_CALL_CLINICIAN, Role.CLINICIAN))
+    else:
+        genuine = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN), digest="0" * 64)
+        given = genuine.model_copy(update={"digest": PROTOCOL.digest})
+    command = opening(given)
+    await start(real_world.client, command, task_queue=real_world.task_queue)
+    journey_id = command.body.journey_id  # type: ignore[union-attr]
+    handle = real_world.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+
+    async def quarantined() -> bool:
+        return (await handle.describe()).typed_search_attributes.get(HEALTH) == "diverged"
+
+    await eventually(quarantined)
+    assert await real_world.record.load(journey_id) == ()
+    await handle.terminate()
