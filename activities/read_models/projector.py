@@ -8,19 +8,19 @@ Nothing here has an effect outside these tables, so any of it may happen again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from activities.read_models.rows import DEFINITION, Course, follow
-from activities.read_models.tables import UNSTORABLE, Change, Unapplied, change, clear, park, write
+from activities.read_models.rows import DEFINITION, Change, Course, change, follow, lean
+from activities.read_models.tables import UNSTORABLE, Unapplied, clear, park, write
 from activities.record.events import from_stored
 from activities.record.record import EVENT_COLUMNS, Record, RecordFault, RecordUnavailable, answered
 
@@ -53,7 +53,7 @@ class Courses:
     it is the fold of the record up to a version, and used for the version after it only.
     """
 
-    def __init__(self, most: int = 500) -> None:
+    def __init__(self, most: int = 1000) -> None:
         self._most = most
         self._kept: OrderedDict[UUID, Course] = OrderedDict()
 
@@ -63,36 +63,31 @@ class Courses:
         return course if course is not None and course.journey.version == version else None
 
     def keep(self, course: Course) -> None:
-        self._kept[course.journey.id] = course
+        self._kept[course.journey.id] = lean(course)
         self._kept.move_to_end(course.journey.id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
 
-class Applied(NamedTuple):
-    """What came of applying events to a course: the course as far as it goes, what has to be written, and the
-    event it stopped at, if any. ``course`` is None when not even the first event could be applied."""
-
-    course: Course | None
-    change: Change | None
-    stopped: Unapplied | None
-
-
-def apply(record: Record, course: Course | None, events: Sequence[Any]) -> Applied:
-    """Apply the next events of one journey, given as rows of the log. Never raises."""
-    before, stopped = course, None
+def followed(record: Record, course: Course | None, events: Iterable[Any]) -> tuple[Course | None, Unapplied | None]:
+    """The course after more events of its journey, given as rows of the log: as far as they can be applied, and the
+    one that cannot. Never raises."""
     for row in events:
         try:
             course = follow(course, from_stored(record.stored(row)), row["position"], row["recorded_at"])
         except Exception as error:
-            stopped = unapplied(row, error)
-            break
-    if course is None or course is before:
-        return Applied(before, None, stopped)
+            return course, unapplied(row, error)
+    return course, None
+
+
+def shown(before: Course | None, after: Course | None, first: Any) -> tuple[Change | None, Unapplied | None]:
+    """What has to be written after some events, given the first of them, as a row of the log. Never raises."""
+    if after is None or after is before:
+        return None, None
     try:
-        return Applied(course, change(course.journey.id, before, course), stopped)
+        return change(before, after), None
     except Exception as error:
-        return Applied(before, None, unapplied(events[0], error))
+        return None, unapplied(first, error)
 
 
 def unapplied(row: Any, error: Exception) -> Unapplied:
@@ -167,8 +162,9 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
             return None
         events = await events_of(connection, record, journey_id, until=live["position"])
-        _, new, stopped = apply(record, None, events)
-        if stopped is None and new is not None:
+        course, stopped = followed(record, None, events)
+        new, stopped = (None, stopped) if stopped is not None else shown(None, course, events[0])
+        if new is not None:
             try:
                 async with connection.transaction():
                     await clear(connection, live["id"], journey_id)
@@ -289,22 +285,24 @@ async def _apply(
     for journey_id, new in ((journey_id, list(rows)) for journey_id, rows in groupby(in_journeys, _JOURNEY)):
         if journey_id in stale:
             continue
-        course, stuck = courses.at(journey_id, new[0]["version"] - 1), None
-        if course is None:
+        before, stuck = courses.at(journey_id, new[0]["version"] - 1), None
+        if before is None:
             earlier = await events_of(connection, record, journey_id, until=new[0]["position"] - 1)
-            course, _, stuck = apply(record, None, earlier)
+            before, stuck = followed(record, None, earlier)
         if stuck is None:
-            course, changed, stuck = apply(record, course, new)
-            if changed is not None:
+            after, stuck = followed(record, before, new)
+            changed, unshown = shown(before, after, new[0])
+            stuck = unshown or stuck
+            if changed is not None and after is not None:
                 changes.append((changed, new[0]))
-        if course is not None:
-            courses.keep(course)
+                courses.keep(after)
         if stuck is not None:
             stopped.append(stuck)
         # Folding is work: whatever else runs on this loop gets its turns.
         await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
-    await park(connection, generation, stopped)
+    if stopped:
+        await park(connection, generation, stopped)
     for each in stopped:
         log.error("read_models.parked", journey_id=str(each.journey_id), version=each.version, code=each.code)
 

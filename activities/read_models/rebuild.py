@@ -15,9 +15,9 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.read_models.projector import BATCH, Courses, advance, apply, store
-from activities.read_models.rows import DEFINITION, Key, Row, key_of
-from activities.read_models.tables import UNSTORABLE, Change, Unapplied, fill, park, read
+from activities.read_models.projector import BATCH, Courses, advance, followed, shown, store
+from activities.read_models.rows import DEFINITION, Change, Key, Row, key_of
+from activities.read_models.tables import UNSTORABLE, Unapplied, fill, park, read
 from activities.record.record import EVENT_COLUMNS, Record
 
 if TYPE_CHECKING:
@@ -116,13 +116,14 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
     [live] = await connection.fetch("SELECT id, position FROM read_model.generation WHERE status = 'live'")
     known = await connection.fetch("SELECT journey_id FROM read_model.parked WHERE journey_id = ANY($1)", journeys)
     stale = {row["journey_id"] for row in known}
-    shown = await read(connection, live["id"], [each for each in journeys if each not in stale])
+    kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
     fresh: dict[Key, Row] = {}
     for events in await _by_journey(connection, record, journeys, live["position"]):
-        _, new, _ = apply(record, None, events)
+        course, _ = followed(record, None, events)
+        new, _ = shown(None, course, events[0])
         if new is not None and new.journey_id not in stale:
             fresh |= {key_of(row): row for row in new.new}
-    return [Difference(key[1], key) for key in fresh.keys() | shown.keys() if fresh.get(key) != shown.get(key)]
+    return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
 
 
 async def _fold(
@@ -132,9 +133,11 @@ async def _fold(
     changes: list[tuple[Change, Any]] = []
     stopped: list[Unapplied] = []
     for events in await _by_journey(connection, record, journeys, until):
-        _, new, stuck = apply(record, None, events)
+        course, stuck = followed(record, None, events)
+        new, unshown = shown(None, course, events[0])
         if new is not None:
             changes.append((new, events[0]))
+        stuck = unshown or stuck
         if stuck is not None:
             stopped.append(stuck)
         await asyncio.sleep(0)
@@ -143,7 +146,8 @@ async def _fold(
             await fill(connection, generation, (row for each, _ in changes for row in each.new))
     except UNSTORABLE:
         stopped += await store(connection, generation, changes)
-    await park(connection, generation, stopped)
+    if stopped:
+        await park(connection, generation, stopped)
 
 
 async def _publish(connection: "Connection", record: Record, generation: int) -> None:

@@ -8,13 +8,13 @@ projects into them again.
 Rows hold codes, names, times and scores. Free text about a patient stays in the record alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from workflows.journey import events as e
-from workflows.journey.journey import Journey, Measurement, Session, evolve, fold
+from workflows.journey.journey import Journey, evolve, fold
 from workflows.journey.model import canonical
 from workflows.journey.obligations import Because, Obligation, obligations, rung_of
 from workflows.journey.overview import health, step_shown, timeline, why
@@ -167,11 +167,16 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
     )
 
 
+def lean(course: Course) -> Course:
+    """A course without the rows that will not change any more: enough for the changes that follow, and smaller."""
+    return course._replace(closed=(), stays=course.stays[-1:])
+
+
 def rows(course: Course | None) -> dict[Key, Row]:
     """All rows of one journey, by their keys; none before it begins."""
     if course is None:
         return {}
-    return {key_of(row): row for row in _rows(course)}
+    return {key_of(row): row for part in PARTS for row in part.rows(course)}
 
 
 def key_of(row: Row) -> Key:
@@ -179,28 +184,84 @@ def key_of(row: Row) -> Key:
     return (type(row), *row[: len(TABLES[type(row)].key)])
 
 
-def _rows(course: Course) -> Iterator[Row]:
-    journey = course.journey
-    yield _case(course)
-    yield from course.stays
-    yield from course.closed
-    for waiting in obligations(journey):
-        yield _obligation(journey, waiting, course.opened[waiting.id])
-    for number, entry in enumerate(timeline(journey)):
-        at = entry.done or entry.due or journey.started_at
-        yield _entry(journey, "timeline", _nth(number), at, entry.model_dump(mode="json"))
-    for session in journey.sessions.values():
-        yield _entry(journey, "session", _nth(session.number), session.starts_at, _session(session))
-    for measured in journey.measurements:
-        yield _entry(journey, "score", _nth(measured.version), measured.at, _score(measured))
-    for adverse in journey.adverse_events.values():
+class Change(NamedTuple):
+    """What is new in the rows of one journey, and the keys of those that are gone."""
+
+    journey_id: UUID
+    new: tuple[Row, ...]
+    gone: tuple[Key, ...]
+
+
+def change(before: Course | None, after: Course) -> Change:
+    """What has to be written so that the rows of one course become those of a later one."""
+    old: dict[Key, Row] = {}
+    new: dict[Key, Row] = {}
+    for part in PARTS:
+        if before is None:
+            new |= {key_of(row): row for row in part.rows(after)}
+        elif not all(was is now for was, now in zip(part.of(before), part.of(after), strict=True)):
+            old |= {key_of(row): row for row in part.rows(before)}
+            new |= {key_of(row): row for row in part.rows(after)}
+    return Change(
+        after.journey.id,
+        new=tuple(row for key, row in new.items() if old.get(key) != row),
+        gone=tuple(key for key in old if key not in new),
+    )
+
+
+class Part(NamedTuple):
+    """Rows that change together: they are the same as long as what they are made ``of`` is the very same."""
+
+    of: Callable[[Course], tuple[object, ...]]
+    rows: Callable[[Course], Iterable[Row]]
+
+
+def _timeline(course: Course) -> Iterator[Row]:
+    for number, entry in enumerate(timeline(course.journey)):
+        at = entry.done or entry.due or course.journey.started_at
+        yield _entry(course, "timeline", _nth(number), at, entry.model_dump(mode="json"))
+
+
+def _sessions(course: Course) -> Iterator[Row]:
+    fields = ("number", "starts_at", "supervising_clinician", "session_monitor", "live_clinician")
+    facts = ("released_at", "dosed_at", "dose_mg", "ended_at")
+    for session in course.journey.sessions.values():
+        told = session.model_dump(mode="json", include=dict.fromkeys((*fields, *facts), True))
+        told["verdict"] = None if session.check is None else session.check.verdict
+        told["observations"] = len(session.observations)
+        yield _entry(course, "session", _nth(session.number), session.starts_at, told)
+
+
+def _scores(course: Course) -> Iterator[Row]:
+    fields = ("complete", "total", "level", "band", "change")
+    for measured in course.journey.measurements:
+        told = measured.score.model_dump(mode="json", include=dict.fromkeys(fields, True)) | {
+            "instrument": measured.instrument.value,
+            "occasion": measured.occasion,
+            "version": measured.version,
+            "by": measured.administered_by.value,
+        }
+        yield _entry(course, "score", _nth(measured.version), measured.at, told)
+
+
+def _adverse_events(course: Course) -> Iterator[Row]:
+    for adverse in course.journey.adverse_events.values():
         told = adverse.report.model_dump(mode="json", exclude={"kind", "what", "action_taken"})
-        yield _entry(journey, "adverse_event", adverse.id, adverse.report.onset, told)
+        yield _entry(course, "adverse_event", adverse.id, adverse.report.onset, told)
 
 
-def _case(course: Course) -> CaseRow:
+def _entry(course: Course, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:
+    return EntryRow(course.journey.id, model, key, at, canonical(body).decode())
+
+
+def _nth(number: int) -> str:
+    """A key that sorts as its number does."""
+    return f"{number:08}"
+
+
+def _case(course: Course) -> Iterator[Row]:
     journey = course.journey
-    return CaseRow(
+    yield CaseRow(
         journey_id=journey.id,
         version=journey.version,
         position=course.position,
@@ -220,6 +281,11 @@ def _case(course: Course) -> CaseRow:
         illustrative=journey.illustrative,
         started_at=journey.started_at,
     )
+
+
+def _open(course: Course) -> Iterator[Row]:
+    for waiting in obligations(course.journey):
+        yield _obligation(course.journey, waiting, course.opened[waiting.id])
 
 
 def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> ObligationRow:
@@ -318,30 +384,18 @@ def _in_contact(event: e.Event) -> bool:
     return reached or event.actor_role == Role.PATIENT or isinstance(event.body, SEEN)
 
 
-def _nth(number: int) -> str:
-    """A key that sorts as its number does."""
-    return f"{number:08}"
-
-
-def _entry(journey: Journey, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:
-    return EntryRow(journey.id, model, key, at, canonical(body).decode())
-
-
-def _session(session: Session) -> dict[str, Any]:
-    fields = ("number", "starts_at", "supervising_clinician", "session_monitor", "live_clinician")
-    facts = ("released_at", "dosed_at", "dose_mg", "ended_at")
-    told = session.model_dump(mode="json", include=dict.fromkeys((*fields, *facts), True))
-    return told | {
-        "verdict": None if session.check is None else session.check.verdict,
-        "observations": len(session.observations),
-    }
-
-
-def _score(measured: Measurement) -> dict[str, Any]:
-    fields = ("complete", "total", "level", "band", "change")
-    return measured.score.model_dump(mode="json", include=dict.fromkeys(fields, True)) | {
-        "instrument": measured.instrument.value,
-        "occasion": measured.occasion,
-        "version": measured.version,
-        "by": measured.administered_by.value,
-    }
+PARTS = (
+    Part(lambda course: (course,), _case),
+    Part(lambda course: (course,), _open),
+    Part(lambda course: (course.closed,), lambda course: course.closed),
+    Part(lambda course: (course.stays,), lambda course: course.stays),
+    Part(lambda course: (course.journey.measurements,), _scores),
+    Part(lambda course: (course.journey.sessions,), _sessions),
+    Part(lambda course: (course.journey.adverse_events,), _adverse_events),
+    Part(
+        lambda course: (course.journey.sign_offs, course.journey.sessions, course.journey.contacts),
+        _timeline,
+    ),
+)
+"""All rows of a course. The state of a journey shares what did not change with the state before, so that a part
+whose makings are the same object needs no second look; a test holds every part to its word."""

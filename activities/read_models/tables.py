@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.read_models.rows import TABLES, Course, EntryRow, Key, Row, Table, key_of, rows
+from activities.read_models.rows import TABLES, Change, EntryRow, Key, Row, Table, key_of
 from workflows.journey.model import canonical
 
 if TYPE_CHECKING:
@@ -19,14 +19,6 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, Valu
 """What a database says to a row it cannot hold, as a text with a NUL in it. Another try would not help."""
 
 
-class Change(NamedTuple):
-    """What is new in the rows of one journey, and the keys of those that are gone."""
-
-    journey_id: UUID
-    new: tuple[Row, ...]
-    gone: tuple[Key, ...]
-
-
 class Unapplied(NamedTuple):
     """The first event of a journey that could not be applied, and why: the name of an error, never its text."""
 
@@ -34,16 +26,6 @@ class Unapplied(NamedTuple):
     version: int
     position: int
     code: str
-
-
-def change(journey_id: UUID, before: Course | None, after: Course) -> Change:
-    """What has to be written so that the rows of one course become those of a later one."""
-    old, new = rows(before), rows(after)
-    return Change(
-        journey_id,
-        new=tuple(row for key, row in new.items() if old.get(key) != row),
-        gone=tuple(key for key in old if key not in new),
-    )
 
 
 async def write(connection: "Connection", generation: int, changes: Sequence[Change]) -> None:

@@ -1,12 +1,14 @@
 """Between the journey's events and the record's rows."""
 
 import json
+from typing import Any
 from uuid import UUID
 
 from activities.record.record import NewEvent, Record, StoredEvent
-from workflows.journey.events import Event
+from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.journey import Journey, fold
 from workflows.journey.model import canonical
+from workflows.journey.protocol import PinnedProtocol
 
 ENVELOPED = ("body", "illustrative", "command_digest")
 """What of an event is in its payload; everything else has a column."""
@@ -28,9 +30,30 @@ def to_new(event: Event) -> NewEvent:
     )
 
 
+_protocols: dict[str, tuple[Any, PinnedProtocol]] = {}
+"""Protocols as they were last read, by digest. Thousands of journeys pin the same few, each of them large."""
+_MOST_PROTOCOLS = 64
+
+
 def from_stored(stored: StoredEvent) -> Event:
-    """The event of a row."""
+    """The event of a row. Openings that pin the same protocol share it."""
     payload = json.loads(stored.payload)
+    if stored.event_type != "pathway.started":
+        return _event(stored, payload)
+    body = payload["body"]
+    spelled, known = _protocols.get(body["protocol_digest"], (None, None))
+    # Only what was read from just these words: a digest alone would be taking an event's word for another's.
+    if known is not None and spelled == body["protocol"]:
+        payload["body"] = body | {"protocol": known}
+    event = _event(stored, payload)
+    if isinstance(event.body, PathwayStarted) and event.body.protocol is not known:
+        if len(_protocols) >= _MOST_PROTOCOLS:
+            _protocols.clear()
+        _protocols[event.body.protocol_digest] = body["protocol"], event.body.protocol
+    return event
+
+
+def _event(stored: StoredEvent, payload: dict[str, Any]) -> Event:
     return Event.model_validate(
         {
             **payload,

@@ -7,8 +7,20 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.read_models.rows import CaseRow, Course, EntryRow, ObligationRow, StayRow, _rows, follow, key_of, rows
-from activities.read_models.tables import change
+from activities.read_models.rows import (
+    PARTS,
+    CaseRow,
+    Course,
+    EntryRow,
+    ObligationRow,
+    Row,
+    StayRow,
+    change,
+    follow,
+    key_of,
+    lean,
+    rows,
+)
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.read_models.courses import course_of
@@ -35,12 +47,16 @@ def follow_all(events: tuple[e.Event, ...], known: Course | None = None) -> Cour
     return known
 
 
+def every_row(known: Course) -> list[Row]:
+    return [row for part in PARTS for row in part.rows(known)]
+
+
 def up_to(condition: Condition, journey: Journey) -> Course:
     return follow_all(course_of(condition)[: journey.version])
 
 
 def check(known: Course) -> None:
-    journey, shown = known.journey, list(_rows(known))
+    journey, shown = known.journey, every_row(known)
     assert len(rows(known)) == len(shown), "two rows have the same key"
     assert next(row for row in shown if isinstance(row, CaseRow)).version == journey.version
 
@@ -74,10 +90,11 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -
         before, known = known, follow_all(decided, known)
         play.journey = known.journey
         check(known)
-        changed = change(play.journey.id, before, known)
+        changed = change(before, known)
         written = {key: row for key, row in rows(before).items() if key not in changed.gone}
         assert written | {key_of(row): row for row in changed.new} == rows(known)
         assert all(rows(before).get(key_of(row)) != row for row in changed.new)
+        assert change(lean(before), follow_all(decided, lean(before))) == changed
 
 
 @thorough
@@ -89,7 +106,7 @@ def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, in
     for event in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=20)):
         later = event.model_copy(update={"version": known.journey.version + 1})
         known = follow(known, later, known.position + 1, event.at)
-        assert len(rows(known)) == len(list(_rows(known)))
+        assert len(rows(known)) == len(every_row(known))
 
 
 def test_every_wait_of_a_course_is_shown_with_its_end() -> None:
