@@ -13,15 +13,15 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from activities.read_models.rows import DEFINITION, Change, Course, change, follow, lean
-from activities.read_models.tables import UNSTORABLE, Unapplied, clear, park, write
-from activities.record.events import from_stored
+from activities.read_models.applying import Given, Unapplied, folded, followed, shown, unapplied
+from activities.read_models.rows import DEFINITION, Change, Course, lean
+from activities.read_models.tables import UNSTORABLE, clear, park, store, write
 from activities.record.record import EVENT_COLUMNS, Record, RecordFault, RecordUnavailable, answered
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ POLL = timedelta(milliseconds=250)
 """How long a lost notification may cost."""
 AGAIN = timedelta(seconds=1)
 """How long to wait after an outage."""
-
-_JOURNEY = itemgetter("journey_id")
 
 
 class NotYetProjected(Exception):
@@ -67,32 +65,6 @@ class Courses:
         self._kept.move_to_end(course.journey.id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
-
-
-def followed(record: Record, course: Course | None, events: Iterable[Any]) -> tuple[Course | None, Unapplied | None]:
-    """The course after more events of its journey, given as rows of the log: as far as they can be applied, and the
-    one that cannot. Never raises."""
-    for row in events:
-        try:
-            course = follow(course, from_stored(record.stored(row)), row["position"], row["recorded_at"])
-        except Exception as error:
-            return course, unapplied(row, error)
-    return course, None
-
-
-def shown(before: Course | None, after: Course | None, first: Any) -> tuple[Change | None, Unapplied | None]:
-    """What has to be written after some events, given the first of them, as a row of the log. Never raises."""
-    if after is None or after is before:
-        return None, None
-    try:
-        return change(before, after), None
-    except Exception as error:
-        return None, unapplied(first, error)
-
-
-def unapplied(row: Any, error: Exception) -> Unapplied:
-    """Why an event could not be applied. The name of the error is all that is kept: its text may quote the event."""
-    return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)
 
 
 async def advance(record: Record, courses: Courses, *, generation: int | None = None, limit: int = BATCH) -> int:
@@ -161,35 +133,21 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         parked = f"read_model_{live['id']:d}.parked"
         if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
             return None
-        events = await events_of(connection, record, journey_id, until=live["position"])
-        course, stopped = followed(record, None, events)
-        new, stopped = (None, stopped) if stopped is not None else shown(None, course, events[0])
-        if new is not None:
+        events = await events_of(connection, record, [journey_id], until=live["position"])
+        [(new, stopped)] = folded(events)
+        if stopped is None and new is not None:
             try:
                 async with connection.transaction():
                     await clear(connection, live["id"], journey_id)
                     await write(connection, live["id"], [new])
             except UNSTORABLE as error:
-                stopped = unapplied(events[0], error)
+                stopped = unapplied(events[0][0], error)
         if stopped is not None:
             await park(connection, live["id"], [stopped])
             return stopped.code
         await connection.execute(f"DELETE FROM {parked} WHERE journey_id = $1", journey_id)
     log.info("read_models.resumed", journey_id=str(journey_id))
     return None
-
-
-async def store(connection: "Connection", generation: int, changes: Sequence[tuple[Change, Any]]) -> list[Unapplied]:
-    """Write changes, each given with the first event it comes from: all at once or, if the database cannot hold
-    one of them, each for itself. Answers with those that it cannot hold."""
-    try:
-        async with connection.transaction():
-            await write(connection, generation, [each for each, _ in changes])
-    except UNSTORABLE as error:
-        if len(changes) == 1:
-            return [unapplied(changes[0][1], error)]
-        return [stuck for each in changes for stuck in await store(connection, generation, [each])]
-    return []
 
 
 async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
@@ -279,22 +237,22 @@ async def _apply(
 ) -> None:
     known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.parked")
     stale = {row["journey_id"] for row in known}
-    changes: list[tuple[Change, asyncpg.Record]] = []
+    changes: list[tuple[Change, Given]] = []
     stopped: list[Unapplied] = []
-    in_journeys = sorted(batch, key=_JOURNEY)
-    for journey_id, new in ((journey_id, list(rows)) for journey_id, rows in groupby(in_journeys, _JOURNEY)):
-        if journey_id in stale:
+    for new in in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version"))):
+        first = new[0]
+        if first.journey_id in stale:
             continue
-        before, stuck = courses.at(journey_id, new[0]["version"] - 1), None
+        before, stuck = courses.at(first.journey_id, first.version - 1), None
         if before is None:
-            earlier = await events_of(connection, record, journey_id, until=new[0]["position"] - 1)
-            before, stuck = followed(record, None, earlier)
+            for earlier in await events_of(connection, record, [first.journey_id], until=first.position - 1):
+                before, stuck = followed(None, earlier)
         if stuck is None:
-            after, stuck = followed(record, before, new)
-            changed, unshown = shown(before, after, new[0])
+            after, stuck = followed(before, new)
+            changed, unshown = shown(before, after, first)
             stuck = unshown or stuck
             if changed is not None and after is not None:
-                changes.append((changed, new[0]))
+                changes.append((changed, first))
                 courses.keep(after)
         if stuck is not None:
             stopped.append(stuck)
@@ -307,12 +265,27 @@ async def _apply(
         log.error("read_models.parked", journey_id=str(each.journey_id), version=each.version, code=each.code)
 
 
-async def events_of(connection: "Connection", record: Record, journey_id: UUID, until: int) -> list[asyncpg.Record]:
-    """The events of a journey up to a position."""
-    return await connection.fetch(
+async def events_of(
+    connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
+) -> list[list[Given]]:
+    """The events of some journeys up to a position: a list for each journey that has any."""
+    events = await connection.fetch(
         f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
-        "WHERE log_id = $1 AND journey_id = $2 AND position <= $3 ORDER BY version",
+        "WHERE log_id = $1 AND journey_id = ANY($2) AND position <= $3 ORDER BY journey_id, version",
         record.log_id,
-        journey_id,
+        journeys,
         until,
     )
+    return in_journeys(record, events)
+
+
+def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> list[list[Given]]:
+    """Rows of the log, in order of journeys and versions, as the events of each journey."""
+    return [[_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id"))]
+
+
+def _decoded(record: Record, row: asyncpg.Record) -> Given:
+    try:
+        return record.stored(row)
+    except Exception as error:
+        return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)

@@ -5,20 +5,22 @@ way every event takes, and then shown in its place in one short transaction. The
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from activities.read_models.projector import BATCH, Courses, advance, followed, shown, store
+from activities.read_models.applying import Given, Unapplied, folded
+from activities.read_models.projector import BATCH, Courses, advance, events_of
 from activities.read_models.rows import DEFINITION, Change, Key, Row, key_of
-from activities.read_models.tables import UNSTORABLE, Unapplied, fill, park, read
-from activities.record.record import EVENT_COLUMNS, Record
+from activities.read_models.tables import UNSTORABLE, fill, park, read, store
+from activities.record.record import Record
 
 if TYPE_CHECKING:
     from activities.record.record import Connection
@@ -27,7 +29,11 @@ log = structlog.get_logger(__name__)
 
 PAGE = 50
 """Journeys folded at a time."""
+AHEAD = 8
+"""Pages read before the first of them is written, when other processes fold."""
 _LOCK = 0x72656164
+
+Folded: TypeAlias = list[tuple[Change | None, Unapplied | None]]
 
 
 class BeingRebuilt(Exception):
@@ -51,10 +57,11 @@ class Difference(NamedTuple):
     key: Key
 
 
-async def rebuild(record: Record) -> int:
+async def rebuild(record: Record, *, processes: int = 1) -> int:
     """Build all read models anew, show them in the place of the live ones, and return their generation.
 
     Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
+    With more ``processes`` than one the folding is done there, and this one reads and writes.
 
     Raises:
         BeingRebuilt: another process is at it.
@@ -67,8 +74,8 @@ async def rebuild(record: Record) -> int:
         until = await connection.fetchval(
             "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
         )
-        async for journeys in _pages(connection, record):
-            await _fold(connection, record, generation, journeys, until)
+        with _pool(processes) as pool:
+            await _fold(connection, record, generation, until, pool)
         await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
         await _publish(connection, record, generation)
         for old in earlier:
@@ -118,29 +125,34 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
     stale = {row["journey_id"] for row in known}
     kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
     fresh: dict[Key, Row] = {}
-    for events in await _by_journey(connection, record, journeys, live["position"]):
-        course, _ = followed(record, None, events)
-        new, _ = shown(None, course, events[0])
+    for new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
         if new is not None and new.journey_id not in stale:
             fresh |= {key_of(row): row for row in new.new}
     return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
 
 
 async def _fold(
-    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
+    connection: "Connection", record: Record, generation: int, until: int, pool: ProcessPoolExecutor | None
 ) -> None:
-    """Fold some journeys up to a position, and put their rows into the tables of a new generation."""
-    changes: list[tuple[Change, Any]] = []
-    stopped: list[Unapplied] = []
-    for events in await _by_journey(connection, record, journeys, until):
-        course, stuck = followed(record, None, events)
-        new, unshown = shown(None, course, events[0])
-        if new is not None:
-            changes.append((new, events[0]))
-        stuck = unshown or stuck
-        if stuck is not None:
-            stopped.append(stuck)
-        await asyncio.sleep(0)
+    """Fold all journeys up to a position, and put their rows into the tables of a new generation."""
+    loop = asyncio.get_running_loop()
+    ahead: deque[tuple[list[list[Given]], Awaitable[Folded]]] = deque()
+    async for page in _pages(connection, record):
+        events = await events_of(connection, record, page, until=until)
+        if pool is None:
+            await _put(connection, generation, events, folded(events))
+            continue
+        ahead.append((events, loop.run_in_executor(pool, folded, events)))
+        if len(ahead) > AHEAD:
+            given, rows = ahead.popleft()
+            await _put(connection, generation, given, await rows)
+    for given, rows in ahead:
+        await _put(connection, generation, given, await rows)
+
+
+async def _put(connection: "Connection", generation: int, events: list[list[Given]], rows: Folded) -> None:
+    changes = [(new, given[0]) for given, (new, _) in zip(events, rows, strict=True) if new is not None]
+    stopped = [stuck for _, stuck in rows if stuck is not None]
     try:
         async with connection.transaction():
             await fill(connection, generation, (row for each, _ in changes for row in each.new))
@@ -175,20 +187,6 @@ async def _publish(connection: "Connection", record: Record, generation: int) ->
                 published = await connection.fetchval("SELECT read_model.publish($1)", generation)
 
 
-async def _by_journey(
-    connection: "Connection", record: Record, journeys: Sequence[UUID], until: int
-) -> list[list[asyncpg.Record]]:
-    """The events of some journeys up to a position, one list for each journey that has any."""
-    events = await connection.fetch(
-        f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
-        "WHERE log_id = $1 AND journey_id = ANY($2) AND position <= $3 ORDER BY journey_id, version",
-        record.log_id,
-        journeys,
-        until,
-    )
-    return [list(rows) for _, rows in groupby(events, itemgetter("journey_id"))]
-
-
 async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list[UUID]]:
     """All journeys, some at a time. No snapshot is held from one page to the next."""
     after = UUID(int=0)
@@ -211,6 +209,16 @@ async def _generations(connection: "Connection", status: str, definition: int | 
         definition,
     )
     return [row["id"] for row in rows]
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    if processes == 1:
+        yield None
+        return
+    # Spawned: a process with threads and connections must not be forked.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield pool
 
 
 @asynccontextmanager

@@ -1,31 +1,21 @@
 """The tables of a generation: writing what changed in a journey's rows, and filling them in bulk."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 
+from activities.read_models.applying import Given, Unapplied, unapplied
 from activities.read_models.rows import TABLES, Change, EntryRow, Key, Row, Table, key_of
 from workflows.journey.model import canonical
 
 if TYPE_CHECKING:
     from activities.record.record import Connection
 
-    Rows: TypeAlias = Mapping[Key, Row]
-
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
 """What a database says to a row it cannot hold, as a text with a NUL in it. Another try would not help."""
-
-
-class Unapplied(NamedTuple):
-    """The first event of a journey that could not be applied, and why: the name of an error, never its text."""
-
-    journey_id: UUID
-    version: int
-    position: int
-    code: str
 
 
 async def write(connection: "Connection", generation: int, changes: Sequence[Change]) -> None:
@@ -39,14 +29,27 @@ async def write(connection: "Connection", generation: int, changes: Sequence[Cha
             await connection.executemany(_upsert(generation, kind, table), new)
 
 
-async def park(connection: "Connection", generation: int, unapplied: Iterable[Unapplied]) -> None:
+async def store(connection: "Connection", generation: int, changes: Sequence[tuple[Change, Given]]) -> list[Unapplied]:
+    """Write changes, each given with the first event it comes from: all at once or, if the database cannot hold
+    one of them, each for itself. Answers with those that it cannot hold."""
+    try:
+        async with connection.transaction():
+            await write(connection, generation, [each for each, _ in changes])
+    except UNSTORABLE as error:
+        if len(changes) == 1:
+            return [unapplied(changes[0][1], error)]
+        return [stuck for each in changes for stuck in await store(connection, generation, [each])]
+    return []
+
+
+async def park(connection: "Connection", generation: int, stopped: Iterable[Unapplied]) -> None:
     """Mark journeys as stale. Their rows stay as they were, and nothing more is applied to them."""
     await connection.executemany(
         f"INSERT INTO read_model_{generation:d}.parked AS p (journey_id, version, position, code) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (journey_id) DO UPDATE "
         "SET version = excluded.version, position = excluded.position, code = excluded.code, "
         "attempts = p.attempts + 1, at = clock_timestamp()",
-        list(unapplied),
+        list(stopped),
     )
 
 

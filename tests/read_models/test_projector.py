@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
 
-from activities.read_models import projector
+from activities.read_models import applying, projector
 from activities.read_models.projector import (
     Courses,
     NotYetProjected,
@@ -248,7 +248,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[UUID, int], None]:
                 raise KeyError("what the patient said")
             return from_stored(stored)
 
-        monkeypatch.setattr(projector, "from_stored", read)
+        monkeypatch.setattr(applying, "from_stored", read)
 
     return poison
 
@@ -287,7 +287,7 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version) == (journey, 33)
 
-    monkeypatch.setattr(projector, "from_stored", from_stored)
+    monkeypatch.setattr(applying, "from_stored", from_stored)
     assert await retry(record, journey) is None
     assert (await stale(record)).rows == ()
     assert {task.version for task in (await worklist(record, Work(journey_id=journey))).rows} == {60}
