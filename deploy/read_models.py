@@ -29,8 +29,8 @@ async def act(record: Record, command: Sequence[str]) -> int | None:
             for caught in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(caught, stop.set)
             await run(record, stop)
-        case ["rebuild", *processes] if not processes or (len(processes) == 1 and processes[0].isdecimal()):
-            built = await rebuild(record, processes=max(1, *map(int, processes), 1))
+        case ["rebuild", *given] if len(given) < 2 and all(number.isdecimal() for number in given):
+            built = await rebuild(record, processes=max(1, int(given[0])) if given else 1)
             print(f"Read models {built} are live; the ones before are kept.")
         case ["roll-back"]:
             print(f"Read models {await roll_back(record)} are live again.")

@@ -66,13 +66,13 @@ class ObligationRow(NamedTuple):
     what: str
     since: datetime
     due: datetime
-    next_step: datetime | None
-    next_action: str | None
-    next_to: str | None
-    next_holds: bool | None
-    why: str | None
     sign_off: str | None
     evidence: str | None
+    next_step: datetime | None = None
+    next_action: str | None = None
+    next_to: str | None = None
+    next_holds: bool | None = None
+    why: str | None = None
     decision: str | None = None
     choice: str | None = None
     decided_by: str | None = None
@@ -285,11 +285,17 @@ def _case(course: Course) -> Iterator[Row]:
 
 def _open(course: Course) -> Iterator[Row]:
     for waiting in obligations(course.journey):
-        yield _obligation(course.journey, waiting, course.opened[waiting.id])
+        rung = rung_of(waiting, course.journey)
+        yield _obligation(course.journey, waiting, course.opened[waiting.id])._replace(
+            next_step=waiting.next_step,
+            next_action=None if rung is None else rung.action.value,
+            next_to=None if rung is None else rung.to.value,
+            next_holds=None if rung is None else rung.hold,
+            why=why(waiting, course.journey),
+        )
 
 
 def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> ObligationRow:
-    rung = rung_of(waiting, journey)
     row = ObligationRow(
         journey_id=journey.id,
         opened_version=opened_version,
@@ -304,11 +310,6 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
         what=waiting.what,
         since=waiting.since,
         due=waiting.deadline,
-        next_step=waiting.next_step,
-        next_action=None if rung is None else rung.action.value,
-        next_to=None if rung is None else rung.to.value,
-        next_holds=None if rung is None else rung.hold,
-        why=why(waiting, journey),
         sign_off=None if waiting.sign_off is None else waiting.sign_off.value,
         evidence=waiting.evidence,
     )
@@ -344,11 +345,6 @@ def _awaited(course: Course, event: e.Event, journey: Journey) -> tuple[Mapping[
 def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> ObligationRow:
     # A signature that ends the pathway leaves nothing needed any more, and was given all the same.
     return row._replace(
-        next_step=None,
-        next_action=None,
-        next_to=None,
-        next_holds=None,
-        why=None,
         closed_version=event.version,
         closed_at=event.at,
         because="done" if row.decision is not None else because or "no_longer_needed",

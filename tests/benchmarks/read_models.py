@@ -182,8 +182,8 @@ def _going_on(journeys: Sequence[UUID], version: int) -> Any:
 
 FILL = """
 INSERT INTO read_model_1.caseload
-SELECT id, 60, n, then, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', NULL, n % 50 = 0, '{}', then, then,
-       'coordinator-' || n % 100, 'clinician-' || n % 200, true, then - n * interval '1 minute'
+SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', NULL, n % 50 = 0, '{}', noon, noon,
+       'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
 INSERT INTO read_model_1.obligation
 SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
@@ -191,12 +191,12 @@ SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' |
        (ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5],
        CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
                   WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,
-       'complete the check-in', then - interval '1 day', then + hashint4(n::int) % 604800 * interval '1 second',
-       then, 'remind', 'patient', false, repeat('because ', 20)
+       'complete the check-in', noon - interval '1 day', noon + hashint4(n::int) % 604800 * interval '1 second',
+       NULL, NULL, noon, 'remind', 'patient', false, repeat('because ', 20)
   FROM generate_series(1, $1::int) AS n, moment;
 INSERT INTO read_model_1.stay
-SELECT id, s * 1000000 + n, 1, then + s * interval '1 day', CASE WHEN s < 6 THEN (s + 1) * 1000000 + n END,
-       CASE WHEN s < 6 THEN then + (s + 1) * interval '1 day' END, 'sessions', 'open', NULL, false, 'c', 'c'
+SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN (s + 1) * 1000000 + n END,
+       CASE WHEN s < 6 THEN noon + (s + 1) * interval '1 day' END, 'sessions', 'open', NULL, false, 'c', 'c'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys
  CROSS JOIN generate_series(0, 6) AS s CROSS JOIN moment;
 """
@@ -221,7 +221,7 @@ async def asking(postgres: Postgres, size: Size) -> Section:
     notes = []
     for rows in size.rows:
         async with fresh(postgres) as (_, record, owner):
-            await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS then")
+            await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
             for statement in FILL.split(";\n")[:-1]:
                 await owner.execute(statement, rows, timeout=600)
             for table in ("caseload", "obligation", "stay"):

@@ -80,7 +80,9 @@ async def test_a_claim_ends_with_its_obligation(record: Record, task: Task, owne
     assert await claim(record, task.journey_id, task.obligation, "two") is None
 
 
-async def test_a_claim_does_not_pass_to_what_opens_under_the_same_id(record: Record, task: Task) -> None:
+async def test_a_claim_does_not_pass_to_what_opens_under_the_same_id(
+    record: Record, task: Task, owner: Connection
+) -> None:
     events = renamed(course_of(), task.journey_id)
     opened = next(
         o for event in events if isinstance(event.body, e.ObligationsUpdated) for o in event.body.opened
@@ -90,10 +92,19 @@ async def test_a_claim_does_not_pass_to_what_opens_under_the_same_id(record: Rec
     again = e.ObligationsUpdated(opened=(opened,), closed=(Closed(id=opened.id, because="superseded"),))
     await put(record, [events[4].model_copy(update={"body": again})])
     await catch_up(record)
+    # One that came just when the earlier obligation closed, and found it open still.
+    await owner.execute(
+        "INSERT INTO read_model.claim (journey_id, opened_version, obligation, claimed_by) VALUES ($1, $2, $3, 'late')",
+        task.journey_id,
+        task.opened_version,
+        task.obligation,
+    )
     [reopened] = [
         each for each in (await worklist(record, Work(journey_id=task.journey_id))).rows if each.obligation == opened.id
     ]
     assert (reopened.opened_version, reopened.claimed_by) == (5, None)
+    assert (await worklist(record, Work(mine="late"))).rows == ()
+    assert not await release(record, task.journey_id, task.obligation, "late")
     assert (await _by(record, task, "two")) == "two"
 
 

@@ -53,10 +53,14 @@ async def journeys(record: Record) -> dict[UUID, Journey]:
 
 
 async def pages(ask: Callable[[str | None], Awaitable[Answer[Any]]]) -> list[Any]:
+    """All pages of a list; every one but the last is as long as the first."""
     found: list[Any] = []
+    full: int | None = None
     after: str | None = None
     while True:
         answer = await ask(after)
+        full = len(answer.rows) if full is None else full
+        assert len(answer.rows) == full or (answer.next is None and len(answer.rows) <= full)
         found += answer.rows
         after = answer.next
         if after is None:
@@ -75,6 +79,7 @@ def shown(tasks: list[Task]) -> list[tuple[bool, datetime, UUID, str]]:
 async def test_the_worklist_is_all_that_is_awaited_held_first(record: Record, journeys: dict[UUID, Journey]) -> None:
     whole = await worklist(record, Work(), limit=1000)
     assert whole.next is None
+    assert len((await worklist(record, Work(), limit=3)).rows) == 3
     assert sorted(shown(list(whole.rows))) == sorted(every_task(journeys))
     assert [row[:2] for row in shown(list(whole.rows))] == [row[:2] for row in every_task(journeys)]
     assert whole.rows[0].held
