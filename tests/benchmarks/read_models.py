@@ -295,7 +295,11 @@ async def bench(size: Size) -> Report:
         try:
             for measure in (building, lagging, asking, hinting):
                 print(f"{measure.__doc__}", file=sys.stderr, flush=True)
-                report.sections.append(await measure(postgres, size))
+                try:
+                    section = await measure(postgres, size)
+                except Exception as error:
+                    section = Section(measure.__name__, failed=repr(error))
+                report.sections.append(section)
         finally:
             await postgres.stop("immediate")
             postgres.remove_data()
