@@ -2,7 +2,7 @@
 
 import typer
 
-from door import acting, approving, clinicians, comparing, protocols, reading, signing
+from door import acting, approving, clinicians, comparing, proof, protocols, reading, reconciling, signing
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -27,6 +27,7 @@ def build() -> typer.Typer:
         app.add_typer(group, name=noun)
     app.add_typer(_protocols(), name="protocol")
     app.add_typer(_clinicians(), name="clinician")
+    app.add_typer(_record(), name="record")
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
@@ -43,6 +44,14 @@ def _protocols() -> typer.Typer:
 def _clinicians() -> typer.Typer:
     group = typer.Typer(help="Who may sign: keys, and the register of them.", no_args_is_help=True)
     clinicians.add_commands(group)
+    return group
+
+
+def _record() -> typer.Typer:
+    group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
+    proof.add_commands(group)
+    proof.add_commands(group)
+    reconciling.add_commands(group)
     return group
 
 

@@ -44,7 +44,7 @@ from workflows.effects import (
     Recorded,
     Verdict,
 )
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign, StartPathway
+from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
@@ -53,6 +53,7 @@ from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.overview import Entry, Status, details, health, status, timeline
 from workflows.journey.people import CLOCK, Role
+from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Stage
 
@@ -86,13 +87,13 @@ def workflow_id(journey_id: UUID) -> str:
     return f"journey/{journey_id}"
 
 
-def initial_search_attributes(start: StartPathway) -> TypedSearchAttributes:
+def initial_search_attributes(stage: Stage, condition: Condition, clinic: str) -> TypedSearchAttributes:
     """The search attributes a journey starts with; given at the start they cost nothing."""
     return TypedSearchAttributes(
         [
-            SearchAttributePair(STAGE, Stage.EVALUATION.value),
-            SearchAttributePair(PATHWAY, start.condition.value),
-            SearchAttributePair(CLINIC, start.clinic),
+            SearchAttributePair(STAGE, stage.value),
+            SearchAttributePair(PATHWAY, condition.value),
+            SearchAttributePair(CLINIC, clinic),
         ]
     )
 

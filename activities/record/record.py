@@ -286,6 +286,18 @@ class Record:
         )
         return Head.model_validate(dict(rows[0])) if rows else None
 
+    async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
+        """Where the open journeys stand, enrolled ones at version 0, in the order of their ids: the next after one."""
+        rows = await self._fetch(
+            "SELECT journey_id, version, last_position AS position, status FROM record.journey "
+            "WHERE log_id = $1 AND status = 'open' AND ($2::uuid IS NULL OR journey_id > $2) "
+            "ORDER BY journey_id LIMIT $3",
+            self._log_id,
+            after,
+            limit,
+        )
+        return tuple(Head.model_validate(dict(row)) for row in rows)
+
     async def enrol(self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
         """Open a journey for a patient on a pathway, unless the patient has one open there or the request
         was made before. `journey_id` must be new. See Enrolment for the outcomes.

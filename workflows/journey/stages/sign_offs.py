@@ -128,11 +128,11 @@ def _requested(journey: Journey, command: c.Sign) -> Obligation:
             "See `pathway timeline`",
             "request",
         )
-    if journey.held:
-        refuse(Code.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
     matter = command.request.rpartition(":")[0]
     if any(waiting.matter == matter for waiting in journey.waiting.values()):
         refuse(Code.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
+    if journey.held:
+        refuse(Code.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
     refuse(Code.UNKNOWN, "no such sign-off is requested", "See `signoff list`", "request")
 
 
@@ -148,7 +148,8 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
             )
     if kind == SignOffKind.PLAN:
         signed = current(journey, SignOffKind.EVALUATION)
-        first = not any(s.kind == SignOffKind.PLAN and s.decision == "approve" for s in journey.sign_offs)
+        counted = (s for s in journey.sign_offs if s.kind == kind and not (s.withdrawn or s.first_of_two))
+        first = not any(s.decision == "approve" for s in counted)
         valid = journey.protocol.eligibility.evaluation_valid_days
         if first and signed is not None and at - signed.at > timedelta(days=valid):
             refuse(
@@ -218,12 +219,15 @@ def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: dateti
 
 
 def took_effect(journey: Journey, signed: SignOff) -> bool:
-    """Whether anything was done on the strength of this decision: by rule at once, or a session released since."""
+    """Whether anything was done on the strength of this decision: by rule at once, or a hold or session released."""
     if signed.first_of_two:
         return False
     if signed.decision == "decline":
         return signed.kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
     if signed.decision == "approve" and (signed.kind in AT_ONCE or signed.choice in ENDINGS):
+        return True
+    reviewed = signed.kind in (SignOffKind.ADVERSE_EVENT, SignOffKind.SERIOUS_ADVERSE_EVENT)
+    if reviewed and any(hold.released and hold.source == signed.subject for hold in journey.holds.values()):
         return True
     return any(s.released_at is not None and s.released_at >= signed.at for s in journey.sessions.values())
 
