@@ -2,7 +2,19 @@
 
 import typer
 
-from door import acting, approving, clinicians, comparing, proof, protocols, reading, reconciling, signing
+from door import (
+    acting,
+    approving,
+    clinicians,
+    comparing,
+    proof,
+    protocols,
+    reading,
+    reconciling,
+    signing,
+    upkeep,
+    working,
+)
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -25,12 +37,19 @@ def build() -> typer.Typer:
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)
+    app.add_typer(_work(), name="work")
     app.add_typer(_protocols(), name="protocol")
     app.add_typer(_clinicians(), name="clinician")
     app.add_typer(_record(), name="record")
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
+
+
+def _work() -> typer.Typer:
+    group = typer.Typer(help="What is to be done: lists, claims, and how promptly it is.", no_args_is_help=True)
+    working.add_commands(group)
+    return group
 
 
 def _protocols() -> typer.Typer:
@@ -50,8 +69,8 @@ def _clinicians() -> typer.Typer:
 def _record() -> typer.Typer:
     group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
     proof.add_commands(group)
-    proof.add_commands(group)
     reconciling.add_commands(group)
+    upkeep.add_commands(group)
     return group
 
 
