@@ -7,6 +7,8 @@ from door import (
     approving,
     clinicians,
     comparing,
+    exporting,
+    past,
     proof,
     protocols,
     reading,
@@ -33,6 +35,7 @@ def build() -> typer.Typer:
     groups = {noun: typer.Typer(help=text, no_args_is_help=True) for noun, text in NOUNS.items()}
     groups["pathway"].command("start")(start_command)
     reading.add_commands(groups["pathway"])
+    past.add_commands(groups["pathway"])
     signing.add_commands(groups["signoff"])
     acting.add_commands(groups)
     for noun, group in groups.items():
@@ -69,6 +72,7 @@ def _clinicians() -> typer.Typer:
 def _record() -> typer.Typer:
     group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
     proof.add_commands(group)
+    exporting.add_commands(group)
     reconciling.add_commands(group)
     upkeep.add_commands(group)
     return group

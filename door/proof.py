@@ -4,7 +4,7 @@ Temporal is not asked. What reads the chains and the signatures shares no code w
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -19,6 +19,7 @@ from door.services import Services, no_such_journey
 
 if TYPE_CHECKING:
     from activities.record import Record
+    from activities.record.anchors import AnchorFinding
     from activities.record.verify import Connection, Examined
     from activities.sign_offs.offline import Checked
     from deploy.settings import Settings
@@ -58,6 +59,10 @@ MEANINGS: Mapping[str, str] = {
     "gate_shut": "A session was released though something else than a signature stood in its way.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
+    "anchor_unreadable": "An anchor of this position cannot be read.",
+    "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
+    "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
+    "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
 }
 """Every reason a finding can have, and what it means."""
 
@@ -71,15 +76,18 @@ class Line(NamedTuple):
     """A finding as it is shown."""
 
     position: int
-    journey_id: UUID
-    version: int
+    journey_id: UUID | None
+    version: int | None
     reason: str
 
 
 class Proof(NamedTuple):
-    """What was looked at and found; ``unchecked`` is why the sign-offs could not be judged."""
+    """What was looked at and found; ``unchecked`` is why the sign-offs could not be judged. ``anchored`` is the newest
+    position that was noted outside the database, 0 without any good note, None where none were looked for."""
 
     chains: "Examined"
+    anchored: int | None
+    cut: "Sequence[AnchorFinding]"
     checked: "Checked | None"
     unchecked: Problem | None
 
@@ -91,7 +99,8 @@ class Proof(NamedTuple):
         ]
         signed = () if self.checked is None else self.checked.findings
         found += [Line(each.position, each.journey_id, each.version, each.reason) for each in signed]
-        return tuple(sorted(found, key=lambda line: (line.position, line.version)))
+        found += [Line(each.position, None, None, each.reason) for each in self.cut]
+        return tuple(sorted(found, key=lambda line: (line.position, line.version or 0)))
 
     @property
     def holds(self) -> bool:
@@ -140,6 +149,12 @@ async def prove(
     from activities.record.verify import examine
 
     settings = services.settings()
+    if settings.anchors_dir is not None and settings.anchor_public_key is None:
+        raise Problem(
+            ExitCode.USAGE,
+            "it is not known by which key anchors are to be believed",
+            "Set CAREPATH_ANCHOR_PUBLIC_KEY, or leave CAREPATH_ANCHORS_DIR out",
+        )
     async with services.record() as record:
         async with _connection(settings.database_url.get_secret_value()) as connection:
             chains = await examine(
@@ -147,13 +162,24 @@ async def prove(
             )
         if journey_id is not None and not chains.events and not chains.found:
             raise no_such_journey(journey_id)
+        anchored, cut = (None, ()) if journey_id is not None else await _anchors(record, settings)
         try:
             checked = await _sign_offs(
                 record, settings, journey_id, register, lambda count: progress("events judged", count)
             )
         except Problem as problem:
-            return Proof(chains, None, problem)
-    return Proof(chains, checked, None)
+            return Proof(chains, anchored, cut, None, problem)
+    return Proof(chains, anchored, cut, checked, None)
+
+
+async def _anchors(record: "Record", settings: "Settings") -> "tuple[int | None, Sequence[AnchorFinding]]":
+    """The newest good anchor's position, and what is wrong with anchors or with the log by them."""
+    if settings.anchors_dir is None or settings.anchor_public_key is None:
+        return None, ()
+    from activities.record.anchors import check_anchors
+
+    found, newest = await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
+    return newest, found
 
 
 async def _sign_offs(
@@ -198,7 +224,7 @@ async def _sign_offs(
         raise Problem(
             ExitCode.UNVERIFIED,
             "the record holds a row that cannot be taken for an event at all",
-            "The findings about the chains say which; see docs/operations.md",
+            "Tell whoever keeps the database: an event without a type, or with a schema version below 1, was put in",
         ) from None
 
 
@@ -246,6 +272,7 @@ def _for_scripts(proof: Proof, journey_id: UUID | None) -> dict[str, Any]:
         "verified": proof.holds,
         "journey_id": None if journey_id is None else str(journey_id),
         "position": proof.chains.position,
+        "anchored": proof.anchored,
         "events": proof.chains.events,
         "journeys": None if checked is None else checked.journeys,
         "illustrative": None if checked is None else checked.illustrative,
@@ -254,7 +281,7 @@ def _for_scripts(proof: Proof, journey_id: UUID | None) -> dict[str, Any]:
         "findings": [
             {
                 "position": line.position,
-                "journey_id": str(line.journey_id),
+                "journey_id": None if line.journey_id is None else str(line.journey_id),
                 "version": line.version,
                 "reason": line.reason,
                 "meaning": MEANINGS[line.reason],
@@ -283,6 +310,7 @@ def _show(screen: Screen, proof: Proof, journey_id: UUID | None) -> None:
                 "journeys": None if checked is None else checked.journeys,
                 "illustrative": f"{illustrative} of them" if illustrative else None,
                 "up to position": proof.chains.position,
+                "newest anchor": None if not proof.anchored else f"position {proof.anchored}",
             },
             "The record" if journey_id is None else f"The record of journey {journey_id}",
         )
@@ -297,4 +325,5 @@ def _show(screen: Screen, proof: Proof, journey_id: UUID | None) -> None:
         screen.note(f"The sign-offs were not checked: {unchecked.reason}. {unchecked.remedy}.")
     if journey_id is not None:
         screen.note("Only this journey was looked at. Its place in the log is checked when JOURNEY is left out.")
-    screen.note("Newest events that were cut off together with their heads leave no trace in the record itself.")
+    elif not proof.anchored:
+        screen.note("There was no anchor: newest events that were cut off together with their heads would not show.")

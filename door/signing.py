@@ -1,4 +1,4 @@
-"""`signoff list`, `show`, `approve`, `decline`, `return` and `sign`.
+"""`signoff list`, `show`, `attempts`, `approve`, `decline`, `return` and `sign`.
 
 A signature binds the signer, the decision, its meaning and the hash of exactly the evidence shown, and is made here,
 with the signer's own key, once they have given its passphrase.
@@ -17,17 +17,18 @@ import typer
 from rich.console import RenderableType
 
 from activities.sign_offs import keys
-from door import forms, keyring, shell
+from door import decisions, forms, keyring, shell
 from door.acting import send_or_try
+from door.attempts import attempts_command
 from door.kinds import Kind
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
 from door.profiles import load_profile, profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
-from door.services import Services, load
+from door.services import Services, load, no_such_journey
 from workflows.journey.authority import cosigners, may_decide
 from workflows.journey.commands import Command, Sign
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey, SignOff
+from workflows.journey.journey import Journey, SignOff, fold
 from workflows.journey.model import Code as Word
 from workflows.journey.model import Form, Text, digest
 from workflows.journey.obligations import Obligation, obligations
@@ -178,12 +179,13 @@ def add_commands(group: typer.Typer) -> None:
     """Give the signing commands to their group."""
     group.command("list")(list_command)
     group.command("show")(show_command)
-    decisions: tuple[tuple[Decision, str], ...] = (
+    group.command("attempts")(attempts_command)
+    offered: tuple[tuple[Decision, str], ...] = (
         ("approve", "Approve exactly the evidence that is shown, and sign for it."),
         ("decline", "Decline what is asked for, with a rationale, and sign for that."),
         ("return", "Return a request to its author with a question; it is asked for again once answered."),
     )
-    for decision, text in decisions:
+    for decision, text in offered:
         whole = (
             f"{text}\n\nWho may sign and what it means is in the journey's protocol, and is shown. The form is JSON "
             "with rationale, choice and referral, all optional unless the protocol asks for them."
@@ -250,15 +252,37 @@ async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequ
 
 
 def show_command(context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False) -> None:
-    """Show a request: exactly the evidence a signature covers, its hash and short code, and what signing means."""
+    """Show a request: exactly the evidence a signature covers, its hash, what signing means, what changed since the
+    last one on the matter; or, once it was decided, the decision."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        found = await load(services, shell.journey_id(journey))
+        from activities.record.events import load_events
+
+        journey_id = shell.journey_id(journey)
+        async with services.record() as record:
+            events = await load_events(record, journey_id)
+        if not events:
+            raise no_such_journey(journey_id)
+        found = fold(events)
+        made = None if request in found.waiting else decisions.decided(events, found, request)
+        if made is not None:
+            code = short_code(made.signed.evidence)
+            if screen.json_only:
+                screen.data({**decisions.decided_for_scripts(found, made), "short_code": code})
+            else:
+                decisions.show_decided(screen, found, made, code)
+            return
         asked = find_request(found, request)
-        _show(screen, found, asked)
+        content, since = shown_evidence(found, asked), decisions.since(events, found, asked)
         if screen.json_only:
-            screen.data({**_for_scripts(found, asked), "evidence": shown_evidence(found, asked)})
+            changed = decisions.since_for_scripts(found, since)
+            screen.data({**_for_scripts(found, asked), **changed, "evidence": content})
+            return
+        screen.illustrative(found.illustrative)
+        screen.show(_for_people(found, asked))
+        decisions.show_since(screen, found, since)
+        screen.document(content)
 
     shell.run(act, json_only=json)
 

@@ -44,7 +44,7 @@ from workflows.effects import (
     Recorded,
     Verdict,
 )
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign
+from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
@@ -236,7 +236,7 @@ class CareJourney:
         """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
         body = command.body
         known = str(command.command_id) in self._journey.commands
-        return isinstance(body, Sign) and body.signature is not None and not known
+        return isinstance(body, SIGNED) and body.signature is not None and not known
 
     def _presented(self, command: Command) -> Presented:
         return Presented(
@@ -497,9 +497,9 @@ class CareJourney:
             self._timer.cancel()
         self._armed_for, self._timer = deadline, None
         if deadline is not None:
-            first = next(o for o in obligations(self._journey) if o.next_step == deadline)
+            due = (o.what for o in obligations(self._journey) if o.next_step == deadline)
             delay = max(deadline - workflow.now(), timedelta())
-            self._timer = asyncio.create_task(_sleep(delay, first.what))
+            self._timer = asyncio.create_task(_sleep(delay, next(due, "the end of a cover")))
 
     def _show(self) -> None:
         """Bring the Temporal UI up to date, at the price of one command when something changed."""

@@ -10,7 +10,13 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import (
     Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
     WorkflowExecutionStatus,
+    WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -23,6 +29,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from workflows.anchoring import AnchorRecord
 from workflows.care_journey import (
     HANDOVER_BYTES,
     MOVING_ON,
@@ -31,13 +38,16 @@ from workflows.care_journey import (
     initial_search_attributes,
     workflow_id,
 )
-from workflows.effects import REFUSED, Attempt, Begin, Receipt
+from workflows.effects import REFUSED, Attempt, Begin, Ending, Receipt
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import command_digest
 from workflows.journey.journey import Journey
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
+
+ANCHORS = "record-anchors"
+"""The id of the schedule by which the record is anchored."""
 
 
 class Rejected(Exception):
@@ -94,6 +104,11 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
         raise Unavailable("Temporal did not take the start") from error
 
 
+def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, Ending]:
+    """A journey on Temporal: whatever run of it is the latest."""
+    return client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+
+
 def _summary(condition: Condition, clinic: str) -> str:
     return f"{condition.value} pathway · {clinic}"
 
@@ -125,7 +140,7 @@ async def submit(
 
 
 async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(client, journey_id)
     try:
         receipt = await handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout)
     except WorkflowUpdateFailedError as failed:
@@ -165,7 +180,7 @@ async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedel
     Raises:
         Unavailable: Temporal cannot be reached.
     """
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(client, journey_id)
     try:
         if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
             return Running(runs=False)
@@ -212,6 +227,21 @@ async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> 
     nothing rests on it but that people see it."""
     handle = client.get_workflow_handle(workflow_id(journey_id))
     await handle.signal(REFUSED, attempt)
+
+
+async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:
+    """Have Temporal start an anchor every so often. One that is scheduled stays as it is."""
+    try:
+        await client.create_schedule(
+            ANCHORS,
+            Schedule(
+                action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+            ),
+            trigger_immediately=True,
+        )
+    except ScheduleAlreadyRunningError:
+        return
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -210,6 +210,7 @@ class Record:
 
     @property
     def log_id(self) -> int:
+        """Which log of the database this is."""
         return self._log_id
 
     @asynccontextmanager
@@ -285,6 +286,21 @@ class Record:
             journey_id,
         )
         return Head.model_validate(dict(rows[0])) if rows else None
+
+    async def log_head(self) -> tuple[int, bytes] | None:
+        """The last position of the log and its hash there; None while it is empty."""
+        rows = await self._fetch(
+            "SELECT position, log_hash FROM record.journey_event WHERE log_id = $1 ORDER BY position DESC LIMIT 1",
+            self._log_id,
+        )
+        return (rows[0]["position"], rows[0]["log_hash"]) if rows else None
+
+    async def log_hash(self, position: int) -> bytes | None:
+        """The log's hash at a position; None beyond its end."""
+        rows = await self._fetch(
+            "SELECT log_hash FROM record.journey_event WHERE log_id = $1 AND position = $2", self._log_id, position
+        )
+        return rows[0]["log_hash"] if rows else None
 
     async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
         """Where the open journeys stand, enrolled ones at version 0, in the order of their ids: the next after one."""

@@ -17,7 +17,7 @@ from activities.sign_offs.verifying import Problem, check, check_protocol, refus
 from workflows.effects import CHECK, VERIFY, Attempt, Presented, Verdict
 from workflows.journey import events as e
 from workflows.journey.authority import cosigners, may_decide
-from workflows.journey.commands import Sign
+from workflows.journey.commands import SIGNED
 from workflows.journey.journey import Journey, begin, evolve
 from workflows.journey.people import Actor
 from workflows.journey.protocol import SignOffKind
@@ -71,15 +71,15 @@ class SignatureGuard(Interceptor):
         return Verdict(refusal=self._refusal(presented))
 
     def _refusal(self, presented: Presented) -> Refusal | None:
-        command, sign = presented.command, presented.command.body
-        if not isinstance(sign, Sign) or sign.signature is None:
+        command, signed = presented.command, presented.command.body
+        if not isinstance(signed, SIGNED) or signed.signature is None:
             return refusal_of(Problem.BAD_SIGNATURE)
         register = self._register.current()
         try:
-            statement = of_command(presented.journey_id, sign, command.actor, sign.signature)
+            statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:
             return refusal_of(Problem.BAD_SIGNATURE)
-        problem = check(statement, sign.signature, register, at=presented.at, state=presented.state)
+        problem = check(statement, signed.signature, register, at=presented.at, state=presented.state)
         if problem is None:
             return None
         log.warning(
@@ -91,7 +91,7 @@ class SignatureGuard(Interceptor):
         return refusal_of(problem)
 
 
-PROVEN = ("pathway.started", "signoff.signed", "hold.released", "session.released")
+PROVEN = ("pathway.started", "signoff.signed", "signoff.delegated", "hold.released", "session.released")
 """Kinds of events that are recorded only once all that was signed before them has proved right."""
 
 
@@ -119,6 +119,11 @@ def _problems(journey: Journey | None, event: e.Event, register: Register) -> It
             yield "nothing was started"
         case e.SignedOff():
             yield from _sign_off_problems(journey, event, body, register)
+        case e.Delegated():
+            yield from _signature_problems(journey, event, body, register)
+            rules = (journey.protocol.sign_offs[kind] for kind in body.sign_offs)
+            if any(event.actor_role not in rule.roles for rule in rules):
+                yield "it lends a right that is not theirs"
         case e.HoldReleased():
             hold = journey.holds.get(body.hold)
             severe = hold is not None and hold.severe
@@ -144,7 +149,9 @@ def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register) 
         yield f"the protocol is not approved ({problem.value})"
 
 
-def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, register: Register) -> Iterator[str]:
+def _signature_problems(
+    journey: Journey, event: e.Event, body: e.SignedOff | e.Delegated, register: Register
+) -> Iterator[str]:
     try:
         statement = of_event(event, body.signature)
     except ValueError:
@@ -153,6 +160,12 @@ def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, regi
     problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
     if problem is not None:
         yield f"its signature does not count ({problem.value})"
+    if body.signature.nonce in journey.nonces:
+        yield "its signature was used before"
+
+
+def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, register: Register) -> Iterator[str]:
+    yield from _signature_problems(journey, event, body, register)
     kind, subject = body.sign_off, body.subject
     first = half_signed(journey, kind, subject)
     if body.evidence != evidence_of(journey, kind, subject, first):
@@ -165,5 +178,3 @@ def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, regi
         yield f"not theirs to decide ({objection.reason})"
     if body.first_of_two != (body.decision == "approve" and first is None and bool(cosigners(journey, kind))):
         yield "it counts as if somebody else had signed too"
-    if any(signed.nonce == body.signature.nonce for signed in journey.sign_offs):
-        yield "its signature was used before"

@@ -50,6 +50,7 @@ Reason: TypeAlias = Literal[
     "nonce_reused",
     "released_unsigned",
     "gate_shut",
+    "effect_unsigned",
     "protocol_not_approved",
     "wrong_protocol",
 ]
@@ -59,6 +60,13 @@ _LONGEST = timedelta(hours=1)
 _DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 _ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
 _RELEASES = ("hold.released", "session.released")
+_STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
+_ENTERED_BY = {
+    "screening": SignOffKind.EVALUATION,
+    "education": SignOffKind.ELIGIBILITY,
+    "sessions": SignOffKind.PLAN,
+    "follow_up": SignOffKind.PLAN,
+}
 
 
 class RegisterNotVerified(Exception):
@@ -228,6 +236,8 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[
         yield from _misfits(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
+    elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
+        yield "unreadable" if journey is None else "effect_unsigned"
 
 
 def _faults(stored: StoredEvent, body: dict[str, Any], keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
@@ -330,6 +340,31 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
             yield "released_unsigned"
         elif dose_gate(journey, body["session"], stored.occurred_at):
             yield "gate_shut"
+
+
+def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
+    """Whether a journey had the signed decision it takes to go on, or to end this way."""
+    last = journey.sign_offs[-1] if journey.sign_offs else None
+    made = last is not None and not last.first_of_two and not last.withdrawn
+    kind, choice = (last.kind, last.choice) if last is not None and made else (None, None)
+    approves, declines = (made and last is not None and last.decision == word for word in ("approve", "decline"))
+    match body:
+        case {"kind": "stage.entered", "stage": "follow_up"} if approves and choice == "stop":
+            return kind == SignOffKind.RESPONSE_REVIEW
+        case {"kind": "stage.entered", "stage": stage}:
+            return stage in _ENTERED_BY and approved(journey, _ENTERED_BY[stage])
+        case {"kind": "pathway.closed", "outcome": outcome}:
+            return journey.closing is not None and journey.closing.outcome == outcome
+        case {"outcome": "completed"}:
+            return approves and kind == SignOffKind.DISCHARGE
+        case {"outcome": "lost_to_follow_up"}:
+            return approves and kind == SignOffKind.LOST_TO_FOLLOW_UP
+        case {"outcome": "in_clinic"}:
+            return approves and choice in ("in_clinic", "switch_to_in_clinic")
+        case {"outcome": "ineligible"}:
+            of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
+            return (approves and choice == "neither") or (declines and of_patient)
+    return True  # ended by hand, or by death: nobody signs for these
 
 
 def _start(stored: StoredEvent, payload: dict[str, Any], keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:

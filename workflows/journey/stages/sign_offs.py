@@ -98,20 +98,20 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     )
 
 
-def _signature(journey: Journey, command: c.Sign, at: datetime) -> Signature:
-    """The signature of a decision. Whether it is who signed is checked where the register of keys is known; here, that
-    there is one, in time, and for once."""
+def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> Signature:
+    """The signature of a decision or a delegation. Whether it is who signed is checked where the register of keys is
+    known; here, that there is one, in time, and for once."""
     signature = command.signature
     if signature is None:
         refuse(
             Code.SIGNATURE,
             "a decision counts only with the signature of whoever makes it",
-            "Sign it with your own key (`signoff approve`, `decline` or `return`)",
+            "Sign it with your own key (`signoff approve`, `decline`, `return` or `delegate`)",
             "signature",
         )
     if at > signature.expires_at:
         refuse(Code.SIGNATURE, "this signature came too late", "Read the evidence again and sign anew", "signature")
-    if signature.nonce in journey.spent or any(signed.nonce == signature.nonce for signed in journey.sign_offs):
+    if signature.nonce in journey.nonces:
         refuse(Code.SIGNATURE, "this signature was used before", "Each signature is for one decision", "signature")
     return signature
 
@@ -261,12 +261,17 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
                 "Delegate what your own role signs",
                 "sign_offs",
             )
+    if by.name is None or by.licence is None:
+        refuse(Code.NOT_ALLOWED, "a signature shows a printed name and a licence", "Complete your profile")
     yield e.Delegated(
         delegation=f"delegation-{len(journey.delegations) + 1}",
         to=command.to,
         sign_offs=command.sign_offs,
         until=command.until,
         reason=command.reason,
+        name=by.name,
+        licence=by.licence,
+        signature=_signature(journey, command, at),
     )
 
 
