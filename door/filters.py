@@ -51,7 +51,7 @@ class Filters(Form):
 
 
 class _Name(Form):
-    name: Word
+    save: Word
 
 
 class _Kept(Form):
@@ -136,7 +136,7 @@ def keep(name: str, filters: Filters | None) -> None:
     Raises:
         Problem: this is no name, or the file cannot be read or written.
     """
-    forms.check_options(_Name, {"name": name})
+    forms.check_options(_Name, {"save": name})
     known = {**kept(), name: filters}
     content = _Kept(filters={each: filters for each, filters in known.items() if filters is not None})
     path = _file()

@@ -23,11 +23,6 @@ class TrueUpTo(NamedTuple):
     record: int
     stale: int
 
-    @property
-    def current(self) -> bool:
-        """Whether everything that was recorded when it was asked is in it."""
-        return self.position >= self.record and not self.stale
-
     def as_json(self) -> dict[str, Any]:
         return {"position": self.position, "record": max(self.record, self.position), "stale_journeys": self.stale}
 

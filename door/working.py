@@ -1,41 +1,30 @@
 """`work list`, `claim`, `release`, `stats` and `filters`: what people work from, as the read models have it."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, NoReturn
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from door import filters, levels, shell, watching
+from door import claiming, filters, levels, shell, watching
 from door.filters import Filters
 from door.listing import Listing, words
 from door.outcomes import ExitCode, Problem
 from door.profiles import load_profile
-from door.screen import Screen, facts, here, row, table
+from door.screen import Screen, row, table
 from door.services import Services
 from door.standing import at_head, not_a_cursor, true_up_to
 from workflows.journey.people import Actor
 
 if TYPE_CHECKING:
-    from activities.read_models import Claim, Task
     from activities.record import Record
 
 MOST = 1000
-
-Obligation = Annotated[
-    str,
-    typer.Argument(
-        metavar="OBLIGATION", help="The id that `work list` shows below that of the journey.", show_default=False
-    ),
-]
 
 
 def add_commands(group: typer.Typer) -> None:
     """Give the worklist its commands."""
     group.command("list")(list_command)
-    group.command("claim")(claim_command)
-    group.command("release")(release_command)
+    group.command("claim")(claiming.claim_command)
+    group.command("release")(claiming.release_command)
     group.command("stats")(levels.stats_command)
     group.command("filters")(filters_command)
 
@@ -137,14 +126,15 @@ async def _listing(
 
 def _scope(wanted: Filters, person: Actor | None) -> str:
     """Whose work is shown, for people: a list that leaves something out says so."""
+    roles = ", ".join(f"every {words(role)}" for role in wanted.role)
     if wanted.of_own_role and person is not None:
-        whose = f"Of every {words(person.role)}; --all shows everybody's"
+        whose = f"every {words(person.role)}; --all shows everybody's"
     elif wanted.mine and person is not None:
-        whose = f"Of {person.id}"
+        whose = f"{person.id}{f', only what is awaited of {roles}' if roles else ''}"
     else:
-        whose = f"Of {', '.join(map(words, wanted.role))}" if wanted.role else "Of everybody"
+        whose = roles or "everybody"
     narrowed = wanted.model_copy(update={"mine": False, "role": (), "all": False}).options
-    return f"{whose}{f' ({narrowed})' if narrowed else ''}."
+    return f"Of {whose}{f' ({narrowed})' if narrowed else ''}."
 
 
 def _show(screen: Screen, listing: Listing, scope: str, *, csv: bool) -> None:
@@ -166,110 +156,6 @@ def _show(screen: Screen, listing: Listing, scope: str, *, csv: bool) -> None:
             screen.text("Nothing is awaited.")
     screen.note(f"{scope} {listing.true}")
     screen.more(answer.next)
-
-
-def claim_command(
-    context: typer.Context,
-    journey: shell.JourneyId,
-    obligation: Obligation,
-    profile: shell.Profile = None,
-    json: shell.Json = False,
-) -> None:
-    """Say that you will see to something, so that two people do not. It ends when the thing is done.
-
-    It stops nobody, and nothing waits for it: what is overdue is followed up all the same.
-    """
-
-    async def claimed(record: "Record", journey_id: UUID, person: Actor) -> "Claim | None":
-        from activities.read_models import claim
-
-        taken = await claim(record, journey_id, obligation, person.id)
-        if taken is not None and taken.by != person.id:
-            _refuse_taken(journey_id, obligation, taken.by, taken.at)
-        return taken
-
-    _on_one(context, journey, obligation, profile, claimed, "claimed", json=json)
-
-
-def release_command(
-    context: typer.Context,
-    journey: shell.JourneyId,
-    obligation: Obligation,
-    profile: shell.Profile = None,
-    json: shell.Json = False,
-) -> None:
-    """Give up what you claimed: it is anybody's again."""
-
-    async def released(record: "Record", journey_id: UUID, person: Actor) -> None:
-        from activities.read_models import release
-
-        if await release(record, journey_id, obligation, person.id):
-            return
-        standing = await _find(record, journey_id, obligation)
-        if standing is not None and standing.claimed_by is not None and standing.claimed_at is not None:
-            _refuse_taken(journey_id, obligation, standing.claimed_by, standing.claimed_at)
-
-    _on_one(context, journey, obligation, profile, released, "nobody's", json=json)
-
-
-def _on_one(
-    context: typer.Context,
-    journey: str,
-    obligation: str,
-    profile: str | None,
-    act_on: "Callable[[Record, UUID, Actor], Awaitable[Claim | None]]",
-    outcome: str,
-    *,
-    json: bool,
-) -> None:
-    services = shell.services(context)
-
-    async def act(screen: Screen) -> None:
-        journey_id = shell.journey_id(journey)
-        person = load_profile(profile, services.settings_without_servers().profile)
-        async with services.record() as record:
-            await at_head(record)
-            task = await _find(record, journey_id, obligation)
-            if task is None:
-                raise Problem(
-                    ExitCode.NOT_FOUND,
-                    "nothing of this id is awaited in this journey",
-                    f"See `work list --journey {journey_id}`; what was done or overtaken is not there any more",
-                    ids={"journey_id": str(journey_id)},
-                )
-            taken = await act_on(record, journey_id, person)
-        shown: dict[str, object] = {
-            "journey_id": str(journey_id),
-            "obligation": task.obligation,
-            "what": task.what,
-            "due": task.due.isoformat() if screen.json_only else here(task.due),
-            "claimed_by": None if taken is None else taken.by,
-            "claimed_at": None if taken is None else taken.at.isoformat() if screen.json_only else here(taken.at),
-        }
-        if screen.json_only:
-            screen.data({"outcome": outcome, "illustrative": task.illustrative, **shown})
-            return
-        screen.illustrative(task.illustrative)
-        screen.show(facts({name.replace("_", " "): value for name, value in shown.items()}, f"It is {outcome}"))
-
-    shell.run(act, json_only=json)
-
-
-async def _find(record: "Record", journey_id: UUID, obligation: str) -> "Task | None":
-    from activities.read_models import Work, worklist
-
-    found = await worklist(record, Work(journey_id=journey_id), limit=MOST)
-    return next((task for task in found.rows if task.obligation == obligation), None)
-
-
-def _refuse_taken(journey_id: UUID, obligation: str, by: str, at: datetime) -> NoReturn:
-    raise Problem(
-        ExitCode.REFUSED,
-        f"{by} has claimed it, on {here(at)}",
-        "Ask them; only who claimed it gives it up. Whoever does it first has done it, claimed or not",
-        state="Nothing was changed.",
-        ids={"journey_id": str(journey_id), "obligation": obligation, "claimed_by": by},
-    )
 
 
 def filters_command(

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from activities.read_models import service_levels
+from door.screen import duration
 from tests.door.clinics import OTHER, Clinics
 from tests.door.conftest import Profiles
 from tests.door.helpers import Memory, call
@@ -170,7 +171,7 @@ async def test_what_people_see(clinics: Clinics, in_zone: Callable[[str], None])
     assert f"Of everybody. True up to position {clinics.position}." in shown.err
     nothing = await clinics.call("work", "list", "--role", "ops")
     assert nothing.out == "Nothing is awaited.\n"
-    assert "Of ops." in nothing.err
+    assert "Of every ops." in nothing.err
 
 
 async def test_csv_has_what_json_has(clinics: Clinics) -> None:
@@ -201,7 +202,7 @@ async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
     [
         (("--role", "queen"), "--role"),
         (("--all", "--clinic", "a' OR 'a"), "--clinic"),
-        (("--all", "--save", "a b"), "--name"),
+        (("--all", "--save", "a b"), "--save"),
     ],
 )
 def test_options_that_do_not_fit(services: Memory, options: tuple[str, ...], told: str) -> None:
@@ -250,7 +251,7 @@ async def test_a_claim(clinics: Clinics, profiles: Profiles) -> None:
 
     given_up = await clinics.call("work", "release", *this, *one)
     assert given_up.code == 0
-    assert "It is nobody's" in given_up.out
+    assert "It is released" in given_up.out
     assert (await clinics.json("work", "release", *this, *one))["claimed_by"] is None
     assert (await clinics.json("work", "claim", *this, *two))["claimed_by"] == "demo-clinician"
 
@@ -262,6 +263,10 @@ async def test_only_what_is_awaited_is_claimed(clinics: Clinics, profiles: Profi
         for verb in ("claim", "release"):
             assert (await clinics.call("work", verb, *this, *me)).code == 3
     assert (await clinics.call("work", "claim", "Robin", obligation, *me)).code == 2
+    new = await clinics.add(course_of()[:3])
+    not_yet = await clinics.call("work", "claim", str(new), "evaluation", *me)
+    assert not_yet.code == 3
+    assert f"the record is at {clinics.position}" in not_yet.error["state"]
 
 
 async def test_a_claim_finds_what_was_just_recorded(clinics: Clinics, profiles: Profiles) -> None:
@@ -368,6 +373,8 @@ async def test_stats(clinics: Clinics) -> None:
     assert found["position"] == clinics.position
     shown = await clinics.call("work", "stats")
     assert shown.out.startswith("ILLUSTRATIVE")
+    longest = max(level.seconds_most or 0 for level in answer.rows)
+    assert duration(longest) in shown.out
     lines = list(csv.DictReader(io.StringIO((await clinics.call("work", "stats", "--csv")).out)))
     assert [line["kind"] for line in lines] == [level.kind for level in answer.rows]
     assert [line["done"] for line in lines] == [str(level.done) for level in answer.rows]
@@ -381,3 +388,24 @@ async def test_stats(clinics: Clinics) -> None:
         refused = await clinics.call("work", "stats", *words, "--json")
         assert refused.code == 2
         assert "Robin" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""),
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (5_460, "1 h 31 min"),
+        (86_400, "1 d"),
+        (86_400 + 59, "1 d"),
+        (86_400 + 60, "1 d"),
+        (90_061, "1 d 1 h"),
+        (400 * 86_400 + 23 * 3_600 + 3_599, "400 d 23 h"),
+    ],
+)
+def test_durations(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
