@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -113,10 +113,10 @@ async def test_today_ends_at_midnight_where_the_user_is(
         (due - timedelta(seconds=1), True),
         (due + timedelta(days=9), True),
     ):
-        clinics.services.at = at
+        clinics.services.at = at.astimezone(UTC)
         listed = [obligation for _, obligation in await clinics.rows("--all", "--today")]
         assert ("consent" in listed) == is_listed, at
-    clinics.services.at = midnight
+    clinics.services.at = midnight.astimezone(UTC)
     assert await clinics.rows("--all", "--today") == clinics.awaited(
         lambda _, w: w.deadline < midnight + timedelta(days=1)
     )
