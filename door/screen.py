@@ -71,8 +71,8 @@ class Screen:
 
     @property
     def at_terminal(self) -> bool:
-        """Whether data goes to a terminal, and so to a person."""
-        return self._out.is_terminal
+        """Whether data goes to a terminal that can be drawn on, and so to a person."""
+        return self._out.is_terminal and not self._out.is_dumb_terminal
 
     @contextmanager
     def live(self) -> Iterator[Callable[[RenderableType], None]]:

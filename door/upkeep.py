@@ -32,7 +32,7 @@ def models_command(context: typer.Context, json: shell.Json = False) -> None:
         if screen.json_only:
             screen.data(_for_scripts(found, stuck))
             return
-        builds = table("build", "status", "position", "behind by", "since (your time)", "")
+        builds = table("build", "status", "position", "behind by", "since (your time)", "note")
         for build in found.builds:
             told = "" if build.ours else "not of this version or log: nothing is projected into it"
             row(builds, build.id, build.status, build.position, found.head - build.position, here(build.since), told)
