@@ -49,11 +49,12 @@ def build_worker(
     build_id: str | None = None,
     max_cached: int = 1000,
     anchors: AnchorActivities | None = None,
+    demonstrations: bool = False,
 ) -> Worker:
     """A worker on this client and record, for the people of this register. Call it on the loop it will run on.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
-    when they wake.
+    when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
     loop = asyncio.get_running_loop()
 
@@ -61,9 +62,9 @@ def build_worker(
         asyncio.run_coroutine_threadsafe(_report(client, presented.journey_id, attempt), loop)
 
     guard = SignatureGuard(register, report)
-    recording = RecordActivities(record, register)
+    recording = RecordActivities(record, register, demonstrations=demonstrations)
     activities = (
-        *(recording.append, recording.load, NoticeActivities(record).alarm, guard.verify),
+        *(recording.append, recording.load, recording.compare, NoticeActivities(record).alarm, guard.verify),
         *(() if anchors is None else (anchors.anchor,)),
     )
     deployment = None
@@ -149,7 +150,13 @@ async def run(settings: Settings) -> None:
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
         worker = build_worker(
-            client, record, register, task_queue=settings.task_queue, build_id=settings.build_id, anchors=anchors
+            client,
+            record,
+            register,
+            task_queue=settings.task_queue,
+            build_id=settings.build_id,
+            anchors=anchors,
+            demonstrations=settings.demonstration,
         )
         async with worker, running(record):
             log.info("worker.started", task_queue=settings.task_queue)

@@ -36,7 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "head": "The journey's last event is not the one its head names: its end was cut off or added to.",
     "unreadable": "The event cannot be read, or the journey's opening cannot. It counts as not having happened.",
     "mislabelled": "The event says it is of another kind than what it holds.",
-    "unsigned": "A decision without a signature. Nobody made it.",
+    "unsigned": "A decision or delegation without a signature. Nobody made it.",
     "unknown_key": "The register has no such key, or not two people enrolled it.",
     "bad_signature": "The signature was not made with this key over this decision: one of them was changed or copied.",
     "wrong_person": "The key is somebody else's.",
@@ -47,7 +47,7 @@ MEANINGS: Mapping[str, str] = {
     "wrong_state": "The licence does not cover the state the patient was in.",
     "wrong_evidence": "What was signed is not what the record says was there to decide on.",
     "wrong_count": "It counts as the decision of more, or fewer, people than the protocol asks for.",
-    "not_theirs": "The person wrote it themselves, or signed twice, or their right came from the other signer.",
+    "not_theirs": "They wrote it or signed it first themselves, or had their right from who did.",
     "not_yet_valid": "It was signed before the key was enrolled, or after it was decided.",
     "expired": "It was decided after the signature had expired.",
     "valid_too_long": "The signature let itself be valid for more than an hour.",
@@ -57,6 +57,7 @@ MEANINGS: Mapping[str, str] = {
     "nonce_reused": "The same signature number stands under an earlier decision.",
     "released_unsigned": "A hold or a session was released without the signed decision that needs.",
     "gate_shut": "A session was released though something else than a signature stood in its way.",
+    "effect_unsigned": "The journey went on, or ended, without the signed decision that takes.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
     "anchor_unreadable": "An anchor of this position cannot be read.",
@@ -219,12 +220,6 @@ async def _sign_offs(
             ExitCode.UNVERIFIED,
             reason[:1].lower() + reason[1:],
             "Take the newest register from the offline copy, and the public key from where it was first printed",
-        ) from None
-    except ValueError:
-        raise Problem(
-            ExitCode.UNVERIFIED,
-            "the record holds a row that cannot be taken for an event at all",
-            "Tell whoever keeps the database: an event without a type, or with a schema version below 1, was put in",
         ) from None
 
 

@@ -5,19 +5,15 @@ with the signer's own key, once they have given its passphrase.
 """
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 from uuid import UUID, uuid4
 
 import typer
 from rich.console import RenderableType
 
-from activities.sign_offs import keys
-from door import decisions, forms, keyring, shell
+from door import decisions, forms, sealing, shell
 from door.acting import send_or_try
 from door.attempts import attempts_command
 from door.kinds import Kind
@@ -26,8 +22,7 @@ from door.profiles import load_profile, profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
 from door.services import Services, load, no_such_journey
 from workflows.journey.authority import cosigners, may_decide
-from workflows.journey.commands import Command, Sign
-from workflows.journey.decide import decide
+from workflows.journey.commands import Sign
 from workflows.journey.journey import Journey, SignOff, fold
 from workflows.journey.model import Code as Word
 from workflows.journey.model import Form, Text, digest
@@ -36,7 +31,6 @@ from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.refusals import Refusal
 from workflows.journey.stages.evidence import evidence, half_signed
-from workflows.journey.statement import Signature, of_command
 
 Decision = Literal["approve", "decline", "return"]
 
@@ -393,17 +387,15 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 rationale=reasons.rationale,
                 referral=reasons.referral,
             )
-            trial = _command(command_id or uuid4(), signer, body, _stand_in(services.now()))
-            if not dry_run:
-                # Before the passphrase is asked for: what cannot be accepted is not worth a signature.
-                refusal = decide(found, trial, services.now())
-                if isinstance(refusal, Refusal):
-                    raise refused(refusal, state=NOTHING_HAPPENED)
-                trial = _command(trial.command_id, signer, body, _signature(services, own, signer, journey_id, body))
+            once = command_id or uuid4()
+            if dry_run:
+                command = sealing.tried(services, signer, once, body)
+            else:
+                command = sealing.sealed(services, own, signer, found, once, body)
             if print_:
-                screen.form(trial.model_dump(mode="json", exclude_none=True))
+                screen.form(command.model_dump(mode="json", exclude_none=True))
                 return None
-            return await send_or_try(screen, services, journey_id, trial, dry_run=dry_run)
+            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
 
         shell.run(act, json_only=json or template or print_)
 
@@ -414,38 +406,6 @@ def _may_not(services: Services, journey: Journey, request: Obligation, signer: 
     assert request.sign_off is not None
     first = first_of(journey, request)
     return may_decide(journey, request.sign_off, request.subject, signer, services.now(), first)
-
-
-def _command(command_id: UUID, signer: Actor, body: Sign, signature: Signature) -> Command:
-    signed = body.model_copy(update={"signature": signature})
-    return Command.model_construct(command_id=command_id, actor=signer, body=signed)
-
-
-def _stand_in(at: datetime) -> Signature:
-    """Where a decision is only tried: a signature nobody made. It is never sent."""
-    return Signature(
-        key_id="nobody",
-        nonce=secrets.token_hex(16),
-        signed_at=at,
-        expires_at=at + keys.VALID_FOR,
-        value="00" * 64,
-    )
-
-
-def _signature(services: Services, own: Path, signer: Actor, journey_id: UUID, body: Sign) -> Signature:
-    """The signer's signature, with what a signing asks of them (21 CFR 11.200(a)(1)).
-
-    Raises:
-        Problem: they did not give it, or their key cannot be used.
-    """
-    settings = services.settings_without_servers()
-    printed = keyring.require_signer(signer)
-    window = timedelta(minutes=settings.signing_minutes)
-    key = keyring.unlock_for_signing(services, own, printed, window)
-    if settings.register_file is not None:
-        keyring.require_enrolled(keyring.believed_register(settings), key, printed, services.now())
-    seal = keys.new_seal(key.key_id, services.now())
-    return keys.sign(key, of_command(journey_id, body, signer, seal))
 
 
 def _repeated(

@@ -27,6 +27,7 @@ from workflows.effects import (
     APPEND,
     ATTEMPT,
     CHECK,
+    COMPARE,
     LOAD,
     PAYLOAD_BYTES,
     REFUSED,
@@ -42,7 +43,9 @@ from workflows.effects import (
     Presented,
     Receipt,
     Recorded,
+    Standing,
     Verdict,
+    state_digest,
 )
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
@@ -126,8 +129,14 @@ class CareJourney:
         self._put_off: list[Command] = []
         self._crossed = False
         self._unstarted: Refusal | None = None
+        self._comparing: workflow.ActivityHandle[bool] | None = None
+        self._handed: Standing | None = None
         if begin.journey is not None:
             self._journey = begin.journey
+            # Here and not in `run`: a handler that runs before it takes the state on.
+            self._handed = Standing(
+                journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey)
+            )
         elif begin.start is not None:
             # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
             opened = decide(None, begin.start, workflow.now())
@@ -146,6 +155,8 @@ class CareJourney:
         """
         if self._unstarted is not None:
             raise _refused(self._unstarted)
+        if self._handed is not None:
+            self._compare(self._handed)
         while True:
             self._settle()
             if self._set_back:
@@ -261,7 +272,7 @@ class CareJourney:
     def _accept(self, command: Command, *, unanswered: bool = False, verdict: Refusal | None = None) -> Receipt:
         """Decide a command, unless its signature was refused, and take in what follows."""
         at = workflow.now()
-        decided = self._screen(command) or verdict or self._decide(command)
+        decided = verdict or self._screen(command) or self._decide(command)
         self._decided = None
         refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
@@ -324,6 +335,8 @@ class CareJourney:
             result_type=Verdict,
             start_to_close_timeout=ATTEMPT,
             retry_policy=RETRY,
+            # While the register cannot be read it is tried again by a timer: in the task, it would hold up a hold.
+            local_retry_threshold=timedelta(milliseconds=1),
             summary="verify a sign-off",
         )
         self._verifying.append((command, verifying))
@@ -345,6 +358,11 @@ class CareJourney:
 
     def _settle(self) -> None:
         """Look at what has finished."""
+        if self._comparing is not None and self._comparing.done():
+            if not self._comparing.result():
+                self._diverged = True
+                workflow.logger.error("journey.diverged")
+            self._comparing = None
         if self._recording is not None and self._recording.done():
             try:
                 self._recorded = max(self._recorded, self._recording.result().version)
@@ -416,6 +434,18 @@ class CareJourney:
             else:
                 self._accept(command, unanswered=True)
 
+    def _compare(self, handed: Standing) -> None:
+        """Have the state this run was handed compared with the record: anybody may have started it. Nothing is
+        recorded on top of another state than the recorded one."""
+        self._comparing = workflow.start_activity(
+            COMPARE,
+            handed,
+            result_type=bool,
+            start_to_close_timeout=ATTEMPT,
+            retry_policy=RETRY,
+            summary="compare with the record",
+        )
+
     def _dispatch(self) -> None:
         """Start what can be started: alarms at once, one batch for the record at a time."""
         if self._alarms:
@@ -460,11 +490,11 @@ class CareJourney:
 
     @property
     def _may_record(self) -> bool:
-        return bool(self._outbox) and not (self._recording or self._rereading or self._diverged)
+        return bool(self._outbox) and not (self._recording or self._comparing or self._rereading or self._diverged)
 
     @property
     def _busy(self) -> bool:
-        under_way = self._recording or self._rereading or self._verifying
+        under_way = self._recording or self._comparing or self._rereading or self._verifying
         return bool(self._outbox or self._alarms or self._alarming or under_way or self._inbox)
 
     @property
@@ -523,6 +553,7 @@ class CareJourney:
         finished = (
             (self._loading is not None and self._loading.done())
             or (self._recording is not None and self._recording.done())
+            or (self._comparing is not None and self._comparing.done())
             or any(alarm.done() for alarm in self._alarming)
         )
         if self._set_back:
@@ -563,9 +594,11 @@ def _refused_before(name: str, payload: Sequence[RawValue]) -> Attempt | None:
     if name != REFUSED or len(payload) != 1 or len(payload[0].payload.data) > 2 * COMMAND_LIMIT:
         return None
     try:
-        return Attempt.model_validate_json(payload[0].payload.data)
+        attempt = Attempt.model_validate_json(payload[0].payload.data)
     except ValueError:
         return None
+    # Anybody can send this. It may keep an attempt, and say nothing else about a decision that is still to come.
+    return attempt if attempt.refusal.code == Code.SIGNATURE else None
 
 
 def _text(payload: Sequence[RawValue]) -> str:

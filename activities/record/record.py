@@ -103,6 +103,9 @@ class StoredEvent(NewEvent):
     database's clock) never decreases with position. The hashes are SHA-256, see FORMAT.md.
     """
 
+    # As it stands there, also what a superuser put in and no append would take: it is read, and judged, not refused.
+    event_type: str
+    schema_version: int
     log_id: int
     position: int
     journey_id: UUID

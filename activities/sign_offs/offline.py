@@ -59,6 +59,7 @@ _SKEW = timedelta(minutes=2)
 _LONGEST = timedelta(hours=1)
 _DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 _ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
+_SIGNED = ("signoff.signed", "signoff.delegated")
 _RELEASES = ("hold.released", "session.released")
 _STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
 _ENTERED_BY = {
@@ -229,23 +230,29 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[
         yield "mislabelled"
     if body["kind"] == "pathway.started":
         yield from _start(stored, payload, keys)
-    elif body["kind"] == "signoff.signed" and body.get("signature") is None:
+    elif body["kind"] in _SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
-        yield from _faults(stored, body, keys)
+        yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
         yield from _misfits(journey, stored, body)
+    elif body["kind"] == "signoff.delegated":
+        lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
+        yield from _faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
+        yield from _overreach(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
     elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
         yield "unreadable" if journey is None else "effect_unsigned"
 
 
-def _faults(stored: StoredEvent, body: dict[str, Any], keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
-    """What is wrong with the signature, the signer or the times of a decision."""
+def _faults(
+    what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: dict[str, dict[str, Any]]
+) -> Iterator[Reason]:
+    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature, decided_at = body["signature"], stored.occurred_at
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
-    content = {"journey": str(stored.journey_id), **{name: body.get(name) for name in _DECISION}}
-    yield from _signing(_spell("sign-off", content, signer, signature), signer, signature, decided_at, keys)
+    signed = _spell(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    yield from _signing(signed, signer, signature, decided_at, keys)
     entry = keys.get(signature["key_id"])
     if entry is None:
         return
@@ -317,6 +324,18 @@ def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         yield "wrong_role"
     elif may_decide(journey, kind, subject, by, at, first) is not None:
         yield "not_theirs"
+
+
+def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether somebody lent a right that was not theirs by their own role, or not where the patient was."""
+    if journey is None:
+        yield "unreadable"
+        return
+    rules = [journey.protocol.sign_offs[SignOffKind(kind)] for kind in body["sign_offs"]]
+    if any(stored.actor_role not in rule.roles for rule in rules):
+        yield "wrong_role"
+    if journey.patient.state not in body["licence"]["states"]:
+        yield "wrong_state"
 
 
 def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
