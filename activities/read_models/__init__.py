@@ -30,10 +30,12 @@ from activities.read_models.rebuild import (
     rebuild,
     roll_back,
 )
+from activities.read_models.standing import Build, Standing, abreast, head, standing
 
 __all__ = [
     "Answer",
     "BeingRebuilt",
+    "Build",
     "Case",
     "Cases",
     "Claim",
@@ -46,13 +48,16 @@ __all__ = [
     "ServiceLevel",
     "SignOffRequest",
     "Stale",
+    "Standing",
     "Task",
     "Work",
+    "abreast",
     "caseload",
     "caseload_as_of",
     "claim",
     "differences",
     "entries",
+    "head",
     "rebuild",
     "release",
     "retry",
@@ -62,6 +67,7 @@ __all__ = [
     "service_levels",
     "sign_off_requests",
     "stale",
+    "standing",
     "wait_for",
     "worklist",
 ]

@@ -76,7 +76,8 @@ class Task(_Row):
 
 
 class Case(_Row):
-    """Where a journey stands. ``holds`` are the causes of those that are not released."""
+    """Where a journey stands. ``holds`` are the causes of those that are not released, ``awaits`` is whom what is
+    due first is awaited of."""
 
     journey_id: UUID
     version: int
@@ -91,6 +92,7 @@ class Case(_Row):
     held: bool
     holds: tuple[str, ...]
     last_contact: datetime | None
+    awaits: Role | None
     next_due: datetime | None
     coordinator: str
     clinician: str
@@ -201,7 +203,10 @@ class Work(_Row):
 
 
 class Cases(_Row):
-    """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician."""
+    """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
+
+    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before.
+    """
 
     clinic: str | None = None
     pathway: str | None = None
@@ -209,6 +214,8 @@ class Cases(_Row):
     held: bool | None = None
     open: bool | None = None
     person: str | None = None
+    awaits: Role | None = None
+    due_before: AwareDatetime | None = None
 
 
 async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str | None = None) -> Answer[Task]:
@@ -280,12 +287,19 @@ async def caseload(record: Record, cases: Cases, *, limit: int = LIMIT, after: s
         terms.append(f"(o.outcome IS NULL) = {ask.bind(cases.open)}")
     if cases.person is not None:
         terms.append(f"{ask.bind(cases.person)} IN (o.coordinator, o.clinician)")
+    if cases.awaits is not None:
+        terms.append(f"w.owner = {ask.bind(cases.awaits)}")
+    if cases.due_before is not None:
+        terms.append(f"o.next_due < {ask.bind(cases.due_before)}")
     order = ("o.started_at", "o.journey_id")
     terms += ask.after(order, after, tuple[AwareDatetime, UUID])
     return await ask.answer(
         record,
         Case,
-        "SELECT o.*, p.code AS stale FROM read_model.caseload o LEFT JOIN read_model.parked p USING (journey_id) "
+        "SELECT o.*, w.owner AS awaits, p.code AS stale FROM read_model.caseload o "
+        "LEFT JOIN read_model.parked p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner "
+        "FROM read_model.obligation b WHERE b.journey_id = o.journey_id AND b.closed_at IS NULL "
+        'ORDER BY b.due, b.obligation COLLATE "C" LIMIT 1) w ON true '
         f"WHERE {' AND '.join(terms)} ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}",
         order,
         limit,
@@ -294,10 +308,20 @@ async def caseload(record: Record, cases: Cases, *, limit: int = LIMIT, after: s
 
 
 async def caseload_as_of(
-    record: Record, moment: int | datetime, *, clinic: str | None = None, limit: int = LIMIT, after: str | None = None
+    record: Record,
+    moment: int | datetime,
+    *,
+    clinic: str | None = None,
+    pathway: str | None = None,
+    stage: Stage | None = None,
+    closed: bool | None = None,
+    limit: int = LIMIT,
+    after: str | None = None,
 ) -> Answer[PastCase]:
     """Where journeys stood as was known at a moment: after the event at a position, or at a time, which is that of
     recording, by the database's clock. Past ``position`` of the answer, it is not known yet.
+
+    ``stage`` and ``closed`` are as they were then.
 
     Raises:
         NotACursor: ``after`` is not of this list.
@@ -307,6 +331,12 @@ async def caseload_as_of(
     terms = [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
     if clinic is not None:
         terms.append(f"c.clinic = {ask.bind(clinic)}")
+    if pathway is not None:
+        terms.append(f"c.pathway = {ask.bind(pathway)}")
+    if stage is not None:
+        terms.append(f"o.stage = {ask.bind(stage)}")
+    if closed is not None:
+        terms.append(f"(o.outcome IS NOT NULL) = {ask.bind(closed)}")
     order = ("o.journey_id",)
     terms += ask.after(order, after, tuple[UUID])
     return await ask.answer(
