@@ -42,8 +42,8 @@ def _protocol(spelled: bytes) -> Protocol:
 def from_stored(stored: StoredEvent) -> Event:
     """The event of a row. Openings that pin the same protocol share it."""
     payload = json.loads(stored.payload)
-    if stored.event_type == "pathway.started":
-        body = payload["body"]
+    body = payload.get("body") if isinstance(payload, dict) else None
+    if isinstance(body, dict) and "protocol" in body:
         payload["body"] = body | {"protocol": _protocol(canonical(body["protocol"]))}
     return _event(stored, payload)
 
