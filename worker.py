@@ -18,14 +18,16 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.notices import NoticeActivities
 from activities.read_models import running
+from activities.record.anchors import AnchorActivities, AnchorKeyError, read_key
 from activities.record.appending import RecordActivities
 from activities.record.record import Record, RecordUnavailable, open_record
 from activities.sign_offs.guard import SignatureGuard
 from activities.sign_offs.register import RegisterError, RegisterFile
 from deploy.logs import configure_logging
 from deploy.settings import Settings, SettingsError, load_settings, load_temporal_config
+from workflows.anchoring import AnchorRecord
 from workflows.care_journey import CareJourney
-from workflows.client import SearchAttributeMismatch, register_search_attributes, report_refused
+from workflows.client import SearchAttributeMismatch, register_search_attributes, report_refused, schedule_anchors
 from workflows.effects import Attempt, Presented
 from workflows.plugin import CarePathwayPlugin
 
@@ -46,11 +48,13 @@ def build_worker(
     task_queue: str,
     build_id: str | None = None,
     max_cached: int = 1000,
+    anchors: AnchorActivities | None = None,
+    demonstrations: bool = False,
 ) -> Worker:
     """A worker on this client and record, for the people of this register. Call it on the loop it will run on.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
-    when they wake.
+    when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
     loop = asyncio.get_running_loop()
 
@@ -58,8 +62,11 @@ def build_worker(
         asyncio.run_coroutine_threadsafe(_report(client, presented.journey_id, attempt), loop)
 
     guard = SignatureGuard(register, report)
-    recording = RecordActivities(record, register)
-    activities = (recording.append, recording.load, NoticeActivities(record).alarm, guard.verify)
+    recording = RecordActivities(record, register, demonstrations=demonstrations)
+    activities = (
+        *(recording.append, recording.load, recording.compare, NoticeActivities(record).alarm, guard.verify),
+        *(() if anchors is None else (anchors.anchor,)),
+    )
     deployment = None
     if build_id is not None:
         version = WorkerDeploymentVersion(deployment_name="care-pathway", build_id=build_id)
@@ -72,7 +79,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[CareJourney],
+        workflows=[CareJourney, AnchorRecord],
         activities=activities,
         interceptors=[guard],
         graceful_shutdown_timeout=DRAIN,
@@ -108,12 +115,28 @@ def open_register(settings: Settings) -> RegisterFile:
     return register
 
 
+def open_anchors(settings: Settings, record: Record) -> AnchorActivities | None:
+    """What writes anchors of this record, or None where none are wanted.
+
+    Raises:
+        SettingsError: only one of directory and key is named.
+        AnchorKeyError: the key cannot be used.
+    """
+    if settings.anchors_dir is None and settings.anchor_key_file is None:
+        return None
+    if settings.anchors_dir is None:
+        raise SettingsError([("CAREPATH_ANCHORS_DIR", "is missing: a key of anchors is named")])
+    if settings.anchor_key_file is None:
+        raise SettingsError([("CAREPATH_ANCHOR_KEY_FILE", "is missing: a directory of anchors is named")])
+    return AnchorActivities(record, settings.anchors_dir, read_key(settings.anchor_key_file))
+
+
 async def run(settings: Settings) -> None:
     """Connect, register search attributes, and work until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError, RegisterError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: could not start;
-            nothing was changed.
+        SettingsError, RegisterError, AnchorKeyError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: it
+            could not start; nothing was changed.
     """
     register = open_register(settings)
     # Core's own warnings would go to standard output, which belongs to data.
@@ -125,9 +148,21 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
     async with open_record(settings.database_url.get_secret_value()) as record:
         await register_search_attributes(client)
-        worker = build_worker(client, record, register, task_queue=settings.task_queue, build_id=settings.build_id)
+        anchors = open_anchors(settings, record)
+        worker = build_worker(
+            client,
+            record,
+            register,
+            task_queue=settings.task_queue,
+            build_id=settings.build_id,
+            anchors=anchors,
+            demonstrations=settings.demonstration,
+        )
         async with worker, running(record):
             log.info("worker.started", task_queue=settings.task_queue)
+            if anchors is not None:
+                every = timedelta(minutes=settings.anchor_minutes)
+                await schedule_anchors(client, every=every, task_queue=settings.task_queue)
             if settings.ready_file is not None:
                 settings.ready_file.touch()
             await stop.wait()
@@ -158,7 +193,7 @@ def main(argv: Sequence[str] = ()) -> int:
     except ZoneInfoNotFoundError:
         print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
-    except (RegisterError, RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
+    except (RegisterError, AnchorKeyError, RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
         return UNAVAILABLE
     return 0

@@ -31,8 +31,7 @@ from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from deploy.people import referral
 from deploy.play import SkippedTime, play
 from deploy.signers import Signers
-from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import start
+from workflows.client import handle_of, start
 from workflows.journey.commands import Command
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import obligations
@@ -94,7 +93,7 @@ async def _play(client: Client, record: Record, signers: Signers, scene: Scene) 
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
     protocol = demonstration(scene.condition)
     await start(skipper.client, referral(protocol, scene.journey_id), task_queue=TASK_QUEUE)
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(scene.journey_id))
+    handle = handle_of(client, scene.journey_id)
     late = LATE if scene.condition == Condition.PTSD else ()
     scene.journey = await play(
         client, record, SkippedTime(skipper, handle), signers, scene.journey_id, late=late, told=scene.told

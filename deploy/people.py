@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from workflows.journey import commands as c
-from workflows.journey.authority import cosigners
+from workflows.journey.authority import authors, cosigners
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
@@ -449,12 +449,13 @@ def _sign(scene: Scene) -> Deed | None:
 
 
 def signer(journey: Journey, request: Obligation) -> Role:
-    """Who signs a request: whom the protocol names first, and as the second person somebody else."""
+    """Who signs a request: whom the protocol names first, unless they wrote it, and as the second person another."""
     assert request.sign_off is not None
-    first = half_signed(journey, request.sign_off, request.subject)
-    if first is None:
-        return journey.protocol.sign_offs[request.sign_off].roles[0]
-    return next(role for role in cosigners(journey, request.sign_off) if PEOPLE[role].id != first.by)
+    rule, first = journey.protocol.sign_offs[request.sign_off], half_signed(journey, request.sign_off, request.subject)
+    roles = rule.roles if first is None else cosigners(journey, request.sign_off)
+    wrote = authors(journey, request.sign_off, request.subject) if rule.not_author else ()
+    not_they = (*wrote, None if first is None else first.by)
+    return next(role for role in roles if PEOPLE[role].id not in not_they)
 
 
 DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {

@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     """The public half of the organisation's key (hex), by which the register is believed."""
     signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
     """How long a signing session lasts: within it, a signer is asked for the passphrase alone."""
+    anchors_dir: Path | None = None
+    """Where anchors of the record are written and looked for: outside the database, in hands of their own."""
+    anchor_key_file: Path | None = None
+    """The key a worker signs anchors with. Without it, it writes none."""
+    anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The public half of that key (hex), by which `record verify` believes an anchor."""
+    anchor_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     demonstration: bool = False
     """Allow illustrative and unsigned protocols. Never for patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

@@ -12,7 +12,7 @@ from uuid import UUID
 from activities.sign_offs.keys import PrivateKey, generate, new_seal, sign, unlock
 from activities.sign_offs.register import Entry, Register, RegisterFile, enrol, publish
 from deploy.people import PEOPLE
-from workflows.journey.commands import Command, Sign
+from workflows.journey.commands import SIGNED, Command
 from workflows.journey.people import CLINICAL, Actor, Role
 from workflows.journey.statement import of_command, signer_of
 
@@ -47,7 +47,7 @@ class Signers:
         """A decision with its signer's signature, made at this moment (UTC); any other command as it is."""
         body = command.body
         key = self.keys.get(command.actor.id)
-        if not isinstance(body, Sign) or body.signature is not None or key is None:
+        if not isinstance(body, SIGNED) or body.signature is not None or key is None:
             return command
         signature = sign(key, of_command(journey_id, body, command.actor, new_seal(key.key_id, at)))
         return command.model_copy(update={"body": body.model_copy(update={"signature": signature})})

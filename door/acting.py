@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 
 import typer
 
-from door import forms, shell
+from door import forms, sealing, shell
 from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
-from door.profiles import load_profile
+from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
 from door.services import RECORDED_WITHIN, Services, load
-from workflows.journey.commands import COMMAND_LIMIT, AnyBody, Command
+from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey
@@ -60,12 +60,18 @@ def _command(kind: Kind) -> Callable[..., None]:
             if journey is None:
                 raise Problem(ExitCode.USAGE, "JOURNEY is missing", "Give the id of a journey; see `pathway list`")
             journey_id = shell.journey_id(journey)
-            actor = allowed(load_profile(profile, services.settings_without_servers().profile), kind)
+            own = profile_path(profile, services.settings_without_servers().profile)
+            actor = allowed(read_profile(own), kind)
             content = forms.read_object(
                 forms.read_input(file, optional=not kind.needs_content), optional=not kind.needs_content
             )
             body = forms.check(kind.model, content, {"kind": kind.name})
             command = Command.model_construct(command_id=command_id or uuid4(), actor=actor, body=cast("AnyBody", body))
+            if isinstance(body, SIGNED) and dry_run:
+                command = sealing.tried(services, actor, command.command_id, body)
+            elif isinstance(body, SIGNED):
+                found = await load(services, journey_id)
+                command = sealing.sealed(services, own, actor, found, command.command_id, body)
             return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
 
         shell.run(act, json_only=json or template or schema)

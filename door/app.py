@@ -2,7 +2,19 @@
 
 import typer
 
-from door import acting, approving, clinicians, comparing, protocols, reading, signing
+from door import (
+    acting,
+    approving,
+    clinicians,
+    comparing,
+    exporting,
+    past,
+    proof,
+    protocols,
+    reading,
+    reconciling,
+    signing,
+)
 from door.kinds import NOUNS
 from door.scoring import score_command
 from door.services import Services
@@ -21,12 +33,14 @@ def build() -> typer.Typer:
     groups = {noun: typer.Typer(help=text, no_args_is_help=True) for noun, text in NOUNS.items()}
     groups["pathway"].command("start")(start_command)
     reading.add_commands(groups["pathway"])
+    past.add_commands(groups["pathway"])
     signing.add_commands(groups["signoff"])
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)
     app.add_typer(_protocols(), name="protocol")
     app.add_typer(_clinicians(), name="clinician")
+    app.add_typer(_record(), name="record")
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
@@ -43,6 +57,14 @@ def _protocols() -> typer.Typer:
 def _clinicians() -> typer.Typer:
     group = typer.Typer(help="Who may sign: keys, and the register of them.", no_args_is_help=True)
     clinicians.add_commands(group)
+    return group
+
+
+def _record() -> typer.Typer:
+    group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
+    proof.add_commands(group)
+    exporting.add_commands(group)
+    reconciling.add_commands(group)
     return group
 
 

@@ -23,6 +23,8 @@ Content = dict[str, Any]
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 _PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
 _PRESENCE = ("is missing", "is not a field here")
+MADE_HERE = ("kind", "signature")
+"""What the door adds to a form itself, and nobody fills in."""
 _FILLABLE = "Write it from `--template`, or see `--schema`"
 
 
@@ -206,9 +208,9 @@ def _placeholders(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[st
 
 
 def schema(model: type[BaseModel]) -> Content:
-    """The JSON schema of what is to be handed in; ``kind`` is given by the command."""
+    """The JSON schema of what is to be handed in, without what the door adds."""
     whole = model.model_json_schema()
-    whole["properties"] = {name: part for name, part in whole.get("properties", {}).items() if name != "kind"}
+    whole["properties"] = {name: part for name, part in whole.get("properties", {}).items() if name not in MADE_HERE}
     return whole
 
 

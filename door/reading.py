@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from door import forms, shell, views
+from door import forms, past, shell, views
 from door.outcomes import ExitCode, FieldProblem, Problem
 from door.screen import Screen, row, table
 from door.services import load, no_such_journey
@@ -107,12 +107,22 @@ def list_command(
     shell.run(act, json_only=json)
 
 
-def show_command(context: typer.Context, journey: shell.JourneyId, json: shell.Json = False) -> None:
-    """Show where a journey stands, as recorded."""
+def show_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    at: past.At = None,
+    corrected: past.Corrected = False,
+    json: shell.Json = False,
+) -> None:
+    """Show where a journey stands, as recorded; with --at, as it was known at a version or a time."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        found = await load(services, shell.journey_id(journey))
+        journey_id = shell.journey_id(journey)
+        if at is None:
+            found = await load(services, journey_id)
+        else:
+            found = past.as_known(await past.recorded(services, journey_id), at, corrected=corrected)
         if screen.json_only:
             screen.data(views.summary(found))
             return

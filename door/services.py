@@ -19,6 +19,7 @@ from workflows.journey.journey import Journey
 if TYPE_CHECKING:
     from activities.record import Record
     from deploy.settings import Settings
+    from workflows.client import Running
 
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
@@ -47,6 +48,12 @@ class Gateway(Protocol):
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         """Send a command; answer the version of the journey after it, once it is accepted."""
+
+    async def look(self, journey_id: UUID) -> "Running | None":
+        """A journey as Temporal has it; None when it knows none of this id."""
+
+    async def resume(self, journey: Journey) -> None:
+        """Run a journey on from its recorded state, in the place of whatever runs under its id."""
 
     def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
         """The journeys a list filter finds."""

@@ -1,33 +1,29 @@
-"""`signoff list`, `show`, `approve`, `decline`, `return` and `sign`.
+"""`signoff list`, `show`, `attempts`, `approve`, `decline`, `return` and `sign`.
 
 A signature binds the signer, the decision, its meaning and the hash of exactly the evidence shown, and is made here,
 with the signer's own key, once they have given its passphrase.
 """
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 from uuid import UUID, uuid4
 
 import typer
 from rich.console import RenderableType
 
-from activities.sign_offs import keys
-from door import forms, keyring, shell
+from door import decisions, forms, sealing, shell
 from door.acting import send_or_try
+from door.attempts import attempts_command
 from door.kinds import Kind
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
 from door.profiles import load_profile, profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
-from door.services import Services, load
+from door.services import Services, load, no_such_journey
 from workflows.journey.authority import cosigners, may_decide
-from workflows.journey.commands import Command, Sign
-from workflows.journey.decide import decide
-from workflows.journey.journey import Journey, SignOff
+from workflows.journey.commands import Sign
+from workflows.journey.journey import Journey, SignOff, fold
 from workflows.journey.model import Code as Word
 from workflows.journey.model import Form, Text, digest
 from workflows.journey.obligations import Obligation, obligations
@@ -35,7 +31,6 @@ from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.refusals import Refusal
 from workflows.journey.stages.evidence import evidence, half_signed
-from workflows.journey.statement import Signature, of_command
 
 Decision = Literal["approve", "decline", "return"]
 
@@ -178,12 +173,13 @@ def add_commands(group: typer.Typer) -> None:
     """Give the signing commands to their group."""
     group.command("list")(list_command)
     group.command("show")(show_command)
-    decisions: tuple[tuple[Decision, str], ...] = (
+    group.command("attempts")(attempts_command)
+    offered: tuple[tuple[Decision, str], ...] = (
         ("approve", "Approve exactly the evidence that is shown, and sign for it."),
         ("decline", "Decline what is asked for, with a rationale, and sign for that."),
         ("return", "Return a request to its author with a question; it is asked for again once answered."),
     )
-    for decision, text in decisions:
+    for decision, text in offered:
         whole = (
             f"{text}\n\nWho may sign and what it means is in the journey's protocol, and is shown. The form is JSON "
             "with rationale, choice and referral, all optional unless the protocol asks for them."
@@ -250,15 +246,37 @@ async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequ
 
 
 def show_command(context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False) -> None:
-    """Show a request: exactly the evidence a signature covers, its hash and short code, and what signing means."""
+    """Show a request: exactly the evidence a signature covers, its hash, what signing means, what changed since the
+    last one on the matter; or, once it was decided, the decision."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        found = await load(services, shell.journey_id(journey))
+        from activities.record.events import load_events
+
+        journey_id = shell.journey_id(journey)
+        async with services.record() as record:
+            events = await load_events(record, journey_id)
+        if not events:
+            raise no_such_journey(journey_id)
+        found = fold(events)
+        made = None if request in found.waiting else decisions.decided(events, found, request)
+        if made is not None:
+            code = short_code(made.signed.evidence)
+            if screen.json_only:
+                screen.data({**decisions.decided_for_scripts(found, made), "short_code": code})
+            else:
+                decisions.show_decided(screen, found, made, code)
+            return
         asked = find_request(found, request)
-        _show(screen, found, asked)
+        content, since = shown_evidence(found, asked), decisions.since(events, found, asked)
         if screen.json_only:
-            screen.data({**_for_scripts(found, asked), "evidence": shown_evidence(found, asked)})
+            changed = decisions.since_for_scripts(found, since)
+            screen.data({**_for_scripts(found, asked), **changed, "evidence": content})
+            return
+        screen.illustrative(found.illustrative)
+        screen.show(_for_people(found, asked))
+        decisions.show_since(screen, found, since)
+        screen.document(content)
 
     shell.run(act, json_only=json)
 
@@ -369,17 +387,15 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 rationale=reasons.rationale,
                 referral=reasons.referral,
             )
-            trial = _command(command_id or uuid4(), signer, body, _stand_in(services.now()))
-            if not dry_run:
-                # Before the passphrase is asked for: what cannot be accepted is not worth a signature.
-                refusal = decide(found, trial, services.now())
-                if isinstance(refusal, Refusal):
-                    raise refused(refusal, state=NOTHING_HAPPENED)
-                trial = _command(trial.command_id, signer, body, _signature(services, own, signer, journey_id, body))
+            once = command_id or uuid4()
+            if dry_run:
+                command = sealing.tried(services, signer, once, body)
+            else:
+                command = sealing.sealed(services, own, signer, found, once, body)
             if print_:
-                screen.form(trial.model_dump(mode="json", exclude_none=True))
+                screen.form(command.model_dump(mode="json", exclude_none=True))
                 return None
-            return await send_or_try(screen, services, journey_id, trial, dry_run=dry_run)
+            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
 
         shell.run(act, json_only=json or template or print_)
 
@@ -390,38 +406,6 @@ def _may_not(services: Services, journey: Journey, request: Obligation, signer: 
     assert request.sign_off is not None
     first = first_of(journey, request)
     return may_decide(journey, request.sign_off, request.subject, signer, services.now(), first)
-
-
-def _command(command_id: UUID, signer: Actor, body: Sign, signature: Signature) -> Command:
-    signed = body.model_copy(update={"signature": signature})
-    return Command.model_construct(command_id=command_id, actor=signer, body=signed)
-
-
-def _stand_in(at: datetime) -> Signature:
-    """Where a decision is only tried: a signature nobody made. It is never sent."""
-    return Signature(
-        key_id="nobody",
-        nonce=secrets.token_hex(16),
-        signed_at=at,
-        expires_at=at + keys.VALID_FOR,
-        value="00" * 64,
-    )
-
-
-def _signature(services: Services, own: Path, signer: Actor, journey_id: UUID, body: Sign) -> Signature:
-    """The signer's signature, with what a signing asks of them (21 CFR 11.200(a)(1)).
-
-    Raises:
-        Problem: they did not give it, or their key cannot be used.
-    """
-    settings = services.settings_without_servers()
-    printed = keyring.require_signer(signer)
-    window = timedelta(minutes=settings.signing_minutes)
-    key = keyring.unlock_for_signing(services, own, printed, window)
-    if settings.register_file is not None:
-        keyring.require_enrolled(keyring.believed_register(settings), key, printed, services.now())
-    seal = keys.new_seal(key.key_id, services.now())
-    return keys.sign(key, of_command(journey_id, body, signer, seal))
 
 
 def _repeated(

@@ -14,6 +14,7 @@ from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, Listed, no_such_journey
 from workflows import care_journey, client
 from workflows.journey.commands import Command
+from workflows.journey.journey import Journey
 from workflows.plugin import CarePathwayPlugin
 
 ANSWER_WITHIN = timedelta(seconds=15)
@@ -63,6 +64,20 @@ class Journeys:
         except client.Unavailable:
             raise _unanswered(command) from None
         return receipt.version
+
+    async def look(self, journey_id: UUID) -> client.Running | None:
+        try:
+            return await client.look(self._client, journey_id)
+        except client.Unavailable:
+            raise Problem(ExitCode.UNAVAILABLE, "Temporal did not answer", "Run it again") from None
+
+    async def resume(self, journey: Journey) -> None:
+        try:
+            await client.resume(self._client, journey, task_queue=self._task_queue)
+        except client.Unavailable:
+            raise Problem(ExitCode.UNAVAILABLE, "Temporal did not take the journey", "Run it again") from None
+        except client.TooLarge as large:
+            raise Problem(ExitCode.FAULT, str(large), "See docs/operations.md") from None
 
     async def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
         try:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rich.console import RenderableType
 
+from door.decisions import standing
 from door.screen import elapsed, facts, row, shown_at, table
 from workflows.journey import events as e
 from workflows.journey.instruments import Score
@@ -95,11 +96,18 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
             row(owed, contact.id, shown_at(contact.due, zone), shown_at(contact.done_at, zone), contact.feeling)
         yield owed
     if journey.sign_offs:
-        signed = table("request", "decision", "meaning", "by", "at", title="Signed")
+        signed = table("request", "decision", "meaning", "by", "at", "now", title="Signed")
         for s_ in journey.sign_offs:
             chosen = s_.decision if s_.choice is None else f"{s_.decision}: {s_.choice}"
-            row(signed, s_.request, chosen, s_.meaning, f"{s_.name} ({s_.role.value})", shown_at(s_.at, zone))
+            by, now = f"{s_.name} ({s_.role.value})", standing(journey, s_).replace("_", " ")
+            row(signed, s_.request, chosen, s_.meaning, by, shown_at(s_.at, zone), now)
         yield signed
+    lent = [given for given in journey.delegations.values() if at < given.until]
+    if lent:
+        delegated = table("delegation", "by", "to", "what", "until", title="Delegated")
+        for given in lent:
+            row(delegated, given.id, given.by, given.to, ", ".join(given.sign_offs), shown_at(given.until, zone))
+        yield delegated
     open_questions = [question for question in journey.questions.values() if question.answer is None]
     if open_questions:
         asked = table("question", "text", title="Open questions")
@@ -175,7 +183,11 @@ def described(body: e.EventBody) -> str:
             return "; ".join(opened + [f"no longer: {closed.id} ({closed.because})" for closed in body.closed])
         case e.SignedOff():
             chosen = "" if body.choice is None else f" ({body.choice})"
-            return f"{body.decision}{chosen}: {body.meaning}, signed by {body.name}, evidence {body.evidence[:12]}"
+            waits = ", waits for a second person" if body.first_of_two else ""
+            by = f"signed by {body.name}, evidence {body.evidence[:12]}"
+            return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
+        case e.CommandRefused():
+            return f"refused {body.command_kind} ({body.code}): {body.reason}"
         case e.ObligationEscalated():
             return f"{body.obligation}: step {body.step + 1}, {body.action.value} {body.to.value}"
         case e.ContactsScheduled():

@@ -27,6 +27,7 @@ from workflows.effects import (
     APPEND,
     ATTEMPT,
     CHECK,
+    COMPARE,
     LOAD,
     PAYLOAD_BYTES,
     REFUSED,
@@ -42,9 +43,11 @@ from workflows.effects import (
     Presented,
     Receipt,
     Recorded,
+    Standing,
     Verdict,
+    state_digest,
 )
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable, PassDeadline, Sign, StartPathway
+from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.journey import Journey, fold
@@ -53,6 +56,7 @@ from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.overview import Entry, Status, details, health, status, timeline
 from workflows.journey.people import CLOCK, Role
+from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Code, Refusal
 from workflows.journey.stage import Stage
 
@@ -86,13 +90,13 @@ def workflow_id(journey_id: UUID) -> str:
     return f"journey/{journey_id}"
 
 
-def initial_search_attributes(start: StartPathway) -> TypedSearchAttributes:
+def initial_search_attributes(stage: Stage, condition: Condition, clinic: str) -> TypedSearchAttributes:
     """The search attributes a journey starts with; given at the start they cost nothing."""
     return TypedSearchAttributes(
         [
-            SearchAttributePair(STAGE, Stage.EVALUATION.value),
-            SearchAttributePair(PATHWAY, start.condition.value),
-            SearchAttributePair(CLINIC, start.clinic),
+            SearchAttributePair(STAGE, stage.value),
+            SearchAttributePair(PATHWAY, condition.value),
+            SearchAttributePair(CLINIC, clinic),
         ]
     )
 
@@ -125,8 +129,14 @@ class CareJourney:
         self._put_off: list[Command] = []
         self._crossed = False
         self._unstarted: Refusal | None = None
+        self._comparing: workflow.ActivityHandle[bool] | None = None
+        self._handed: Standing | None = None
         if begin.journey is not None:
             self._journey = begin.journey
+            # Here and not in `run`: a handler that runs before it takes the state on.
+            self._handed = Standing(
+                journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey)
+            )
         elif begin.start is not None:
             # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
             opened = decide(None, begin.start, workflow.now())
@@ -145,6 +155,8 @@ class CareJourney:
         """
         if self._unstarted is not None:
             raise _refused(self._unstarted)
+        if self._handed is not None:
+            self._compare(self._handed)
         while True:
             self._settle()
             if self._set_back:
@@ -235,7 +247,7 @@ class CareJourney:
         """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
         body = command.body
         known = str(command.command_id) in self._journey.commands
-        return isinstance(body, Sign) and body.signature is not None and not known
+        return isinstance(body, SIGNED) and body.signature is not None and not known
 
     def _presented(self, command: Command) -> Presented:
         return Presented(
@@ -260,7 +272,7 @@ class CareJourney:
     def _accept(self, command: Command, *, unanswered: bool = False, verdict: Refusal | None = None) -> Receipt:
         """Decide a command, unless its signature was refused, and take in what follows."""
         at = workflow.now()
-        decided = self._screen(command) or verdict or self._decide(command)
+        decided = verdict or self._screen(command) or self._decide(command)
         self._decided = None
         refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
@@ -323,6 +335,8 @@ class CareJourney:
             result_type=Verdict,
             start_to_close_timeout=ATTEMPT,
             retry_policy=RETRY,
+            # While the register cannot be read it is tried again by a timer: in the task, it would hold up a hold.
+            local_retry_threshold=timedelta(milliseconds=1),
             summary="verify a sign-off",
         )
         self._verifying.append((command, verifying))
@@ -344,6 +358,11 @@ class CareJourney:
 
     def _settle(self) -> None:
         """Look at what has finished."""
+        if self._comparing is not None and self._comparing.done():
+            if not self._comparing.result():
+                self._diverged = True
+                workflow.logger.error("journey.diverged")
+            self._comparing = None
         if self._recording is not None and self._recording.done():
             try:
                 self._recorded = max(self._recorded, self._recording.result().version)
@@ -415,6 +434,18 @@ class CareJourney:
             else:
                 self._accept(command, unanswered=True)
 
+    def _compare(self, handed: Standing) -> None:
+        """Have the state this run was handed compared with the record: anybody may have started it. Nothing is
+        recorded on top of another state than the recorded one."""
+        self._comparing = workflow.start_activity(
+            COMPARE,
+            handed,
+            result_type=bool,
+            start_to_close_timeout=ATTEMPT,
+            retry_policy=RETRY,
+            summary="compare with the record",
+        )
+
     def _dispatch(self) -> None:
         """Start what can be started: alarms at once, one batch for the record at a time."""
         if self._alarms:
@@ -459,11 +490,11 @@ class CareJourney:
 
     @property
     def _may_record(self) -> bool:
-        return bool(self._outbox) and not (self._recording or self._rereading or self._diverged)
+        return bool(self._outbox) and not (self._recording or self._comparing or self._rereading or self._diverged)
 
     @property
     def _busy(self) -> bool:
-        under_way = self._recording or self._rereading or self._verifying
+        under_way = self._recording or self._comparing or self._rereading or self._verifying
         return bool(self._outbox or self._alarms or self._alarming or under_way or self._inbox)
 
     @property
@@ -496,9 +527,9 @@ class CareJourney:
             self._timer.cancel()
         self._armed_for, self._timer = deadline, None
         if deadline is not None:
-            first = next(o for o in obligations(self._journey) if o.next_step == deadline)
+            due = (o.what for o in obligations(self._journey) if o.next_step == deadline)
             delay = max(deadline - workflow.now(), timedelta())
-            self._timer = asyncio.create_task(_sleep(delay, first.what))
+            self._timer = asyncio.create_task(_sleep(delay, next(due, "the end of a cover")))
 
     def _show(self) -> None:
         """Bring the Temporal UI up to date, at the price of one command when something changed."""
@@ -522,6 +553,7 @@ class CareJourney:
         finished = (
             (self._loading is not None and self._loading.done())
             or (self._recording is not None and self._recording.done())
+            or (self._comparing is not None and self._comparing.done())
             or any(alarm.done() for alarm in self._alarming)
         )
         if self._set_back:
@@ -562,9 +594,11 @@ def _refused_before(name: str, payload: Sequence[RawValue]) -> Attempt | None:
     if name != REFUSED or len(payload) != 1 or len(payload[0].payload.data) > 2 * COMMAND_LIMIT:
         return None
     try:
-        return Attempt.model_validate_json(payload[0].payload.data)
+        attempt = Attempt.model_validate_json(payload[0].payload.data)
     except ValueError:
         return None
+    # Anybody can send this. It may keep an attempt, and say nothing else about a decision that is still to come.
+    return attempt if attempt.refusal.code == Code.SIGNATURE else None
 
 
 def _text(payload: Sequence[RawValue]) -> str:

@@ -3,13 +3,21 @@
 import asyncio
 from datetime import timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import (
     Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -21,11 +29,25 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.care_journey import MOVING_ON, SEARCH_ATTRIBUTES, CareJourney, initial_search_attributes, workflow_id
-from workflows.effects import REFUSED, Attempt, Begin, Receipt
+from workflows.anchoring import AnchorRecord
+from workflows.care_journey import (
+    HANDOVER_BYTES,
+    MOVING_ON,
+    SEARCH_ATTRIBUTES,
+    CareJourney,
+    initial_search_attributes,
+    workflow_id,
+)
+from workflows.effects import REFUSED, Attempt, Begin, Ending, Receipt
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import command_digest
+from workflows.journey.journey import Journey
+from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Stage
+
+ANCHORS = "record-anchors"
+"""The id of the schedule by which the record is anchored."""
 
 
 class Rejected(Exception):
@@ -46,6 +68,10 @@ class Unavailable(Exception):
 
 class _MovingOn(Exception):
     """The journey begins a new run, or is being read back: asked again, it answers."""
+
+
+class TooLarge(Exception):
+    """The state of a journey does not fit into the start of a run."""
 
 
 class SearchAttributeMismatch(Exception):
@@ -69,13 +95,22 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=initial_search_attributes(body),
-            static_summary=f"{body.condition.value} pathway · {body.clinic}",
+            search_attributes=initial_search_attributes(Stage.EVALUATION, body.condition, body.clinic),
+            static_summary=_summary(body.condition, body.clinic),
         )
     except WorkflowAlreadyStartedError:
         return
     except RPCError as error:
         raise Unavailable("Temporal did not take the start") from error
+
+
+def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, Ending]:
+    """A journey on Temporal: whatever run of it is the latest."""
+    return client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+
+
+def _summary(condition: Condition, clinic: str) -> str:
+    return f"{condition.value} pathway · {clinic}"
 
 
 async def submit(
@@ -105,7 +140,7 @@ async def submit(
 
 
 async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
-    handle = client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(client, journey_id)
     try:
         receipt = await handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout)
     except WorkflowUpdateFailedError as failed:
@@ -130,11 +165,83 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     return Unavailable("the journey could not read the command")
 
 
+class Running(NamedTuple):
+    """What Temporal knows of a journey: whether it runs, and if it answers, its version and what it knows recorded."""
+
+    runs: bool
+    version: int | None = None
+    recorded: int | None = None
+    health: str | None = None
+
+
+async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
+    """A journey as Temporal has it; None when it knows none of this id.
+
+    Raises:
+        Unavailable: Temporal cannot be reached.
+    """
+    handle = handle_of(client, journey_id)
+    try:
+        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+            return Running(runs=False)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Unavailable("Temporal did not answer") from error
+    try:
+        now = await handle.query(CareJourney.status, rpc_timeout=timeout)
+    except (RPCError, WorkflowQueryFailedError):
+        return Running(runs=True)
+    return Running(runs=True, version=now.version, recorded=now.recorded, health=now.health)
+
+
+async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
+    """Run a journey on from its recorded state: one that Temporal has lost, ended, or knows less of than the record.
+
+    What runs under its id is terminated. Nothing that is recorded happens again: events and notices have their ids.
+
+    Raises:
+        Unavailable: Temporal did not take it; ask again.
+        TooLarge: its state is more than one run can be handed.
+    """
+    handed = Begin(journey=journey, recorded=journey.version, unreadable=len(journey.messages))
+    if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
+        raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
+    try:
+        await client.start_workflow(
+            CareJourney.run,
+            handed,
+            id=workflow_id(journey.id),
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+            search_attributes=initial_search_attributes(journey.stage, journey.protocol.condition, journey.clinic),
+            static_summary=_summary(journey.protocol.condition, journey.clinic),
+        )
+    except RPCError as error:
+        raise Unavailable("Temporal did not take the journey") from error
+
+
 async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> None:
     """Have a journey keep an attempt to sign that was refused before it reached it. For workers, at best effort:
     nothing rests on it but that people see it."""
     handle = client.get_workflow_handle(workflow_id(journey_id))
     await handle.signal(REFUSED, attempt)
+
+
+async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:
+    """Have Temporal start an anchor every so often. One that is scheduled stays as it is."""
+    try:
+        await client.create_schedule(
+            ANCHORS,
+            Schedule(
+                action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+            ),
+            trigger_immediately=True,
+        )
+    except ScheduleAlreadyRunningError:
+        return
 
 
 async def register_search_attributes(client: Client) -> None:

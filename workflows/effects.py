@@ -13,14 +13,16 @@ from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey
-from workflows.journey.model import Code, Fact
+from workflows.journey.model import Code, Fact, digest
 from workflows.journey.notices import Notice
 from workflows.journey.refusals import Refusal
 
 APPEND = "append_to_record"
 ALARM = "raise_alarm"
 LOAD = "load_from_record"
+COMPARE = "compare_with_record"
 VERIFY = "verify_sign_off"
+ANCHOR = "anchor_record"
 CHECK = "check_signature"
 """The function a worker gives its workflows: `Presented` to a refusal or None. For validators, which never replay."""
 REFUSED = "refused"
@@ -71,6 +73,19 @@ class Loaded(Fact):
     events: tuple[Event, ...]
     more: bool
     run_id: str
+
+
+class Standing(Fact):
+    """The state a run was handed: at which version, and the digest of it (`state_digest`)."""
+
+    journey_id: UUID
+    version: int
+    digest: str
+
+
+def state_digest(journey: Journey) -> str:
+    """SHA-256 over the whole state of a journey, in hex."""
+    return digest(journey.model_dump(mode="json"))
 
 
 class Presented(Fact):

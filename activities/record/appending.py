@@ -9,19 +9,37 @@ from activities.record.events import from_stored, load_events, to_new
 from activities.record.record import Diverged, NotAppendable, Record, VersionConflict
 from activities.sign_offs.guard import PROVEN, unproven
 from activities.sign_offs.register import RegisterFile
-from workflows.effects import APPEND, DIVERGED, LOAD, PAYLOAD_BYTES, Batch, Load, Loaded, Recorded
-from workflows.journey.events import Event
+from workflows.effects import (
+    APPEND,
+    COMPARE,
+    DIVERGED,
+    LOAD,
+    PAYLOAD_BYTES,
+    Batch,
+    Load,
+    Loaded,
+    Recorded,
+    Standing,
+    state_digest,
+)
+from workflows.journey.events import Event, PathwayStarted
+from workflows.journey.journey import fold
 from workflows.journey.notices import notices
 
 log = structlog.get_logger("record")
 
 
+def _refused(why: str) -> ApplicationError:
+    return ApplicationError(f"not recorded: {why}", type=DIVERGED, non_retryable=True)
+
+
 class RecordActivities:
     """Appends to one record what has proved right by this register, and loads from it."""
 
-    def __init__(self, record: Record, register: RegisterFile) -> None:
+    def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
         self._record = record
         self._register = register
+        self._demonstrations = demonstrations
 
     @activity.defn(name=APPEND)
     async def append(self, batch: Batch) -> Recorded:
@@ -32,6 +50,11 @@ class RecordActivities:
                 claims a decision that nobody signed.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
+        for number, event in enumerate(batch.events, start=1):
+            if (event.journey_id, event.version) != (batch.journey_id, batch.expected_version + number):
+                raise _refused("an event is another journey's, or out of order")
+            if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
+                raise _refused("demonstrations are not allowed here")
         if any(event.body.kind in PROVEN for event in batch.events):
             await self._prove(batch)
         try:
@@ -49,12 +72,25 @@ class RecordActivities:
         return Recorded(version=batch.events[-1].version, position=appended.position)
 
     async def _prove(self, batch: Batch) -> None:
-        recorded = await load_events(self._record, batch.journey_id)
-        before = (event for event in recorded if event.version <= batch.expected_version)
-        problem = unproven((*before, *batch.events), self._register.current())
+        try:
+            recorded = await load_events(self._record, batch.journey_id)
+        except ValueError:
+            raise _refused("the journey's record holds a row that is no event") from None
+        before = [event for event in recorded if event.version <= batch.expected_version]
+        problem = unproven((*before, *batch.events), self._register.current(), recorded=len(before))
         if problem is not None:
             log.error("signoff.unproven", journey_id=str(batch.journey_id))
-            raise ApplicationError(f"not recorded: {problem}", type=DIVERGED, non_retryable=True)
+            raise _refused(problem)
+
+    @activity.defn(name=COMPARE)
+    async def compare(self, standing: Standing) -> bool:
+        """Whether the state a run was handed is the recorded one."""
+        try:
+            recorded = await load_events(self._record, standing.journey_id)
+        except ValueError:
+            return False
+        known = [event for event in recorded if event.version <= standing.version]
+        return len(known) == standing.version > 0 and state_digest(fold(known)) == standing.digest
 
     @activity.defn(name=LOAD)
     async def load(self, wanted: Load) -> Loaded:

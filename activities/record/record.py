@@ -103,6 +103,9 @@ class StoredEvent(NewEvent):
     database's clock) never decreases with position. The hashes are SHA-256, see FORMAT.md.
     """
 
+    # As it stands there, also what a superuser put in and no append would take: it is read, and judged, not refused.
+    event_type: str
+    schema_version: int
     log_id: int
     position: int
     journey_id: UUID
@@ -210,6 +213,7 @@ class Record:
 
     @property
     def log_id(self) -> int:
+        """Which log of the database this is."""
         return self._log_id
 
     @asynccontextmanager
@@ -261,7 +265,7 @@ class Record:
             journey_id,
             after_version,
         )
-        return tuple(self.stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """The next events of the whole log in order of position. Asking again after the last one answered
@@ -274,7 +278,7 @@ class Record:
             after_position,
             limit,
         )
-        return tuple(self.stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
         """Where a journey stands; None when it was neither enrolled nor appended to."""
@@ -285,6 +289,33 @@ class Record:
             journey_id,
         )
         return Head.model_validate(dict(rows[0])) if rows else None
+
+    async def log_head(self) -> tuple[int, bytes] | None:
+        """The last position of the log and its hash there; None while it is empty."""
+        rows = await self._fetch(
+            "SELECT position, log_hash FROM record.journey_event WHERE log_id = $1 ORDER BY position DESC LIMIT 1",
+            self._log_id,
+        )
+        return (rows[0]["position"], rows[0]["log_hash"]) if rows else None
+
+    async def log_hash(self, position: int) -> bytes | None:
+        """The log's hash at a position; None beyond its end."""
+        rows = await self._fetch(
+            "SELECT log_hash FROM record.journey_event WHERE log_id = $1 AND position = $2", self._log_id, position
+        )
+        return rows[0]["log_hash"] if rows else None
+
+    async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
+        """Where the open journeys stand, enrolled ones at version 0, in the order of their ids: the next after one."""
+        rows = await self._fetch(
+            "SELECT journey_id, version, last_position AS position, status FROM record.journey "
+            "WHERE log_id = $1 AND status = 'open' AND ($2::uuid IS NULL OR journey_id > $2) "
+            "ORDER BY journey_id LIMIT $3",
+            self._log_id,
+            after,
+            limit,
+        )
+        return tuple(Head.model_validate(dict(row)) for row in rows)
 
     async def enrol(self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
         """Open a journey for a patient on a pathway, unless the patient has one open there or the request
@@ -335,7 +366,7 @@ class Record:
         async with self.connection() as connection:
             return await connection.fetch(statement, *arguments)
 
-    def stored(self, row: asyncpg.Record) -> StoredEvent:
+    def decoded(self, row: asyncpg.Record) -> StoredEvent:
         """The event of a row of EVENT_COLUMNS."""
         fields = dict(row)
         fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])

@@ -5,8 +5,10 @@ The register is read at each question, so that a revocation takes effect at once
 validator asks through a function the worker gives it, and a replay asks nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from temporalio import activity
@@ -17,13 +19,16 @@ from activities.sign_offs.verifying import Problem, check, check_protocol, refus
 from workflows.effects import CHECK, VERIFY, Attempt, Presented, Verdict
 from workflows.journey import events as e
 from workflows.journey.authority import cosigners, may_decide
-from workflows.journey.commands import Sign
+from workflows.journey.commands import SIGNED
 from workflows.journey.journey import Journey, begin, evolve
 from workflows.journey.people import Actor
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Code, Refusal
+from workflows.journey.stage import Outcome
+from workflows.journey.stages import advance
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.evidence import approved, evidence_of, half_signed
+from workflows.journey.stages.sign_offs import react_signed
 from workflows.journey.statement import of_command, of_event
 
 log = structlog.get_logger("sign_offs")
@@ -71,15 +76,15 @@ class SignatureGuard(Interceptor):
         return Verdict(refusal=self._refusal(presented))
 
     def _refusal(self, presented: Presented) -> Refusal | None:
-        command, sign = presented.command, presented.command.body
-        if not isinstance(sign, Sign) or sign.signature is None:
+        command, signed = presented.command, presented.command.body
+        if not isinstance(signed, SIGNED) or signed.signature is None:
             return refusal_of(Problem.BAD_SIGNATURE)
         register = self._register.current()
         try:
-            statement = of_command(presented.journey_id, sign, command.actor, sign.signature)
+            statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:
             return refusal_of(Problem.BAD_SIGNATURE)
-        problem = check(statement, sign.signature, register, at=presented.at, state=presented.state)
+        problem = check(statement, signed.signature, register, at=presented.at, state=presented.state)
         if problem is None:
             return None
         log.warning(
@@ -91,34 +96,62 @@ class SignatureGuard(Interceptor):
         return refusal_of(problem)
 
 
-PROVEN = ("pathway.started", "signoff.signed", "hold.released", "session.released")
+PROVEN = (
+    "pathway.started",
+    "signoff.signed",
+    "signoff.delegated",
+    "hold.released",
+    "session.released",
+    "stage.entered",
+    "pathway.ending",
+    "pathway.closed",
+)
 """Kinds of events that are recorded only once all that was signed before them has proved right."""
+UNSIGNED_ENDINGS = (Outcome.WITHDRAWN, Outcome.TRANSFERRED, Outcome.STOPPED_FOR_SAFETY, Outcome.DECEASED)
+"""How a pathway ends without a sign-off."""
 
 
-def unproven(events: Iterable[e.Event], register: Register) -> str | None:
+def unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
     """The first thing in a journey, from its beginning, that claims a decision nobody made: its version and why.
 
     None when every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and
-    nothing was started or released without what it needs.
+    nothing was started, released, entered or ended without what it needs. The first ``recorded`` of the events are in
+    the record: a key revoked since with an earlier date does not undo them.
     """
     journey: Journey | None = None
-    for event in events:
-        problem = next(_problems(journey, event, register), None)
+    signed: dict[UUID, Journey] = {}
+    at: datetime | None = None
+    for number, event in enumerate(events):
+        new = number >= recorded
+        problem = next(_problems(journey, event, register, signed, new=new), None)
+        if problem is None and new and at is not None and event.at < at:
+            problem = "it is dated before what was recorded earlier"
         if problem is not None:
             return f"version {event.version}: {problem}"
         journey = begin(event) if journey is None else evolve(journey, event)
+        at = event.at
+        if isinstance(event.body, e.SignedOff):
+            signed[event.event_id] = journey
     return None
 
 
-def _problems(journey: Journey | None, event: e.Event, register: Register) -> Iterator[str]:
+def _problems(
+    journey: Journey | None, event: e.Event, register: Register, signed: Mapping[UUID, Journey], *, new: bool
+) -> Iterator[str]:
+    """What is wrong with an event after these. ``signed`` are the states just after each sign-off."""
     body: Any = event.body
     match body:
         case e.PathwayStarted():
-            yield from _start_problems(event, body, register)
+            yield from _start_problems(event, body, register, new=new)
         case _ if journey is None:
             yield "nothing was started"
         case e.SignedOff():
-            yield from _sign_off_problems(journey, event, body, register)
+            yield from _sign_off_problems(journey, event, body, register, new=new)
+        case e.Delegated():
+            yield from _signature_problems(journey, event, body, register, new=new)
+            rules = (journey.protocol.sign_offs[kind] for kind in body.sign_offs)
+            if any(event.actor_role not in rule.roles for rule in rules):
+                yield "it lends a right that is not theirs"
         case e.HoldReleased():
             hold = journey.holds.get(body.hold)
             severe = hold is not None and hold.severe
@@ -128,9 +161,34 @@ def _problems(journey: Journey | None, event: e.Event, register: Register) -> It
         case e.SessionReleased():
             if dose_gate(journey, body.session, event.at):
                 yield "a session is released though the dose gate is shut"
+        case e.StageEntered():
+            if body not in (*advance(journey, event.at), *_brought_about(event, signed)):
+                yield "a stage is entered that nobody signed for"
+        case e.PathwayEnding():
+            if body.outcome not in UNSIGNED_ENDINGS and body not in _brought_about(event, signed):
+                yield "the pathway ends in a way that nobody signed for"
+        case e.PathwayClosed():
+            if journey.closing is None or journey.closing.outcome != body.outcome:
+                yield "the pathway is closed and was not ending so"
 
 
-def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register) -> Iterator[str]:
+def _brought_about(event: e.Event, signed: Mapping[UUID, Journey]) -> tuple[e.EventBody, ...]:
+    """What the sign-off that an event names as its cause brings about by rule."""
+    after = None if event.causation_id is None else signed.get(event.causation_id)
+    if after is None:
+        return ()
+    cause = after.sign_offs[-1]
+    decided = e.SignedOff.model_construct(
+        **{name: getattr(cause, name) for name in ("request", "subject", "decision", "meaning", "choice")},
+        sign_off=cause.kind,
+        rationale=cause.rationale,
+        referral=cause.referral,
+        first_of_two=cause.first_of_two,
+    )
+    return tuple(react_signed(after, decided, event.at))
+
+
+def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register, *, new: bool) -> Iterator[str]:
     if body.protocol.digest != body.protocol_digest:
         yield "the protocol is not the one it names"
     if event.illustrative:
@@ -140,19 +198,29 @@ def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register) 
         if body.approval is None
         else check_protocol(body.approval, body.protocol_digest, register, event.at)
     )
-    if problem is not None:
+    if problem is not None and (new or problem is not Problem.REVOKED):
         yield f"the protocol is not approved ({problem.value})"
 
 
-def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, register: Register) -> Iterator[str]:
+def _signature_problems(
+    journey: Journey, event: e.Event, body: e.SignedOff | e.Delegated, register: Register, *, new: bool
+) -> Iterator[str]:
     try:
         statement = of_event(event, body.signature)
     except ValueError:
         yield "it means nothing there is"
         return
     problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
-    if problem is not None:
+    if problem is not None and (new or problem is not Problem.REVOKED):
         yield f"its signature does not count ({problem.value})"
+    if body.signature.nonce in journey.nonces:
+        yield "its signature was used before"
+
+
+def _sign_off_problems(
+    journey: Journey, event: e.Event, body: e.SignedOff, register: Register, *, new: bool
+) -> Iterator[str]:
+    yield from _signature_problems(journey, event, body, register, new=new)
     kind, subject = body.sign_off, body.subject
     first = half_signed(journey, kind, subject)
     if body.evidence != evidence_of(journey, kind, subject, first):
@@ -165,5 +233,3 @@ def _sign_off_problems(journey: Journey, event: e.Event, body: e.SignedOff, regi
         yield f"not theirs to decide ({objection.reason})"
     if body.first_of_two != (body.decision == "approve" and first is None and bool(cosigners(journey, kind))):
         yield "it counts as if somebody else had signed too"
-    if any(signed.nonce == body.signature.nonce for signed in journey.sign_offs):
-        yield "its signature was used before"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field, StringConstraints, ValidationError
 
 from workflows.journey.model import Code, Form, canonical
-from workflows.journey.statement import ProtocolStatement, Seal, Signature, Statement
+from workflows.journey.statement import DelegationStatement, ProtocolStatement, Seal, Signature, Statement
 
 FORMAT: Final = "care-pathway/key/1"
 COST = 17
@@ -172,7 +172,7 @@ def new_seal(key_id: str, at: datetime, valid_for: timedelta = VALID_FOR) -> Sea
     return Seal(key_id=key_id, nonce=secrets.token_hex(16), signed_at=at, expires_at=at + valid_for)
 
 
-def sign(private_key: PrivateKey, statement: Statement | ProtocolStatement) -> Signature:
+def sign(private_key: PrivateKey, statement: Statement | DelegationStatement | ProtocolStatement) -> Signature:
     """Sign a statement.
 
     Raises:

@@ -1,13 +1,15 @@
 """Proves from the record and the register alone that every recorded sign-off was signed by who it names.
 
 Written from docs/signatures.md; no code is shared with the signing, the register or the checking while a journey
-runs, so that a mistake there is not repeated here. The journey's own fold is used for one thing: to compute again
-what evidence a decision was about. Needs no clock, no Temporal and no private key.
+runs, so that a mistake there is not repeated here. The journey's own rules are used for what only they can tell: what
+evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal and no
+private key.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -16,12 +18,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.record.events import from_stored
 from activities.record.record import Record, StoredEvent
+from workflows.journey.authority import cosigners, may_decide
 from workflows.journey.journey import Journey, begin, evolve
+from workflows.journey.people import Actor, Licence, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.evidence import evidence_of
+from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.evidence import approved, current, evidence_of, half_signed
+from workflows.journey.stages.screening import excluded
 
 Reason: TypeAlias = Literal[
     "unreadable",
+    "mislabelled",
     "unsigned",
     "unknown_key",
     "bad_signature",
@@ -32,6 +39,8 @@ Reason: TypeAlias = Literal[
     "wrong_meaning",
     "wrong_state",
     "wrong_evidence",
+    "wrong_count",
+    "not_theirs",
     "not_yet_valid",
     "expired",
     "valid_too_long",
@@ -39,12 +48,26 @@ Reason: TypeAlias = Literal[
     "revoked",
     "recorded_after_revocation",
     "nonce_reused",
+    "released_unsigned",
+    "gate_shut",
+    "effect_unsigned",
+    "protocol_not_approved",
+    "wrong_protocol",
 ]
 
 _SKEW = timedelta(minutes=2)
 _LONGEST = timedelta(hours=1)
 _DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 _ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
+_SIGNED = ("signoff.signed", "signoff.delegated")
+_RELEASES = ("hold.released", "session.released")
+_STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
+_ENTERED_BY = {
+    "screening": SignOffKind.EVALUATION,
+    "education": SignOffKind.ELIGIBILITY,
+    "sessions": SignOffKind.PLAN,
+    "follow_up": SignOffKind.PLAN,
+}
 
 
 class RegisterNotVerified(Exception):
@@ -52,12 +75,23 @@ class RegisterNotVerified(Exception):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong with one recorded sign-off, or with an event that keeps one from being checked."""
+    """One thing that is wrong with one recorded event."""
 
     journey_id: UUID
     version: int
     position: int
     reason: Reason
+
+
+class Checked(NamedTuple):
+    """What was found, oldest first, and what was looked at: everything up to ``position`` in the log."""
+
+    findings: tuple[Finding, ...]
+    journeys: int
+    illustrative: int
+    events: int
+    sign_offs: int
+    position: int
 
 
 async def verify_sign_offs(record: Record, register: bytes, organisation_public_key: bytes) -> tuple[Finding, ...]:
@@ -70,26 +104,53 @@ async def verify_sign_offs(record: Record, register: bytes, organisation_public_
         RegisterNotVerified: the register cannot be used.
         RecordUnavailable, RecordFault: as the record does.
     """
+    return (await examine_sign_offs(record, register, organisation_public_key)).findings
+
+
+async def examine_sign_offs(
+    record: Record,
+    register: bytes,
+    organisation_public_key: bytes,
+    *,
+    journey_id: UUID | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Checked:
+    """`verify_sign_offs`, with what was looked at. ``progress`` is told how many events were judged.
+
+    With ``journey_id`` only that journey is judged, the nonces of its signatures against those of all others.
+
+    Raises:
+        RegisterNotVerified, RecordUnavailable, RecordFault: as `verify_sign_offs`.
+    """
     keys = _keys(register, organisation_public_key)
+    found: list[Finding] = []
     journeys: dict[UUID, None] = {}
+    nonces: set[str] = set()
     position = 0
     while page := await record.tail(position):
         position = page[-1].position
-        journeys.update(dict.fromkeys(stored.journey_id for stored in page))
-    found: list[Finding] = []
-    nonces: list[tuple[int, UUID, int, str]] = []
-    for journey_id in journeys:
-        for stored, reason, nonce in _judge(await record.load(journey_id), keys):
-            if reason is not None:
-                found.append(Finding(journey_id, stored.version, stored.position, reason))
-            if nonce is not None:
-                nonces.append((stored.position, journey_id, stored.version, nonce))
-    seen: set[str] = set()
-    for at, journey_id, version, nonce in sorted(nonces):
-        if nonce in seen:
-            found.append(Finding(journey_id, version, at, "nonce_reused"))
-        seen.add(nonce)
-    return tuple(sorted(set(found), key=lambda finding: (finding.position, finding.reason)))
+        for stored in page:
+            journeys[stored.journey_id] = None
+            nonce = _nonce(stored)
+            if nonce in nonces:
+                found.append(Finding(stored.journey_id, stored.version, stored.position, "nonce_reused"))
+            elif nonce is not None:
+                nonces.add(nonce)
+    judged = [each for each in journeys if journey_id in (None, each)]
+    events = sign_offs = illustrative = 0
+    for each in judged:
+        # What was recorded since the log was read is left to the next check.
+        history = tuple(stored for stored in await record.load(each) if stored.position <= position)
+        for stored, reason in _judge(history, keys):
+            found.append(Finding(each, stored.version, stored.position, reason))
+        events += len(history)
+        sign_offs += sum(_is_sign_off(stored) for stored in history)
+        illustrative += any(_illustrative(stored) for stored in history[:1])
+        if progress is not None:
+            progress(events)
+    wanted = {finding for finding in found if journey_id in (None, finding.journey_id)}
+    ordered = tuple(sorted(wanted, key=lambda finding: (finding.position, finding.reason)))
+    return Checked(ordered, len(judged), illustrative, events, sign_offs, position)
 
 
 def _keys(register: bytes, organisation_public_key: bytes) -> dict[str, dict[str, Any]]:
@@ -112,69 +173,93 @@ def _keys(register: bytes, organisation_public_key: bytes) -> dict[str, dict[str
     return keys
 
 
-def _judge(
-    history: tuple[StoredEvent, ...], keys: dict[str, dict[str, Any]]
-) -> Iterator[tuple[StoredEvent, Reason | None, str | None]]:
-    """Go through one journey: each fault with its event, and the nonce of each signature."""
+def _payload(stored: StoredEvent) -> dict[str, Any]:
+    """The content of a row, or nothing where there is none: whoever forges a row may put anything there."""
+    try:
+        payload = json.loads(stored.payload)
+    except (ValueError, RecursionError):
+        return {}
+    return payload if isinstance(payload, dict) and isinstance(payload.get("body"), dict) else {}
+
+
+def _is_sign_off(stored: StoredEvent) -> bool:
+    return "signoff.signed" in (stored.event_type, _payload(stored).get("body", {}).get("kind"))
+
+
+def _illustrative(stored: StoredEvent) -> bool:
+    return _payload(stored).get("illustrative") is True
+
+
+def _nonce(stored: StoredEvent) -> str | None:
+    signature = _payload(stored).get("body", {}).get("signature")
+    nonce = signature.get("nonce") if isinstance(signature, dict) else None
+    return nonce if isinstance(nonce, str) else None
+
+
+def _judge(history: tuple[StoredEvent, ...], keys: dict[str, dict[str, Any]]) -> Iterator[tuple[StoredEvent, Reason]]:
+    """Go through one journey: each fault with its event.
+
+    A row that cannot be read counts as not having happened, and the rows after it are judged without it: what rested
+    on it does not fit any more and is found as well, and no row can blind the check to those after it.
+    """
     journey: Journey | None = None
     for number, stored in enumerate(history):
-        if stored.event_type == "signoff.signed":
-            try:
-                body = json.loads(stored.payload)["body"]
-                signature = body.get("signature")
-                if signature is None:
-                    yield stored, "unsigned", None
-                else:
-                    faults = list(_faults(stored, body, signature, keys))
-                    yield stored, None, str(signature["nonce"])
-                    for fault in faults:
-                        yield stored, fault, None
-                for fault in _misfits(journey, stored, body):
-                    yield stored, fault, None
-            except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
-                yield stored, "unreadable", None
+        found: list[Reason] = []
         try:
-            event = from_stored(stored)
+            # One by one, so that what was found before the row proved unreadable is kept.
+            for reason in _reasons(journey, stored, keys):
+                found.append(reason)  # noqa: PERF402
+        except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
+            found.append("unreadable")
+        try:
             if number == 0:
-                journey = begin(event)
+                journey = begin(from_stored(stored))
             elif journey is not None:
-                journey = evolve(journey, event)
+                journey = evolve(journey, from_stored(stored))
         except Exception:
-            # What follows cannot be folded: no later sign-off of this journey can be told to rest on its evidence.
-            journey = None
-            yield stored, "unreadable", None
+            if "unsigned" not in found:
+                found.append("unreadable")
+        yield from ((stored, reason) for reason in dict.fromkeys(found))
+
+
+def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
+    """What is wrong with one row, by the journey as it was just before."""
+    payload = json.loads(stored.payload)
+    body = payload["body"]
+    if body["kind"] != stored.event_type:
+        yield "mislabelled"
+    if body["kind"] == "pathway.started":
+        yield from _start(stored, payload, keys)
+    elif body["kind"] in _SIGNED and body.get("signature") is None:
+        yield "unsigned"
+    elif body["kind"] == "signoff.signed":
+        yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
+        yield from _misfits(journey, stored, body)
+    elif body["kind"] == "signoff.delegated":
+        lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
+        yield from _faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
+        yield from _overreach(journey, stored, body)
+    elif body["kind"] in _RELEASES:
+        yield from _release(journey, stored, body)
+    elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
+        yield "unreadable" if journey is None else "effect_unsigned"
 
 
 def _faults(
-    stored: StoredEvent, body: dict[str, Any], signature: dict[str, Any], keys: dict[str, dict[str, Any]]
+    what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: dict[str, dict[str, Any]]
 ) -> Iterator[Reason]:
-    """What is wrong with the signature, the signer or the times."""
+    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
+    signature, decided_at = body["signature"], stored.occurred_at
+    signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
+    signed = _spell(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    yield from _signing(signed, signer, signature, decided_at, keys)
     entry = keys.get(signature["key_id"])
     if entry is None:
-        yield "unknown_key"
         return
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry["public_key"]))
-        key.verify(bytes.fromhex(signature["value"]), _statement(stored, body, signature))
-    except InvalidSignature:
-        yield "bad_signature"
-    printed: dict[Reason, bool] = {
-        "wrong_person": stored.actor_id == entry["person"],
-        "wrong_role": stored.actor_role == entry["role"],
-        "wrong_name": body["name"] == entry["printed_name"],
-        "wrong_licence": body["licence"] == entry["licence"],
-    }
-    yield from (reason for reason, holds in printed.items() if not holds)
     signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
-    decided_at = stored.occurred_at
-    if signed_at - decided_at > _SKEW or signed_at < _time(entry["enrolled_at"]) or expires_at <= signed_at:
-        yield "not_yet_valid"
-    if decided_at > expires_at:
-        yield "expired"
     if expires_at - signed_at > _LONGEST:
         yield "valid_too_long"
-    last_day = datetime.combine(date.fromisoformat(entry["licence"]["expires"]), datetime.max.time(), tzinfo=UTC)
-    if decided_at - last_day > timedelta(hours=12):
+    if _over(entry["licence"], decided_at):
         yield "licence_expired"
     if entry.get("revoked_at") is not None:
         revoked_at = _time(entry["revoked_at"])
@@ -185,34 +270,174 @@ def _faults(
             yield "recorded_after_revocation"
 
 
+def _signing(
+    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: dict[str, dict[str, Any]]
+) -> Iterator[Reason]:
+    """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
+    entry = keys.get(signature["key_id"])
+    if entry is None:
+        yield "unknown_key"
+        return
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry["public_key"]))
+        key.verify(bytes.fromhex(signature["value"]), signed)
+    except InvalidSignature:
+        yield "bad_signature"
+    printed: dict[Reason, bool] = {
+        "wrong_person": signer["id"] == entry["person"],
+        "wrong_role": signer["role"] == entry["role"],
+        "wrong_name": signer["name"] == entry["printed_name"],
+        "wrong_licence": signer["licence"] == entry["licence"],
+    }
+    yield from (reason for reason, holds in printed.items() if not holds)
+    signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
+    if signed_at - at > _SKEW or signed_at < _time(entry["enrolled_at"]) or expires_at <= signed_at:
+        yield "not_yet_valid"
+    if at > expires_at:
+        yield "expired"
+
+
 def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
     """What does not agree with the journey as it was just before the decision."""
     if journey is None:
         yield "unreadable"
         return
-    kind = SignOffKind(body["sign_off"])
-    rule = journey.protocol.sign_offs[kind]
+    kind, subject = SignOffKind(body["sign_off"]), body.get("subject")
+    rule, first, both = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject), cosigners(journey, kind)
+    waits = body["decision"] == "approve" and first is None and bool(both)
     fits: dict[Reason, bool] = {
-        "wrong_evidence": body["evidence"] == evidence_of(journey, kind, body.get("subject")),
+        "wrong_evidence": body["evidence"] == evidence_of(journey, kind, subject, first),
         "wrong_meaning": body["meaning"] == rule.meaning,
-        "wrong_role": stored.actor_role in rule.roles,
         "wrong_state": journey.patient.state in body["licence"]["states"],
+        "wrong_count": body.get("first_of_two", False) is waits,
     }
     yield from (reason for reason, holds in fits.items() if not holds)
+    at, roles = stored.occurred_at, rule.roles if first is None else both
+    lent = any(
+        given.to == stored.actor_id and kind in given.sign_offs and at < given.until and given.role in roles
+        for given in journey.delegations.values()
+    )
+    # The licence is judged by itself above: with one that fits, what is left is whose decision this was.
+    fitting = Licence(number="any", states=(journey.patient.state,), expires=date.max)
+    by = Actor(id=stored.actor_id, role=Role(stored.actor_role), name="any", licence=fitting)
+    if by.role not in roles and not lent:
+        yield "wrong_role"
+    elif may_decide(journey, kind, subject, by, at, first) is not None:
+        yield "not_theirs"
 
 
-def _statement(stored: StoredEvent, body: dict[str, Any], signature: dict[str, Any]) -> bytes:
+def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether somebody lent a right that was not theirs by their own role, or not where the patient was."""
+    if journey is None:
+        yield "unreadable"
+        return
+    rules = [journey.protocol.sign_offs[SignOffKind(kind)] for kind in body["sign_offs"]]
+    if any(stored.actor_role not in rule.roles for rule in rules):
+        yield "wrong_role"
+    if journey.patient.state not in body["licence"]["states"]:
+        yield "wrong_state"
+
+
+def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether what was released had every signed decision it needs, and the one it names."""
+    if journey is None:
+        yield "unreadable"
+    elif body["kind"] == "hold.released":
+        hold = journey.holds.get(body["hold"])
+        severe = hold is not None and hold.severe
+        kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
+        signed = current(journey, kind, body["hold"])
+        if signed is None or (signed.decision, signed.request) != ("approve", body["sign_off"]):
+            yield "released_unsigned"
+    else:
+        needed = [SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN]
+        if excluded(journey, "review"):
+            needed.append(SignOffKind.EXCLUSION_REVIEW)
+        cleared = current(journey, SignOffKind.CLEARANCE, str(body["session"]))
+        named = cleared is not None and (cleared.decision, cleared.request) == ("approve", body["clearance"])
+        if not named or not all(approved(journey, kind) for kind in needed):
+            yield "released_unsigned"
+        elif dose_gate(journey, body["session"], stored.occurred_at):
+            yield "gate_shut"
+
+
+def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
+    """Whether a journey had the signed decision it takes to go on, or to end this way."""
+    last = journey.sign_offs[-1] if journey.sign_offs else None
+    made = last is not None and not last.first_of_two and not last.withdrawn
+    kind, choice = (last.kind, last.choice) if last is not None and made else (None, None)
+    approves, declines = (made and last is not None and last.decision == word for word in ("approve", "decline"))
+    match body:
+        case {"kind": "stage.entered", "stage": "follow_up"} if approves and choice == "stop":
+            return kind == SignOffKind.RESPONSE_REVIEW
+        case {"kind": "stage.entered", "stage": stage}:
+            return stage in _ENTERED_BY and approved(journey, _ENTERED_BY[stage])
+        case {"kind": "pathway.closed", "outcome": outcome}:
+            return journey.closing is not None and journey.closing.outcome == outcome
+        case {"outcome": "completed"}:
+            return approves and kind == SignOffKind.DISCHARGE
+        case {"outcome": "lost_to_follow_up"}:
+            return approves and kind == SignOffKind.LOST_TO_FOLLOW_UP
+        case {"outcome": "in_clinic"}:
+            return approves and choice in ("in_clinic", "switch_to_in_clinic")
+        case {"outcome": "ineligible"}:
+            of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
+            return (approves and choice == "neither") or (declines and of_patient)
+    return True  # ended by hand, or by death: nobody signs for these
+
+
+def _start(stored: StoredEvent, payload: dict[str, Any], keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
+    """Whether a journey began under the protocol it names, and that was fit for patients."""
+    body = payload["body"]
+    digest = sha256(_canonical(body["protocol"])).hexdigest()
+    if body["protocol_digest"] != digest:
+        yield "wrong_protocol"
+    if payload["illustrative"] is True:
+        return
+    try:
+        fit = _fit(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fit = False
+    if not fit:
+        yield "protocol_not_approved"
+
+
+def _fit(
+    approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: dict[str, dict[str, Any]]
+) -> bool:
+    """Whether two people, one of them the medical director, had signed exactly this protocol for this moment."""
+    content = {name: approval[name] for name in ("protocol", "version", "digest")}
+    signers = [signed["signer"] for signed in approval["approvals"]]
+    signatures = [signed["signature"] for signed in approval["approvals"]]
+    if content != {"protocol": protocol["id"], "version": protocol["version"], "digest": digest}:
+        return False
+    if not len(signers) == len({s["id"] for s in signers}) == len({s["key_id"] for s in signatures}) == 2:
+        return False
+    if all(signer["role"] != "medical_director" for signer in signers):
+        return False
+    for signer, signature in zip(signers, signatures, strict=True):
+        signed = _spell("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        if any(_signing(signed, signer, signature, at, keys)):
+            return False
+        # The approval stands until it expires, also when a key is revoked or a licence ends after it was given.
+        entry, signed_at = keys[signature["key_id"]], _time(signature["signed_at"])
+        revoked_at = entry.get("revoked_at")
+        if _over(entry["licence"], signed_at) or (revoked_at is not None and _time(revoked_at) <= signed_at):
+            return False
+    return True
+
+
+def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
     """What must have been signed, as docs/signatures.md spells it."""
-    licence = body["licence"]
+    licence = signer["licence"]
     return _canonical(
         {
-            "domain": "care-pathway/sign-off/1",
-            "journey": str(stored.journey_id),
-            **{name: body.get(name) for name in _DECISION},
+            "domain": f"care-pathway/{what}/1",
+            **content,
             "signer": {
-                "id": stored.actor_id,
-                "role": stored.actor_role,
-                "name": body["name"],
+                "id": signer["id"],
+                "role": signer["role"],
+                "name": signer["name"],
                 "licence": {name: licence[name] for name in ("number", "states", "expires")},
             },
             "key_id": signature["key_id"],
@@ -221,6 +446,12 @@ def _statement(stored: StoredEvent, body: dict[str, Any], signature: dict[str, A
             "expires_at": _spelled(signature["expires_at"]),
         }
     )
+
+
+def _over(licence: dict[str, Any], at: datetime) -> bool:
+    """Whether the last day of a licence was over everywhere."""
+    last_day = datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), tzinfo=UTC)
+    return at - last_day > timedelta(hours=12)
 
 
 def _canonical(content: Any) -> bytes:

@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from activities.sign_offs.register import Entry, Register
 from workflows.journey.people import Role
 from workflows.journey.refusals import Code, Refusal
-from workflows.journey.statement import ProtocolApproval, ProtocolStatement, Signature, Signer, Statement
+from workflows.journey.statement import (
+    DelegationStatement,
+    ProtocolApproval,
+    ProtocolStatement,
+    Signature,
+    Signer,
+    Statement,
+)
 
 SKEW = timedelta(minutes=2)
 """How far a signer's clock may be ahead."""
@@ -77,7 +84,7 @@ def refusal_of(problem: Problem) -> Refusal:
 
 
 def check(
-    statement: Statement,
+    statement: Statement | DelegationStatement,
     signature: Signature,
     register: Register,
     *,
@@ -133,7 +140,7 @@ def check_protocol(
 
 
 def _faults(
-    statement: Statement | ProtocolStatement,
+    statement: Statement | DelegationStatement | ProtocolStatement,
     signature: Signature,
     entry: Entry,
     at: datetime,
@@ -165,7 +172,9 @@ def _strangers(signer: Signer, entry: Entry) -> Iterator[Problem]:
         yield Problem.WRONG_LICENCE
 
 
-def _made_by(entry: Entry, signature: Signature, statement: Statement | ProtocolStatement) -> bool:
+def _made_by(
+    entry: Entry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
+) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))
         key.verify(bytes.fromhex(signature.value), statement.signed_bytes())

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.record.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError
 from deploy.local.temporal import TemporalServer
@@ -23,6 +24,7 @@ __all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
 
 PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
+ANCHORS, ANCHOR_KEY = "anchors", "anchor.key"
 _ROOT = Path(__file__).resolve().parents[2]
 _MIGRATIONS = "activities.record.migrations"
 
@@ -35,6 +37,7 @@ class Stack:
     postgres: Postgres
     temporal: TemporalServer
     signers: Signers
+    anchor_key: bytes
 
     @property
     def logs(self) -> Path:
@@ -51,6 +54,9 @@ class Stack:
             "CAREPATH_DATABASE_URL": self.postgres.app_url,
             "CAREPATH_DEMONSTRATION": "true",
             **self.signers.env,
+            "CAREPATH_ANCHORS_DIR": str(self.directory / ANCHORS),
+            "CAREPATH_ANCHOR_KEY_FILE": str(self.directory / ANCHOR_KEY),
+            "CAREPATH_ANCHOR_PUBLIC_KEY": self.anchor_key.hex(),
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": self.temporal.namespace,
             # A profile on this machine may hold somebody's real key and address.
@@ -78,6 +84,7 @@ async def local_stack(
     with _only_run_in(directory) as directory:
         logs = directory / "logs"
         data = directory / "temporal"
+        kept = (data, directory / ANCHORS)
         postgres = Postgres(directory / "postgres", logs / "postgres.log")
         temporal = TemporalServer(
             logs / "temporal.log",
@@ -86,15 +93,17 @@ async def local_stack(
             headless=headless,
         )
         if not keep_data:
-            _remove_data(postgres, data)
+            _remove_data(postgres, *kept)
         try:
             await _start_together(postgres, temporal)
             await _migrate(postgres)
-            yield Stack(directory, postgres, temporal, invent(directory / PROFILES))
+            yield Stack(
+                directory, postgres, temporal, invent(directory / PROFILES), _anchor_key(directory / ANCHOR_KEY)
+            )
         finally:
             await asyncio.gather(postgres.stop(), temporal.stop())
             if not keep_data:
-                _remove_data(postgres, data)
+                _remove_data(postgres, *kept)
 
 
 class WorkerProcess:
@@ -190,9 +199,15 @@ async def _migrate(postgres: Postgres) -> None:
         raise StackError("migrate the record", postgres.log_path, reason) from failed
 
 
-def _remove_data(postgres: Postgres, data: Path) -> None:
+def _anchor_key(path: Path) -> bytes:
+    """The public half of the key the stack's worker signs anchors with; made at the first time."""
+    return read_key(path).public_key().public_bytes_raw() if path.exists() else make_key(path)
+
+
+def _remove_data(postgres: Postgres, *directories: Path) -> None:
     postgres.remove_data()
-    shutil.rmtree(data, ignore_errors=True)
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,7 @@ from deploy.play import SkippedTime, play
 from tests.benchmarks.course import open_ended
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import QUEUE, Servers
-from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import start
+from workflows.client import handle_of, start
 from workflows.journey.protocol import Condition
 from workflows.protocols.demonstration import demonstration
 
@@ -85,7 +84,7 @@ async def _cost(servers: Servers, condition: Condition) -> Cost:
     skipper = TimeSkipper(servers.client, config=TimeSkippingConfig(enabled=False))
     journey_id = uuid4()
     await start(skipper.client, referral(demonstration(condition), journey_id), task_queue=QUEUE)
-    handle = servers.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(servers.client, journey_id)
     first_run = (await handle.describe()).run_id
     await play(
         servers.client,

@@ -19,6 +19,7 @@ from deploy.signers import PASSPHRASE
 from door.app import app
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, Listed, Services, no_such_journey
+from workflows.client import Running
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -152,6 +153,13 @@ class MemoryGateway:
             raise refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
         events.extend(decided)
         return fold(events).commands[str(command.command_id)].version
+
+    async def look(self, journey_id: UUID) -> Running | None:
+        journey = self._services.books.state(journey_id)
+        return Running(runs=True, version=journey.version, recorded=journey.version, health="open")
+
+    async def resume(self, journey: Journey) -> None:
+        raise AssertionError("nothing was lost")
 
     async def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
         for journey_id in list(self._services.books.journeys)[:limit]:

@@ -39,6 +39,7 @@ def test_every_kind_has_a_valid_form() -> None:
 
 
 @each_kind
+@pytest.mark.usefixtures("keys")
 def test_a_valid_form_is_understood(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
     answer = send(services, kind, journey, profiles, given=FORMS[kind.name])
     assert answer.code in (0, 5)

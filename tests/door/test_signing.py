@@ -15,7 +15,7 @@ from tests.door.conftest import Profiles
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, sealed
-from workflows.journey.commands import Command, RecordInstrument, Sign
+from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
 from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
 from workflows.journey.journey import fold
@@ -297,3 +297,24 @@ def test_a_second_person_signs_the_first_ones_approval(
     assert (alone.code, "second person" in alone.error["reason"]) == (4, True)
     assert approve(Role.CLINICIAN, second["request"]).code == 0
     assert not services.books.state(journey).held
+
+
+def test_a_right_is_lent_with_a_signature(
+    services: Memory, journey: UUID, clinician: tuple[str, str], keys: Signers
+) -> None:
+    words = ("signoff", "delegate", str(journey), *clinician, "--json")
+    assert "signature" not in call(services, "signoff", "delegate", "--template").json
+    form = {"to": "colleague", "sign_offs": ["plan"], "until": "2026-12-31T12:00:00Z", "reason": "Invented: on leave"}
+    assert call(services, *words, "--dry-run", given=form).code == 0
+    assert services.received == []
+    late = call(services, *words, given=form | {"until": "2026-01-31T12:00:00Z"})
+    assert (late.code, services.questions) == (5, []), "nobody is asked for a passphrase for what is refused"
+    assert call(services, *words, given=form).code == 0
+    [command] = services.received
+    assert isinstance(command.body, Delegate)
+    signature = command.body.signature
+    assert signature is not None
+    statement = of_command(journey, command.body, command.actor, signature)
+    assert check(statement, signature, keys.register.current(), at=services.at, state="CA") is None
+    [given] = services.books.state(journey).delegations.values()
+    assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "colleague")

@@ -190,7 +190,7 @@ async def at_work(
     client: Client, record: Record, signers: Signers, task_queue: str, **options: Any
 ) -> AsyncIterator[None]:
     """A worker in this process."""
-    async with build_worker(client, record, signers.register, task_queue=task_queue, **options):
+    async with build_worker(client, record, signers.register, demonstrations=True, task_queue=task_queue, **options):
         yield
 
 

@@ -7,6 +7,7 @@ which a test then takes elsewhere.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -139,7 +140,9 @@ class Play:
             }
         )
 
-    def sign(self, kind: SignOffKind, subject: str | None = None, by: Role | None = None, **changed: Any) -> list[Any]:
+    def sign(
+        self, kind: SignOffKind, subject: str | None = None, by: Role | Actor | None = None, **changed: Any
+    ) -> list[Any]:
         """The decision, by as many people as it takes; what followed."""
         followed = self.sign_once(kind, subject, by, **changed)
         if half_signed(self.journey, kind, subject) is not None:
@@ -147,7 +150,7 @@ class Play:
         return followed
 
     def sign_once(
-        self, kind: SignOffKind, subject: str | None = None, by: Role | None = None, **changed: Any
+        self, kind: SignOffKind, subject: str | None = None, by: Role | Actor | None = None, **changed: Any
     ) -> list[Any]:
         body = self.signature(kind, subject, **changed)
         return self.do(body, by or signer(self.journey, self.request(kind, subject)))
@@ -165,6 +168,23 @@ class Play:
     def changed(self, **fields: Any) -> Play:
         """The same moment of a journey that differs in these fields of its state."""
         return Play(self.journey.model_copy(update=fields), self.at)
+
+
+def person(name: str, role: Role, **licence: Any) -> Actor:
+    """Somebody else in this role, with the licence of the invented one, changed where it says so."""
+    known = PEOPLE[role]
+    changed = None if known.licence is None else known.licence.model_copy(update=licence)
+    return known.model_copy(update={"id": name, "name": f"{name} Invented", "licence": changed})
+
+
+def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, Any]) -> Protocol:
+    """The demonstration protocol with other rules for these kinds of sign-off, and for exceptions if so said."""
+    values: dict[str, Any] = PROTOCOLS[Condition.PTSD].model_dump(mode="json")
+    if exception_cosigned_by is not None:
+        values["eligibility"]["prior_treatments"]["exception_cosigned_by"] = exception_cosigned_by
+    for kind, changed in rules.items():
+        values["sign_offs"][kind] |= changed
+    return Protocol.model_validate_json(json.dumps(values), strict=True)
 
 
 def started(
@@ -201,7 +221,7 @@ def after(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Pla
 
 def sealed(command: c.Command, at: datetime) -> c.Command:
     """A decision with a signature that nobody made: the core asks that there is one; whether it holds, others check."""
-    if not isinstance(command.body, c.Sign) or command.body.signature is not None:
+    if not isinstance(command.body, c.SIGNED) or command.body.signature is not None:
         return command
     nonce = sha256(f"{command.command_id}".encode()).hexdigest()[:32]
     signature = Signature(

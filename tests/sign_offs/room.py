@@ -98,17 +98,24 @@ def signed(**changed: Any) -> tuple[Statement, Signature]:
     return decided, sign(CLIO_KEY, decided)
 
 
-def approval(*roles: Role, digest: str = "d" * 64, at: datetime = NOW, days: int = 365) -> ProtocolApproval:
+def approval(
+    *roles: Role,
+    digest: str = "d" * 64,
+    at: datetime = NOW,
+    days: int = 365,
+    protocol: str = "ptsd-at-home",
+    version: int = 3,
+) -> ProtocolApproval:
     """A protocol approved by these two."""
     approvals = []
     for role in roles:
         seal = new_seal(KEYS[role].key_id, at, timedelta(days=days))
         stated = ProtocolStatement(
-            protocol="ptsd-at-home", version=3, digest=digest, signer=signer_of(PEOPLE[role]), seal=seal
+            protocol=protocol, version=version, digest=digest, signer=signer_of(PEOPLE[role]), seal=seal
         )
         approvals.append(Approval(signer=stated.signer, signature=sign(KEYS[role], stated)))
     return ProtocolApproval.model_validate(
-        {"protocol": "ptsd-at-home", "version": 3, "digest": digest, "approvals": approvals}
+        {"protocol": protocol, "version": version, "digest": digest, "approvals": approvals}
     )
 
 

@@ -1,9 +1,9 @@
 """The record alone tells a signed decision from any other, by code that shares nothing with the signing."""
 
 import ast
-import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,61 +13,25 @@ import pytest
 from activities.record import NewEvent, Record
 from activities.record.events import to_new
 from activities.sign_offs import offline
-from activities.sign_offs.keys import new_seal, sign
-from activities.sign_offs.offline import RegisterNotVerified, verify_sign_offs
+from activities.sign_offs.offline import RegisterNotVerified, examine_sign_offs, verify_sign_offs
 from activities.sign_offs.register import Register, revoke
 from deploy.people import PEOPLE
-from tests.journey.play import JOURNEY, course, started
-from tests.sign_offs.room import CLIO_KEY, KEYS, ORGANISATION, key_of, published, register
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import JOURNEY, START, Play, before, course, started
+from tests.sign_offs.recorded import EARLY, LONG_AGO, history, keep, only, rows, sign_offs, signature_of
+from tests.sign_offs.room import CLIO_KEY, KEYS, ORGANISATION, approval, key_of, published
 from workflows.journey import events as e
+from workflows.journey.commands import Delegate, RecordInstrument, Withdraw
+from workflows.journey.instruments import Instrument
+from workflows.journey.journey import Journey, fold
 from workflows.journey.people import Role
-from workflows.journey.protocol import Condition
-from workflows.journey.statement import of_event
+from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.evidence import evidence_of
+from workflows.journey.statement import ProtocolApproval
 
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-EARLY = register().model_copy(
-    update={"entries": tuple(each.model_copy(update={"enrolled_at": LONG_AGO}) for each in register().entries)}
-)
-"""The register, enrolled long before the journeys that are played."""
-
-
-def history() -> list[e.Event]:
-    return course(Condition.PTSD).events
-
-
-def sign_offs() -> list[e.Event]:
-    return [event for event in history() if isinstance(event.body, e.SignedOff)]
-
-
-def signature_of(event: e.Event, **seal: Any) -> dict[str, Any]:
-    key = KEYS[event.actor_role]
-    sealed = new_seal(key.key_id, event.at - timedelta(minutes=1)).model_copy(update=seal)
-    return sign(key, of_event(event, sealed)).model_dump(mode="json")
-
-
-def rows(
-    events: Iterable[e.Event],
-    *,
-    signature: Callable[[e.Event], dict[str, Any] | None] = signature_of,
-    body: Callable[[e.Event, dict[str, Any]], None] = lambda _event, _body: None,
-    columns: Callable[[e.Event], dict[str, Any]] = lambda _event: {},
-) -> list[NewEvent]:
-    """The rows of these events, every sign-off signed, with what a forger changed."""
-    made = []
-    for event in events:
-        row = to_new(event)
-        payload = json.loads(row.payload)
-        if isinstance(event.body, e.SignedOff):
-            payload["body"]["signature"] = signature(event)
-        body(event, payload["body"])
-        spelled = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        made.append(row.model_copy(update={"payload": spelled, **columns(event)}))
-    return made
-
-
-async def keep(record: Record, made: list[NewEvent]) -> None:
-    for start in range(0, len(made), 400):
-        await record.append(JOURNEY, start, made[start : start + 400])
+RELEASES = (e.HoldReleased, e.SessionReleased)
 
 
 async def found(record: Record, whole: Register = EARLY) -> set[tuple[int, str]]:
@@ -75,12 +39,16 @@ async def found(record: Record, whole: Register = EARLY) -> set[tuple[int, str]]
     return {(finding.version, finding.reason) for finding in findings}
 
 
-def only(version: int, change: Callable[[dict[str, Any]], None]) -> Callable[[e.Event, dict[str, Any]], None]:
-    def body(event: e.Event, content: dict[str, Any]) -> None:
-        if event.version == version:
-            change(content)
+def went_on(*, ended: bool = True) -> set[tuple[int, str]]:
+    """The stages and the end of the undisturbed course, each as one that no valid sign-off stands behind."""
+    kinds = (e.StageEntered, e.PathwayEnding) if ended else e.StageEntered
+    return {(each.version, "effect_unsigned") for each in history() if isinstance(each.body, kinds)}
 
-    return body
+
+def released(events: Iterable[e.Event] | None = None) -> set[tuple[int, str]]:
+    """The releases in a history, each as one that no valid sign-off stands behind."""
+    of = history() if events is None else events
+    return {(each.version, "released_unsigned") for each in of if isinstance(each.body, RELEASES)}
 
 
 async def test_a_signed_course_has_nothing_wrong(record: Record) -> None:
@@ -90,8 +58,24 @@ async def test_a_signed_course_has_nothing_wrong(record: Record) -> None:
 
 
 async def test_a_decision_without_a_signature_is_found(record: Record) -> None:
+    """It counts as not made: nothing that was released on its strength was released by anybody."""
     await keep(record, rows(history(), signature=lambda _event: None))
-    assert await found(record) == {(event.version, "unsigned") for event in sign_offs()}
+    assert released()
+    assert len(went_on()) == 5
+    assert await found(record) == {(event.version, "unsigned") for event in sign_offs()} | released() | went_on()
+
+
+async def test_an_unsigned_decision_keeps_nothing_after_it_from_being_judged(record: Record) -> None:
+    first, *_, last = sign_offs()
+    made = rows(
+        history(),
+        signature=lambda event: None if event is first else signature_of(event),
+        body=only(last.version, lambda body: body.update(evidence="0" * 64)),
+    )
+    await keep(record, made)
+    expected = {(first.version, "unsigned"), (last.version, "bad_signature"), (last.version, "wrong_evidence")}
+    screening = {(each.version, "effect_unsigned") for each in history() if isinstance(each.body, e.StageEntered)}
+    assert await found(record) == expected | released() | {min(screening)}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +93,9 @@ async def test_a_decision_without_a_signature_is_found(record: Record) -> None:
 async def test_a_changed_decision_is_found(record: Record, change: dict[str, Any]) -> None:
     last = sign_offs()[-1]
     await keep(record, rows(history(), body=only(last.version, lambda body: body.update(change))))
-    assert await found(record) == {(last.version, "bad_signature")}
+    # A discharge that was declined ended nothing.
+    rested = went_on() if "decision" in change else set()
+    assert await found(record) == {(last.version, "bad_signature"), *(one for one in rested if one[0] > last.version)}
 
 
 @pytest.mark.parametrize(
@@ -138,8 +124,8 @@ async def test_evidence_changed_under_a_signature_is_found(record: Record) -> No
     forged = only(evaluated.version, lambda body: body["sections"].update({section: "rewritten"}))
     await keep(record, rows(history(), body=forged))
     reasons = await found(record)
-    assert {reason for _, reason in reasons} == {"wrong_evidence"}
-    assert (sign_offs()[0].version, "wrong_evidence") in reasons
+    assert {reason for _, reason in reasons} == {"wrong_evidence", "released_unsigned", "effect_unsigned"}
+    assert {(sign_offs()[0].version, "wrong_evidence"), *released(), *went_on(ended=False)} <= reasons
 
 
 async def test_a_decision_in_another_name_is_found(record: Record) -> None:
@@ -174,10 +160,17 @@ async def test_a_signature_moved_to_another_journey_is_found(record: Record) -> 
     version, made, other = sign_offs()[0].version, rows(history()), uuid4()
     await keep(record, made)
     await record.append(other, 0, [row.model_copy(update={"event_id": uuid4()}) for row in made[:version]])
-    findings = await verify_sign_offs(record, published(EARLY), ORGANISATION.public_key)
+    checked = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key)
+    findings = checked.findings
     assert [(f.journey_id, f.version, f.position) for f in findings] == [(other, version, len(made) + version)] * 3
     # Its evidence names the journey it is for.
     assert [finding.reason for finding in findings] == ["bad_signature", "nonce_reused", "wrong_evidence"]
+    both = (checked.journeys, checked.illustrative, checked.events, checked.position)
+    assert both == (2, 2, len(made) + version, len(made) + version)
+    alone = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key, journey_id=other)
+    assert (alone.findings, alone.journeys, alone.events, alone.sign_offs) == (findings, 1, version, 1)
+    clean = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key, journey_id=JOURNEY)
+    assert (clean.findings, clean.sign_offs, clean.position) == ((), len(sign_offs()), both[-1])
 
 
 async def test_a_nonce_used_twice_is_found_at_its_second_use(record: Record) -> None:
@@ -295,14 +288,47 @@ async def test_forged_rows_are_findings_and_stop_nothing(record: Record, signatu
     assert {(last.version, "unsigned"), (first.version, "unreadable")} <= await found(record)
 
 
-async def test_what_cannot_be_read_is_a_finding_and_what_follows_is_not_taken_on_trust(record: Record) -> None:
-    broken = sign_offs()[0].version - 1
+async def test_what_cannot_be_read_is_a_finding_and_what_rested_on_it_is_not_taken_on_trust(record: Record) -> None:
+    broken = next(event for event in history() if isinstance(event.body, e.EvaluationRecorded)).version
 
     def columns(event: e.Event) -> dict[str, Any]:
-        return {"payload": b'{"body":{"kind":"unheard.of"}}'} if event.version == broken else {}
+        return {"payload": b'{"body":{"kind":"evaluation.recorded"}}'} if event.version == broken else {}
 
     await keep(record, rows(history(), columns=columns))
-    assert await found(record) == {(broken, "unreadable")} | {(event.version, "unreadable") for event in sign_offs()}
+    reasons = await found(record)
+    assert {(broken, "unreadable"), (sign_offs()[0].version, "wrong_evidence"), *released()} <= reasons
+    assert {version for version, reason in reasons if reason == "unreadable"} == {broken}
+
+
+async def test_a_row_that_cannot_be_read_blinds_nothing_after_it(record: Record) -> None:
+    """What it held is needed by none of the decisions: a forged one is still told from the true ones."""
+    last = sign_offs()[-1]
+    broken = next(event for event in history() if isinstance(event.body, e.ObligationsUpdated)).version
+    made = rows(
+        history(),
+        body=only(last.version, lambda body: body.update(rationale="another reason")),
+        columns=lambda event: {"payload": b"\x00"} if event.version == broken else {},
+    )
+    await keep(record, made)
+    assert await found(record) == {(broken, "unreadable"), (last.version, "bad_signature")}
+
+
+async def test_nothing_can_be_judged_by_an_opening_that_cannot_be_read(record: Record) -> None:
+    await keep(record, rows(history(), columns=lambda event: {"payload": b"[]"} if event.version == 1 else {}))
+    judged = (e.SignedOff, *RELEASES, e.StageEntered, e.PathwayEnding, e.PathwayClosed)
+    unread = {event.version for event in history() if isinstance(event.body, judged)}
+    assert await found(record) == {(version, "unreadable") for version in {1} | unread}
+
+
+async def test_a_decision_under_another_label_is_found_and_judged(record: Record) -> None:
+    last = sign_offs()[-1]
+    made = rows(
+        history(),
+        body=only(last.version, lambda body: body.update(rationale="another reason")),
+        columns=lambda event: {"event_type": "question.asked"} if event is last else {},
+    )
+    await keep(record, made)
+    assert await found(record) == {(last.version, "mislabelled"), (last.version, "bad_signature")}
 
 
 async def test_without_the_organisations_register_nothing_is_judged(record: Record) -> None:
@@ -315,6 +341,316 @@ async def test_an_empty_record_and_a_journey_without_sign_offs_are_fine(record: 
     assert await found(record) == set()
     await keep(record, rows(started(Condition.ANXIETY).events))
     assert await found(record) == set()
+
+
+def carried(
+    opening: e.Event, approval: ProtocolApproval | None, *, illustrative: bool = False, digest: str | None = None
+) -> list[NewEvent]:
+    """The row of a journey's opening, as one that is (or is not) for a patient."""
+    assert isinstance(opening.body, e.PathwayStarted)
+    changed = {"approval": approval, "protocol_digest": digest or opening.body.protocol_digest}
+    body = opening.body.model_copy(update=changed)
+    return [to_new(opening.model_copy(update={"illustrative": illustrative, "body": body}))]
+
+
+def approved(*roles: Role, digest: str | None = None, **changed: Any) -> ProtocolApproval:
+    """The approval of the protocol of the course by these two, signed the day before it."""
+    opening = history()[0]
+    assert isinstance(opening.body, e.PathwayStarted)
+    protocol = opening.body.protocol
+    given = {"at": opening.at - timedelta(days=1), "protocol": protocol.id, "version": protocol.version, **changed}
+    return approval(*roles, digest=digest or opening.body.protocol_digest, **given)
+
+
+TWO = (Role.MEDICAL_DIRECTOR, Role.CLINICIAN)
+
+
+async def test_a_journey_on_an_approved_protocol_has_nothing_wrong(record: Record) -> None:
+    await record.append(JOURNEY, 0, carried(history()[0], approved(*TWO)))
+    assert await found(record) == set()
+    left = revoke(EARLY, CLIO_KEY.key_id, at=history()[0].at, because="left", by="demo-security")
+    assert await found(record, left) == set()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: None,
+        lambda: approved(Role.MEDICAL_DIRECTOR),
+        lambda: approved(Role.MEDICAL_DIRECTOR, Role.MEDICAL_DIRECTOR),
+        lambda: approved(Role.CLINICIAN, Role.ON_CALL_CLINICIAN),
+        lambda: approved(*TWO, digest="d" * 64),
+        lambda: approved(*TWO, version=9),
+        lambda: approved(*TWO, protocol="another"),
+        lambda: approved(*TWO, at=START - timedelta(days=400)),
+        lambda: approved(*TWO, at=START + timedelta(minutes=5)),
+        lambda: approved(*TWO, at=LONG_AGO - timedelta(days=1), days=9999),
+        lambda: swapped(approved(*TWO)),
+        lambda: renamed(approved(*TWO)),
+    ],
+    ids=[
+        "none", "one", "one twice", "no director", "another text", "another version", "another protocol",
+        "review passed", "signed later", "before enrolment", "signatures swapped", "another name",
+    ],
+)  # fmt: skip
+async def test_a_journey_on_a_protocol_that_is_not_approved_is_found(
+    record: Record, given: Callable[[], ProtocolApproval | None]
+) -> None:
+    await record.append(JOURNEY, 0, carried(history()[0], given()))
+    assert await found(record) == {(1, "protocol_not_approved")}
+
+
+def swapped(of: ProtocolApproval) -> ProtocolApproval:
+    one, two = of.approvals
+    pairs = (
+        one.model_copy(update={"signature": two.signature}),
+        two.model_copy(update={"signature": one.signature}),
+    )
+    return of.model_copy(update={"approvals": pairs})
+
+
+def renamed(of: ProtocolApproval) -> ProtocolApproval:
+    one, two = of.approvals
+    signer = two.signer.model_copy(update={"name": "Mallory Invented, MD"})
+    return of.model_copy(update={"approvals": (one, two.model_copy(update={"signer": signer}))})
+
+
+async def test_signers_who_had_no_right_to_approve_a_protocol_are_found(record: Record) -> None:
+    opening = history()[0]
+    await record.append(JOURNEY, 0, carried(opening, approved(*TWO)))
+    before = opening.at - timedelta(days=2)
+    early = EARLY.model_copy(update={"issued_at": LONG_AGO})
+    gone = revoke(early, CLIO_KEY.key_id, at=before, because="left", by="demo-security")
+    unknown = early.model_copy(
+        update={"entries": tuple(each for each in EARLY.entries if each.key_id != CLIO_KEY.key_id)}
+    )
+    for register_ in (gone, unknown):
+        assert await found(record, register_) == {(1, "protocol_not_approved")}
+
+
+async def test_a_protocol_that_is_not_what_it_is_called_is_found_in_any_journey(record: Record) -> None:
+    await record.append(JOURNEY, 0, carried(history()[0], None, illustrative=True, digest="d" * 64))
+    assert await found(record) == {(1, "wrong_protocol")}
+
+
+async def test_a_release_that_nobody_signed_for_is_found(record: Record) -> None:
+    events = severe_hold().events
+    without = [each for each in events if not isinstance(each.body, e.SignedOff) or each.body.subject != "hold-1"]
+    renumbered = [each.model_copy(update={"version": n}) for n, each in enumerate(without, start=1)]
+    await keep(record, rows(renumbered))
+    assert await found(record) == released(renumbered)
+    assert len(released(renumbered)) == 1
+
+
+async def test_a_release_in_the_name_of_another_decision_is_found(record: Record) -> None:
+    session = next(event for event in history() if isinstance(event.body, e.SessionReleased))
+    await keep(record, rows(history(), body=only(session.version, lambda body: body.update(clearance="clearance:9"))))
+    assert {(session.version, "released_unsigned")} == await found(record) & released()
+
+
+async def test_a_release_through_a_shut_gate_is_found(record: Record) -> None:
+    """Everything is signed; it is two days too early."""
+    session = next(event for event in history() if isinstance(event.body, e.SessionReleased))
+    early = {"occurred_at": session.at - timedelta(days=2)}
+    await keep(record, rows(history(), columns=lambda event: early if event is session else {}))
+    assert (session.version, "gate_shut") in await found(record)
+
+
+@pytest.mark.parametrize("condition", Condition)
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {"decision": "decline", "referral": "elsewhere"},
+        {"choice": "in_clinic", "referral": "elsewhere"},
+        {"choice": "neither", "referral": "elsewhere"},
+        {},
+    ],
+    ids=["declined", "in clinic", "neither", "to its end"],
+)
+async def test_every_way_to_its_end_has_nothing_wrong(
+    record: Record, condition: Condition, ends: dict[str, Any]
+) -> None:
+    play = started(condition)
+    if ends:
+        play.go_on(lambda journey: any(w.sign_off == SignOffKind.ELIGIBILITY for w in journey.waiting.values()))
+        play.sign(SignOffKind.ELIGIBILITY, **ends)
+    play.go_on(lambda journey: journey.closed)
+    await keep(record, rows(play.events))
+    assert await found(record) == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        e.StageEntered(stage=Stage.SESSIONS),
+        e.StageEntered(stage=Stage.FOLLOW_UP),
+        e.PathwayEnding(outcome=Outcome.COMPLETED, reason="x"),
+        e.PathwayEnding(outcome=Outcome.IN_CLINIC, reason="x"),
+        e.PathwayEnding(outcome=Outcome.INELIGIBLE, reason="x"),
+        e.PathwayEnding(outcome=Outcome.LOST_TO_FOLLOW_UP, reason="x"),
+        e.PathwayClosed(outcome=Outcome.WITHDRAWN),
+    ],
+    ids=lambda body: " ".join(str(value) for value in body.model_dump().values()),
+)
+async def test_a_step_that_nobody_signed_for_is_found(record: Record, body: e.EventBody) -> None:
+    first = sign_offs()[0].version
+    forged = history()[first].model_copy(update={"body": body, "event_id": uuid4()})
+    await keep(record, rows([*history()[:first], forged]))
+    assert await found(record) == {(first + 1, "effect_unsigned")}
+
+
+async def test_a_course_that_a_review_stops_has_nothing_wrong(record: Record) -> None:
+    play = started(Condition.PTSD)
+
+    def asked(journey: Journey) -> bool:
+        return any(w.sign_off == SignOffKind.RESPONSE_REVIEW for w in journey.waiting.values())
+
+    [review] = [w for w in play.go_on(asked).journey.waiting.values() if w.sign_off == SignOffKind.RESPONSE_REVIEW]
+    play.sign(SignOffKind.RESPONSE_REVIEW, review.subject, choice="stop")
+    assert play.journey.stage == Stage.FOLLOW_UP
+    await keep(record, rows(play.events))
+    assert await found(record) == set()
+
+
+async def test_what_is_ended_by_hand_takes_no_signature(record: Record) -> None:
+    play = started(Condition.PTSD)
+    play.do(Withdraw(reason="x"), Role.PATIENT)
+    await keep(record, rows(play.events))
+    assert await found(record) == set()
+
+
+@cache
+def severe_hold() -> Play:
+    """A journey held because of a high risk, until two people have released it."""
+    play = started(Condition.PTSD)
+    answers = RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-"))
+    play.do(answers, Role.PATIENT)
+    return play.go_on(lambda journey: bool(journey.holds) and not journey.held)
+
+
+def by(event: e.Event, role: Role) -> e.Event:
+    """The same decision, as this person's."""
+    person = PEOPLE[role]
+    body = event.body.model_copy(update={"name": person.name, "licence": person.licence})
+    return event.model_copy(update={"actor_id": person.id, "actor_role": person.role, "body": body})
+
+
+def two_signatures() -> tuple[e.Event, e.Event]:
+    [one, two] = [
+        each
+        for each in severe_hold().events
+        if isinstance(each.body, e.SignedOff) and each.body.sign_off == SignOffKind.SEVERE_HOLD_RELEASE
+    ]
+    return one, two
+
+
+async def test_a_decision_of_two_people_has_nothing_wrong(record: Record) -> None:
+    one, two = two_signatures()
+    assert one.actor_id != two.actor_id
+    await keep(record, rows(severe_hold().events))
+    assert await found(record) == set()
+
+
+async def test_a_second_signature_of_the_first_person_is_found(record: Record) -> None:
+    one, two = two_signatures()
+    forged = by(two, one.actor_role)
+    await keep(record, rows(forged if each is two else each for each in severe_hold().events))
+    assert await found(record) == {(two.version, "not_theirs")}
+
+
+async def test_one_signature_that_counts_as_two_is_found(record: Record) -> None:
+    one, two = two_signatures()
+    alone = [each for each in severe_hold().events if each is not two]
+    renumbered = [each.model_copy(update={"version": n}) for n, each in enumerate(alone, start=1)]
+    await keep(record, rows(renumbered, body=only(one.version, lambda body: body.update(first_of_two=False))))
+    # Only the first is not as it should be: what was released named the second one's request.
+    assert await found(record) == {(one.version, "wrong_count"), *released(renumbered)}
+
+
+async def test_a_second_signature_that_counts_as_a_first_is_found(record: Record) -> None:
+    _, two = two_signatures()
+    change = only(two.version, lambda body: body.update(first_of_two=True))
+    await keep(record, rows(severe_hold().events, body=change))
+    assert await found(record) == {(two.version, "wrong_count"), *released(severe_hold().events)}
+
+
+def delegated(*, until: timedelta = timedelta(days=2), to: Role = Role.ON_CALL_CLINICIAN) -> tuple[list[e.Event], int]:
+    """The course up to its first decision, which a colleague makes to whom its clinician delegated it; its version."""
+    first = sign_offs()[0]
+    assert isinstance(first.body, e.SignedOff)
+    play = before("signoff.sign")
+    given = play.take(
+        play.command(
+            Delegate(to=PEOPLE[to].id, sign_offs=(first.body.sign_off,), until=play.at + until, reason="on leave"),
+            Role.CLINICIAN,
+        )
+    )
+    assert not isinstance(given, Refusal)
+    start = [event for event in history() if event.version < first.version]
+    version = first.version + len(given)
+    own = by(first, to).model_copy(update={"version": version, "at": play.at + timedelta(hours=1)})
+    return [*start, *given, own], version
+
+
+async def test_a_delegated_decision_has_nothing_wrong_while_it_is_delegated(record: Record) -> None:
+    events, _ = delegated()
+    await keep(record, rows(events))
+    assert await found(record) == set()
+
+
+async def test_a_decision_after_its_delegation_ended_is_found(record: Record) -> None:
+    events, version = delegated(until=timedelta(minutes=30))
+    await keep(record, rows(events))
+    assert await found(record) == {(version, "wrong_role")}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"to": PEOPLE[Role.MEDICAL_DIRECTOR].id}, {"bad_signature"}),
+        ({"reason": "another"}, {"bad_signature"}),
+        ({"until": "2029-01-01T00:00:00.000000Z"}, {"bad_signature"}),
+        ({"name": "Mallory Invented, MD"}, {"bad_signature", "wrong_name"}),
+        ({"licence": {"number": "1", "states": ["WA"], "expires": "2099-12-31"}},
+         {"bad_signature", "wrong_licence", "wrong_state"}),
+        ({"signature": None}, {"unsigned"}),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_right_that_nobody_lent_is_found(record: Record, change: dict[str, Any], expected: set[str]) -> None:
+    """Without what names them, the colleague had no right to decide either."""
+    events, version = delegated()
+    given = next(each.version for each in events if isinstance(each.body, e.Delegated))
+    await keep(record, rows(events, body=only(given, lambda body: body.update(change))))
+    lent = change.keys() & {"to", "signature"}
+    decided = {(version, "wrong_role")} if lent else set()
+    assert await found(record) == {(given, reason) for reason in expected} | decided
+
+
+async def test_a_right_that_was_not_theirs_to_lend_is_found(record: Record) -> None:
+    """Truly signed, by an enrolled colleague, whose own role does not sign this."""
+    events, version = delegated()
+    forged = [by(each, Role.ON_CALL_CLINICIAN) if isinstance(each.body, e.Delegated) else each for each in events]
+    await keep(record, rows(forged))
+    given = next(each.version for each in events if isinstance(each.body, e.Delegated))
+    assert await found(record) == {(given, "wrong_role"), (version, "wrong_role")}
+
+
+async def test_a_decision_on_ones_own_work_is_found(record: Record) -> None:
+    """The protocol says that who wrote the evaluation does not approve it."""
+    opening = history()[0]
+    assert isinstance(opening.body, e.PathwayStarted)
+    rules = opening.body.protocol.sign_offs
+    own = {**rules, SignOffKind.EVALUATION: rules[SignOffKind.EVALUATION].model_copy(update={"not_author": True})}
+    protocol = opening.body.protocol.model_copy(update={"sign_offs": own})
+    body = opening.body.model_copy(update={"protocol": protocol, "protocol_digest": protocol.digest})
+    first = sign_offs()[0]
+    state = fold([opening.model_copy(update={"body": body}), *history()[1 : first.version - 1]])
+    new = {"evidence": evidence_of(state, SignOffKind.EVALUATION)}
+    decision = first.model_copy(update={"body": first.body.model_copy(update=new)})
+    events = [opening.model_copy(update={"body": body}), *history()[1 : first.version - 1], decision]
+    await keep(record, rows(events))
+    assert await found(record) == {(first.version, "not_theirs")}
 
 
 def test_nothing_is_shared_with_what_signs() -> None:

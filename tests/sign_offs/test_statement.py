@@ -89,7 +89,7 @@ def test_a_statement_has_a_name_a_licence_and_a_meaning_that_exists() -> None:
     with pytest.raises(ValueError, match="Meaning"):
         of_command(JOURNEY, body.model_copy(update={"meaning": "whatever"}), CLIO, seal)
     other = course(Condition.PTSD).events[0]
-    with pytest.raises(ValueError, match="only a sign-off"):
+    with pytest.raises(ValueError, match="nobody signed this"):
         of_event(other, seal)
 
 

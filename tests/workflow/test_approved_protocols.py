@@ -10,8 +10,8 @@ from activities.sign_offs.keys import new_seal, sign
 from deploy.people import PEOPLE, referral
 from deploy.signers import Signers
 from tests.workflow.world import World, eventually
-from workflows.care_journey import HEALTH, CareJourney, workflow_id
-from workflows.client import start
+from workflows.care_journey import HEALTH, CareJourney
+from workflows.client import handle_of, start
 from workflows.journey.commands import Command
 from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol
@@ -46,7 +46,7 @@ async def test_a_protocol_that_two_people_signed_carries_patients(real_world: Wo
     await start(real_world.client, command, task_queue=real_world.task_queue)
     journey_id = command.body.journey_id  # type: ignore[union-attr]
     await real_world.record.wait_for(journey_id, 1, timedelta(seconds=30))
-    handle = real_world.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(real_world.client, journey_id)
     assert (await handle.query(CareJourney.status)).recorded >= 1
     await handle.terminate()
 
@@ -61,7 +61,7 @@ async def test_nothing_is_recorded_under_a_protocol_nobody_may_use(real_world: W
     command = opening(given)
     await start(real_world.client, command, task_queue=real_world.task_queue)
     journey_id = command.body.journey_id  # type: ignore[union-attr]
-    handle = real_world.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
+    handle = handle_of(real_world.client, journey_id)
 
     async def quarantined() -> bool:
         return (await handle.describe()).typed_search_attributes.get(HEALTH) == "diverged"

@@ -274,7 +274,9 @@ async def open_world(
     await migrate(database.owner_url)
     async with (
         open_record(database.app_url) as record,
-        build_worker(client, record, signers.register, task_queue=task_queue, max_cached=max_cached),
+        build_worker(
+            client, record, signers.register, demonstrations=True, task_queue=task_queue, max_cached=max_cached
+        ),
     ):
         yield World(client, record, database, signers, task_queue)
 

@@ -47,29 +47,34 @@ def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
     return rule.cosigned_by
 
 
-def author(journey: Journey, kind: SignOffKind, subject: str | None) -> str | None:
-    """Who wrote what a sign-off is about, if one person did: the last to change it."""
+def authors(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[str, ...]:
+    """Who wrote what a sign-off is about, the latest last."""
     match kind:
         case SignOffKind.EVALUATION:
-            return journey.evaluation.evaluator
-        case SignOffKind.EXCLUSION_REVIEW | SignOffKind.ELIGIBILITY:
-            return journey.screening.recorded_by
+            return journey.evaluation.authors
+        case SignOffKind.EXCLUSION_REVIEW:
+            return journey.screening.answered_by
+        case SignOffKind.ELIGIBILITY:
+            return journey.screening.authors
         case SignOffKind.PLAN:
-            return journey.plan_author
+            return _if_any(journey.plan_author)
         case SignOffKind.CLEARANCE | SignOffKind.ATTESTATION:
             session = journey.sessions.get(int(subject or 0))
-            return None if session is None or session.check is None else session.check.by
+            return () if session is None or session.check is None else (session.check.by,)
         case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
             hold = journey.holds.get(subject or "")
-            by_hand = hold is not None and hold.cause == "placed_by_hand"
-            return hold.placed_by if hold is not None and by_hand else None
+            return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
         case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
             event = journey.adverse_events.get(subject or "")
-            return None if event is None else event.reported_by
+            return () if event is None else (event.reported_by,)
         case SignOffKind.DISCHARGE:
-            return journey.discharge_author
+            return _if_any(journey.discharge_author)
         case SignOffKind.RESPONSE_REVIEW | SignOffKind.LOST_TO_FOLLOW_UP:
-            return None
+            return ()
+
+
+def _if_any(person: str | None) -> tuple[str, ...]:
+    return () if person is None else (person,)
 
 
 def _objections(
@@ -88,18 +93,22 @@ def _objections(
             f"a {actor.role.value} may not sign this; the protocol asks for {' or '.join(roles)}",
             "Have one of them sign, or delegate it to you (`signoff delegate`)",
         )
-    if rule.not_author and actor.id == author(journey, kind, subject):
+    wrote = authors(journey, kind, subject) if rule.not_author else ()
+    if actor.id in wrote:
         yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
+    if all(right in wrote for right in rights):
+        yield _not_allowed("your right to sign this comes from who wrote it", "Have a colleague decide")
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
+    firsts = () if first is None else _rights(journey, kind, rule.roles, first.by, first.role, first.at)
     # Two signatures on one right are one person's decision, whichever of the two signs first.
-    if first is not None and len(rights | _rights(journey, kind, rule.roles, first.by, first.role, first.at)) < 2:
+    if first is not None and len(dict.fromkeys((*rights, *firsts))) < 2:
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
 
 def _rights(
     journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, role: Role, at: datetime
-) -> frozenset[str]:
+) -> tuple[str, ...]:
     """Whose right to sign this a person has at a moment: their own, and those colleagues lent them."""
     own = (person,) if role in roles else ()
     lent = (
@@ -107,7 +116,7 @@ def _rights(
         for given in journey.delegations.values()
         if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
     )
-    return frozenset((*own, *lent))
+    return (*own, *lent)
 
 
 def _not_allowed(reason: str, remedy: str) -> Refusal:

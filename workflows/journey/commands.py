@@ -550,7 +550,8 @@ class AddAddendum(Body):
 class Delegate(Body):
     """Let a named colleague decide in your place, on some kinds of sign-off, until a time.
 
-    They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on.
+    They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on. You sign
+    for it as for a decision: or anybody who can send a message could lend themselves your right.
     """
 
     kind: Literal["signoff.delegate"] = "signoff.delegate"
@@ -559,6 +560,7 @@ class Delegate(Body):
     sign_offs: Annotated[tuple[SignOffKind, ...], Field(min_length=1)]
     until: Instant
     reason: Text
+    signature: Signature | None = None
 
 
 class EndDelegation(Body):
@@ -643,6 +645,10 @@ AnyBody = Annotated[
     | KeepUnreadable,
     Field(discriminator="kind"),
 ]
+
+
+SIGNED = (Sign, Delegate)
+"""What counts only with the signature of whoever sends it."""
 
 
 class Command(Form):

@@ -6,7 +6,7 @@ from uuid import uuid5
 
 from workflows.journey import events as e
 from workflows.journey.authority import licence_objection
-from workflows.journey.commands import Body, Command, Sign, StartPathway
+from workflows.journey.commands import SIGNED, Body, Command, StartPathway
 from workflows.journey.journey import Journey, begin, evolve
 from workflows.journey.model import digest
 from workflows.journey.obligations import reconcile
@@ -14,7 +14,7 @@ from workflows.journey.people import CLINICAL, Actor
 from workflows.journey.refusals import Code, Refusal, Refused, refuse
 from workflows.journey.stages import DECISIONS, advance, needs, pathway, react
 
-MATTERS = ("signoff.sign", "session.release", "session.dose")
+MATTERS = ("signoff.sign", "signoff.delegate", "session.release", "session.dose")
 """Kinds whose refusals are kept in the record: somebody tried to approve, release or give."""
 REFUSALS_KEPT = 200
 """How many refusals one journey keeps, so that nobody can fill the record by trying."""
@@ -73,14 +73,16 @@ def keep_refusal(
     """
     worth = command.body.kind in MATTERS or unanswered
     nonce = None
-    if isinstance(command.body, Sign):
+    if isinstance(command.body, SIGNED):
         signature = None if refusal.code == Code.SIGNATURE else command.body.signature
         if signature is None:
             command = command.model_copy(update={"command_id": uuid5(command.command_id, command_digest(command))})
         else:
             nonce = signature.nonce
     known = str(command.command_id) in journey.commands
-    if not worth or known or journey.closed or journey.refusals >= REFUSALS_KEPT:
+    # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
+    full = journey.refusals >= REFUSALS_KEPT and nonce is None
+    if not worth or known or journey.closed or full:
         return ()
     reason = str(refusal)[:4000]
     kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)

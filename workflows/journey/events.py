@@ -381,6 +381,9 @@ class Delegated(EventBody):
     sign_offs: tuple[SignOffKind, ...]
     until: Instant
     reason: Text
+    name: Short
+    licence: Licence
+    signature: Signature
 
 
 class DelegationEnded(EventBody):

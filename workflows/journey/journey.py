@@ -18,7 +18,10 @@ from workflows.journey.stage import Outcome, Stage
 
 
 class Evaluation(Fact):
+    """``evaluator`` is who is responsible for it, ``authors`` everybody who wrote of it."""
+
     evaluator: Code | None = None
+    authors: tuple[Code, ...] = ()
     recorded_at: Instant | None = None
     sections: dict[Code, Text] = {}
     prior_treatments: tuple[PriorTreatment, ...] = ()
@@ -44,7 +47,10 @@ class Measurement(Fact):
 
 
 class Screening(Fact):
-    recorded_by: Code | None = None
+    """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions."""
+
+    authors: tuple[Code, ...] = ()
+    answered_by: tuple[Code, ...] = ()
     recorded_at: Instant | None = None
     completed_at: Instant | None = None
     exclusions: dict[Code, ScreeningAnswer] = {}
@@ -187,6 +193,7 @@ class SignOff(Fact):
     evidence: str
     choice: Code | None = None
     rationale: Text | None = None
+    referral: Text | None = None
     by: Code
     role: Role
     name: Short
@@ -208,6 +215,7 @@ class Delegation(Fact):
     to: Code
     sign_offs: tuple[SignOffKind, ...]
     until: Instant
+    nonce: str
 
 
 class Covered(Fact):
@@ -297,6 +305,12 @@ class Journey(Fact):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("hashes", None)
         return copied
+
+    @property
+    def nonces(self) -> tuple[str, ...]:
+        """Those of every signature that was used, or spent by being refused."""
+        used = (*(s.nonce for s in self.sign_offs), *(d.nonce for d in self.delegations.values()))
+        return (*used, *self.spent)
 
     @property
     def held(self) -> bool:
@@ -418,6 +432,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             return {
                 "evaluation": Evaluation(
                     evaluator=body.evaluator,
+                    authors=_with(known.authors, event.actor_id),
                     recorded_at=event.at,
                     sections={**known.sections, **body.sections},
                     prior_treatments=body.prior_treatments or known.prior_treatments,
@@ -440,7 +455,8 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             return {"measurements": (*journey.measurements, measured), "contacts": contacts}
         case e.ScreeningRecorded():
             screening = Screening(
-                recorded_by=event.actor_id,
+                authors=_with(journey.screening.authors, event.actor_id),
+                answered_by=_with(journey.screening.answered_by, event.actor_id if body.exclusions else None),
                 recorded_at=event.at,
                 completed_at=journey.screening.completed_at,
                 exclusions={**journey.screening.exclusions, **body.exclusions},
@@ -621,6 +637,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
                 to=body.to,
                 sign_offs=body.sign_offs,
                 until=body.until,
+                nonce=body.signature.nonce,
             )
             return {"delegations": {**journey.delegations, given.id: given}}
         case e.DelegationEnded():
@@ -634,7 +651,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             ending = Closing(outcome=body.outcome, reason=body.reason, referral=body.referral)
             return {"closing": ending}
         case e.PathwayClosed():
-            return {"outcome": body.outcome, "stage": Stage.CLOSED, "waiting": {}}
+            return {"outcome": body.outcome, "stage": Stage.CLOSED, "waiting": {}, "covered": None}
         case e.ObligationsUpdated():
             closed = [ended.id for ended in body.closed]
             waiting = {i: o for i, o in journey.waiting.items() if i not in closed}
@@ -678,6 +695,11 @@ def _corrected(journey: Journey, event: e.Event, body: e.FactAmended) -> dict[st
         case e.VisitRecorded() if fact.visit in journey.contacts:
             return _update(journey, "contacts", fact.visit, record=fact)
     return changed
+
+
+def _with(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:
+    """These people and this one, the latest last."""
+    return people if person is None else (*(each for each in people if each != person), person)
 
 
 def _of_sign_off(journey: Journey, request: str, changes: Callable[[SignOff], dict[str, Any]]) -> dict[str, Any]:

@@ -201,6 +201,6 @@ def obligations(journey: "Journey") -> tuple[Obligation, ...]:
 
 
 def next_deadline(journey: "Journey") -> datetime | None:
-    """The earliest moment at which a step of any ladder is to be taken."""
+    """The earliest moment at which a step of any ladder is to be taken, or a cover ends."""
     steps = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
-    return min(steps, default=None)
+    return min(steps if journey.covered is None else [*steps, journey.covered.until], default=None)

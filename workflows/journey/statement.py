@@ -19,10 +19,11 @@ from workflows.journey.model import Code, Form, Short, Text, canonical
 from workflows.journey.people import Actor, Licence, Role
 
 if TYPE_CHECKING:  # commands and events carry a Signature, and are imported by nothing here
-    from workflows.journey.commands import Sign
+    from workflows.journey.commands import Delegate, Sign
     from workflows.journey.events import Event
 
 SIGN_OFF = "care-pathway/sign-off/1"
+DELEGATION = "care-pathway/delegation/1"
 PROTOCOL = "care-pathway/protocol/1"
 """The domains: no signature of one kind can pass for another, nor one of this format for one of the next."""
 
@@ -106,6 +107,29 @@ class Statement(Form):
         )
 
 
+class DelegationStatement(Form):
+    """That a named colleague may decide in the signer's place on these kinds of sign-off, until a time."""
+
+    journey: UUID
+    to: Code
+    sign_offs: tuple[Code, ...]
+    until: Instant
+    reason: Text
+    signer: Signer
+    seal: Seal
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        content = {
+            "journey": str(self.journey),
+            "to": self.to,
+            "sign_offs": list(self.sign_offs),
+            "until": self.until.isoformat(timespec="microseconds"),
+            "reason": self.reason,
+        }
+        return _spell(DELEGATION, content, self.signer, self.seal)
+
+
 class ProtocolStatement(Form):
     """The approval of exactly one version of a protocol by one person. It means `protocol_approved`."""
 
@@ -167,30 +191,44 @@ def signer_of(actor: Actor) -> Signer:
     return Signer(id=actor.id, role=actor.role, name=actor.name, licence=actor.licence)
 
 
-def of_command(journey_id: UUID, sign: "Sign", actor: Actor, seal: Seal) -> Statement:
+def of_command(
+    journey_id: UUID, signed: "Sign | Delegate", actor: Actor, seal: Seal
+) -> Statement | DelegationStatement:
     """What this actor signs with this command.
 
     Raises:
         ValueError: they have no printed name or no licence, or the meaning is none there is.
     """
-    return _of_decision(journey_id, sign, signer_of(actor), seal)
+    return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
 
 
-def of_event(event: "Event", seal: Seal) -> Statement:
-    """What was signed, told again from a recorded `signoff.signed` in its envelope.
+def of_event(event: "Event", seal: Seal) -> Statement | DelegationStatement:
+    """What was signed, told again from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
 
     Raises:
         ValueError: it is another event, or the meaning is none there is.
     """
     body = event.body
-    if body.kind != "signoff.signed":
-        raise ValueError("only a sign-off was signed")
+    if body.kind not in ("signoff.signed", "signoff.delegated"):
+        raise ValueError("nobody signed this")
     signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
-    return _of_decision(event.journey_id, body, signer, seal)
+    return _stated(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
 
 
-def _of_decision(journey_id: UUID, decided: Any, signer: Signer, seal: Seal) -> Statement:
-    """From a command or an event, which name the fields of a decision alike."""
+def _stated(
+    journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: Seal
+) -> Statement | DelegationStatement:
+    """From a command or an event, which name the fields of what is signed alike."""
+    if not decision:
+        return DelegationStatement(
+            journey=journey_id,
+            to=decided.to,
+            sign_offs=tuple(kind.value for kind in decided.sign_offs),
+            until=decided.until,
+            reason=decided.reason,
+            signer=signer,
+            seal=seal.seal if isinstance(seal, Signature) else seal,
+        )
     return Statement(
         journey=journey_id,
         request=decided.request,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from deploy.people import PEOPLE, next_move
-from tests.journey.play import Play, course
+from tests.journey.play import Play, course, sealed
 from workflows.journey import commands as c
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import obligations
-from workflows.journey.people import CLOCK
+from workflows.journey.people import CLINICAL, CLOCK
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.stage import Stage
 
@@ -46,6 +46,8 @@ def words(journey: Journey) -> list[str]:
         *protocol.sessions.route_allowed,
         *[choice for rule in protocol.sign_offs.values() for choice in rule.choices],
         *[rule.meaning for rule in protocol.sign_offs.values()],
+        *journey.delegations,
+        *(person.id for person in PEOPLE.values() if person.role in CLINICAL),
         "baseline",
         "nonsense",
     ]
@@ -140,7 +142,7 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
     if kind == "sensible":
         move = next_move(journey, at)
         if isinstance(move, c.Command):
-            return move.model_copy(update={"command_id": command_id})
+            return sealed(move.model_copy(update={"command_id": command_id}), at)
     if kind == "clock":
         return c.Command(command_id=command_id, actor=CLOCK, body=c.PassDeadline())
     here = [each for each in BODIES if journey.stage in each.stages or journey.stage == Stage.CLOSED]
@@ -148,7 +150,7 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
     may = [PEOPLE.get(role, CLOCK) for role in what.roles]
     anybody = [*PEOPLE.values(), CLOCK]
     actor = data.draw(st.sampled_from(may if kind == "allowed" else anybody))
-    return c.Command(command_id=command_id, actor=actor, body=what)
+    return sealed(c.Command(command_id=command_id, actor=actor, body=what), at)
 
 
 MOMENTS = [(condition, n) for condition in Condition for n in range(len(course(condition).moves))]

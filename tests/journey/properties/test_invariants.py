@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import events as e
+from workflows.journey.authority import cosigners
 from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.journey import Journey, evolve, fold
@@ -46,7 +47,9 @@ def check_event(journey: Journey, event: e.Event) -> None:
         assert journey.sessions[body.session].released_at is not None
     if isinstance(body, e.SignedOff):
         assert event.actor_role in CLINICAL
-        assert event.actor_role in journey.protocol.sign_offs[body.sign_off].roles
+        rule = journey.protocol.sign_offs[body.sign_off]
+        lent = [d.role for d in journey.delegations.values() if d.to == event.actor_id and d.until > event.at]
+        assert {event.actor_role, *lent} & {*rule.roles, *cosigners(journey, body.sign_off)}
         assert journey.waiting[body.request].evidence == body.evidence
     if isinstance(body, e.HoldReleased):
         assert any(signed.request == body.sign_off and signed.decision == "approve" for signed in journey.sign_offs)
@@ -54,7 +57,7 @@ def check_event(journey: Journey, event: e.Event) -> None:
         assert body.hold not in journey.holds, "a hold must never be overwritten"
     if event.actor_role == Role.SYSTEM:
         clockwork = e.ObligationEscalated | e.HoldPlaced | e.MessageKept | e.ObligationsUpdated | e.CommandRefused
-        assert isinstance(body, clockwork), body.kind
+        assert isinstance(body, clockwork | e.CoverEnded), body.kind
     if isinstance(body, e.PathwayClosed):
         assert not [session for session in journey.sessions.values() if session.running] or journey.died
 

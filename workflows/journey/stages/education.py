@@ -81,7 +81,8 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     previous = journey.plan.dose_mg if journey.plan is not None and journey.dosed_sessions else None
     highest = starting if previous is None else previous * (1 + step / 100)
     per_week = min(sessions.max_in_rolling_7_days, 1 + (168 - 1) // plan.spacing_hours)
-    courses = 1 + sum(signed.choice == "maintenance" for signed in journey.sign_offs)
+    agreed = (s for s in journey.sign_offs if s.decision == "approve" and not s.first_of_two)
+    courses = 1 + sum(signed.choice == "maintenance" for signed in agreed)
     checks = (
         (
             plan.dose_mg <= single,

@@ -8,7 +8,7 @@ without anybody having to remember to say so.
 from datetime import datetime
 from typing import Any
 
-from workflows.journey.authority import author, cosigners
+from workflows.journey.authority import authors, cosigners
 from workflows.journey.instruments import Instrument
 from workflows.journey.journey import Journey, Measurement, SignOff
 from workflows.journey.model import digest
@@ -123,11 +123,12 @@ def sign_off_need(
     """
     decided = current(journey, kind, subject)
     if decided is not None and decided.decision == "return":
+        wrote = authors(journey, kind, subject) if kind in BY_CLINICIANS else ()
         return Need(
             kind="returned",
             subject=decided.request,
             owner=Role.CLINICIAN,
-            person=(author(journey, kind, subject) if kind in BY_CLINICIANS else None) or journey.clinician,
+            person=wrote[-1] if wrote else journey.clinician,
             ladder="question",
             what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
             care=care,
@@ -136,7 +137,7 @@ def sign_off_need(
         return None
     rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
     owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
-    refused = (first.by if first else None, author(journey, kind, subject) if rule.not_author else None)
+    refused = (*(authors(journey, kind, subject) if rule.not_author else ()), *((first.by,) if first else ()))
     mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Need(
         kind=kind.value.replace("_", "-"),

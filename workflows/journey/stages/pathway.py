@@ -82,7 +82,7 @@ def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> 
 def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     if command.until <= at:
         refuse(Code.WRONG_TIME, "this time has passed", "Say until when they stand in", "until")
-    if command.by == journey.clinician:
+    if command.by == journey.clinician and journey.covered is None:
         refuse(Code.ALREADY_DONE, "they are asked already", "Name who stands in", "by")
     yield e.PathwayCovered(by=command.by, until=command.until, reason=command.reason)
 

@@ -16,7 +16,7 @@ from workflows.journey.people import CLINICAL, Actor, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Code, refuse
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.evidence import current, sign_off_need
+from workflows.journey.stages.evidence import approved, sign_off_need
 from workflows.journey.stages.holding import place
 from workflows.journey.stages.screening import excluded
 
@@ -148,7 +148,7 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
                 if subject in journey.adverse_events and is_severe(journey, subject)
                 else SignOffKind.ADVERSE_EVENT
             )
-            return () if current(journey, kind, subject) else ("the adverse event is reviewed and signed",)
+            return () if approved(journey, kind, subject) else ("the adverse event is reviewed and signed",)
     return ()
 
 

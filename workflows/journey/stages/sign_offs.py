@@ -98,20 +98,20 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     )
 
 
-def _signature(journey: Journey, command: c.Sign, at: datetime) -> Signature:
-    """The signature of a decision. Whether it is who signed is checked where the register of keys is known; here, that
-    there is one, in time, and for once."""
+def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> Signature:
+    """The signature of a decision or a delegation. Whether it is who signed is checked where the register of keys is
+    known; here, that there is one, in time, and for once."""
     signature = command.signature
     if signature is None:
         refuse(
             Code.SIGNATURE,
             "a decision counts only with the signature of whoever makes it",
-            "Sign it with your own key (`signoff approve`, `decline` or `return`)",
+            "Sign it with your own key (`signoff approve`, `decline`, `return` or `delegate`)",
             "signature",
         )
     if at > signature.expires_at:
         refuse(Code.SIGNATURE, "this signature came too late", "Read the evidence again and sign anew", "signature")
-    if signature.nonce in journey.spent or any(signed.nonce == signature.nonce for signed in journey.sign_offs):
+    if signature.nonce in journey.nonces:
         refuse(Code.SIGNATURE, "this signature was used before", "Each signature is for one decision", "signature")
     return signature
 
@@ -128,11 +128,11 @@ def _requested(journey: Journey, command: c.Sign) -> Obligation:
             "See `pathway timeline`",
             "request",
         )
-    if journey.held:
-        refuse(Code.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
     matter = command.request.rpartition(":")[0]
     if any(waiting.matter == matter for waiting in journey.waiting.values()):
         refuse(Code.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
+    if journey.held:
+        refuse(Code.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
     refuse(Code.UNKNOWN, "no such sign-off is requested", "See `signoff list`", "request")
 
 
@@ -148,7 +148,8 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
             )
     if kind == SignOffKind.PLAN:
         signed = current(journey, SignOffKind.EVALUATION)
-        first = not any(s.kind == SignOffKind.PLAN and s.decision == "approve" for s in journey.sign_offs)
+        counted = (s for s in journey.sign_offs if s.kind == kind and not (s.withdrawn or s.first_of_two))
+        first = not any(s.decision == "approve" for s in counted)
         valid = journey.protocol.eligibility.evaluation_valid_days
         if first and signed is not None and at - signed.at > timedelta(days=valid):
             refuse(
@@ -218,12 +219,15 @@ def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: dateti
 
 
 def took_effect(journey: Journey, signed: SignOff) -> bool:
-    """Whether anything was done on the strength of this decision: by rule at once, or a session released since."""
+    """Whether anything was done on the strength of this decision: by rule at once, or a hold or session released."""
     if signed.first_of_two:
         return False
     if signed.decision == "decline":
         return signed.kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
     if signed.decision == "approve" and (signed.kind in AT_ONCE or signed.choice in ENDINGS):
+        return True
+    reviewed = signed.kind in (SignOffKind.ADVERSE_EVENT, SignOffKind.SERIOUS_ADVERSE_EVENT)
+    if reviewed and any(hold.released and hold.source == signed.subject for hold in journey.holds.values()):
         return True
     return any(s.released_at is not None and s.released_at >= signed.at for s in journey.sessions.values())
 
@@ -257,12 +261,17 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
                 "Delegate what your own role signs",
                 "sign_offs",
             )
+    if by.name is None or by.licence is None:
+        refuse(Code.NOT_ALLOWED, "a signature shows a printed name and a licence", "Complete your profile")
     yield e.Delegated(
         delegation=f"delegation-{len(journey.delegations) + 1}",
         to=command.to,
         sign_offs=command.sign_offs,
         until=command.until,
         reason=command.reason,
+        name=by.name,
+        licence=by.licence,
+        signature=_signature(journey, command, at),
     )
 
 

@@ -1,0 +1,199 @@
+"""Verify an exported journey: `python verify_export.py journey.zip ORGANISATION_KEY`.
+
+For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and
+the package `cryptography`, and shares no code with the service: what it checks is written down in the service's
+FORMAT.md and docs/signatures.md.
+
+ORGANISATION_KEY is the public key of the organisation (64 hex digits). Get it from the organisation itself, not from
+where you got the file: everything rests on it.
+
+It checks that the events are in order and unchanged, each by its hash and the chain; that every decision was signed
+by who it names, with a key the organisation's register knows, in time; and that what was signed is the evidence in
+the file, word for word. It cannot see that newest events were left out, nor what the rules of the clinic were.
+Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed. 2: it could not be checked.
+"""
+
+import base64
+import json
+import sys
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
+SKEW, LONGEST = timedelta(minutes=2), timedelta(hours=1)
+
+
+def canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def moment(spelled: str) -> datetime:
+    found = datetime.fromisoformat(spelled)
+    if found.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return found.astimezone(UTC)
+
+
+def integer(number: int) -> bytes:
+    return number.to_bytes(8, signed=True, byteorder="big")
+
+
+def instant(at: datetime) -> bytes:
+    return integer((at - EPOCH) // timedelta(microseconds=1))
+
+
+def hashed(*fields: bytes | None) -> bytes:
+    digest = sha256()
+    for field in fields:
+        digest.update((-1 if field is None else len(field)).to_bytes(4, signed=True, byteorder="big"))
+        digest.update(field or b"")
+    return digest.digest()
+
+
+def verified(public_key: str, value: str, signed: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(value), signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def register_of(content: bytes, organisation_key: str) -> dict[str, Any] | None:
+    """The entries of the register by key id, or None when the organisation did not sign it."""
+    file = json.loads(content)
+    signed = canonical({"domain": "care-pathway/register/1", "register": file["register"]})
+    if not verified(organisation_key, file["signature"], signed):
+        return None
+    return {entry["key_id"]: entry for entry in file["register"]["entries"]}
+
+
+def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """What is wrong with the events and the chain that binds them."""
+    before, version = bytes(32), 0
+    for event in events:
+        version += 1
+        payload = base64.b64decode(event["payload"])
+        cause = event["causation_id"]
+        content = hashed(
+            b"carepath/event/1",
+            journey_id.bytes,
+            UUID(event["event_id"]).bytes,
+            event["event_type"].encode(),
+            integer(event["schema_version"]),
+            instant(moment(event["occurred_at"])),
+            event["actor_id"].encode(),
+            event["actor_role"].encode(),
+            UUID(event["command_id"]).bytes,
+            None if cause is None else UUID(cause).bytes,
+            payload,
+        )
+        before = hashed(b"carepath/journey/1", before, integer(version), content)
+        if event["version"] != version:
+            yield event["version"], "events are missing before it, or not in their order"
+            version = event["version"]
+        if content.hex() != event["content_hash"]:
+            yield version, "the event is not what was recorded"
+        if before.hex() != event["journey_hash"]:
+            yield version, "the event does not follow from the one before it"
+        before = bytes.fromhex(event["journey_hash"])
+
+
+def sign_off_faults(
+    journey_id: UUID, event: dict[str, Any], body: dict[str, Any], evidence: str | None, entries: dict[str, Any]
+) -> Iterator[str]:
+    """What is wrong with one decision."""
+    signature, licence = body["signature"], body["licence"]
+    entry = entries.get(signature["key_id"])
+    if entry is None:
+        yield "its key is not in the register"
+        return
+    statement = {
+        "domain": "care-pathway/sign-off/1",
+        "journey": str(journey_id),
+        **{name: body.get(name) for name in DECISION},
+        "signer": {
+            "id": event["actor_id"],
+            "role": event["actor_role"],
+            "name": body["name"],
+            "licence": {name: licence[name] for name in ("number", "states", "expires")},
+        },
+        "key_id": signature["key_id"],
+        "nonce": signature["nonce"],
+        "signed_at": moment(signature["signed_at"]).isoformat(timespec="microseconds"),
+        "expires_at": moment(signature["expires_at"]).isoformat(timespec="microseconds"),
+    }
+    if not verified(entry["public_key"], signature["value"], canonical(statement)):
+        yield "the signature was not made with this key over this decision"
+    printed = (entry["person"], entry["role"], entry["printed_name"], entry["licence"])
+    if printed != (event["actor_id"], event["actor_role"], body["name"], licence):
+        yield "the register has another person, role, name or licence for this key"
+    if len({entry["person"], *entry["enrolled_by"]}) != 3:
+        yield "the key was not enrolled by two others"
+    signed, expires, decided = (
+        moment(at) for at in (signature["signed_at"], signature["expires_at"], event["occurred_at"])
+    )
+    in_time = moment(entry["enrolled_at"]) <= signed <= decided + SKEW and signed < expires and decided <= expires
+    if not in_time or expires - signed > LONGEST:
+        yield "it was not signed and decided in time"
+    if entry["revoked_at"] is not None and moment(entry["revoked_at"]) <= max(signed, decided):
+        yield "the key had been revoked"
+    if decided - datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), UTC) > timedelta(
+        hours=12
+    ):
+        yield "the licence was over"
+    if evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]:
+        yield "the evidence in this file is not what was signed"
+
+
+def verify(path: str, organisation_key: str) -> int:
+    """Print what the file says and what is wrong with it; how many faults there are."""
+    with zipfile.ZipFile(path) as bundle:
+        journey = json.loads(bundle.read("journey.json"))
+        register = bundle.read("register.json")
+    if journey["format"] != "care-pathway/export/1":
+        raise ValueError("not an export of this format")
+    journey_id, events = UUID(journey["journey_id"]), journey["events"]
+    faults = list(chain_faults(journey_id, events))
+    entries = register_of(register, organisation_key)
+    if entries is None:
+        faults.append((0, "the register is not signed by this organisation; no decision can be believed"))
+    decisions = 0
+    nonces: list[str] = []
+    for event in events:
+        if event["event_type"] != "signoff.signed":
+            continue
+        body = json.loads(base64.b64decode(event["payload"]))["body"]
+        evidence = journey["evidence"].get(str(event["version"]))
+        found = [] if entries is None else list(sign_off_faults(journey_id, event, body, evidence, entries))
+        if body["signature"]["nonce"] in nonces:
+            found.append("its signature was used before")
+        nonces.append(body["signature"]["nonce"])
+        decisions += 1
+        faults += [(event["version"], fault) for fault in found]
+        print(
+            f"version {event['version']}: {body['decision']} ({body['meaning']}) by {body['name']}, "
+            f"{event['actor_role']}, {event['occurred_at']}: {'HOLDS' if entries and not found else 'DOES NOT HOLD'}"
+        )
+    for version, fault in faults:
+        print(f"version {version}: {fault}" if version else fault)
+    print(f"{len(events)} events, {decisions} decisions, {len(faults)} faults.")
+    return len(faults)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        print(__doc__)
+        sys.exit(2)
+    try:
+        sys.exit(1 if verify(sys.argv[1], sys.argv[2]) else 0)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        print(f"This cannot be checked: {type(error).__name__}.")
+        sys.exit(2)

@@ -1,0 +1,401 @@
+"""What somebody can do with raw access to Temporal, or as the database's superuser, and what is left of it.
+
+They have a plain client without our code, every word of the protocol between its parts, genuine commands to copy
+from, and workers of their own. They do not have a clinician's private key, nor the organisation's.
+"""
+
+import struct
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel
+from temporalio import activity, workflow
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import TimeSkipper
+from temporalio.worker import (
+    Interceptor,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from activities.record.events import load_events, to_new
+from activities.record.record import Record
+from activities.sign_offs import offline
+from activities.sign_offs.keys import PrivateKey, sign, unlock
+from activities.sign_offs.register import Register, RegisterFile, publish
+from deploy.local.stack import Stack
+from deploy.people import PEOPLE
+from deploy.play import SkippedTime
+from deploy.signers import PASSPHRASE, Signers
+from tests.faults.helpers import PATIENCE, Course, command, eventually
+from workflows.care_journey import CareJourney, workflow_id
+from workflows.effects import APPEND, CHECK, Batch, Recorded
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.decide import decide
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Obligation
+from workflows.journey.people import Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal
+from workflows.journey.statement import Seal, Signature, of_command
+
+HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")
+
+
+# Honest people
+
+
+async def held(course: Course, reason: str = "invented: a hold, for somebody to decide on") -> Journey:
+    """Place a hold, so that its release waits for a signature."""
+    await course.send(c.PlaceHold(reason=reason))
+    return await course.recorded()
+
+
+def asked(journey: Journey, kind: SignOffKind = SignOffKind.HOLD_RELEASE, subject: str | None = None) -> Obligation:
+    """The newest open request for this kind of sign-off."""
+    fitting = [one for one in journey.waiting.values() if one.sign_off == kind and subject in (None, one.subject)]
+    return fitting[-1]
+
+
+def decision(journey: Journey, request: Obligation, by: Role = Role.CLINICIAN, **changed: Any) -> c.Command:
+    """Their approval of a request as it now is, not signed yet, with some fields changed."""
+    assert request.sign_off is not None
+    body = {
+        "request": request.id,
+        "decision": "approve",
+        "meaning": journey.protocol.sign_offs[request.sign_off].meaning,
+        "evidence": request.evidence,
+        "rationale": "invented: weighed case by case",
+        **changed,
+    }
+    return command(c.Sign.model_validate(body), by)
+
+
+async def clock(course: Course) -> datetime:
+    """The time the journey lives in."""
+    return await SkippedTime(TimeSkipper(course.client), course.handle).now()
+
+
+async def signed(course: Course, unsigned: c.Command) -> c.Command:
+    """The decision with the genuine signature of whoever makes it, made now."""
+    return course.signers.signed(course.id, unsigned, await clock(course))
+
+
+# With a private key of their own, or a copied signature
+
+
+def anew(sent: c.Command, **changed: Any) -> c.Command:
+    """The same content under another command id, with some fields of its body changed."""
+    return sent.model_copy(update={"command_id": uuid4(), "body": sent.body.model_copy(update=changed)})
+
+
+def with_seal(signers: Signers, journey_id: UUID, unsigned: c.Command, seal: Seal) -> c.Command:
+    """The decision signed with its signer's own key under this very seal."""
+    assert isinstance(unsigned.body, c.SIGNED)
+    key = signers.keys[unsigned.actor.id]
+    return anew(unsigned, signature=sign(key, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+
+
+def forged(signers: Signers, journey_id: UUID, unsigned: c.Command, at: datetime) -> c.Command:
+    """The decision signed in somebody's name, under the id of their key, with another private key."""
+    assert isinstance(unsigned.body, c.SIGNED)
+    theirs = signers.keys[unsigned.actor.id]
+    own = PrivateKey(theirs.person, theirs.key_id, Ed25519PrivateKey.generate())
+    seal = Seal(key_id=own.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
+    return anew(unsigned, signature=sign(own, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+
+
+def with_key(journey_id: UUID, unsigned: c.Command, key: PrivateKey, at: datetime) -> c.Command:
+    """The decision signed with a key of somebody's own, under its own id."""
+    assert isinstance(unsigned.body, c.SIGNED)
+    seal = Seal(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
+    return anew(unsigned, signature=sign(key, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+
+
+def made_up(signers: Signers, by: Role, at: datetime) -> Signature:
+    """A signature that names a genuine key, and has any bytes."""
+    key = signers.keys[PEOPLE[by].id]
+    return Signature(
+        key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10), value="5a" * 64
+    )
+
+
+# With raw access to Temporal
+
+
+async def push(plain: Client, journey_id: UUID, sent: c.Command) -> Refusal | None:
+    """Send an update by hand; the refusal, or None when it was accepted."""
+    handle = plain.get_workflow_handle(workflow_id(journey_id))
+    try:
+        receipt = await handle.execute_update("submit", sent.model_dump(mode="json", exclude_none=True))
+    except WorkflowUpdateFailedError as failed:
+        return Refusal.model_validate(_told(failed).details[0])
+    refusal = receipt.get("refusal")
+    return None if refusal is None else Refusal.model_validate(refusal)
+
+
+async def send(plain: Client, journey_id: UUID, name: str, content: Any) -> None:
+    """Send a signal by hand."""
+    handle = plain.get_workflow_handle(workflow_id(journey_id))
+    await handle.signal(
+        name, content.model_dump(mode="json", exclude_none=True) if isinstance(content, BaseModel) else content
+    )
+
+
+class Blind(Interceptor):
+    """A worker that lets every signature pass."""
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
+    ) -> type[WorkflowInboundInterceptor] | None:
+        input.unsafe_extern_functions[CHECK] = lambda _presented: None
+        return None
+
+
+@asynccontextmanager
+async def blind_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
+    """The real workflow code in the attacker's hands: it checks no signature. It has no access to the record."""
+    async with Worker(client, task_queue=task_queue, workflows=[CareJourney], interceptors=[Blind()]):
+        yield
+
+
+@activity.defn(name=APPEND)
+async def lie(batch: Batch) -> Recorded:
+    """Say that a batch is recorded."""
+    return Recorded(version=batch.events[-1].version, position=0)
+
+
+@asynccontextmanager
+async def lying_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
+    """The real workflow code, and a record that is none."""
+    worker = Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=[lie], interceptors=[Blind()])
+    async with worker:
+        yield
+
+
+@workflow.defn(name="Rogue")
+class Rogue:
+    """Any workflow can have activities run on any task queue, those of honest workers among them."""
+
+    @workflow.run
+    async def run(self, task_queue: str, batch: Batch) -> Recorded:
+        recorded: Recorded = await workflow.execute_activity(
+            APPEND,
+            batch,
+            result_type=Recorded,
+            task_queue=task_queue,
+            start_to_close_timeout=timedelta(seconds=15),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        return recorded
+
+
+async def have_recorded(client: Client, task_queue: str, batch: Batch) -> str | None:
+    """Have the honest worker of this queue record a batch; why it refused, or None when it recorded it."""
+    own_queue = f"rogue-{uuid4()}"
+    rogue = Worker(client, task_queue=own_queue, workflows=[Rogue], workflow_runner=UnsandboxedWorkflowRunner())
+    async with rogue:
+        try:
+            await client.execute_workflow(
+                Rogue.run, args=[task_queue, batch], id=f"rogue/{uuid4()}", task_queue=own_queue
+            )
+        except WorkflowFailureError as failed:
+            return str(_told(failed))
+    return None
+
+
+def _told(failed: BaseException) -> ApplicationError:
+    """What a failure was caused by, at the end."""
+    while failed.__cause__ is not None:
+        failed = failed.__cause__
+    assert isinstance(failed, ApplicationError), failed
+    return failed
+
+
+def batch_of(journey: Journey, events: Sequence[e.Event], *, closes: bool = False) -> Batch:
+    return Batch(journey_id=journey.id, expected_version=journey.version, events=tuple(events), closes=closes)
+
+
+def fabricated(journey: Journey, *bodies: e.EventBody, by: Role = Role.CLINICIAN) -> list[e.Event]:
+    """Events nobody decided, in good envelopes, as the next ones of a journey."""
+    at, command_id = datetime.now(UTC), uuid4()
+    return [
+        e.envelope(
+            body,
+            journey_id=journey.id,
+            version=journey.version + 1 + n,
+            at=at,
+            actor=PEOPLE[by],
+            command_id=command_id,
+            command_digest="0" * 32,
+            ordinal=n,
+            cause=None,
+            illustrative=journey.illustrative,
+        )
+        for n, body in enumerate(bodies)
+    ]
+
+
+def decided(journey: Journey, forgery: c.Command, at: datetime) -> tuple[e.Event, ...]:
+    """The events the honest core makes of a forged decision, once nobody checks its signature."""
+    events = decide(journey, forgery, at)
+    assert not isinstance(events, Refusal), str(events)
+    return events
+
+
+# As the database's superuser
+
+
+async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
+    """Write events into the record behind its back, both chains continued as FORMAT.md says; their positions."""
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    positions = []
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(1735289203, 1)")
+            last = await connection.fetchrow("SELECT * FROM record.journey_event ORDER BY position DESC LIMIT 1")
+            head = await connection.fetchrow("SELECT * FROM record.journey WHERE journey_id = $1", events[0].journey_id)
+            assert last is not None
+            assert head is not None
+            position, version = last["position"], head["version"]
+            log_hash, journey_hash = last["log_hash"], head["journey_hash"]
+            for event in events:
+                row, recorded_at = to_new(event), datetime.now(UTC)
+                position, version = position + 1, version + 1
+                content_hash = _hash(
+                    b"carepath/event/1",
+                    event.journey_id.bytes,
+                    row.event_id.bytes,
+                    row.event_type.encode(),
+                    _int(row.schema_version),
+                    _time(row.occurred_at),
+                    row.actor_id.encode(),
+                    row.actor_role.encode(),
+                    row.command_id.bytes,
+                    None if row.causation_id is None else row.causation_id.bytes,
+                    row.payload,
+                )
+                journey_hash = _hash(b"carepath/journey/1", journey_hash, _int(version), content_hash)
+                log_hash = _hash(b"carepath/log/1", log_hash, _int(1), _int(position), _time(recorded_at), journey_hash)
+                await connection.execute(
+                    "INSERT INTO record.journey_event VALUES "
+                    "(1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                    *(position, event.journey_id, version, row.event_id, row.event_type, row.schema_version),
+                    *(row.occurred_at, recorded_at, row.actor_id, row.actor_role, row.command_id, row.causation_id),
+                    *(row.payload, content_hash, journey_hash, log_hash),
+                )
+                positions.append(position)
+            await connection.execute(
+                "UPDATE record.journey SET version = $2, journey_hash = $3, last_position = $4 WHERE journey_id = $1",
+                *(events[0].journey_id, version, journey_hash, position),
+            )
+    finally:
+        await connection.close()
+    return positions
+
+
+async def overwrite(stack: Stack, position: int, payload: bytes) -> None:
+    """Change what a row says, past the trigger that forbids it."""
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+            await connection.execute(
+                "UPDATE record.journey_event SET payload = $2 WHERE position = $1", position, payload
+            )
+            await connection.execute("ALTER TABLE record.journey_event ENABLE ALWAYS TRIGGER append_only")
+    finally:
+        await connection.close()
+
+
+def _hash(*fields: bytes | None) -> bytes:
+    digest = sha256()
+    for field in fields:
+        digest.update(struct.pack(">i", -1 if field is None else len(field)) + (field or b""))
+    return digest.digest()
+
+
+def _int(number: int) -> bytes:
+    return struct.pack(">q", number)
+
+
+def _time(moment: datetime) -> bytes:
+    return _int((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+
+
+# The register
+
+
+@dataclass(frozen=True)
+class Office:
+    """Who keeps a register, with the organisation's key, in the place where workers read it."""
+
+    signers: Signers
+
+    @property
+    def path(self) -> Path:
+        return self.signers.register_path
+
+    @property
+    def register(self) -> Register:
+        return RegisterFile(self.path, self.signers.organisation_key).current()
+
+    def publish(self, register: Register) -> None:
+        self.put(publish(register, unlock(self.path.parent / "organisation.key", PASSPHRASE)))
+
+    def put(self, content: bytes) -> None:
+        """Put a file in the register's place, as whoever may write there can."""
+        beside = self.path.with_suffix(".new")
+        beside.write_bytes(content)
+        beside.replace(self.path)
+
+
+# What is left of it
+
+
+def standing(journey: Journey) -> Journey:
+    """The state without the traces of attempts: what care goes by."""
+    return journey.model_copy(update={"version": 0, "commands": {}, "refusals": 0, "spent": ()})
+
+
+async def only_attempts(course: Course, before: Journey, count: int) -> list[e.CommandRefused]:
+    """That many attempts are in the record since then, and nothing else; the journey is as it was."""
+    await course.record.wait_for(course.id, before.version + count, PATIENCE)
+    journey = await course.recorded()
+    assert standing(journey) == standing(before)
+    bodies = [event.body for event in await load_events(course.record, course.id) if event.version > before.version]
+    kept = [body for body in bodies if isinstance(body, e.CommandRefused)]
+    assert len(kept) == len(bodies) == count, [body.kind for body in bodies]
+    return kept
+
+
+async def quarantined(course: Course) -> None:
+    """The journey says so to whoever asks it, and to whoever lists journeys."""
+
+    async def says_so() -> bool:
+        if (await course.status()).health != "diverged":
+            return False
+        return (await course.handle.describe()).typed_search_attributes.get(HEALTH) == "diverged"
+
+    await eventually(says_so)
+
+
+async def found_offline(record: Record, signers: Signers, *journeys: UUID) -> set[tuple[int, str]]:
+    """What the offline check finds in these journeys: position and reason."""
+    register = signers.register_path.read_bytes()
+    findings = await offline.verify_sign_offs(record, register, signers.organisation_key)
+    return {(found.position, found.reason) for found in findings if found.journey_id in journeys}

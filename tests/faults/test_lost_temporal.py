@@ -1,0 +1,99 @@
+"""Temporal's own database is lost while journeys are open: they go on from the record, and nothing happens twice."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from temporalio.client import Client
+
+from activities.record import open_record
+from activities.record.events import load_journey
+from deploy.local.stack import Stack, local_stack, run_worker
+from tests.faults.helpers import Course, at_work, command, support
+from workflows.client import look, register_search_attributes, submit
+from workflows.journey.commands import PlaceHold
+from workflows.journey.people import Role
+from workflows.plugin import CarePathwayPlugin
+
+OPEN = 100
+ROOT = Path(__file__).resolve().parents[2]
+
+
+async def connected(stack: Stack) -> Client:
+    client = await Client.connect(
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
+    )
+    await register_search_attributes(client)
+    return client
+
+
+async def reconcile(stack: Stack, *options: str) -> tuple[int, Any]:
+    """The command, as ops run it: its exit code and what it found."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "starter.py", "record", "reconcile", "--json", *options),
+        cwd=ROOT,
+        env={**os.environ, **stack.env},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, json.loads(out)
+
+
+async def notices(stack: Stack) -> Counter[str]:
+    connection = await asyncpg.connect(stack.postgres.app_url)
+    try:
+        return Counter(str(row["notice_id"]) for row in await connection.fetch("SELECT notice_id FROM record.notice"))
+    finally:
+        await connection.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_hundred_open_journeys_outlive_temporals_database(tmp_path: Path) -> None:
+    async with (
+        local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
+        open_record(stack.postgres.app_url) as record,
+    ):
+        client = await connected(stack)
+        courses = [Course(client, record, stack.signers, "care-pathway") for _ in range(OPEN)]
+        async with at_work(client, record, stack.signers, "care-pathway"):
+            for n in range(0, OPEN, 10):
+                await asyncio.gather(*(course.begin() for course in courses[n : n + 10]))
+                await asyncio.gather(*(course.send(support()) for course in courses[n : n + 10]))
+                await asyncio.gather(*(course.send(PlaceHold(reason="invented")) for course in courses[n : n + 10 : 5]))
+            before = {course.id: await course.recorded() for course in courses}
+        told = await notices(stack)
+
+        await stack.temporal.stop()
+        for file in (tmp_path / "temporal").iterdir():
+            file.unlink()
+        await stack.temporal.start()
+
+        client = await connected(stack)
+        code, found = await reconcile(stack)
+        assert (code, found["open_journeys"]) == (7, OPEN)
+        assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": OPEN}
+        assert {UUID(finding["journey_id"]) for finding in found["findings"]} == before.keys()
+        async with await run_worker(stack.env, stack.logs / "worker.log"):
+            code, found = await reconcile(stack, "--repair")
+            assert (code, len(found["findings"])) == (0, OPEN)
+            assert await reconcile(stack) == (0, {"open_journeys": OPEN, "findings": []})
+            for journey_id, journey in before.items():
+                running = await look(client, journey_id)
+                assert running is not None
+                assert (running.version, running.recorded) == (journey.version, journey.version)
+                assert await load_journey(record, journey_id) == journey
+            assert await notices(stack) == told
+            lost = courses[0]
+            receipt = await submit(client, lost.id, command(support("invented: after the loss"), Role.PATIENT))
+            await record.wait_for(lost.id, receipt.version, timedelta(seconds=30))
+            again = next(iter(lost.receipts))
+            assert str(again) in before[lost.id].commands

@@ -1,0 +1,42 @@
+"""Every event of a course says who asked for it and which rule made it."""
+
+import pytest
+
+from tests.journey.play import course, started
+from workflows.journey import commands as c
+from workflows.journey.events import ObligationsUpdated
+from workflows.journey.explaining import explain
+from workflows.journey.instruments import Instrument
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_every_event_of_a_course_is_explained(condition: Condition) -> None:
+    events = course(condition).events
+    for event in events:
+        explained = explain(events, event.version)
+        first, *rest = explained.chain
+        assert explained.chain[-1].version == event.version
+        assert first.rule in ("what was asked for", "obligations.reconcile")
+        asked = next(known for known in events if known.version == first.version)
+        assert (asked.command_id, asked.actor_id) == (event.command_id, event.actor_id)
+        for because in rest:
+            assert because.rule != "what was asked for", (because, explained.kind)
+        assert (explained.chain[-1].rule == "obligations.reconcile") == isinstance(event.body, ObligationsUpdated)
+
+
+def test_a_hold_is_traced_to_the_answer_that_made_it() -> None:
+    play = started()
+    definition = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="baseline", answers=[1] * 9)
+    play.do(definition, Role.PATIENT)
+    hold = next(event for event in play.events if event.body.kind == "hold.placed")
+    explained = explain(play.events, hold.version)
+    assert [because.kind for because in explained.chain] == ["instrument.recorded", "hold.placed"]
+    assert explained.chain[-1].rule == "screening.react_instrument"
+    assert explained.actor_role == Role.PATIENT
+
+
+def test_a_version_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="no such version"):
+        explain(started().events, 99)

@@ -1,0 +1,74 @@
+"""An append that is delivered again and again records once, and tells people once: per rung, not per delivery."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from activities.notices import NoticeActivities
+from activities.record import Record
+from activities.record.appending import RecordActivities
+from activities.sign_offs.register import RegisterFile
+from tests.journey.play import JOURNEY, started
+from tests.record.helpers import Connection, whole_log
+from tests.sign_offs.room import ORGANISATION, published, register
+from workflows.effects import Alarm, Batch, Recorded
+from workflows.journey import events as e
+from workflows.journey.notices import notices
+from workflows.journey.protocol import Condition
+
+DELIVERIES = 1000
+AT_ONCE = 8
+
+
+@pytest.fixture
+def recording(record: Record, tmp_path: Path) -> RecordActivities:
+    path = tmp_path / "register.json"
+    path.write_bytes(published(register()))
+    return RecordActivities(record, RegisterFile(path, ORGANISATION.public_key))
+
+
+def climbed() -> tuple[list[e.Event], list[e.Event]]:
+    """A journey up to its first open sign-off, and what followed when nobody answered it for two weeks."""
+    play = started(Condition.PTSD).go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
+    before = list(play.events)
+    play.wait(days=14)
+    return before, play.events[len(before) :]
+
+
+def batch(events: Sequence[e.Event]) -> Batch:
+    return Batch(journey_id=JOURNEY, expected_version=events[0].version - 1, events=tuple(events), closes=False)
+
+
+@pytest.mark.slow
+async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_rung(
+    record: Record, recording: RecordActivities, owner: Connection
+) -> None:
+    before, after = climbed()
+    await recording.append(batch(before))
+    again = batch(after)
+    alarms = Alarm(notices=tuple(notice for event in after for notice in notices(event) if notice.alarm))
+    alarming = NoticeActivities(record)
+    answers: list[Recorded] = []
+
+    async def deliver(times: int) -> None:
+        for _ in range(times):
+            answers.append(await recording.append(again))
+            await alarming.alarm(alarms)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(deliver(DELIVERIES // AT_ONCE))
+
+    assert len(answers) == DELIVERIES
+    assert len({answer.model_dump_json() for answer in answers}) == 1
+    escalated = [event for event in after if isinstance(event.body, e.ObligationEscalated)]
+    recorded = [stored.event_id for stored in await whole_log(record) if stored.event_type == "obligation.escalated"]
+    assert recorded == [event.event_id for event in escalated]
+    assert len(escalated) > 3
+    for event in escalated:
+        rows = await owner.fetch("SELECT notice_id FROM record.notice WHERE event_id = $1", event.event_id)
+        assert [row["notice_id"] for row in rows] == [notice.id for notice in notices(event)]
+        assert len(rows) == 1
+    assert [stored.version for stored in await whole_log(record)] == list(range(1, after[-1].version + 1))
