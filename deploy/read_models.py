@@ -1,7 +1,7 @@
 """The read models, apart from any worker: `python -m deploy.read_models` with one of
 
 run               project until SIGTERM or Ctrl-C; any number of these and of workers may run at once
-rebuild [N]       build all of them anew while people work, folding in N processes, and show the new ones
+rebuild           build all of them anew while people work, and show the new ones
 roll-back         show the build before this one again
 retry JOURNEY     apply a journey anew that an event could not be applied to
 check             compare them with a fresh fold of the record
@@ -29,9 +29,8 @@ async def act(record: Record, command: Sequence[str]) -> int | None:
             for caught in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(caught, stop.set)
             await run(record, stop)
-        case ["rebuild", *given] if len(given) < 2 and all(number.isdecimal() for number in given):
-            built = await rebuild(record, processes=max(1, int(given[0])) if given else 1)
-            print(f"Read models {built} are live; the ones before are kept.")
+        case ["rebuild"]:
+            print(f"Read models {await rebuild(record)} are live; the ones before are kept.")
         case ["roll-back"]:
             print(f"Read models {await roll_back(record)} are live again.")
         case ["retry", journey]:

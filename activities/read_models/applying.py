@@ -1,7 +1,4 @@
-"""Applying recorded events to courses, so that one that cannot be applied is an answer and never an error.
-
-Nothing here reaches outside, so all of it may run in another process.
-"""
+"""Applying recorded events to courses, so that one that cannot be applied is an answer and never an error. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias

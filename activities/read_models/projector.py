@@ -286,6 +286,6 @@ def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> list[list[Giv
 
 def _decoded(record: Record, row: asyncpg.Record) -> Given:
     try:
-        return record.stored(row)
+        return record.decoded(row)
     except Exception as error:
         return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)

@@ -5,20 +5,17 @@ way every event takes, and then shown in its place in one short transaction. The
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from activities.read_models.applying import Given, Unapplied, folded
+from activities.read_models.applying import folded
 from activities.read_models.projector import BATCH, Courses, advance, events_of
-from activities.read_models.rows import DEFINITION, Change, Key, Row, key_of
+from activities.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.read_models.tables import UNSTORABLE, fill, park, read, store
 from activities.record.record import Record
 
@@ -29,11 +26,7 @@ log = structlog.get_logger(__name__)
 
 PAGE = 50
 """Journeys folded at a time."""
-AHEAD = 8
-"""Pages read before the first of them is written, when other processes fold."""
 _LOCK = 0x72656164
-
-Folded: TypeAlias = list[tuple[Change | None, Unapplied | None]]
 
 
 class BeingRebuilt(Exception):
@@ -57,11 +50,10 @@ class Difference(NamedTuple):
     key: Key
 
 
-async def rebuild(record: Record, *, processes: int = 1) -> int:
+async def rebuild(record: Record) -> int:
     """Build all read models anew, show them in the place of the live ones, and return their generation.
 
     Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
-    With more ``processes`` than one the folding is done there, and this one reads and writes.
 
     Raises:
         BeingRebuilt: another process is at it.
@@ -74,8 +66,8 @@ async def rebuild(record: Record, *, processes: int = 1) -> int:
         until = await connection.fetchval(
             "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
         )
-        with _pool(processes) as pool:
-            await _fold(connection, record, generation, until, pool)
+        async for journeys in _pages(connection, record):
+            await _fold(connection, record, generation, journeys, until)
         await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
         await _publish(connection, record, generation)
         for old in earlier:
@@ -132,25 +124,12 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
 
 
 async def _fold(
-    connection: "Connection", record: Record, generation: int, until: int, pool: ProcessPoolExecutor | None
+    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
 ) -> None:
-    """Fold all journeys up to a position, and put their rows into the tables of a new generation."""
-    loop = asyncio.get_running_loop()
-    ahead: deque[tuple[list[list[Given]], Awaitable[Folded]]] = deque()
-    async for page in _pages(connection, record):
-        events = await events_of(connection, record, page, until=until)
-        if pool is None:
-            await _put(connection, generation, events, folded(events))
-            continue
-        ahead.append((events, loop.run_in_executor(pool, folded, events)))
-        if len(ahead) > AHEAD:
-            given, rows = ahead.popleft()
-            await _put(connection, generation, given, await rows)
-    for given, rows in ahead:
-        await _put(connection, generation, given, await rows)
-
-
-async def _put(connection: "Connection", generation: int, events: list[list[Given]], rows: Folded) -> None:
+    """Fold some journeys up to a position, and put their rows into the tables of a new generation."""
+    events = await events_of(connection, record, journeys, until=until)
+    # In a thread, so that whoever else is on this loop gets their turns.
+    rows = await asyncio.to_thread(folded, events)
     changes = [(new, given[0]) for given, (new, _) in zip(events, rows, strict=True) if new is not None]
     stopped = [stuck for _, stuck in rows if stuck is not None]
     try:
@@ -209,16 +188,6 @@ async def _generations(connection: "Connection", status: str, definition: int | 
         definition,
     )
     return [row["id"] for row in rows]
-
-
-@contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    if processes == 1:
-        yield None
-        return
-    # Spawned: a process with threads and connections must not be forked.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield pool
 
 
 @asynccontextmanager

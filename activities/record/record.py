@@ -265,7 +265,7 @@ class Record:
             journey_id,
             after_version,
         )
-        return tuple(self.stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """The next events of the whole log in order of position. Asking again after the last one answered
@@ -278,7 +278,7 @@ class Record:
             after_position,
             limit,
         )
-        return tuple(self.stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
         """Where a journey stands; None when it was neither enrolled nor appended to."""
@@ -366,7 +366,7 @@ class Record:
         async with self.connection() as connection:
             return await connection.fetch(statement, *arguments)
 
-    def stored(self, row: asyncpg.Record) -> StoredEvent:
+    def decoded(self, row: asyncpg.Record) -> StoredEvent:
         """The event of a row of EVENT_COLUMNS."""
         fields = dict(row)
         fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])

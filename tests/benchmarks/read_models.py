@@ -94,11 +94,9 @@ async def building(postgres: Postgres, size: Size) -> Section:
     async with fresh(postgres) as (_, record, owner):
         await copies(record, owner, size.journeys, len(course_of()))
         total = int(await owner.fetchval("SELECT count(*) FROM record.journey_event"))
-        rates = {}
-        for processes in (1, 2):
-            began = perf_counter()
-            await rebuild(record, processes=processes)
-            rates[processes] = total / (perf_counter() - began)
+        began = perf_counter()
+        await rebuild(record)
+        in_bulk = total / (perf_counter() - began)
         behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
         courses, applied, began = Courses(), 0, perf_counter()
         while (done := await advance(record, courses, generation=behind)) and applied < total / 5:
@@ -107,12 +105,7 @@ async def building(postgres: Postgres, size: Size) -> Section:
     return Section(
         f"Building: {total:,} events of {size.journeys + 1:,} journeys",
         [
-            *(
-                Figure(
-                    f"rebuild, folding in {processes} process(es)", rate, "events/s", aim=Aim(100_000, at_least=True)
-                )
-                for processes, rate in rates.items()
-            ),
+            Figure("rebuild, in bulk", in_bulk, "events/s", aim=Aim(100_000, at_least=True)),
             Figure("live path, all journeys side by side", live, "events/s"),
         ],
     )
