@@ -193,8 +193,20 @@ async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
         assert answer.error["reason"] == "who acts is not known"
         assert ("--all" in answer.error["remedy"]) == (options != ("--mine",))
     assert (await clinics.call("work", "claim", *map(str, clinics.awaited()[0]))).code == 2
-    shown = await clinics.call("work", "list", "--profile", profiles[Role.COORDINATOR])
-    assert "Of every coordinator; --all shows everybody's." in shown.err
+
+
+async def test_whose_work_is_told(clinics: Clinics, profiles: Profiles) -> None:
+    coordinator, clinician = (("--profile", profiles[role]) for role in (Role.COORDINATOR, CLINICIAN))
+    assert await clinics.rows(*coordinator) == clinics.awaited()
+    for options, said in (
+        (coordinator, "Of everybody."),
+        (clinician, "Of every clinician; --all shows everybody's."),
+        (("--mine", *clinician), "Of demo-clinician."),
+        (("--mine", "--role", "patient", *clinician), "Of demo-clinician, only what is awaited of every patient."),
+        (("--role", "patient", "--role", "ops", "--overdue"), "Of every patient, every ops (--overdue)."),
+        (("--all", "--clinic", OTHER), f"Of everybody (--clinic {OTHER})."),
+    ):
+        assert said in (await clinics.call("work", "list", *options)).err
 
 
 @pytest.mark.parametrize(
