@@ -84,12 +84,22 @@ def work_of(filters: Filters, person: Actor | None, now: datetime) -> "Work":
     due_before = now if filters.overdue else midnight_after(now) if filters.today else None
     return Work(
         mine=person.id if filters.mine and person is not None else None,
-        owners=(person.role,) if filters.of_own_role and person is not None else filters.role,
+        owners=owners(filters, person),
         unassigned=filters.unassigned,
         due_before=due_before,
         clinic=filters.clinic,
         journey_id=filters.journey,
     )
+
+
+def owners(filters: Filters, person: Actor | None) -> tuple[Role, ...]:
+    """The roles whose work is wanted; none for everybody's.
+
+    A coordinator who names none wants everybody's: what others let slip is theirs to chase, and stays the others'.
+    """
+    if not filters.of_own_role or person is None:
+        return filters.role
+    return () if person.role == Role.COORDINATOR else (person.role,)
 
 
 def midnight_after(moment: datetime) -> datetime:

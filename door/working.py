@@ -62,7 +62,8 @@ def list_command(
 ) -> None:
     """List what is awaited: that of held journeys first, then what is due first.
 
-    Without --mine, --role, --all or --journey it is what is awaited of your profile's role, whoever it falls to.
+    Without --mine, --role, --all or --journey it is what is awaited of your profile's role, whoever it falls to;
+    and for a coordinator, who sees to it that nobody waits, what is awaited of anybody.
     """
     services = shell.services(context)
 
@@ -126,9 +127,9 @@ async def _listing(
 
 def _scope(wanted: Filters, person: Actor | None) -> str:
     """Whose work is shown, for people: a list that leaves something out says so."""
-    roles = ", ".join(f"every {words(role)}" for role in wanted.role)
-    if wanted.of_own_role and person is not None:
-        whose = f"every {words(person.role)}; --all shows everybody's"
+    roles = ", ".join(f"every {words(role)}" for role in filters.owners(wanted, person))
+    if wanted.of_own_role and roles:
+        whose = f"{roles}; --all shows everybody's"
     elif wanted.mine and person is not None:
         whose = f"{person.id}{f', only what is awaited of {roles}' if roles else ''}"
     else:

@@ -9,10 +9,10 @@ is true up to its version only. Lists come in a stable order, one page at a time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Json, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints, TypeAdapter, ValidationError
 
 from activities.record.record import Record
 from workflows.journey.people import Role
@@ -20,6 +20,11 @@ from workflows.journey.stage import Stage
 
 LIMIT = 50
 """Rows of one page, unless another number is asked for."""
+
+
+_Version = Annotated[int, Field(ge=0, lt=2**31)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""What a cursor may hold: nothing the database cannot."""
 
 
 class NotACursor(ValueError):
@@ -238,7 +243,7 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
             "AND k.opened_version = o.opened_version AND k.obligation = o.obligation)"
         )
     order = ("NOT o.held", "o.due", "o.journey_id", "o.opened_version", "o.obligation")
-    terms += ask.after(order, after, tuple[bool, AwareDatetime, UUID, int, str])
+    terms += ask.after(order, after, tuple[bool, AwareDatetime, UUID, _Version, _Name])
     most = f"ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}"
     claims = "read_model.claim k USING (journey_id, opened_version, obligation)"
 
@@ -374,7 +379,7 @@ async def sign_off_requests(
     if state is not None:
         terms.append("o.closed_at IS NULL" if state == "open" else "o.decision IS NOT NULL")
     order = ("o.since", "o.journey_id", "o.opened_version", "o.obligation")
-    terms += ask.after(order, after, tuple[AwareDatetime, UUID, int, str])
+    terms += ask.after(order, after, tuple[AwareDatetime, UUID, _Version, _Name])
     return await ask.answer(
         record,
         SignOffRequest,
@@ -440,7 +445,7 @@ async def entries(
     if clinic is not None:
         terms.append(f"c.clinic = {ask.bind(clinic)}")
     order = ("o.at", "o.journey_id", "o.key")
-    terms += ask.after(order, after, tuple[AwareDatetime, UUID, str])
+    terms += ask.after(order, after, tuple[AwareDatetime, UUID, _Name])
     return await ask.answer(
         record,
         Entry,

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -148,7 +149,16 @@ async def test_the_next_page_is_told(clinics: Clinics) -> None:
     assert "--after" not in last.err
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "W10=", "€"])
+def made_up(version: int, name: str) -> str:
+    whole = [True, "2026-01-01T00:00:00Z", str(UUID(int=7)), version, name]
+    return urlsafe_b64encode(json.dumps(whole).encode()).decode()
+
+
+async def test_a_cursor_of_what_is_gone_goes_on_after_it(clinics: Clinics) -> None:
+    assert (await clinics.call("work", "list", "--all", "--after", made_up(3, "gone"))).code == 0
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "W10=", "€", "", made_up(2**31, "a"), made_up(3, "\0")])
 async def test_what_is_no_cursor(clinics: Clinics, cursor: str) -> None:
     for words in (("work", "list", "--all"), ("pathway", "list"), ("pathway", "list", "--at", "3")):
         answer = await clinics.call(*words, "--after", cursor, "--json")
@@ -193,8 +203,20 @@ async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
         assert answer.error["reason"] == "who acts is not known"
         assert ("--all" in answer.error["remedy"]) == (options != ("--mine",))
     assert (await clinics.call("work", "claim", *map(str, clinics.awaited()[0]))).code == 2
-    shown = await clinics.call("work", "list", "--profile", profiles[Role.COORDINATOR])
-    assert "Of every coordinator; --all shows everybody's." in shown.err
+
+
+async def test_whose_work_is_told(clinics: Clinics, profiles: Profiles) -> None:
+    coordinator, clinician = (("--profile", profiles[role]) for role in (Role.COORDINATOR, CLINICIAN))
+    assert await clinics.rows(*coordinator) == clinics.awaited()
+    for options, said in (
+        (coordinator, "Of everybody."),
+        (clinician, "Of every clinician; --all shows everybody's."),
+        (("--mine", *clinician), "Of demo-clinician."),
+        (("--mine", "--role", "patient", *clinician), "Of demo-clinician, only what is awaited of every patient."),
+        (("--role", "patient", "--role", "ops", "--overdue"), "Of every patient, every ops (--overdue)."),
+        (("--all", "--clinic", OTHER), f"Of everybody (--clinic {OTHER})."),
+    ):
+        assert said in (await clinics.call("work", "list", *options)).err
 
 
 @pytest.mark.parametrize(
