@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.notices import NoticeActivities
+from activities.read_models import running
 from activities.record.anchors import AnchorActivities, AnchorKeyError, read_key
 from activities.record.appending import RecordActivities
 from activities.record.record import Record, RecordUnavailable, open_record
@@ -158,7 +159,7 @@ async def run(settings: Settings) -> None:
             anchors=anchors,
             demonstrations=settings.demonstration,
         )
-        async with worker:
+        async with worker, running(record):
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)

@@ -14,6 +14,8 @@ from door import (
     reading,
     reconciling,
     signing,
+    upkeep,
+    working,
 )
 from door.kinds import NOUNS
 from door.scoring import score_command
@@ -38,12 +40,19 @@ def build() -> typer.Typer:
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)
+    app.add_typer(_work(), name="work")
     app.add_typer(_protocols(), name="protocol")
     app.add_typer(_clinicians(), name="clinician")
     app.add_typer(_record(), name="record")
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
+
+
+def _work() -> typer.Typer:
+    group = typer.Typer(help="What is to be done: lists, claims, and how promptly it is.", no_args_is_help=True)
+    working.add_commands(group)
+    return group
 
 
 def _protocols() -> typer.Typer:
@@ -65,6 +74,7 @@ def _record() -> typer.Typer:
     proof.add_commands(group)
     exporting.add_commands(group)
     reconciling.add_commands(group)
+    upkeep.add_commands(group)
     return group
 
 

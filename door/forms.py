@@ -159,6 +159,19 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
     return checked
 
 
+def check_options(model: type[AnyForm], given: Content) -> AnyForm:
+    """Options of a command, checked as a form is. None counts as not given.
+
+    Raises:
+        Problem: it names every option that does not fit.
+    """
+    try:
+        return check(model, {name: value for name, value in given.items() if value is not None})
+    except Problem as problem:
+        fields = [FieldProblem(field=f"--{f.field.partition('[')[0]}", problem=f.problem) for f in problem.fields]
+    raise Problem(ExitCode.USAGE, "an option does not fit", "See --help", fields=tuple(fields))
+
+
 def field_problems(invalid: ValidationError) -> tuple[FieldProblem, ...]:
     """What pydantic found, without what it found it in."""
     return tuple(

@@ -70,10 +70,15 @@ def read_profile(path: Path) -> Actor:
     return actor
 
 
+def own_configuration() -> Path:
+    """The directory of what a user keeps for themselves: profiles, and filters of the worklist."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "carepath"
+
+
 def _find(given: str, default: Path | None) -> Path:
     if os.sep in given or given.endswith(".json"):
         return Path(given)
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "carepath" / "profiles"
+    home = own_configuration() / "profiles"
     places = [home] if default is None else [default.parent, home]
     candidates = [place / f"{given}.json" for place in places]
     return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])

@@ -1,110 +1,19 @@
-"""`pathway list`, `show`, `timeline` and `why`. All but the list read the record, with Temporal up or down."""
-
-from typing import Annotated
+"""`pathway show`, `timeline` and `why`: one journey as recorded, with Temporal up or down."""
 
 import typer
 
-from door import forms, past, shell, views
-from door.outcomes import ExitCode, FieldProblem, Problem
-from door.screen import Screen, row, table
+from door import caseload, past, shell, views
+from door.screen import Screen
 from door.services import load, no_such_journey
 from workflows.journey.journey import fold
-from workflows.journey.model import Code as Word
-from workflows.journey.model import Form
-from workflows.journey.people import Role
-from workflows.journey.protocol import Condition
-from workflows.journey.stage import Stage
-
-MOST = 1000
-
-
-class Filters(Form):
-    """What a list may be narrowed to. Coded words only, for they become part of a query."""
-
-    stage: Stage | None = None
-    pathway: Condition | None = None
-    awaits: Role | None = None
-    clinic: Word | None = None
-
-
-def query(filters: Filters, *, now: str, overdue: bool, closed: bool) -> str:
-    """The list filter in Temporal's words."""
-    terms = ["WorkflowType = 'CareJourney'"]
-    if not closed:
-        terms.append("ExecutionStatus = 'Running'")
-    for attribute, value in (
-        ("JourneyStage", filters.stage),
-        ("JourneyPathway", filters.pathway),
-        ("JourneyAwaits", filters.awaits),
-        ("JourneyClinic", filters.clinic),
-    ):
-        if value is not None:
-            terms.append(f"{attribute} = '{value}'")
-    if overdue:
-        terms.append(f"JourneyDue < '{now}'")
-    return " AND ".join(terms)
 
 
 def add_commands(group: typer.Typer) -> None:
     """Give the reading commands to their group."""
-    group.command("list")(list_command)
+    group.command("list")(caseload.list_command)
     group.command("show")(show_command)
     group.command("timeline")(timeline_command)
     group.command("why")(why_command)
-
-
-def list_command(
-    context: typer.Context,
-    stage: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Stage)}.")] = None,
-    pathway: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Condition)}.")] = None,
-    awaits: Annotated[str | None, typer.Option(metavar="ROLE", help="Who is awaited first.")] = None,
-    clinic: Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.")] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,
-    closed: Annotated[bool, typer.Option("--closed", help="Closed journeys too, while Temporal keeps them.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 50,
-    json: shell.Json = False,
-) -> None:
-    """List journeys: where each stands, who is awaited first, and until when."""
-    services = shell.services(context)
-
-    async def act(screen: Screen) -> None:
-        given = {"stage": stage, "pathway": pathway and pathway.upper(), "awaits": awaits, "clinic": clinic}
-        try:
-            filters = forms.check(Filters, {name: value for name, value in given.items() if value is not None})
-        except Problem as problem:
-            fields = tuple(FieldProblem(field=f"--{f.field}", problem=f.problem) for f in problem.fields)
-            raise Problem(ExitCode.USAGE, "a filter does not fit", "See --help", fields=fields) from None
-        now = services.now()
-        asked = query(filters, now=f"{now:%Y-%m-%dT%H:%M:%SZ}", overdue=overdue, closed=closed)
-        demonstration = services.settings_without_servers().demonstration
-        async with services.gateway() as gateway:
-            found = [listed async for listed in gateway.journeys(asked, limit + 1)]
-        if screen.json_only:
-            screen.data(
-                [{**listed._asdict(), "due": listed.due and listed.due.isoformat()} for listed in found[:limit]]
-            )
-        else:
-            # A list knows no protocols; where demonstrations are allowed, any journey may be one.
-            screen.illustrative(demonstration)
-            shown = table("journey", "clinic", "pathway", "stage", "awaits", "due (your time)", "health")
-            for listed in found[:limit]:
-                due = None if listed.due is None else f"{listed.due.astimezone():%a %Y-%m-%d %H:%M %Z}"
-                late = " overdue" if listed.due is not None and listed.due < now else ""
-                row(
-                    shown,
-                    listed.journey_id,
-                    listed.clinic,
-                    listed.pathway,
-                    listed.stage,
-                    listed.awaits,
-                    f"{due or ''}{late}",
-                    listed.health,
-                )
-            screen.show(shown)
-        if len(found) > limit:
-            screen.note(f"There are more than {limit}; narrow the filters or raise --limit.")
-
-    shell.run(act, json_only=json)
 
 
 def show_command(

@@ -97,9 +97,9 @@ def reconcile_command(
                 found = await asyncio.gather(*map(judged, heads))
                 findings += [finding for finding in found if finding is not None]
             findings += [
-                Finding(listed.journey_id, Drift.UNRECORDED)
-                async for listed in gateway.journeys(OPEN, 100_000)
-                if await record.head(listed.journey_id) is None
+                Finding(journey_id, Drift.UNRECORDED)
+                async for journey_id in gateway.journeys(OPEN, 100_000)
+                if await record.head(journey_id) is None
             ]
         _show(screen, looked_at, findings)
         return ExitCode.UNVERIFIED if any(not finding.repaired for finding in findings) else None

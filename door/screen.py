@@ -1,13 +1,18 @@
 """What people and scripts see: data on standard output, everything else on standard error."""
 
+import csv
 import json
 import os
 import sys
 import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -45,6 +50,12 @@ class Screen:
         """One JSON document on one line."""
         sys.stdout.write(as_json(value) + "\n")
 
+    def csv(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Rows under a line with the names of their columns; what is not there is left empty."""
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in values] for values in rows)
+
     def form(self, value: object) -> None:
         """A JSON document to be edited or read by people."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
@@ -57,6 +68,17 @@ class Screen:
                 self._out.print(Text(str(each.title), style="bold"))
                 each.title = None
             self._out.print(each)
+
+    @property
+    def at_terminal(self) -> bool:
+        """Whether data goes to a terminal that can be drawn on, and so to a person."""
+        return self._out.is_terminal and not self._out.is_dumb_terminal
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[RenderableType], None]]:
+        """A view that takes the whole terminal until this is left; each call shows something else in it."""
+        with Live(console=self._out, screen=True, auto_refresh=False) as view:
+            yield lambda shown: view.update(Fitted(shown), refresh=True)
 
     def text(self, text: str) -> None:
         """A line of data for people."""
@@ -71,6 +93,11 @@ class Screen:
         """Progress and hints; not data."""
         if not self.json_only:
             self._err.print(Text(plain(text), style="dim"), soft_wrap=True)
+
+    def more(self, cursor: str | None) -> None:
+        """How to get the next page of a list, if there is one."""
+        if cursor is not None:
+            self.note(f"There is more: the same again with --after {cursor}")
 
     def illustrative(self, shown: bool) -> None:
         """The mark on every screen that shows something of an illustrative journey or protocol."""
@@ -92,6 +119,26 @@ class Screen:
         title = f"{problem.code.name.lower().replace('_', ' ')} (exit {int(problem.code)})"
         style = "yellow" if problem.code == ExitCode.UNAVAILABLE else "red"
         self._err.print(Panel(Text("\n").join(lines), title=title, title_align="left", border_style=style))
+
+
+class Fitted:
+    """As much of something as the terminal is high; if that is not all, the last line says so."""
+
+    def __init__(self, whole: RenderableType) -> None:
+        self._whole = whole
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._whole, options.update(height=None), pad=False)
+        if len(lines) > options.max_height:
+            more = Text("… there is more than fits here; narrow the list, or make the window higher", style="dim")
+            lines = [*lines[: options.max_height - 1], console.render_lines(more, options.update(height=None))[0]]
+        for line in lines:
+            yield from line
+            yield Segment.line()
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else plain(value) if isinstance(value, str) else as_json(value)
 
 
 def _sentence(text: str) -> str:
@@ -136,6 +183,23 @@ def shown_at(moment: datetime | None, zone: str) -> str:
     theirs, ours = local(moment, zone), moment.astimezone()
     patient = f"{theirs:%a %Y-%m-%d %H:%M} {zone}"
     return patient if theirs.utcoffset() == ours.utcoffset() else f"{patient} ({ours:%a %Y-%m-%d %H:%M %Z} for you)"
+
+
+def here(moment: datetime) -> str:
+    """A moment on the user's wall clock."""
+    return f"{moment.astimezone():%a %Y-%m-%d %H:%M %Z}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in its two largest units, rounded down; nothing for none."""
+    if seconds is None:
+        return ""
+    minutes = int(seconds // 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    first = next((n for n, (count, _) in enumerate(parts) if count), None)
+    if first is None:
+        return f"{int(seconds)} s"
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
 
 
 def elapsed(seconds: float) -> str:

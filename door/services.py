@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -28,18 +28,6 @@ TERMINAL = Path("/dev/tty")
 """The person's own terminal, also where standard input and output are files."""
 
 
-class Listed(NamedTuple):
-    """A journey in a list: where it stands, never whose it is."""
-
-    journey_id: UUID
-    clinic: str | None
-    pathway: str | None
-    stage: str | None
-    awaits: str | None
-    due: datetime | None
-    health: str | None
-
-
 class Gateway(Protocol):
     """What the door asks of Temporal. All of it raises `Problem`."""
 
@@ -55,8 +43,8 @@ class Gateway(Protocol):
     async def resume(self, journey: Journey) -> None:
         """Run a journey on from its recorded state, in the place of whatever runs under its id."""
 
-    def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
-        """The journeys a list filter finds."""
+    def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:
+        """The journeys a list filter of Temporal finds."""
 
 
 class Services:

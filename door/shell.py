@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,6 +15,11 @@ from door.screen import Screen
 from door.services import Services
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON; errors too, on standard error.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
+Clinic = Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.", show_default=False)]
+After = Annotated[
+    str | None, typer.Option(metavar="CURSOR", help="The page after the one that ended with this.", show_default=False)
+]
 Profile = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME|FILE", help="Who acts. Otherwise CAREPATH_PROFILE.", show_default=False),
@@ -44,6 +50,33 @@ def journey_id(given: str) -> UUID:
             "JOURNEY is not the id of a journey",
             "Ids look like 00000000-0000-0000-0000-000000000000; see `pathway list`",
         ) from None
+
+
+def moment(option: str, given: str) -> datetime:
+    """The moment in an option: a day is its beginning, and without an offset it is the user's own time.
+
+    Raises:
+        Problem: it is none.
+    """
+    try:
+        return datetime.fromisoformat(given).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise Problem(
+            ExitCode.USAGE,
+            f"{option} is no moment",
+            "Write 2026-03-02, 2026-03-02T09:30 (your time) or 2026-03-02T09:30-08:00",
+        ) from None
+
+
+def one_of(**options: bool) -> None:
+    """Refuse options that exclude each other.
+
+    Raises:
+        Problem: more than one was given.
+    """
+    given = [option for option, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise Problem(ExitCode.USAGE, f"{' and '.join(given)} do not go together", "Leave all but one out")
 
 
 def services(context: typer.Context) -> Services:

@@ -232,7 +232,7 @@ async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequ
 
     query = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
     async with services.gateway() as gateway:
-        ids = [listed.journey_id async for listed in gateway.journeys(query, limit + 1)]
+        ids = [journey_id async for journey_id in gateway.journeys(query, limit + 1)]
     if len(ids) > limit:
         screen.note(f"There are more than {limit} open journeys; raise --limit or name one.")
     at_once = asyncio.Semaphore(AT_ONCE)

@@ -11,8 +11,8 @@ from temporalio.service import RPCError
 
 from deploy.settings import Settings, load_temporal_config
 from door.outcomes import ExitCode, Problem, refused
-from door.services import Gateway, Listed, no_such_journey
-from workflows import care_journey, client
+from door.services import Gateway, no_such_journey
+from workflows import client
 from workflows.journey.commands import Command
 from workflows.journey.journey import Journey
 from workflows.plugin import CarePathwayPlugin
@@ -79,20 +79,11 @@ class Journeys:
         except client.TooLarge as large:
             raise Problem(ExitCode.FAULT, str(large), "See docs/operations.md") from None
 
-    async def journeys(self, query: str, limit: int) -> AsyncIterator[Listed]:
+    async def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:
         try:
             async for found in self._client.list_workflows(query, limit=limit):
                 _, _, journey_id = found.id.partition("/")
-                attributes = found.typed_search_attributes
-                yield Listed(
-                    journey_id=UUID(journey_id),
-                    clinic=attributes.get(care_journey.CLINIC),
-                    pathway=attributes.get(care_journey.PATHWAY),
-                    stage=attributes.get(care_journey.STAGE),
-                    awaits=attributes.get(care_journey.AWAITS),
-                    due=attributes.get(care_journey.DUE),
-                    health=attributes.get(care_journey.HEALTH),
-                )
+                yield UUID(journey_id)
         except RPCError:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal did not list the journeys", "Run it again") from None
 

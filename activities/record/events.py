@@ -1,12 +1,17 @@
 """Between the journey's events and the record's rows."""
 
 import json
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from activities.record.record import NewEvent, Record, StoredEvent
 from workflows.journey.events import Event
 from workflows.journey.journey import Journey, fold
 from workflows.journey.model import canonical
+from workflows.journey.protocol import PinnedProtocol, Protocol
 
 ENVELOPED = ("body", "illustrative", "command_digest")
 """What of an event is in its payload; everything else has a column."""
@@ -28,9 +33,22 @@ def to_new(event: Event) -> NewEvent:
     )
 
 
+@lru_cache(maxsize=64)
+def _protocol(spelled: bytes) -> Protocol:
+    """Thousands of journeys pin the same few protocols, each of them the largest part of its opening."""
+    return TypeAdapter(PinnedProtocol).validate_json(spelled)
+
+
 def from_stored(stored: StoredEvent) -> Event:
-    """The event of a row."""
+    """The event of a row. Openings that pin the same protocol share it."""
     payload = json.loads(stored.payload)
+    body = payload.get("body") if isinstance(payload, dict) else None
+    if isinstance(body, dict) and "protocol" in body:
+        payload["body"] = body | {"protocol": _protocol(canonical(body["protocol"]))}
+    return _event(stored, payload)
+
+
+def _event(stored: StoredEvent, payload: dict[str, Any]) -> Event:
     return Event.model_validate(
         {
             **payload,

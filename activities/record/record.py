@@ -1,11 +1,11 @@
 """The event record: append, read, enrol. The database holds the rules; this speaks to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from activities.record.codec import Clear, PayloadCodec
 
-_EVENT_COLUMNS = (
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+EVENT_COLUMNS = (
     "log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at, "
     "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
 )
@@ -180,6 +183,20 @@ def _without_values() -> Iterator[None]:
         raise RecordUnavailable(type(error).__name__) from None
 
 
+async def answered(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
+    """Ask until there is an answer, and return it; None when `timeout` has passed without one."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + timeout.total_seconds()
+    pause = 0.002
+    while (answer := await ask()) is None:
+        left = until - clock()
+        if left <= 0:
+            return None
+        await asyncio.sleep(min(pause, left))
+        pause = min(2 * pause, 0.05)
+    return answer
+
+
 class Record:
     """One log of the event record. Safe to share between tasks.
 
@@ -198,6 +215,13 @@ class Record:
     def log_id(self) -> int:
         """Which log of the database this is."""
         return self._log_id
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncIterator[Connection]":
+        """A connection to the record's database, for what is derived from the record and lies beside it."""
+        with _without_values():
+            async with self._pool.acquire(timeout=5) as connection:
+                yield connection
 
     async def append(
         self, journey_id: UUID, expected_version: int, events: Sequence[NewEvent], *, closes: bool = False
@@ -235,26 +259,26 @@ class Record:
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """A journey's events in order of version; none when it is unknown."""
         rows = await self._fetch(
-            f"SELECT {_EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
             "WHERE log_id = $1 AND journey_id = $2 AND version > $3 ORDER BY version",
             self._log_id,
             journey_id,
             after_version,
         )
-        return tuple(self._stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """The next events of the whole log in order of position. Asking again after the last one answered
         never skips an event: positions become visible in their order.
         """
         rows = await self._fetch(
-            f"SELECT {_EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
             "WHERE log_id = $1 AND position > $2 ORDER BY position LIMIT $3",
             self._log_id,
             after_position,
             limit,
         )
-        return tuple(self._stored(row) for row in rows)
+        return tuple(self.decoded(row) for row in rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
         """Where a journey stands; None when it was neither enrolled nor appended to."""
@@ -328,25 +352,22 @@ class Record:
 
         Raises NotYetRecorded when `timeout` has passed.
         """
-        clock = asyncio.get_running_loop().time
-        until = clock() + timeout.total_seconds()
-        pause = 0.002
-        while True:
+
+        async def reached() -> int | None:
             head = await self.head(journey_id)
-            if head is not None and head.version >= version:
-                return head.position
-            left = until - clock()
-            if left <= 0:
-                raise NotYetRecorded
-            await asyncio.sleep(min(pause, left))
-            pause = min(2 * pause, 0.05)
+            return head.position if head is not None and head.version >= version else None
+
+        position = await answered(reached, timeout)
+        if position is None:
+            raise NotYetRecorded
+        return position
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        with _without_values():
-            async with self._pool.acquire(timeout=5) as connection:
-                return await connection.fetch(statement, *arguments)
+        async with self.connection() as connection:
+            return await connection.fetch(statement, *arguments)
 
-    def _stored(self, row: asyncpg.Record) -> StoredEvent:
+    def decoded(self, row: asyncpg.Record) -> StoredEvent:
+        """The event of a row of EVENT_COLUMNS."""
         fields = dict(row)
         fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])
         return StoredEvent.model_validate(fields)

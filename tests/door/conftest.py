@@ -6,15 +6,22 @@ from uuid import UUID
 
 import pytest
 
+from activities.record import Record
 from deploy import people
+from deploy.local.postgres import Database
 from deploy.signers import Signers, invent
+from tests.door.clinics import Clinics
+from tests.door.clinics import clinics as made_clinics
 from tests.door.helpers import START, Memory, write_profiles
+from tests.record.conftest import migrated, owner, record
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.protocols.demonstration import demonstration
+
+__all__ = ["migrated", "owner", "record"]
 
 Profiles = dict[Role, str]
 
@@ -49,3 +56,8 @@ def keys(profiles: Profiles) -> Signers:
 def journey(services: Memory) -> UUID:
     services.books.journeys[JOURNEY] = list(opening())
     return JOURNEY
+
+
+@pytest.fixture
+async def clinics(migrated: Database, record: Record) -> Clinics:
+    return await made_clinics(migrated, record)

@@ -22,7 +22,7 @@ class Kept(Record):
     """One journey as the record would hand it out."""
 
     def __init__(self, events: list[e.Event]) -> None:
-        self.stored = tuple(
+        self.kept = tuple(
             StoredEvent(
                 **row.model_dump(),
                 log_id=1,
@@ -38,10 +38,10 @@ class Kept(Record):
         )
 
     async def load(self, *_args: object, **_options: object) -> tuple[StoredEvent, ...]:
-        return self.stored
+        return self.kept
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
-        return self.stored[after_position:][:limit]
+        return self.kept[after_position:][:limit]
 
 
 @given(st.data(), moments())

@@ -1,0 +1,203 @@
+"""Building the read models anew while people work from them, and going back to the build before.
+
+A new generation is folded from the record in bulk up to a fixed position, brought up with the live one by the
+way every event takes, and then shown in its place in one short transaction. The one it replaces is kept.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from activities.read_models.applying import folded
+from activities.read_models.projector import BATCH, Courses, advance, events_of
+from activities.read_models.rows import DEFINITION, Key, Row, key_of
+from activities.read_models.tables import UNSTORABLE, fill, park, read, store
+from activities.record.record import Record
+
+if TYPE_CHECKING:
+    from activities.record.record import Connection
+
+log = structlog.get_logger(__name__)
+
+PAGE = 50
+"""Journeys folded at a time."""
+_LOCK = 0x72656164
+
+
+class BeingRebuilt(Exception):
+    """Another process is building a generation of this database."""
+
+    def __init__(self) -> None:
+        super().__init__("the read models are being rebuilt already; wait until that is done")
+
+
+class NothingToGoBackTo(Exception):
+    """There is no earlier generation of this build's definition."""
+
+    def __init__(self) -> None:
+        super().__init__("no earlier read models of this build are kept; rebuild instead")
+
+
+class Difference(NamedTuple):
+    """A row that is not what a fresh fold of the record gives: one too many, missing, or with other content."""
+
+    journey_id: UUID
+    key: Key
+
+
+async def rebuild(record: Record) -> int:
+    """Build all read models anew, show them in the place of the live ones, and return their generation.
+
+    Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
+
+    Raises:
+        BeingRebuilt: another process is at it.
+    """
+    async with _alone(record) as connection:
+        for leftover in await _generations(connection, "building"):
+            await connection.execute("SELECT read_model.drop_generation($1)", leftover)
+        earlier = await _generations(connection, "retired")
+        generation = await connection.fetchval("SELECT read_model.begin_generation($1, $2)", record.log_id, DEFINITION)
+        until = await connection.fetchval(
+            "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
+        )
+        async for journeys in _pages(connection, record):
+            await _fold(connection, record, generation, journeys, until)
+        await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
+        await _publish(connection, record, generation)
+        for old in earlier:
+            await connection.execute("SELECT read_model.drop_generation($1)", old)
+    log.info("read_models.rebuilt", generation=generation)
+    return int(generation)
+
+
+async def roll_back(record: Record) -> int:
+    """Show the generation before the live one again, once it has caught up, and return it.
+
+    Raises:
+        BeingRebuilt: another process is building one.
+        NothingToGoBackTo: none of this definition is kept.
+    """
+    async with _alone(record) as connection:
+        kept = await _generations(connection, "retired", DEFINITION)
+        if not kept:
+            raise NothingToGoBackTo
+        await _publish(connection, record, kept[0])
+    log.info("read_models.rolled_back", generation=kept[0])
+    return kept[0]
+
+
+async def differences(record: Record) -> tuple[Difference, ...]:
+    """Where the live read models are not what a fresh fold of the record gives: nowhere, when all is well.
+
+    Each page of journeys is compared at the checkpoint of one snapshot, so projectors may go on meanwhile.
+    Stale journeys are left out: they are known to be behind.
+    """
+    found: list[Difference] = []
+    async with record.connection() as connection, record.connection() as comparing:
+        async for journeys in _pages(connection, record):
+            async with comparing.transaction(isolation="repeatable_read", readonly=True):
+                found += await _compare(comparing, record, journeys)
+        strangers = await connection.fetch(
+            "SELECT journey_id FROM read_model.caseload c WHERE NOT EXISTS "
+            "(SELECT FROM record.journey j WHERE j.log_id = $1 AND j.journey_id = c.journey_id)",
+            record.log_id,
+        )
+    return (*found, *(Difference(row["journey_id"], ()) for row in strangers))
+
+
+async def _compare(connection: "Connection", record: Record, journeys: Sequence[UUID]) -> list[Difference]:
+    [live] = await connection.fetch("SELECT id, position FROM read_model.generation WHERE status = 'live'")
+    known = await connection.fetch("SELECT journey_id FROM read_model.parked WHERE journey_id = ANY($1)", journeys)
+    stale = {row["journey_id"] for row in known}
+    kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
+    fresh: dict[Key, Row] = {}
+    for new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
+        if new is not None and new.journey_id not in stale:
+            fresh |= {key_of(row): row for row in new.new}
+    return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
+
+
+async def _fold(
+    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
+) -> None:
+    """Fold some journeys up to a position, and put their rows into the tables of a new generation."""
+    events = await events_of(connection, record, journeys, until=until)
+    # In a thread, so that whoever else is on this loop gets their turns.
+    rows = await asyncio.to_thread(folded, events)
+    changes = [(new, given[0]) for given, (new, _) in zip(events, rows, strict=True) if new is not None]
+    stopped = [stuck for _, stuck in rows if stuck is not None]
+    try:
+        async with connection.transaction():
+            await fill(connection, generation, (row for each, _ in changes for row in each.new))
+    except UNSTORABLE:
+        stopped += await store(connection, generation, changes)
+    if stopped:
+        await park(connection, generation, stopped)
+
+
+async def _publish(connection: "Connection", record: Record, generation: int) -> None:
+    """Bring a generation up with the live one, and show it in its place."""
+    courses = Courses()
+
+    async def catch_up(within: int) -> None:
+        while await connection.fetchval(
+            "SELECT next.position + $2 < live.position FROM read_model.generation next, read_model.generation live "
+            "WHERE next.id = $1 AND live.status = 'live'",
+            generation,
+            within,
+        ):
+            await advance(record, courses, generation=generation)
+
+    await catch_up(BATCH)
+    published = False
+    while not published:
+        # Readers were in the way for too long: they come first, and this again.
+        with suppress(asyncpg.LockNotAvailableError):
+            async with connection.transaction():
+                # Nobody moves the live one while the last few events are caught up with, or it might never end.
+                await connection.execute("SELECT FROM read_model.generation WHERE status = 'live' FOR UPDATE")
+                await catch_up(0)
+                published = await connection.fetchval("SELECT read_model.publish($1)", generation)
+
+
+async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list[UUID]]:
+    """All journeys, some at a time. No snapshot is held from one page to the next."""
+    after = UUID(int=0)
+    while page := await connection.fetch(
+        "SELECT journey_id FROM record.journey WHERE log_id = $1 AND journey_id > $2 ORDER BY journey_id LIMIT $3",
+        record.log_id,
+        after,
+        PAGE,
+    ):
+        after = page[-1]["journey_id"]
+        yield [row["journey_id"] for row in page]
+
+
+async def _generations(connection: "Connection", status: str, definition: int | None = None) -> list[int]:
+    """The generations in a status, the newest first: of one definition, or all."""
+    rows = await connection.fetch(
+        "SELECT id FROM read_model.generation WHERE status = $1 AND definition = coalesce($2, definition) "
+        "ORDER BY since DESC",
+        status,
+        definition,
+    )
+    return [row["id"] for row in rows]
+
+
+@asynccontextmanager
+async def _alone(record: Record) -> AsyncIterator["Connection"]:
+    """A connection that holds the lock of whoever builds or swaps, for as long as it lasts."""
+    async with record.connection() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):
+            raise BeingRebuilt
+        try:
+            yield connection
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock($1, $2)", _LOCK, record.log_id)

@@ -1,0 +1,309 @@
+"""`python -m tests.benchmarks.read_models`: how fast read models are built, how far they lag, how fast they answer.
+
+On a PostgreSQL of its own with fsync on. Figures are printed and never fail the run: machines are shared and noisy.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from activities.read_models.projector import Courses, advance, wait_for
+from activities.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
+from activities.read_models.rebuild import rebuild
+from activities.record import Record, migrate, open_record
+from deploy.local.postgres import Database, Postgres
+from tests.benchmarks.environment import load
+from tests.benchmarks.report import Aim, Figure, Report, Section, percentile
+from tests.read_models.courses import course_of, put, renamed
+from tests.record.helpers import events
+from workflows.journey.people import Role
+
+NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
+PAGES = 400
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    journeys: int
+    seconds: int
+    rows: tuple[int, int]
+    appends: int
+
+
+WHOLE = Size(journeys=500, seconds=20, rows=(10_000, 1_000_000), appends=400)
+QUICK = Size(journeys=20, seconds=2, rows=(1_000, 10_000), appends=40)
+
+
+@asynccontextmanager
+async def fresh(postgres: Postgres) -> AsyncIterator[tuple[Database, Record, "asyncpg.Connection[asyncpg.Record]"]]:
+    """A migrated database, its record, and its owner."""
+    database = await postgres.fresh_database()
+    await migrate(database.owner_url)
+    owner = await asyncpg.connect(database.owner_url)
+    async with open_record(database.app_url) as record:
+        yield database, record, owner
+    await owner.close()
+    await postgres.drop_database(database)
+
+
+async def copies(record: Record, owner: "asyncpg.Connection[asyncpg.Record]", journeys: int, until: int) -> list[UUID]:
+    """Journeys with the first events of one course, as if all had gone on side by side. Their hashes are not right."""
+    first = uuid4()
+    await put(record, renamed(course_of()[:until], first))
+    await owner.execute(
+        "CREATE TEMP TABLE copied AS SELECT n, gen_random_uuid() AS id FROM generate_series(1, $1) AS n", journeys
+    )
+    await owner.execute(
+        "INSERT INTO record.journey_event SELECT log_id, $2::bigint + (version - 1) * $1::bigint + n, id, version, "
+        "gen_random_uuid(), event_type, schema_version, occurred_at, recorded_at, actor_id, actor_role, command_id, "
+        "causation_id, payload, content_hash, journey_hash, log_hash FROM record.journey_event CROSS JOIN copied "
+        "WHERE journey_id = $3",
+        journeys,
+        until,
+        first,
+    )
+    await owner.execute(
+        "INSERT INTO record.journey (log_id, journey_id, version, journey_hash, last_position, status) "
+        "SELECT 1, id, $2::int, sha256(''), $2 + ($2 - 1) * $1::bigint + n, 'open' FROM copied",
+        journeys,
+        until,
+    )
+    await owner.execute("ANALYZE record.journey_event")
+    return [row["id"] for row in await owner.fetch("SELECT id FROM copied ORDER BY n")]
+
+
+async def building(postgres: Postgres, size: Size) -> Section:
+    """From nothing to all there is, in bulk and by the way every event takes."""
+    async with fresh(postgres) as (_, record, owner):
+        await copies(record, owner, size.journeys, len(course_of()))
+        total = int(await owner.fetchval("SELECT count(*) FROM record.journey_event"))
+        began = perf_counter()
+        await rebuild(record)
+        in_bulk = total / (perf_counter() - began)
+        behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
+        courses, applied, began = Courses(), 0, perf_counter()
+        while (done := await advance(record, courses, generation=behind)) and applied < total / 5:
+            applied += done
+        live = applied / (perf_counter() - began)
+    return Section(
+        f"Building: {total:,} events of {size.journeys + 1:,} journeys",
+        [
+            Figure("rebuild, in bulk", in_bulk, "events/s", aim=Aim(100_000, at_least=True)),
+            Figure("live path, all journeys side by side", live, "events/s"),
+        ],
+    )
+
+
+async def lagging(postgres: Postgres, size: Size) -> Section:
+    """How far behind the record they are while 200 events a second are appended to many journeys in turn."""
+    rate, began_with = 200, 120
+    async with fresh(postgres) as (database, record, owner):
+        journeys = await copies(record, owner, max(size.journeys, 100), began_with)
+        await rebuild(record)
+        environment = {**os.environ, "CAREPATH_DATABASE_URL": database.app_url, "CAREPATH_LOG_LEVEL": "ERROR"}
+        runner = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "deploy.read_models", "run", env=environment
+        )
+        await wait_for(record, await put(record, renamed(course_of()[:9], uuid4())), timedelta(seconds=60))
+        going_on = _going_on(journeys, began_with)
+        first = [next(going_on) for _ in journeys]
+        began = perf_counter()
+        position = 0
+        for batch in first:
+            position = await put(record, batch)
+        await wait_for(record, position, timedelta(seconds=600))
+        cold = len(journeys) / (perf_counter() - began)
+        lags: list[float] = []
+        appended: deque[tuple[int, float]] = deque()
+        done = False
+
+        async def look() -> None:
+            while appended or not done:
+                shown = await owner.fetchval("SELECT position FROM read_model.generation WHERE status = 'live'")
+                now = perf_counter()
+                while appended and appended[0][0] <= shown:
+                    lags.append(1000 * (now - appended.popleft()[1]))
+                await asyncio.sleep(0.005)
+
+        looking = asyncio.create_task(look())
+        sent, began = 0, perf_counter()
+        for batch in going_on:
+            if sent >= rate * size.seconds:
+                break
+            await asyncio.sleep(max(0.0, began + sent / rate - perf_counter()))
+            appended.append((await put(record, batch), perf_counter()))
+            sent += len(batch)
+        reached, done = sent / (perf_counter() - began), True
+        await looking
+        runner.terminate()
+        await runner.wait()
+    return Section(
+        f"Behind the record, {len(journeys):,} journeys in turn, one runner of its own",
+        [
+            Figure(f"first command, {began_with} events to load", cold, "journeys/s"),
+            Figure("then, appended", reached, "events/s"),
+            Figure("from appended to shown, median", percentile(lags, 50), "ms"),
+            Figure("from appended to shown, p99", percentile(lags, 99), "ms", aim=Aim(1000)),
+            Figure("from appended to shown, worst", max(lags), "ms"),
+        ],
+        ["looked at every 5 ms"],
+    )
+
+
+def _going_on(journeys: Sequence[UUID], version: int) -> Any:
+    """One command of each journey after the other, from a version on."""
+    rest = [list(batch) for _, batch in groupby(course_of()[version:], attrgetter("command_id"))]
+    return (renamed(batch, journey_id) for batch in rest for journey_id in journeys)
+
+
+FILL = """
+INSERT INTO read_model_1.caseload
+SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', NULL, n % 50 = 0, '{}', noon, noon,
+       'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute'
+  FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
+INSERT INTO read_model_1.obligation
+SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
+       ((n - 1) / 5 + 1) % 50 = 0, 'check-in', n::text,
+       (ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5],
+       CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
+                  WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,
+       'complete the check-in', noon - interval '1 day', noon + hashint4(n::int) % 604800 * interval '1 second',
+       NULL, NULL, noon, 'remind', 'patient', false, repeat('because ', 20)
+  FROM generate_series(1, $1::int) AS n, moment;
+INSERT INTO read_model_1.stay
+SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN (s + 1) * 1000000 + n END,
+       CASE WHEN s < 6 THEN noon + (s + 1) * interval '1 day' END, 'sessions', 'open', NULL, false, 'c', 'c'
+  FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys
+ CROSS JOIN generate_series(0, 6) AS s CROSS JOIN moment;
+"""
+
+
+async def asking(postgres: Postgres, size: Size) -> Section:
+    """How long a page of 50 takes with few and with many rows, one question after the other."""
+    questions: dict[str, Callable[[Record], Awaitable[Any]]] = {
+        "all": lambda record: worklist(record, Work()),
+        "a role in a clinic": lambda record: worklist(record, Work(owners=(Role.CLINICIAN,), clinic="clinic-7")),
+        "a clinic": lambda record: worklist(record, Work(clinic="clinic-7")),
+        "mine": lambda record: worklist(record, Work(mine="clinician-42")),
+        "overdue": lambda record: worklist(record, Work(due_before=NOW)),
+        "unassigned, of two roles": lambda record: worklist(
+            record, Work(unassigned=True, owners=(Role.PATIENT, Role.ON_CALL_CLINICIAN))
+        ),
+        "one of a clinic that has none": lambda record: worklist(record, Work(clinic="clinic-99")),
+        "caseload": lambda record: caseload(record, Cases(clinic="clinic-7")),
+        "caseload as of a position": lambda record: caseload_as_of(record, 3_500_000),
+    }
+    took: dict[str, list[float]] = {name: [] for name in questions}
+    notes = []
+    for rows in size.rows:
+        async with fresh(postgres) as (_, record, owner):
+            await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
+            for statement in FILL.split(";\n")[:-1]:
+                await owner.execute(statement, rows, timeout=600)
+            for table in ("caseload", "obligation", "stay"):
+                await owner.execute(f"ANALYZE read_model_1.{table}")
+            for name, ask in questions.items():
+                for _ in range(20):
+                    await ask(record)
+                taken = [await _timed(ask(record)) for _ in range(PAGES)]
+                took[name].append(percentile(taken, 99))
+            whole = await _timed(caseload_as_of(record, 3_500_000, limit=10_000))
+            levels = await _timed(service_levels(record, NOW))
+            notes.append(
+                f"{rows:,} rows: 10,000 journeys as of a position in {whole:.0f} ms, service levels in {levels:.0f} ms"
+            )
+    few, many = size.rows
+    return Section(
+        f"A page of 50, p99 of {PAGES}: {many:,} obligations beside {few:,}",
+        [
+            Figure(f"{'' if 'caseload' in name else 'worklist: '}{name}", slow, "ms", baseline=fast, aim=Aim(5))
+            for name, (fast, slow) in took.items()
+        ],
+        ["ratios are to the smaller table", *notes],
+    )
+
+
+async def _timed(question: Awaitable[Any]) -> float:
+    began = perf_counter()
+    await question
+    return 1000 * (perf_counter() - began)
+
+
+async def hinting(postgres: Postgres, size: Size) -> Section:
+    """What the notification costs an append, measured in turns with and without it."""
+    async with fresh(postgres) as (_, record, owner):
+
+        async def append(writers: int) -> float:
+            async def write() -> None:
+                for _ in range(size.appends // writers):
+                    await record.append(uuid4(), 0, events(1))
+
+            began = perf_counter()
+            await asyncio.gather(*(write() for _ in range(writers)))
+            return size.appends / (perf_counter() - began)
+
+        rates: dict[tuple[int, str], list[float]] = {}
+        for _ in range(5):
+            for writers in (1, 8):
+                for state in ("ENABLE", "DISABLE"):
+                    await owner.execute(f"ALTER TABLE record.journey_event {state} TRIGGER hint")
+                    rates.setdefault((writers, state), []).append(await append(writers))
+    return Section(
+        "Appends of one event, with the notification beside without",
+        [
+            Figure(
+                f"{writers} at once",
+                sorted(rates[writers, "ENABLE"])[2],
+                "per second",
+                baseline=sorted(rates[writers, "DISABLE"])[2],
+            )
+            for writers in (1, 8)
+        ],
+        ["ratios are to appends without; medians of 5 turns"],
+    )
+
+
+async def bench(size: Size) -> Report:
+    with TemporaryDirectory() as directory:
+        postgres = Postgres(Path(directory) / "data", Path(directory) / "postgres.log")
+        await postgres.start()
+        report = Report({"processors": str(os.cpu_count()), "load before": load()})
+        try:
+            for measure in (building, lagging, asking, hinting):
+                print(f"{measure.__doc__}", file=sys.stderr, flush=True)
+                try:
+                    section = await measure(postgres, size)
+                except Exception as error:
+                    section = Section(measure.__name__, failed=repr(error))
+                report.sections.append(section)
+        finally:
+            await postgres.stop("immediate")
+            postgres.remove_data()
+        report.environment["load after"] = load()
+    return report
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only see that everything runs; the figures mean little")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    arguments = parser.parse_args()
+    measured = asyncio.run(bench(QUICK if arguments.quick else WHOLE))
+    print(measured.as_json() if arguments.json else measured.as_text())
