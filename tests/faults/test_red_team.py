@@ -313,7 +313,11 @@ SEALS: dict[str, tuple[timedelta, timedelta, str]] = {
     "valid for a day": (-MINUTE, timedelta(days=1), "valid for too long"),
     "valid for ever": (-MINUTE, timedelta(days=2_000_000), "valid for too long"),
     "expired before it began": (MINUTE, -2 * MINUTE, "it is signed in the future"),
-    "before the key was enrolled": (ENROLLED - datetime.now(UTC) - MINUTE, timedelta(days=9000), "before the key was"),
+    "before the key was enrolled": (
+        ENROLLED - datetime.now(UTC) - timedelta(days=1),
+        timedelta(days=9000),
+        "before the key was",
+    ),
 }
 
 

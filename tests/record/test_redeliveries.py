@@ -26,7 +26,7 @@ AT_ONCE = 8
 def recording(record: Record, tmp_path: Path) -> RecordActivities:
     path = tmp_path / "register.json"
     path.write_bytes(published(register()))
-    return RecordActivities(record, RegisterFile(path, ORGANISATION.public_key))
+    return RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
 
 
 def climbed() -> tuple[list[e.Event], list[e.Event]]:
