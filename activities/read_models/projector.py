@@ -70,7 +70,7 @@ class Courses:
 async def advance(record: Record, courses: Courses, *, generation: int | None = None, limit: int = BATCH) -> int:
     """Apply the next events of the log to the live generation, or to a given one, and say how many.
 
-    None when there are none, when another runner is at it, or when the live generation is of another definition.
+    0 when there are none, when another runner is at it, or when the live generation is of another definition.
     """
     async with record.connection() as connection:
         found = await connection.fetchrow(
@@ -185,10 +185,12 @@ async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) ->
                 await _listen(record, courses, stop, wake, poll)
             except (RecordUnavailable, RecordFault) as outage:
                 log.warning("read_models.waiting", code=outage.code)
-                await _pause(wake, AGAIN)
             except Exception as defect:
                 # Care goes on without its lists; the checkpoint has not moved, and the next build may get past it.
                 log.error("read_models.failed", error=type(defect).__name__)
+            # A notification from before is no reason to try again at once.
+            wake.clear()
+            if not stop.is_set():
                 await _pause(wake, AGAIN)
     finally:
         stopping.cancel()
@@ -198,12 +200,12 @@ async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) ->
 async def running(record: Record) -> AsyncIterator[None]:
     """Project in the background for as long as this is open."""
     stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(run(record, stop))
-        try:
-            yield
-        finally:
-            stop.set()
+    projecting = asyncio.create_task(run(record, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await projecting
 
 
 async def _listen(record: Record, courses: Courses, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta) -> None:

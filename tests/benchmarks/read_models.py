@@ -227,7 +227,8 @@ async def asking(postgres: Postgres, size: Size) -> Section:
             whole = await _timed(caseload_as_of(record, 3_500_000, limit=10_000))
             levels = await _timed(service_levels(record, NOW))
             notes.append(
-                f"{rows:,} rows: 10,000 journeys as of a position in {whole:.0f} ms, service levels in {levels:.0f} ms"
+                f"{rows:,} rows: {min(10_000, rows // 5):,} journeys as of a position in {whole:.0f} ms, "
+                f"service levels in {levels:.0f} ms"
             )
     few, many = size.rows
     return Section(

@@ -234,6 +234,34 @@ async def test_a_defect_stops_no_runner(record: Record, monkeypatch: pytest.Monk
     await running
 
 
+async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "AGAIN", timedelta(hours=1))
+    tried = 0
+
+    async def down(
+        _record: Record, _courses: Courses, _stop: asyncio.Event, wake: asyncio.Event, _poll: object
+    ) -> None:
+        nonlocal tried
+        tried += 1
+        wake.set()
+        raise RecordUnavailable("08006")
+
+    monkeypatch.setattr(projector, "_listen", down)
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(record, stop))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert tried == 1
+    stop.set()
+    await running
+
+
+async def test_running_ends_with_what_it_is_for(record: Record) -> None:
+    with pytest.raises(KeyError):
+        async with projector.running(record):
+            raise KeyError
+
+
 async def test_waiting_for_a_position(record: Record) -> None:
     await put_course(record, 9)
     waiter = asyncio.create_task(wait_for(record, 9, SOON))
