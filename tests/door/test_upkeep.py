@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.read_models import projector, rebuild
+from activities.read_models import rebuild
 from activities.read_models.rows import DEFINITION, follow
 from tests.door.clinics import Clinics
 from tests.read_models.courses import catch_up, course_of
@@ -46,7 +46,7 @@ async def test_what_is_stuck_is_named_and_can_be_retried(clinics: Clinics, monke
             raise ArithmeticError("Robin has nightmares")
         return follow(course, each, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(projector, "follow", poisoned)
+    monkeypatch.setattr(applying, "follow", poisoned)
     await catch_up(clinics.record)
     [named] = (await clinics.json("record", "models"))["stale"]
     assert (named["journey_id"], named["version"], named["code"]) == (str(stuck), 4, "ArithmeticError")

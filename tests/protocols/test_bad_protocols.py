@@ -161,7 +161,8 @@ BAD = {
         "below hold_from_grade",
     ),
     "invented meaning": (
-        "meaning: plan_approved", "meaning: looks_good", "looks_good", "sign_offs.plan.meaning", "one of",
+        "meaning: plan_approved", "meaning: looks_good", "looks_good", "sign_offs.plan.meaning",
+        "must be 'evaluation_authored'",
     ),
     "no rationale": (
         "meaning: setting_decided\n      choices: [at_home, in_clinic, neither]\n      rationale: true",
