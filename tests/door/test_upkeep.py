@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.read_models import rebuild
+from activities.read_models import applying, rebuild
 from activities.read_models.rows import DEFINITION, follow
 from tests.door.clinics import Clinics
 from tests.read_models.courses import catch_up, course_of
