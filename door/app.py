@@ -1,5 +1,7 @@
 """The whole door: every command in the group of its noun."""
 
+from collections.abc import Callable, Mapping
+
 import typer
 
 from door import (
@@ -22,6 +24,20 @@ from door.scoring import score_command
 from door.services import Services
 from door.starting import start_command
 
+GROUPS: Mapping[str, tuple[str, tuple[Callable[[typer.Typer], None], ...]]] = {
+    "work": ("What is to be done: lists, claims, and how promptly it is.", (working.add_commands,)),
+    "protocol": (
+        "Protocol files: a clinic's clinical numbers, lists and deadlines.",
+        (protocols.add_commands, approving.add_commands, comparing.add_commands),
+    ),
+    "clinician": ("Who may sign: keys, and the register of them.", (clinicians.add_commands,)),
+    "record": (
+        "The record: proof that it holds, and that Temporal agrees with it.",
+        (proof.add_commands, exporting.add_commands, reconciling.add_commands, upkeep.add_commands),
+    ),
+}
+"""The groups whose commands are not those of a journey: what each is for, and who adds to it."""
+
 
 def build() -> typer.Typer:
     """The application. Call it with ``obj`` to have it act through other services than the real ones."""
@@ -40,42 +56,14 @@ def build() -> typer.Typer:
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)
-    app.add_typer(_work(), name="work")
-    app.add_typer(_protocols(), name="protocol")
-    app.add_typer(_clinicians(), name="clinician")
-    app.add_typer(_record(), name="record")
+    for noun, (text, additions) in GROUPS.items():
+        group = typer.Typer(help=text, no_args_is_help=True)
+        for add_commands in additions:
+            add_commands(group)
+        app.add_typer(group, name=noun)
     app.command("score")(score_command)
     app.callback()(_begin)
     return app
-
-
-def _work() -> typer.Typer:
-    group = typer.Typer(help="What is to be done: lists, claims, and how promptly it is.", no_args_is_help=True)
-    working.add_commands(group)
-    return group
-
-
-def _protocols() -> typer.Typer:
-    group = typer.Typer(help="Protocol files: a clinic's clinical numbers, lists and deadlines.", no_args_is_help=True)
-    protocols.add_commands(group)
-    approving.add_commands(group)
-    comparing.add_commands(group)
-    return group
-
-
-def _clinicians() -> typer.Typer:
-    group = typer.Typer(help="Who may sign: keys, and the register of them.", no_args_is_help=True)
-    clinicians.add_commands(group)
-    return group
-
-
-def _record() -> typer.Typer:
-    group = typer.Typer(help="The record: proof that it holds, and that Temporal agrees with it.", no_args_is_help=True)
-    proof.add_commands(group)
-    exporting.add_commands(group)
-    reconciling.add_commands(group)
-    upkeep.add_commands(group)
-    return group
 
 
 def _begin(context: typer.Context) -> None:
