@@ -28,8 +28,8 @@ def test_every_event_of_a_course_is_explained(condition: Condition) -> None:
 
 def test_a_hold_is_traced_to_the_answer_that_made_it() -> None:
     play = started()
-    definition = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="baseline", answers=[1] * 9)
-    play.do(definition, Role.PATIENT)
+    answered = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="baseline", answers=[1] * 9)
+    play.do(answered, Role.PATIENT)
     hold = next(event for event in play.events if event.body.kind == "hold.placed")
     explained = explain(play.events, hold.version)
     assert [because.kind for because in explained.chain] == ["instrument.recorded", "hold.placed"]
