@@ -360,8 +360,9 @@ class CareJourney:
         """Look at what has finished."""
         if self._comparing is not None and self._comparing.done():
             if not self._comparing.result():
-                self._diverged = True
-                workflow.logger.error("journey.diverged")
+                # Made up by whoever started this run, or told otherwise by the build before: the record is the journey.
+                self._rereading = True
+                workflow.logger.warning("journey.handed_otherwise_than_recorded")
             self._comparing = None
         if self._recording is not None and self._recording.done():
             try:
@@ -436,7 +437,7 @@ class CareJourney:
 
     def _compare(self, handed: Standing) -> None:
         """Have the state this run was handed compared with the record: anybody may have started it. Nothing is
-        recorded on top of another state than the recorded one."""
+        recorded on top of another state than the recorded one, which is read back instead."""
         self._comparing = workflow.start_activity(
             COMPARE,
             handed,
