@@ -418,6 +418,11 @@ def _read_message(scene: Scene) -> Deed:
     return Role.OPS, c.HandleMessage(message=scene.subject, text=_invented("read; a form sent twice"))
 
 
+def _review_access(scene: Scene) -> Deed:
+    review = c.ReviewAccess(access=scene.subject, justified=True, text=_invented("called by the emergency room"))
+    return Role.MEDICAL_DIRECTOR, review
+
+
 def _answer_returned(scene: Scene) -> Deed:
     return Role.CLINICIAN, c.AnswerReturned(request=scene.subject, text=_invented("here is what was asked for"))
 
@@ -481,6 +486,7 @@ DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
     "crisis": _reach,
     "support": _support,
     "unreadable-message": _read_message,
+    "access-review": _review_access,
     "returned": _answer_returned,
 }
 """What somebody does about each kind of obligation, besides signing."""

@@ -20,6 +20,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.overview import why
 from workflows.journey.people import Actor
 from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Stage
 
 Template = Annotated[
     bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
@@ -108,28 +109,30 @@ async def send_or_try(
         except Problem as problem:
             if problem.code != ExitCode.NOT_FOUND:
                 raise
-            raise await _not_running(services, journey_id) from None
+            ended = await load(services, journey_id)
+            if not ended.closed or Stage.CLOSED not in command.body.stages:
+                raise _not_running(ended) from None
+            version = await gateway.reopen(ended, command)
     screen.note(f"Accepted as version {version}.")
     position, journey = await recorded(services, journey_id, version, command)
     show_recorded(screen, journey, version, position, command)
     return None
 
 
-async def _not_running(services: Services, journey_id: UUID) -> Problem:
-    """Why a journey takes no commands: it has ended, it never began, or Temporal has lost it."""
-    journey = await load(services, journey_id)
+def _not_running(journey: Journey) -> Problem:
+    """Why a journey takes no commands: it has ended, or Temporal has lost it."""
     if journey.outcome is not None:
         return Problem(
             ExitCode.REFUSED,
             f"this pathway is closed ({journey.outcome.value})",
             "A new referral starts a new journey",
-            ids={"journey_id": str(journey_id)},
+            ids={"journey_id": str(journey.id)},
         )
     return Problem(
         ExitCode.UNAVAILABLE,
         "this journey is recorded, but Temporal does not run it",
         "Tell ops at once; it can be taken up again from the record",
-        ids={"journey_id": str(journey_id)},
+        ids={"journey_id": str(journey.id)},
     )
 
 

@@ -153,6 +153,9 @@ class MemoryGateway:
         events.extend(decided)
         return fold(events).commands[str(command.command_id)].version
 
+    async def reopen(self, journey: Journey, command: Command) -> int:
+        return await self.submit(journey.id, command)
+
     async def look(self, journey_id: UUID) -> Running | None:
         journey = self._services.books.state(journey_id)
         return Running(runs=True, version=journey.version, recorded=journey.version, health="open")

@@ -19,7 +19,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice"])
+@pytest.mark.parametrize("table", ["journey_event", "notice", "reading"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
@@ -42,7 +42,7 @@ async def test_nobody_changes_what_is_recorded(
 
 async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
-    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice"}
+    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice", "reading"}
     for table in tables:
         writes = await app.fetchval(
             "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
@@ -57,7 +57,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
     )
     doors = [function for function in functions if function["callable"]]
-    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice"}
+    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice", "keep_reading"}
     assert all(door["definer"] and door["fixed"] for door in doors)
 
 

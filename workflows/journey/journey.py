@@ -233,6 +233,14 @@ class Answer(Fact):
     text: Text
 
 
+class Access(Fact):
+    """An access from outside the clinic, in an emergency, and whether it was found justified; None: not reviewed."""
+
+    id: Code
+    by: Code
+    justified: bool | None = None
+
+
 class Closing(Fact):
     outcome: Outcome
     reason: Text
@@ -287,6 +295,7 @@ class Journey(Fact):
     answers: tuple[Answer, ...] = ()
     delegations: dict[Code, Delegation] = {}
     covered: Covered | None = None
+    accesses: dict[Code, Access] = {}
     waiting: dict[Code, Obligation] = {}
     paused: dict[Code, Paused] = {}
     commands: dict[str, Receipt] = {}
@@ -645,6 +654,11 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.SignOffAnswered():
             answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
             return {"answers": (*journey.answers, answer)}
+        case e.GlassBroken():
+            access = Access(id=body.access, by=event.actor_id)
+            return {"accesses": {**journey.accesses, access.id: access}}
+        case e.AccessReviewed():
+            return _update(journey, "accesses", body.access, justified=body.justified)
         case e.StageEntered():
             return {"stage": body.stage}
         case e.PathwayEnding():
