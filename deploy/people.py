@@ -4,6 +4,7 @@ Nobody here is real, and every text says so. Pure and deterministic: the same jo
 the same move, under the same command id, so a move that is sent twice happens once.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -51,6 +52,15 @@ PEOPLE: Mapping[Role, Actor] = {
 }
 """One invented person per role, clinicians with a licence for the patient's state."""
 
+CLINIC = "demo-clinic"
+
+
+def profile(person: Actor) -> str:
+    """The profile file of an invented person, as JSON."""
+    clinics = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [CLINIC]
+    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": clinics}, indent=2) + "\n"
+
+
 Deed = tuple[Role, c.Body]
 
 
@@ -75,7 +85,7 @@ def referral(
     """The coordinator's command that starts a demonstration journey under this protocol."""
     body = c.StartPathway(
         journey_id=journey_id,
-        clinic="demo-clinic",
+        clinic=CLINIC,
         patient=c.Patient(
             ref="demo-patient-1",
             born=date(1986, 4, 2),

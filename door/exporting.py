@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from door import keyring, shell
+from door.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts
-from door.services import no_such_journey
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 
@@ -21,7 +21,14 @@ def add_commands(group: typer.Typer) -> None:
     group.command("anchor")(anchor_command)
 
 
-def export_command(context: typer.Context, journey: shell.JourneyId, file: NewFile, json: shell.Json = False) -> None:
+def export_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    file: NewFile,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
+    json: shell.Json = False,
+) -> None:
     """Write one journey to a ZIP that a stranger can verify with the program in it.
 
     It holds health data, and is readable by you alone.
@@ -37,10 +44,10 @@ def export_command(context: typer.Context, journey: shell.JourneyId, file: NewFi
         if content is None:
             raise Problem(ExitCode.USAGE, "there is no register where it should be", "Check CAREPATH_REGISTER_FILE")
         keyring.refuse_existing(file, "nothing is overwritten")
+        await reader(context, profile, purpose).events(journey_id)
         async with services.record() as record:
             bundle = await export(record, journey_id, content)
-        if bundle is None:
-            raise no_such_journey(journey_id)
+        assert bundle is not None
         _write(file, bundle)
         if screen.json_only:
             screen.data({"journey_id": str(journey_id), "file": str(file), "bytes": len(bundle)})

@@ -28,9 +28,9 @@ class Purpose(StrEnum):
 class NewReading(BaseModel):
     """Somebody asks to see journeys. ``shown`` is false where they are refused.
 
-    ``command`` is what they asked for, word for word, but not as whom. What they see is true up to ``position`` of the
-    log; of a list, ``rows`` are its rows and ``definition`` that of the read models they are of. ``reason`` and
-    ``until`` (UTC) are of those who break the glass: they may look again until then.
+    ``command`` is what they asked for, word for word, but not as whom, and ``clock`` (UTC) is theirs. What they see is
+    true up to ``position`` of the log; of a list, ``rows`` are its rows and ``definition`` that of the read models they
+    are of. ``reason`` and ``until`` (UTC) are of those who break the glass: they may look again until then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -39,6 +39,7 @@ class NewReading(BaseModel):
     reader_id: str
     reader_role: str
     purpose: Purpose
+    clock: AwareDatetime
     command: tuple[str, ...]
     journeys: tuple[UUID, ...]
     position: int
@@ -63,12 +64,13 @@ async def keep(record: Record, new: NewReading) -> None:
     """
     async with record.connection() as connection:
         await connection.fetchval(
-            "SELECT record.keep_reading($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            "SELECT record.keep_reading($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             record.log_id,
             new.reading_id,
             new.reader_id,
             new.reader_role,
             new.purpose.value,
+            new.clock,
             list(new.command),
             new.shown,
             list(new.journeys),

@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
+from activities.record.readings import keep
 from deploy.local.postgres import Database
-from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
+from tests.record.helpers import Connection, a_reading, event, events, raw_append, waiting_for_the_lock, whole_log
 
 CHANGES = [
-    "UPDATE record.{} SET journey_id = gen_random_uuid()",
+    "UPDATE record.{} SET log_id = 2",
     "DELETE FROM record.{}",
     "TRUNCATE record.{}",
 ]
@@ -27,6 +28,7 @@ async def test_nobody_changes_what_is_recorded(
     journey = uuid4()
     await record.append(journey, 0, events(1))
     await record.deliver_notice(notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r")
+    await keep(record, a_reading(journey))
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")
 

@@ -21,9 +21,9 @@ def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
 
 
 def _named(journey: Journey) -> Iterator[str | None]:
-    """Whom the plan of care names. Having acted in a journey is not enough: whoever could send it anything, or was
-    refused, would have let themselves in."""
-    yield from (journey.coordinator, journey.clinician)
+    """The patient, and whom the plan of care names. Having acted is not enough: whoever sent a journey anything would
+    have let themselves in."""
+    yield from (journey.patient.ref, journey.coordinator, journey.clinician)
     yield None if journey.covered is None else journey.covered.clinician
     yield from (given.to for given in journey.delegations.values())
     yield from (waiting.person for waiting in journey.waiting.values())
