@@ -48,7 +48,7 @@ def export_command(
         async with services.record() as record:
             bundle = await export(record, journey_id, content)
         assert bundle is not None
-        _write(file, bundle)
+        write_new(file, bundle)
         if screen.json_only:
             screen.data({"journey_id": str(journey_id), "file": str(file), "bytes": len(bundle)})
         else:
@@ -59,7 +59,7 @@ def export_command(
 
 
 def anchor_key_command(file: NewFile, json: shell.Json = False) -> None:
-    """Make the key that workers sign anchors of the record with."""
+    """Make a key: for workers to sign anchors of the record with, or for `record verify --report`."""
 
     async def act(screen: Screen) -> None:
         from activities.record.anchors import AnchorKeyError, make_key
@@ -111,7 +111,12 @@ def anchor_command(context: typer.Context, json: shell.Json = False) -> None:
     shell.run(act, json_only=json)
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for its owner to read.
+
+    Raises:
+        Problem: it is there, or cannot be written.
+    """
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
             opened.write(content)

@@ -31,8 +31,11 @@ class RecordUnavailable(Exception):
     """
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"the record is unavailable ({code})")
+        super().__init__(code)
         self.code = code
+
+    def __str__(self) -> str:
+        return f"the record is unavailable ({self.code})"
 
 
 class RecordFault(Exception):
@@ -41,8 +44,11 @@ class RecordFault(Exception):
     """
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"the record refused a statement ({code})")
+        super().__init__(code)
         self.code = code
+
+    def __str__(self) -> str:
+        return f"the record refused a statement ({self.code})"
 
 
 class VersionConflict(Exception):
