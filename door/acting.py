@@ -11,7 +11,7 @@ from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
-from door.services import RECORDED_WITHIN, Services, load
+from door.services import RECORDED_WITHIN, Gateway, Services, load
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -104,19 +104,28 @@ async def send_or_try(
     if dry_run:
         return show_trial(screen, decide(await load(services, journey_id), command, services.now()))
     async with services.gateway() as gateway:
-        try:
-            version = await gateway.submit(journey_id, command)
-        except Problem as problem:
-            if problem.code != ExitCode.NOT_FOUND:
-                raise
-            ended = await load(services, journey_id)
-            if not ended.closed or Stage.CLOSED not in command.body.stages:
-                raise _not_running(ended) from None
-            version = await gateway.reopen(ended, command)
+        version = await submitted(services, gateway, journey_id, command)
     screen.note(f"Accepted as version {version}.")
     position, journey = await recorded(services, journey_id, version, command)
     show_recorded(screen, journey, version, position, command)
     return None
+
+
+async def submitted(services: Services, gateway: Gateway, journey_id: UUID, command: Command) -> int:
+    """The version of a journey after a command, once it is accepted.
+
+    Raises:
+        Problem: it was refused, or whether it arrived is not known.
+    """
+    try:
+        return await gateway.submit(journey_id, command)
+    except Problem as problem:
+        if problem.code != ExitCode.NOT_FOUND:
+            raise
+    journey = await load(services, journey_id)
+    if journey.closed and Stage.CLOSED in command.body.stages:
+        return await gateway.reopen(journey, command)
+    raise _not_running(journey)
 
 
 def _not_running(journey: Journey) -> Problem:

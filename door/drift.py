@@ -32,6 +32,7 @@ class Drift(StrEnum):
     SILENT = "silent"
     UNSTARTED = "unstarted"
     UNRECORDED = "unrecorded"
+    UNREVIEWED = "unreviewed"
 
 
 TOLD = {
@@ -43,6 +44,7 @@ TOLD = {
     Drift.SILENT: "it runs and does not answer: look at its workflow tasks, and whether a worker runs",
     Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
     Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded yet: look whether the record can be reached",
+    Drift.UNREVIEWED: "somebody looked at it in an emergency, and it was not told: nobody is asked to review that",
 }
 
 
@@ -58,12 +60,14 @@ class Drifted(NamedTuple):
 async def compare(
     record: "Record", gateway: Gateway, among: Collection[UUID] | None = None
 ) -> tuple[int, list[Drifted]]:
-    """Look at every open journey, or at those ``among`` these: how many they are, and which differ.
+    """Look at every journey that may be waiting, or at those ``among`` these: how many they are, and which differ.
 
     Raises:
         Problem: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
+    from activities.record.readings import unannounced
+
     looked_at = 0
     found: list[Drifted] = []
 
@@ -77,15 +81,21 @@ async def compare(
     if among is None:
         running = gateway.journeys(OPEN, 100_000)
         found += [Drifted(each, Drift.UNRECORDED) async for each in running if await record.head(each) is None]
+        found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await unannounced(record)]
     return looked_at, found
 
 
 async def drift_of(record: "Record", gateway: Gateway, head: "Head") -> Drift | None:
-    """How an open journey differs now; None when it does not, or has closed meanwhile."""
+    """How a journey differs now; None when it does not, or waits for nothing any more."""
+    from activities.record.events import load_journey
+
     running = await gateway.look(head.journey_id)
     # Whatever was recorded while Temporal was asked is not a difference.
     now = await record.head(head.journey_id)
-    return None if now is None or now.status != "open" else drifted(head.version, now.version, running)
+    if now is not None and now.status == "closed":
+        ended = await load_journey(record, head.journey_id)
+        return None if ended is None or not ended.waiting else drifted(head.version, now.version, running)
+    return None if now is None else drifted(head.version, now.version, running)
 
 
 def drifted(before: int, now: int, running: "Running | None") -> Drift | None:

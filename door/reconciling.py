@@ -6,10 +6,13 @@ from uuid import UUID
 import typer
 
 from door import shell
+from door.acting import submitted
 from door.drift import TOLD, Drift, Drifted, at_once, compare, drift_of
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, row, table
-from door.services import Gateway
+from door.services import Gateway, Services
+from workflows.journey.commands import BreakGlass, Command
+from workflows.journey.people import Actor, Role
 
 if TYPE_CHECKING:
     from activities.record import Record
@@ -37,7 +40,7 @@ def reconcile_command(
     ] = False,
     json: shell.Json = False,
 ) -> None:
-    """Compare every open journey with what Temporal runs. Exit code 7 while something is left that differs.
+    """Compare every journey that waits with what Temporal runs. Exit code 7 while something is left that differs.
 
     With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice
     leaves twice and nothing is released twice. It may be run again at any time.
@@ -49,7 +52,7 @@ def reconcile_command(
             looked_at, found = await compare(record, gateway)
 
             async def seen_to(drifted: Drifted) -> Reconciled:
-                put_right = repair and await _repaired(record, gateway, drifted)
+                put_right = repair and await _repaired(services, record, gateway, drifted)
                 return Reconciled(drifted.journey_id, drifted.drift, put_right)
 
             reconciled = await at_once(seen_to, found)
@@ -59,7 +62,9 @@ def reconcile_command(
     shell.run(act, json_only=json)
 
 
-async def _repaired(record: "Record", gateway: Gateway, drifted: Drifted) -> bool:
+async def _repaired(services: Services, record: "Record", gateway: Gateway, drifted: Drifted) -> bool:
+    if drifted.drift == Drift.UNREVIEWED:
+        return await _announced(services, record, gateway, drifted.journey_id)
     head = await record.head(drifted.journey_id)
     if head is None or drifted.drift not in REPAIRED:
         return False
@@ -68,6 +73,21 @@ async def _repaired(record: "Record", gateway: Gateway, drifted: Drifted) -> boo
     if drift not in REPAIRED:
         return drift is None
     return await _resumed(record, gateway, drifted.journey_id)
+
+
+async def _announced(services: Services, record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
+    """Tell a journey of those who looked at it in an emergency while it could not be told."""
+    from activities.record.readings import unannounced
+
+    for reading in await unannounced(record):
+        if journey_id in reading.journeys and reading.reason is not None:
+            who = Actor(id=reading.reader_id, role=Role(reading.reader_role))
+            told = Command(command_id=reading.reading_id, actor=who, body=BreakGlass(reason=reading.reason))
+            try:
+                await submitted(services, gateway, journey_id, told)
+            except Problem:
+                return False
+    return True
 
 
 async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
@@ -86,6 +106,12 @@ async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool
     return True
 
 
+def _now(reconciled: Reconciled) -> str:
+    if not reconciled.repaired:
+        return ""
+    return "is to be reviewed" if reconciled.drift == Drift.UNREVIEWED else "runs on from its record"
+
+
 def _show(screen: Screen, looked_at: int, reconciled: list[Reconciled]) -> None:
     if screen.json_only:
         screen.data({"open_journeys": looked_at, "findings": [each._asdict() for each in reconciled]})
@@ -93,7 +119,7 @@ def _show(screen: Screen, looked_at: int, reconciled: list[Reconciled]) -> None:
     if reconciled:
         listed = table("journey", "difference", "now", title="Temporal and the record")
         for each in reconciled:
-            row(listed, each.journey_id, TOLD[each.drift], "runs on from its record" if each.repaired else "")
+            row(listed, each.journey_id, TOLD[each.drift], _now(each))
         screen.show(listed)
     left = sum(not each.repaired for each in reconciled)
     screen.note(f"{looked_at} open journeys; {len(reconciled)} differed, {left} still do.")

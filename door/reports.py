@@ -68,6 +68,7 @@ MEANINGS: Mapping[str, str] = {
     "workflow_silent": "The journey runs and does not answer, so it is not known what it takes to be recorded.",
     "workflow_unstarted": "A patient is enrolled, and the journey never began.",
     "workflow_unrecorded": "Temporal runs a journey that nothing is recorded of.",
+    "workflow_unreviewed": "Somebody looked at the journey in an emergency, and nobody is asked to review that.",
 }
 """Every reason a finding can have, and what it means."""
 

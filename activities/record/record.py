@@ -312,10 +312,13 @@ class Record:
         return rows[0]["log_hash"] if rows else None
 
     async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
-        """Where the open journeys stand, enrolled ones at version 0, in the order of their ids: the next after one."""
+        """Where the journeys stand that may be waiting, in the order of their ids: the next after one. They are open,
+        enrolled ones at version 0; or somebody broke the glass, which is reviewed also after the end.
+        """
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status FROM record.journey "
-            "WHERE log_id = $1 AND status = 'open' AND ($2::uuid IS NULL OR journey_id > $2) "
+            "WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id > $2) AND (status = 'open' OR journey_id IN "
+            "(SELECT unnest(journeys) FROM record.reading WHERE log_id = $1 AND until IS NOT NULL)) "
             "ORDER BY journey_id LIMIT $3",
             self._log_id,
             after,

@@ -21,6 +21,7 @@ CREATE TABLE record.reading (
 );
 CREATE INDEX reading_at ON record.reading (log_id, at);
 CREATE INDEX reading_reader ON record.reading (log_id, reader_id, at);
+CREATE INDEX reading_glass_broken ON record.reading (log_id, at) WHERE until IS NOT NULL;
 CREATE INDEX reading_journeys ON record.reading USING gin (journeys);
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.reading
