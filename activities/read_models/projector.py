@@ -8,7 +8,7 @@ Nothing here has an effect outside these tables, so any of it may happen again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
@@ -133,15 +133,14 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         parked = f"read_model_{live['id']:d}.parked"
         if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
             return None
-        events = await events_of(connection, record, [journey_id], until=live["position"])
-        [(new, stopped)] = folded(events)
+        [(first, new, stopped)] = folded(await events_of(connection, record, [journey_id], until=live["position"]))
         if stopped is None and new is not None:
             try:
                 async with connection.transaction():
                     await clear(connection, live["id"], journey_id)
                     await write(connection, live["id"], [new])
             except UNSTORABLE as error:
-                stopped = unapplied(events[0][0], error)
+                stopped = unapplied(first, error)
         if stopped is not None:
             await park(connection, live["id"], [stopped])
             return stopped.code
@@ -269,7 +268,7 @@ async def _apply(
 
 async def events_of(
     connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
-) -> list[list[Given]]:
+) -> Iterator[list[Given]]:
     """The events of some journeys up to a position: a list for each journey that has any."""
     events = await connection.fetch(
         f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
@@ -281,9 +280,9 @@ async def events_of(
     return in_journeys(record, events)
 
 
-def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> list[list[Given]]:
-    """Rows of the log, in order of journeys and versions, as the events of each journey."""
-    return [[_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id"))]
+def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
+    """Rows of the log, in order of journeys and versions, as the events of one journey after the other."""
+    return ([_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
 
 
 def _decoded(record: Record, row: asyncpg.Record) -> Given:
