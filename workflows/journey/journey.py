@@ -380,7 +380,8 @@ def begin(event: e.Event) -> Journey:
     body = event.body
     if not isinstance(body, e.PathwayStarted):
         raise ValueError("a journey opens with pathway.started")
-    return Journey(
+    # Not checked anew: all of it was when the event was made or read, and the protocol takes long.
+    return Journey.model_construct(
         id=event.journey_id,
         version=event.version,
         illustrative=event.illustrative,
