@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from activities.read_models.applying import folded
-from activities.read_models.projector import BATCH, Courses, advance, events_of
+from activities.read_models.projector import BATCH, PAGE, Courses, advance, events_of
 from activities.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.read_models.tables import UNSTORABLE, fill, park, read, store
 from activities.record.record import Record
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PAGE = 50
-"""Journeys folded at a time."""
 FEW = 200
 """Journeys that are folded sooner than another process has started."""
 _LOCK = 0x72656164
