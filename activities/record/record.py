@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
@@ -211,11 +212,17 @@ class Record:
     """
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", codec: PayloadCodec | None = None, log_id: int = 1
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        codec: PayloadCodec | None = None,
+        log_id: int = 1,
+        reopen: "Callable[[], AbstractAsyncContextManager[Record]] | None" = None,
     ) -> None:
         self._pool = pool
         self._codec = codec or Clear()
         self._log_id = log_id
+        self.reopen = reopen
+        """Opens this record once more, also in another process that it is handed to; None when that is not known."""
 
     @property
     def log_id(self) -> int:
@@ -416,7 +423,7 @@ async def open_record(
             },
         )
     try:
-        yield Record(pool, codec, log_id)
+        yield Record(pool, codec, log_id, partial(open_record, app_url, codec=codec, log_id=log_id))
     finally:
         try:
             async with asyncio.timeout(5):
