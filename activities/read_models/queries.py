@@ -42,9 +42,13 @@ R = TypeVar("R", bound=_Row)
 
 
 class Answer(_Row, Generic[R]):
-    """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more."""
+    """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
+
+    ``definition`` says which rows these are, as `rows` has it.
+    """
 
     position: int
+    definition: int
     rows: tuple[R, ...]
     next: str | None = None
 
@@ -197,6 +201,7 @@ class Work(_Row):
 
     ``mine`` is a person: what falls to them, and what they claimed. ``unassigned`` is what falls to nobody in
     particular and nobody claimed. ``due_before`` is a moment: now for what is overdue, midnight for today.
+    ``clinics`` are those somebody may see.
     """
 
     mine: str | None = None
@@ -204,16 +209,19 @@ class Work(_Row):
     unassigned: bool = False
     due_before: AwareDatetime | None = None
     clinic: str | None = None
+    clinics: tuple[str, ...] | None = None
     journey_id: UUID | None = None
 
 
 class Cases(_Row):
     """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
 
-    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before.
+    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before. ``clinics``
+    are those somebody may see.
     """
 
     clinic: str | None = None
+    clinics: tuple[str, ...] | None = None
     pathway: str | None = None
     stage: Stage | None = None
     held: bool | None = None
@@ -235,6 +243,8 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
         terms.append(f"o.due < {ask.bind(work.due_before)}")
     if work.clinic is not None:
         terms.append(f"o.clinic = {ask.bind(work.clinic)}")
+    if work.clinics is not None:
+        terms.append(f"o.clinic = ANY({ask.bind([*work.clinics])})")
     if work.journey_id is not None:
         terms.append(f"o.journey_id = {ask.bind(work.journey_id)}")
     if work.unassigned:
@@ -288,6 +298,8 @@ async def caseload(record: Record, cases: Cases, *, limit: int = LIMIT, after: s
     ):
         if value is not None:
             terms.append(f"o.{column} = {ask.bind(value)}")
+    if cases.clinics is not None:
+        terms.append(f"o.clinic = ANY({ask.bind([*cases.clinics])})")
     if cases.open is not None:
         terms.append(f"(o.outcome IS NULL) = {ask.bind(cases.open)}")
     if cases.person is not None:
@@ -317,6 +329,7 @@ async def caseload_as_of(
     moment: int | datetime,
     *,
     clinic: str | None = None,
+    clinics: Sequence[str] | None = None,
     pathway: str | None = None,
     stage: Stage | None = None,
     closed: bool | None = None,
@@ -336,6 +349,8 @@ async def caseload_as_of(
     terms = [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
     if clinic is not None:
         terms.append(f"c.clinic = {ask.bind(clinic)}")
+    if clinics is not None:
+        terms.append(f"c.clinic = ANY({ask.bind([*clinics])})")
     if pathway is not None:
         terms.append(f"c.pathway = {ask.bind(pathway)}")
     if stage is not None:
@@ -496,7 +511,7 @@ class _Question:
         """Ask for rows and for the position they are true up to, in one statement and so of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
-                "SELECT g.position AS true_up_to, o.* FROM read_model.generation g "
+                "SELECT g.position AS true_up_to, g.definition, o.* FROM read_model.generation g "
                 f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
                 f"WHERE g.status = 'live' ORDER BY {', '.join(order)}",
                 *self._arguments,
@@ -506,6 +521,7 @@ class _Question:
         shown = rows[:limit]
         return Answer(
             position=found[0]["true_up_to"],
+            definition=found[0]["definition"],
             rows=shown,
             next=urlsafe_b64encode(TypeAdapter(Any).dump_json(key(shown[-1]))).decode() if more else None,
         )

@@ -76,7 +76,6 @@ async def test_every_filter(clinics: Clinics, profiles: Profiles) -> None:
     asked: tuple[tuple[tuple[str, ...], Callable[[Journey, Obligation], bool]], ...] = (
         (("--all",), lambda *_: True),
         (me, lambda _, w: w.owner == CLINICIAN),
-        (("--profile", profiles[PATIENT]), lambda _, w: w.owner == PATIENT),
         (("--role", "patient"), lambda _, w: w.owner == PATIENT),
         (("--role", "patient", "--role", "session_monitor"), lambda _, w: w.owner in (PATIENT, "session_monitor")),
         (("--mine", *me), is_mine),
@@ -196,13 +195,17 @@ async def test_csv_has_what_json_has(clinics: Clinics) -> None:
         }
 
 
+async def test_a_patient_sees_no_lists_of_others(clinics: Clinics, profiles: Profiles) -> None:
+    for words in (("work", "list"), ("work", "list", "--all"), ("pathway", "list")):
+        assert (await clinics.call(*words, "--profile", profiles[PATIENT])).code == 4
+
+
 async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
     clinics.services.without_a_profile()
     for options in ((), ("--mine",), ("--overdue",), ("--unassigned", "--clinic", OTHER)):
         answer = await clinics.call("work", "list", *options, "--json")
         assert answer.code == 2
         assert answer.error["reason"] == "who acts is not known"
-        assert ("--all" in answer.error["remedy"]) == (options != ("--mine",))
     assert (await clinics.call("work", "claim", *map(str, clinics.awaited()[0]))).code == 2
 
 

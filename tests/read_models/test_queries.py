@@ -246,7 +246,7 @@ async def test_what_is_listed_within_a_journey(record: Record, journeys: dict[UU
 
 
 async def test_an_answer_of_nothing_says_up_to_where(record: Record) -> None:
-    assert await worklist(record, Work()) == Answer[Task](position=0, rows=())
+    assert await worklist(record, Work()) == Answer[Task](position=0, definition=1, rows=())
     await put_course(record, 196)
     await catch_up(record)
-    assert (await worklist(record, Work())) == Answer[Task](position=196, rows=())
+    assert (await worklist(record, Work())) == Answer[Task](position=196, definition=1, rows=())
