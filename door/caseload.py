@@ -57,8 +57,8 @@ def list_command(
 ) -> None:
     """List journeys, the oldest first: where each stands, who is awaited first, and until when.
 
-    With --at, where each stood as was known then, in the order of their ids: what happened before and was
-    recorded later is not in it.
+    With --at, where each stood as it knew then, in the order of their ids. A time is that of deciding, as for
+    `pathway show --at`; after a position, what was recorded later is not in it.
     """
     services = shell.services(context)
 

@@ -82,14 +82,16 @@ def work_of(filters: Filters, who: Reader, now: datetime) -> "Work":
     """
     from activities.read_models import Work
 
+    # One clinic is found by its index, and of several only those rows are kept.
+    theirs = () if filters.mine else who.clinics(filters.clinic)
     due_before = now if filters.overdue else midnight_after(now) if filters.today else None
     return Work(
         mine=who.person.id if filters.mine else None,
         owners=owners(filters, who.person),
         unassigned=filters.unassigned,
         due_before=due_before,
-        clinic=filters.clinic,
-        clinics=None if filters.mine else who.clinics(filters.clinic),
+        clinic=theirs[0] if len(theirs) == 1 else filters.clinic,
+        clinics=theirs if len(theirs) > 1 else None,
         journey_id=filters.journey,
     )
 

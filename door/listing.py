@@ -63,8 +63,10 @@ class Listing(NamedTuple):
 
 
 def whom(task: "Task") -> str:
-    """Whom it is awaited of: a role, and who it falls to by the plan of care."""
-    return f"of {words(task.owner)}{f' {task.person}' if task.person else ''}"
+    """Whom it is awaited of: a role, who it falls to by the plan of care, and the roles it was escalated to since."""
+    since = [words(role) for role in task.asked if role != task.owner]
+    escalated = f", escalated to {', '.join(since)}" if since else ""
+    return f"of {words(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
 
 
 def otherwise(task: "Task") -> str:

@@ -56,7 +56,8 @@ class Answer(_Row, Generic[R]):
 class Task(_Row):
     """An open obligation: what is awaited of whom, until when, and what happens if it does not come.
 
-    ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it.
+    ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it. ``asked`` are its
+    owner and whom it was escalated to so far.
     """
 
     journey_id: UUID
@@ -70,6 +71,7 @@ class Task(_Row):
     kind: str
     subject: str | None
     owner: Role
+    asked: tuple[Role, ...]
     person: str | None
     what: str
     since: datetime
@@ -199,7 +201,8 @@ class Entry(_Row):
 class Work(_Row):
     """Which part of the worklist is wanted; nothing set is all of it.
 
-    ``mine`` is a person: what falls to them, and what they claimed. ``unassigned`` is what falls to nobody in
+    ``mine`` is a person: what falls to them, and what they claimed. ``owners`` are roles: what is theirs, and what was
+    escalated to them since. ``unassigned`` is what falls to nobody in
     particular and nobody claimed. ``due_before`` is a moment: now for what is overdue, midnight for today.
     ``clinics`` are those somebody may see.
     """
@@ -261,14 +264,16 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
         return f"(SELECT o.* FROM read_model.obligation o {join} WHERE {' AND '.join((*terms, *more))} {most})"
 
     # Each way to belong to the list is a short walk along an index, where one condition would read far too much:
-    # what falls to a person or was claimed by them, and the tasks of a clinic, whose index has its roles apart.
+    # what falls to a person or was claimed by them, or what a role was asked for, whose index is found by its name.
+    of = [f"'{Role(owner)}' = ANY (o.asked)" for owner in dict.fromkeys(work.owners)]
     if work.mine is not None:
-        person, of = ask.bind(work.mine), f"o.owner = ANY({ask.bind([*(work.owners or Role)])})"
-        ways = [found("", of, f"o.person = {person}"), found(f"JOIN {claims}", of, f"k.claimed_by = {person}")]
-    elif work.owners or work.clinic is not None:
-        ways = [found("", f"o.owner = {ask.bind(owner)}") for owner in dict.fromkeys(work.owners or Role)]
+        person, asked = ask.bind(work.mine), [f"({' OR '.join(of)})"] if of else []
+        ways = [
+            found("", *asked, f"o.person = {person}"),
+            found(f"JOIN {claims}", *asked, f"k.claimed_by = {person}"),
+        ]
     else:
-        ways = [found("")]
+        ways = [found("", role) for role in of] or [found("")]
     wanted = f"SELECT o.* FROM ({' UNION '.join(ways)}) o {most}"
     return await ask.answer(
         record,
@@ -336,8 +341,9 @@ async def caseload_as_of(
     limit: int = LIMIT,
     after: str | None = None,
 ) -> Answer[PastCase]:
-    """Where journeys stood as was known at a moment: after the event at a position, or at a time, which is that of
-    recording, by the database's clock. Past ``position`` of the answer, it is not known yet.
+    """Where journeys stood at a moment: after the event at a position, or at a time, as they knew it then. A time
+    goes by when things were decided, not when they were recorded: the same as for one journey by itself
+    (`door.past.as_known`). Past ``position`` of the answer, it is not known yet.
 
     ``stage`` and ``closed`` are as they were then.
 
