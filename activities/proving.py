@@ -22,7 +22,7 @@ from activities.read_models.rows import DEFINITION, TABLES, Course, Key, follow,
 from activities.read_models.rows import Row as Shown
 from activities.read_models.tables import read
 from activities.record.events import from_stored
-from activities.record.record import Record, StoredEvent, open_record
+from activities.record.record import Record, StoredEvent, open_record, patient_key
 from activities.record.verify import (
     EVENT,
     FIRST,
@@ -157,16 +157,17 @@ async def examine(
     )
 
 
-def judge(history: Sequence[StoredEvent], keys: Keys | None, until: int = 0) -> tuple[Judged, Course | None]:
-    """Go through one journey, given in order of version: what is wrong with its sign-offs, and its course up to a
-    position of the log, as far as it can be followed.
+def judge(
+    history: Sequence[StoredEvent], keys: Keys | None, until: int = 0
+) -> tuple[Judged, Journey | None, Course | None]:
+    """Go through one journey, given in order of version: what is wrong with its sign-offs, how it stands after all that
+    can be read, and its course up to a position of the log, as far as it can be followed.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
     """
     journey: Journey | None = None
     course: Course | None = None
     shown: Course | None = None
-    judged = Judged(events=len(history), position=max((stored.position for stored in history), default=0))
     found: list[Finding] = []
     used: list[Use] = []
     sign_offs = 0
@@ -187,10 +188,15 @@ def judge(history: Sequence[StoredEvent], keys: Keys | None, until: int = 0) -> 
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:
             used.append(Use(*place, number_used))
-    illustrative = journey is not None and journey.illustrative
-    return judged._replace(
-        findings=tuple(found), illustrative=int(illustrative), sign_offs=sign_offs, used=tuple(used)
-    ), shown
+    judged = Judged(
+        findings=tuple(found),
+        events=len(history),
+        position=max((stored.position for stored in history), default=0),
+        illustrative=int(journey is not None and journey.illustrative),
+        sign_offs=sign_offs,
+        used=tuple(used),
+    )
+    return judged, journey, shown
 
 
 def _event(stored: StoredEvent) -> Event | None:
@@ -237,8 +243,10 @@ async def _judge(
             judged.append(Judged(events=len(events), position=max((row["position"] for row in events), default=0)))
             continue
         history = [_stored(record, row) for row in events]
-        one, courses[journey_id] = judge(history, keys, 0 if live is None else live.position)
+        one, journey, courses[journey_id] = judge(history, keys, 0 if live is None else live.position)
         judged.append(one)
+        if head is not None and journey is not None and _differs(head, journey):
+            found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
         found += await _differing(connection, live, courses)
     return Judged(
@@ -249,6 +257,17 @@ async def _judge(
         sign_offs=sum(one.sign_offs for one in judged),
         used=tuple(use for one in judged for use in one.used),
     )
+
+
+def _differs(head: Row, journey: Journey) -> bool:
+    """Whether a head says otherwise than its events who the patient is, on which pathway, or whether it is over. A
+    journey that nobody enrolled has neither."""
+    said = {
+        "status": "closed" if journey.closed else "open",
+        "pathway": journey.protocol.condition.value,
+        "patient_key": patient_key(journey.patient.ref),
+    }
+    return any(head[name] not in (None, value) for name, value in said.items())
 
 
 def _stored(record: Record, row: Row) -> StoredEvent:

@@ -210,7 +210,7 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "rows_differ", "rows_stale"}
+    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
     assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())
@@ -231,8 +231,8 @@ def test_an_end_that_was_cut_off_is_found_by_an_anchor(services: OnRecord, migra
     as_superuser(
         migrated,
         f"DELETE FROM record.journey_event WHERE position = {end};"
-        "UPDATE record.journey SET (version, last_position, journey_hash) = "
-        "(SELECT version, position, journey_hash FROM record.journey_event ORDER BY position DESC LIMIT 1)",
+        "UPDATE record.journey SET (version, last_position, journey_hash, status) = "
+        "(SELECT version, position, journey_hash, 'open' FROM record.journey_event ORDER BY position DESC LIMIT 1)",
     )
     cut = verify(services)
     assert cut.code == 7

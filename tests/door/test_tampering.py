@@ -77,7 +77,8 @@ ATTACKS = {
         {(END - 1, "head")},
     ),
     "the newest events deleted, and the head put right": (
-        f"DELETE FROM record.journey_event WHERE position > {END - 5}; {HEAD}",
+        f"DELETE FROM record.journey_event WHERE position > {END - 5}; {HEAD};"
+        "UPDATE record.journey SET status = 'open'",
         {(END, "log_cut")},
     ),
     "two events reordered": (
@@ -95,6 +96,11 @@ ATTACKS = {
         {(END + 1, "content"), (END + 1, "journey_chain"), (END + 1, "log_chain")},
     ),
     "a journey's head deleted": ("DELETE FROM record.journey", {(END, "head")}),
+    "a journey's head says that it is not over": ("UPDATE record.journey SET status = 'open'", {(END, "head_differs")}),
+    "a journey's head names another patient": (
+        "UPDATE record.journey SET patient_key = sha256('another')",
+        {(END, "head_differs")},
+    ),
     "a list shows something else": (
         "UPDATE read_model_1.caseload SET clinician = 'demo-mallory'",
         {(END, "rows_differ")},

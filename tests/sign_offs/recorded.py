@@ -60,7 +60,8 @@ def rows(
 
 async def keep(record: Record, made: list[NewEvent], journey_id: UUID = JOURNEY, *, after: int = 0) -> None:
     for start in range(0, len(made), 400):
-        await record.append(journey_id, after + start, made[start : start + 400])
+        batch = made[start : start + 400]
+        await record.append(journey_id, after + start, batch, closes=batch[-1].event_type == "pathway.closed")
 
 
 def only(version: int, change: Callable[[dict[str, Any]], None]) -> Callable[[e.Event, dict[str, Any]], None]:
