@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from itertools import pairwise
+from itertools import islice, pairwise
 from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -50,7 +50,7 @@ SECTION = 50_000
 """Positions of the log that are read in one go, unless that were more than a thousand times."""
 
 _Step: TypeAlias = Callable[..., Awaitable[Any]]
-_Each: TypeAlias = Callable[[_Step, Iterable[tuple[Any, ...]]], AsyncIterator[Any]]
+_Spread: TypeAlias = Callable[[_Step, Iterable[tuple[Any, ...]]], AsyncIterator[Any]]
 
 
 class Live(NamedTuple):
@@ -127,12 +127,12 @@ async def examine(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
         many = journey_id is None and last is not None and last - max(start, 0) > ALONE
-        async with _shared_by(record, connection, url if many else None) as each:
+        async with _shared_by(record, connection, url if many else None) as spread:
             parts: list[Section] = []
             if journey_id is None:
-                parts = [part async for part in each(_section, _sections(start, last))]
+                parts = [part async for part in spread(_section, _sections(start, last))]
             judged: list[Judged] = []
-            async for some in each(_judge, ((page, keys, live) for page in pages(journeys))):
+            async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
                 judged.append(some)
                 progress(sum(each.events for each in judged))
         used = [use for each in judged for use in each.used]
@@ -347,7 +347,7 @@ def _reused(used: Iterable[Use]) -> Iterator[Finding]:
 
 
 @asynccontextmanager
-async def _shared_by(record: Record, connection: Connection, url: str | None) -> AsyncIterator[_Each]:
+async def _shared_by(record: Record, connection: Connection, url: str | None) -> AsyncIterator[_Spread]:
     """What takes a step for each of the things it is given, in any order: here, or, with ``url``, in processes of their
     own that look at the same snapshot."""
 
@@ -363,23 +363,26 @@ async def _shared_by(record: Record, connection: Connection, url: str | None) ->
     processes = os.cpu_count() or 1
 
     async def there(step: _Step, given: Iterable[tuple[Any, ...]]) -> AsyncIterator[Any]:
-        loop = asyncio.get_running_loop()
+        loop, left = asyncio.get_running_loop(), iter(given)
         waiting: set[asyncio.Future[Any]] = set()
-        for each in given:
-            waiting.add(loop.run_in_executor(pool, _opened, url, record.log_id, exported, step, each))
-            if len(waiting) > 2 * processes:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            while True:
+                for each in islice(left, 2 * processes - len(waiting)):
+                    waiting.add(loop.run_in_executor(pool, _opened, url, record.log_id, exported, step, each))
+                if not waiting:
+                    return
+                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for one in done:
+                    waiting.remove(one)
                     yield one.result()
-        for last in asyncio.as_completed(waiting):
-            yield await last
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     # Spawned, not forked: this process has threads and connections that must not be in two processes.
     with ProcessPoolExecutor(processes, get_context("spawn"), _begun) as pool:
-        try:
-            yield there
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield there
 
 
 def _begun() -> None:
