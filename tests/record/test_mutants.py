@@ -100,18 +100,18 @@ MUTANTS = {
     ),
     "any isolation": mutant("nobody appends who does not see", (LOCK, "<> 'read committed'", "= 'read uncommitted'")),
     "time of the transaction": mutant(
-        "the chains hold: .'clock'", (APPEND, "greatest(clock_timestamp(), _recorded_at)", "now()")
+        "the chains hold: .*'clock'", (APPEND, "greatest(clock_timestamp(), _recorded_at)", "now()")
     ),
     "a field left out of the content": mutant(
-        "the chains hold: .'content'", (APPEND, "|| field(actor) || field(role)", "|| field(actor)")
+        "the chains hold: .*'content'", (APPEND, "|| field(actor) || field(role)", "|| field(actor)")
     ),
     "version left out of the journey's chain": mutant(
-        "the chains hold: .'journey chain'", (APPEND, "|| field((_version + i)::bigint)", "")
+        "the chains hold: .*'journey.chain'", (APPEND, "|| field((_version + i)::bigint)", "")
     ),
     "time left out of the log's chain": mutant(
-        "the chains hold: .'log chain'", (APPEND, "|| field(_recorded_at) ||", "||")
+        "the chains hold: .*'log.chain'", (APPEND, "|| field(_recorded_at) ||", "||")
     ),
-    "head left behind": mutant("the chains hold: .'head'", (APPEND, "last_position = excluded.last_position,", "")),
+    "head left behind": mutant("the chains hold: .*'head'", (APPEND, "last_position = excluded.last_position,", "")),
     "checkpoint without compare-and-set": mutant(
         "readers never go back|tables are the fold",
         (projector.advance, "WHERE id = $1 AND position = $2 ", "WHERE id = $1 AND $2::bigint IS NOT NULL "),
