@@ -15,17 +15,16 @@ from pathlib import Path
 from time import monotonic
 from uuid import UUID, uuid4
 
-import asyncpg
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from activities.proving import examine
 from activities.record.events import load_journey
 from activities.record.record import Record, RecordUnavailable, open_record
-from activities.record.verify import verify
-from activities.sign_offs.offline import verify_sign_offs
+from activities.sign_offs.offline import keys_of
 from deploy.leaving import leave
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from deploy.people import referral
@@ -126,13 +125,8 @@ def _print_timeline(console: Console, journey: Journey) -> None:
 
 async def _verify(stack: Stack, record: Record) -> Sequence[object]:
     """What is wrong with the chains, or with any signature; nothing, if all is well."""
-    connection = await asyncpg.connect(stack.postgres.app_url)
-    try:
-        broken = await verify(connection)
-    finally:
-        await connection.close()
-    signers = stack.signers
-    return (*broken, *await verify_sign_offs(record, signers.register_path.read_bytes(), signers.organisation_key))
+    keys = keys_of(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
+    return (await examine(record, keys=keys)).findings
 
 
 async def _perform(stack: Stack, console: Console) -> None:

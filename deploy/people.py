@@ -4,6 +4,7 @@ Nobody here is real, and every text says so. Pure and deterministic: the same jo
 the same move, under the same command id, so a move that is sent twice happens once.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -51,6 +52,15 @@ PEOPLE: Mapping[Role, Actor] = {
 }
 """One invented person per role, clinicians with a licence for the patient's state."""
 
+CLINIC = "demo-clinic"
+
+
+def profile(person: Actor) -> str:
+    """The profile file of an invented person, as JSON."""
+    clinics = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [CLINIC]
+    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": clinics}, indent=2) + "\n"
+
+
 Deed = tuple[Role, c.Body]
 
 
@@ -75,7 +85,7 @@ def referral(
     """The coordinator's command that starts a demonstration journey under this protocol."""
     body = c.StartPathway(
         journey_id=journey_id,
-        clinic="demo-clinic",
+        clinic=CLINIC,
         patient=c.Patient(
             ref="demo-patient-1",
             born=date(1986, 4, 2),
@@ -418,6 +428,11 @@ def _read_message(scene: Scene) -> Deed:
     return Role.OPS, c.HandleMessage(message=scene.subject, text=_invented("read; a form sent twice"))
 
 
+def _review_access(scene: Scene) -> Deed:
+    review = c.ReviewAccess(access=scene.subject, justified=True, text=_invented("called by the emergency room"))
+    return Role.MEDICAL_DIRECTOR, review
+
+
 def _answer_returned(scene: Scene) -> Deed:
     return Role.CLINICIAN, c.AnswerReturned(request=scene.subject, text=_invented("here is what was asked for"))
 
@@ -481,6 +496,7 @@ DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
     "crisis": _reach,
     "support": _support,
     "unreadable-message": _read_message,
+    "access-review": _review_access,
     "returned": _answer_returned,
 }
 """What somebody does about each kind of obligation, besides signing."""

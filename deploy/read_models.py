@@ -13,7 +13,17 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from activities.read_models import BeingRebuilt, NothingToGoBackTo, differences, rebuild, retry, roll_back, run, stale
+from activities.read_models import (
+    BeingRebuilt,
+    BuildFailed,
+    NothingToGoBackTo,
+    differences,
+    rebuild,
+    retry,
+    roll_back,
+    run,
+    stale,
+)
 from activities.record.record import Record, RecordFault, RecordUnavailable, open_record
 from deploy.logs import configure_logging
 from deploy.settings import SettingsError, load_settings
@@ -64,7 +74,7 @@ def main(command: Sequence[str]) -> int:
     """Exit code 0 when it is done, 1 when something is wrong, 2 for settings or usage, 6 without a record."""
     try:
         code = asyncio.run(_with_record(command))
-    except (BeingRebuilt, NothingToGoBackTo) as refused:
+    except (BeingRebuilt, BuildFailed, NothingToGoBackTo) as refused:
         print(refused, file=sys.stderr)
         return FAILED
     except SettingsError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from activities.record.record import RecordUnavailable
 from deploy.leaving import leave
 from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
-from deploy.people import PEOPLE
+from deploy.people import PEOPLE, profile
 from deploy.signers import PASSPHRASE
 
 HOME = Path(".local")
@@ -20,7 +20,7 @@ def write_environment(stack: Stack, directory: Path) -> Path:
     profiles = directory / PROFILES
     profiles.mkdir(parents=True, exist_ok=True)
     for role, person in PEOPLE.items():
-        (profiles / f"{role.value}.json").write_text(person.model_dump_json(indent=2, exclude_none=True) + "\n")
+        (profiles / f"{role.value}.json").write_text(profile(person))
     variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
     environment = directory / "env"
     environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))

@@ -11,7 +11,7 @@ from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
-from door.services import RECORDED_WITHIN, Services, load
+from door.services import RECORDED_WITHIN, Gateway, Services, load
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -20,6 +20,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.overview import why
 from workflows.journey.people import Actor
 from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Stage
 
 Template = Annotated[
     bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
@@ -103,33 +104,44 @@ async def send_or_try(
     if dry_run:
         return show_trial(screen, decide(await load(services, journey_id), command, services.now()))
     async with services.gateway() as gateway:
-        try:
-            version = await gateway.submit(journey_id, command)
-        except Problem as problem:
-            if problem.code != ExitCode.NOT_FOUND:
-                raise
-            raise await _not_running(services, journey_id) from None
+        version = await submitted(services, gateway, journey_id, command)
     screen.note(f"Accepted as version {version}.")
     position, journey = await recorded(services, journey_id, version, command)
     show_recorded(screen, journey, version, position, command)
     return None
 
 
-async def _not_running(services: Services, journey_id: UUID) -> Problem:
-    """Why a journey takes no commands: it has ended, it never began, or Temporal has lost it."""
+async def submitted(services: Services, gateway: Gateway, journey_id: UUID, command: Command) -> int:
+    """The version of a journey after a command, once it is accepted.
+
+    Raises:
+        Problem: it was refused, or whether it arrived is not known.
+    """
+    try:
+        return await gateway.submit(journey_id, command)
+    except Problem as problem:
+        if problem.code != ExitCode.NOT_FOUND:
+            raise
     journey = await load(services, journey_id)
+    if journey.closed and Stage.CLOSED in command.body.stages:
+        return await gateway.reopen(journey, command)
+    raise _not_running(journey)
+
+
+def _not_running(journey: Journey) -> Problem:
+    """Why a journey takes no commands: it has ended, or Temporal has lost it."""
     if journey.outcome is not None:
         return Problem(
             ExitCode.REFUSED,
             f"this pathway is closed ({journey.outcome.value})",
             "A new referral starts a new journey",
-            ids={"journey_id": str(journey_id)},
+            ids={"journey_id": str(journey.id)},
         )
     return Problem(
         ExitCode.UNAVAILABLE,
         "this journey is recorded, but Temporal does not run it",
         "Tell ops at once; it can be taken up again from the record",
-        ids={"journey_id": str(journey_id)},
+        ids={"journey_id": str(journey.id)},
     )
 
 

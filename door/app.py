@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import typer
 
 from door import (
+    access,
     acting,
     approving,
     clinicians,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
     reading.add_commands(groups["pathway"])
     past.add_commands(groups["pathway"])
     signing.add_commands(groups["signoff"])
+    access.add_commands(groups["access"])
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from door import shell
+from door.looking import reader
 from door.screen import Screen, row, shown_at, table
-from door.services import no_such_journey
 from workflows.journey import events as e
 from workflows.journey.decide import MATTERS
 
@@ -31,27 +31,29 @@ def attempts_command(
     context: typer.Context,
     journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     json: shell.Json = False,
 ) -> None:
     """Show attempts to sign, release or give that were refused: when, by whom they claimed to be, and why.
 
-    Of one journey, or the latest of all.
+    Of one journey, or the latest of all that you may look at.
     """
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        async with services.record() as record:
-            if journey is None:
+        who = reader(context, profile, purpose)
+        if journey is not None:
+            history = await who.stored(shell.journey_id(journey))
+            whole = [attempt for stored in history if (attempt := _attempt(stored)) is not None]
+            found, more = whole[-limit:], len(whole) > limit
+        else:
+            async with services.record() as record:
                 seen = [attempt async for attempt in _latest(record, limit + 1)]
-                more = len(seen) > limit
-                found = seen[:limit][::-1]
-            else:
-                journey_id = shell.journey_id(journey)
-                history = await record.load(journey_id)
-                if not history:
-                    raise no_such_journey(journey_id)
-                whole = [attempt for stored in history if (attempt := _attempt(stored)) is not None]
-                found, more = whole[-limit:], len(whole) > limit
+                theirs = await who.journeys(record, dict.fromkeys(attempt.event.journey_id for attempt in seen))
+            ids = [each.id for each in theirs]
+            found = [attempt for attempt in seen[:limit][::-1] if attempt.event.journey_id in ids]
+            more = len(seen) > limit
         if screen.json_only:
             screen.data([_for_scripts(attempt) for attempt in found])
         else:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from door import keyring, shell
+from door.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts
-from door.services import no_such_journey
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 
@@ -21,7 +21,14 @@ def add_commands(group: typer.Typer) -> None:
     group.command("anchor")(anchor_command)
 
 
-def export_command(context: typer.Context, journey: shell.JourneyId, file: NewFile, json: shell.Json = False) -> None:
+def export_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    file: NewFile,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
+    json: shell.Json = False,
+) -> None:
     """Write one journey to a ZIP that a stranger can verify with the program in it.
 
     It holds health data, and is readable by you alone.
@@ -37,11 +44,11 @@ def export_command(context: typer.Context, journey: shell.JourneyId, file: NewFi
         if content is None:
             raise Problem(ExitCode.USAGE, "there is no register where it should be", "Check CAREPATH_REGISTER_FILE")
         keyring.refuse_existing(file, "nothing is overwritten")
+        await reader(context, profile, purpose).events(journey_id)
         async with services.record() as record:
             bundle = await export(record, journey_id, content)
-        if bundle is None:
-            raise no_such_journey(journey_id)
-        _write(file, bundle)
+        assert bundle is not None
+        write_new(file, bundle)
         if screen.json_only:
             screen.data({"journey_id": str(journey_id), "file": str(file), "bytes": len(bundle)})
         else:
@@ -52,7 +59,7 @@ def export_command(context: typer.Context, journey: shell.JourneyId, file: NewFi
 
 
 def anchor_key_command(file: NewFile, json: shell.Json = False) -> None:
-    """Make the key that workers sign anchors of the record with."""
+    """Make a key: for workers to sign anchors of the record with, or for `record verify --report`."""
 
     async def act(screen: Screen) -> None:
         from activities.record.anchors import AnchorKeyError, make_key
@@ -104,7 +111,12 @@ def anchor_command(context: typer.Context, json: shell.Json = False) -> None:
     shell.run(act, json_only=json)
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for its owner to read.
+
+    Raises:
+        Problem: it is there, or cannot be written.
+    """
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
             opened.write(content)

@@ -8,8 +8,8 @@ from workflows.journey import commands as c
 from workflows.journey.journey import Journey
 from workflows.journey.people import Role
 
-SPECIAL = (c.StartPathway, c.Sign)
-"""They have commands of their own: `pathway start`, and `signoff approve`, `decline` and `return`."""
+SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
+"""They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""
 
 NOUNS = {
     "pathway": "Start, find, follow, change and end a patient's pathway.",
@@ -27,6 +27,7 @@ NOUNS = {
     "crisis": "A patient at risk.",
     "support": "Requests for support.",
     "signoff": "What a clinician is asked to sign.",
+    "access": "Who looked, and looking in an emergency.",
 }
 
 

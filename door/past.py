@@ -7,15 +7,14 @@ as is known today, takes in the corrections that were made later of what had bee
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from door import shell
 from door.decisions import Change, changes
+from door.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts, row, shown_at, table
-from door.services import Services, no_such_journey
 from workflows.journey import events as e
 from workflows.journey.explaining import explain
 from workflows.journey.journey import Journey, evolve, fold
@@ -39,13 +38,14 @@ def explain_command(
     context: typer.Context,
     journey: shell.JourneyId,
     version: Annotated[int, typer.Argument(metavar="VERSION", help="The event; see `pathway timeline`.")],
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     json: shell.Json = False,
 ) -> None:
     """Say why an event is in the record: who asked for what, and which rule made what followed."""
-    services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        events = await recorded(services, shell.journey_id(journey))
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
         try:
             explained = explain(events, version)
         except ValueError:
@@ -81,13 +81,14 @@ def diff_command(
     journey: shell.JourneyId,
     earlier: Annotated[str, typer.Argument(metavar="FROM", help=MOMENT)],
     later: Annotated[str | None, typer.Argument(metavar="TO", help="The same; otherwise now.")] = None,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     json: shell.Json = False,
 ) -> None:
     """Show what changed in a journey between two moments, as was known at each."""
-    services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        events = await recorded(services, shell.journey_id(journey))
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
         before = as_known(events, earlier)
         after = fold(events) if later is None else as_known(events, later)
         found = differences(before, after)
@@ -108,21 +109,6 @@ def differences(before: Journey, after: Journey) -> tuple[Change, ...]:
     """What differs between two states of a journey."""
     then, now = (state.model_dump(mode="json", exclude=dict.fromkeys(LEFT_OUT, True)) for state in (before, after))
     return changes(then, now)
-
-
-async def recorded(services: Services, journey_id: UUID) -> tuple[e.Event, ...]:
-    """A journey's events, oldest first.
-
-    Raises:
-        Problem: there is no such journey.
-    """
-    from activities.record.events import load_events
-
-    async with services.record() as record:
-        events = await load_events(record, journey_id)
-    if not events:
-        raise no_such_journey(journey_id)
-    return events
 
 
 def as_known(events: Sequence[e.Event], moment: str, *, corrected: bool = False) -> Journey:

@@ -6,9 +6,25 @@ from pathlib import Path
 from door import forms
 from door.outcomes import ExitCode, Problem
 from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.model import Code
 from workflows.journey.people import Actor, Role
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows one"
+
+
+class Profile(Actor):
+    """A person as their profile has them: who they are, and the clinics they work for, whose journeys they may see."""
+
+    clinics: tuple[Code, ...] = ()
+
+
+def load_person(given: str | None, default: Path | None) -> Profile:
+    """The same as `load_profile`, with the clinics the person works for.
+
+    Raises:
+        Problem: as `load_profile`.
+    """
+    return _read(profile_path(given, default))
 
 
 def load_profile(given: str | None, default: Path | None) -> Actor:
@@ -46,13 +62,18 @@ def read_profile(path: Path) -> Actor:
     Raises:
         Problem: there is no such profile, it is malformed, or nobody may act in its role.
     """
+    person = _read(path)
+    return Actor(id=person.id, role=person.role, name=person.name, licence=person.licence)
+
+
+def _read(path: Path) -> Profile:
     try:
         with path.open("rb") as file:
             raw = file.read(COMMAND_LIMIT)
     except OSError as error:
         raise Problem(ExitCode.USAGE, f"the profile cannot be read ({error.strerror})", _NO_PROFILE) from None
     try:
-        actor = forms.check(Actor, forms.read_object(raw))
+        person = forms.check(Profile, forms.read_object(raw))
     except Problem as problem:
         raise Problem(
             ExitCode.USAGE,
@@ -60,14 +81,14 @@ def read_profile(path: Path) -> Actor:
             "Correct the profile; docs/door.md shows one",
             fields=problem.fields,
         ) from None
-    if actor.role == Role.SYSTEM:
+    if person.role == Role.SYSTEM:
         raise Problem(
             ExitCode.NOT_ALLOWED,
             "no person acts in the role system",
             "Use the profile of a person",
             state="Nothing was sent.",
         )
-    return actor
+    return person
 
 
 def own_configuration() -> Path:

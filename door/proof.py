@@ -1,112 +1,61 @@
-"""`record verify`: proves again, from the record and the register alone, that nothing was changed and all was signed.
+"""`record verify`: proves again that nothing recorded was changed, that all was signed, and that lists and Temporal
+say the same as the record.
 
-Temporal is not asked. What reads the chains and the signatures shares no code with what wrote them.
+What reads the chains and the signatures shares no code with what wrote them. Nothing is changed by it.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from door import keyring, shell
+from door.drift import compare
+from door.exporting import write_new
 from door.outcomes import ExitCode, Problem
-from door.screen import Screen, facts, row, table
+from door.reports import Part, Proof, content, show
+from door.screen import Screen
 from door.services import Services, no_such_journey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from activities.record import Record
-    from activities.record.anchors import AnchorFinding
-    from activities.record.verify import Connection, Examined
-    from activities.sign_offs.offline import Checked
+    from activities.record.anchors import Anchor
+    from activities.record.verify import Finding
+    from activities.sign_offs.offline import Keys
     from deploy.settings import Settings
 
 TOLD_EVERY = 2.0
 """Seconds between two words about how far it is."""
-MEANINGS: Mapping[str, str] = {
-    "position": "There is a gap in the log before this event: events were removed, or this one was put in.",
-    "version": "There is a gap in the journey before this event: events were removed, or this one was put in.",
-    "clock": "It says it was recorded before the event that precedes it.",
-    "content": "The event is not what was recorded: something in this row was changed.",
-    "journey_chain": "The event does not follow from the one before it in its journey.",
-    "log_chain": "The event does not follow from the one before it in the log.",
-    "head": "The journey's last event is not the one its head names: its end was cut off or added to.",
-    "unreadable": "The event cannot be read, or the journey's opening cannot. It counts as not having happened.",
-    "mislabelled": "The event says it is of another kind than what it holds.",
-    "unsigned": "A decision or delegation without a signature. Nobody made it.",
-    "unknown_key": "The register has no such key, or not two people enrolled it.",
-    "bad_signature": "The signature was not made with this key over this decision: one of them was changed or copied.",
-    "wrong_person": "The key is somebody else's.",
-    "wrong_role": "The key is enrolled for another role, or neither role nor delegation let this person decide it.",
-    "wrong_name": "The printed name is not the one the key is enrolled under.",
-    "wrong_licence": "The licence is not the one the key is enrolled with.",
-    "wrong_meaning": "It says it means something else than the protocol gives it.",
-    "wrong_state": "The licence does not cover the state the patient was in.",
-    "wrong_evidence": "What was signed is not what the record says was there to decide on.",
-    "wrong_count": "It counts as the decision of more, or fewer, people than the protocol asks for.",
-    "not_theirs": "They wrote it or signed it first themselves, or had their right from who did.",
-    "not_yet_valid": "It was signed before the key was enrolled, or after it was decided.",
-    "expired": "It was decided after the signature had expired.",
-    "valid_too_long": "The signature let itself be valid for more than an hour.",
-    "licence_expired": "The licence was over when it was decided.",
-    "revoked": "The key had been revoked.",
-    "recorded_after_revocation": "It says it was decided before the key was revoked, and was recorded after.",
-    "nonce_reused": "The same signature number stands under an earlier decision.",
-    "released_unsigned": "A hold or a session was released without the signed decision that needs.",
-    "gate_shut": "A session was released though something else than a signature stood in its way.",
-    "effect_unsigned": "The journey went on, or ended, without the signed decision that takes.",
-    "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
-    "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
-    "anchor_unreadable": "An anchor of this position cannot be read.",
-    "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
-    "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
-    "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
-}
-"""Every reason a finding can have, and what it means."""
 
 Register = Annotated[
     Path | None,
     typer.Option("--register", metavar="FILE", help="The newest register. Otherwise CAREPATH_REGISTER_FILE."),
 ]
-
-
-class Line(NamedTuple):
-    """A finding as it is shown."""
-
-    position: int
-    journey_id: UUID | None
-    version: int | None
-    reason: str
-
-
-class Proof(NamedTuple):
-    """What was looked at and found; ``unchecked`` is why the sign-offs could not be judged. ``anchored`` is the newest
-    position that was noted outside the database, 0 without any good note, None where none were looked for."""
-
-    chains: "Examined"
-    anchored: int | None
-    cut: "Sequence[AnchorFinding]"
-    checked: "Checked | None"
-    unchecked: Problem | None
-
-    @property
-    def findings(self) -> tuple[Line, ...]:
-        found = [
-            Line(finding.position, finding.journey_id, version, finding.kind.replace(" ", "_"))
-            for finding, version in self.chains.found
-        ]
-        signed = () if self.checked is None else self.checked.findings
-        found += [Line(each.position, each.journey_id, each.version, each.reason) for each in signed]
-        found += [Line(each.position, None, None, each.reason) for each in self.cut]
-        return tuple(sorted(found, key=lambda line: (line.position, line.version or 0)))
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything was checked and nothing found. What could not be checked is not a pass."""
-        return self.checked is not None and not self.findings
+Without = Annotated[
+    list[Part] | None, typer.Option("--without", help="Leave a part out on purpose; may be given more than once.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since-anchor",
+        metavar="newest|POSITION",
+        help="Read only what came behind an anchor, and trust what it was signed for.",
+        show_default=False,
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a signed report to a new file, whatever it says.")
+]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="The key to sign it with, as `record anchor-key` makes.")
+]
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -117,85 +66,181 @@ def add_commands(group: typer.Typer) -> None:
 def verify_command(
     context: typer.Context,
     journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
+    since_anchor: Since = None,
+    without: Without = None,
     register: Register = None,
+    report: Report = None,
+    key: Key = None,
     json: shell.Json = False,
 ) -> None:
-    """Check the whole record, or one journey of it, again: its chains, and the signature of every decision.
+    """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
+    people work from, and the open workflows.
 
-    It needs the record and the register of who may sign, and no Temporal. It changes nothing. Exit code 0 says that
-    everything was checked and nothing found; 7 that something was found, or could not be checked.
+    It changes nothing. Exit code 0 says that everything asked for was checked and nothing found; 7 that something was
+    found, or could not be checked. Years later, without Temporal: --without workflows.
     """
     services = shell.services(context)
 
     async def act(screen: Screen) -> ExitCode:
         journey_id = None if journey is None else shell.journey_id(journey)
-        proof = await prove(services, journey_id, register, _progress(screen))
+        left_out = frozenset(without or ())
+        if since_anchor is not None and (journey_id is not None or Part.ANCHORS in left_out):
+            raise Problem(
+                ExitCode.USAGE,
+                "--since-anchor goes with neither JOURNEY nor --without anchors",
+                "Leave one of them out",
+            )
+        signing_key = _signing_key(report, key)
+        proof = await prove(services, journey_id, since_anchor, left_out, register, _progress(screen))
+        if report is not None and signing_key is not None:
+            from activities.record.reports import signed_report
+
+            write_new(report, signed_report(content(proof), signing_key))
         if screen.json_only:
-            screen.data(_for_scripts(proof, journey_id))
+            screen.data(content(proof))
         else:
-            _show(screen, proof, journey_id)
+            show(screen, proof)
         return ExitCode.OK if proof.holds else ExitCode.UNVERIFIED
 
     shell.run(act, json_only=json)
 
 
 async def prove(
-    services: Services, journey_id: UUID | None, register: Path | None, progress: Callable[[str, int], None]
+    services: Services,
+    journey_id: UUID | None,
+    since_anchor: str | None,
+    left_out: frozenset[Part],
+    register: Path | None,
+    progress: Callable[[int], None],
 ) -> Proof:
-    """Check the chains, then the sign-offs, of one journey or of all.
+    """Check everything but what is left out, of one journey, of what came since an anchor, or of all.
 
     Raises:
-        Problem: there is no such journey, or the record cannot be read.
+        Problem: there is no such journey or anchor, or what is asked for contradicts the settings.
+        RecordUnavailable, RecordFault: the record cannot be read.
     """
-    from activities.record.verify import examine
+    from activities.proving import examine
+    from activities.record.verify import by_place
 
     settings = services.settings()
-    if settings.anchors_dir is not None and settings.anchor_public_key is None:
+    unchecked: dict[Part, Problem] = {}
+    found: list[Finding] = []
+    async with services.record() as record:
+        agreed: Sequence[Anchor] = ()
+        if journey_id is None and Part.ANCHORS not in left_out:
+            cut, agreed = await _anchors(record, settings)
+            found += cut
+        since = None if since_anchor is None else _chosen(agreed, since_anchor)
+        keys: Keys | None = None
+        content_of_register: bytes | None = None
+        if Part.SIGN_OFFS not in left_out:
+            try:
+                content_of_register, keys = _keys(settings, register)
+            except Problem as problem:
+                unchecked[Part.SIGN_OFFS] = problem
+        examined = await examine(
+            record,
+            url=settings.database_url.get_secret_value(),
+            keys=keys,
+            read_models=Part.READ_MODELS not in left_out,
+            journey_id=journey_id,
+            after=None if since is None else since.position,
+            progress=progress,
+        )
+        found += examined.findings
+        if journey_id is not None and not examined.events and not found:
+            raise no_such_journey(journey_id)
+        if examined.live is None and Part.READ_MODELS not in left_out:
+            unchecked[Part.READ_MODELS] = Problem(
+                ExitCode.UNVERIFIED,
+                "the lists are of another version of this program",
+                "Run `python -m deploy.read_models rebuild`, or leave them out with --without read-models",
+            )
+        workflows: int | None = None
+        if Part.WORKFLOWS not in left_out:
+            among = None if journey_id is None and since is None else examined.journeys
+            try:
+                workflows, differing = await _workflows(services, record, among)
+                found += differing
+            except Problem as problem:
+                unchecked[Part.WORKFLOWS] = problem
+    return Proof(
+        at=services.now(),
+        journey_id=journey_id,
+        since=since,
+        examined=examined,
+        anchored=agreed[-1] if agreed else None,
+        register=content_of_register,
+        workflows=workflows,
+        findings=tuple(sorted(found, key=by_place)),
+        unchecked=unchecked,
+        left_out=left_out,
+    )
+
+
+def _signing_key(report: Path | None, key: Path | None) -> "Ed25519PrivateKey | None":
+    """The key of the report; None when none is asked for.
+
+    Raises:
+        Problem: one was given without the other, the file is there already, or the key cannot be used.
+    """
+    if report is None and key is None:
+        return None
+    if report is None or key is None:
+        raise Problem(ExitCode.USAGE, "a report has a file and a key", "Give both --report FILE and --key FILE")
+    from activities.record.anchors import AnchorKeyError, read_key
+
+    keyring.refuse_existing(report, "nothing is overwritten")
+    try:
+        return read_key(key)
+    except AnchorKeyError as error:
+        raise keyring.told(error, ExitCode.USAGE) from None
+
+
+async def _anchors(record: "Record", settings: "Settings") -> "tuple[Sequence[Finding], Sequence[Anchor]]":
+    """What is wrong with anchors or with the log by them, and those it agrees with; nothing where none are kept.
+
+    Raises:
+        Problem: it is not known by which key they are to be believed.
+    """
+    if settings.anchors_dir is None:
+        return (), ()
+    if settings.anchor_public_key is None:
         raise Problem(
             ExitCode.USAGE,
             "it is not known by which key anchors are to be believed",
             "Set CAREPATH_ANCHOR_PUBLIC_KEY, or leave CAREPATH_ANCHORS_DIR out",
         )
-    async with services.record() as record:
-        async with _connection(settings.database_url.get_secret_value()) as connection:
-            chains = await examine(
-                connection, journey_id=journey_id, progress=lambda count: progress("events read", count)
-            )
-        if journey_id is not None and not chains.events and not chains.found:
-            raise no_such_journey(journey_id)
-        anchored, cut = (None, ()) if journey_id is not None else await _anchors(record, settings)
-        try:
-            checked = await _sign_offs(
-                record, settings, journey_id, register, lambda count: progress("events judged", count)
-            )
-        except Problem as problem:
-            return Proof(chains, anchored, cut, None, problem)
-    return Proof(chains, anchored, cut, checked, None)
-
-
-async def _anchors(record: "Record", settings: "Settings") -> "tuple[int | None, Sequence[AnchorFinding]]":
-    """The newest good anchor's position, and what is wrong with anchors or with the log by them."""
-    if settings.anchors_dir is None or settings.anchor_public_key is None:
-        return None, ()
     from activities.record.anchors import check_anchors
 
-    found, newest = await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
-    return newest, found
+    return await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
 
 
-async def _sign_offs(
-    record: "Record",
-    settings: "Settings",
-    journey_id: UUID | None,
-    given: Path | None,
-    progress: Callable[[int], None],
-) -> "Checked":
-    """The check of the sign-offs.
+def _chosen(agreed: "Sequence[Anchor]", wanted: str) -> "Anchor":
+    """The newest anchor that the log agrees with, or the one of a position.
 
     Raises:
-        Problem: it cannot be made.
+        Problem: there is none.
     """
-    from activities.sign_offs.offline import RegisterNotVerified, examine_sign_offs
+    if wanted != "newest" and not wanted.isdecimal():
+        raise Problem(ExitCode.USAGE, "--since-anchor takes a position, or the word newest", "See `record verify`")
+    fitting = [anchor for anchor in agreed if wanted in ("newest", str(anchor.position))]
+    if not fitting:
+        raise Problem(
+            ExitCode.UNVERIFIED,
+            "there is no such anchor, or the log does not agree with it",
+            "Leave --since-anchor out: the whole record is checked then, and every anchor",
+        )
+    return fitting[-1]
+
+
+def _keys(settings: "Settings", given: Path | None) -> "tuple[bytes, Keys]":
+    """The content of the register, and the keys in it.
+
+    Raises:
+        Problem: there is no register that can be believed.
+    """
+    from activities.sign_offs.offline import RegisterNotVerified, keys_of
 
     path = keyring.register_path(given, settings)
     if settings.organisation_key is None:
@@ -204,16 +249,15 @@ async def _sign_offs(
             "it is not known by which key the register is to be believed",
             "Set CAREPATH_ORGANISATION_KEY to the public key that `clinician register` printed",
         )
-    content = keyring.content_of(path)
-    if content is None:
+    register = keyring.content_of(path)
+    if register is None:
         raise Problem(
             ExitCode.UNVERIFIED,
             "there is no register where it should be",
             "Name it with --register, or check CAREPATH_REGISTER_FILE",
         )
-    organisation_key = bytes.fromhex(settings.organisation_key)
     try:
-        return await examine_sign_offs(record, content, organisation_key, journey_id=journey_id, progress=progress)
+        return register, keys_of(register, bytes.fromhex(settings.organisation_key))
     except RegisterNotVerified as error:
         reason = str(error).rstrip(".")
         raise Problem(
@@ -223,102 +267,35 @@ async def _sign_offs(
         ) from None
 
 
-@asynccontextmanager
-async def _connection(url: str) -> "AsyncIterator[Connection]":
-    """A connection of its own: reading all of a log takes longer than any other question may.
+async def _workflows(
+    services: Services, record: "Record", among: "Sequence[UUID] | None"
+) -> "tuple[int, list[Finding]]":
+    """How many open journeys were compared with what Temporal runs, and what differs.
 
     Raises:
-        RecordUnavailable, RecordFault: without values, which the driver's own errors quote.
+        Problem: Temporal cannot be asked.
     """
-    import asyncpg
-
-    from activities.record import RecordFault, RecordUnavailable
+    from activities.record.verify import Finding
+    from deploy.settings import SettingsError
 
     try:
-        connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "carepath-verify"})
-        try:
-            yield connection
-        finally:
-            await connection.close(timeout=5)
-    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError, asyncpg.SyntaxOrAccessError) as error:
-        raise RecordFault(error.sqlstate) from None
-    except asyncpg.PostgresError as error:
-        raise RecordUnavailable(error.sqlstate or type(error).__name__) from None
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise RecordUnavailable(type(error).__name__) from None
+        async with services.gateway() as gateway:
+            looked_at, drifted = await compare(record, gateway, among)
+    except SettingsError:
+        raise Problem(
+            ExitCode.USAGE, "Temporal's settings cannot be used", "docs/settings.md has them; see `record reconcile`"
+        ) from None
+    return looked_at, [Finding(d.position, d.journey_id, d.version, f"workflow_{d.drift}") for d in drifted]
 
 
-def _progress(screen: Screen) -> Callable[[str, int], None]:
+def _progress(screen: Screen) -> Callable[[int], None]:
     """Says now and then how far it is; to people only."""
     told_at = time.monotonic()
 
-    def tell(what: str, count: int) -> None:
+    def tell(judged: int) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= TOLD_EVERY:
             told_at = time.monotonic()
-            screen.note(f"{count} {what}")
+            screen.note(f"{judged} events judged")
 
     return tell
-
-
-def _for_scripts(proof: Proof, journey_id: UUID | None) -> dict[str, Any]:
-    checked, unchecked = proof.checked, proof.unchecked
-    return {
-        "verified": proof.holds,
-        "journey_id": None if journey_id is None else str(journey_id),
-        "position": proof.chains.position,
-        "anchored": proof.anchored,
-        "events": proof.chains.events,
-        "journeys": None if checked is None else checked.journeys,
-        "illustrative": None if checked is None else checked.illustrative,
-        "sign_offs": None if checked is None else checked.sign_offs,
-        "not_checked": None if unchecked is None else {"reason": unchecked.reason, "remedy": unchecked.remedy},
-        "findings": [
-            {
-                "position": line.position,
-                "journey_id": None if line.journey_id is None else str(line.journey_id),
-                "version": line.version,
-                "reason": line.reason,
-                "meaning": MEANINGS[line.reason],
-            }
-            for line in proof.findings
-        ],
-    }
-
-
-def _show(screen: Screen, proof: Proof, journey_id: UUID | None) -> None:
-    checked, unchecked, findings = proof.checked, proof.unchecked, proof.findings
-    illustrative = 0 if checked is None else checked.illustrative
-    screen.illustrative(bool(illustrative))
-    said = "everything that was checked is right"
-    if findings:
-        said = f"NOT VERIFIED: {len(findings)} {'finding' if len(findings) == 1 else 'findings'}"
-    elif unchecked is not None:
-        said = "NOT VERIFIED: the sign-offs were not checked"
-    unsure = None if unchecked is None else f"not checked: {unchecked.reason}"
-    screen.show(
-        facts(
-            {
-                "result": said,
-                "events": proof.chains.events,
-                "sign-offs": unsure if checked is None else str(checked.sign_offs),
-                "journeys": None if checked is None else checked.journeys,
-                "illustrative": f"{illustrative} of them" if illustrative else None,
-                "up to position": proof.chains.position,
-                "newest anchor": None if not proof.anchored else f"position {proof.anchored}",
-            },
-            "The record" if journey_id is None else f"The record of journey {journey_id}",
-        )
-    )
-    if findings:
-        shown = table("position", "journey", "version", "reason", "what it means", title="Findings")
-        for line in findings:
-            row(shown, line.position, line.journey_id, line.version, line.reason, MEANINGS[line.reason])
-        screen.show(shown)
-        screen.note("Nothing was changed by looking. Keep the record as it is; docs/operations.md says what to do.")
-    if unchecked is not None:
-        screen.note(f"The sign-offs were not checked: {unchecked.reason}. {unchecked.remedy}.")
-    if journey_id is not None:
-        screen.note("Only this journey was looked at. Its place in the log is checked when JOURNEY is left out.")
-    elif not proof.anchored:
-        screen.note("There was no anchor: newest events that were cut off together with their heads would not show.")

@@ -3,8 +3,8 @@
 import typer
 
 from door import caseload, past, shell, views
+from door.looking import reader
 from door.screen import Screen
-from door.services import load, no_such_journey
 from workflows.journey.journey import fold
 
 
@@ -21,17 +21,16 @@ def show_command(
     journey: shell.JourneyId,
     at: past.At = None,
     corrected: past.Corrected = False,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     json: shell.Json = False,
 ) -> None:
     """Show where a journey stands, as recorded; with --at, as it was known at a version or a time."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        journey_id = shell.journey_id(journey)
-        if at is None:
-            found = await load(services, journey_id)
-        else:
-            found = past.as_known(await past.recorded(services, journey_id), at, corrected=corrected)
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
+        found = fold(events) if at is None else past.as_known(events, at, corrected=corrected)
         if screen.json_only:
             screen.data(views.summary(found))
             return
@@ -41,18 +40,17 @@ def show_command(
     shell.run(act, json_only=json)
 
 
-def timeline_command(context: typer.Context, journey: shell.JourneyId, json: shell.Json = False) -> None:
+def timeline_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
+    json: shell.Json = False,
+) -> None:
     """Show what happened in a journey, oldest first, as recorded."""
-    services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.record.events import load_events
-
-        journey_id = shell.journey_id(journey)
-        async with services.record() as record:
-            events = await load_events(record, journey_id)
-        if not events:
-            raise no_such_journey(journey_id)
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
         if screen.json_only:
             screen.data([event.model_dump(mode="json") for event in events])
             return
@@ -62,12 +60,19 @@ def timeline_command(context: typer.Context, journey: shell.JourneyId, json: she
     shell.run(act, json_only=json)
 
 
-def why_command(context: typer.Context, journey: shell.JourneyId, json: shell.Json = False) -> None:
+def why_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
+    json: shell.Json = False,
+) -> None:
     """Say why this patient is waiting: what is awaited, of whom, since, until when, and what comes next."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        found, now = await load(services, shell.journey_id(journey)), services.now()
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
+        found, now = fold(events), services.now()
         if screen.json_only:
             summary = views.summary(found)
             screen.data(

@@ -1,66 +1,31 @@
-"""`record reconcile`: what Temporal runs, compared with what is recorded; and with --repair, put right from the record.
+"""`record reconcile`: what Temporal runs, compared with the record; and with --repair, put right from it."""
 
-The record is what a journey is. Temporal only carries it on, and what it has lost is carried on again from there.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from uuid import UUID
 
 import typer
 
 from door import shell
+from door.acting import submitted
+from door.drift import TOLD, Drift, Drifted, at_once, compare, drift_of
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, row, table
-from door.services import Gateway
+from door.services import Gateway, Services
+from workflows.journey.commands import BreakGlass, Command
+from workflows.journey.people import Actor, Role
 
 if TYPE_CHECKING:
     from activities.record import Record
-    from activities.record.record import Head
-    from workflows.client import Running
 
-AT_ONCE = 8
-"""Journeys looked at at the same time."""
-OPEN = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
-
-
-class Drift(StrEnum):
-    """How Temporal and the record can disagree about an open journey."""
-
-    LOST = "lost"
-    ENDED = "ended"
-    BEHIND = "behind"
-    AHEAD = "ahead"
-    QUARANTINED = "quarantined"
-    SILENT = "silent"
-    UNSTARTED = "unstarted"
-    UNRECORDED = "unrecorded"
-
-
-TOLD = {
-    Drift.LOST: "Temporal does not know it",
-    Drift.ENDED: "Temporal has ended its run: terminated, failed, or completed by something else than the journey",
-    Drift.BEHIND: "Temporal runs an older state of it: its database was put back",
-    Drift.AHEAD: "it says that more is recorded than there is: the record was put back. Do not repair; find the record",
-    Drift.QUARANTINED: "it is quarantined: the record says something else. See docs/operations.md",
-    Drift.SILENT: "it runs and does not answer: look at its workflow tasks, and whether a worker runs",
-    Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
-    Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded yet: look whether the record can be reached",
-}
 REPAIRED = (Drift.LOST, Drift.ENDED, Drift.BEHIND)
 
 
-class Finding(NamedTuple):
+class Reconciled(NamedTuple):
     """A journey that drifted, and whether it was put right."""
 
     journey_id: UUID
     drift: Drift
-    repaired: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return {"journey_id": str(self.journey_id), "drift": self.drift, "repaired": self.repaired}
+    repaired: bool
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -75,7 +40,7 @@ def reconcile_command(
     ] = False,
     json: shell.Json = False,
 ) -> None:
-    """Compare every open journey with what Temporal runs. Exit code 7 while something is left that differs.
+    """Compare every journey that waits with what Temporal runs. Exit code 7 while something is left that differs.
 
     With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice
     leaves twice and nothing is released twice. It may be run again at any time.
@@ -84,63 +49,45 @@ def reconcile_command(
 
     async def act(screen: Screen) -> ExitCode | None:
         async with services.record() as record, services.gateway() as gateway:
-            looked_at = 0
-            findings = []
-            async for heads in _pages(record):
-                looked_at += len(heads)
-                at_once = asyncio.Semaphore(AT_ONCE)
+            looked_at, found = await compare(record, gateway)
 
-                async def judged(head: "Head", at_once: asyncio.Semaphore = at_once) -> Finding | None:
-                    async with at_once:
-                        return await _judged(record, gateway, head, repair=repair)
+            async def seen_to(drifted: Drifted) -> Reconciled:
+                put_right = repair and await _repaired(services, record, gateway, drifted)
+                return Reconciled(drifted.journey_id, drifted.drift, put_right)
 
-                found = await asyncio.gather(*map(judged, heads))
-                findings += [finding for finding in found if finding is not None]
-            findings += [
-                Finding(journey_id, Drift.UNRECORDED)
-                async for journey_id in gateway.journeys(OPEN, 100_000)
-                if await record.head(journey_id) is None
-            ]
-        _show(screen, looked_at, findings)
-        return ExitCode.UNVERIFIED if any(not finding.repaired for finding in findings) else None
+            reconciled = await at_once(seen_to, found)
+        _show(screen, looked_at, reconciled)
+        return ExitCode.UNVERIFIED if any(not each.repaired for each in reconciled) else None
 
     shell.run(act, json_only=json)
 
 
-async def _pages(record: "Record") -> AsyncIterator[tuple["Head", ...]]:
-    after: UUID | None = None
-    while heads := await record.open_heads(after):
-        after = heads[-1].journey_id
-        yield heads
+async def _repaired(services: Services, record: "Record", gateway: Gateway, drifted: Drifted) -> bool:
+    if drifted.drift == Drift.UNREVIEWED:
+        return await _announced(services, record, gateway, drifted.journey_id)
+    head = await record.head(drifted.journey_id)
+    if head is None or drifted.drift not in REPAIRED:
+        return False
+    # Others were looked at since. What runs is terminated below, so it has to be wrong still.
+    drift = await drift_of(record, gateway, head)
+    if drift not in REPAIRED:
+        return drift is None
+    return await _resumed(record, gateway, drifted.journey_id)
 
 
-async def _judged(record: "Record", gateway: Gateway, head: "Head", *, repair: bool) -> Finding | None:
-    running = await gateway.look(head.journey_id)
-    # Whatever was recorded while Temporal was asked is not a difference.
-    now = await record.head(head.journey_id)
-    if now is None or now.status != "open":
-        return None
-    drift = drifted(head.version, now.version, running)
-    if drift is None or not repair or drift not in REPAIRED:
-        return None if drift is None else Finding(head.journey_id, drift)
-    return Finding(head.journey_id, drift, await _resumed(record, gateway, head.journey_id))
+async def _announced(services: Services, record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
+    """Tell a journey of those who looked at it in an emergency while it could not be told."""
+    from activities.record.readings import unannounced
 
-
-def drifted(before: int, now: int, running: "Running | None") -> Drift | None:
-    """How a journey at these recorded versions, before and after Temporal was asked, differs from what it answered."""
-    if before == 0:
-        return Drift.UNSTARTED if running is None or not running.runs else None
-    if running is None:
-        return Drift.LOST
-    if not running.runs:
-        return Drift.ENDED
-    if running.version is None or running.recorded is None:
-        return Drift.SILENT
-    if running.health == "diverged":
-        return Drift.QUARANTINED
-    if running.version < before:
-        return Drift.BEHIND
-    return Drift.AHEAD if running.recorded > now else None
+    for reading in await unannounced(record):
+        if journey_id in reading.journeys and reading.reason is not None:
+            who = Actor(id=reading.reader_id, role=Role(reading.reader_role))
+            told = Command(command_id=reading.reading_id, actor=who, body=BreakGlass(reason=reading.reason))
+            try:
+                await submitted(services, gateway, journey_id, told)
+            except Problem:
+                return False
+    return True
 
 
 async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
@@ -159,14 +106,20 @@ async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool
     return True
 
 
-def _show(screen: Screen, looked_at: int, findings: list[Finding]) -> None:
+def _now(reconciled: Reconciled) -> str:
+    if not reconciled.repaired:
+        return ""
+    return "is to be reviewed" if reconciled.drift == Drift.UNREVIEWED else "runs on from its record"
+
+
+def _show(screen: Screen, looked_at: int, reconciled: list[Reconciled]) -> None:
     if screen.json_only:
-        screen.data({"open_journeys": looked_at, "findings": [finding.as_json() for finding in findings]})
+        screen.data({"open_journeys": looked_at, "findings": [each._asdict() for each in reconciled]})
         return
-    if findings:
+    if reconciled:
         listed = table("journey", "difference", "now", title="Temporal and the record")
-        for finding in findings:
-            row(listed, finding.journey_id, TOLD[finding.drift], "runs on from its record" if finding.repaired else "")
+        for each in reconciled:
+            row(listed, each.journey_id, TOLD[each.drift], _now(each))
         screen.show(listed)
-    left = sum(not finding.repaired for finding in findings)
-    screen.note(f"{looked_at} open journeys; {len(findings)} differed, {left} still do.")
+    left = sum(not each.repaired for each in reconciled)
+    screen.note(f"{looked_at} open journeys; {len(reconciled)} differed, {left} still do.")

@@ -18,6 +18,7 @@ from workflows.journey.journey import Journey
 
 if TYPE_CHECKING:
     from activities.record import Record
+    from activities.record.readings import NewReading
     from deploy.settings import Settings
     from workflows.client import Running
 
@@ -36,6 +37,9 @@ class Gateway(Protocol):
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         """Send a command; answer the version of the journey after it, once it is accepted."""
+
+    async def reopen(self, journey: Journey, command: Command) -> int:
+        """The same to a journey that has ended, which runs on for as long as it waits then."""
 
     async def look(self, journey_id: UUID) -> "Running | None":
         """A journey as Temporal has it; None when it knows none of this id."""
@@ -77,6 +81,18 @@ class Services:
         from activities.record import open_record
 
         return open_record(self.settings().database_url.get_secret_value())
+
+    async def keep_reading(self, record: "Record", reading: "NewReading") -> None:
+        """Keep that somebody looks, before they see anything."""
+        from activities.record.readings import keep
+
+        await keep(record, reading)
+
+    async def broke_glass(self, record: "Record", journey_id: UUID, reader_id: str) -> bool:
+        """Whether somebody broke the glass of a journey, and may look still."""
+        from activities.record.readings import broken_glass
+
+        return await broken_glass(record, journey_id, reader_id, self.now()) is not None
 
     def gateway(self) -> AbstractAsyncContextManager[Gateway]:
         from door.temporal import connected

@@ -24,6 +24,10 @@ Profile = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME|FILE", help="Who acts. Otherwise CAREPATH_PROFILE.", show_default=False),
 ]
+Purpose = Annotated[
+    str | None,
+    typer.Option("--purpose", metavar="CODE", help="What you look for. Otherwise by your role.", show_default=False),
+]
 File = Annotated[
     str | None,
     typer.Option("--file", metavar="FILE|-", help="The form, in JSON. Otherwise standard input.", show_default=False),

@@ -4,9 +4,9 @@ A signature binds the signer, the decision, its meaning and the hash of exactly 
 with the signer's own key, once they have given its passphrase.
 """
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, cast, get_args
 from uuid import UUID, uuid4
 
@@ -17,10 +17,11 @@ from door import decisions, forms, sealing, shell
 from door.acting import send_or_try
 from door.attempts import attempts_command
 from door.kinds import Kind
+from door.looking import Reader, reader
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
 from door.profiles import load_profile, profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
-from door.services import Services, load, no_such_journey
+from door.services import Services
 from workflows.journey.authority import cosigners, may_decide
 from workflows.journey.commands import Sign
 from workflows.journey.journey import Journey, SignOff, fold
@@ -35,8 +36,6 @@ from workflows.journey.stages.evidence import evidence, half_signed
 Decision = Literal["approve", "decline", "return"]
 
 SIGN = Kind("signoff", "sign", Sign)
-AT_ONCE = 8
-"""Journeys read at the same time for a list."""
 
 Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]
 
@@ -193,6 +192,7 @@ def list_command(
     journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what you may sign now.")] = False,
     profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Look into at most so many journeys.")] = 200,
     json: shell.Json = False,
 ) -> None:
@@ -204,9 +204,10 @@ def list_command(
         if mine:
             signer = load_profile(profile, services.settings_without_servers().profile)
         if journey is not None:
-            looked_into: Sequence[Journey] = (await load(services, shell.journey_id(journey)),)
+            events = await reader(context, profile, purpose).events(shell.journey_id(journey))
+            looked_into: Sequence[Journey] = (fold(events),)
         else:
-            looked_into = await _open_journeys(screen, services, limit)
+            looked_into = await _open_journeys(screen, reader(context, profile, purpose), limit)
         found = [
             (each, request)
             for each in looked_into
@@ -227,37 +228,29 @@ def list_command(
     shell.run(act, json_only=json)
 
 
-async def _open_journeys(screen: Screen, services: Services, limit: int) -> Sequence[Journey]:
-    from activities.record.events import load_journey
-
+async def _open_journeys(screen: Screen, who: Reader, limit: int) -> Sequence[Journey]:
     query = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
-    async with services.gateway() as gateway:
+    async with who.services.gateway() as gateway:
         ids = [journey_id async for journey_id in gateway.journeys(query, limit + 1)]
     if len(ids) > limit:
         screen.note(f"There are more than {limit} open journeys; raise --limit or name one.")
-    at_once = asyncio.Semaphore(AT_ONCE)
-    async with services.record() as record:
-
-        async def read(journey_id: UUID) -> Journey | None:
-            async with at_once:
-                return await load_journey(record, journey_id)
-
-        return [found for found in await asyncio.gather(*map(read, ids[:limit])) if found is not None]
+    async with who.services.record() as record:
+        return await who.journeys(record, ids[:limit])
 
 
-def show_command(context: typer.Context, journey: shell.JourneyId, request: Request, json: shell.Json = False) -> None:
+def show_command(
+    context: typer.Context,
+    journey: shell.JourneyId,
+    request: Request,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
+    json: shell.Json = False,
+) -> None:
     """Show a request: exactly the evidence a signature covers, its hash, what signing means, what changed since the
     last one on the matter; or, once it was decided, the decision."""
-    services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.record.events import load_events
-
-        journey_id = shell.journey_id(journey)
-        async with services.record() as record:
-            events = await load_events(record, journey_id)
-        if not events:
-            raise no_such_journey(journey_id)
+        events = await reader(context, profile, purpose).events(shell.journey_id(journey))
         found = fold(events)
         made = None if request in found.waiting else decisions.decided(events, found, request)
         if made is not None:
@@ -366,7 +359,8 @@ def _decide(decision: Decision) -> Callable[..., None]:
             _require_signer(signer, SIGN.roles)
             content = forms.read_object(forms.read_input(file, optional=True), optional=True)
             reasons = forms.check(Reasons, content, {} if choice is None else {"choice": choice})
-            found = await load(services, journey_id)
+            shown = replace(reader(context, profile, None), command=("signoff", "show", str(journey_id), request))
+            found = fold(await shown.events(journey_id))
             if command_id is not None and str(command_id) in found.commands:
                 _repeated(screen, found, request, decision, signer, command_id)
                 return None

@@ -1,6 +1,6 @@
 """The gateway to journeys through Temporal. Imported only by commands that need it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -13,6 +13,7 @@ from deploy.settings import Settings, load_temporal_config
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, no_such_journey
 from workflows import client
+from workflows.effects import Receipt
 from workflows.journey.commands import Command
 from workflows.journey.journey import Journey
 from workflows.plugin import CarePathwayPlugin
@@ -55,15 +56,12 @@ class Journeys:
             raise _unanswered(command) from None
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
-        try:
-            receipt = await client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)
-        except client.Rejected as rejected:
-            raise refused(rejected.refusal, state=KEPT, ids={"command_id": str(command.command_id)}) from None
-        except client.NoSuchJourney:
-            raise no_such_journey(journey_id) from None
-        except client.Unavailable:
-            raise _unanswered(command) from None
-        return receipt.version
+        asked = client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)
+        return await _version(asked, journey_id, command)
+
+    async def reopen(self, journey: Journey, command: Command) -> int:
+        asked = client.reopen(self._client, journey, command, task_queue=self._task_queue, timeout=ANSWER_WITHIN)
+        return await _version(asked, journey.id, command)
 
     async def look(self, journey_id: UUID) -> client.Running | None:
         try:
@@ -77,7 +75,7 @@ class Journeys:
         except client.Unavailable:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal did not take the journey", "Run it again") from None
         except client.TooLarge as large:
-            raise Problem(ExitCode.FAULT, str(large), "See docs/operations.md") from None
+            raise _too_large(large) from None
 
     async def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:
         try:
@@ -86,6 +84,23 @@ class Journeys:
                 yield UUID(journey_id)
         except RPCError:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal did not list the journeys", "Run it again") from None
+
+
+async def _version(asked: Awaitable[Receipt], journey_id: UUID, command: Command) -> int:
+    try:
+        return (await asked).version
+    except client.Rejected as rejected:
+        raise refused(rejected.refusal, state=KEPT, ids={"command_id": str(command.command_id)}) from None
+    except client.NoSuchJourney:
+        raise no_such_journey(journey_id) from None
+    except client.Unavailable:
+        raise _unanswered(command) from None
+    except client.TooLarge as large:
+        raise _too_large(large) from None
+
+
+def _too_large(large: client.TooLarge) -> Problem:
+    return Problem(ExitCode.FAULT, str(large), "See docs/operations.md")
 
 
 def _unanswered(command: Command) -> Problem:

@@ -166,7 +166,7 @@ class CareJourney:
                 self._pass_deadline()
             self._dispatch()
             if not self._busy:
-                if self._journey.closed:
+                if self._journey.closed and not self._journey.waiting:
                     return Ending(outcome=str(self._journey.outcome), version=self._journey.version)
                 if self._continues:
                     self._continue()

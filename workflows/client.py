@@ -1,6 +1,7 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from time import monotonic
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from temporalio.client import (
     ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
     ScheduleSpec,
+    WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowQueryFailedError,
@@ -139,10 +141,52 @@ async def submit(
         attempt += 1
 
 
+async def reopen(
+    client: Client,
+    journey: Journey,
+    command: Command,
+    *,
+    task_queue: str,
+    timeout: timedelta = timedelta(seconds=15),
+) -> Receipt:
+    """Send a command to a journey that has ended: it runs on from its recorded state for as long as it waits then.
+
+    Raises:
+        Rejected, Unavailable: as `submit`.
+        TooLarge: as `resume`.
+    """
+    again = WithStartWorkflowOperation(
+        CareJourney.run,
+        _handed(journey),
+        id=workflow_id(journey.id),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=initial_search_attributes(journey.stage, journey.protocol.condition, journey.clinic),
+        static_summary=_summary(journey.protocol.condition, journey.clinic),
+    )
+    asked = client.execute_update_with_start_workflow(
+        CareJourney.submit,
+        command,
+        start_workflow_operation=again,
+        id=f"{command.command_id}/{command_digest(command)}",
+        rpc_timeout=timeout,
+    )
+    try:
+        return await _answered(asked)
+    except _MovingOn:
+        raise Unavailable("the journey was moving on; send the same command again") from None
+
+
 async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
     handle = handle_of(client, journey_id)
+    return await _answered(handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout))
+
+
+async def _answered(asked: Awaitable[Receipt]) -> Receipt:
+    """The receipt of an update, or what became of it instead."""
     try:
-        receipt = await handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout)
+        receipt = await asked
     except WorkflowUpdateFailedError as failed:
         raise _rejection(failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
@@ -204,9 +248,7 @@ async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
         Unavailable: Temporal did not take it; ask again.
         TooLarge: its state is more than one run can be handed.
     """
-    handed = Begin(journey=journey, recorded=journey.version, unreadable=len(journey.messages))
-    if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
-        raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
+    handed = _handed(journey)
     try:
         await client.start_workflow(
             CareJourney.run,
@@ -220,6 +262,18 @@ async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
         )
     except RPCError as error:
         raise Unavailable("Temporal did not take the journey") from error
+
+
+def _handed(journey: Journey) -> Begin:
+    """What a run that goes on from a recorded state is started with.
+
+    Raises:
+        TooLarge: it does not fit.
+    """
+    handed = Begin(journey=journey, recorded=journey.version, unreadable=len(journey.messages))
+    if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
+        raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
+    return handed
 
 
 async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> None:

@@ -24,6 +24,7 @@ from activities.read_models.queries import (
 )
 from activities.read_models.rebuild import (
     BeingRebuilt,
+    BuildFailed,
     Difference,
     NothingToGoBackTo,
     differences,
@@ -36,6 +37,7 @@ __all__ = [
     "Answer",
     "BeingRebuilt",
     "Build",
+    "BuildFailed",
     "Case",
     "Cases",
     "Claim",

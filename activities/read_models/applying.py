@@ -49,11 +49,19 @@ def shown(before: Course | None, after: Course | None, first: Given) -> tuple[Ch
         return None, unapplied(first, error)
 
 
-def folded(journeys: Sequence[Sequence[Given]]) -> list[tuple[Change | None, Unapplied | None]]:
-    """All rows of journeys, each given with its events from the first on, and where one could not be applied."""
+class Folded(NamedTuple):
+    """A journey from its first event on: all its rows, and where it could not be applied."""
+
+    first: Given
+    new: Change | None
+    stopped: Unapplied | None
+
+
+def folded(journeys: Iterable[Sequence[Given]]) -> list[Folded]:
+    """Journeys, each given with its events from the first on. One at a time is taken from what is given."""
     found = []
     for events in journeys:
         course, stopped = followed(None, events)
         new, unshown = shown(None, course, events[0])
-        found.append((new, unshown or stopped))
+        found.append(Folded(events[0], new, unshown or stopped))
     return found

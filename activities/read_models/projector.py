@@ -8,7 +8,7 @@ Nothing here has an effect outside these tables, so any of it may happen again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
@@ -33,6 +33,8 @@ CHANNEL = "record"
 """What the record notifies on, once for an append."""
 BATCH = 500
 """Events applied in one transaction, at most."""
+PAGE = 50
+"""Journeys whose events are loaded at a time."""
 POLL = timedelta(milliseconds=250)
 """How long a lost notification may cost."""
 AGAIN = timedelta(seconds=1)
@@ -105,7 +107,7 @@ async def advance(record: Record, courses: Courses, *, generation: int | None = 
             )
             if moved is None:
                 return 0
-            await _apply(record, connection, courses, found["id"], batch)
+            await _apply(record, connection, courses, found["id"], found["position"], batch)
             await connection.execute(
                 f"DELETE FROM read_model.claim c USING read_model_{found['id']:d}.obligation o "
                 "WHERE c.journey_id = ANY($1) AND o.closed_at IS NOT NULL AND o.journey_id = c.journey_id "
@@ -133,15 +135,14 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         parked = f"read_model_{live['id']:d}.parked"
         if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
             return None
-        events = await events_of(connection, record, [journey_id], until=live["position"])
-        [(new, stopped)] = folded(events)
+        [(first, new, stopped)] = folded(await events_of(connection, record, [journey_id], until=live["position"]))
         if stopped is None and new is not None:
             try:
                 async with connection.transaction():
                     await clear(connection, live["id"], journey_id)
                     await write(connection, live["id"], [new])
             except UNSTORABLE as error:
-                stopped = unapplied(events[0][0], error)
+                stopped = unapplied(first, error)
         if stopped is not None:
             await park(connection, live["id"], [stopped])
             return stopped.code
@@ -235,31 +236,36 @@ async def _pause(wake: asyncio.Event, most: timedelta) -> None:
 
 
 async def _apply(
-    record: Record, connection: "Connection", courses: Courses, generation: int, batch: Sequence[asyncpg.Record]
+    record: Record,
+    connection: "Connection",
+    courses: Courses,
+    generation: int,
+    position: int,
+    batch: Sequence[asyncpg.Record],
 ) -> None:
+    """Apply the events that follow a position, which the generation has reached."""
     known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.parked")
     stale = {row["journey_id"] for row in known}
+    ordered = in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version")))
+    fresh = [events for events in ordered if events[0].journey_id not in stale]
     changes: list[tuple[Change, Given]] = []
     stopped: list[Unapplied] = []
-    for new in in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version"))):
-        first = new[0]
-        if first.journey_id in stale:
-            continue
-        before, stuck = courses.at(first.journey_id, first.version - 1), None
-        if before is None:
-            for earlier in await events_of(connection, record, [first.journey_id], until=first.position - 1):
-                before, stuck = followed(None, earlier)
-        if stuck is None:
-            after, stuck = followed(before, new)
-            changed, unshown = shown(before, after, first)
-            stuck = unshown or stuck
-            if changed is not None and after is not None:
-                changes.append((changed, first))
-                courses.keep(after)
-        if stuck is not None:
-            stopped.append(stuck)
-        # Folding is work: whatever else runs on this loop gets its turns.
-        await asyncio.sleep(0)
+    for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
+        reached = await _before(record, connection, courses, [events[0] for events in page], position)
+        for events in page:
+            first = events[0]
+            before, stuck = reached[first.journey_id]
+            if stuck is None:
+                after, stuck = followed(before, events)
+                changed, unshown = shown(before, after, first)
+                stuck = unshown or stuck
+                if changed is not None and after is not None:
+                    changes.append((changed, first))
+                    courses.keep(after)
+            if stuck is not None:
+                stopped.append(stuck)
+            # Folding is work: whatever else runs on this loop gets its turns.
+            await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
     if stopped:
         await park(connection, generation, stopped)
@@ -267,9 +273,24 @@ async def _apply(
         log.error("read_models.parked", journey_id=str(each.journey_id), version=each.version, code=each.code)
 
 
+async def _before(
+    record: Record, connection: "Connection", courses: Courses, firsts: Sequence[Given], position: int
+) -> dict[UUID, tuple[Course | None, Unapplied | None]]:
+    """The courses that these events go on from, kept ones or folded up to a position, and what stopped those."""
+    found: dict[UUID, tuple[Course | None, Unapplied | None]] = {
+        first.journey_id: (courses.at(first.journey_id, first.version - 1), None) for first in firsts
+    }
+    cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
+    if cold:
+        for events in await events_of(connection, record, cold, until=position):
+            found[events[0].journey_id] = followed(None, events)
+            await asyncio.sleep(0)
+    return found
+
+
 async def events_of(
     connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
-) -> list[list[Given]]:
+) -> Iterator[list[Given]]:
     """The events of some journeys up to a position: a list for each journey that has any."""
     events = await connection.fetch(
         f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
@@ -281,9 +302,9 @@ async def events_of(
     return in_journeys(record, events)
 
 
-def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> list[list[Given]]:
-    """Rows of the log, in order of journeys and versions, as the events of each journey."""
-    return [[_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id"))]
+def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
+    """Rows of the log, in order of journeys and versions, as the events of one journey after the other."""
+    return ([_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
 
 
 def _decoded(record: Record, row: asyncpg.Record) -> Given:

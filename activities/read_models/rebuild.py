@@ -5,16 +5,21 @@ way every event takes, and then shown in its place in one short transaction. The
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from multiprocessing.queues import SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from activities.read_models.applying import folded
-from activities.read_models.projector import BATCH, Courses, advance, events_of
+from activities.read_models.projector import BATCH, PAGE, Courses, advance, events_of
 from activities.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.read_models.tables import UNSTORABLE, fill, park, read, store
 from activities.record.record import Record
@@ -24,8 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PAGE = 50
-"""Journeys folded at a time."""
+FEW = 200
+"""Journeys that are folded sooner than another process has started."""
 _LOCK = 0x72656164
 
 
@@ -43,6 +48,13 @@ class NothingToGoBackTo(Exception):
         super().__init__("no earlier read models of this build are kept; rebuild instead")
 
 
+class BuildFailed(Exception):
+    """A process that built a part of a generation ended before it was done. What is live goes on."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"a part of the read models could not be built ({code}); what was shown before still is")
+
+
 class Difference(NamedTuple):
     """A row that is not what a fresh fold of the record gives: one too many, missing, or with other content."""
 
@@ -50,13 +62,15 @@ class Difference(NamedTuple):
     key: Key
 
 
-async def rebuild(record: Record) -> int:
+async def rebuild(record: Record, processes: int | None = None) -> int:
     """Build all read models anew, show them in the place of the live ones, and return their generation.
 
     Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
+    Unless ``processes`` says how many share the work, there is one for each processor, or none for few journeys.
 
     Raises:
         BeingRebuilt: another process is at it.
+        BuildFailed: one of the processes ended early.
     """
     async with _alone(record) as connection:
         for leftover in await _generations(connection, "building"):
@@ -66,8 +80,15 @@ async def rebuild(record: Record) -> int:
         until = await connection.fetchval(
             "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
         )
-        async for journeys in _pages(connection, record):
-            await _fold(connection, record, generation, journeys, until)
+        if processes is None:
+            many = await connection.fetchval(
+                "SELECT count(*) > $2 FROM record.journey WHERE log_id = $1", record.log_id, FEW
+            )
+            processes = (os.cpu_count() or 1) if many else 0
+        if processes and record.reopen is not None:
+            await _shared(record.reopen, generation, until, processes)
+        else:
+            await _share(record, generation, until, 0, 1)
         await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
         await _publish(connection, record, generation)
         for old in earlier:
@@ -117,24 +138,76 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
     stale = {row["journey_id"] for row in known}
     kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
     fresh: dict[Key, Row] = {}
-    for new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
+    for _, new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
         if new is not None and new.journey_id not in stale:
             fresh |= {key_of(row): row for row in new.new}
     return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
 
 
+Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager[Record]]
+
+
+async def _shared(reopen: Reopen, generation: int, until: int, processes: int) -> None:
+    """Fold all journeys in processes of their own, each of which reads and writes for itself."""
+    spawn = multiprocessing.get_context("spawn")
+    failures: SimpleQueue[str] = spawn.SimpleQueue()
+    children = [
+        spawn.Process(target=_child, args=(failures, reopen, generation, until, which, processes), daemon=True)
+        for which in range(processes)
+    ]
+    try:
+        for child in children:
+            child.start()
+        await asyncio.gather(*(asyncio.to_thread(child.join) for child in children))
+    finally:
+        for child in children:
+            child.terminate()
+    if not failures.empty():
+        raise BuildFailed(failures.get())
+    for child in children:
+        if child.exitcode:
+            raise BuildFailed(f"exit code {child.exitcode}")
+
+
+def _child(
+    failures: "SimpleQueue[str]", reopen: Reopen, generation: int, until: int, which: int, processes: int
+) -> None:
+    # Who started this ends it, also on Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Folding leaves no cycles behind, and looking for them takes a tenth of its time.
+    gc.disable()
+
+    async def fold() -> None:
+        async with reopen() as record:
+            await _share(record, generation, until, which, processes)
+
+    try:
+        asyncio.run(fold())
+    except Exception as error:
+        # The name alone: the text of an error may quote what it is about.
+        failures.put(getattr(error, "code", type(error).__name__))
+
+
+async def _share(record: Record, generation: int, until: int, which: int, processes: int) -> None:
+    """Fold every so many-th page of journeys up to a position, and put the rows into the tables of a generation."""
+    async with record.connection() as connection:
+        number = 0
+        async for journeys in _pages(connection, record):
+            if number % processes == which:
+                await _fold(connection, record, generation, journeys, until)
+            number += 1
+
+
 async def _fold(
     connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
 ) -> None:
-    """Fold some journeys up to a position, and put their rows into the tables of a new generation."""
-    events = await events_of(connection, record, journeys, until=until)
     # In a thread, so that whoever else is on this loop gets their turns.
-    rows = await asyncio.to_thread(folded, events)
-    changes = [(new, given[0]) for given, (new, _) in zip(events, rows, strict=True) if new is not None]
-    stopped = [stuck for _, stuck in rows if stuck is not None]
+    found = await asyncio.to_thread(folded, await events_of(connection, record, journeys, until=until))
+    changes = [(each.new, each.first) for each in found if each.new is not None]
+    stopped = [each.stopped for each in found if each.stopped is not None]
     try:
         async with connection.transaction():
-            await fill(connection, generation, (row for each, _ in changes for row in each.new))
+            await fill(connection, generation, (row for new, _ in changes for row in new.new))
     except UNSTORABLE:
         stopped += await store(connection, generation, changes)
     if stopped:

@@ -10,6 +10,7 @@ Rows hold codes, names, times and scores. Free text about a patient stays in the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -23,8 +24,13 @@ from workflows.journey.people import Role
 DEFINITION = 1
 """Which rows these are. Tables of another definition are left alone."""
 
-SEEN = e.CheckInCompleted | e.VisitRecorded | e.SessionChecked | e.DoseRecorded | e.SessionObserved | e.SessionEnded
+SEEN = (
+    e.CheckInCompleted, e.VisitRecorded, e.SessionChecked, e.DoseRecorded, e.SessionObserved, e.SessionEnded
+)  # fmt: skip
 """Events that say somebody saw or spoke to the patient, whoever recorded them."""
+
+STOOD = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clinician")
+"""What a journey's stays are made of."""
 
 
 class CaseRow(NamedTuple):
@@ -155,7 +161,6 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
     """
     journey = fold((event,)) if course is None else evolve(course.journey, event)
     opened, closed = ({}, ()) if course is None else _awaited(course, event, journey)
-    stays = () if course is None else course.stays
     return Course(
         journey,
         position,
@@ -163,13 +168,15 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
         last_contact=event.at if _in_contact(event) else None if course is None else course.last_contact,
         opened=opened,
         closed=closed,
-        stays=_moved(stays, journey, position, recorded_at),
+        stays=_moved(course, journey, position, recorded_at),
     )
 
 
 def lean(course: Course) -> Course:
-    """A course without the rows that will not change any more: enough for the changes that follow, and smaller."""
-    return course._replace(closed=(), stays=course.stays[-1:])
+    """A course without the rows that will not change any more, and without the commands it answered, which no row
+    shows: enough for the changes that follow, and smaller."""
+    journey = course.journey.model_copy(update={"commands": {}})
+    return course._replace(journey=journey, closed=(), stays=course.stays[-1:])
 
 
 def rows(course: Course | None) -> dict[Key, Row]:
@@ -351,7 +358,9 @@ def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> Oblig
     )
 
 
-def _moved(stays: tuple[StayRow, ...], journey: Journey, position: int, recorded_at: datetime) -> tuple[StayRow, ...]:
+def _moved(course: Course | None, journey: Journey, position: int, recorded_at: datetime) -> tuple[StayRow, ...]:
+    if course is not None and STOOD(course.journey) == STOOD(journey):
+        return course.stays
     now = StayRow(
         journey_id=journey.id,
         from_position=position,
@@ -366,18 +375,19 @@ def _moved(stays: tuple[StayRow, ...], journey: Journey, position: int, recorded
         coordinator=journey.coordinator,
         clinician=journey.clinician,
     )
-    if not stays:
+    if course is None:
         return (now,)
-    *earlier, last = stays
+    *earlier, last = course.stays
     how = StayRow._fields.index("stage")
     if last[how:] == now[how:]:
-        return stays
+        return course.stays
     return (*earlier, last._replace(to_position=position, to_at=recorded_at), now)
 
 
 def _in_contact(event: e.Event) -> bool:
-    reached = isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
-    return reached or event.actor_role == Role.PATIENT or isinstance(event.body, SEEN)
+    if event.actor_role == Role.PATIENT or type(event.body) in SEEN:
+        return True
+    return isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
 
 
 PARTS = (

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from temporalio import activity
 
 from activities.record.record import Record
+from activities.record.verify import Finding
 from workflows.effects import ANCHOR
 from workflows.journey.model import canonical
 
@@ -30,7 +31,7 @@ Flaw: TypeAlias = Literal["anchor_unreadable", "anchor_forged", "log_cut", "log_
 
 
 class AnchorKeyError(Exception):
-    """The key of the anchors cannot be made or used; the message says what to do."""
+    """The key of anchors or reports cannot be made or used; the message says what to do."""
 
 
 class Anchor(BaseModel):
@@ -49,15 +50,8 @@ class Anchor(BaseModel):
         return canonical({"domain": DOMAIN, "anchor": self.model_dump(mode="json")})
 
 
-class AnchorFinding(NamedTuple):
-    """An anchor that is no good, or that the log no longer agrees with, by the position it is named after."""
-
-    position: int
-    reason: Flaw
-
-
 def make_key(path: Path) -> bytes:
-    """Make a key for anchors, readable by its owner only, and return its public half (32 bytes).
+    """Make a key for anchors or reports, readable by its owner only, and return its public half (32 bytes).
 
     Whoever has it can note a log as longer than it is, never hide that it became shorter.
 
@@ -74,7 +68,7 @@ def make_key(path: Path) -> bytes:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """The key of the anchors.
+    """The key of anchors or reports.
 
     Raises:
         AnchorKeyError: it cannot be read, or is none.
@@ -82,9 +76,9 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except OSError as error:
-        raise AnchorKeyError(f"The key of the anchors cannot be read ({error.strerror}). Check its path.") from None
+        raise AnchorKeyError(f"The key cannot be read ({error.strerror}). Check its path.") from None
     except ValueError:
-        raise AnchorKeyError("This is no key of anchors. Give the file that `record anchor-key` wrote.") from None
+        raise AnchorKeyError("This is no key of this kind. Give the file that `record anchor-key` wrote.") from None
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:
@@ -118,27 +112,32 @@ def _write(anchor: Anchor, directory: Path, key: Ed25519PrivateKey) -> None:
     new.replace(path)
 
 
-async def check_anchors(record: Record, directory: Path, public_key: bytes) -> tuple[Sequence[AnchorFinding], int]:
-    """Compare the log with every anchor: what is wrong, and the position of the newest one that is good (0: none).
+async def check_anchors(
+    record: Record, directory: Path, public_key: bytes
+) -> tuple[Sequence[Finding], Sequence[Anchor]]:
+    """Compare the log with every anchor: what is wrong, by the position an anchor is named after, and the anchors that
+    the log agrees with, the newest last.
 
     It cannot see that anchors were removed: compare the newest one's age with how often they are written.
 
     Raises:
         RecordUnavailable: as the record does.
     """
-    found, newest = [], 0
+    found: list[Finding] = []
+    agreed: list[Anchor] = []
     anchors = await asyncio.to_thread(lambda: [*_anchors(directory, Ed25519PublicKey.from_public_bytes(public_key))])
     for position, anchor in anchors:
         if not isinstance(anchor, Anchor):
-            found.append(AnchorFinding(position, anchor))
+            found.append(Finding(position, None, None, anchor))
             continue
-        newest = max(newest, anchor.position)
         log_hash = await record.log_hash(anchor.position)
         if log_hash is None:
-            found.append(AnchorFinding(anchor.position, "log_cut"))
+            found.append(Finding(position, None, None, "log_cut"))
         elif log_hash.hex() != anchor.log_hash:
-            found.append(AnchorFinding(anchor.position, "log_rewritten"))
-    return tuple(found), newest
+            found.append(Finding(position, None, None, "log_rewritten"))
+        else:
+            agreed.append(anchor)
+    return tuple(found), tuple(agreed)
 
 
 def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:

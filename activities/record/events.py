@@ -1,14 +1,14 @@
 """Between the journey's events and the record's rows."""
 
-import json
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import InstanceOf, TypeAdapter
+from pydantic_core import from_json, to_json
 
 from activities.record.record import NewEvent, Record, StoredEvent
-from workflows.journey.events import Event
+from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.journey import Journey, fold
 from workflows.journey.model import canonical
 from workflows.journey.protocol import PinnedProtocol, Protocol
@@ -39,16 +39,18 @@ def _protocol(spelled: bytes) -> Protocol:
     return TypeAdapter(PinnedProtocol).validate_json(spelled)
 
 
+class _Opening(PathwayStarted):
+    """An opening whose protocol was checked before."""
+
+    protocol: InstanceOf[Protocol]
+
+
 def from_stored(stored: StoredEvent) -> Event:
     """The event of a row. Openings that pin the same protocol share it."""
-    payload = json.loads(stored.payload)
+    payload = from_json(stored.payload)
     body = payload.get("body") if isinstance(payload, dict) else None
-    if isinstance(body, dict) and "protocol" in body:
-        payload["body"] = body | {"protocol": _protocol(canonical(body["protocol"]))}
-    return _event(stored, payload)
-
-
-def _event(stored: StoredEvent, payload: dict[str, Any]) -> Event:
+    if isinstance(body, dict) and body.get("kind") == "pathway.started":
+        payload["body"] = _opened(body)
     return Event.model_validate(
         {
             **payload,
@@ -62,6 +64,12 @@ def _event(stored: StoredEvent, payload: dict[str, Any]) -> Event:
             "causation_id": stored.causation_id,
         }
     )
+
+
+def _opened(body: dict[str, Any]) -> PathwayStarted:
+    protocol = _protocol(to_json(body.get("protocol")))
+    opening = _Opening.model_validate({**body, "protocol": protocol})
+    return PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))
 
 
 async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:

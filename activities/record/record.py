@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
@@ -31,8 +32,11 @@ class RecordUnavailable(Exception):
     """
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"the record is unavailable ({code})")
+        super().__init__(code)
         self.code = code
+
+    def __str__(self) -> str:
+        return f"the record is unavailable ({self.code})"
 
 
 class RecordFault(Exception):
@@ -41,8 +45,11 @@ class RecordFault(Exception):
     """
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"the record refused a statement ({code})")
+        super().__init__(code)
         self.code = code
+
+    def __str__(self) -> str:
+        return f"the record refused a statement ({self.code})"
 
 
 class VersionConflict(Exception):
@@ -205,11 +212,17 @@ class Record:
     """
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", codec: PayloadCodec | None = None, log_id: int = 1
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        codec: PayloadCodec | None = None,
+        log_id: int = 1,
+        reopen: "Callable[[], AbstractAsyncContextManager[Record]] | None" = None,
     ) -> None:
         self._pool = pool
         self._codec = codec or Clear()
         self._log_id = log_id
+        self.reopen = reopen
+        """Opens this record once more, also in another process that it is handed to; None when that is not known."""
 
     @property
     def log_id(self) -> int:
@@ -306,10 +319,13 @@ class Record:
         return rows[0]["log_hash"] if rows else None
 
     async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
-        """Where the open journeys stand, enrolled ones at version 0, in the order of their ids: the next after one."""
+        """Where the journeys stand that may be waiting, in the order of their ids: the next after one. They are open,
+        enrolled ones at version 0; or somebody broke the glass, which is reviewed also after the end.
+        """
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status FROM record.journey "
-            "WHERE log_id = $1 AND status = 'open' AND ($2::uuid IS NULL OR journey_id > $2) "
+            "WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id > $2) AND (status = 'open' OR journey_id IN "
+            "(SELECT unnest(journeys) FROM record.reading WHERE log_id = $1 AND until IS NOT NULL)) "
             "ORDER BY journey_id LIMIT $3",
             self._log_id,
             after,
@@ -407,7 +423,7 @@ async def open_record(
             },
         )
     try:
-        yield Record(pool, codec, log_id)
+        yield Record(pool, codec, log_id, partial(open_record, app_url, codec=codec, log_id=log_id))
     finally:
         try:
             async with asyncio.timeout(5):

@@ -1,134 +1,205 @@
-"""Proves that a log is whole and unchanged, from FORMAT.md alone: no code is shared with the writer."""
+"""Proves that a log is whole and unchanged, from FORMAT.md alone: no code is shared with the writer.
 
-from collections.abc import Callable
+Each link is checked against the stored one before it, so one change is found where it is and not at every event after
+it, and parts of a log can be checked apart. Payloads are hashed as stored: no key is needed.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-Kind: TypeAlias = Literal["position", "version", "clock", "content", "journey chain", "log chain", "head"]
+Row: TypeAlias = asyncpg.Record
+Kind: TypeAlias = Literal["position", "version", "clock", "content", "journey_chain", "log_chain", "head"]
 
+FIRST, LAST = -(2**63), 2**63 - 1
+"""Before and at which every position is: whoever can change rows can also number them below 1."""
+PAGE = 50
+"""Journeys read at a time."""
+
+
+def _time_of(column: str) -> str:
+    """A time no calendar of ours has was never recorded, and is read as none: its hash cannot hold."""
+    return f"CASE WHEN {column} BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN {column} END AS {column}"
+
+
+EVENT = (
+    f"log_id, position, journey_id, version, event_id, event_type, schema_version, {_time_of('occurred_at')}, "
+    f"{_time_of('recorded_at')}, actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, "
+    "log_hash"
+)
+"""The columns of a row, in a form in which any row can be read, whatever was put into it."""
+
+
+HOURS = 4 * 3600
+"""Seconds for the one question that goes through all of a log."""
 _START = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TOLD_EVERY = 1000
+_MICROSECOND = timedelta(microseconds=1)
+_ABSENT = (-1).to_bytes(4, signed=True)
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. `position` is where it shows: the event after a gap, the head's last event."""
+    """One thing that is wrong. `position` is where it shows: the event after a gap, the head's last event. What is not
+    about one event, or about one journey, has no version, or no journey either."""
 
-    kind: Kind
     position: int
-    journey_id: UUID
+    journey_id: UUID | None
+    version: int | None
+    reason: str
 
 
-class _Reached(NamedTuple):
-    version: int = 0
-    journey_hash: bytes = _START
+class Link(NamedTuple):
+    """What the next event of a log has to follow from."""
+
     position: int = 0
+    log_hash: bytes = _START
+    recorded_at: datetime | None = None
 
 
-class Found(NamedTuple):
-    """A finding with the version in its journey at which it shows."""
+class Section(NamedTuple):
+    """Part of a log: what is wrong with it, how many events it has, and its end."""
 
-    finding: Finding
-    version: int
-
-
-class Examined(NamedTuple):
-    """What was found, and how many events were read, up to which position."""
-
-    found: tuple[Found, ...]
+    findings: tuple[Finding, ...]
     events: int
-    position: int
+    end: Link
 
 
 async def verify(connection: Connection, log_id: int = 1) -> tuple[Finding, ...]:
-    """Read one log from its beginning and return what is wrong with it: nothing, when all is well.
+    """Read one log from its beginning and return what is wrong with it, oldest first: nothing, when all is well.
 
     Checks that positions and versions have no gaps, that recorded_at never decreases, every content hash and
     link of both chains, and that each journey's head agrees with its last event. What it cannot see: newest
-    events cut off together with their heads. Each link is checked against the stored one before it, so one
-    change is found where it is and not at every event after it.
-
-    Holds one snapshot throughout; payloads are hashed as stored, so no key is needed.
+    events cut off together with their heads.
     """
-    examined = await examine(connection, log_id)
-    return tuple(each.finding for each in examined.found)
+    async with snapshot(connection):
+        found = [*(await read_log(connection, log_id)).findings]
+        for journeys in pages(await journeys_of(connection, log_id)):
+            read = await read_journeys(connection, log_id, journeys)
+            found += [finding for each in read for finding in journey_findings(*each)]
+    return tuple(sorted(found, key=by_place))
 
 
-async def examine(
-    connection: Connection,
-    log_id: int = 1,
-    *,
-    journey_id: UUID | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Examined:
-    """`verify`, with what was read. ``progress`` is told from time to time how many events that are.
-
-    With ``journey_id`` that journey alone is read: its contents, chain, versions and head. Its place in the log, which
-    other journeys' events bear out, is then not checked.
-    """
-    found: list[Found] = []
-    reached: dict[UUID, _Reached] = {}
-    position, log_hash, clock, count = 0, _START, datetime.min.replace(tzinfo=UTC), 0
-    alone = journey_id is not None
-
+@asynccontextmanager
+async def snapshot(connection: Connection, shared: str | None = None) -> AsyncIterator[None]:
+    """Everything read within is as of one moment: this one, or that of the snapshot another connection exported."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        events = connection.cursor(
-            "SELECT * FROM record.journey_event WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id = $2) "
-            "ORDER BY position",
-            log_id,
-            journey_id,
-            prefetch=500,
-        )
-        async for event in events:
-            journey = event["journey_id"]
-            before = reached.get(journey, _Reached())
-            checks: dict[Kind, bool] = {
-                "position": alone or event["position"] == position + 1,
-                "version": event["version"] == before.version + 1,
-                "clock": event["recorded_at"] >= clock,
-                "content": event["content_hash"] == _content_hash(event),
-                "journey chain": event["journey_hash"]
-                == _hash(b"carepath/journey/1", before.journey_hash, _int(event["version"]), event["content_hash"]),
-                "log chain": alone
-                or event["log_hash"]
-                == _hash(
-                    b"carepath/log/1",
-                    log_hash,
-                    _int(log_id),
-                    _int(event["position"]),
-                    _time(event["recorded_at"]),
-                    event["journey_hash"],
-                ),
-            }
-            position, log_hash, clock = event["position"], event["log_hash"], event["recorded_at"]
-            found += [
-                Found(Finding(kind, position, journey), event["version"]) for kind, holds in checks.items() if not holds
-            ]
-            reached[journey] = _Reached(event["version"], event["journey_hash"], position)
-            count += 1
-            if progress is not None and count % _TOLD_EVERY == 0:
-                progress(count)
-
-        heads = await connection.fetch(
-            "SELECT * FROM record.journey WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id = $2)",
-            log_id,
-            journey_id,
-        )
-
-    for head in heads:
-        last = reached.pop(head["journey_id"], _Reached())
-        if last != (head["version"], head["journey_hash"], head["last_position"]):
-            found.append(Found(Finding("head", last.position, head["journey_id"]), last.version))
-    found += [Found(Finding("head", last.position, journey), last.version) for journey, last in reached.items()]
-    return Examined(tuple(found), count, position)
+        if shared is not None:
+            # Its name cannot be a parameter; it comes from the database, and is hexadecimal with hyphens.
+            await connection.execute(f"SET TRANSACTION SNAPSHOT '{shared}'")
+        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
 
 
-def _content_hash(event: asyncpg.Record) -> bytes:
+async def read_log(connection: Connection, log_id: int, after: int = FIRST, until: int = LAST) -> Section:
+    """Check the chain of the log behind one position up to another."""
+    stored = await connection.fetchrow(
+        f"SELECT position, log_hash, {_time_of('recorded_at')} FROM record.journey_event "  # noqa: S608 - constants
+        "WHERE log_id = $1 AND position <= $2 ORDER BY position DESC LIMIT 1",
+        log_id,
+        after,
+    )
+    before = Link() if stored is None else Link(*stored)
+    found: list[Finding] = []
+    events = 0
+    rows = connection.cursor(
+        f"SELECT log_id, position, {_time_of('recorded_at')}, journey_hash, log_hash, journey_id, version "  # noqa: S608 - constants
+        "FROM record.journey_event WHERE log_id = $1 AND position > $2 AND position <= $3 ORDER BY position",
+        log_id,
+        after,
+        until,
+        prefetch=2000,
+    )
+    async for row in rows:
+        found += (Finding(row["position"], row["journey_id"], row["version"], kind) for kind in _links(before, row))
+        before = Link(row["position"], row["log_hash"], row["recorded_at"])
+        events += 1
+    return Section(tuple(found), events, before)
+
+
+async def journeys_of(connection: Connection, log_id: int, after: int = FIRST) -> list[UUID]:
+    """The journeys that have an event behind a position, or whose head says so, in the order they are kept in."""
+    rows = await connection.fetch(
+        "SELECT journey_id FROM record.journey_event WHERE log_id = $1 AND position > $2 UNION "
+        "SELECT journey_id FROM record.journey WHERE log_id = $1 AND last_position > $2 ORDER BY journey_id",
+        log_id,
+        after,
+        timeout=HOURS,
+    )
+    return [row["journey_id"] for row in rows]
+
+
+def pages(journeys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    """Journeys, some at a time."""
+    return (journeys[start : start + PAGE] for start in range(0, len(journeys), PAGE))
+
+
+async def read_journeys(
+    connection: Connection, log_id: int, journeys: Sequence[UUID]
+) -> Iterator[tuple[UUID, Sequence[Row], Row | None]]:
+    """Each of these journeys with its events in order of version, and its head."""
+    rows = await connection.fetch(
+        f"SELECT {EVENT} FROM record.journey_event "  # noqa: S608 - constants
+        "WHERE log_id = $1 AND journey_id = ANY($2) ORDER BY journey_id, version",
+        log_id,
+        journeys,
+    )
+    heads = await connection.fetch(
+        "SELECT * FROM record.journey WHERE log_id = $1 AND journey_id = ANY($2)", log_id, journeys
+    )
+    events = {journey_id: list(of_one) for journey_id, of_one in groupby(rows, itemgetter("journey_id"))}
+    head = {row["journey_id"]: row for row in heads}
+    return ((each, events.get(each, ()), head.get(each)) for each in journeys)
+
+
+def journey_findings(journey_id: UUID, events: Sequence[Row], head: Row | None) -> Iterator[Finding]:
+    """What is wrong with the events of one journey, given in order of version, with their chain or with its head."""
+    version, journey_hash, position = 0, _START, 0
+    for event in events:
+        place = (event["position"], journey_id, event["version"])
+        if event["version"] != version + 1:
+            yield Finding(*place, "version")
+        if event["content_hash"] != _content_hash(event):
+            yield Finding(*place, "content")
+        link = (b"carepath/journey/1", journey_hash, _int(event["version"]), event["content_hash"])
+        if event["journey_hash"] != _hash(*link):
+            yield Finding(*place, "journey_chain")
+        version, journey_hash, position = event["version"], event["journey_hash"], event["position"]
+    said = None if head is None else (head["version"], head["journey_hash"], head["last_position"])
+    if said != (version, journey_hash, position) and (events or head is not None):
+        yield Finding(position, journey_id, version, "head")
+
+
+def by_place(finding: Finding) -> tuple[int, int, str]:
+    """The order findings are told in."""
+    return finding.position, finding.version or 0, finding.reason
+
+
+def _links(before: Link, row: Row) -> Iterator[Kind]:
+    if row["position"] != before.position + 1:
+        yield "position"
+    if row["recorded_at"] is None or (before.recorded_at is not None and row["recorded_at"] < before.recorded_at):
+        yield "clock"
+    log_hash = _hash(
+        b"carepath/log/1",
+        before.log_hash,
+        _int(row["log_id"]),
+        _int(row["position"]),
+        _time(row["recorded_at"]),
+        row["journey_hash"],
+    )
+    if row["log_hash"] != log_hash:
+        yield "log_chain"
+
+
+def _content_hash(event: Row) -> bytes:
     causation = event["causation_id"]
     return _hash(
         b"carepath/event/1",
@@ -146,16 +217,13 @@ def _content_hash(event: asyncpg.Record) -> bytes:
 
 
 def _hash(*fields: bytes | None) -> bytes:
-    digest = sha256()
-    for field in fields:
-        digest.update((-1 if field is None else len(field)).to_bytes(4, signed=True))
-        digest.update(field or b"")
-    return digest.digest()
+    spelled = [_ABSENT if field is None else len(field).to_bytes(4) + field for field in fields]
+    return sha256(b"".join(spelled)).digest()
 
 
 def _int(number: int) -> bytes:
     return number.to_bytes(8, signed=True)
 
 
-def _time(instant: datetime) -> bytes:
-    return _int((instant - _EPOCH) // timedelta(microseconds=1))
+def _time(instant: datetime | None) -> bytes | None:
+    return None if instant is None else _int((instant - _EPOCH) // _MICROSECOND)

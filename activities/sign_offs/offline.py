@@ -7,19 +7,18 @@ private key.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple, TypeAlias
-from uuid import UUID
+from typing import Any, Literal, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.record.events import from_stored
-from activities.record.record import Record, StoredEvent
+from activities.record.record import StoredEvent
 from workflows.journey.authority import cosigners, may_decide
-from workflows.journey.journey import Journey, begin, evolve
+from workflows.journey.events import Event
+from workflows.journey.journey import Journey
 from workflows.journey.people import Actor, Licence, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.dose_gate import dose_gate
@@ -55,13 +54,16 @@ Reason: TypeAlias = Literal[
     "wrong_protocol",
 ]
 
+SIGNED = ("signoff.signed", "signoff.delegated")
+"""Events that carry a signature."""
+
 _SKEW = timedelta(minutes=2)
 _LONGEST = timedelta(hours=1)
 _DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 _ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
-_SIGNED = ("signoff.signed", "signoff.delegated")
 _RELEASES = ("hold.released", "session.released")
 _STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
+_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
     "education": SignOffKind.ELIGIBILITY,
@@ -70,91 +72,22 @@ _ENTERED_BY = {
 }
 
 
+Keys: TypeAlias = Mapping[str, dict[str, Any]]
+"""The entries of a register that may be believed, by key id."""
+
+
 class RegisterNotVerified(Exception):
     """The register is not the organisation's, or not readable: no sign-off can be judged by it."""
 
 
-class Finding(NamedTuple):
-    """One thing that is wrong with one recorded event."""
+def keys_of(register: bytes, organisation_public_key: bytes) -> Keys:
+    """The keys in the content of a register file, once the organisation's signature over it has proved right.
 
-    journey_id: UUID
-    version: int
-    position: int
-    reason: Reason
-
-
-class Checked(NamedTuple):
-    """What was found, oldest first, and what was looked at: everything up to ``position`` in the log."""
-
-    findings: tuple[Finding, ...]
-    journeys: int
-    illustrative: int
-    events: int
-    sign_offs: int
-    position: int
-
-
-async def verify_sign_offs(record: Record, register: bytes, organisation_public_key: bytes) -> tuple[Finding, ...]:
-    """Check every sign-off in the record again, oldest first; nothing is found when all is well.
-
-    ``register`` is the content of the newest register file: a revocation is a fact in time, and sign-offs made
-    before it stay valid. Reads the log twice. It does not judge whether the record is whole (`record.verify` does).
+    Take the newest register: a revocation is a fact in time, and sign-offs made before it stay valid.
 
     Raises:
         RegisterNotVerified: the register cannot be used.
-        RecordUnavailable, RecordFault: as the record does.
     """
-    return (await examine_sign_offs(record, register, organisation_public_key)).findings
-
-
-async def examine_sign_offs(
-    record: Record,
-    register: bytes,
-    organisation_public_key: bytes,
-    *,
-    journey_id: UUID | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Checked:
-    """`verify_sign_offs`, with what was looked at. ``progress`` is told how many events were judged.
-
-    With ``journey_id`` only that journey is judged, the nonces of its signatures against those of all others.
-
-    Raises:
-        RegisterNotVerified, RecordUnavailable, RecordFault: as `verify_sign_offs`.
-    """
-    keys = _keys(register, organisation_public_key)
-    found: list[Finding] = []
-    journeys: dict[UUID, None] = {}
-    nonces: set[str] = set()
-    position = 0
-    while page := await record.tail(position):
-        position = page[-1].position
-        for stored in page:
-            journeys[stored.journey_id] = None
-            nonce = _nonce(stored)
-            if nonce in nonces:
-                found.append(Finding(stored.journey_id, stored.version, stored.position, "nonce_reused"))
-            elif nonce is not None:
-                nonces.add(nonce)
-    judged = [each for each in journeys if journey_id in (None, each)]
-    events = sign_offs = illustrative = 0
-    for each in judged:
-        # What was recorded since the log was read is left to the next check.
-        history = tuple(stored for stored in await record.load(each) if stored.position <= position)
-        for stored, reason in _judge(history, keys):
-            found.append(Finding(each, stored.version, stored.position, reason))
-        events += len(history)
-        sign_offs += sum(_is_sign_off(stored) for stored in history)
-        illustrative += any(_illustrative(stored) for stored in history[:1])
-        if progress is not None:
-            progress(events)
-    wanted = {finding for finding in found if journey_id in (None, finding.journey_id)}
-    ordered = tuple(sorted(wanted, key=lambda finding: (finding.position, finding.reason)))
-    return Checked(ordered, len(judged), illustrative, events, sign_offs, position)
-
-
-def _keys(register: bytes, organisation_public_key: bytes) -> dict[str, dict[str, Any]]:
-    """The entries of the register by key id, once the organisation's signature over them has proved right."""
     try:
         file = json.loads(register)
         signed = _canonical({"domain": "care-pathway/register/1", "register": file["register"]})
@@ -173,56 +106,53 @@ def _keys(register: bytes, organisation_public_key: bytes) -> dict[str, dict[str
     return keys
 
 
-def _payload(stored: StoredEvent) -> dict[str, Any]:
+def is_sign_off(stored: StoredEvent, event: Event | None) -> bool:
+    """Whether a row is a decision, or says it is one. ``event`` is what it reads as, None when it cannot be read."""
+    kind = _body(stored).get("kind") if event is None else event.body.kind
+    return "signoff.signed" in (stored.event_type, kind)
+
+
+def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
+    """The number of the signature in a row, which no other may have; None where there is none."""
+    if event is not None and event.body.kind not in SIGNED:
+        return None
+    signature = _body(stored).get("signature")
+    number = signature.get("nonce") if isinstance(signature, dict) else None
+    return number if isinstance(number, str) else None
+
+
+def faults(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
+    """What is wrong with one row, each reason once, by the journey as it was just before.
+
+    ``event`` is what the row reads as, and None when it cannot be read: it then counts as not having happened. Judge
+    the rows after it without it. What rested on it does not fit any more and is found as well, and no row can blind the
+    check to those after it.
+    """
+    if event is not None and event.body.kind == stored.event_type and event.body.kind not in _JUDGED:
+        return ()
+    found: list[Reason] = []
+    try:
+        # One by one, so that what was found before the row proved unreadable is kept.
+        for reason in _reasons(journey, stored, keys):
+            found.append(reason)  # noqa: PERF402
+    except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
+        found.append("unreadable")
+    if event is None and "unsigned" not in found:
+        found.append("unreadable")
+    return tuple(dict.fromkeys(found))
+
+
+def _body(stored: StoredEvent) -> dict[str, Any]:
     """The content of a row, or nothing where there is none: whoever forges a row may put anything there."""
     try:
         payload = json.loads(stored.payload)
     except (ValueError, RecursionError):
         return {}
-    return payload if isinstance(payload, dict) and isinstance(payload.get("body"), dict) else {}
+    body = payload.get("body") if isinstance(payload, dict) else None
+    return body if isinstance(body, dict) else {}
 
 
-def _is_sign_off(stored: StoredEvent) -> bool:
-    return "signoff.signed" in (stored.event_type, _payload(stored).get("body", {}).get("kind"))
-
-
-def _illustrative(stored: StoredEvent) -> bool:
-    return _payload(stored).get("illustrative") is True
-
-
-def _nonce(stored: StoredEvent) -> str | None:
-    signature = _payload(stored).get("body", {}).get("signature")
-    nonce = signature.get("nonce") if isinstance(signature, dict) else None
-    return nonce if isinstance(nonce, str) else None
-
-
-def _judge(history: tuple[StoredEvent, ...], keys: dict[str, dict[str, Any]]) -> Iterator[tuple[StoredEvent, Reason]]:
-    """Go through one journey: each fault with its event.
-
-    A row that cannot be read counts as not having happened, and the rows after it are judged without it: what rested
-    on it does not fit any more and is found as well, and no row can blind the check to those after it.
-    """
-    journey: Journey | None = None
-    for number, stored in enumerate(history):
-        found: list[Reason] = []
-        try:
-            # One by one, so that what was found before the row proved unreadable is kept.
-            for reason in _reasons(journey, stored, keys):
-                found.append(reason)  # noqa: PERF402
-        except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
-            found.append("unreadable")
-        try:
-            if number == 0:
-                journey = begin(from_stored(stored))
-            elif journey is not None:
-                journey = evolve(journey, from_stored(stored))
-        except Exception:
-            if "unsigned" not in found:
-                found.append("unreadable")
-        yield from ((stored, reason) for reason in dict.fromkeys(found))
-
-
-def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
+def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterator[Reason]:
     """What is wrong with one row, by the journey as it was just before."""
     payload = json.loads(stored.payload)
     body = payload["body"]
@@ -230,7 +160,7 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[
         yield "mislabelled"
     if body["kind"] == "pathway.started":
         yield from _start(stored, payload, keys)
-    elif body["kind"] in _SIGNED and body.get("signature") is None:
+    elif body["kind"] in SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
         yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
@@ -246,7 +176,7 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: dict[str, dict[
 
 
 def _faults(
-    what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: dict[str, dict[str, Any]]
+    what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: Keys
 ) -> Iterator[Reason]:
     """What is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature, decided_at = body["signature"], stored.occurred_at
@@ -271,7 +201,7 @@ def _faults(
 
 
 def _signing(
-    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: dict[str, dict[str, Any]]
+    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
 ) -> Iterator[Reason]:
     """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
     entry = keys.get(signature["key_id"])
@@ -386,7 +316,7 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
     return True  # ended by hand, or by death: nobody signs for these
 
 
-def _start(stored: StoredEvent, payload: dict[str, Any], keys: dict[str, dict[str, Any]]) -> Iterator[Reason]:
+def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
     """Whether a journey began under the protocol it names, and that was fit for patients."""
     body = payload["body"]
     digest = sha256(_canonical(body["protocol"])).hexdigest()
@@ -402,9 +332,7 @@ def _start(stored: StoredEvent, payload: dict[str, Any], keys: dict[str, dict[st
         yield "protocol_not_approved"
 
 
-def _fit(
-    approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: dict[str, dict[str, Any]]
-) -> bool:
+def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
     """Whether two people, one of them the medical director, had signed exactly this protocol for this moment."""
     content = {name: approval[name] for name in ("protocol", "version", "digest")}
     signers = [signed["signer"] for signed in approval["approvals"]]

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from activities.record import Record, open_record
 from activities.record.events import load_journey, to_new
+from activities.record.readings import NewReading, Reading, broken_glass, keep, readings
 from deploy.local.postgres import Database
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.play import started
@@ -52,6 +53,12 @@ class Real(Memory):
         async with open_record(self._database.app_url) as record:
             yield record
 
+    async def keep_reading(self, record: Record, reading: NewReading) -> None:
+        await keep(record, reading)
+
+    async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
+        return await broken_glass(record, journey_id, reader_id, self.at) is not None
+
 
 Awaited = tuple[UUID, str]
 
@@ -87,6 +94,14 @@ class Clinics:
         assert found is not None
         self.journeys[journey_id] = found
         return journey_id
+
+    async def go_on(self, journey_id: UUID, events: list[Event]) -> None:
+        """Record what happens next in a journey; nothing is projected."""
+        await self.record.append(journey_id, events[0].version - 1, [to_new(each) for each in events])
+
+    async def readings(self, journey_id: UUID) -> list[Reading]:
+        """Who looked at a journey, the first on top."""
+        return [*(await readings(self.record, journey_id=journey_id))][::-1]
 
     def awaited(self, fits: Callable[[Journey, Obligation], bool] = lambda *_: True) -> list[Awaited]:
         """What the journeys' own states say is awaited, in the order of a worklist."""

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEvent
 from activities.record.events import to_new
-from deploy.people import PEOPLE
+from activities.record.readings import NewReading
+from deploy.people import PEOPLE, profile
 from deploy.settings import Settings
 from deploy.signers import PASSPHRASE
 from door.app import app
@@ -29,6 +30,10 @@ from workflows.journey.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+LOOKER = Path(__file__).parent / "looker.json"
+"""Who looks where a test does not say: an invented coordinator of both clinics."""
 
 
 class MemoryRecord(Record):
@@ -94,13 +99,22 @@ class Memory(Services):
         self.at = START
         self.down = False
         self.received: list[Command] = []
+        self.readings: list[NewReading] = []
         self.questions: list[str] = []
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
         """Who sits at the terminal: they know their id, and the passphrase."""
         self._settings = Settings(
-            database_url=SecretStr("postgresql://nowhere"), demonstration=demonstration, protocols_dir=protocols_dir
+            database_url=SecretStr("postgresql://nowhere"),
+            demonstration=demonstration,
+            protocols_dir=protocols_dir,
+            profile=LOOKER,
         )
+
+    def without_a_profile(self) -> "Memory":
+        """The same, where nobody has said who acts."""
+        self._settings = self._settings.model_copy(update={"profile": None})
+        return self
 
     def settings(self) -> Settings:
         return self._settings
@@ -117,6 +131,16 @@ class Memory(Services):
         if self.down:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal cannot be reached", "Run the same command again")
         yield MemoryGateway(self)
+
+    async def keep_reading(self, record: Record, reading: NewReading) -> None:
+        self.readings.append(reading)
+
+    async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
+        return any(
+            journey_id in reading.journeys and reading.reader_id == reader_id and reading.until > self.at
+            for reading in self.readings
+            if reading.until is not None
+        )
 
     def now(self) -> datetime:
         return self.at
@@ -152,6 +176,9 @@ class MemoryGateway:
             raise refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
         events.extend(decided)
         return fold(events).commands[str(command.command_id)].version
+
+    async def reopen(self, journey: Journey, command: Command) -> int:
+        return await self.submit(journey.id, command)
 
     async def look(self, journey_id: UUID) -> Running | None:
         journey = self._services.books.state(journey_id)
@@ -199,7 +226,7 @@ def write_profiles(directory: Path) -> dict[Role, str]:
     written = {}
     for role, person in PEOPLE.items():
         path = directory / f"{role.value}.json"
-        path.write_text(person.model_dump_json(exclude_none=True))
+        path.write_text(profile(person))
         written[role] = str(path)
     return written
 

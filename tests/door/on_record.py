@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from activities.record import NewEvent, Record, open_record
+from activities.record.anchors import write_anchor
 from deploy.local.postgres import Database
 from tests.door.helpers import Memory
+from tests.read_models.courses import catch_up
 from tests.sign_offs.recorded import keep
 from tests.sign_offs.room import ORGANISATION
 
@@ -37,6 +40,26 @@ class OnRecord(Memory):
         async def now() -> None:
             async with self.record() as record:
                 await keep(record, made)
+
+        asyncio.run(now())
+
+    def projected(self) -> None:
+        """Bring the lists up with the record."""
+
+        async def now() -> None:
+            async with self.record() as record:
+                await catch_up(record)
+
+        asyncio.run(now())
+
+    def anchored(self, key: Ed25519PrivateKey) -> None:
+        """Write an anchor to where the settings say."""
+        directory = self.settings().anchors_dir
+        assert directory is not None
+
+        async def now() -> None:
+            async with self.record() as record:
+                await write_anchor(record, directory, key)
 
         asyncio.run(now())
 

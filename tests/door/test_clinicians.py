@@ -116,7 +116,9 @@ def test_a_signer_has_a_name_and_a_licence(tmp_path: Path, missing: str) -> None
 
 
 def test_without_a_profile(tmp_path: Path) -> None:
-    answer = AtTerminal(tmp_path).call("clinician", "key", "--json")
+    terminal = AtTerminal(tmp_path)
+    terminal.without_a_profile()
+    answer = terminal.call("clinician", "key", "--json")
     assert answer.code == 2
     assert "CAREPATH_PROFILE" in answer.error["remedy"]
 

@@ -143,6 +143,7 @@ def test_profiles(services: Memory, journey: UUID, tmp_path: Path, monkeypatch: 
         chosen = () if profile is None else ("--profile", profile)
         return call(services, "pathway", "hold", str(journey), *chosen, given=HOLD).code
 
+    services.without_a_profile()
     assert hold(None) == 2
     assert hold(str(tmp_path / "none.json")) == 2
     file = tmp_path / "own.json"
@@ -217,18 +218,19 @@ def test_as_a_program() -> None:
     assert b"pathway" in run("--help").stdout
     assert run("pathway", "fly").returncode == 2
     assert run("pathway", "list", "--limit", "0").returncode == 2
-    missing = run("pathway", "show", NOBODY)
+    coordinator = ("--profile", "docs/examples/profiles/coordinator.json")
+    missing = run("pathway", "show", NOBODY, *coordinator)
     assert missing.returncode == 2
     assert b"CAREPATH_DATABASE_URL" in missing.stderr
     nobody_there = "postgresql://somebody:hidden@127.0.0.1:1/none"
-    away = run("pathway", "show", NOBODY, CAREPATH_DATABASE_URL=nobody_there)
+    away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
     assert away.returncode == 6
     assert b"hidden" not in away.stderr
     assert run("pathway", "list", CAREPATH_DATABASE_URL=nobody_there).returncode == 6
-    unset = run("signoff", "list", CAREPATH_DATABASE_URL=nobody_there)
+    unset = run("signoff", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there)
     assert unset.returncode == 2
     assert b"TEMPORAL_ADDRESS" in unset.stderr
-    gone = run("signoff", "list", CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
+    gone = run("signoff", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
     assert gone.returncode == 6
     assert b"Traceback" not in gone.stderr
     assert gone.stdout == b""

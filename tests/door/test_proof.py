@@ -1,6 +1,7 @@
 """`record verify` on a real record: what is right passes, what is not is told, what cannot be checked does not pass."""
 
-import asyncio
+import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
@@ -9,17 +10,19 @@ import pytest
 from pydantic import SecretStr
 
 from activities.record import migrate
-from activities.record.anchors import Flaw, make_key, read_key, write_anchor
+from activities.record.anchors import Flaw, make_key, read_key
 from activities.record.verify import Kind
 from activities.sign_offs.offline import Reason
 from deploy.local.postgres import Database
-from door import proof
+from door import proof, reports
+from door.drift import Drift
 from tests.door.helpers import Answer, call
 from tests.door.on_record import OnRecord, as_superuser
 from tests.journey.play import JOURNEY
 from tests.sign_offs.recorded import EARLY, history, only, rows, sign_offs, signature_of
 from tests.sign_offs.room import published
 
+ROOT = Path(__file__).parents[2]
 ANOTHER = UUID("6a0a1c8e-3f5e-4b7c-9d5a-333333333333")
 
 
@@ -41,6 +44,11 @@ def services(migrated: Database, register: Path) -> OnRecord:
     return OnRecord(migrated, register)
 
 
+def verify(services: OnRecord, *words: str) -> Answer:
+    """The command, with Temporal left out: it is down."""
+    return call(services, "record", "verify", *words, "--without", "workflows", "--json")
+
+
 def found(answer: Answer) -> set[tuple[int, str]]:
     assert {finding["journey_id"] for finding in answer.json["findings"]} <= {str(JOURNEY)}
     return {(finding["version"], finding["reason"]) for finding in answer.json["findings"]}
@@ -48,41 +56,51 @@ def found(answer: Answer) -> set[tuple[int, str]]:
 
 def test_a_signed_record_is_verified_with_temporal_down(services: OnRecord) -> None:
     services.kept(rows(history()))
-    for words in (("record", "verify"), ("record", "verify", str(JOURNEY))):
-        answer = call(services, *words, "--json")
+    for words in ((), (str(JOURNEY),)):
+        answer = verify(services, *words)
         assert (answer.code, answer.err) == (0, "")
-        assert answer.json | {"journey_id": None} == {
+        said = answer.json
+        assert len(said.pop("log_hash") or "0" * 64) == len(said.pop("register")) == 64
+        assert datetime.fromisoformat(said.pop("at")) == services.at
+        assert said | {"journey_id": None} == {
+            "format": "care-pathway/report/1",
+            "program": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
             "verified": True,
             "journey_id": None,
+            "since": None,
             "position": len(history()),
             "anchored": None,
             "events": len(history()),
             "journeys": 1,
             "illustrative": 1,
             "sign_offs": len(sign_offs()),
-            "not_checked": None,
+            "read_models": 0,
+            "workflows": None,
+            "left_out": ["workflows"],
+            "not_checked": [],
             "findings": [],
         }
-    people = call(services, "record", "verify")
+    people = call(services, "record", "verify", "--without", "workflows")
     assert people.code == 0
+    assert "left out: workflows" in people.out
     assert "ILLUSTRATIVE" in people.out
     assert "right" in people.out
 
 
 def test_an_empty_record_is_verified(services: OnRecord) -> None:
-    answer = call(services, "record", "verify", "--json")
+    answer = verify(services)
     assert (answer.code, answer.json["events"], answer.json["position"]) == (0, 0, 0)
 
 
 def test_a_forged_decision_is_found_and_told(services: OnRecord) -> None:
     last = sign_offs()[-1]
     services.kept(rows(history(), body=only(last.version, lambda body: body.update(rationale="another reason"))))
-    answer = call(services, "record", "verify", "--json")
+    answer = verify(services)
     assert (answer.code, answer.json["verified"]) == (7, False)
     assert found(answer) == {(last.version, "bad_signature")}
     [finding] = answer.json["findings"]
-    assert (finding["position"], finding["meaning"]) == (last.version, proof.MEANINGS["bad_signature"])
-    people = call(services, "record", "verify", str(JOURNEY))
+    assert (finding["position"], finding["meaning"]) == (last.version, reports.MEANINGS["bad_signature"])
+    people = call(services, "record", "verify", str(JOURNEY), "--without", "workflows")
     assert people.code == 7
     for shown in ("NOT VERIFIED: 1 finding", str(JOURNEY), "bad_signature", "changed or copied"):
         assert shown in people.out
@@ -95,7 +113,7 @@ def test_a_row_changed_by_a_superuser_is_found_twice(services: OnRecord, migrate
     services.kept(rows(history()))
     as_superuser(migrated, f"UPDATE record.journey_event SET actor_id = 'demo-mallory' WHERE position = {last}")
     for words in ((), (str(JOURNEY),)):
-        answer = call(services, "record", "verify", *words, "--json")
+        answer = verify(services, *words)
         assert answer.code == 7
         assert found(answer) == {(last, "content"), (last, "bad_signature"), (last, "wrong_person")}
 
@@ -104,19 +122,19 @@ def test_an_event_removed_is_found_where_it_was(services: OnRecord, migrated: Da
     services.kept(rows(history()))
     gone = len(history()) - 1
     as_superuser(migrated, f"DELETE FROM record.journey_event WHERE position = {gone}")
-    whole = found(call(services, "record", "verify", "--json"))
+    whole = found(verify(services))
     assert {(gone + 1, reason) for reason in ("position", "version", "journey_chain", "log_chain")} <= whole
-    alone = found(call(services, "record", "verify", str(JOURNEY), "--json"))
+    alone = found(verify(services, str(JOURNEY)))
     assert {(gone + 1, reason) for reason in ("version", "journey_chain")} <= alone
     assert not {reason for _, reason in alone} & {"position", "log_chain"}
 
 
 def test_one_journey_is_not_another(services: OnRecord) -> None:
     services.kept(rows(history(), signature=lambda _event: None))
-    assert call(services, "record", "verify", str(JOURNEY)).code == 7
-    unknown = call(services, "record", "verify", str(ANOTHER), "--json")
+    assert verify(services, str(JOURNEY)).code == 7
+    unknown = verify(services, str(ANOTHER))
     assert (unknown.code, unknown.error["journey_id"]) == (3, str(ANOTHER))
-    assert call(services, "record", "verify", "not-an-id", "--json").code == 2
+    assert verify(services, "not-an-id").code == 2
 
 
 @pytest.mark.parametrize(
@@ -131,24 +149,26 @@ def test_one_journey_is_not_another(services: OnRecord) -> None:
 def test_what_cannot_be_checked_is_no_pass(services: OnRecord, settings: dict[str, Any], reason: str) -> None:
     services.kept(rows(history()))
     services.set(**settings)
-    answer = call(services, "record", "verify", "--json")
+    answer = verify(services)
     assert (answer.code, answer.json["verified"], answer.json["sign_offs"]) == (7, False, None)
     assert (answer.json["findings"], answer.json["events"]) == ([], len(history()))
-    assert reason in answer.json["not_checked"]["reason"]
-    people = call(services, "record", "verify")
+    [unchecked] = answer.json["not_checked"]
+    assert (unchecked["part"], reason in unchecked["reason"]) == ("sign-offs", True)
+    people = call(services, "record", "verify", "--without", "workflows")
     assert people.code == 7
     assert "the sign-offs were not checked" in people.out
     assert reason in people.out + people.err
+    assert verify(services, "--without", "sign-offs").code == 0
 
 
 def test_the_register_can_be_named(services: OnRecord, register: Path) -> None:
     services.kept(rows(history()))
     elsewhere = register.rename(register.with_name("newest.json"))
-    assert "no register" in call(services, "record", "verify", "--json").json["not_checked"]["reason"]
-    assert call(services, "record", "verify", "--register", str(elsewhere)).code == 0
+    assert "no register" in verify(services).json["not_checked"][0]["reason"]
+    assert verify(services, "--register", str(elsewhere)).code == 0
     elsewhere.write_text("{}")
-    unreadable = call(services, "record", "verify", "--register", str(elsewhere), "--json")
-    assert (unreadable.code, "not readable" in unreadable.json["not_checked"]["reason"]) == (7, True)
+    unreadable = verify(services, "--register", str(elsewhere))
+    assert (unreadable.code, "not readable" in unreadable.json["not_checked"][0]["reason"]) == (7, True)
 
 
 def test_a_row_that_is_no_event_stops_nothing_else(services: OnRecord, migrated: Database) -> None:
@@ -157,28 +177,29 @@ def test_a_row_that_is_no_event_stops_nothing_else(services: OnRecord, migrated:
         migrated,
         "UPDATE record.journey_event SET event_type = '', schema_version = -1 WHERE position = 3",
     )
-    answer = call(services, "record", "verify", "--json")
+    answer = verify(services)
     assert answer.code == 7
     assert (3, "content") in found(answer)
-    assert answer.json["not_checked"] is None, "the sign-offs around it are judged all the same"
+    assert answer.json["not_checked"] == [], "the sign-offs around it are judged all the same"
 
 
 def test_a_record_that_cannot_be_reached(services: OnRecord) -> None:
     services.url = "postgresql://nobody@127.0.0.1:1/nothing"
     services.set(database_url=SecretStr(services.url))
-    answer = call(services, "record", "verify", "--json")
+    answer = verify(services)
     assert answer.code == 6
     assert "nobody" not in answer.err
 
 
 def test_a_database_without_a_record(database: Database, register: Path) -> None:
-    assert call(OnRecord(database, register), "record", "verify", "--json").code == 1
+    assert verify(OnRecord(database, register)).code == 1
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {kind.replace(" ", "_") for kind in get_args(Kind)} | {*get_args(Reason), *get_args(Flaw)}
-    assert set(proof.MEANINGS) == reasons
-    assert all(meaning.endswith(".") for meaning in proof.MEANINGS.values())
+    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "rows_differ", "rows_stale"}
+    reasons |= {f"workflow_{drift}" for drift in Drift}
+    assert set(reports.MEANINGS) == reasons
+    assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())
 
 
 def test_an_end_that_was_cut_off_is_found_by_an_anchor(services: OnRecord, migrated: Database, tmp_path: Path) -> None:
@@ -186,16 +207,11 @@ def test_an_end_that_was_cut_off_is_found_by_an_anchor(services: OnRecord, migra
     end, anchors = len(history()), tmp_path / "anchors"
     anchors.mkdir()
     services.set(anchors_dir=anchors)
-    assert call(services, "record", "verify", "--json").code == 2
+    assert verify(services).code == 2
     services.set(anchor_public_key=make_key(tmp_path / "anchor.key").hex())
     assert "no anchor" in call(services, "record", "verify").err
-
-    async def note() -> None:
-        async with services.record() as record:
-            await write_anchor(record, anchors, read_key(tmp_path / "anchor.key"))
-
-    asyncio.run(note())
-    answer = call(services, "record", "verify", "--json")
+    services.anchored(read_key(tmp_path / "anchor.key"))
+    answer = verify(services)
     assert (answer.code, answer.json["anchored"]) == (0, end)
     assert f"position {end}" in call(services, "record", "verify").out
     as_superuser(
@@ -204,7 +220,7 @@ def test_an_end_that_was_cut_off_is_found_by_an_anchor(services: OnRecord, migra
         "UPDATE record.journey SET (version, last_position, journey_hash) = "
         "(SELECT version, position, journey_hash FROM record.journey_event ORDER BY position DESC LIMIT 1)",
     )
-    cut = call(services, "record", "verify", "--json")
+    cut = verify(services)
     assert cut.code == 7
     [finding] = cut.json["findings"]
     assert (finding["position"], finding["reason"], finding["journey_id"]) == (end, "log_cut", None)
@@ -214,4 +230,4 @@ def test_people_are_told_how_far_it_is(services: OnRecord, monkeypatch: pytest.M
     services.kept(rows(history(), signature=signature_of))
     monkeypatch.setattr(proof, "TOLD_EVERY", 0.0)
     assert f"{len(history())} events judged" in call(services, "record", "verify").err
-    assert call(services, "record", "verify", "--json").err == ""
+    assert verify(services).err == ""

@@ -197,6 +197,7 @@ async def test_csv_has_what_json_has(clinics: Clinics) -> None:
 
 
 async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
+    clinics.services.without_a_profile()
     for options in ((), ("--mine",), ("--overdue",), ("--unassigned", "--clinic", OTHER)):
         answer = await clinics.call("work", "list", *options, "--json")
         assert answer.code == 2

@@ -107,5 +107,6 @@ FORMS: dict[str, dict[str, Any]] = {
         "reason": _TEXT,
     },
     "signoff.end-delegation": {"delegation": "delegation-1"},
+    "access.review": {"access": "access-1", "justified": True, "text": _TEXT},
     "signoff.answer": {"request": "plan:0123456789ab", "text": _TEXT},
 }

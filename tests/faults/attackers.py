@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -30,6 +30,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from activities.proving import examine
 from activities.record.events import load_events, to_new
 from activities.record.record import Record
 from activities.sign_offs import offline
@@ -397,5 +398,6 @@ async def quarantined(course: Course) -> None:
 async def found_offline(record: Record, signers: Signers, *journeys: UUID) -> set[tuple[int, str]]:
     """What the offline check finds in these journeys: position and reason."""
     register = signers.register_path.read_bytes()
-    findings = await offline.verify_sign_offs(record, register, signers.organisation_key)
-    return {(found.position, found.reason) for found in findings if found.journey_id in journeys}
+    examined = await examine(record, keys=offline.keys_of(register, signers.organisation_key))
+    of_sign_offs = [found for found in examined.findings if found.reason in get_args(offline.Reason)]
+    return {(found.position, found.reason) for found in of_sign_offs if found.journey_id in journeys}

@@ -894,7 +894,7 @@ async def test_a_signed_row_changed_by_the_superuser_is_found_by_both_checks(
     assert changed != row.payload
     await overwrite(stack, row.position, changed)
     try:
-        assert {(found.kind, found.position) for found in await findings(stack)} == {("content", row.position)}
+        assert {(found.reason, found.position) for found in await findings(stack)} == {("content", row.position)}
         assert await found_offline(record, signers, course.id) == {(row.position, "bad_signature")}
         # The next decision is proven from the record, and does not stand on this.
         before = await held(course, "invented: and another one")

@@ -295,4 +295,4 @@ def test_cover_ends_with_the_journey() -> None:
     play.do(c.Withdraw(), Role.PATIENT)
     assert play.journey.closed
     play.at += 2 * DAY
-    play.refused(c.PassDeadline(), CLOCK, code=Code.CLOSED)
+    assert play.clock() == []

@@ -318,11 +318,11 @@ def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
 
 
 @pytest.mark.parametrize("condition", list(Condition))
-def test_closed_journey_accepts_nothing(condition: Condition) -> None:
+def test_closed_journey_accepts_nothing_but_a_look(condition: Condition) -> None:
     closed = Play(course(condition).journey, course(condition).at)
     closed.refused(c.Withdraw(), Role.PATIENT, code=Code.CLOSED)
     closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=Code.CLOSED)
-    closed.refused(c.PassDeadline(), CLOCK, code=Code.CLOSED)
+    assert closed.clock() == []
     command = closed.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
     refusal = decide(closed.journey, command, closed.at)
     assert isinstance(refusal, Refusal)

@@ -10,6 +10,7 @@ from activities.read_models.projector import Courses, advance
 from activities.record import Record
 from activities.record.events import to_new
 from tests.journey.play import course
+from tests.record.helpers import Connection
 from workflows.journey.events import Event
 from workflows.journey.protocol import Condition
 
@@ -52,6 +53,26 @@ async def put_course(record: Record, count: int | None = None, condition: Condit
     journey_id = uuid4()
     await put(record, renamed(course_of(condition)[:count], journey_id))
     return journey_id
+
+
+async def put_copies(owner: Connection, journey_id: UUID, count: int) -> None:
+    """Copy what is recorded of one journey to so many others, behind the record's back: their hashes are wrong."""
+    await owner.execute("CREATE TEMP TABLE copied AS SELECT gen_random_uuid() AS id FROM generate_series(1, $1)", count)
+    await owner.execute(
+        "INSERT INTO record.journey_event SELECT log_id, (SELECT max(position) FROM record.journey_event) "
+        "+ row_number() OVER (ORDER BY version, id), id, version, gen_random_uuid(), event_type, schema_version, "
+        "occurred_at, recorded_at, actor_id, actor_role, command_id, causation_id, payload, content_hash, "
+        "journey_hash, log_hash FROM record.journey_event CROSS JOIN copied WHERE journey_id = $1",
+        journey_id,
+    )
+    await owner.execute(
+        "INSERT INTO record.journey (log_id, journey_id, version, journey_hash, last_position, status) "
+        "SELECT j.log_id, id, j.version, j.journey_hash, max(e.position), j.status FROM record.journey j, copied "
+        "JOIN record.journey_event e ON e.journey_id = id WHERE j.journey_id = $1 "
+        "GROUP BY j.log_id, id, j.version, j.journey_hash, j.status",
+        journey_id,
+    )
+    await owner.execute("DROP TABLE copied")
 
 
 async def catch_up(record: Record, *, limit: int = 500) -> None:

@@ -9,12 +9,19 @@ import pytest
 
 from activities.read_models.claims import claim
 from activities.read_models.projector import Courses, advance, running, wait_for
-from activities.read_models.queries import Cases, Work, caseload, service_levels, worklist
-from activities.read_models.rebuild import BeingRebuilt, NothingToGoBackTo, differences, rebuild, roll_back
+from activities.read_models.queries import Cases, Work, caseload, service_levels, stale, worklist
+from activities.read_models.rebuild import (
+    BeingRebuilt,
+    BuildFailed,
+    NothingToGoBackTo,
+    differences,
+    rebuild,
+    roll_back,
+)
 from activities.record import Record
 from tests.journey.play import START
-from tests.read_models.courses import catch_up, course_of, put, put_course, renamed
-from tests.record.helpers import Connection
+from tests.read_models.courses import catch_up, course_of, put, put_copies, put_course, renamed
+from tests.record.helpers import Connection, event
 
 SOON = timedelta(seconds=30)
 TABLES = ("caseload", "obligation", "stay", "entry")
@@ -172,3 +179,34 @@ async def test_the_application_reaches_read_models_by_name_and_makes_them_by_fun
             assert not await app.fetchval("SELECT has_schema_privilege($1, 'CREATE')", schema)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute("UPDATE read_model.generation SET status = 'retired'")
+
+
+async def test_processes_that_share_a_build_leave_out_nothing(record: Record, owner: Connection) -> None:
+    first = await put_course(record, 30)
+    await record.append(uuid4(), 0, [event(), event()])
+    await put_copies(owner, first, 150)
+    await catch_up(record)
+    await owner.execute("UPDATE read_model_1.parked SET at = 'epoch'")
+    before = [await owner.fetch(f"SELECT * FROM read_model_1.{table} ORDER BY 1, 2, 3") for table in TABLES]
+
+    assert await rebuild(record, processes=2) == 2
+
+    assert [await owner.fetch(f"SELECT * FROM read_model_2.{table} ORDER BY 1, 2, 3") for table in TABLES] == before
+    assert len((await stale(record)).rows) == 1
+    assert await differences(record) == ()
+
+
+async def test_a_process_that_ends_early_ends_the_build(record: Record, owner: Connection) -> None:
+    await put_course(record, 9)
+    await catch_up(record)
+    await owner.execute("ALTER FUNCTION read_model.begin_generation RENAME TO begin")
+    await owner.execute(
+        "CREATE FUNCTION read_model.begin_generation(_log_id smallint, _definition integer) RETURNS integer "
+        "LANGUAGE plpgsql SECURITY DEFINER AS $$ DECLARE _id integer := read_model.begin(_log_id, _definition); "
+        "BEGIN EXECUTE format('DROP TABLE read_model_%s.stay', _id); RETURN _id; END $$"
+    )
+    with pytest.raises(BuildFailed, match="42P01"):
+        await rebuild(record, processes=2)
+    assert (await worklist(record, Work())).rows
+    assert (await generations(owner))[1] == "live"
+    assert await advance(record, Courses()) == 0

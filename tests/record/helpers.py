@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from activities.record import NewEvent, Record, StoredEvent
+from activities.record.readings import NewReading
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -72,3 +73,10 @@ async def raw_append(connection: Connection, journey_id: UUID, expected: int, ne
     )
     assert row is not None
     return row
+
+
+def a_reading(*journeys: UUID, **changed: Any) -> NewReading:
+    """Somebody looked at these journeys."""
+    given = {"reading_id": uuid4(), "reader_id": "somebody", "reader_role": "clinician", "purpose": "TREAT"}
+    given |= {"clock": datetime.now(UTC), "command": ("pathway", "show"), "journeys": journeys, "position": 1}
+    return NewReading.model_validate(given | changed)

@@ -3,8 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.record import Record, StoredEvent
-from activities.sign_offs.offline import examine_sign_offs
+from activities.proving import judge
+from activities.record import StoredEvent
+from activities.sign_offs.offline import keys_of
 from tests.journey.play import JOURNEY, course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.sign_offs.recorded import EARLY, rows
@@ -18,30 +19,22 @@ from workflows.journey.refusals import Refusal
 STEPS = 10
 
 
-class Kept(Record):
+def stored(events: list[e.Event]) -> list[StoredEvent]:
     """One journey as the record would hand it out."""
-
-    def __init__(self, events: list[e.Event]) -> None:
-        self.kept = tuple(
-            StoredEvent(
-                **row.model_dump(),
-                log_id=1,
-                position=event.version,
-                journey_id=JOURNEY,
-                version=event.version,
-                recorded_at=event.at,
-                content_hash=b"",
-                journey_hash=b"",
-                log_hash=b"",
-            )
-            for row, event in zip(rows(events), events, strict=True)
+    return [
+        StoredEvent(
+            **row.model_dump(),
+            log_id=1,
+            position=event.version,
+            journey_id=JOURNEY,
+            version=event.version,
+            recorded_at=event.at,
+            content_hash=b"",
+            journey_hash=b"",
+            log_hash=b"",
         )
-
-    async def load(self, *_args: object, **_options: object) -> tuple[StoredEvent, ...]:
-        return self.kept
-
-    async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
-        return self.kept[after_position:][:limit]
+        for row, event in zip(rows(events), events, strict=True)
+    ]
 
 
 @given(st.data(), moments())
@@ -50,7 +43,7 @@ class Kept(Record):
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-async def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
+def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
     play = standing_at(*moment)
     before = [event for event in course(moment[0]).events if event.version <= play.journey.version]
     for _ in range(STEPS):
@@ -61,6 +54,6 @@ async def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, 
             kept = keep_refusal(play.journey, command, decided, play.at)
             play.journey = fold(kept, play.journey)
             play.events += kept
-    checked = await examine_sign_offs(Kept(before + play.events), published(EARLY), ORGANISATION.public_key)
-    assert checked.findings == ()
-    assert checked.events == len(before) + len(play.events)
+    judged, _ = judge(stored(before + play.events), keys_of(published(EARLY), ORGANISATION.public_key))
+    assert judged.findings == ()
+    assert judged.events == len(before) + len(play.events)

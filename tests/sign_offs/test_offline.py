@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
 
+from activities.proving import examine
 from activities.record import NewEvent, Record
 from activities.record.events import to_new
 from activities.sign_offs import offline
-from activities.sign_offs.offline import RegisterNotVerified, examine_sign_offs, verify_sign_offs
+from activities.sign_offs.offline import Reason, RegisterNotVerified, keys_of
 from activities.sign_offs.register import Register, revoke
 from deploy.people import PEOPLE
 from tests.journey.instruments.vectors import c_ssrs
@@ -35,8 +36,9 @@ RELEASES = (e.HoldReleased, e.SessionReleased)
 
 
 async def found(record: Record, whole: Register = EARLY) -> set[tuple[int, str]]:
-    findings = await verify_sign_offs(record, published(whole), ORGANISATION.public_key)
-    return {(finding.version, finding.reason) for finding in findings}
+    examined = await examine(record, keys=keys_of(published(whole), ORGANISATION.public_key))
+    found = [finding for finding in examined.findings if finding.reason in get_args(Reason)]
+    return {(finding.version or 0, finding.reason) for finding in found}
 
 
 def went_on(*, ended: bool = True) -> set[tuple[int, str]]:
@@ -160,17 +162,18 @@ async def test_a_signature_moved_to_another_journey_is_found(record: Record) -> 
     version, made, other = sign_offs()[0].version, rows(history()), uuid4()
     await keep(record, made)
     await record.append(other, 0, [row.model_copy(update={"event_id": uuid4()}) for row in made[:version]])
-    checked = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key)
+    keys = keys_of(published(EARLY), ORGANISATION.public_key)
+    checked = await examine(record, keys=keys)
     findings = checked.findings
     assert [(f.journey_id, f.version, f.position) for f in findings] == [(other, version, len(made) + version)] * 3
     # Its evidence names the journey it is for.
     assert [finding.reason for finding in findings] == ["bad_signature", "nonce_reused", "wrong_evidence"]
-    both = (checked.journeys, checked.illustrative, checked.events, checked.position)
+    both = (len(checked.journeys), checked.illustrative, checked.events, checked.position)
     assert both == (2, 2, len(made) + version, len(made) + version)
-    alone = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key, journey_id=other)
-    assert (alone.findings, alone.journeys, alone.events, alone.sign_offs) == (findings, 1, version, 1)
-    clean = await examine_sign_offs(record, published(EARLY), ORGANISATION.public_key, journey_id=JOURNEY)
-    assert (clean.findings, clean.sign_offs, clean.position) == ((), len(sign_offs()), both[-1])
+    alone = await examine(record, keys=keys, journey_id=other)
+    assert (alone.findings, alone.journeys, alone.events, alone.sign_offs) == (findings, [other], version, 1)
+    clean = await examine(record, keys=keys, journey_id=JOURNEY)
+    assert (clean.findings, clean.sign_offs, clean.position) == ((), len(sign_offs()), len(made))
 
 
 async def test_a_nonce_used_twice_is_found_at_its_second_use(record: Record) -> None:
@@ -331,10 +334,10 @@ async def test_a_decision_under_another_label_is_found_and_judged(record: Record
     assert await found(record) == {(last.version, "mislabelled"), (last.version, "bad_signature")}
 
 
-async def test_without_the_organisations_register_nothing_is_judged(record: Record) -> None:
+def test_without_the_organisations_register_nothing_is_judged() -> None:
     for content in (b"", b"{}", published(EARLY).replace(b"demo-clinician", b"demo-mallory")):
         with pytest.raises(RegisterNotVerified):
-            await verify_sign_offs(record, content, ORGANISATION.public_key)
+            keys_of(content, ORGANISATION.public_key)
 
 
 async def test_an_empty_record_and_a_journey_without_sign_offs_are_fine(record: Record) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.sign_offs.keys import key_id_of
-from activities.sign_offs.offline import RegisterNotVerified, _keys
+from activities.sign_offs.offline import RegisterNotVerified, keys_of
 from activities.sign_offs.register import RegisterError, RegisterFile, enrol, parse, publish, read, revoke
 from tests.sign_offs.room import (
     CLIO,
@@ -38,12 +38,12 @@ def refused_by_both(content: bytes, match: str, organisation: bytes = PUBLIC) ->
     with pytest.raises(RegisterError, match=match):
         parse(content, organisation)
     with pytest.raises(RegisterNotVerified):
-        _keys(content, organisation)
+        keys_of(content, organisation)
 
 
 def test_what_is_published_is_read_back() -> None:
     assert parse(published(register()), PUBLIC) == register()
-    assert set(_keys(published(register()), PUBLIC)) == {known.key_id for known in register().entries}
+    assert set(keys_of(published(register()), PUBLIC)) == {known.key_id for known in register().entries}
 
 
 def changed(path: tuple[Any, ...], value: Any) -> bytes:
@@ -106,7 +106,7 @@ def test_a_signed_register_still_has_to_keep_its_rules() -> None:
     with pytest.raises(RegisterError, match="breaks its own rules"):
         parse(published(twice), PUBLIC)
     with pytest.raises(RegisterNotVerified):
-        _keys(published(twice), PUBLIC)
+        keys_of(published(twice), PUBLIC)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,7 @@ async def signals(case: Case) -> None:
         what="Invented: a headache", grade=1, serious=False, onset=case.journey.started_at, causality="unlikely"
     )
     await act(Role.PATIENT, report)
+    await act(Role.ON_CALL_CLINICIAN, c.BreakGlass(reason="Invented: the emergency room called"))
     contact = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="Invented", safety_plan=False)
     await act(Role.ON_CALL_CLINICIAN, contact)
     await case.handle.signal("command", "Invented: not a command")

@@ -22,6 +22,7 @@ from workflows.journey.statement import ProtocolApproval, Signature
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
 FROM_EDUCATION = OPEN[2:]
 FROM_SESSIONS = OPEN[3:]
+ALWAYS = (*OPEN, Stage.CLOSED)
 
 COMMAND_LIMIT = 64 * 1024
 """Most bytes of one command as JSON. Documents belong elsewhere, by reference."""
@@ -580,11 +581,35 @@ class AnswerReturned(Body):
     text: Text
 
 
+class BreakGlass(Body):
+    """Look at a journey of another clinic than your own, in an emergency. It needs a reason, is for a time, and is
+    reviewed (45 CFR 164.312(a)(2)(ii), emergency access)."""
+
+    kind: Literal["access.break-glass"] = "access.break-glass"
+    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    licensed: ClassVar[bool] = False
+    reason: Text
+
+
+class ReviewAccess(Body):
+    """Say whether somebody who broke the glass had reason to. Not for whoever broke it."""
+
+    kind: Literal["access.review"] = "access.review"
+    roles: ClassVar[tuple[Role, ...]] = (Role.MEDICAL_DIRECTOR,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    licensed: ClassVar[bool] = False
+    access: Code
+    justified: bool
+    text: Text
+
+
 class PassDeadline(Body):
     """The clock: the earliest deadline has come."""
 
     kind: Literal["clock.pass-deadline"] = "clock.pass-deadline"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
 
 
 class KeepUnreadable(Body):
@@ -641,6 +666,8 @@ AnyBody = Annotated[
     | Delegate
     | EndDelegation
     | AnswerReturned
+    | BreakGlass
+    | ReviewAccess
     | PassDeadline
     | KeepUnreadable,
     Field(discriminator="kind"),

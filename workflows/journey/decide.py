@@ -117,7 +117,7 @@ def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
             f"a {actor.role.value} may not send {kind}",
             f"It is for: {', '.join(body.roles)}",
         )
-    if journey.closed:
+    if journey.closed and journey.stage not in body.stages:
         refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
     if actor.role in CLINICAL and body.licensed:
         objection = licence_objection(journey, actor, at)
@@ -171,6 +171,6 @@ def _unfold(
             break
         emit(step, events[-1] if events else None)
     opened, closed = reconcile(needs(journey), journey, at)
-    if (opened or closed) and not journey.closed:
+    if opened or closed:
         emit(e.ObligationsUpdated(opened=opened, closed=closed), events[-1] if events else None)
     return tuple(events)

@@ -440,6 +440,21 @@ class ObligationEscalated(EventBody):
     alarm: bool
 
 
+class GlassBroken(EventBody):
+    """Somebody from outside the clinic looks at the journey, in an emergency."""
+
+    kind: Literal["access.glass-broken"] = "access.glass-broken"
+    access: Code
+    reason: Text
+
+
+class AccessReviewed(EventBody):
+    kind: Literal["access.reviewed"] = "access.reviewed"
+    access: Code
+    justified: bool
+    text: Text
+
+
 class CommandRefused(EventBody):
     """An attempt that matters was refused, and why. ``nonce``: of a signed decision, which is spent with it."""
 
@@ -508,6 +523,8 @@ AnyEventBody = Annotated[
     | Delegated
     | DelegationEnded
     | SignOffAnswered
+    | GlassBroken
+    | AccessReviewed
     | StageEntered
     | PathwayEnding
     | PathwayClosed

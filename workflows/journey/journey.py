@@ -233,6 +233,14 @@ class Answer(Fact):
     text: Text
 
 
+class Access(Fact):
+    """An access from outside the clinic, in an emergency, and whether it was found justified; None: not reviewed."""
+
+    id: Code
+    by: Code
+    justified: bool | None = None
+
+
 class Closing(Fact):
     outcome: Outcome
     reason: Text
@@ -287,6 +295,7 @@ class Journey(Fact):
     answers: tuple[Answer, ...] = ()
     delegations: dict[Code, Delegation] = {}
     covered: Covered | None = None
+    accesses: dict[Code, Access] = {}
     waiting: dict[Code, Obligation] = {}
     paused: dict[Code, Paused] = {}
     commands: dict[str, Receipt] = {}
@@ -380,7 +389,8 @@ def begin(event: e.Event) -> Journey:
     body = event.body
     if not isinstance(body, e.PathwayStarted):
         raise ValueError("a journey opens with pathway.started")
-    return Journey(
+    # Not checked anew: all of it was when the event was made or read, and the protocol takes long.
+    return Journey.model_construct(
         id=event.journey_id,
         version=event.version,
         illustrative=event.illustrative,
@@ -427,6 +437,23 @@ def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:
 
 def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, Any]:
     match body:
+        # Half of all events are of these two kinds, and every case that does not fit takes its time.
+        case e.ObligationsUpdated():
+            closed = [ended.id for ended in body.closed]
+            waiting = {i: o for i, o in journey.waiting.items() if i not in closed}
+            held = [journey.waiting[c.id] for c in body.closed if c.because == "held" and c.id in journey.waiting]
+            paused = {kept.matter: Paused(obligation=kept, at=event.at) for kept in held}
+            return {
+                "waiting": {**waiting, **{opened.id: opened for opened in body.opened}},
+                # The release of the last hold always changes what is awaited, and every clock goes on with it.
+                "paused": {**journey.paused, **paused} if journey.held else {},
+            }
+        case e.ObligationEscalated():
+            escalated = _update(journey, "waiting", body.obligation, taken=body.step + 1)
+            if body.action == "lost_to_follow_up" and body.obligation in journey.waiting:
+                missed = journey.waiting[body.obligation].subject
+                return escalated | _update(journey, "contacts", missed, lost=True)
+            return escalated
         case e.EvaluationRecorded():
             known = journey.evaluation
             return {
@@ -645,6 +672,11 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
         case e.SignOffAnswered():
             answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
             return {"answers": (*journey.answers, answer)}
+        case e.GlassBroken():
+            access = Access(id=body.access, by=event.actor_id)
+            return {"accesses": {**journey.accesses, access.id: access}}
+        case e.AccessReviewed():
+            return _update(journey, "accesses", body.access, justified=body.justified)
         case e.StageEntered():
             return {"stage": body.stage}
         case e.PathwayEnding():
@@ -652,22 +684,6 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             return {"closing": ending}
         case e.PathwayClosed():
             return {"outcome": body.outcome, "stage": Stage.CLOSED, "waiting": {}, "covered": None}
-        case e.ObligationsUpdated():
-            closed = [ended.id for ended in body.closed]
-            waiting = {i: o for i, o in journey.waiting.items() if i not in closed}
-            held = [journey.waiting[c.id] for c in body.closed if c.because == "held" and c.id in journey.waiting]
-            paused = {kept.matter: Paused(obligation=kept, at=event.at) for kept in held}
-            return {
-                "waiting": {**waiting, **{opened.id: opened for opened in body.opened}},
-                # The release of the last hold always changes what is awaited, and every clock goes on with it.
-                "paused": {**journey.paused, **paused} if journey.held else {},
-            }
-        case e.ObligationEscalated():
-            escalated = _update(journey, "waiting", body.obligation, taken=body.step + 1)
-            if body.action == "lost_to_follow_up" and body.obligation in journey.waiting:
-                missed = journey.waiting[body.obligation].subject
-                return escalated | _update(journey, "contacts", missed, lost=True)
-            return escalated
         case e.CommandRefused():
             spent = journey.spent if body.nonce is None else (*journey.spent, body.nonce)
             return {"refusals": journey.refusals + 1, "spent": spent}

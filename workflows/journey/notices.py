@@ -52,6 +52,8 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.CrisisOpened() if body.level == "high":
             yield "crisis_contacts", Role.PATIENT, body.crisis, True
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
+        case e.GlassBroken():
+            yield "glass_broken", Role.MEDICAL_DIRECTOR, body.access, False
         case e.SessionReleased():
             yield "session_released", Role.PATIENT, f"session-{body.session}", False
         case e.PathwayEnding():

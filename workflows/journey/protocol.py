@@ -336,7 +336,7 @@ OBLIGATION_LADDERS = (
     "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
     "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
     "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
-    "crisis_low", "unreadable_message",
+    "crisis_low", "unreadable_message", "access_review",
 )  # fmt: skip
 
 
@@ -366,6 +366,7 @@ class Protocol(Form):
     follow_up: FollowUp
     adverse_events: AdverseEvents
     sign_offs: dict[SignOffKind, SignOffRule]
+    break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
     ladders: dict[Code, Ladder]
     quiet_hours: QuietHours
     working_time: WorkingTime

@@ -26,7 +26,7 @@ NEVER_QUIET = (
     "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
     "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
 )  # fmt: skip
-WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
+WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine", "access_review")
 """Ladders that may count the clinic's working time, besides those of sign-offs. All others concern safety, the
 patient's own time or an appointment, and none of these waits for opening hours."""
 URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)

@@ -35,6 +35,7 @@ def words(journey: Journey) -> list[str]:
         *journey.support,
         *journey.crises,
         *journey.messages,
+        *journey.accesses,
         *(signed.request for signed in journey.sign_offs),
         *(exclusion.code for exclusion in protocol.exclusions[:3]),
         *protocol.consents,

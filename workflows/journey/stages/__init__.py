@@ -14,6 +14,7 @@ from workflows.journey.journey import Journey
 from workflows.journey.obligations import Need
 from workflows.journey.people import Actor
 from workflows.journey.stages import (
+    access,
     dose_gate,
     dosing,
     education,
@@ -74,6 +75,8 @@ DECISIONS: Mapping[type[c.Body], Decision] = {
     c.Delegate: sign_offs.delegate,
     c.EndDelegation: sign_offs.end_delegation,
     c.AnswerReturned: sign_offs.answer_returned,
+    c.BreakGlass: access.break_glass,
+    c.ReviewAccess: access.review,
     c.PassDeadline: pass_deadline,
     c.KeepUnreadable: safety.keep_message,
 }
@@ -94,15 +97,25 @@ REACTIONS: Mapping[type[e.EventBody], tuple[Reaction, ...]] = {
     e.ObligationEscalated: (safety.react_escalation,),
 }
 
-NEEDS = (evaluation.needs, screening.needs, education.needs, sessions.needs, follow_up.needs, safety.needs)
+NEEDS = (
+    evaluation.needs,
+    screening.needs,
+    education.needs,
+    sessions.needs,
+    follow_up.needs,
+    safety.needs,
+    access.needs,
+)
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 
 BEFORE_CLOSING = (
     "observation", "session-end", "crisis", "suicide-risk", "support", "adverse-event", "serious-adverse-event",
-    "unreadable-message",
+    "unreadable-message", "access-review",
 )  # fmt: skip
 """What an ending pathway still waits for: safety is settled before anything closes."""
-AFTER_DEATH = ("adverse-event", "serious-adverse-event")
+AFTER_DEATH = ("adverse-event", "serious-adverse-event", "access-review")
+AFTER_CLOSING = ("access-review",)
+"""Whoever looks in an emergency at what is long over is reviewed all the same."""
 
 
 def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
@@ -115,8 +128,6 @@ def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.Event
 
 def needs(journey: Journey) -> Iterator[Need]:
     """Everything the journey waits for now."""
-    if journey.closed:
-        return
     for stage in NEEDS:
         for need in stage(journey):
             if journey.closing is None or _asked(need) in _last_things(journey):
@@ -135,7 +146,8 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def _last_things(journey: Journey) -> tuple[str, ...]:
-    assert journey.closing is not None
+    if journey.closed:
+        return AFTER_CLOSING
     return AFTER_DEATH if journey.died else BEFORE_CLOSING
 
 

@@ -1,0 +1,178 @@
+"""Looking at a journey: who may, and that they did. It is kept before anything is shown, or nothing is.
+
+A journey is for its clinic's people and for whom its plan of care names; anybody else breaks the glass first.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import typer
+
+from door import shell
+from door.outcomes import ExitCode, Problem
+from door.profiles import Profile, load_person
+from door.services import Services, no_such_journey
+from workflows.journey import events as e
+from workflows.journey.journey import Journey, fold
+from workflows.journey.people import Role
+from workflows.journey.stages.access import may_look
+
+if TYPE_CHECKING:
+    from activities.record import Record, StoredEvent
+
+PURPOSES: Mapping[Role, str] = {
+    Role.PATIENT: "PATRQT",
+    Role.COORDINATOR: "CAREMGT",
+    Role.OPS: "HSYSADMIN",
+}
+"""What people look for unless they say otherwise; all others: treatment."""
+NOT_KEPT = ("profile", "purpose", "json", "csv", "file", "template", "schema")
+"""Options that do not change what is seen, and a file's name, which may hold anything."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who looks, what for, and what they asked for, word for word."""
+
+    services: Services
+    person: Profile
+    purpose: str
+    command: tuple[str, ...]
+
+    async def events(self, journey_id: UUID) -> tuple[e.Event, ...]:
+        """A journey's events, oldest first, once it is kept who looks at them.
+
+        Raises:
+            Problem: there is no such journey, or it is not theirs to look at.
+        """
+        from activities.record.events import from_stored
+
+        return tuple(map(from_stored, await self.stored(journey_id)))
+
+    async def stored(self, journey_id: UUID) -> "tuple[StoredEvent, ...]":
+        """The same events with their places in the record.
+
+        Raises:
+            Problem: as `events`.
+        """
+        async with self.services.record() as record:
+            stored = await record.load(journey_id)
+            if not stored:
+                raise no_such_journey(journey_id)
+            may = self.may_look(_journey(stored))
+            broke = not may and await self.services.broke_glass(record, journey_id, self.person.id)
+            position = stored[-1].position
+            await self.keep(record, [journey_id], position, shown=may or broke, purpose="BTG" if broke else None)
+        if not may and not broke:
+            raise Problem(
+                ExitCode.NOT_ALLOWED,
+                "this journey is of a clinic you do not work for, and its plan of care does not name you",
+                f"Ask its clinic; in an emergency: `access break-glass {journey_id}`",
+                state="That you tried is kept. Nothing else happened.",
+            )
+        return stored
+
+    async def journeys(self, record: "Record", journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
+        """Those of these journeys that are theirs to look at, as recorded, once it is kept that they do."""
+        loaded = [stored for journey_id in journey_ids if (stored := await record.load(journey_id))]
+        theirs = [(journey, stored) for stored in loaded if self.may_look(journey := _journey(stored))]
+        position = max((stored[-1].position for _, stored in theirs), default=0)
+        await self.keep(record, [journey.id for journey, _ in theirs], position)
+        return tuple(journey for journey, _ in theirs)
+
+    def may_look(self, journey: Journey) -> bool:
+        return may_look(journey, self.person.id, self.person.clinics)
+
+    async def break_glass(
+        self, record: "Record", journey: Journey, reading_id: UUID, reason: str, until: datetime
+    ) -> None:
+        """Keep why somebody has to look, and that they may until a time (UTC); once, however often it is said."""
+        from activities.record.readings import NewReading, Purpose
+
+        head = await record.head(journey.id)
+        reading = NewReading(
+            reading_id=reading_id,
+            reader_id=self.person.id,
+            reader_role=self.person.role,
+            clock=self.services.now(),
+            purpose=Purpose.BREAK_THE_GLASS,
+            command=self.command,
+            journeys=(journey.id,),
+            position=0 if head is None else head.position,
+            reason=reason,
+            until=until,
+        )
+        await self.services.keep_reading(record, reading)
+
+    async def keep(
+        self,
+        record: "Record",
+        journeys: Sequence[UUID],
+        position: int,
+        *,
+        rows: Sequence[str] = (),
+        definition: int | None = None,
+        shown: bool = True,
+        purpose: str | None = None,
+    ) -> None:
+        """Keep that somebody looks at these journeys, as they are true up to a position.
+
+        Raises:
+            RecordUnavailable, RecordFault: it cannot be kept, and nothing may be shown.
+        """
+        from activities.record.readings import NewReading, Purpose
+
+        reading = NewReading(
+            reading_id=uuid4(),
+            reader_id=self.person.id,
+            reader_role=self.person.role,
+            clock=self.services.now(),
+            purpose=Purpose(purpose or self.purpose),
+            command=self.command,
+            journeys=tuple(journeys),
+            position=position,
+            shown=shown,
+            rows=tuple(rows),
+            definition=definition,
+        )
+        await self.services.keep_reading(record, reading)
+
+
+def _journey(stored: "Sequence[StoredEvent]") -> Journey:
+    from activities.record.events import from_stored
+
+    return fold(map(from_stored, stored))
+
+
+def reader(context: typer.Context, profile: str | None, purpose: str | None) -> Reader:
+    """Who gives this command, and what they look for.
+
+    Raises:
+        Problem: that is not known, or no purpose.
+    """
+    from activities.record.readings import Purpose
+
+    services = shell.services(context)
+    person = load_person(profile, services.settings_without_servers().profile)
+    wanted = purpose.upper() if purpose else PURPOSES.get(person.role, "TREAT")
+    offered = [code.value for code in Purpose if code != Purpose.BREAK_THE_GLASS]
+    if wanted not in offered:
+        raise Problem(ExitCode.USAGE, "--purpose is none", f"One of: {', '.join(offered)}")
+    return Reader(services, person, wanted, tuple(_words(context)))
+
+
+def _words(context: typer.Context) -> Iterator[str]:
+    """A command as it was typed, options spelled out, without those that change nothing of what is seen."""
+    yield from context.command_path.split()[1:]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in NOT_KEPT or value is None or value is False or value == parameter.default:
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if parameter.param_type_name == "option":
+                yield parameter.opts[0]
+            if each is not True:
+                yield str(each)

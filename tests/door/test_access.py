@@ -1,0 +1,192 @@
+"""Who looked: kept before anything is shown, refused where it is not theirs, and shown again as it was."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.record import RecordUnavailable
+from activities.record.readings import NewReading, Purpose
+from tests.door.clinics import OTHER, Clinics
+from tests.door.helpers import Answer, Memory, call
+from tests.read_models.courses import course_of
+from workflows.journey.obligations import obligations
+
+REASON = {"reason": "Invented: the emergency room called"}
+LOOKS = (
+    ("pathway", "show", "{}"),
+    ("pathway", "show", "{}", "--at", "3"),
+    ("pathway", "timeline", "{}"),
+    ("pathway", "why", "{}"),
+    ("pathway", "explain", "{}", "2"),
+    ("pathway", "diff", "{}", "1", "2"),
+    ("signoff", "list", "{}"),
+    ("signoff", "attempts", "{}"),
+)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> str:
+    return person(tmp_path / "stranger.json", clinics=[OTHER])
+
+
+def person(file: Path, **fields: object) -> str:
+    file.write_text(json.dumps({"id": "somebody-else", "role": "therapist", "name": "Else Invented"} | fields))
+    return str(file)
+
+
+def look(services: Memory, words: tuple[str, ...], journey: UUID, *options: str) -> Answer:
+    return call(services, *(word.format(journey) for word in words), *options)
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_every_look_is_kept(services: Memory, journey: UUID, words: tuple[str, ...]) -> None:
+    assert look(services, words, journey, "--json").code == 0
+    [kept] = services.readings
+    assert (kept.reader_id, kept.reader_role, kept.purpose) == ("demo-coordinator", "coordinator", "CAREMGT")
+    assert kept.command == tuple(word.format(journey) for word in words)
+    assert (kept.journeys, kept.shown, kept.reason, kept.until) == ((journey,), True, None, None)
+    assert kept.position == len(services.books.journeys[journey])
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_what_cannot_be_kept_is_not_shown(
+    services: Memory, journey: UUID, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise RecordUnavailable("57P01")
+
+    monkeypatch.setattr(services, "keep_reading", unavailable)
+    answer = look(services, words, journey)
+    assert (answer.code, answer.out) == (6, "")
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_a_stranger_sees_nothing_and_that_is_kept(
+    services: Memory, journey: UUID, stranger: str, words: tuple[str, ...]
+) -> None:
+    answer = look(services, words, journey, "--profile", stranger)
+    assert (answer.code, answer.out) == (4, "")
+    assert "access break-glass" in answer.err
+    [kept] = services.readings
+    assert (kept.reader_id, kept.shown) == ("somebody-else", False)
+
+
+def test_whom_the_plan_names_may_look_from_anywhere(services: Memory, journey: UUID, tmp_path: Path) -> None:
+    clinician = services.books.state(journey).clinician
+    named = person(tmp_path / "named.json", id=clinician, role="therapist", clinics=[])
+    assert look(services, LOOKS[0], journey, "--profile", named).code == 0
+
+
+def test_what_for(services: Memory, journey: UUID) -> None:
+    assert look(services, LOOKS[0], journey, "--purpose", "hlegal").code == 0
+    assert services.readings[0].purpose == Purpose.LEGAL
+    for none in ("BTG", "curiosity"):
+        assert look(services, LOOKS[0], journey, "--purpose", none).code == 2
+    assert len(services.readings) == 1
+
+
+def break_glass(services: Memory, journey: UUID, profile: str, *options: str, given: object = REASON) -> Answer:
+    return call(services, "access", "break-glass", str(journey), "--profile", profile, *options, given=given)
+
+
+def test_breaking_the_glass_lets_look_for_a_time(services: Memory, journey: UUID, stranger: str) -> None:
+    answer = break_glass(services, journey, stranger)
+    assert answer.code == 0, answer.err
+    state = services.books.state(journey)
+    assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access-review"]
+    [broken] = services.readings
+    assert broken.reason == REASON["reason"]
+    assert broken.until == services.at + timedelta(minutes=state.protocol.break_glass_minutes)
+    assert str(broken.reading_id) in state.commands
+
+    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
+    assert (services.readings[-1].purpose, services.readings[-1].shown) == (Purpose.BREAK_THE_GLASS, True)
+    services.at = broken.until
+    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 4
+
+
+def test_it_lets_nobody_else_look_nor_elsewhere(services: Memory, journey: UUID, stranger: str, tmp_path: Path) -> None:
+    assert break_glass(services, journey, stranger).code == 0
+    another = person(tmp_path / "another.json", id="another", clinics=[])
+    assert look(services, LOOKS[0], journey, "--profile", another).code == 4
+
+
+def test_the_same_emergency_is_one(services: Memory, journey: UUID, stranger: str) -> None:
+    once = str(uuid4())
+    for _ in range(2):
+        assert break_glass(services, journey, stranger, "--command-id", once).code == 0
+    assert list(services.books.state(journey).accesses) == ["access-1"]
+
+
+def test_who_need_not_break_it_and_who_may_not(services: Memory, journey: UUID, stranger: str, tmp_path: Path) -> None:
+    patient = person(tmp_path / "patient.json", role="patient")
+    assert break_glass(services, journey, patient).code == 4
+    assert break_glass(services, journey, str(services.settings().profile)).code == 5
+    for form in ({}, {"reason": ""}, {"reason": "x", "because": "y"}):
+        assert break_glass(services, journey, stranger, given=form).code == 2
+    assert services.readings == []
+
+
+def test_an_emergency_does_not_wait_for_temporal(services: Memory, journey: UUID, stranger: str) -> None:
+    services.down = True
+    answer = break_glass(services, journey, stranger, "--json")
+    assert (answer.code, answer.json["outcome"]) == (0, "kept")
+    assert "record reconcile" in answer.json["remedy"]
+    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
+
+
+def seen(reading: NewReading) -> str:
+    return " ".join(reading.command)
+
+
+async def test_what_was_seen_is_shown_again(clinics: Clinics) -> None:
+    journey_id = await clinics.add(course_of()[:77])
+    before = [await clinics.call(*(word.format(journey_id) for word in words), "--json") for words in LOOKS]
+    at = clinics.services.at
+    later = [event.model_copy(update={"journey_id": journey_id}) for event in course_of()[77:90]]
+    await clinics.go_on(journey_id, later)
+    clinics.services.at += timedelta(days=3)
+    shown_now = await clinics.call("pathway", "show", str(journey_id), "--json")
+    assert shown_now.json != before[0].json
+
+    kept = await clinics.readings(journey_id)
+    assert [seen(reading) for reading in kept[: len(LOOKS)]] == [" ".join(w).format(journey_id) for w in LOOKS]
+    for reading, was in zip(kept, before, strict=False):
+        again = await clinics.call("access", "show", str(reading.reading_id), "--json")
+        assert (again.code, again.json) == (0, was.json), seen(reading)
+    assert clinics.services.at > at
+
+
+async def test_looking_at_who_looked_is_looking(clinics: Clinics, stranger: str) -> None:
+    journey_id = next(iter(clinics.journeys))
+    await clinics.call("pathway", "show", str(journey_id))
+    [first] = await clinics.readings(journey_id)
+    for words in (("list", str(journey_id)), ("show", str(first.reading_id))):
+        assert (await clinics.call("access", *words, "--profile", stranger)).code == 4
+        assert (await clinics.call("access", *words)).code == 0
+    listed = await clinics.json("access", "list", str(journey_id))
+    assert [(row["reader_id"], row["shown"]) for row in listed[::-1][:5]] == [
+        ("demo-coordinator", True),
+        ("somebody-else", False),
+        ("demo-coordinator", True),
+        ("somebody-else", False),
+        ("demo-coordinator", True),
+    ]
+
+
+async def test_what_one_person_looked_at(clinics: Clinics, stranger: str) -> None:
+    ours, theirs = next(iter(clinics.journeys)), list(clinics.journeys)[-1]
+    for journey_id in (ours, theirs):
+        await clinics.call("pathway", "show", str(journey_id))
+    listed = await clinics.json("access", "list", "--by", "demo-coordinator")
+    assert {ours, theirs} <= {UUID(each) for row in listed for each in row["journeys"]}
+    at_the_other = await clinics.json("access", "list", "--by", "demo-coordinator", "--profile", stranger)
+    assert {UUID(each) for row in at_the_other for each in row["journeys"]} == {theirs}
+
+
+async def test_no_reading_of_this_id(clinics: Clinics) -> None:
+    assert (await clinics.call("access", "show", str(uuid4()))).code == 3
+    assert (await clinics.call("access", "show", "x")).code == 2

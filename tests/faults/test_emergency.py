@@ -1,0 +1,98 @@
+"""Somebody has to look while Temporal is down: they may, and are reviewed once it is back, whatever was lost."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from activities.record import Record, open_record
+from activities.record.events import load_journey
+from deploy.local.stack import Stack, local_stack, run_worker
+from tests.faults.helpers import Course, at_work
+from tests.faults.test_lost_temporal import ROOT, connected, reconcile
+from workflows.journey.commands import Withdraw
+from workflows.journey.people import Role
+
+STRANGER = {"id": "somebody-else", "role": "on_call_clinician", "clinics": ["another-clinic"]}
+DIRECTOR = {"id": "demo-medical-director", "role": "medical_director", "clinics": ["demo-clinic"]}
+REASON = {"reason": "Invented: the emergency room called"}
+REVIEW = {"access": "access-1", "justified": True, "text": "Invented: it was needed"}
+
+
+async def door(stack: Stack, person: Path, *words: str, given: object = None) -> int:
+    """The exit code of a command that somebody gives."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "starter.py", *words, "--profile", str(person), "--json"),
+        cwd=ROOT,
+        env={**os.environ, **stack.env},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    await process.communicate(b"" if given is None else json.dumps(given).encode())
+    return process.returncode or 0
+
+
+async def awaited(record: Record, journey_id: UUID) -> list[str]:
+    journey = await load_journey(record, journey_id)
+    assert journey is not None
+    return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access-review"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None:
+    stranger, director = tmp_path / "stranger.json", tmp_path / "director.json"
+    stranger.write_text(json.dumps(STRANGER))
+    director.write_text(json.dumps(DIRECTOR))
+    async with (
+        local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
+        open_record(stack.postgres.app_url) as record,
+    ):
+        client = await connected(stack)
+        running, ended = (Course(client, record, stack.signers, "care-pathway") for _ in range(2))
+        async with at_work(client, record, stack.signers, "care-pathway"):
+            await running.begin()
+            await ended.begin()
+            await ended.send(Withdraw(), by=Role.PATIENT)
+            await client.get_workflow_handle(f"journey/{ended.id}").result()
+        both = (running.id, ended.id)
+
+        await stack.temporal.stop()
+        for journey_id in both:
+            assert await door(stack, stranger, "pathway", "show", str(journey_id)) == 4
+            assert await door(stack, stranger, "access", "break-glass", str(journey_id), given=REASON) == 0
+            assert await door(stack, stranger, "pathway", "show", str(journey_id)) == 0
+            assert await awaited(record, journey_id) == []
+
+        await stack.temporal.start()
+        client = await connected(stack)
+        async with await run_worker(stack.env, stack.logs / "worker.log"):
+            code, found = await reconcile(stack)
+            assert (code, Counter(each["drift"] for each in found["findings"])) == (7, {"unreviewed": 2})
+            assert (await reconcile(stack, "--repair"))[0] == 0
+            for journey_id in both:
+                journey = await load_journey(record, journey_id)
+                assert journey is not None
+                await record.wait_for(journey_id, journey.version, timedelta(seconds=30))
+                assert await awaited(record, journey_id) == ["access-review:access-1"]
+            assert await reconcile(stack) == (0, {"open_journeys": 2, "findings": []})
+
+        await stack.temporal.stop()
+        for file in (tmp_path / "temporal").iterdir():
+            file.unlink()
+        await stack.temporal.start()
+        client = await connected(stack)
+        async with await run_worker(stack.env, stack.logs / "worker.log"):
+            code, found = await reconcile(stack, "--repair")
+            assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})
+            for journey_id in both:
+                assert await door(stack, director, "access", "review", str(journey_id), given=REVIEW) == 0
+                assert await awaited(record, journey_id) == []
+            await client.get_workflow_handle(f"journey/{ended.id}").result()
+            assert (await reconcile(stack))[0] == 0

@@ -1,0 +1,111 @@
+"""Who may look, and breaking the glass: a reason, a review by somebody else, at any time and also after the end."""
+
+import pytest
+
+from tests.journey.play import Play, after, before, course, kinds, one, person, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Code
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.access import may_look
+
+BREAK = c.BreakGlass(reason="invented: the emergency room called")
+REVIEW = c.ReviewAccess(access="access-1", justified=True, text="invented: it was needed")
+STRANGER = person("somebody-else", Role.CLINICIAN, states=("AK",))
+
+
+def test_the_clinic_and_whom_the_plan_names_may_look() -> None:
+    play = after("session.schedule")
+    assert may_look(play.journey, "anybody", ("another", play.journey.clinic))
+    for name in (play.journey.coordinator, play.journey.clinician, play.journey.sessions[1].session_monitor):
+        assert may_look(play.journey, name, ())
+    assert not may_look(play.journey, STRANGER.id, ("another",))
+
+
+def test_a_stand_in_and_who_was_lent_a_right_may_look() -> None:
+    play, until = before("plan.record"), before("plan.record").later(days=3).at
+    play.do(c.Cover(by="stand-in", until=until, reason="invented"), Role.COORDINATOR)
+    assert may_look(play.journey, "stand-in", ())
+    assert may_look(play.journey, "demo-clinician", ())
+
+
+def test_acting_or_being_refused_lets_nobody_in() -> None:
+    play = started()
+    play.do(c.RequestSupport(urgency="routine", text="invented"), STRANGER)
+    assert not may_look(play.journey, STRANGER.id, ())
+
+
+@pytest.mark.parametrize("where", [started(), before("session.dose"), course(Condition.ANXIETY)])
+def test_breaking_the_glass_is_reviewed_whatever_the_stage(where: Play) -> None:
+    play = Play(where.journey, where.at).later(hours=1)
+    assert kinds(play.do(BREAK, STRANGER)) == ["access.glass-broken"]
+    waiting = play.waits_for("access-review", "access-1")
+    assert waiting is not None
+    assert waiting.owner == Role.MEDICAL_DIRECTOR
+    assert waiting.deadline > play.at
+    assert not may_look(play.journey, STRANGER.id, ())
+
+    assert kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR)) == ["access.reviewed"]
+    assert play.waits_for("access-review") is None
+    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=Code.ALREADY_DONE, field="access")
+
+
+def test_each_access_is_reviewed_by_itself() -> None:
+    play = started()
+    play.do(BREAK, STRANGER)
+    play.do(BREAK, STRANGER)
+    play.do(REVIEW.model_copy(update={"access": "access-2", "justified": False}), Role.MEDICAL_DIRECTOR)
+    assert play.waits_for("access-review", "access-1") is not None
+    assert play.waits_for("access-review", "access-2") is None
+    assert play.journey.accesses["access-2"].justified is False
+
+
+def test_nobody_reviews_their_own_access() -> None:
+    play, director = started(), person("other-director", Role.MEDICAL_DIRECTOR)
+    play.do(BREAK, director)
+    play.refused(REVIEW, director, code=Code.NOT_ALLOWED, says="who looked does not review it")
+    play.do(REVIEW, Role.MEDICAL_DIRECTOR)
+
+
+def test_who_may_not_and_what_is_not_there() -> None:
+    play = started()
+    play.refused(BREAK, Role.PATIENT, code=Code.NOT_ALLOWED)
+    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=Code.UNKNOWN, field="access")
+    play.do(BREAK, STRANGER)
+    play.refused(REVIEW, Role.COORDINATOR, code=Code.NOT_ALLOWED)
+
+
+def test_a_hold_does_not_stand_in_the_way() -> None:
+    play = started()
+    play.do(c.PlaceHold(reason="invented"), Role.COORDINATOR)
+    play.do(BREAK, STRANGER)
+    play.do(REVIEW, Role.MEDICAL_DIRECTOR)
+    assert play.journey.held
+
+
+def test_a_pathway_closes_once_every_access_is_reviewed() -> None:
+    play = started()
+    play.do(BREAK, STRANGER)
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.CLINICIAN)
+    assert not play.journey.closed
+    assert "pathway.closed" in kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR))
+    assert play.journey.outcome == Outcome.DECEASED
+    assert play.waits_for("access-review") is None
+
+
+def test_what_is_over_stays_over() -> None:
+    play = Play(course(Condition.PTSD).journey, course(Condition.PTSD).at)
+    outcome = play.journey.outcome
+    play.do(BREAK, STRANGER)
+    play.refused(c.PlaceHold(reason="invented"), Role.COORDINATOR, code=Code.CLOSED)
+    reminded = play.wait(days=7)
+    assert [body for body in reminded if isinstance(body, e.ObligationEscalated)]
+    play.do(REVIEW, Role.MEDICAL_DIRECTOR)
+    assert (play.journey.outcome, play.journey.closed, dict(play.journey.waiting)) == (outcome, True, {})
+
+
+def test_the_reason_is_kept() -> None:
+    broken = one(started().do(BREAK, STRANGER), e.GlassBroken)
+    assert broken.reason == BREAK.reason

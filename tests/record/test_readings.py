@@ -1,0 +1,66 @@
+"""Who looked: kept once, found by journey and by person, and what was broken into and nobody was told of."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from activities.record import Record
+from activities.record.readings import Purpose, broken_glass, keep, reading, readings, unannounced
+from tests.record.helpers import a_reading, event
+
+NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
+
+
+async def test_a_reading_is_kept_once_as_it_was(record: Record) -> None:
+    journey = uuid4()
+    new = a_reading(journey, rows=("1", "2"), definition=2, reason="Invented", until=NOW)
+    await keep(record, new)
+    await keep(record, new.model_copy(update={"reader_id": "somebody-else"}))
+    kept = await reading(record, new.reading_id)
+    assert kept is not None
+    assert kept.model_dump(exclude={"at"}) == new.model_dump()
+    assert await reading(record, uuid4()) is None
+
+
+async def test_found_by_journey_and_by_person_the_latest_first(record: Record) -> None:
+    one, other = uuid4(), uuid4()
+    kept = [a_reading(one), a_reading(one, other, reader_id="another"), a_reading(other)]
+    for new in kept:
+        await keep(record, new)
+    first, second, third = (new.reading_id for new in kept)
+
+    async def ids(**of: object) -> list[object]:
+        return [found.reading_id for found in await readings(record, **of)]  # type: ignore[arg-type]
+
+    assert await ids(journey_id=one) == [second, first]
+    assert await ids(journey_id=other) == [third, second]
+    assert await ids(reader_id="somebody") == [third, first]
+    assert await ids(journey_id=one, reader_id="another") == [second]
+    assert (await ids())[:2] == [third, second]
+    assert await ids(journey_id=other, limit=1) == [third]
+    [_, earlier] = await readings(record, journey_id=other)
+    assert await ids(journey_id=one, before=earlier.at) == [first]
+
+
+async def test_the_glass_is_broken_by_one_person_for_one_journey_until_a_time(record: Record) -> None:
+    journey = uuid4()
+    new = a_reading(journey, purpose=Purpose.BREAK_THE_GLASS, until=NOW, reason="Invented")
+    await keep(record, a_reading(journey))
+    await keep(record, new)
+    before = NOW - timedelta(microseconds=1)
+    found = await broken_glass(record, journey, "somebody", before)
+    assert found is not None
+    assert found.reading_id == new.reading_id
+    assert await broken_glass(record, journey, "somebody", NOW) is None
+    assert await broken_glass(record, journey, "another", before) is None
+    assert await broken_glass(record, uuid4(), "somebody", before) is None
+
+
+async def test_what_no_journey_was_told_of(record: Record) -> None:
+    told, untold = uuid4(), uuid4()
+    kept = [a_reading(journey, until=NOW, reason="Invented") for journey in (told, untold)]
+    for new in (*kept, a_reading(untold)):
+        await keep(record, new)
+    await record.append(told, 0, [event(command_id=kept[0].reading_id)])
+    waiting = [found.reading_id for found in await unannounced(record)]
+    assert kept[1].reading_id in waiting
+    assert kept[0].reading_id not in waiting

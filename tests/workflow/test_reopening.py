@@ -1,0 +1,68 @@
+"""What can still happen to a journey that has ended: somebody looks in an emergency, and is reviewed."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from tests.workflow.world import Case, World, eventually, said
+from workflows import client
+from workflows.effects import Receipt
+from workflows.journey import commands as c
+from workflows.journey.people import Role
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Code
+from workflows.protocols.demonstration import demonstration
+
+LOOK = c.BreakGlass(reason="Invented: the emergency room called")
+REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it was needed")
+
+
+@pytest.fixture
+async def ended(real_world: World) -> Case:
+    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    await case.act(Role.PATIENT, c.Withdraw())
+    await case.handle.result()
+    return case
+
+
+async def reopen(case: Case, command: c.Command) -> Receipt:
+    return await client.reopen(case.world.client, case.journey, command, task_queue=case.world.task_queue)
+
+
+async def has_ended(case: Case) -> bool:
+    return (await case.handle.describe()).status == WorkflowExecutionStatus.COMPLETED
+
+
+async def test_it_runs_on_until_the_access_is_reviewed(ended: Case) -> None:
+    look, before = said(Role.ON_CALL_CLINICIAN, LOOK), ended.journey.version
+    receipt = await reopen(ended, look)
+    assert receipt == await reopen(ended, look)
+
+    journey = await ended.reach(receipt.version)
+    assert receipt.version > before
+    assert [waiting.kind for waiting in journey.waiting.values()] == ["access-review"]
+    assert not await has_ended(ended)
+
+    await ended.act(Role.MEDICAL_DIRECTOR, REVIEW)
+    assert (ended.journey.closed, dict(ended.journey.waiting)) == (True, {})
+    await eventually(lambda: has_ended(ended))
+
+
+async def test_its_clock_goes_on(ended: Case) -> None:
+    await ended.reach((await reopen(ended, said(Role.ON_CALL_CLINICIAN, LOOK))).version)
+    [waiting] = ended.journey.waiting.values()
+    reminded = waiting.next_step
+    assert reminded is not None
+    await ended.clock.wait_until(reminded)
+    await ended.reach(ended.journey.version + 1)
+    [waiting] = ended.journey.waiting.values()
+    assert waiting.taken == 1
+
+
+async def test_nothing_else_brings_it_back(ended: Case) -> None:
+    with pytest.raises(client.Rejected) as refused:
+        await reopen(ended, said(Role.PATIENT, c.Withdraw()))
+    assert refused.value.refusal.code == Code.CLOSED
+    await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))
+    assert len(await ended.events()) == ended.journey.version
