@@ -1,4 +1,4 @@
-"""`make bench`: what the service costs and how fast it is, beside a bare workflow on the same servers.
+"""`make bench`: what the service costs and how fast it is, beside what it could be compared with on the same servers.
 
 Figures are judged against the aims and never fail the run: machines are shared and noisy.
 """
@@ -6,21 +6,25 @@ Figures are judged against the aims and never fail the run: machines are shared 
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from activities.record.record import RecordUnavailable
 from deploy.leaving import leave
 from deploy.local.stack import StackError
+from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget
 from tests.benchmarks.core import core
 from tests.benchmarks.environment import environment, load
 from tests.benchmarks.latency import latency
 from tests.benchmarks.memory import memory
+from tests.benchmarks.read_models import asking, building, hinting, lagging
 from tests.benchmarks.report import Report, Section
-from tests.benchmarks.stage import servers
+from tests.benchmarks.stage import Servers, servers
 from tests.benchmarks.throughput import throughput
+from tests.benchmarks.verify import verify
 
 HOME = Path(".local") / "bench"
 
@@ -34,49 +38,120 @@ class Size:
     round_journeys: int
     waiting: int
     passes: int
+    append_rounds: int
+    append_events: int
+    courses: int
+    seconds: int
+    few_rows: int
+    many_rows: int
 
 
-WHOLE = Size(round_trip_journeys=12, rounds=5, round_journeys=8, waiting=300, passes=7)
-QUICK = Size(round_trip_journeys=1, rounds=1, round_journeys=4, waiting=30, passes=1)
+WHOLE = Size(
+    round_trip_journeys=12,
+    rounds=5,
+    round_journeys=8,
+    waiting=300,
+    passes=7,
+    append_rounds=5,
+    append_events=800,
+    courses=500,
+    seconds=20,
+    few_rows=10_000,
+    many_rows=1_000_000,
+)
+QUICK = Size(
+    round_trip_journeys=1,
+    rounds=1,
+    round_journeys=4,
+    waiting=30,
+    passes=1,
+    append_rounds=1,
+    append_events=100,
+    courses=20,
+    seconds=2,
+    few_rows=1_000,
+    many_rows=10_000,
+)
+
+Benchmark: TypeAlias = Callable[[Servers, Size], Awaitable[Section]]
 
 
-async def bench(size: Size) -> Report:
-    """Measure everything, one benchmark after the other.
+async def _core(_: Servers, size: Size) -> Section:
+    return core(passes=size.passes)
+
+
+async def _latency(servers: Servers, size: Size) -> Section:
+    async with await servers.worker(), await servers.bare_worker():
+        return await latency(servers, journeys=size.round_trip_journeys)
+
+
+async def _throughput(servers: Servers, size: Size) -> Section:
+    async with await servers.worker() as worker, await servers.bare_worker() as bare_worker:
+        return await throughput(servers, worker, bare_worker, rounds=size.rounds, journeys=size.round_journeys)
+
+
+async def _history(servers: Servers, _: Size) -> Section:
+    async with await servers.worker():
+        return await budget(servers)
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "core": _core,
+    "latency": _latency,
+    "throughput": _throughput,
+    "history": _history,
+    "memory": lambda servers, size: memory(servers, journeys=size.waiting),
+    "append": lambda servers, size: append(
+        servers.stack.postgres, rounds=size.append_rounds, events=size.append_events
+    ),
+    "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.append_events // 2),
+    "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
+    "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),
+    "lists": lambda servers, size: asking(servers.stack.postgres, few=size.few_rows, many=size.many_rows),
+    "verify": lambda servers, size: verify(servers.stack.postgres, journeys=size.courses),
+}
+
+
+async def bench(size: Size, names: Sequence[str]) -> Report:
+    """Measure what is named, one benchmark after the other.
 
     Raises:
-        StackError, RecordUnavailable: the servers or workers could not be started.
+        StackError, RecordUnavailable: the servers could not be started.
     """
     async with servers(HOME) as running:
         report = Report(dict(await environment(running)))
-        report.sections.append(core(passes=size.passes))
-        async with await running.worker() as worker, await running.bare_worker() as bare_worker:
-            await _measure(report, "Round trips", latency(running, journeys=size.round_trip_journeys))
-            playing = throughput(running, worker, bare_worker, rounds=size.rounds, journeys=size.round_journeys)
-            await _measure(report, "Whole journeys", playing)
-            await _measure(report, "History of one journey", budget(running))
-        await _measure(report, "Worker memory", memory(running, journeys=size.waiting))
+        for name in names:
+            report.sections.append(await _measured(name, BENCHMARKS[name](running, size)))
         report.environment["load after"] = load()
     return report
 
 
-async def _measure(report: Report, title: str, benchmark: Awaitable[Section]) -> None:
+async def _measured(name: str, benchmark: Awaitable[Section]) -> Section:
     """One that breaks does not take the others with it."""
-    print(f"{title} ...", file=sys.stderr, flush=True)
+    print(f"{name} ...", file=sys.stderr, flush=True)
     try:
-        section = await benchmark
+        return await benchmark
     except Exception as error:
-        section = Section(title, failed=f"{error!r}; logs are in {HOME / 'logs'}")
-    report.sections.append(section)
+        return Section(name, failed=f"{error!r}; logs are in {HOME / 'logs'}")
+
+
+def _names(given: str) -> list[str]:
+    names = given.split(",")
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+    return names
 
 
 def main() -> int:
     """Exit code 0 when everything was measured, whatever the figures are; 1 otherwise."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", type=_names, default=list(BENCHMARKS), help=f"some of {','.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="only see that everything runs; the figures mean little")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = parser.parse_args()
     try:
-        report = asyncio.run(bench(QUICK if arguments.quick else WHOLE))
+        report = asyncio.run(bench(QUICK if arguments.quick else WHOLE, arguments.only))
     except KeyboardInterrupt:
         return 1
     except (StackError, RecordUnavailable) as error:

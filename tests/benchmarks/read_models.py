@@ -1,35 +1,25 @@
-"""`python -m tests.benchmarks.read_models`: how fast read models are built, how far they lag, how fast they answer.
+"""How fast read models are built, how far they lag, how fast they answer."""
 
-On a PostgreSQL of its own with fsync on. Figures are printed and never fail the run: machines are shared and noisy.
-"""
-
-import argparse
 import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
-
-import asyncpg
 
 from activities.read_models.projector import Courses, advance, wait_for
 from activities.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
 from activities.read_models.rebuild import rebuild
 from activities.read_models.rows import DEFINITION
-from activities.record import Record, migrate, open_record
-from deploy.local.postgres import Database, Postgres
-from tests.benchmarks.environment import load
-from tests.benchmarks.report import Aim, Figure, Report, Section, percentile
+from activities.record import Record
+from deploy.local.postgres import Postgres
+from tests.benchmarks.database import Connection, fresh
+from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.read_models.courses import course_of, put, renamed
 from tests.record.helpers import events
 from workflows.journey.people import Role
@@ -38,33 +28,7 @@ NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 PAGES = 400
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much is measured."""
-
-    journeys: int
-    seconds: int
-    rows: tuple[int, int]
-    appends: int
-
-
-WHOLE = Size(journeys=500, seconds=20, rows=(10_000, 1_000_000), appends=400)
-QUICK = Size(journeys=20, seconds=2, rows=(1_000, 10_000), appends=40)
-
-
-@asynccontextmanager
-async def fresh(postgres: Postgres) -> AsyncIterator[tuple[Database, Record, "asyncpg.Connection[asyncpg.Record]"]]:
-    """A migrated database, its record, and its owner."""
-    database = await postgres.fresh_database()
-    await migrate(database.owner_url)
-    owner = await asyncpg.connect(database.owner_url)
-    async with open_record(database.app_url) as record:
-        yield database, record, owner
-    await owner.close()
-    await postgres.drop_database(database)
-
-
-async def copies(record: Record, owner: "asyncpg.Connection[asyncpg.Record]", journeys: int, until: int) -> list[UUID]:
+async def copies(record: Record, owner: Connection, journeys: int, until: int) -> list[UUID]:
     """Journeys with the first events of one course, as if all had gone on side by side. Their hashes are not right."""
     first = uuid4()
     await put(record, renamed(course_of()[:until], first))
@@ -90,10 +54,10 @@ async def copies(record: Record, owner: "asyncpg.Connection[asyncpg.Record]", jo
     return [row["id"] for row in await owner.fetch("SELECT id FROM copied ORDER BY n")]
 
 
-async def building(postgres: Postgres, size: Size) -> Section:
+async def building(postgres: Postgres, *, journeys: int) -> Section:
     """From nothing to all there is, in bulk and by the way every event takes."""
     async with fresh(postgres) as (_, record, owner):
-        await copies(record, owner, size.journeys, len(course_of()))
+        await copies(record, owner, journeys, len(course_of()))
         total = int(await owner.fetchval("SELECT count(*) FROM record.journey_event"))
         began = perf_counter()
         await rebuild(record)
@@ -104,7 +68,7 @@ async def building(postgres: Postgres, size: Size) -> Section:
             applied += done
         live = applied / (perf_counter() - began)
     return Section(
-        f"Building: {total:,} events of {size.journeys + 1:,} journeys",
+        f"Building: {total:,} events of {journeys + 1:,} journeys",
         [
             Figure("rebuild, in bulk", in_bulk, "events/s", aim=Aim(100_000, at_least=True)),
             Figure("live path, all journeys side by side", live, "events/s"),
@@ -112,25 +76,25 @@ async def building(postgres: Postgres, size: Size) -> Section:
     )
 
 
-async def lagging(postgres: Postgres, size: Size) -> Section:
+async def lagging(postgres: Postgres, *, journeys: int, seconds: int) -> Section:
     """How far behind the record they are while 200 events a second are appended to many journeys in turn."""
     rate, began_with = 200, 120
     async with fresh(postgres) as (database, record, owner):
-        journeys = await copies(record, owner, max(size.journeys, 100), began_with)
+        ids = await copies(record, owner, journeys, began_with)
         await rebuild(record)
         environment = {**os.environ, "CAREPATH_DATABASE_URL": database.app_url, "CAREPATH_LOG_LEVEL": "ERROR"}
         runner = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "deploy.read_models", "run", env=environment
         )
         await wait_for(record, await put(record, renamed(course_of()[:9], uuid4())), timedelta(seconds=60))
-        going_on = _going_on(journeys, began_with)
-        first = [next(going_on) for _ in journeys]
+        going_on = _going_on(ids, began_with)
+        first = [next(going_on) for _ in ids]
         began = perf_counter()
         position = 0
         for batch in first:
             position = await put(record, batch)
         await wait_for(record, position, timedelta(seconds=600))
-        cold = len(journeys) / (perf_counter() - began)
+        cold = len(ids) / (perf_counter() - began)
         lags: list[float] = []
         appended: deque[tuple[int, float]] = deque()
         done = False
@@ -146,7 +110,7 @@ async def lagging(postgres: Postgres, size: Size) -> Section:
         looking = asyncio.create_task(look())
         sent, began = 0, perf_counter()
         for batch in going_on:
-            if sent >= rate * size.seconds:
+            if sent >= rate * seconds:
                 break
             await asyncio.sleep(max(0.0, began + sent / rate - perf_counter()))
             appended.append((await put(record, batch), perf_counter()))
@@ -156,7 +120,7 @@ async def lagging(postgres: Postgres, size: Size) -> Section:
         runner.terminate()
         await runner.wait()
     return Section(
-        f"Behind the record, {len(journeys):,} journeys in turn, one runner of its own",
+        f"Behind the record, {journeys:,} journeys in turn, one runner of its own",
         [
             Figure(f"first command, {began_with} events to load", cold, "journeys/s"),
             Figure("then, appended", reached, "events/s"),
@@ -198,7 +162,7 @@ SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN
 """
 
 
-async def asking(postgres: Postgres, size: Size) -> Section:
+async def asking(postgres: Postgres, *, few: int, many: int) -> Section:
     """How long a page of 50 takes with few and with many rows, one question after the other."""
     questions: dict[str, Callable[[Record], Awaitable[Any]]] = {
         "all": lambda record: worklist(record, Work()),
@@ -215,7 +179,7 @@ async def asking(postgres: Postgres, size: Size) -> Section:
     }
     took: dict[str, list[float]] = {name: [] for name in questions}
     notes = []
-    for rows in size.rows:
+    for rows in (few, many):
         async with fresh(postgres) as (_, record, owner):
             await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
             for statement in FILL.split(";\n")[:-1]:
@@ -233,14 +197,20 @@ async def asking(postgres: Postgres, size: Size) -> Section:
                 f"{rows:,} rows: {min(10_000, rows // 5):,} journeys as of a position in {whole:.0f} ms, "
                 f"service levels in {levels:.0f} ms"
             )
-    few, many = size.rows
     return Section(
         f"A page of 50, p99 of {PAGES}: {many:,} obligations beside {few:,}",
         [
-            Figure(f"{'' if 'caseload' in name else 'worklist: '}{name}", slow, "ms", baseline=fast, aim=Aim(5))
+            Figure(
+                f"{'' if 'caseload' in name else 'worklist: '}{name}",
+                slow,
+                "ms",
+                baseline=fast,
+                aim=Aim(5),
+                beside="smaller",
+            )
             for name, (fast, slow) in took.items()
         ],
-        ["ratios are to the smaller table", *notes],
+        notes,
     )
 
 
@@ -250,18 +220,18 @@ async def _timed(question: Awaitable[Any]) -> float:
     return 1000 * (perf_counter() - began)
 
 
-async def hinting(postgres: Postgres, size: Size) -> Section:
+async def hinting(postgres: Postgres, *, appends: int) -> Section:
     """What the notification costs an append, measured in turns with and without it."""
     async with fresh(postgres) as (_, record, owner):
 
         async def append(writers: int) -> float:
             async def write() -> None:
-                for _ in range(size.appends // writers):
+                for _ in range(appends // writers):
                     await record.append(uuid4(), 0, events(1))
 
             began = perf_counter()
             await asyncio.gather(*(write() for _ in range(writers)))
-            return size.appends / (perf_counter() - began)
+            return appends / (perf_counter() - began)
 
         rates: dict[tuple[int, str], list[float]] = {}
         for _ in range(5):
@@ -277,37 +247,9 @@ async def hinting(postgres: Postgres, size: Size) -> Section:
                 sorted(rates[writers, "ENABLE"])[2],
                 "per second",
                 baseline=sorted(rates[writers, "DISABLE"])[2],
+                beside="without",
             )
             for writers in (1, 8)
         ],
-        ["ratios are to appends without; medians of 5 turns"],
+        ["medians of 5 turns"],
     )
-
-
-async def bench(size: Size) -> Report:
-    with TemporaryDirectory() as directory:
-        postgres = Postgres(Path(directory) / "data", Path(directory) / "postgres.log")
-        await postgres.start()
-        report = Report({"processors": str(os.cpu_count()), "load before": load()})
-        try:
-            for measure in (building, lagging, asking, hinting):
-                print(f"{measure.__doc__}", file=sys.stderr, flush=True)
-                try:
-                    section = await measure(postgres, size)
-                except Exception as error:
-                    section = Section(measure.__name__, failed=repr(error))
-                report.sections.append(section)
-        finally:
-            await postgres.stop("immediate")
-            postgres.remove_data()
-        report.environment["load after"] = load()
-    return report
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only see that everything runs; the figures mean little")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    arguments = parser.parse_args()
-    measured = asyncio.run(bench(QUICK if arguments.quick else WHOLE))
-    print(measured.as_json() if arguments.json else measured.as_text())

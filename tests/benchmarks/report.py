@@ -19,13 +19,14 @@ class Aim:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. ``baseline`` is the same thing measured on a bare workflow beside it."""
+    """One measured value. ``baseline`` is the same thing measured on what stands ``beside`` it."""
 
     name: str
     value: float
     unit: str
     baseline: float | None = None
     aim: Aim | None = None
+    beside: str = "bare"
 
     @property
     def ratio(self) -> float | None:
@@ -92,7 +93,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def _judged(figure: Figure) -> str:
     if figure.ratio is None:
         return ""
-    against = "of the aim" if figure.baseline is None else "x bare"
+    against = "of the aim" if figure.baseline is None else f"x {figure.beside}"
     said = f"{figure.ratio:5.2f} {against:<11}"
     if figure.aim is None:
         return said

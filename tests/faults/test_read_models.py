@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.read_models import Work, differences, wait_for, worklist
+from activities.read_models import Cases, Work, caseload, differences, wait_for, worklist
+from activities.record.events import load_events
 from activities.record.record import Record
 from deploy.local.stack import Stack, run_worker
 from deploy.signers import Signers
 from tests.faults.helpers import Course, support
+from workflows.effects import Receipt
+from workflows.journey import commands as c
+from workflows.journey.journey import fold
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import Condition
 
 pytestmark = pytest.mark.faults
 
@@ -36,3 +42,40 @@ async def test_what_was_recorded_is_shown_by_the_worker_that_is_left(
         assert {task.kind for task in shown.rows} >= {"evaluation", "support"}
         assert {task.version for task in shown.rows} == {receipt.version}
     assert await differences(record) == ()
+
+
+class ReadAtOnce(Course):
+    """A course whose people look at their lists as soon as they have a receipt."""
+
+    looked = 0
+
+    async def submit(self, command: c.Command) -> Receipt:
+        receipt = await super().submit(command)
+        position = await self.record.wait_for(self.id, receipt.version, SOON)
+        await wait_for(self.record, position, SOON)
+        tasks = (await worklist(self.record, Work(journey_id=self.id))).rows
+        [case] = [each for each in (await caseload(self.record, Cases())).rows if each.journey_id == self.id]
+        assert case.version >= receipt.version
+        if tasks:
+            # The clock may have gone on meanwhile: what is shown is the journey at the version that is shown.
+            [version] = {task.version for task in tasks}
+            assert version >= receipt.version
+            journey = fold((await load_events(self.record, self.id))[:version])
+            assert [task.obligation for task in tasks] == [waiting.id for waiting in obligations(journey)]
+        self.looked += 1
+        return receipt
+
+
+@pytest.mark.slow
+async def test_whoever_writes_reads_it_at_once(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
+) -> None:
+    """After every command of a whole course: once its receipt is here, its lists show it."""
+    course = ReadAtOnce(client, record, signers, task_queue, Condition.PTSD)
+    async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, tmp_path / "worker.log"):
+        await course.begin()
+        journey = await course.play()
+        assert journey.closed
+        assert course.looked == len(course.receipts) > 50
+        await wait_for(record, await record.wait_for(course.id, journey.version, SOON), SOON)
+        assert (await worklist(record, Work(journey_id=course.id))).rows == ()

@@ -1,0 +1,76 @@
+"""Among ten thousand journeys, one with an event that cannot be read: the others never notice."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from uuid import UUID, uuid4, uuid5
+
+import pytest
+
+from activities.read_models.projector import retry, running, wait_for
+from activities.read_models.queries import stale
+from activities.read_models.standing import head
+from activities.record import Clear, NewEvent, Record, open_record
+from activities.record.events import to_new
+from deploy.local.postgres import Database
+from tests.read_models.courses import course_of, put, renamed
+from tests.record.helpers import Connection
+
+ALL, OPENING = 10_000, 2
+WITHIN = timedelta(minutes=4)
+
+
+class Damaged(Clear):
+    """Cannot read the payloads of some events."""
+
+    def __init__(self, *events: UUID) -> None:
+        self.damaged = set(events)
+
+    def decode(self, journey_id: UUID, event_id: UUID, stored: bytes) -> bytes:
+        if event_id in self.damaged:
+            raise KeyError("what the patient said")
+        return super().decode(journey_id, event_id, stored)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_ten_thousand_journeys_but_one_go_on(migrated: Database, owner: Connection) -> None:
+    journeys = [uuid4() for _ in range(ALL)]
+    sick = journeys[ALL // 2]
+    rest = renamed(course_of()[OPENING:8], sick)
+    codec = Damaged(rest[0].event_id)
+    async with open_record(migrated.app_url, codec=codec, connections=12) as record:
+        async with running(record):
+            await put_openings(record, journeys[: ALL // 2 + 1])
+            await put(record, rest)
+            await put_openings(record, journeys[ALL // 2 + 1 :])
+            going_on = [*journeys[:50], *journeys[-50:]]
+            for journey in going_on:
+                await put(record, renamed(course_of()[OPENING:8], journey))
+            position = await head(record)
+            assert await wait_for(record, position, WITHIN) == position
+
+        rows = await owner.fetch("SELECT journey_id, version FROM read_model.caseload")
+        shown = {row["journey_id"]: row["version"] for row in rows}
+        assert shown == dict.fromkeys(journeys, OPENING) | dict.fromkeys(going_on, 8)
+        [stuck] = (await stale(record)).rows
+        assert (stuck.journey_id, stuck.version, stuck.code) == (sick, OPENING + 1, "KeyError")
+
+        codec.damaged.clear()
+        assert await retry(record, sick) is None
+        assert (await stale(record)).rows == ()
+        assert await owner.fetchval("SELECT version FROM read_model.caseload WHERE journey_id = $1", sick) == 8
+
+
+async def put_openings(record: Record, journeys: Sequence[UUID]) -> None:
+    opening = [to_new(event) for event in course_of()[:OPENING]]
+    coming = iter(journeys)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(put_each(record, coming, opening))
+
+
+async def put_each(record: Record, coming: Iterator[UUID], opening: Sequence[NewEvent]) -> None:
+    for journey in coming:
+        new = [event.model_copy(update={"event_id": uuid5(journey, str(n))}) for n, event in enumerate(opening)]
+        await record.append(journey, 0, new)
