@@ -10,12 +10,15 @@ from door.outcomes import ExitCode, Problem
 from door.profiles import load_profile
 from door.screen import Screen, facts, here
 from door.standing import at_head, true_up_to
+from workflows.journey.people import Role
 
 if TYPE_CHECKING:
     from activities.read_models import Task
     from activities.record import Record
 
 MOST = 1000
+IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
+"""Who may release what others claimed."""
 
 Obligation = Annotated[
     str,
@@ -46,7 +49,10 @@ def release_command(
     profile: shell.Profile = None,
     json: shell.Json = False,
 ) -> None:
-    """Give up what you claimed: it is anybody's again."""
+    """Give up what you claimed: it is anybody's again.
+
+    A coordinator or a medical director releases also what somebody claimed who is away, and is told whose it was.
+    """
     _run("released", context, journey, obligation, profile, json=json)
 
 
@@ -68,17 +74,24 @@ def _run(
         person = load_profile(profile, services.settings_without_servers().profile)
         async with services.record() as record:
             head = await at_head(record)
-            await (claim if outcome == "claimed" else release)(record, journey_id, obligation, person.id)
+            given_up = None
+            if outcome == "claimed":
+                await claim(record, journey_id, obligation, person.id)
+            else:
+                in_charge = person.role in IN_CHARGE
+                given_up = await release(record, journey_id, obligation, person.id, of_anybody=in_charge)
             task = await _awaited(record, journey_id, obligation, head)
         if task.claimed_by is not None and task.claimed_by != person.id:
             raise _taken(task)
         if screen.json_only:
             told = ("journey_id", "obligation", "illustrative", "stale", "due", "claimed_by", "claimed_at")
-            screen.data({"outcome": outcome, **task.model_dump(mode="json", include=set(told))})
+            was = {} if outcome == "claimed" else {"was_claimed_by": None if given_up is None else given_up.by}
+            screen.data({"outcome": outcome, **task.model_dump(mode="json", include=set(told)), **was})
             return
         screen.illustrative(task.illustrative)
         said = {"journey": journey_id, "obligation": task.obligation, "what": task.what, "due": here(task.due)}
         said |= {} if task.claimed_at is None else {"by": person.id, "since": here(task.claimed_at)}
+        said |= {} if given_up is None else {"was claimed by": given_up.by}
         said |= {} if task.stale is None else {"STALE": f"this is as of version {task.version}"}
         screen.show(facts(said, f"It is {outcome}"))
 
@@ -111,7 +124,7 @@ def _taken(task: "Task") -> Problem:
     return Problem(
         ExitCode.REFUSED,
         f"{by} has claimed it, on {since}",
-        "Ask them; only who claimed it releases it. Whoever does it first has done it, claimed or not",
+        "Ask them, or a coordinator if they are away. Whoever does it first has done it, claimed or not",
         state="Nothing was changed.",
         ids={"journey_id": str(task.journey_id), "obligation": task.obligation, "claimed_by": by},
     )

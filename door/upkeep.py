@@ -44,7 +44,7 @@ def models_command(context: typer.Context, json: shell.Json = False) -> None:
             screen.show(waiting)
             screen.note("An event could not be applied. Once that is mended: `record retry JOURNEY`.")
         if not any(build.ours and build.status == "live" for build in found.builds):
-            screen.note("What is live is not this version's: `python -m deploy.read_models rebuild`.")
+            screen.note("What is live is not this version's. If it is older, a runner of this version builds it anew.")
 
     shell.run(act, json_only=json)
 

@@ -1,7 +1,7 @@
 """What people work from: worklists, caseloads and figures, kept beside the record and true up to a position of it."""
 
 from activities.read_models.claims import Claim, claim, release
-from activities.read_models.projector import NotYetProjected, retry, run, running, wait_for
+from activities.read_models.projector import NotYetProjected, retry, wait_for
 from activities.read_models.queries import (
     Answer,
     Case,
@@ -31,6 +31,7 @@ from activities.read_models.rebuild import (
     rebuild,
     roll_back,
 )
+from activities.read_models.runner import run, running
 from activities.read_models.standing import Build, Standing, abreast, head, standing
 
 __all__ = [

@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import structlog
+
 from activities.record.record import Record
+
+log = structlog.get_logger(__name__)
 
 _SAME = "(o.journey_id, o.opened_version, o.obligation) = (k.journey_id, k.opened_version, k.obligation)"
 
@@ -45,14 +49,22 @@ async def claim(record: Record, journey_id: UUID, obligation: str, by: str) -> C
                 return Claim(found["claimed_by"], found["claimed_at"])
 
 
-async def release(record: Record, journey_id: UUID, obligation: str, by: str) -> bool:
-    """Give up one's own claim of an open obligation. False when there is none."""
+async def release(
+    record: Record, journey_id: UUID, obligation: str, by: str, *, of_anybody: bool = False
+) -> Claim | None:
+    """Give up one's own claim of an open obligation, or ``of_anybody``, and return it. None when there is none."""
     async with record.connection() as connection:
-        gone = await connection.fetch(
+        gone = await connection.fetchrow(
             f"DELETE FROM read_model.claim k USING read_model.obligation o WHERE {_SAME} "
-            "AND o.journey_id = $1 AND o.obligation = $2 AND o.closed_at IS NULL AND k.claimed_by = $3 RETURNING true",
+            "AND o.journey_id = $1 AND o.obligation = $2 AND o.closed_at IS NULL AND (k.claimed_by = $3 OR $4) "
+            "RETURNING k.claimed_by, k.claimed_at",
             journey_id,
             obligation,
             by,
+            of_anybody,
         )
-    return bool(gone)
+    if gone is None:
+        return None
+    if gone["claimed_by"] != by:
+        log.info("read_models.claim_released", journey_id=str(journey_id), by=by, claimed_by=gone["claimed_by"])
+    return Claim(gone["claimed_by"], gone["claimed_at"])

@@ -1,15 +1,13 @@
-"""Keeps the read models up with the record: batch by batch, each in one transaction with its checkpoint.
+"""Brings the read models up with the record: batch by batch, each in one transaction with its checkpoint.
 
-The log is the truth and polling finds it; notifications only make that sooner. The checkpoint is moved by
-compare-and-set, so any number of runners may be at it: one makes progress and the others pass. An event that
-cannot be applied parks its journey, which then shows as stale; it is never skipped and stops no other.
-Nothing here has an effect outside these tables, so any of it may happen again.
+The checkpoint is moved by compare-and-set, so any number of runners may be at it: one makes progress and the
+others pass. An event that cannot be applied parks its journey, which then shows as stale; it is never skipped and
+stops no other. Nothing here has an effect outside these tables, so any of it may happen again.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -22,23 +20,17 @@ import structlog
 from activities.read_models.applying import Given, Unapplied, folded, followed, shown, unapplied
 from activities.read_models.rows import DEFINITION, Change, Course, lean
 from activities.read_models.tables import UNSTORABLE, clear, park, store, write
-from activities.record.record import EVENT_COLUMNS, Record, RecordFault, RecordUnavailable, answered
+from activities.record.record import EVENT_COLUMNS, Record, answered
 
 if TYPE_CHECKING:
     from activities.record.record import Connection
 
 log = structlog.get_logger(__name__)
 
-CHANNEL = "record"
-"""What the record notifies on, once for an append."""
 BATCH = 500
 """Events applied in one transaction, at most."""
 PAGE = 50
 """Journeys whose events are loaded at a time."""
-POLL = timedelta(milliseconds=250)
-"""How long a lost notification may cost."""
-AGAIN = timedelta(seconds=1)
-"""How long to wait after an outage."""
 
 
 class NotYetProjected(Exception):
@@ -173,66 +165,6 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
     if found is None:
         raise NotYetProjected
     return found
-
-
-async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) -> None:
-    """Project until told to stop. Outages are waited out; nothing is lost by them, nor by ending this anywhere."""
-    courses, wake = Courses(), asyncio.Event()
-    stopping = asyncio.create_task(stop.wait())
-    stopping.add_done_callback(lambda _: wake.set())
-    try:
-        while not stop.is_set():
-            try:
-                await _listen(record, courses, stop, wake, poll)
-            except (RecordUnavailable, RecordFault) as outage:
-                log.warning("read_models.waiting", code=outage.code)
-            except Exception as defect:
-                # Care goes on without its lists; the checkpoint has not moved, and the next build may get past it.
-                log.error("read_models.failed", error=type(defect).__name__)
-            # A notification from before is no reason to try again at once.
-            wake.clear()
-            if not stop.is_set():
-                await _pause(wake, AGAIN)
-    finally:
-        stopping.cancel()
-
-
-@asynccontextmanager
-async def running(record: Record) -> AsyncIterator[None]:
-    """Project in the background for as long as this is open."""
-    stop = asyncio.Event()
-    projecting = asyncio.create_task(run(record, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await projecting
-
-
-async def _listen(record: Record, courses: Courses, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta) -> None:
-    """Project for as long as one connection for notifications lasts."""
-
-    def hint(*_: object) -> None:
-        wake.set()
-
-    async with record.connection() as listening:
-        await listening.add_listener(CHANNEL, hint)
-        try:
-            while not stop.is_set() and not listening.is_closed():
-                wake.clear()
-                while await advance(record, courses) and not stop.is_set():
-                    pass
-                if not stop.is_set():
-                    await _pause(wake, poll)
-        finally:
-            with suppress(asyncpg.InterfaceError):
-                await listening.remove_listener(CHANNEL, hint)
-
-
-async def _pause(wake: asyncio.Event, most: timedelta) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(most.total_seconds()):
-            await wake.wait()
 
 
 async def _apply(

@@ -49,10 +49,11 @@ class NothingToGoBackTo(Exception):
 
 
 class BuildFailed(Exception):
-    """A process that built a part of a generation ended before it was done. What is live goes on."""
+    """A process that built a part of a generation ended before it was done; ``code`` says how. What is live goes on."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"a part of the read models could not be built ({code}); what was shown before still is")
+        self.code = code
 
 
 class Difference(NamedTuple):
@@ -73,26 +74,55 @@ async def rebuild(record: Record, processes: int | None = None) -> int:
         BuildFailed: one of the processes ended early.
     """
     async with _alone(record) as connection:
-        for leftover in await _generations(connection, "building"):
-            await connection.execute("SELECT read_model.drop_generation($1)", leftover)
-        earlier = await _generations(connection, "retired")
-        generation = await connection.fetchval("SELECT read_model.begin_generation($1, $2)", record.log_id, DEFINITION)
-        until = await connection.fetchval(
-            "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
-        )
-        if processes is None:
-            many = await connection.fetchval(
-                "SELECT count(*) > $2 FROM record.journey WHERE log_id = $1", record.log_id, FEW
+        return await _build(connection, record, processes)
+
+
+async def renew(record: Record) -> int | None:
+    """As `rebuild`, if what is live is outdated; None, and nothing is done, if it is not.
+
+    Raises:
+        BeingRebuilt: another process is at it.
+        BuildFailed: one of the processes ended early.
+    """
+    async with _alone(record) as connection:
+        # Whoever was at it until now may have done it.
+        return await _build(connection, record) if await outdated(record) else None
+
+
+async def outdated(record: Record) -> bool:
+    """Whether what is live is of an older definition. What is of a newer one is for newer builds to keep."""
+    async with record.connection() as connection:
+        return bool(
+            await connection.fetchval(
+                "SELECT definition < $2 FROM read_model.generation WHERE log_id = $1 AND status = 'live'",
+                record.log_id,
+                DEFINITION,
             )
-            processes = (os.cpu_count() or 1) if many else 0
-        if processes and record.reopen is not None:
-            await _shared(record.reopen, generation, until, processes)
-        else:
-            await _share(record, generation, until, 0, 1)
-        await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
-        await _publish(connection, record, generation)
-        for old in earlier:
-            await connection.execute("SELECT read_model.drop_generation($1)", old)
+        )
+
+
+async def _build(connection: "Connection", record: Record, processes: int | None = None) -> int:
+    for leftover in await _generations(connection, "building"):
+        await connection.execute("SELECT read_model.drop_generation($1)", leftover)
+    earlier = await _generations(connection, "retired")
+    generation = await connection.fetchval("SELECT read_model.begin_generation($1, $2)", record.log_id, DEFINITION)
+    log.info("read_models.rebuilding", generation=generation, definition=DEFINITION)
+    until = await connection.fetchval(
+        "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
+    )
+    if processes is None:
+        many = await connection.fetchval(
+            "SELECT count(*) > $2 FROM record.journey WHERE log_id = $1", record.log_id, FEW
+        )
+        processes = (os.cpu_count() or 1) if many else 0
+    if processes and record.reopen is not None:
+        await _shared(record.reopen, generation, until, processes)
+    else:
+        await _share(record, generation, until, 0, 1)
+    await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
+    await _publish(connection, record, generation)
+    for old in earlier:
+        await connection.execute("SELECT read_model.drop_generation($1)", old)
     log.info("read_models.rebuilt", generation=generation)
     return int(generation)
 

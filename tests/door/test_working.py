@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.read_models import service_levels
 from door.screen import duration
@@ -296,6 +297,32 @@ async def test_a_claim(clinics: Clinics, profiles: Profiles) -> None:
     assert "It is released" in given_up.out
     assert (await clinics.json("work", "release", *this, *one))["claimed_by"] is None
     assert (await clinics.json("work", "claim", *this, *two))["claimed_by"] == "demo-clinician"
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.MEDICAL_DIRECTOR])
+async def test_the_claim_of_somebody_who_is_away(clinics: Clinics, profiles: Profiles, role: Role) -> None:
+    journey_id, obligation = clinics.awaited(lambda _, waiting: waiting.person is None)[0]
+    this = (str(journey_id), obligation)
+    away, other, in_charge = (("--profile", profiles[each]) for each in (CLINICIAN, Role.THERAPIST, role))
+    await clinics.json("work", "claim", *this, *away)
+    refused = await clinics.call("work", "release", *this, *other, "--json")
+    assert refused.code == 5
+    assert "a coordinator" in refused.error["remedy"]
+    with capture_logs() as logged:
+        shown = await clinics.call("work", "release", *this, *in_charge)
+    assert "demo-clinician" in shown.out
+    assert "It is released" in shown.out
+    [line] = [each for each in logged if each["event"] == "read_models.claim_released"]
+    assert (line["journey_id"], line["claimed_by"], line["by"]) == (
+        str(journey_id), "demo-clinician", in_charge_id(profiles, role),
+    )  # fmt: skip
+    again = await clinics.json("work", "release", *this, *in_charge)
+    assert (again["claimed_by"], again["was_claimed_by"]) == (None, None)
+    assert (await clinics.json("work", "claim", *this, *other))["outcome"] == "claimed"
+
+
+def in_charge_id(profiles: Profiles, role: Role) -> str:
+    return str(json.loads(Path(profiles[role]).read_text())["id"])
 
 
 async def test_only_what_is_awaited_is_claimed(clinics: Clinics, profiles: Profiles) -> None:

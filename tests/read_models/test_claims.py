@@ -42,9 +42,13 @@ async def test_only_ones_own_claim_is_given_up(record: Record, task: Task) -> No
     assert (await _by(record, task, "one")) == "one"
     assert not await release(record, task.journey_id, task.obligation, "two")
     assert (await _by(record, task, "two")) == "one"
-    assert await release(record, task.journey_id, task.obligation, "one")
+    given_up = await release(record, task.journey_id, task.obligation, "one")
+    assert given_up is not None
+    assert given_up.by == "one"
     assert not await release(record, task.journey_id, task.obligation, "one")
     assert (await _by(record, task, "two")) == "two"
+    assert (await release(record, task.journey_id, task.obligation, "one", of_anybody=True)) is not None
+    assert not await release(record, task.journey_id, task.obligation, "one", of_anybody=True)
 
 
 async def test_a_race_of_claims_and_releases_ends(record: Record, task: Task) -> None:

@@ -10,17 +10,17 @@ import asyncpg
 import pytest
 from asyncpg.transaction import Transaction
 
-from activities.read_models import applying, projector
+from activities.read_models import applying, runner
 from activities.read_models.projector import (
     Courses,
     NotYetProjected,
     advance,
     retry,
-    run,
     wait_for,
 )
 from activities.read_models.queries import Cases, Work, caseload, entries, stale, worklist
 from activities.read_models.rebuild import differences, rebuild
+from activities.read_models.runner import run
 from activities.record import Record, RecordUnavailable
 from activities.record.events import from_stored
 from activities.record.record import StoredEvent
@@ -216,7 +216,7 @@ async def _recorded(record: Record, journey: UUID) -> bool:
 
 
 async def test_a_defect_stops_no_runner(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "AGAIN", timedelta())
+    monkeypatch.setattr(runner, "AGAIN", timedelta())
     seen = asyncio.Event()
 
     async def broken(*_: object) -> int:
@@ -225,7 +225,7 @@ async def test_a_defect_stops_no_runner(record: Record, monkeypatch: pytest.Monk
 
     stop = asyncio.Event()
     with monkeypatch.context() as patched:
-        patched.setattr(projector, "advance", broken)
+        patched.setattr(runner, "advance", broken)
         running = asyncio.create_task(run(record, stop, poll=timedelta(milliseconds=5)))
         await seen.wait()
     await put_course(record, 9)
@@ -235,7 +235,7 @@ async def test_a_defect_stops_no_runner(record: Record, monkeypatch: pytest.Monk
 
 
 async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "AGAIN", timedelta(hours=1))
+    monkeypatch.setattr(runner, "AGAIN", timedelta(hours=1))
     tried = 0
 
     async def down(
@@ -246,7 +246,7 @@ async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypa
         wake.set()
         raise RecordUnavailable("08006")
 
-    monkeypatch.setattr(projector, "_listen", down)
+    monkeypatch.setattr(runner, "_listen", down)
     stop = asyncio.Event()
     running = asyncio.create_task(run(record, stop))
     for _ in range(50):
@@ -258,7 +258,7 @@ async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypa
 
 async def test_running_ends_with_what_it_is_for(record: Record) -> None:
     with pytest.raises(KeyError):
-        async with projector.running(record):
+        async with runner.running(record):
             raise KeyError
 
 

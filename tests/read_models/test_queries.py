@@ -28,6 +28,7 @@ from activities.record.events import load_events, load_journey
 from door.past import as_known
 from tests.journey.play import started
 from tests.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
+from tests.record.helpers import Connection
 from workflows.journey.events import HoldPlaced
 from workflows.journey.journey import Journey, fold
 from workflows.journey.obligations import obligations
@@ -276,3 +277,10 @@ async def test_an_answer_of_nothing_says_up_to_where(record: Record) -> None:
     await put_course(record, 196)
     await catch_up(record)
     assert (await worklist(record, Work())) == Answer[Task](position=196, definition=DEFINITION, rows=())
+
+
+async def test_every_role_has_indexes_of_its_own(owner: Connection) -> None:
+    indexes = await owner.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = 'read_model_shape'")
+    for role in Role:
+        of_role = [each for each in indexes if f"'{role.value}'::text = ANY (asked)" in each["indexdef"]]
+        assert len(of_role) == (0 if role == Role.SYSTEM else 2), role

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from activities.read_models.claims import claim
-from activities.read_models.projector import Courses, advance, running, wait_for
+from activities.read_models.projector import Courses, advance, wait_for
 from activities.read_models.queries import Cases, Work, caseload, service_levels, stale, worklist
 from activities.read_models.rebuild import (
     BeingRebuilt,
@@ -19,6 +19,7 @@ from activities.read_models.rebuild import (
     roll_back,
 )
 from activities.read_models.rows import DEFINITION
+from activities.read_models.runner import running
 from activities.record import Record
 from tests.journey.play import START
 from tests.read_models.courses import catch_up, course_of, put, put_copies, put_course, renamed
