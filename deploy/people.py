@@ -55,10 +55,10 @@ PEOPLE: Mapping[Role, Actor] = {
 CLINIC = "demo-clinic"
 
 
-def profile(person: Actor) -> str:
-    """The profile file of an invented person, as JSON."""
-    clinics = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [CLINIC]
-    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": clinics}, indent=2) + "\n"
+def profile(person: Actor, *clinics: str) -> str:
+    """The profile file of an invented person, who works for these clinics or else for that of the demonstration."""
+    works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
+    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
 
 
 Deed = tuple[Role, c.Body]

@@ -1,4 +1,5 @@
-"""Verify an exported journey: `python verify_export.py journey.zip ORGANISATION_KEY`.
+"""Verify an exported journey, `python verify_export.py journey.zip ORGANISATION_KEY`, or a report of `record verify`,
+`python verify_export.py report.json REPORT_KEY`.
 
 For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and
 the package `cryptography`, and shares no code with the service: what it checks is written down in the service's
@@ -7,10 +8,15 @@ FORMAT.md and docs/signatures.md.
 ORGANISATION_KEY is the public key of the organisation (64 hex digits). Get it from the organisation itself, not from
 where you got the file: everything rests on it.
 
-It checks that the events are in order and unchanged, each by its hash and the chain; that every decision was signed
-by who it names, with a key the organisation's register knows, in time; and that what was signed is the evidence in
-the file, word for word. It cannot see that newest events were left out, nor what the rules of the clinic were.
-Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed. 2: it could not be checked.
+Of a report it checks that it is signed with that key, which whoever made the report has published, and prints it. What
+the report says is theirs to answer for: it can be made again from the record.
+
+Of a journey it checks that the events are in order and unchanged, each by its hash and the chain; that every decision
+was signed by who it names, with a key the organisation's register knows, in time; and that what was signed is the
+evidence in the file, word for word. It cannot see that newest events were left out, nor what the rules of the clinic
+were.
+Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed; or a report is signed and says
+that something was found or not checked. 2: it could not be checked.
 """
 
 import base64
@@ -20,6 +26,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -153,6 +160,20 @@ def sign_off_faults(
         yield "the evidence in this file is not what was signed"
 
 
+def verify_report(path: str, report_key: str) -> int:
+    """Print a report and whether it is signed; how many faults there are."""
+    file = json.loads(Path(path).read_bytes())
+    report = file["report"]
+    if report["format"] != "care-pathway/report/1":
+        raise ValueError("not a report of this format")
+    print(json.dumps(report, indent=1, sort_keys=True))
+    if not verified(report_key, file["signature"], canonical({"domain": report["format"], "report": report})):
+        print("NOT SIGNED with this key: do not rely on it.")
+        return 1
+    print(f"SIGNED with this key. It says: {'verified' if report['verified'] else 'NOT VERIFIED'}.")
+    return 0 if report["verified"] is True else 1
+
+
 def verify(path: str, organisation_key: str) -> int:
     """Print what the file says and what is wrong with it; how many faults there are."""
     with zipfile.ZipFile(path) as bundle:
@@ -193,7 +214,8 @@ if __name__ == "__main__":
         print(__doc__)
         sys.exit(2)
     try:
-        sys.exit(1 if verify(sys.argv[1], sys.argv[2]) else 0)
+        check = verify if zipfile.is_zipfile(sys.argv[1]) else verify_report
+        sys.exit(1 if check(sys.argv[1], sys.argv[2]) else 0)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         print(f"This cannot be checked: {type(error).__name__}.")
         sys.exit(2)

@@ -15,7 +15,7 @@ from door.looking import Reader, reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, here, row, table
-from door.seeing import AsSeen
+from door.seeing import LISTS, AsSeen, show_list
 from door.services import Services, load
 from workflows.journey.commands import BreakGlass, Command
 
@@ -106,9 +106,14 @@ def show_command(
             told |= {"asked for": " ".join(seen.command), "true up to position": str(seen.position)}
             screen.show(facts(told, f"Reading {seen.reading_id}"))
 
+        if " ".join(seen.command[:2]) in LISTS and "--at" not in seen.command:
+            await show_list(screen, services, seen)
+            found.clear()
+
     shell.run(find, json_only=json)
-    own = profile_path(profile, services.settings_without_servers().profile)
-    _again(AsSeen(services, found[0]), found[0], own, json=json)
+    for seen in found:
+        own = profile_path(profile, services.settings_without_servers().profile)
+        _again(AsSeen(services, seen), seen, own, json=json)
 
 
 async def _seen(who: Reader, reading_id: UUID) -> "Reading":
@@ -121,7 +126,7 @@ async def _seen(who: Reader, reading_id: UUID) -> "Reading":
 
     async with who.services.record() as record:
         found = await reading(record, reading_id)
-    if found is None or not found.shown or " ".join(found.command[:2]) not in REPEATABLE:
+    if found is None or not found.shown or " ".join(found.command[:2]) not in (*REPEATABLE, *LISTS):
         raise Problem(ExitCode.NOT_FOUND, "there is no reading of this id that showed a journey", "See `access list`")
     for journey_id in found.journeys:
         await who.stored(journey_id)

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from door import forms, shell
+from door.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, here, row, table
 from door.standing import at_head, not_a_cursor, true_up_to
@@ -50,12 +51,14 @@ def list_command(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
     after: shell.After = None,
+    profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     json: shell.Json = False,
 ) -> None:
     """List journeys, the oldest first: where each stands, who is awaited first, and until when.
 
-    With --at, where each stood as was known then, in the order of their ids: what happened before and was
-    recorded later is not in it.
+    With --at, where each stood as it knew then, in the order of their ids. A time is that of deciding, as for
+    `pathway show --at`; after a position, what was recorded later is not in it.
     """
     services = shell.services(context)
 
@@ -66,12 +69,16 @@ def list_command(
             raise Problem(
                 ExitCode.USAGE, "what was awaited then is not listed", "Leave --awaits and --overdue out with --at"
             )
+        who = reader(context, profile, purpose)
+        clinics = who.clinics(filters.clinic)
         async with services.record() as record:
             head, now = await at_head(record), services.now()
             moment = None if at is None else _past(at, head, now)
-            page = _Page(filters, closed=closed, overdue=overdue, limit=limit, after=after)
+            page = _Page(filters, clinics, closed=closed, overdue=overdue, limit=limit, after=after)
             with not_a_cursor():
                 listed = await (page.now(record, now) if moment is None else page.then(record, moment))
+            journeys = [case.journey_id for case in listed.answer.rows]
+            await who.keep(record, journeys, listed.answer.position, definition=listed.answer.definition)
             true = await true_up_to(record, listed.answer.position, head)
         answer = listed.answer
         if screen.json_only:
@@ -88,7 +95,7 @@ def list_command(
     shell.run(act, json_only=json)
 
 
-class _Listed(NamedTuple):
+class Listed(NamedTuple):
     """A page of journeys, for whoever reads it."""
 
     answer: "Answer[Case] | Answer[PastCase]"
@@ -96,49 +103,57 @@ class _Listed(NamedTuple):
     for_people: Table
 
 
+def standing(answer: "Answer[Case]", now: datetime) -> Listed:
+    """Where journeys stand, and which are overdue at a moment."""
+    shown = table("journey", "clinic", "pathway", "stage", "awaits", "due (your time)", "health")
+    rows = []
+    for case in answer.rows:
+        overdue = case.next_due is not None and case.next_due < now
+        rows.append({**case.model_dump(mode="json"), "overdue": overdue})
+        due = "" if case.next_due is None else f"{here(case.next_due)}{' overdue' if overdue else ''}"
+        row(
+            shown,
+            case.journey_id,
+            case.clinic,
+            case.pathway,
+            case.stage.value,
+            case.awaits,
+            due,
+            _health(case.health, case.stale),
+        )
+    return Listed(answer, rows, shown)
+
+
 class _Page(NamedTuple):
     """Which page of which journeys is wanted."""
 
     filters: Filters
+    clinics: tuple[str, ...]
     closed: bool
     overdue: bool
     limit: int
     after: str | None
 
-    async def now(self, record: "Record", now: datetime) -> _Listed:
+    async def now(self, record: "Record", now: datetime) -> Listed:
         """Where they stand."""
         from activities.read_models import Cases, caseload
 
         wanted = Cases(
-            **dict(self.filters), open=None if self.closed else True, due_before=now if self.overdue else None
+            **dict(self.filters),
+            clinics=self.clinics,
+            open=None if self.closed else True,
+            due_before=now if self.overdue else None,
         )
-        answer = await caseload(record, wanted, limit=self.limit, after=self.after)
-        shown = table("journey", "clinic", "pathway", "stage", "awaits", "due (your time)", "health")
-        rows = []
-        for case in answer.rows:
-            overdue = case.next_due is not None and case.next_due < now
-            rows.append({**case.model_dump(mode="json"), "overdue": overdue})
-            due = "" if case.next_due is None else f"{here(case.next_due)}{' overdue' if overdue else ''}"
-            row(
-                shown,
-                case.journey_id,
-                case.clinic,
-                case.pathway,
-                case.stage.value,
-                case.awaits,
-                due,
-                _health(case.health, case.stale),
-            )
-        return _Listed(answer, rows, shown)
+        return standing(await caseload(record, wanted, limit=self.limit, after=self.after), now)
 
-    async def then(self, record: "Record", moment: int | datetime) -> _Listed:
+    async def then(self, record: "Record", moment: int | datetime) -> Listed:
         """Where they stood, as was known at a moment."""
         from activities.read_models import caseload_as_of
 
         answer = await caseload_as_of(
             record,
             moment,
-            clinic=self.filters.clinic,
+            clinics=self.clinics,
             pathway=self.filters.pathway,
             stage=self.filters.stage,
             closed=None if self.closed else False,
@@ -160,7 +175,7 @@ class _Page(NamedTuple):
                 case.coordinator,
                 case.clinician,
             )
-        return _Listed(answer, [case.model_dump(mode="json") for case in answer.rows], shown)
+        return Listed(answer, [case.model_dump(mode="json") for case in answer.rows], shown)
 
 
 def _health(health: str, stale: str | None) -> str:

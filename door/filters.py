@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from door import forms
+from door.looking import Reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import own_configuration
 from workflows.journey.commands import COMMAND_LIMIT
@@ -35,10 +36,6 @@ class Filters(Form):
     def of_own_role(self) -> bool:
         """Whether whom it is awaited of is left to the profile."""
         return not (self.mine or self.role or self.all or self.journey)
-
-    @property
-    def needs_person(self) -> bool:
-        return self.mine or self.of_own_role
 
     @property
     def options(self) -> str:
@@ -77,27 +74,34 @@ def _excluded(reason: str) -> Problem:
     return Problem(ExitCode.USAGE, reason, "Leave one of them out; a filter of --use may hold the other")
 
 
-def work_of(filters: Filters, person: Actor | None, now: datetime) -> "Work":
-    """What to ask the worklist for, on behalf of a person at a moment."""
+def work_of(filters: Filters, who: Reader, now: datetime) -> "Work":
+    """What to ask the worklist for, on behalf of a person at a moment: what falls to them, or of their clinics.
+
+    Raises:
+        Problem: it is of a clinic they do not work for.
+    """
     from activities.read_models import Work
 
+    # One clinic is found by its index, and of several only those rows are kept.
+    theirs = () if filters.mine else who.clinics(filters.clinic)
     due_before = now if filters.overdue else midnight_after(now) if filters.today else None
     return Work(
-        mine=person.id if filters.mine and person is not None else None,
-        owners=owners(filters, person),
+        mine=who.person.id if filters.mine else None,
+        owners=owners(filters, who.person),
         unassigned=filters.unassigned,
         due_before=due_before,
-        clinic=filters.clinic,
+        clinic=theirs[0] if len(theirs) == 1 else filters.clinic,
+        clinics=theirs if len(theirs) > 1 else None,
         journey_id=filters.journey,
     )
 
 
-def owners(filters: Filters, person: Actor | None) -> tuple[Role, ...]:
+def owners(filters: Filters, person: Actor) -> tuple[Role, ...]:
     """The roles whose work is wanted; none for everybody's.
 
     A coordinator who names none wants everybody's: what others let slip is theirs to chase, and stays the others'.
     """
-    if not filters.of_own_role or person is None:
+    if not filters.of_own_role:
         return filters.role
     return () if person.role == Role.COORDINATOR else (person.role,)
 

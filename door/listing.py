@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 
+from door.looking import Reader
 from door.screen import elapsed, here, row, table
 from door.standing import TrueUpTo
 from workflows.journey.people import Role
 
 if TYPE_CHECKING:
     from activities.read_models import Answer, Task
+    from activities.record import Record
 
 
 class Listing(NamedTuple):
@@ -19,6 +21,17 @@ class Listing(NamedTuple):
     answer: "Answer[Task]"
     true: TrueUpTo
     at: datetime
+
+    @property
+    def shown(self) -> list[str]:
+        """The rows, each by what tells it from all others."""
+        return [f"{task.journey_id}/{task.opened_version}/{task.obligation}" for task in self.answer.rows]
+
+    async def kept(self, who: Reader, record: "Record") -> None:
+        """Keep who looks at this page."""
+        journeys = dict.fromkeys(task.journey_id for task in self.answer.rows)
+        answer = self.answer
+        await who.keep(record, [*journeys], answer.position, rows=self.shown, definition=answer.definition)
 
     def overdue(self, task: "Task") -> bool:
         return task.due < self.at
@@ -50,8 +63,10 @@ class Listing(NamedTuple):
 
 
 def whom(task: "Task") -> str:
-    """Whom it is awaited of: a role, and who it falls to by the plan of care."""
-    return f"of {words(task.owner)}{f' {task.person}' if task.person else ''}"
+    """Whom it is awaited of: a role, who it falls to by the plan of care, and the roles it was escalated to since."""
+    since = [words(role) for role in task.asked if role != task.owner]
+    escalated = f", escalated to {', '.join(since)}" if since else ""
+    return f"of {words(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
 
 
 def otherwise(task: "Task") -> str:

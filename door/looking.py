@@ -83,6 +83,21 @@ class Reader:
         await self.keep(record, [journey.id for journey, _ in theirs], position)
         return tuple(journey for journey, _ in theirs)
 
+    def clinics(self, asked_for: str | None) -> tuple[str, ...]:
+        """The clinics a list is to be of: the one that was asked for, or all this person works for.
+
+        Raises:
+            Problem: they do not work for it, or for none.
+        """
+        theirs = self.person.clinics if asked_for is None else (asked_for,)
+        if not theirs or not set(theirs) <= {*self.person.clinics}:
+            raise Problem(
+                ExitCode.NOT_ALLOWED,
+                "this is not a clinic your profile names" if theirs else "your profile names no clinic",
+                "`clinics` in your profile are those you work for; `work list --mine` shows what falls to you anywhere",
+            )
+        return theirs
+
     def may_look(self, journey: Journey) -> bool:
         return may_look(journey, self.person.id, self.person.clinics)
 

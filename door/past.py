@@ -1,11 +1,13 @@
 """`pathway explain` and `pathway diff`, and a journey as it was: time travel, by folding what was recorded up to then.
 
-Two times are kept apart. What was *known* at a moment is what had been recorded by then. What was *true* of it, as far
-as is known today, takes in the corrections that were made later of what had been recorded by then.
+Two times are kept apart. What was *known* at a moment is what the journey had decided by then: `pathway list --at` goes
+by the same time, and for neither does it matter when the record had it. What was *true* of it, as far as is known
+today, takes in the corrections that were made later of what was known then.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -141,4 +143,5 @@ def _version_at(events: Sequence[e.Event], moment: str) -> int:
         raise Problem(
             ExitCode.USAGE, "this is neither a version nor a time with its offset", f"Give one: {MOMENT}"
         ) from None
-    return max((event.version for event in events if event.at <= at), default=0)
+    # Up to the first event that was decided later: one that says it is older still came after it.
+    return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)

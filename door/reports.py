@@ -58,6 +58,7 @@ MEANINGS: Mapping[str, str] = {
     "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
     "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
     "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
+    "head_differs": "The journey's head has another patient, pathway or status than its events have.",
     "rows_differ": "What lists show of this journey is not what its record gives: rows were changed, lost or put in.",
     "rows_stale": "An event of this journey could not be taken into the lists, which show it as it was before.",
     "workflow_lost": "The journey is open, and Temporal does not know it.",
@@ -110,7 +111,7 @@ class Proof(NamedTuple):
 def content(proof: Proof) -> dict[str, Any]:
     """The proof as JSON values."""
     examined, since = proof.examined, proof.since
-    judged = {Part.SIGN_OFFS}.isdisjoint((*proof.unchecked, *proof.left_out))
+    judged = Part.SIGN_OFFS not in {*proof.unchecked, *proof.left_out}
     return {
         "format": FORMAT,
         "verified": proof.holds,

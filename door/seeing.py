@@ -1,17 +1,24 @@
-"""Services as they were when somebody looked: what was recorded by then, and the clock of then."""
+"""What somebody saw, seen again: services as they were then, and lists folded anew up to where they were true."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from activities.record import Record, StoredEvent
+from door.caseload import standing
+from door.listing import Listing
 from door.outcomes import ExitCode, Problem
+from door.screen import Screen
 from door.services import Gateway, Services
+from door.standing import TrueUpTo
 
 if TYPE_CHECKING:
+    from activities.read_models import Answer, Case, Task
+    from activities.read_models.rows import Course
     from activities.record.readings import NewReading, Reading
+    from activities.record.record import Connection
     from deploy.settings import Settings
 
 
@@ -51,6 +58,16 @@ class _UpTo(Record):
     def __init__(self, record: Record, position: int) -> None:
         self._record, self._position = record, position
 
+    @property
+    def log_id(self) -> int:
+        return self._record.log_id
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncIterator[Connection]":
+        """What was true of the past is asked for as such, and is the same now."""
+        async with self._record.connection() as connection:
+            yield connection
+
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         return self._known(await self._record.load(journey_id, after_version=after_version))
 
@@ -63,3 +80,76 @@ class _UpTo(Record):
 
     def _known(self, events: tuple[StoredEvent, ...]) -> tuple[StoredEvent, ...]:
         return tuple(event for event in events if event.position <= self._position)
+
+
+LISTS = ("work list", "pathway list")
+"""What is of the read models, and is folded anew for the journeys that were on it."""
+
+
+async def show_list(screen: Screen, services: Services, reading: "Reading") -> None:
+    """Show a page of a list as it was. Who had claimed what is not known any more.
+
+    Raises:
+        Problem: its rows were made in another way than today's.
+    """
+    from activities.read_models.rows import DEFINITION
+
+    if reading.definition != DEFINITION:
+        raise Problem(
+            ExitCode.USAGE,
+            "this list was of an earlier version of this program, which alone can show it again",
+            f"See how each journey stood: `pathway list --at {reading.position}`, `pathway show --at`",
+        )
+    async with services.record() as record:
+        courses = {each: await _course(record, each, reading.position) for each in dict.fromkeys(reading.journeys)}
+    true = TrueUpTo(reading.position, reading.position, 0)
+    if reading.command[0] == "work":
+        listing = Listing(_tasks(reading, courses), true, reading.clock)
+        screen.illustrative(listing.illustrative)
+        shown, rows = listing.drawn(), [listing.for_scripts(task) for task in listing.answer.rows]
+    else:
+        listed = standing(_cases(reading, courses), reading.clock)
+        shown, rows = listed.for_people, listed.for_scripts
+    if screen.json_only:
+        screen.data({**true.as_json(), "next": None, "rows": rows})
+    else:
+        screen.show(shown)
+        true.tell(screen)
+
+
+async def _course(record: Record, journey_id: UUID, position: int) -> "Course":
+    from activities.read_models.applying import followed
+
+    course, _ = followed(None, [stored for stored in await record.load(journey_id) if stored.position <= position])
+    assert course is not None
+    return course
+
+
+def _tasks(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Task]":
+    from activities.read_models import Answer, Task
+    from activities.read_models.rows import ObligationRow, rows
+
+    known = {journey_id: rows(course) for journey_id, course in courses.items()}
+    tasks = []
+    for name in reading.rows:
+        journey, version, obligation = name.split("/", 2)
+        journey_id = UUID(journey)
+        shown = known[journey_id][(ObligationRow, journey_id, int(version), obligation)]
+        version_then = courses[journey_id].journey.version
+        unknown = {"stale": None, "claimed_by": None, "claimed_at": None}
+        tasks.append(Task.model_validate({**shown._asdict(), "version": version_then, **unknown}))
+    return Answer(position=reading.position, definition=reading.definition or 0, rows=tuple(tasks))
+
+
+def _cases(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Case]":
+    from activities.read_models import Answer, Case
+    from activities.read_models.rows import CaseRow, rows
+    from workflows.journey.obligations import obligations
+
+    cases = []
+    for journey_id in reading.journeys:
+        case = rows(courses[journey_id])[(CaseRow, journey_id)]
+        first = next(iter(obligations(courses[journey_id].journey)), None)
+        awaits = None if first is None else first.owner
+        cases.append(Case.model_validate({**case._asdict(), "awaits": awaits, "stale": None}))
+    return Answer(position=reading.position, definition=reading.definition or 0, rows=tuple(cases))

@@ -7,10 +7,9 @@ import typer
 from door import claiming, filters, levels, shell, watching
 from door.filters import Filters
 from door.listing import Listing, words
+from door.looking import Reader, reader
 from door.outcomes import ExitCode, Problem
-from door.profiles import load_profile
 from door.screen import Screen, row, table
-from door.services import Services
 from door.standing import at_head, not_a_cursor, true_up_to
 from workflows.journey.people import Actor
 
@@ -55,6 +54,7 @@ def list_command(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it live, until Ctrl-C.")] = False,
     profile: shell.Profile = None,
+    purpose: shell.Purpose = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
     after: shell.After = None,
     csv: shell.Csv = False,
@@ -86,51 +86,46 @@ def list_command(
             "journey": None if journey is None else str(shell.journey_id(journey)),
         }
         wanted = filters.checked(given, None if use is None else filters.kept_as(use))
-        person = _person(services, profile, wanted) if wanted.needs_person else None
+        who = reader(context, profile, purpose)
         if save is not None:
             filters.keep(save, wanted)
             screen.note(f"Kept: `work list --use {save}`.")
 
         async with services.record() as record:
+            seen: list[str] = []
 
             async def look() -> Listing:
-                return await _listing(services, record, wanted, person, limit, after)
+                listing = await _listing(who, record, wanted, limit, after)
+                # Whoever watches looks anew when something else is shown.
+                if not seen or seen != listing.shown:
+                    await listing.kept(who, record)
+                seen[:] = listing.shown
+                return listing
 
             if watch:
-                await watching.watch(screen, look, _scope(wanted, person))
+                await watching.watch(screen, look, _scope(wanted, who.person))
                 return
             listing = await look()
-        _show(screen, listing, _scope(wanted, person), csv=csv)
+        _show(screen, listing, _scope(wanted, who.person), csv=csv)
 
     shell.run(act, json_only=json)
 
 
-def _person(services: Services, profile: str | None, wanted: Filters) -> Actor:
-    try:
-        return load_profile(profile, services.settings_without_servers().profile)
-    except Problem as problem:
-        if profile is None and wanted.of_own_role and problem.code == ExitCode.USAGE:
-            problem.remedy += "; or say whose work it is to be with --all, --role or --journey"
-        raise
-
-
-async def _listing(
-    services: Services, record: "Record", wanted: Filters, person: Actor | None, limit: int, after: str | None
-) -> Listing:
+async def _listing(who: Reader, record: "Record", wanted: Filters, limit: int, after: str | None) -> Listing:
     from activities.read_models import worklist
 
-    head, now = await at_head(record), services.now()
+    head, now = await at_head(record), who.services.now()
     with not_a_cursor():
-        answer = await worklist(record, filters.work_of(wanted, person, now), limit=limit, after=after)
+        answer = await worklist(record, filters.work_of(wanted, who, now), limit=limit, after=after)
     return Listing(answer, await true_up_to(record, answer.position, head), now)
 
 
-def _scope(wanted: Filters, person: Actor | None) -> str:
+def _scope(wanted: Filters, person: Actor) -> str:
     """Whose work is shown, for people: a list that leaves something out says so."""
     roles = ", ".join(f"every {words(role)}" for role in filters.owners(wanted, person))
     if wanted.of_own_role and roles:
         whose = f"{roles}; --all shows everybody's"
-    elif wanted.mine and person is not None:
+    elif wanted.mine:
         whose = f"{person.id}{f', only what is awaited of {roles}' if roles else ''}"
     else:
         whose = roles or "everybody"

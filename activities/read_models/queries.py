@@ -42,9 +42,13 @@ R = TypeVar("R", bound=_Row)
 
 
 class Answer(_Row, Generic[R]):
-    """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more."""
+    """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
+
+    ``definition`` says which rows these are, as `rows` has it.
+    """
 
     position: int
+    definition: int
     rows: tuple[R, ...]
     next: str | None = None
 
@@ -52,7 +56,8 @@ class Answer(_Row, Generic[R]):
 class Task(_Row):
     """An open obligation: what is awaited of whom, until when, and what happens if it does not come.
 
-    ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it.
+    ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it. ``asked`` are its
+    owner and whom it was escalated to so far.
     """
 
     journey_id: UUID
@@ -66,6 +71,7 @@ class Task(_Row):
     kind: str
     subject: str | None
     owner: Role
+    asked: tuple[Role, ...]
     person: str | None
     what: str
     since: datetime
@@ -195,8 +201,10 @@ class Entry(_Row):
 class Work(_Row):
     """Which part of the worklist is wanted; nothing set is all of it.
 
-    ``mine`` is a person: what falls to them, and what they claimed. ``unassigned`` is what falls to nobody in
+    ``mine`` is a person: what falls to them, and what they claimed. ``owners`` are roles: what is theirs, and what was
+    escalated to them since. ``unassigned`` is what falls to nobody in
     particular and nobody claimed. ``due_before`` is a moment: now for what is overdue, midnight for today.
+    ``clinics`` are those somebody may see.
     """
 
     mine: str | None = None
@@ -204,16 +212,19 @@ class Work(_Row):
     unassigned: bool = False
     due_before: AwareDatetime | None = None
     clinic: str | None = None
+    clinics: tuple[str, ...] | None = None
     journey_id: UUID | None = None
 
 
 class Cases(_Row):
     """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
 
-    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before.
+    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before. ``clinics``
+    are those somebody may see.
     """
 
     clinic: str | None = None
+    clinics: tuple[str, ...] | None = None
     pathway: str | None = None
     stage: Stage | None = None
     held: bool | None = None
@@ -235,6 +246,8 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
         terms.append(f"o.due < {ask.bind(work.due_before)}")
     if work.clinic is not None:
         terms.append(f"o.clinic = {ask.bind(work.clinic)}")
+    if work.clinics is not None:
+        terms.append(f"o.clinic = ANY({ask.bind([*work.clinics])})")
     if work.journey_id is not None:
         terms.append(f"o.journey_id = {ask.bind(work.journey_id)}")
     if work.unassigned:
@@ -251,14 +264,16 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
         return f"(SELECT o.* FROM read_model.obligation o {join} WHERE {' AND '.join((*terms, *more))} {most})"
 
     # Each way to belong to the list is a short walk along an index, where one condition would read far too much:
-    # what falls to a person or was claimed by them, and the tasks of a clinic, whose index has its roles apart.
+    # what falls to a person or was claimed by them, or what a role was asked for, whose index is found by its name.
+    of = [f"'{Role(owner)}' = ANY (o.asked)" for owner in dict.fromkeys(work.owners)]
     if work.mine is not None:
-        person, of = ask.bind(work.mine), f"o.owner = ANY({ask.bind([*(work.owners or Role)])})"
-        ways = [found("", of, f"o.person = {person}"), found(f"JOIN {claims}", of, f"k.claimed_by = {person}")]
-    elif work.owners or work.clinic is not None:
-        ways = [found("", f"o.owner = {ask.bind(owner)}") for owner in dict.fromkeys(work.owners or Role)]
+        person, asked = ask.bind(work.mine), [f"({' OR '.join(of)})"] if of else []
+        ways = [
+            found("", *asked, f"o.person = {person}"),
+            found(f"JOIN {claims}", *asked, f"k.claimed_by = {person}"),
+        ]
     else:
-        ways = [found("")]
+        ways = [found("", role) for role in of] or [found("")]
     wanted = f"SELECT o.* FROM ({' UNION '.join(ways)}) o {most}"
     return await ask.answer(
         record,
@@ -288,6 +303,8 @@ async def caseload(record: Record, cases: Cases, *, limit: int = LIMIT, after: s
     ):
         if value is not None:
             terms.append(f"o.{column} = {ask.bind(value)}")
+    if cases.clinics is not None:
+        terms.append(f"o.clinic = ANY({ask.bind([*cases.clinics])})")
     if cases.open is not None:
         terms.append(f"(o.outcome IS NULL) = {ask.bind(cases.open)}")
     if cases.person is not None:
@@ -317,14 +334,16 @@ async def caseload_as_of(
     moment: int | datetime,
     *,
     clinic: str | None = None,
+    clinics: Sequence[str] | None = None,
     pathway: str | None = None,
     stage: Stage | None = None,
     closed: bool | None = None,
     limit: int = LIMIT,
     after: str | None = None,
 ) -> Answer[PastCase]:
-    """Where journeys stood as was known at a moment: after the event at a position, or at a time, which is that of
-    recording, by the database's clock. Past ``position`` of the answer, it is not known yet.
+    """Where journeys stood at a moment: after the event at a position, or at a time, as they knew it then. A time
+    goes by when things were decided, not when they were recorded: the same as for one journey by itself
+    (`door.past.as_known`). Past ``position`` of the answer, it is not known yet.
 
     ``stage`` and ``closed`` are as they were then.
 
@@ -336,6 +355,8 @@ async def caseload_as_of(
     terms = [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
     if clinic is not None:
         terms.append(f"c.clinic = {ask.bind(clinic)}")
+    if clinics is not None:
+        terms.append(f"c.clinic = ANY({ask.bind([*clinics])})")
     if pathway is not None:
         terms.append(f"c.pathway = {ask.bind(pathway)}")
     if stage is not None:
@@ -496,7 +517,7 @@ class _Question:
         """Ask for rows and for the position they are true up to, in one statement and so of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
-                "SELECT g.position AS true_up_to, o.* FROM read_model.generation g "
+                "SELECT g.position AS true_up_to, g.definition, o.* FROM read_model.generation g "
                 f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
                 f"WHERE g.status = 'live' ORDER BY {', '.join(order)}",
                 *self._arguments,
@@ -506,6 +527,7 @@ class _Question:
         shown = rows[:limit]
         return Answer(
             position=found[0]["true_up_to"],
+            definition=found[0]["definition"],
             rows=shown,
             next=urlsafe_b64encode(TypeAdapter(Any).dump_json(key(shown[-1]))).decode() if more else None,
         )

@@ -21,7 +21,7 @@ from workflows.journey.obligations import Because, Obligation, obligations, rung
 from workflows.journey.overview import health, step_shown, timeline, why
 from workflows.journey.people import Role
 
-DEFINITION = 1
+DEFINITION = 2
 """Which rows these are. Tables of another definition are left alone."""
 
 SEEN = (
@@ -57,7 +57,10 @@ class CaseRow(NamedTuple):
 
 
 class ObligationRow(NamedTuple):
-    """Something that is or was awaited. What comes next is known while it is open, how it ended afterwards."""
+    """Something that is or was awaited. What comes next is known while it is open, how it ended afterwards.
+
+    ``asked`` is its owner and, in the order they came to know of it, the roles its ladder has turned to so far.
+    """
 
     journey_id: UUID
     opened_version: int
@@ -74,6 +77,7 @@ class ObligationRow(NamedTuple):
     due: datetime
     sign_off: str | None
     evidence: str | None
+    asked: tuple[str, ...]
     next_step: datetime | None = None
     next_action: str | None = None
     next_to: str | None = None
@@ -91,7 +95,11 @@ class ObligationRow(NamedTuple):
 
 
 class StayRow(NamedTuple):
-    """How a journey stood from one position and time until, and without, another."""
+    """How a journey stood from one position and time until, and without, another.
+
+    The times are those at which it was decided, as is every ``at`` of an event: what the journey knew, and not yet
+    what the record did. Where clocks differed and a time lies before an earlier one, it is that one.
+    """
 
     journey_id: UUID
     from_position: int
@@ -141,12 +149,14 @@ class Course(NamedTuple):
     """A journey with its past: everything the read models show of it, up to one position of the log.
 
     ``opened`` has the version at which each open obligation was opened, ``closed`` the rows of those that no
-    longer wait. ``recorded_at`` is UTC, by the database's clock; ``last_contact`` UTC, by the journey's.
+    longer wait. ``recorded_at`` is UTC, by the database's clock; ``at``, the latest time anything was decided at, and
+    ``last_contact`` are UTC by the journey's.
     """
 
     journey: Journey
     position: int
     recorded_at: datetime
+    at: datetime
     last_contact: datetime | None = None
     opened: Mapping[str, int] = {}
     closed: tuple[ObligationRow, ...] = ()
@@ -161,14 +171,16 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
     """
     journey = fold((event,)) if course is None else evolve(course.journey, event)
     opened, closed = ({}, ()) if course is None else _awaited(course, event, journey)
+    at = event.at if course is None else max(course.at, event.at)
     return Course(
         journey,
         position,
         recorded_at,
+        at,
         last_contact=event.at if _in_contact(event) else None if course is None else course.last_contact,
         opened=opened,
         closed=closed,
-        stays=_moved(course, journey, position, recorded_at),
+        stays=_moved(course, journey, position, at),
     )
 
 
@@ -319,6 +331,7 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
         due=waiting.deadline,
         sign_off=None if waiting.sign_off is None else waiting.sign_off.value,
         evidence=waiting.evidence,
+        asked=_asked(journey, waiting),
     )
     signed = next(
         (s for s in reversed(journey.sign_offs) if s.request == waiting.id and s.version > opened_version), None
@@ -333,6 +346,11 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
         decided_name=signed.name,
         decided_at=signed.at,
     )
+
+
+def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
+    taken = journey.protocol.ladders[waiting.ladder].rungs[: waiting.taken]
+    return tuple(dict.fromkeys((waiting.owner.value, *(rung.to.value for rung in taken))))
 
 
 def _awaited(course: Course, event: e.Event, journey: Journey) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
@@ -358,14 +376,14 @@ def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> Oblig
     )
 
 
-def _moved(course: Course | None, journey: Journey, position: int, recorded_at: datetime) -> tuple[StayRow, ...]:
+def _moved(course: Course | None, journey: Journey, position: int, at: datetime) -> tuple[StayRow, ...]:
     if course is not None and STOOD(course.journey) == STOOD(journey):
         return course.stays
     now = StayRow(
         journey_id=journey.id,
         from_position=position,
         from_version=journey.version,
-        from_at=recorded_at,
+        from_at=at,
         to_position=None,
         to_at=None,
         stage=journey.stage.value,
@@ -381,7 +399,7 @@ def _moved(course: Course | None, journey: Journey, position: int, recorded_at: 
     how = StayRow._fields.index("stage")
     if last[how:] == now[how:]:
         return course.stays
-    return (*earlier, last._replace(to_position=position, to_at=recorded_at), now)
+    return (*earlier, last._replace(to_position=position, to_at=at), now)
 
 
 def _in_contact(event: e.Event) -> bool:

@@ -48,7 +48,7 @@ _ABSENT = (-1).to_bytes(4, signed=True)
 
 class Finding(NamedTuple):
     """One thing that is wrong. `position` is where it shows: the event after a gap, the head's last event. What is not
-    about one event, or about one journey, has no version, or no journey either."""
+    about one event has no version, and what is not about one journey, no journey either."""
 
     position: int
     journey_id: UUID | None

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from activities.read_models.projector import Courses, advance, wait_for
 from activities.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
 from activities.read_models.rebuild import rebuild
+from activities.read_models.rows import DEFINITION
 from activities.record import Record
 from deploy.local.postgres import Postgres
 from tests.benchmarks.database import Connection, fresh
@@ -61,7 +62,7 @@ async def building(postgres: Postgres, *, journeys: int) -> Section:
         began = perf_counter()
         await rebuild(record)
         in_bulk = total / (perf_counter() - began)
-        behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
+        behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
         courses, applied, began = Courses(), 0, perf_counter()
         while (done := await advance(record, courses, generation=behind)) and applied < total / 5:
             applied += done
@@ -149,7 +150,9 @@ SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' |
        CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
                   WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,
        'complete the check-in', noon - interval '1 day', noon + hashint4(n::int) % 604800 * interval '1 second',
-       NULL, NULL, noon, 'remind', 'patient', false, repeat('because ', 20)
+       NULL, NULL, noon, 'remind', 'patient', false, repeat('because ', 20), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL,
+       ARRAY[(ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5]]
   FROM generate_series(1, $1::int) AS n, moment;
 INSERT INTO read_model_1.stay
 SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN (s + 1) * 1000000 + n END,

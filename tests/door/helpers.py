@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEvent
 from activities.record.events import to_new
 from activities.record.readings import NewReading
-from deploy.people import PEOPLE, profile
+from deploy.people import CLINIC, PEOPLE, profile
 from deploy.settings import Settings
 from deploy.signers import PASSPHRASE
 from door.app import app
@@ -226,7 +226,7 @@ def write_profiles(directory: Path) -> dict[Role, str]:
     written = {}
     for role, person in PEOPLE.items():
         path = directory / f"{role.value}.json"
-        path.write_text(profile(person))
+        path.write_text(profile(person, CLINIC, "night-clinic"))
         written[role] = str(path)
     return written
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,6 +15,7 @@ from activities.record import NewEvent, Record, open_record
 from activities.record.anchors import write_anchor
 from deploy.local.postgres import Database
 from tests.door.helpers import Memory
+from tests.journey.play import JOURNEY
 from tests.read_models.courses import catch_up
 from tests.sign_offs.recorded import keep
 from tests.sign_offs.room import ORGANISATION
@@ -36,10 +38,10 @@ class OnRecord(Memory):
         async with open_record(self.url) as record:
             yield record
 
-    def kept(self, made: list[NewEvent]) -> None:
+    def kept(self, made: list[NewEvent], journey_id: UUID = JOURNEY, *, after: int = 0) -> None:
         async def now() -> None:
             async with self.record() as record:
-                await keep(record, made)
+                await keep(record, made, journey_id, after=after)
 
         asyncio.run(now())
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import RecordUnavailable
-from activities.record.readings import NewReading, Purpose
+from activities.record.readings import NewReading, Purpose, readings
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Answer, Memory, call
-from tests.read_models.courses import course_of
+from tests.read_models.courses import catch_up, course_of
 from workflows.journey.obligations import obligations
 
 REASON = {"reason": "Invented: the emergency room called"}
@@ -190,3 +190,44 @@ async def test_what_one_person_looked_at(clinics: Clinics, stranger: str) -> Non
 async def test_no_reading_of_this_id(clinics: Clinics) -> None:
     assert (await clinics.call("access", "show", str(uuid4()))).code == 3
     assert (await clinics.call("access", "show", "x")).code == 2
+
+
+LISTS = (("work", "list", "--all"), ("work", "list", "--overdue", "--limit", "3"), ("pathway", "list", "--closed"))
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, words: tuple[str, ...]) -> None:
+    before = await clinics.json(*words)
+    [kept, *_] = await readings(clinics.record, reader_id="demo-coordinator")
+    assert kept.command == words
+    assert set(kept.journeys) == {UUID(row["journey_id"]) for row in before["rows"]}
+    assert (kept.position, kept.shown) == (before["position"], True)
+
+    moved = next(journey_id for journey_id in kept.journeys if len(clinics.journeys[journey_id].commands) < 60)
+    version = clinics.journeys[moved].version
+    later = [event.model_copy(update={"journey_id": moved}) for event in course_of()[version : version + 9]]
+    await clinics.go_on(moved, later)
+    await catch_up(clinics.record)
+    clinics.services.at += timedelta(days=3)
+    assert (await clinics.json(*words))["rows"] != before["rows"]
+
+    again = await clinics.json("access", "show", str(kept.reading_id))
+    assert again["rows"] == before["rows"]
+
+
+async def test_lists_are_of_the_clinics_in_a_profile(clinics: Clinics, stranger: str) -> None:
+    """The stranger works for the other clinic, where one journey is."""
+    for words in (("work", "list", "--all"), ("pathway", "list", "--closed")):
+        found = await clinics.json(*words, "--profile", stranger)
+        assert {row["clinic"] for row in found["rows"]} == {OTHER}
+        assert (await clinics.call(*words, "--profile", stranger, "--clinic", "demo-clinic")).code == 4
+        assert (await clinics.call(*words, "--profile", stranger, "--clinic", OTHER)).code == 0
+
+
+async def test_who_works_for_no_clinic_sees_what_falls_to_them(clinics: Clinics, tmp_path: Path) -> None:
+    clinician = next(iter(clinics.journeys.values())).clinician
+    named = person(tmp_path / "named.json", id=clinician, role="clinician", clinics=[])
+    assert (await clinics.call("work", "list", "--profile", named)).code == 4
+    mine = await clinics.json("work", "list", "--mine", "--profile", named)
+    assert mine["rows"]
+    assert {row["person"] for row in mine["rows"]} == {clinician}

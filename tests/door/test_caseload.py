@@ -1,6 +1,5 @@
 """Where journeys stand and stood, at the door: what a fold of each journey says, filter by filter."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
@@ -9,9 +8,10 @@ import pytest
 
 from activities.record.events import load_events
 from door.caseload import MOST
+from door.past import as_known
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Memory, call
-from tests.read_models.courses import catch_up, course_of
+from tests.read_models.courses import course_of
 from workflows.journey.journey import Journey, fold
 from workflows.journey.overview import health, status
 
@@ -112,15 +112,16 @@ async def test_where_each_stood(clinics: Clinics) -> None:
 
 
 async def test_where_each_stood_at_a_time(clinics: Clinics) -> None:
-    [known] = [stored.recorded_at for stored in await clinics.record.tail(clinics.position - 1)]
-    clinics.services.at = known + timedelta(hours=1)
-    await asyncio.sleep(0.01)
-    later = await clinics.add(course_of()[:3])
-    await catch_up(clinics.record)
-    assert await listed(clinics, "--at", known.isoformat()) == sorted(
-        in_order(clinics, lambda j: not j.closed and j.id != later)
-    )
-    assert later in await listed(clinics, "--at", (known + timedelta(minutes=1)).isoformat())
+    events = {journey_id: await load_events(clinics.record, journey_id) for journey_id in clinics.journeys}
+    clinics.services.at = max(each[-1].at for each in events.values()) + timedelta(hours=1)
+    for at in sorted({event.at for each in events.values() for event in each})[::40]:
+        found = await clinics.json("pathway", "list", "--closed", "--at", at.isoformat())
+        assert found["rows"]
+        for row in found["rows"]:
+            then = as_known(events[UUID(row["journey_id"])], at.isoformat())
+            assert (row["stage"], row["health"], row["held"]) == (then.stage, health(then), then.held)
+    now = await listed(clinics, "--at", clinics.services.at.isoformat())
+    assert now == sorted(in_order(clinics, lambda j: not j.closed))
     assert await listed(clinics, "--at", "1999-12-31") == []
     told = await clinics.call("pathway", "list", "--at", "1999-12-31T10:00")
     assert "As was known Fri 1999-12-31 10:00" in told.err

@@ -226,7 +226,7 @@ def test_as_a_program() -> None:
     away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
     assert away.returncode == 6
     assert b"hidden" not in away.stderr
-    assert run("pathway", "list", CAREPATH_DATABASE_URL=nobody_there).returncode == 6
+    assert run("pathway", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there).returncode == 6
     unset = run("signoff", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there)
     assert unset.returncode == 2
     assert b"TEMPORAL_ADDRESS" in unset.stderr

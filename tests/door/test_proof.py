@@ -1,5 +1,8 @@
 """`record verify` on a real record: what is right passes, what is not is told, what cannot be checked does not pass."""
 
+import json
+import subprocess
+import sys
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -9,20 +12,26 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities.record import migrate
+from activities import proving
+from activities.record import RecordUnavailable, migrate, open_record
 from activities.record.anchors import Flaw, make_key, read_key
+from activities.record.events import to_new
 from activities.record.verify import Kind
-from activities.sign_offs.offline import Reason
+from activities.sign_offs.offline import Reason, keys_of
 from deploy.local.postgres import Database
 from door import proof, reports
 from door.drift import Drift
 from tests.door.helpers import Answer, call
 from tests.door.on_record import OnRecord, as_superuser
 from tests.journey.play import JOURNEY
-from tests.sign_offs.recorded import EARLY, history, only, rows, sign_offs, signature_of
-from tests.sign_offs.room import published
+from tests.read_models.courses import catch_up, course_of, put_course, renamed
+from tests.record.helpers import Connection
+from tests.sign_offs.recorded import EARLY, history, keep, only, rows, sign_offs, signature_of
+from tests.sign_offs.room import ORGANISATION, published
+from workflows.journey.protocol import Condition
 
 ROOT = Path(__file__).parents[2]
+HALF = 100
 ANOTHER = UUID("6a0a1c8e-3f5e-4b7c-9d5a-333333333333")
 
 
@@ -47,6 +56,11 @@ def services(migrated: Database, register: Path) -> OnRecord:
 def verify(services: OnRecord, *words: str) -> Answer:
     """The command, with Temporal left out: it is down."""
     return call(services, "record", "verify", *words, "--without", "workflows", "--json")
+
+
+def places(answer: Answer) -> set[tuple[int, str]]:
+    """Where something was found, in any journey."""
+    return {(finding["position"], finding["reason"]) for finding in answer.json["findings"]}
 
 
 def found(answer: Answer) -> set[tuple[int, str]]:
@@ -196,7 +210,7 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "rows_differ", "rows_stale"}
+    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
     assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())
@@ -217,8 +231,8 @@ def test_an_end_that_was_cut_off_is_found_by_an_anchor(services: OnRecord, migra
     as_superuser(
         migrated,
         f"DELETE FROM record.journey_event WHERE position = {end};"
-        "UPDATE record.journey SET (version, last_position, journey_hash) = "
-        "(SELECT version, position, journey_hash FROM record.journey_event ORDER BY position DESC LIMIT 1)",
+        "UPDATE record.journey SET (version, last_position, journey_hash, status) = "
+        "(SELECT version, position, journey_hash, 'open' FROM record.journey_event ORDER BY position DESC LIMIT 1)",
     )
     cut = verify(services)
     assert cut.code == 7
@@ -231,3 +245,122 @@ def test_people_are_told_how_far_it_is(services: OnRecord, monkeypatch: pytest.M
     monkeypatch.setattr(proof, "TOLD_EVERY", 0.0)
     assert f"{len(history())} events judged" in call(services, "record", "verify").err
     assert verify(services).err == ""
+
+
+@pytest.fixture
+def anchored(services: OnRecord, tmp_path: Path) -> OnRecord:
+    """The first half of the course, and an anchor; then the rest, and another journey's beginning."""
+    (tmp_path / "anchors").mkdir()
+    public_key = make_key(tmp_path / "key").hex()
+    services.set(anchors_dir=tmp_path / "anchors", anchor_public_key=public_key)
+    made = rows(history())
+    services.kept(made[:HALF])
+    services.anchored(read_key(tmp_path / "key"))
+    services.kept(made[HALF:], after=HALF)
+    services.kept([to_new(event) for event in renamed(course_of(Condition.ANXIETY)[:3], ANOTHER)], ANOTHER)
+    return services
+
+
+def test_only_what_came_since_an_anchor_is_read(anchored: OnRecord, migrated: Database) -> None:
+    end = len(history()) + 3
+    for anchor in ("newest", str(HALF)):
+        answer = verify(anchored, "--since-anchor", anchor)
+        said = answer.json
+        assert (answer.code, said["findings"]) == (0, [])
+        assert (said["since"]["position"], said["position"], said["events"]) == (HALF, end, end - HALF)
+        # Both journeys went on since: their decisions are judged from their beginnings.
+        assert (said["journeys"], said["sign_offs"]) == (2, len(sign_offs()))
+    people = call(anchored, "record", "verify", "--since-anchor", "newest", "--without", "workflows")
+    assert f"before position {HALF} is taken as the anchor has it" in people.err
+    as_superuser(migrated, f"UPDATE record.journey_event SET actor_id = 'x' WHERE position = {end}")
+    assert places(verify(anchored, "--since-anchor", "newest")) == {(end, "content")}
+
+
+def test_since_an_anchor_what_was_cut_off_behind_it_is_found_by_its_head(
+    anchored: OnRecord, migrated: Database
+) -> None:
+    as_superuser(migrated, f"DELETE FROM record.journey_event WHERE journey_id = '{ANOTHER}'")
+    assert places(verify(anchored, "--since-anchor", "newest")) == {(0, "head")}
+
+
+def test_there_has_to_be_an_anchor_to_read_since(anchored: OnRecord, migrated: Database) -> None:
+    assert verify(anchored, "--since-anchor", "7").code == 7
+    assert verify(anchored, "--since-anchor", "latest").code == 2
+    assert verify(anchored, str(JOURNEY), "--since-anchor", "newest").code == 2
+    assert verify(anchored, "--since-anchor", "newest", "--without", "anchors").code == 2
+    as_superuser(migrated, f"UPDATE record.journey_event SET log_hash = sha256('x') WHERE position = {HALF}")
+    answer = verify(anchored, "--since-anchor", "newest")
+    assert (answer.code, "does not agree" in answer.error["reason"]) == (7, True)
+
+
+def test_a_report_is_signed_whatever_it_says_and_a_stranger_can_check_it(
+    services: OnRecord, migrated: Database, tmp_path: Path
+) -> None:
+    services.kept(rows(history()))
+    public_key, key = make_key(tmp_path / "key").hex(), str(tmp_path / "key")
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    answer = verify(services, "--report", str(good), "--key", key)
+    assert (answer.code, stranger(good, public_key)) == (0, 0)
+    assert json.loads(good.read_text())["report"] == answer.json
+    assert verify(services, "--report", str(good), "--key", key).code == 5, "nothing is overwritten"
+
+    as_superuser(migrated, "UPDATE record.journey_event SET actor_id = 'x' WHERE position = 3")
+    assert verify(services, "--report", str(bad), "--key", key).code == 7
+    assert json.loads(bad.read_text())["report"]["findings"][0]["position"] == 3
+    assert stranger(bad, public_key) == 1
+
+    assert stranger(good, make_key(tmp_path / "another").hex()) == 1
+    good.write_text(good.read_text().replace('"findings":[]', '"findings":[1]'))
+    assert stranger(good, public_key) == 1
+    assert stranger(tmp_path / "key", public_key) == 2
+    assert verify(services, "--report", str(tmp_path / "new")).code == 2
+    assert verify(services, "--report", str(tmp_path / "new"), "--key", str(bad)).code == 2
+
+
+def stranger(report: Path, public_key: str) -> int:
+    """The exit code of the program that anybody can have, where nothing of ours can be imported."""
+    program = ROOT / "docs" / "verify_export.py"
+    return subprocess.run(
+        [sys.executable, "-I", program, report, public_key], capture_output=True, check=False
+    ).returncode
+
+
+def test_what_temporal_runs_is_a_part_of_it(services: OnRecord) -> None:
+    services.kept(rows(history()))
+    answer = call(services, "record", "verify", "--json")
+    assert (answer.code, [each["part"] for each in answer.json["not_checked"]]) == (7, ["workflows"])
+    people = call(services, "record", "verify")
+    assert "the workflows were not checked" in people.out
+    assert "Temporal cannot be reached" in people.out + people.err
+
+
+def test_a_stale_journey_is_told(services: OnRecord, migrated: Database) -> None:
+    services.kept(rows(history(), columns=lambda event: {"payload": b"{}"} if event.version == 20 else {}))
+    services.projected()
+    assert (20, "rows_stale") in found(verify(services))
+    assert (20, "rows_stale") in found(verify(services, str(JOURNEY)))
+
+
+def test_lists_of_another_version_are_not_compared(services: OnRecord, migrated: Database) -> None:
+    as_superuser(migrated, "UPDATE read_model.generation SET definition = 0")
+    answer = verify(services)
+    assert (answer.code, [each["part"] for each in answer.json["not_checked"]]) == (7, ["read-models"])
+    assert verify(services, "--without", "read-models").code == 0
+
+
+async def test_several_processes_find_what_one_does(
+    migrated: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "ALONE", 0)
+    monkeypatch.setattr(proving, "SECTION", 70)
+    keys = keys_of(published(EARLY), ORGANISATION.public_key)
+    async with open_record(migrated.app_url) as record:
+        await keep(record, rows(history(), signature=lambda _event: None))
+        await put_course(record)
+        await catch_up(record)
+        await owner.execute("UPDATE read_model_1.caseload SET clinician = 'demo-mallory'")
+        alone = await proving.examine(record, keys=keys, read_models=True)
+        assert {"unsigned", "rows_stale", "rows_differ", "wrong_evidence"} <= {each.reason for each in alone.findings}
+        assert await proving.examine(record, url=migrated.app_url, keys=keys, read_models=True) == alone
+        with pytest.raises(RecordUnavailable, match=r"the record is unavailable \([^()]+\)"):
+            await proving.examine(record, url="postgresql://nobody@127.0.0.1:1/none", keys=keys)

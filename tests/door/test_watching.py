@@ -23,6 +23,7 @@ from door.screen import Fitted
 from door.standing import TrueUpTo
 from door.watching import follow
 from tests.door.clinics import Clinics
+from tests.door.helpers import LOOKER
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,7 +140,9 @@ class Terminal:
 
 
 async def test_at_a_terminal(clinics: Clinics, migrated: Database) -> None:
-    terminal = Terminal("work", "list", "--all", "--watch", CAREPATH_DATABASE_URL=migrated.app_url)
+    terminal = Terminal(
+        "work", "list", "--all", "--watch", CAREPATH_DATABASE_URL=migrated.app_url, CAREPATH_PROFILE=str(LOOKER)
+    )
     await terminal.until(str(clinics.held))
     obligation = clinics.awaited(lambda journey, _: journey.held)[0][1]
     assert await claim(clinics.record, clinics.held, obligation, "demo-coordinator")

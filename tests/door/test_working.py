@@ -18,7 +18,7 @@ from door.screen import duration
 from tests.door.clinics import OTHER, Clinics
 from tests.door.conftest import Profiles
 from tests.door.helpers import Memory, call
-from tests.read_models.courses import catch_up, course_of
+from tests.read_models.courses import asked_of, catch_up, course_of
 from tests.record.helpers import event
 from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation
@@ -75,30 +75,45 @@ async def test_every_filter(clinics: Clinics, profiles: Profiles) -> None:
     one = str(clinics.held)
     asked: tuple[tuple[tuple[str, ...], Callable[[Journey, Obligation], bool]], ...] = (
         (("--all",), lambda *_: True),
-        (me, lambda _, w: w.owner == CLINICIAN),
-        (("--profile", profiles[PATIENT]), lambda _, w: w.owner == PATIENT),
-        (("--role", "patient"), lambda _, w: w.owner == PATIENT),
-        (("--role", "patient", "--role", "session_monitor"), lambda _, w: w.owner in (PATIENT, "session_monitor")),
+        (me, lambda j, w: CLINICIAN in asked_of(j, w)),
+        (("--role", "patient"), lambda j, w: PATIENT in asked_of(j, w)),
+        (
+            ("--role", "patient", "--role", "session_monitor"),
+            lambda j, w: bool({PATIENT, Role.SESSION_MONITOR} & asked_of(j, w)),
+        ),
         (("--mine", *me), is_mine),
-        (("--mine", "--role", free_role(clinics, free), *me), lambda j, w: is_mine(j, w) and w.owner == PATIENT),
+        (("--mine", "--role", "patient", *me), lambda j, w: is_mine(j, w) and PATIENT in asked_of(j, w)),
         (("--all", "--unassigned"), lambda j, w: w.person is None and not is_free(j, w)),
         (("--all", "--overdue"), lambda _, w: w.deadline < services.at),
         (("--mine", "--overdue", *me), lambda j, w: is_mine(j, w) and w.deadline < services.at),
         (("--all", "--clinic", OTHER), lambda j, _: j.clinic == OTHER),
-        (("--clinic", OTHER, *me), lambda j, w: j.clinic == OTHER and w.owner == CLINICIAN),
+        (("--clinic", OTHER, *me), lambda j, w: j.clinic == OTHER and CLINICIAN in asked_of(j, w)),
         (("--journey", one), lambda j, _: str(j.id) == one),
-        (("--journey", one, "--role", "clinician"), lambda j, w: str(j.id) == one and w.owner == CLINICIAN),
+        (("--journey", one, "--role", "clinician"), lambda j, w: str(j.id) == one and CLINICIAN in asked_of(j, w)),
     )
     for options, fits in asked:
         wanted = clinics.awaited(fits)
         assert await clinics.rows(*options) == wanted, options
         assert wanted, options
         assert wanted != clinics.awaited() or options == ("--all",), options
-    assert await clinics.rows("--all", "--clinic", "another") == []
+    assert (await clinics.call("work", "list", "--all", "--clinic", "another")).code == 4
 
 
-def free_role(clinics: Clinics, row: tuple[UUID, str]) -> str:
-    return clinics.journeys[row[0]].waiting[row[1]].owner.value
+async def test_what_was_escalated_to_a_role_is_on_its_list(clinics: Clinics, profiles: Profiles) -> None:
+    def escalated(journey: Journey, waiting: Obligation) -> bool:
+        return CLINICIAN in asked_of(journey, waiting) and waiting.owner != CLINICIAN
+
+    me = ("--profile", profiles[CLINICIAN])
+    wanted = clinics.awaited(escalated)
+    assert wanted
+    found = await clinics.json("work", "list", *me, "--limit", "1000")
+    rows = {(UUID(row["journey_id"]), row["obligation"]): row for row in found["rows"]}
+    for this in wanted:
+        waiting = clinics.journeys[this[0]].waiting[this[1]]
+        assert (rows[this]["owner"], rows[this]["asked"][0]) == (waiting.owner, waiting.owner)
+        assert this in await clinics.rows("--role", waiting.owner.value)
+    shown = await clinics.call("work", "list", *me)
+    assert "escalated to" in shown.out
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
@@ -196,13 +211,17 @@ async def test_csv_has_what_json_has(clinics: Clinics) -> None:
         }
 
 
+async def test_a_patient_sees_no_lists_of_others(clinics: Clinics, profiles: Profiles) -> None:
+    for words in (("work", "list"), ("work", "list", "--all"), ("pathway", "list")):
+        assert (await clinics.call(*words, "--profile", profiles[PATIENT])).code == 4
+
+
 async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
     clinics.services.without_a_profile()
     for options in ((), ("--mine",), ("--overdue",), ("--unassigned", "--clinic", OTHER)):
         answer = await clinics.call("work", "list", *options, "--json")
         assert answer.code == 2
         assert answer.error["reason"] == "who acts is not known"
-        assert ("--all" in answer.error["remedy"]) == (options != ("--mine",))
     assert (await clinics.call("work", "claim", *map(str, clinics.awaited()[0]))).code == 2
 
 

@@ -12,6 +12,9 @@ from activities.record.events import to_new
 from tests.journey.play import course
 from tests.record.helpers import Connection
 from workflows.journey.events import Event
+from workflows.journey.journey import Journey
+from workflows.journey.obligations import Obligation
+from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
 
 
@@ -33,6 +36,12 @@ def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
         )
         for event in events
     )
+
+
+def asked_of(journey: Journey, waiting: Obligation) -> set[Role]:
+    """The owner of an obligation, and whom its ladder has turned to so far."""
+    rungs = journey.protocol.ladders[waiting.ladder].rungs
+    return {waiting.owner, *(rungs[step].to for step in range(waiting.taken))}
 
 
 async def put(record: Record, events: Sequence[Event]) -> int:

@@ -18,6 +18,7 @@ from activities.read_models.rebuild import (
     rebuild,
     roll_back,
 )
+from activities.read_models.rows import DEFINITION
 from activities.record import Record
 from tests.journey.play import START
 from tests.read_models.courses import catch_up, course_of, put, put_copies, put_course, renamed
@@ -98,7 +99,7 @@ async def test_nobody_notices_a_swap(record: Record, owner: Connection) -> None:
 async def test_what_is_behind_is_not_shown(record: Record, owner: Connection) -> None:
     await put_course(record, 9)
     await catch_up(record)
-    behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
+    behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
     assert not await owner.fetchval("SELECT read_model.publish($1)", behind)
     assert await generations(owner) == {1: "live", behind: "building"}
     while await advance(record, Courses(), generation=behind):
@@ -145,7 +146,7 @@ async def test_one_rebuild_at_a_time(record: Record, owner: Connection) -> None:
 
 async def test_a_rebuild_that_was_cut_short_leaves_nothing(record: Record, owner: Connection) -> None:
     await put_course(record, 9)
-    cut_short = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
+    cut_short = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
     await rebuild(record)
     assert await generations(owner) == {1: "retired", cut_short + 1: "live"}
     assert await schemas(owner) == {"read_model_1", f"read_model_{cut_short + 1}"}

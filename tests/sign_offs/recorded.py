@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from activities.record import NewEvent, Record
 from activities.record.events import to_new
@@ -57,9 +58,10 @@ def rows(
     return made
 
 
-async def keep(record: Record, made: list[NewEvent]) -> None:
+async def keep(record: Record, made: list[NewEvent], journey_id: UUID = JOURNEY, *, after: int = 0) -> None:
     for start in range(0, len(made), 400):
-        await record.append(JOURNEY, start, made[start : start + 400])
+        batch = made[start : start + 400]
+        await record.append(journey_id, after + start, batch, closes=batch[-1].event_type == "pathway.closed")
 
 
 def only(version: int, change: Callable[[dict[str, Any]], None]) -> Callable[[e.Event, dict[str, Any]], None]:

@@ -54,6 +54,6 @@ def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment
             kept = keep_refusal(play.journey, command, decided, play.at)
             play.journey = fold(kept, play.journey)
             play.events += kept
-    judged, _ = judge(stored(before + play.events), keys_of(published(EARLY), ORGANISATION.public_key))
+    judged, *_ = judge(stored(before + play.events), keys_of(published(EARLY), ORGANISATION.public_key))
     assert judged.findings == ()
     assert judged.events == len(before) + len(play.events)

@@ -1,0 +1,54 @@
+"""`record verify` on both servers: what Temporal runs is compared with what is recorded."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.record import Record
+from deploy.local.stack import Stack
+from deploy.signers import Signers
+from tests.faults.helpers import Course, at_work
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
+    """The command for one journey, as ops run it: its exit code and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "starter.py", "record", "verify", str(course.id), "--json"),
+        cwd=ROOT,
+        env={**os.environ, **stack.env},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, json.loads(out)
+
+
+async def test_a_workflow_that_was_ended_is_found(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    kept, ended = (Course(client, record, signers, task_queue) for _ in range(2))
+    async with at_work(client, record, signers, task_queue):
+        for course in (kept, ended):
+            await course.begin()
+        code, said = await verify(stack, kept)
+        assert (code, said["workflows"], said["findings"]) == (0, 1, [])
+
+        await ended.handle.terminate()
+
+        code, said = await verify(stack, ended)
+        assert (code, said["verified"]) == (7, False)
+        head = await record.head(ended.id)
+        assert head is not None
+        [finding] = said["findings"]
+        assert (finding["reason"], finding["version"], finding["position"]) == (
+            "workflow_ended",
+            head.version,
+            head.position,
+        )
+        assert (await verify(stack, kept))[0] == 0
