@@ -24,6 +24,7 @@ STEPS = 14
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(
     max_examples=25,
     deadline=None,
