@@ -39,8 +39,9 @@ class Size:
     waiting: int
     passes: int
     append_rounds: int
-    append_events: int
+    appends: int
     courses: int
+    signed_courses: int
     seconds: int
     few_rows: int
     many_rows: int
@@ -53,8 +54,9 @@ WHOLE = Size(
     waiting=300,
     passes=7,
     append_rounds=5,
-    append_events=800,
+    appends=400,
     courses=500,
+    signed_courses=110,
     seconds=20,
     few_rows=10_000,
     many_rows=1_000_000,
@@ -66,8 +68,9 @@ QUICK = Size(
     waiting=30,
     passes=1,
     append_rounds=1,
-    append_events=100,
+    appends=40,
     courses=20,
+    signed_courses=4,
     seconds=2,
     few_rows=1_000,
     many_rows=10_000,
@@ -101,14 +104,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "throughput": _throughput,
     "history": _history,
     "memory": lambda servers, size: memory(servers, journeys=size.waiting),
-    "append": lambda servers, size: append(
-        servers.stack.postgres, rounds=size.append_rounds, events=size.append_events
-    ),
-    "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.append_events // 2),
+    "append": lambda servers, size: append(servers.stack.postgres, rounds=size.append_rounds, appends=size.appends),
+    "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.appends),
     "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
     "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),
     "lists": lambda servers, size: asking(servers.stack.postgres, few=size.few_rows, many=size.many_rows),
-    "verify": lambda servers, size: verify(servers.stack.postgres, journeys=size.courses),
+    "verify": lambda servers, size: verify(
+        servers.stack.postgres, journeys=size.courses, signed_journeys=size.signed_courses
+    ),
 }
 
 

@@ -39,8 +39,8 @@ INSERT INTO plain VALUES (1, nextval('plain_position'), $1, $2, $3, $4, $5, $6, 
 """
 
 
-async def append(postgres: Postgres, *, rounds: int, events: int) -> Section:
-    """Take turns, each with about so many events, and compare the medians of the rounds."""
+async def append(postgres: Postgres, *, rounds: int, appends: int) -> Section:
+    """Take turns, each of so many appends, of larger ones fewer, and compare the medians of the rounds."""
     figures = []
     async with fresh(postgres) as (database, record, owner), fresh(postgres) as (theirs, _, _):
         await owner.execute(PLAIN)
@@ -52,7 +52,7 @@ async def append(postgres: Postgres, *, rounds: int, events: int) -> Section:
             }
             for connections in CONNECTIONS:
                 for size in SIZES:
-                    times = max(connections, events // size)
+                    times = max(connections, appends // round(size**0.5))
                     rates = await _rates(turns, rounds, times, size, connections)
                     named = f"×{size}, {connections} at once"
                     plain, their, ours = (rates[name] for name in turns)

@@ -40,6 +40,7 @@ scripts = st.builds(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(
     max_examples=30,
     deadline=None,
