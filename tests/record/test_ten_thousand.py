@@ -7,8 +7,9 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from activities.read_models.projector import retry, running, wait_for
+from activities.read_models.projector import retry, wait_for
 from activities.read_models.queries import stale
+from activities.read_models.runner import running
 from activities.read_models.standing import head
 from activities.record import Clear, NewEvent, Record, open_record
 from activities.record.events import to_new
