@@ -69,12 +69,12 @@ def list_command(
         if screen.json_only:
             screen.data([reading.model_dump(mode="json") for reading in found])
             return
-        shown = table("when (your time)", "who", "purpose", "asked for", "journeys", "reading")
+        shown = table("reading", "when (your time)", "who", "purpose", "journeys")
         for reading in found:
             asked_for = " ".join(reading.command) + ("" if reading.shown else "\nREFUSED")
             by_whom = f"{reading.reader_role} {reading.reader_id}"
             why = reading.purpose if reading.reason is None else f"{reading.purpose}\n{reading.reason}"
-            row(shown, here(reading.at), by_whom, why, asked_for, len(reading.journeys), reading.reading_id)
+            row(shown, f"{reading.reading_id}\n{asked_for}", here(reading.at), by_whom, why, len(reading.journeys))
         screen.show(shown)
         if len(found) == limit:
             screen.note(f"There may be more than {limit}; raise --limit.")
