@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -116,7 +117,7 @@ def content(proof: Proof) -> dict[str, Any]:
         "format": FORMAT,
         "verified": proof.holds,
         "at": proof.at.isoformat(),
-        "program": tomllib.loads(PROJECT.read_text())["project"]["version"],
+        "program": _program(),
         "journey_id": None if proof.journey_id is None else str(proof.journey_id),
         "since": None if since is None else {"position": since.position, "log_hash": since.log_hash},
         "position": examined.position,
@@ -145,6 +146,14 @@ def content(proof: Proof) -> dict[str, Any]:
             for finding in proof.findings
         ],
     }
+
+
+def _program() -> str:
+    """The version of this program: of the installed one, or of the checkout it is run from."""
+    try:
+        return version("carepath")
+    except PackageNotFoundError:
+        return str(tomllib.loads(PROJECT.read_text())["project"]["version"])
 
 
 def show(screen: Screen, proof: Proof) -> None:

@@ -1,6 +1,6 @@
 """What somebody saw, seen again: services as they were then, and lists folded anew up to where they were true."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -44,6 +44,9 @@ class AsSeen(Services):
 
     async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:  # noqa: ARG002
         return True
+
+    async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:  # noqa: ARG002
+        return self._reading.journeys
 
     def gateway(self) -> AbstractAsyncContextManager[Gateway]:
         raise Problem(ExitCode.USAGE, "Temporal does not know how things were", "See `pathway show --at`")

@@ -3,7 +3,7 @@
 import getpass
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +93,15 @@ class Services:
         from activities.record.readings import broken_glass
 
         return await broken_glass(record, journey_id, reader_id, self.now()) is not None
+
+    async def awaiting_signatures(self, record: "Record", clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
+        """The journeys of these clinics that wait for a signature, at most so many requests looked at."""
+        from activities.read_models import sign_off_requests
+        from door.standing import at_head
+
+        await at_head(record)
+        found = await sign_off_requests(record, clinics=clinics, state="open", limit=limit)
+        return tuple(dict.fromkeys(request.journey_id for request in found.rows))
 
     def gateway(self) -> AbstractAsyncContextManager[Gateway]:
         from door.temporal import connected

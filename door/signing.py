@@ -17,9 +17,9 @@ from door import decisions, forms, sealing, shell
 from door.acting import send_or_try
 from door.attempts import attempts_command
 from door.kinds import Kind
-from door.looking import Reader, reader
+from door.looking import reader
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
-from door.profiles import load_profile, profile_path, read_profile
+from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
 from door.services import Services
 from workflows.journey.authority import cosigners, may_decide
@@ -193,26 +193,25 @@ def list_command(
     mine: Annotated[bool, typer.Option("--mine", help="Only what you may sign now.")] = False,
     profile: shell.Profile = None,
     purpose: shell.Purpose = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Look into at most so many journeys.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Of all journeys: at most so many requests.")] = 200,
     json: shell.Json = False,
 ) -> None:
-    """List open sign-off requests, due first on top: of one journey, or of all that are open."""
+    """List open sign-off requests, due first on top: of one journey, or of all of your clinics."""
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        signer = None
-        if mine:
-            signer = load_profile(profile, services.settings_without_servers().profile)
+        who = reader(context, profile, purpose)
         if journey is not None:
-            events = await reader(context, profile, purpose).events(shell.journey_id(journey))
-            looked_into: Sequence[Journey] = (fold(events),)
+            looked_into: Sequence[Journey] = (fold(await who.events(shell.journey_id(journey))),)
         else:
-            looked_into = await _open_journeys(screen, reader(context, profile, purpose), limit)
+            async with services.record() as record:
+                ids = await services.awaiting_signatures(record, who.clinics(None), limit)
+                looked_into = await who.journeys(record, ids)
         found = [
             (each, request)
             for each in looked_into
             for request in requests(each)
-            if signer is None or _may_not(services, each, request, signer) is None
+            if not mine or _may_not(services, each, request, who.person) is None
         ]
         found.sort(key=lambda pair: pair[1].deadline)
         if screen.json_only:
@@ -226,16 +225,6 @@ def list_command(
         screen.show(shown)
 
     shell.run(act, json_only=json)
-
-
-async def _open_journeys(screen: Screen, who: Reader, limit: int) -> Sequence[Journey]:
-    query = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
-    async with who.services.gateway() as gateway:
-        ids = [journey_id async for journey_id in gateway.journeys(query, limit + 1)]
-    if len(ids) > limit:
-        screen.note(f"There are more than {limit} open journeys; raise --limit or name one.")
-    async with who.services.record() as record:
-        return await who.journeys(record, ids[:limit])
 
 
 def show_command(

@@ -381,7 +381,7 @@ async def sign_off_requests(
     record: Record,
     *,
     journey_id: UUID | None = None,
-    clinic: str | None = None,
+    clinics: Sequence[str] | None = None,
     state: Literal["open", "decided"] | None = None,
     limit: int = LIMIT,
     after: str | None = None,
@@ -395,8 +395,8 @@ async def sign_off_requests(
     terms = ["o.sign_off IS NOT NULL"]
     if journey_id is not None:
         terms.append(f"o.journey_id = {ask.bind(journey_id)}")
-    if clinic is not None:
-        terms.append(f"o.clinic = {ask.bind(clinic)}")
+    if clinics is not None:
+        terms.append(f"o.clinic = ANY({ask.bind([*clinics])})")
     if state is not None:
         terms.append("o.closed_at IS NULL" if state == "open" else "o.decision IS NOT NULL")
     order = ("o.since", "o.journey_id", "o.opened_version", "o.obligation")

@@ -1,7 +1,7 @@
 """A door on a real record: journeys at many moments of their course, and the read models of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from activities.record import Record, open_record
 from activities.record.events import load_journey, to_new
 from activities.record.readings import NewReading, Reading, broken_glass, keep, readings
 from deploy.local.postgres import Database
+from door.services import Services
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.play import started
 from tests.read_models.courses import catch_up, course_of, renamed
@@ -55,6 +56,9 @@ class Real(Memory):
 
     async def keep_reading(self, record: Record, reading: NewReading) -> None:
         await keep(record, reading)
+
+    async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
+        return await Services.awaiting_signatures(self, record, clinics, limit)
 
     async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
         return await broken_glass(record, journey_id, reader_id, self.at) is not None

@@ -1,7 +1,7 @@
 """The door on services in memory: the same core decides, nothing is sent anywhere."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +141,9 @@ class Memory(Services):
             for reading in self.readings
             if reading.until is not None
         )
+
+    async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
+        return tuple(self.books.journeys)[:limit]
 
     def now(self) -> datetime:
         return self.at

@@ -195,6 +195,14 @@ async def test_no_reading_of_this_id(clinics: Clinics) -> None:
 LISTS = (("work", "list", "--all"), ("work", "list", "--overdue", "--limit", "3"), ("pathway", "list", "--closed"))
 
 
+async def test_requests_for_signatures_are_shown_again(clinics: Clinics) -> None:
+    before = await clinics.json("signoff", "list")
+    wanted = clinics.awaited(lambda _, waiting: waiting.sign_off is not None)
+    assert sorted((UUID(each["journey_id"]), each["request"]) for each in before) == sorted(wanted)
+    [kept, *_] = await readings(clinics.record, reader_id="demo-coordinator")
+    assert await clinics.json("access", "show", str(kept.reading_id)) == before
+
+
 @pytest.mark.parametrize("words", LISTS, ids=" ".join)
 async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, words: tuple[str, ...]) -> None:
     before = await clinics.json(*words)
