@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FEW = 200
-"""Journeys that are folded sooner than another process has started."""
+FEW = 500
+"""Journeys for which no other process is worth its start."""
 _LOCK = 0x72656164
 
 
