@@ -225,7 +225,8 @@ async def test_sign_offs_open_and_decided(record: Record, journeys: dict[UUID, J
     assert [r.since for r in whole] == sorted(r.since for r in whole)
     one = decided[0].journey_id
     assert await asked(journey_id=one) == [r for r in whole if r.journey_id == one]
-    assert await asked(clinic="another") == []
+    assert await asked(clinics=("another",)) == []
+    assert await asked(clinics=("another", "demo-clinic")) == whole
 
 
 async def test_service_levels_are_those_of_every_wait(record: Record, journeys: dict[UUID, Journey]) -> None:
