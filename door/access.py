@@ -11,7 +11,7 @@ import typer
 from door import forms, shell
 from door.acting import allowed, send_or_try
 from door.kinds import Kind
-from door.looking import Reader, reader
+from door.looking import BROKEN, Reader, reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, here, row, table
@@ -98,14 +98,18 @@ def show_command(
         seen = await _seen(who, shell.journey_id(reading))
         found.append(seen)
         if not screen.json_only:
-            told: dict[str, object] = {
-                "who": f"{seen.reader_role} {seen.reader_id}",
-                "when": here(seen.at),
-                "purpose": seen.purpose,
-            }
-            told |= {"asked for": " ".join(seen.command), "true up to position": str(seen.position)}
-            screen.show(facts(told, f"Reading {seen.reading_id}"))
-
+            screen.show(
+                facts(
+                    {
+                        "who": f"{seen.reader_role} {seen.reader_id}",
+                        "when": here(seen.at),
+                        "purpose": seen.purpose,
+                        "asked for": " ".join(seen.command),
+                        "true up to position": seen.position,
+                    },
+                    f"Reading {seen.reading_id}",
+                )
+            )
         if " ".join(seen.command[:2]) in LISTS and "--at" not in seen.command:
             await show_list(screen, services, seen)
             found.clear()
@@ -126,10 +130,16 @@ async def _seen(who: Reader, reading_id: UUID) -> "Reading":
 
     async with who.services.record() as record:
         found = await reading(record, reading_id)
-    if found is None or not found.shown or " ".join(found.command[:2]) not in (*REPEATABLE, *LISTS):
-        raise Problem(ExitCode.NOT_FOUND, "there is no reading of this id that showed a journey", "See `access list`")
-    for journey_id in found.journeys:
-        await who.stored(journey_id)
+        if found is None or not found.shown or " ".join(found.command[:2]) not in (*REPEATABLE, *LISTS):
+            raise Problem(
+                ExitCode.NOT_FOUND, "there is no reading of this id that showed a journey", "See `access list`"
+            )
+        if len(found.journeys) != 1 and len(await who.journeys(record, found.journeys)) < len(found.journeys):
+            raise Problem(
+                ExitCode.NOT_ALLOWED, "this list is not of your clinics alone", "Somebody of all of them may look"
+            )
+    if len(found.journeys) == 1:
+        await who.stored(found.journeys[0])
     return found
 
 
@@ -147,7 +157,6 @@ def break_glass_command(
     journey: shell.JourneyId,
     file: shell.File = None,
     profile: shell.Profile = None,
-    command_id: shell.CommandId = None,
     json: shell.Json = False,
 ) -> None:
     """See `BreakGlass`."""
@@ -162,16 +171,17 @@ def break_glass_command(
             raise Problem(
                 ExitCode.REFUSED, "you may look at this journey as it is", "`pathway show` and the others show it"
             )
-        command = Command(command_id=command_id or uuid4(), actor=actor, body=body)
+        # One id for the reading and the command: by it, whoever reconciles sees that a journey was told.
+        command = Command(command_id=uuid4(), actor=actor, body=body)
         until = services.now() + timedelta(minutes=found.protocol.break_glass_minutes)
+        broken = {"reading_id": command.command_id, "purpose": BROKEN, "reason": body.reason, "until": until}
         async with services.record() as record:
-            await who.break_glass(record, found, command.command_id, body.reason, until)
+            head = await record.head(journey_id)
+            await who.keep(record, [journey_id], 0 if head is None else head.position, **broken)
         told = f"You may look until {here(until)}. What you look at is kept, and a medical director reviews it."
         try:
             await send_or_try(screen, services, journey_id, command, dry_run=False)
         except Problem as problem:
-            if problem.code != ExitCode.UNAVAILABLE:
-                raise
             if screen.json_only:
                 kept = {"outcome": "kept", "command_id": str(command.command_id), "until": until.isoformat()}
                 screen.data({**kept, "reason": problem.reason, "remedy": "record reconcile --repair"})

@@ -5,8 +5,7 @@ A journey is for its clinic's people and for whom its plan of care names; anybod
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import typer
@@ -29,6 +28,7 @@ PURPOSES: Mapping[Role, str] = {
     Role.OPS: "HSYSADMIN",
 }
 """What people look for unless they say otherwise; all others: treatment."""
+BROKEN = "BTG"
 NOT_KEPT = ("profile", "purpose", "json", "csv", "file", "template", "schema")
 """Options that do not change what is seen, and a file's name, which may hold anything."""
 
@@ -65,7 +65,8 @@ class Reader:
             may = self.may_look(_journey(stored))
             broke = not may and await self.services.broke_glass(record, journey_id, self.person.id)
             position = stored[-1].position
-            await self.keep(record, [journey_id], position, shown=may or broke, purpose="BTG" if broke else None)
+            purpose = BROKEN if broke else self.purpose
+            await self.keep(record, [journey_id], position, shown=may or broke, purpose=purpose)
         if not may and not broke:
             raise Problem(
                 ExitCode.NOT_ALLOWED,
@@ -101,59 +102,25 @@ class Reader:
     def may_look(self, journey: Journey) -> bool:
         return may_look(journey, self.person.id, self.person.clinics)
 
-    async def break_glass(
-        self, record: "Record", journey: Journey, reading_id: UUID, reason: str, until: datetime
-    ) -> None:
-        """Keep why somebody has to look, and that they may until a time (UTC); once, however often it is said."""
-        from activities.record.readings import NewReading, Purpose
-
-        head = await record.head(journey.id)
-        reading = NewReading(
-            reading_id=reading_id,
-            reader_id=self.person.id,
-            reader_role=self.person.role,
-            clock=self.services.now(),
-            purpose=Purpose.BREAK_THE_GLASS,
-            command=self.command,
-            journeys=(journey.id,),
-            position=0 if head is None else head.position,
-            reason=reason,
-            until=until,
-        )
-        await self.services.keep_reading(record, reading)
-
-    async def keep(
-        self,
-        record: "Record",
-        journeys: Sequence[UUID],
-        position: int,
-        *,
-        rows: Sequence[str] = (),
-        definition: int | None = None,
-        shown: bool = True,
-        purpose: str | None = None,
-    ) -> None:
-        """Keep that somebody looks at these journeys, as they are true up to a position.
+    async def keep(self, record: "Record", journeys: Sequence[UUID], position: int, **more: Any) -> None:
+        """Keep that somebody looks at these journeys, as they are true up to a position; ``more`` as in `NewReading`.
 
         Raises:
             RecordUnavailable, RecordFault: it cannot be kept, and nothing may be shown.
         """
-        from activities.record.readings import NewReading, Purpose
+        from activities.record.readings import NewReading
 
-        reading = NewReading(
-            reading_id=uuid4(),
-            reader_id=self.person.id,
-            reader_role=self.person.role,
-            clock=self.services.now(),
-            purpose=Purpose(purpose or self.purpose),
-            command=self.command,
-            journeys=tuple(journeys),
-            position=position,
-            shown=shown,
-            rows=tuple(rows),
-            definition=definition,
-        )
-        await self.services.keep_reading(record, reading)
+        reading = {
+            "reading_id": uuid4(),
+            "reader_id": self.person.id,
+            "reader_role": self.person.role,
+            "purpose": self.purpose,
+            "clock": self.services.now(),
+            "command": self.command,
+            "journeys": journeys,
+            "position": position,
+        }
+        await self.services.keep_reading(record, NewReading.model_validate(reading | more))
 
 
 def _journey(stored: "Sequence[StoredEvent]") -> Journey:
@@ -173,7 +140,7 @@ def reader(context: typer.Context, profile: str | None, purpose: str | None) -> 
     services = shell.services(context)
     person = load_person(profile, services.settings_without_servers().profile)
     wanted = purpose.upper() if purpose else PURPOSES.get(person.role, "TREAT")
-    offered = [code.value for code in Purpose if code != Purpose.BREAK_THE_GLASS]
+    offered = [code.value for code in Purpose if code != BROKEN]
     if wanted not in offered:
         raise Problem(ExitCode.USAGE, "--purpose is none", f"One of: {', '.join(offered)}")
     return Reader(services, person, wanted, tuple(_words(context)))

@@ -124,7 +124,8 @@ async def unannounced(record: Record) -> tuple[Reading, ...]:
     return await _found(
         record,
         "until IS NOT NULL AND NOT EXISTS (SELECT FROM record.journey_event e WHERE e.log_id = r.log_id "
-        "AND e.journey_id = r.journeys[1] AND e.command_id = r.reading_id) ORDER BY at",
+        "AND e.journey_id = r.journeys[1] AND e.command_id = r.reading_id AND e.event_type = 'access.glass-broken') "
+        "ORDER BY at",
     )
 
 

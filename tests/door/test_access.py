@@ -114,13 +114,6 @@ def test_it_lets_nobody_else_look_nor_elsewhere(services: Memory, journey: UUID,
     assert look(services, LOOKS[0], journey, "--profile", another).code == 4
 
 
-def test_the_same_emergency_is_one(services: Memory, journey: UUID, stranger: str) -> None:
-    once = str(uuid4())
-    for _ in range(2):
-        assert break_glass(services, journey, stranger, "--command-id", once).code == 0
-    assert list(services.books.state(journey).accesses) == ["access-1"]
-
-
 def test_who_need_not_break_it_and_who_may_not(services: Memory, journey: UUID, stranger: str, tmp_path: Path) -> None:
     patient = person(tmp_path / "patient.json", role="patient")
     assert break_glass(services, journey, patient).code == 4

@@ -60,7 +60,7 @@ async def test_what_no_journey_was_told_of(record: Record) -> None:
     kept = [a_reading(journey, until=NOW, reason="Invented") for journey in (told, untold)]
     for new in (*kept, a_reading(untold)):
         await keep(record, new)
-    await record.append(told, 0, [event(command_id=kept[0].reading_id)])
+    await record.append(told, 0, [event(command_id=kept[0].reading_id, event_type="access.glass-broken")])
     waiting = [found.reading_id for found in await unannounced(record)]
     assert kept[1].reading_id in waiting
     assert kept[0].reading_id not in waiting
