@@ -1,9 +1,13 @@
 """What the fault tests share: a journey as its people see it, and what must hold of it after any fault."""
 
 import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +38,8 @@ from workflows.journey.overview import Status
 from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol
 from workflows.protocols.demonstration import demonstration
+
+ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
 PROTOCOLS: Mapping[Condition, Protocol] = {condition: demonstration(condition) for condition in Condition}
@@ -277,3 +283,16 @@ async def findings(stack: Stack) -> tuple[Finding, ...]:
         return await verify(connection)
     finally:
         await connection.close()
+
+
+async def door(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
+    """A command as people run it, with a form on standard input: its exit code, and its JSON if it gave any."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "starter.py", *words, "--json"),
+        cwd=ROOT,
+        env={**os.environ, **stack.env},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate(b"" if given is None else json.dumps(given).encode())
+    return process.returncode or 0, json.loads(out) if out else None

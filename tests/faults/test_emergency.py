@@ -1,9 +1,6 @@
 """Somebody has to look while Temporal is down: they may, and are reviewed once it is back, whatever was lost."""
 
-import asyncio
 import json
-import os
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +10,9 @@ import pytest
 
 from activities.record import Record, open_record
 from activities.record.events import load_journey
-from deploy.local.stack import Stack, local_stack, run_worker
-from tests.faults.helpers import Course, at_work
-from tests.faults.test_lost_temporal import ROOT, connected, reconcile
+from deploy.local.stack import local_stack, run_worker
+from tests.faults.helpers import Course, at_work, door
+from tests.faults.test_lost_temporal import connected, reconcile
 from workflows.journey.commands import Withdraw
 from workflows.journey.people import Role
 
@@ -23,19 +20,6 @@ STRANGER = {"id": "somebody-else", "role": "on_call_clinician", "clinics": ["ano
 DIRECTOR = {"id": "demo-medical-director", "role": "medical_director", "clinics": ["demo-clinic"]}
 REASON = {"reason": "Invented: the emergency room called"}
 REVIEW = {"access": "access-1", "justified": True, "text": "Invented: it was needed"}
-
-
-async def door(stack: Stack, person: Path, *words: str, given: object = None) -> int:
-    """The exit code of a command that somebody gives."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "starter.py", *words, "--profile", str(person), "--json"),
-        cwd=ROOT,
-        env={**os.environ, **stack.env},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    await process.communicate(b"" if given is None else json.dumps(given).encode())
-    return process.returncode or 0
 
 
 async def awaited(record: Record, journey_id: UUID) -> list[str]:
@@ -65,12 +49,14 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
 
         await stack.temporal.stop()
         for journey_id in both:
-            assert await door(stack, stranger, "pathway", "show", str(journey_id)) == 4
-            assert await door(stack, stranger, "access", "break-glass", str(journey_id), given=REASON) == 0
-            assert await door(stack, stranger, "pathway", "show", str(journey_id)) == 0
+            assert (await door(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 4
+            assert (
+                await door(stack, "access", "break-glass", str(journey_id), "--profile", str(stranger), given=REASON)
+            )[0] == 0
+            assert (await door(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
             assert await awaited(record, journey_id) == []
 
-        before = {course.id: (await course.recorded()).version for course in (running, ended)}
+        before = {head.journey_id: head.version for head in await record.open_heads()}
         await stack.temporal.start()
         client = await connected(stack)
         async with await run_worker(stack.env, stack.logs / "worker.log"):
@@ -91,7 +77,9 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             code, found = await reconcile(stack, "--repair")
             assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})
             for journey_id in both:
-                assert await door(stack, director, "access", "review", str(journey_id), given=REVIEW) == 0
+                assert (
+                    await door(stack, "access", "review", str(journey_id), "--profile", str(director), given=REVIEW)
+                )[0] == 0
                 assert await awaited(record, journey_id) == []
             await client.get_workflow_handle(f"journey/{ended.id}").result()
             assert (await reconcile(stack))[0] == 0

@@ -1,9 +1,6 @@
 """Temporal's own database is lost while journeys are open: they go on from the record, and nothing happens twice."""
 
 import asyncio
-import json
-import os
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,14 +14,13 @@ from temporalio.client import Client
 from activities.record import open_record
 from activities.record.events import load_journey
 from deploy.local.stack import Stack, local_stack, run_worker
-from tests.faults.helpers import Course, at_work, command, support
+from tests.faults.helpers import Course, at_work, command, door, support
 from workflows.client import look, register_search_attributes, submit
 from workflows.journey.commands import PlaceHold
 from workflows.journey.people import Role
 from workflows.plugin import CarePathwayPlugin
 
 OPEN = 100
-ROOT = Path(__file__).resolve().parents[2]
 
 
 async def connected(stack: Stack) -> Client:
@@ -36,15 +32,7 @@ async def connected(stack: Stack) -> Client:
 
 
 async def reconcile(stack: Stack, *options: str) -> tuple[int, Any]:
-    """The command, as ops run it: its exit code and what it found."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "starter.py", "record", "reconcile", "--json", *options),
-        cwd=ROOT,
-        env={**os.environ, **stack.env},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    return process.returncode or 0, json.loads(out)
+    return await door(stack, "record", "reconcile", *options)
 
 
 async def notices(stack: Stack) -> Counter[str]:

@@ -1,10 +1,5 @@
 """`record verify` on both servers: what Temporal runs is compared with what is recorded."""
 
-import asyncio
-import json
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -12,21 +7,11 @@ from temporalio.client import Client
 from activities.record import Record
 from deploy.local.stack import Stack
 from deploy.signers import Signers
-from tests.faults.helpers import Course, at_work
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.faults.helpers import Course, at_work, door
 
 
 async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
-    """The command for one journey, as ops run it: its exit code and what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "starter.py", "record", "verify", str(course.id), "--json"),
-        cwd=ROOT,
-        env={**os.environ, **stack.env},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    return process.returncode or 0, json.loads(out)
+    return await door(stack, "record", "verify", str(course.id))
 
 
 async def test_a_workflow_that_was_ended_is_found(
