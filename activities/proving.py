@@ -22,7 +22,7 @@ from activities.read_models.rows import DEFINITION, TABLES, Course, Key, follow,
 from activities.read_models.rows import Row as Shown
 from activities.read_models.tables import read
 from activities.record.events import from_stored
-from activities.record.record import Record, StoredEvent, open_record, patient_key
+from activities.record.record import Record, Reopen, StoredEvent, patient_key
 from activities.record.verify import (
     EVENT,
     FIRST,
@@ -102,7 +102,6 @@ class Examined(NamedTuple):
 async def examine(
     record: Record,
     *,
-    url: str | None = None,
     keys: Keys | None = None,
     read_models: bool = False,
     journey_id: UUID | None = None,
@@ -113,8 +112,8 @@ async def examine(
 
     With ``journey_id`` that journey alone, and whether its signatures were used elsewhere. With ``after`` what came
     behind that position, and from their beginnings the journeys in which something did; what lies before, and other
-    journeys' signatures, are taken as given. With ``url``, by which it can be opened again, a large log is read by as
-    many processes as there are processors. ``progress`` is told how many events were judged.
+    journeys' signatures, are taken as given. A large log is read by as many processes as there are processors, if the
+    record can be opened again. ``progress`` is told how many events were judged.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -127,7 +126,7 @@ async def examine(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
         many = journey_id is None and last is not None and last - max(start, 0) > ALONE
-        async with _shared_by(record, connection, url if many else None) as spread:
+        async with _shared_by(record, connection, record.reopen if many else None) as spread:
             parts: list[Section] = []
             if journey_id is None:
                 parts = [part async for part in spread(_section, _sections(start, last))]
@@ -347,15 +346,15 @@ def _reused(used: Iterable[Use]) -> Iterator[Finding]:
 
 
 @asynccontextmanager
-async def _shared_by(record: Record, connection: Connection, url: str | None) -> AsyncIterator[_Spread]:
-    """What takes a step for each of the things it is given, in any order: here, or, with ``url``, in processes of their
-    own that look at the same snapshot."""
+async def _shared_by(record: Record, connection: Connection, reopen: Reopen | None) -> AsyncIterator[_Spread]:
+    """What takes a step for each of the things it is given, in any order: here, or, with ``reopen``, in processes of
+    their own that look at the same snapshot."""
 
     async def here(step: _Step, given: Iterable[tuple[Any, ...]]) -> AsyncIterator[Any]:
         for each in given:
             yield await step(record, connection, *each)
 
-    if url is None:
+    if reopen is None:
         yield here
         return
 
@@ -368,7 +367,7 @@ async def _shared_by(record: Record, connection: Connection, url: str | None) ->
         try:
             while True:
                 for each in islice(left, 2 * processes - len(waiting)):
-                    waiting.add(loop.run_in_executor(pool, _opened, url, record.log_id, exported, step, each))
+                    waiting.add(loop.run_in_executor(pool, _opened, reopen, exported, step, each))
                 if not waiting:
                     return
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -394,12 +393,12 @@ def _begun() -> None:
     gc.disable()
 
 
-def _opened(url: str, log_id: int, exported: str, step: _Step, given: tuple[Any, ...]) -> Any:
+def _opened(reopen: Reopen, exported: str, step: _Step, given: tuple[Any, ...]) -> Any:
     """A step in a process of its own."""
 
     async def taken() -> Any:
         async with (
-            open_record(url, log_id=log_id, connections=1) as record,
+            reopen() as record,
             record.connection() as connection,
             snapshot(connection, exported),
         ):

@@ -140,7 +140,6 @@ async def prove(
                 unchecked[Part.SIGN_OFFS] = problem
         examined = await examine(
             record,
-            url=settings.database_url.get_secret_value(),
             keys=keys,
             read_models=Part.READ_MODELS not in left_out,
             journey_id=journey_id,

@@ -9,10 +9,10 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from multiprocessing.queues import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -22,7 +22,7 @@ from activities.read_models.applying import folded
 from activities.read_models.projector import BATCH, PAGE, Courses, advance, events_of
 from activities.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.read_models.tables import UNSTORABLE, fill, park, read, store
-from activities.record.record import Record
+from activities.record.record import Record, Reopen
 
 if TYPE_CHECKING:
     from activities.record.record import Connection
@@ -172,9 +172,6 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
         if new is not None and new.journey_id not in stale:
             fresh |= {key_of(row): row for row in new.new}
     return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
-
-
-Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager[Record]]
 
 
 async def _shared(reopen: Reopen, generation: int, until: int, processes: int) -> None:

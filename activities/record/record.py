@@ -204,6 +204,10 @@ async def answered(ask: Callable[[], Awaitable[int | None]], timeout: timedelta)
     return answer
 
 
+Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
+"""What opens a record once more, also in another process that it is handed to."""
+
+
 class Record:
     """One log of the event record. Safe to share between tasks.
 
@@ -216,13 +220,13 @@ class Record:
         pool: "asyncpg.Pool[asyncpg.Record]",
         codec: PayloadCodec | None = None,
         log_id: int = 1,
-        reopen: "Callable[[], AbstractAsyncContextManager[Record]] | None" = None,
+        reopen: "Reopen | None" = None,
     ) -> None:
         self._pool = pool
         self._codec = codec or Clear()
         self._log_id = log_id
         self.reopen = reopen
-        """Opens this record once more, also in another process that it is handed to; None when that is not known."""
+        """None when it is not known how."""
 
     @property
     def log_id(self) -> int:

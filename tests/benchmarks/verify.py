@@ -32,14 +32,14 @@ async def verify(postgres: Postgres, *, journeys: int, signed_journeys: int) -> 
     async with fresh(postgres) as (database, record, _):
         for _ in range(journeys):
             await _put(record, renamed(course_of(), uuid4()))
-        chains, chained = await _timed(examine(record, url=database.app_url))
+        chains, chained = await _timed(examine(record))
     keys = keys_of(published(EARLY), ORGANISATION.public_key)
-    async with fresh(postgres) as (database, record, _):
+    async with fresh(postgres) as (_, record, _):
         for _ in range(signed_journeys):
             await _put(record, _course(uuid4()))
         await rebuild(record)
-        signed, _ = await _timed(examine(record, url=database.app_url, keys=keys))
-        whole, examined = await _timed(examine(record, url=database.app_url, keys=keys, read_models=True))
+        signed, _ = await _timed(examine(record, keys=keys))
+        whole, examined = await _timed(examine(record, keys=keys, read_models=True))
     found = (*chained.findings, *examined.findings)
     assert found == (), f"a record that was made up does not hold: {found[:3]}"
     number = f"{examined.events:,} events with {examined.sign_offs:,} sign-offs"
