@@ -29,7 +29,7 @@ FAST = Aim(25_000, at_least=True)
 
 async def verify(postgres: Postgres, *, journeys: int, signed_journeys: int) -> Section:
     """The chains of many whole courses, then everything of some, in which every decision is signed for its journey."""
-    async with fresh(postgres) as (database, record, _):
+    async with fresh(postgres) as (_, record, _):
         for _ in range(journeys):
             await _put(record, renamed(course_of(), uuid4()))
         chains, chained = await _timed(examine(record))
