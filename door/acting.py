@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 
 import typer
 
-from door import forms, sealing, shell
+from door import forms, shell
 from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
 from door.services import RECORDED_WITHIN, Gateway, Services, load
+from door.signatures import sealing
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event

@@ -4,32 +4,22 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from door import (
-    access,
-    acting,
-    approving,
-    clinicians,
-    comparing,
-    exporting,
-    past,
-    proof,
-    protocols,
-    reading,
-    reconciling,
-    signing,
-    upkeep,
-    working,
-)
+from door import acting, past, reading
+from door.access import readings
 from door.kinds import NOUNS
+from door.lists import working
+from door.protocols import approving, comparing, files
+from door.record import exporting, proof, reconciling, upkeep
 from door.scoring import score_command
 from door.services import Services
+from door.signatures import clinicians, signing
 from door.starting import start_command
 
 GROUPS: Mapping[str, tuple[str, tuple[Callable[[typer.Typer], None], ...]]] = {
     "work": ("What is to be done: lists, claims, and how promptly it is.", (working.add_commands,)),
     "protocol": (
         "Protocol files: a clinic's clinical numbers, lists and deadlines.",
-        (protocols.add_commands, approving.add_commands, comparing.add_commands),
+        (files.add_commands, approving.add_commands, comparing.add_commands),
     ),
     "clinician": ("Who may sign: keys, and the register of them.", (clinicians.add_commands,)),
     "record": (
@@ -54,7 +44,7 @@ def build() -> typer.Typer:
     reading.add_commands(groups["pathway"])
     past.add_commands(groups["pathway"])
     signing.add_commands(groups["signoff"])
-    access.add_commands(groups["access"])
+    readings.add_commands(groups["access"])
     acting.add_commands(groups)
     for noun, group in groups.items():
         app.add_typer(group, name=noun)

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from door import shell
-from door.decisions import Change, changes
-from door.looking import reader
+from door.access.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts, row, shown_at, table
+from door.signatures.decisions import Change, changes
 from workflows.journey import events as e
 from workflows.journey.explaining import explain
 from workflows.journey.journey import Journey, evolve, fold

@@ -2,8 +2,9 @@
 
 import typer
 
-from door import caseload, past, shell, views
-from door.looking import reader
+from door import past, shell, views
+from door.access.looking import reader
+from door.lists import caseload
 from door.screen import Screen
 from workflows.journey.journey import fold
 

@@ -9,7 +9,7 @@ import typer
 
 from door import forms, shell
 from door.outcomes import ExitCode, Problem
-from door.protocols import unusable
+from door.protocols.files import unusable
 from door.screen import Screen, row, table
 from workflows.journey.commands import COMMAND_LIMIT
 from workflows.journey.instruments import Instrument, Score, Thresholds

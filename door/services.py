@@ -97,7 +97,7 @@ class Services:
     async def awaiting_signatures(self, record: "Record", clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
         """The journeys of these clinics that wait for a signature, at most so many requests looked at."""
         from activities.read_models import sign_off_requests
-        from door.standing import at_head
+        from door.lists.standing import at_head
 
         await at_head(record)
         found = await sign_off_requests(record, clinics=clinics, state="open", limit=limit)

@@ -15,11 +15,11 @@ from pydantic import Field
 from activities.record import NotYetRecorded, Record, RecordUnavailable, patient_key
 from door import forms, shell
 from door.acting import show_trial
-from door.approvals import approval_of
 from door.kinds import Kind
 from door.outcomes import ExitCode, FieldProblem, Problem, refused
 from door.profiles import load_profile
-from door.protocols import choose, directory_of
+from door.protocols.approvals import approval_of
+from door.protocols.files import choose, directory_of
 from door.screen import Screen, facts
 from door.services import RECORDED_WITHIN, Gateway, Services
 from workflows.journey.commands import COMMAND_LIMIT, Command, Patient, StartPathway

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from rich.console import RenderableType
 
-from door.decisions import standing
 from door.screen import elapsed, facts, row, shown_at, table
+from door.signatures.decisions import standing
 from workflows.journey import events as e
 from workflows.journey.instruments import Score
 from workflows.journey.journey import Journey

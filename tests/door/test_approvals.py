@@ -12,7 +12,7 @@ import pytest
 from activities.sign_offs import keys
 from activities.sign_offs.register import Entry
 from deploy.people import PEOPLE
-from door.approvals import load_approval
+from door.protocols.approvals import load_approval
 from tests.door.conftest import Profiles
 from tests.door.helpers import START, Answer, MemoryGateway, referral
 from tests.door.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic

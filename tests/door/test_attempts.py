@@ -8,7 +8,7 @@ from activities.record import migrate
 from activities.record.events import to_new
 from deploy.local.postgres import Database
 from deploy.people import PEOPLE
-from door import attempts
+from door.signatures import attempts
 from tests.door.helpers import Memory, call
 from tests.door.on_record import OnRecord
 from tests.journey.play import JOURNEY, Play, before

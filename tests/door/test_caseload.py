@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from activities.record.events import load_events
-from door.caseload import MOST
+from door.lists.caseload import MOST
 from door.past import as_known
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Memory, call

@@ -17,7 +17,7 @@ import pytest
 from activities.sign_offs import keys
 from activities.sign_offs.keys import unlock
 from deploy.people import PEOPLE
-from door import keyring
+from door.signatures import keyring
 from tests.door.conftest import Profiles
 from tests.door.helpers import START, call
 from tests.door.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from door.comparing import changes, in_words
+from door.protocols.comparing import changes, in_words
 from tests.door.helpers import Memory, call
 from workflows.journey.protocol import Protocol
 from workflows.protocols import load, shipped

@@ -20,8 +20,8 @@ from activities.record.events import to_new
 from activities.record.verify import Kind
 from activities.sign_offs.offline import Reason, keys_of
 from deploy.local.postgres import Database
-from door import proof, reports
-from door.drift import Drift
+from door.record import proof, reports
+from door.record.drift import Drift
 from tests.door.helpers import Answer, call
 from tests.door.on_record import OnRecord, as_superuser
 from tests.journey.play import JOURNEY

@@ -10,7 +10,7 @@ import pytest
 from activities.sign_offs.verifying import Problem, check
 from deploy.people import PEOPLE, next_move
 from deploy.signers import Signers
-from door import signing
+from door.signatures import signing
 from tests.door.conftest import Profiles
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.instruments.vectors import c_ssrs

@@ -6,7 +6,7 @@ import pytest
 
 from activities.record.anchors import make_key, read_key
 from deploy.local.postgres import Database
-from door.reports import MEANINGS
+from door.record.reports import MEANINGS
 from tests.door.helpers import call
 from tests.door.on_record import OnRecord, as_superuser
 from tests.sign_offs.recorded import EARLY, history, rows

@@ -18,10 +18,10 @@ from rich.text import Text
 from activities.read_models import Work, claim, release, worklist
 from activities.record import RecordUnavailable
 from deploy.local.postgres import Database
-from door.listing import Listing
+from door.lists.listing import Listing
+from door.lists.standing import TrueUpTo
+from door.lists.watching import follow
 from door.screen import Fitted
-from door.standing import TrueUpTo
-from door.watching import follow
 from tests.door.clinics import Clinics
 from tests.door.helpers import LOOKER
 

@@ -13,15 +13,16 @@ from uuid import UUID, uuid4
 import typer
 from rich.console import RenderableType
 
-from door import decisions, forms, sealing, shell
+from door import forms, shell
+from door.access.looking import reader
 from door.acting import send_or_try
-from door.attempts import attempts_command
 from door.kinds import Kind
-from door.looking import reader
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, shown_at, table
 from door.services import Services
+from door.signatures import decisions, sealing
+from door.signatures.attempts import attempts_command
 from workflows.journey.authority import cosigners, may_decide
 from workflows.journey.commands import Sign
 from workflows.journey.journey import Journey, SignOff, fold

@@ -6,10 +6,10 @@ from uuid import UUID
 import typer
 
 from door import shell
+from door.lists.standing import at_head, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.profiles import load_profile
 from door.screen import Screen, facts, here
-from door.standing import at_head, true_up_to
 from workflows.journey.people import Role
 
 if TYPE_CHECKING:

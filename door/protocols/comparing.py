@@ -6,9 +6,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from door import shell
-from door.protocols import named
+from door.protocols.files import named
 from door.screen import Screen
-from door.signing import short_code
+from door.signatures.signing import short_code
 from workflows.journey.protocol import Protocol, Rung
 
 Path = tuple[str | int, ...]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from door import forms
-from door.looking import Reader
+from door.access.looking import Reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import own_configuration
 from workflows.journey.commands import COMMAND_LIMIT

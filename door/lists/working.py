@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from door import claiming, filters, levels, shell, watching
-from door.filters import Filters
-from door.listing import Listing, words
-from door.looking import Reader, reader
+from door import shell
+from door.access.looking import Reader, reader
+from door.lists import claiming, filters, levels, watching
+from door.lists.filters import Filters
+from door.lists.listing import Listing, words
+from door.lists.standing import at_head, not_a_cursor, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, row, table
-from door.standing import at_head, not_a_cursor, true_up_to
 from workflows.journey.people import Actor
 
 if TYPE_CHECKING:

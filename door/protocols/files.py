@@ -6,8 +6,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from door import shell
-from door.approvals import Standing, standing
 from door.outcomes import ExitCode, FieldProblem, Problem
+from door.protocols.approvals import Standing, standing
 from door.screen import Screen, facts, row, table
 from door.services import Services
 from workflows.journey.protocol import Condition, Protocol

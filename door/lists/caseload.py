@@ -7,10 +7,10 @@ import typer
 from rich.table import Table
 
 from door import forms, shell
-from door.looking import reader
+from door.access.looking import reader
+from door.lists.standing import at_head, not_a_cursor, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, here, row, table
-from door.standing import at_head, not_a_cursor, true_up_to
 from workflows.journey.model import Code as Word
 from workflows.journey.model import Form
 from workflows.journey.people import Role

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from activities.record.verify import Finding
 
 FORMAT = "care-pathway/report/1"
-PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 MEANINGS: Mapping[str, str] = {
     "position": "There is a gap in the log before this event: events were removed, or this one was put in.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from door import shell
-from door.looking import reader
+from door.access.looking import reader
 from door.screen import Screen, row, shown_at, table
 from workflows.journey import events as e
 from workflows.journey.decide import MATTERS

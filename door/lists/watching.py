@@ -7,7 +7,7 @@ from contextlib import suppress
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from door.listing import Listing
+from door.lists.listing import Listing
 from door.screen import ILLUSTRATIVE, Screen, plain
 
 EVERY = 1.0

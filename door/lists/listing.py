@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.table import Table
 
-from door.looking import Reader
+from door.access.looking import Reader
+from door.lists.standing import TrueUpTo
 from door.screen import elapsed, here, row, table
-from door.standing import TrueUpTo
 from workflows.journey.people import Role
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from activities.sign_offs import verifying
 from activities.sign_offs.register import Register
-from door import keyring
 from door.outcomes import ExitCode, Problem
+from door.signatures import keyring
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.statement import ProtocolApproval

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from activities.sign_offs import register as registers
 from activities.sign_offs.keys import PrivateKey
 from activities.sign_offs.register import Entry, Register, RegisterError
-from door import forms, keyring, shell
-from door.keyring import UNCHANGED
+from door import forms, shell
 from door.outcomes import ExitCode, Problem
 from door.profiles import key_path, profile_path, read_profile
 from door.screen import Screen, facts, row, table
 from door.services import Services
+from door.signatures import keyring
+from door.signatures.keyring import UNCHANGED
 from workflows.journey.model import Code, Form, Short
 from workflows.journey.people import Licence, Role
 from workflows.journey.statement import Sha256

@@ -9,8 +9,10 @@ import typer
 
 from activities.sign_offs.keys import PrivateKey, new_seal, sign
 from activities.sign_offs.register import Register
-from door import keyring, shell
-from door.approvals import (
+from door import shell
+from door.outcomes import ExitCode, Problem
+from door.profiles import profile_path, read_profile
+from door.protocols.approvals import (
     ANEW,
     approval_path,
     checked,
@@ -21,12 +23,11 @@ from door.approvals import (
     standing,
     unfinished,
 )
-from door.keyring import UNCHANGED
-from door.outcomes import ExitCode, Problem
-from door.profiles import profile_path, read_profile
-from door.protocols import Name, named, show_summary
+from door.protocols.files import Name, named, show_summary
 from door.screen import Screen, facts
-from door.signing import short_code
+from door.signatures import keyring
+from door.signatures.keyring import UNCHANGED
+from door.signatures.signing import short_code
 from workflows.journey.calendars import local
 from workflows.journey.people import Role
 from workflows.journey.protocol import Protocol

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import typer
 
 from door import forms, shell
+from door.access.looking import BROKEN, Reader, reader
+from door.access.seeing import LISTS, AsSeen, show_list
 from door.acting import allowed, send_or_try
 from door.kinds import Kind
-from door.looking import BROKEN, Reader, reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, here, row, table
-from door.seeing import LISTS, AsSeen, show_list
 from door.services import Services, load
 from workflows.journey.commands import BreakGlass, Command
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from door import keyring, shell
-from door.looking import reader
+from door import shell
+from door.access.looking import reader
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts
+from door.signatures import keyring
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 

@@ -12,13 +12,14 @@ from uuid import UUID
 
 import typer
 
-from door import keyring, shell
-from door.drift import compare
-from door.exporting import write_new
+from door import shell
 from door.outcomes import ExitCode, Problem
-from door.reports import Part, Proof, content, show
+from door.record.drift import compare
+from door.record.exporting import write_new
+from door.record.reports import Part, Proof, content, show
 from door.screen import Screen
 from door.services import Services, no_such_journey
+from door.signatures import keyring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from activities.record import Record, StoredEvent
-from door.caseload import standing
-from door.listing import Listing
+from door.lists.caseload import standing
+from door.lists.listing import Listing
+from door.lists.standing import TrueUpTo
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen
 from door.services import Gateway, Services
-from door.standing import TrueUpTo
 
 if TYPE_CHECKING:
     from activities.read_models import Answer, Case, Task

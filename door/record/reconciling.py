@@ -7,8 +7,8 @@ import typer
 
 from door import shell
 from door.acting import submitted
-from door.drift import TOLD, Drift, Drifted, at_once, compare, drift_of
 from door.outcomes import ExitCode, Problem
+from door.record.drift import TOLD, Drift, Drifted, at_once, compare, drift_of
 from door.screen import Screen, row, table
 from door.services import Gateway, Services
 from workflows.journey.commands import BreakGlass, Command

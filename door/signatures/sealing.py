@@ -6,9 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 from activities.sign_offs import keys
-from door import keyring
 from door.outcomes import NOTHING_HAPPENED, refused
 from door.services import Services
+from door.signatures import keyring
 from workflows.journey.commands import Command, Delegate, Sign
 from workflows.journey.decide import decide
 from workflows.journey.journey import Journey

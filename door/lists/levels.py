@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from door import filters, shell
+from door import shell
+from door.lists import filters
+from door.lists.standing import at_head, true_up_to
 from door.screen import Screen, duration, row, table
-from door.standing import at_head, true_up_to
 
 if TYPE_CHECKING:
     from activities.read_models import ServiceLevel

@@ -1,0 +1,1 @@
+"""Who may look, who looked, and what they saw."""

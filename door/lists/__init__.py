@@ -1,0 +1,1 @@
+"""What people work from: worklists, caseloads, claims and figures."""

@@ -1,0 +1,1 @@
+"""Protocol files: shown, compared and approved."""

@@ -1,0 +1,1 @@
+"""The record: proven, reconciled, exported and kept up."""

@@ -1,0 +1,1 @@
+"""Signing, what is signed, the keys, and who may sign."""
