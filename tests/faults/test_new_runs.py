@@ -122,19 +122,21 @@ async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
             # The newer build is there, and not current: nobody moves.
             await course.send(support())
             await course.recorded()
-            assert [builds(run) for run in await course.runs()] == [{"1"}]
+            # Until Temporal has told all of itself what is current, a run may hand over to another on the same build.
+            stayed = [builds(run) for run in await course.runs()]
+            assert all(build == {"1"} for build in stayed)
             await make_current(client, "2")
 
             async def moved() -> bool:
                 # Whatever wakes it: here a command, whose receipt it owes whichever build gives it.
                 await course.send(support())
-                return len(await course.runs()) == 2
+                return len(await course.runs()) == len(stayed) + 1
 
             await eventually(moved)
             await course.send(support())
             journey = await course.checked()
             assert len(journey.support) == len(course.receipts)
-            assert [builds(run) for run in await course.runs()] == [{"2"}, {"1"}]
+            assert [builds(run) for run in await course.runs()] == [{"2"}, *stayed]
     # And it needs the older build no longer.
     async with at_work(own, record, signers, task_queue, build_id="2"):
         await course.send(support())
