@@ -10,7 +10,6 @@ import typer
 
 from door import forms, shell
 from door.access.looking import BROKEN, Reader, reader
-from door.access.seeing import LISTS, AsSeen, show_list
 from door.acting import allowed, send_or_try
 from door.kinds import Kind
 from door.outcomes import ExitCode, Problem
@@ -21,6 +20,7 @@ from workflows.journey.commands import BreakGlass, Command
 
 if TYPE_CHECKING:
     from activities.record.readings import Reading
+    from door.access.seeing import AsSeen
 
 BREAK = Kind("access", "break-glass", BreakGlass)
 REPEATABLE = (
@@ -28,6 +28,8 @@ REPEATABLE = (
     "signoff list", "signoff attempts",
 )  # fmt: skip
 """What shows the same again from the same events at the same time."""
+LISTS = ("work list", "pathway list")
+"""What is of the read models, and is folded anew for the journeys that were on it."""
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -90,6 +92,8 @@ def show_command(
     json: shell.Json = False,
 ) -> None:
     """Show again what somebody saw: the same command on what was recorded then, with the clock of then."""
+    from door.access.seeing import AsSeen, show_list
+
     services = shell.services(context)
     found: list[Reading] = []
 
@@ -143,7 +147,7 @@ async def _seen(who: Reader, reading_id: UUID) -> "Reading":
     return found
 
 
-def _again(services: AsSeen, reading: "Reading", own: Path, *, json: bool) -> None:
+def _again(services: "AsSeen", reading: "Reading", own: Path, *, json: bool) -> None:
     from door.app import app
 
     words = [*reading.command, "--profile", str(own), *(["--json"] if json else [])]

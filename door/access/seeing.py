@@ -85,10 +85,6 @@ class _UpTo(Record):
         return tuple(event for event in events if event.position <= self._position)
 
 
-LISTS = ("work list", "pathway list")
-"""What is of the read models, and is folded anew for the journeys that were on it."""
-
-
 async def show_list(screen: Screen, services: Services, reading: "Reading") -> None:
     """Show a page of a list as it was. Who had claimed what is not known any more.
 
