@@ -1,12 +1,14 @@
 """Every command of the core that needs nothing special: form in, decision out. Generated from its models."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID, uuid4
 
 import typer
 
 from door import forms, shell
+from door.access.looking import reader
 from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import profile_path, read_profile
@@ -16,7 +18,7 @@ from door.signatures import sealing
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey
+from workflows.journey.journey import Journey, fold
 from workflows.journey.obligations import obligations
 from workflows.journey.overview import why
 from workflows.journey.people import Actor
@@ -36,7 +38,7 @@ def add_commands(groups: dict[str, typer.Typer]) -> None:
 
 
 def _command(kind: Kind) -> Callable[..., None]:
-    def send(
+    def act_on(
         context: typer.Context,
         journey: Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)] = None,
         file: shell.File = None,
@@ -74,11 +76,15 @@ def _command(kind: Kind) -> Callable[..., None]:
             elif isinstance(body, SIGNED):
                 found = await load(services, journey_id)
                 command = sealing.sealed(services, own, actor, found, command.command_id, body)
-            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
+            if dry_run:
+                shown = await reader(context, profile, None).events(journey_id)
+                return try_out(screen, fold(shown), command, services.now())
+            await send(screen, services, journey_id, command)
+            return None
 
         shell.run(act, json_only=json or template or schema)
 
-    return send
+    return act_on
 
 
 def allowed(actor: Actor, kind: Kind) -> Actor:
@@ -96,20 +102,33 @@ def allowed(actor: Actor, kind: Kind) -> Actor:
     )
 
 
-async def send_or_try(
-    screen: Screen, services: Services, journey_id: UUID, command: Command, *, dry_run: bool
-) -> ExitCode | None:
-    """Send a command and wait until it is recorded, or only decide it here."""
-    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
-        raise forms.too_large()
-    if dry_run:
-        return show_trial(screen, decide(await load(services, journey_id), command, services.now()))
+async def send(screen: Screen, services: Services, journey_id: UUID, command: Command) -> None:
+    """Send a command, and show what became of it once it is recorded.
+
+    Raises:
+        Problem: it was refused, or is not recorded yet.
+    """
+    _refuse_too_large(command)
     async with services.gateway() as gateway:
         version = await submitted(services, gateway, journey_id, command)
     screen.note(f"Accepted as version {version}.")
     position, journey = await recorded(services, journey_id, version, command)
     show_recorded(screen, journey, version, position, command)
-    return None
+
+
+def try_out(screen: Screen, journey: Journey, command: Command, at: datetime) -> ExitCode | None:
+    """Show what a command would bring about at a moment (UTC). Nothing is sent.
+
+    Raises:
+        Problem: it is larger than a command may be.
+    """
+    _refuse_too_large(command)
+    return show_trial(screen, decide(journey, command, at))
+
+
+def _refuse_too_large(command: Command) -> None:
+    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+        raise forms.too_large()
 
 
 async def submitted(services: Services, gateway: Gateway, journey_id: UUID, command: Command) -> int:

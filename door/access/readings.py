@@ -10,7 +10,7 @@ import typer
 
 from door import forms, shell
 from door.access.looking import BROKEN, Reader, reader
-from door.acting import allowed, send_or_try
+from door.acting import allowed, send
 from door.kinds import Kind
 from door.outcomes import ExitCode, Problem
 from door.profiles import profile_path, read_profile
@@ -184,7 +184,7 @@ def break_glass_command(
             await who.keep(record, [journey_id], 0 if head is None else head.position, **broken)
         told = f"You may look until {here(until)}. What you look at is kept, and a medical director reviews it."
         try:
-            await send_or_try(screen, services, journey_id, command, dry_run=False)
+            await send(screen, services, journey_id, command)
         except Problem as problem:
             if screen.json_only:
                 kept = {"outcome": "kept", "command_id": str(command.command_id), "until": until.isoformat()}

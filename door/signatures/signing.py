@@ -15,7 +15,7 @@ from rich.console import RenderableType
 
 from door import forms, shell
 from door.access.looking import reader
-from door.acting import send_or_try
+from door.acting import send, try_out
 from door.kinds import Kind
 from door.outcomes import NOTHING_HAPPENED, ExitCode, Problem, refused
 from door.profiles import profile_path, read_profile
@@ -379,7 +379,10 @@ def _decide(decision: Decision) -> Callable[..., None]:
             if print_:
                 screen.form(command.model_dump(mode="json", exclude_none=True))
                 return None
-            return await send_or_try(screen, services, journey_id, command, dry_run=dry_run)
+            if dry_run:
+                return try_out(screen, found, command, services.now())
+            await send(screen, services, journey_id, command)
+            return None
 
         shell.run(act, json_only=json or template or print_)
 

@@ -74,6 +74,13 @@ def test_a_stranger_sees_nothing_and_that_is_kept(
     assert (kept.reader_id, kept.shown) == ("somebody-else", False)
 
 
+def test_trying_out_is_looking(services: Memory, journey: UUID, stranger: str) -> None:
+    hold = ("pathway", "hold", str(journey), "--dry-run")
+    assert call(services, *hold, given={"reason": "Invented"}).code == 0
+    assert call(services, *hold, "--profile", stranger, given={"reason": "Invented"}).code == 4
+    assert [(kept.command, kept.shown) for kept in services.readings] == [(hold, True), (hold, False)]
+
+
 def test_whom_the_plan_names_may_look_from_anywhere(services: Memory, journey: UUID, tmp_path: Path) -> None:
     clinician = services.books.state(journey).clinician
     named = person(tmp_path / "named.json", id=clinician, role="therapist", clinics=[])
