@@ -15,7 +15,7 @@ from door.outcomes import ExitCode, Problem
 from door.profiles import Profile, load_person
 from door.services import Services, no_such_journey
 from workflows.journey import events as e
-from workflows.journey.journey import Journey, fold
+from workflows.journey.journey import Journey
 from workflows.journey.people import Role
 from workflows.journey.stages.access import may_look
 
@@ -62,7 +62,8 @@ class Reader:
             stored = await record.load(journey_id)
             if not stored:
                 raise no_such_journey(journey_id)
-            may = self.may_look(_journey(stored))
+            journey = _readable(stored)
+            may = journey is not None and self.may_look(journey)
             broke = not may and await self.services.broke_glass(record, journey_id, self.person.id)
             position = stored[-1].position
             purpose = BROKEN if broke else self.purpose
@@ -77,9 +78,10 @@ class Reader:
         return stored
 
     async def journeys(self, record: "Record", journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
-        """Those of these journeys that are theirs to look at, as recorded, once it is kept that they do."""
-        loaded = [stored for journey_id in journey_ids if (stored := await record.load(journey_id))]
-        theirs = [(journey, stored) for stored in loaded if self.may_look(journey := _journey(stored))]
+        """Those of these journeys that are theirs to look at, as far as they are readable, once that is kept."""
+        loaded = [await record.load(journey_id) for journey_id in journey_ids]
+        readable = [(journey, stored) for stored in loaded if (journey := _readable(stored)) is not None]
+        theirs = [(journey, stored) for journey, stored in readable if self.may_look(journey)]
         position = max((stored[-1].position for _, stored in theirs), default=0)
         await self.keep(record, [journey.id for journey, _ in theirs], position)
         return tuple(journey for journey, _ in theirs)
@@ -123,10 +125,12 @@ class Reader:
         await self.services.keep_reading(record, NewReading.model_validate(reading | more))
 
 
-def _journey(stored: "Sequence[StoredEvent]") -> Journey:
-    from activities.record.events import from_stored
+def _readable(stored: "Sequence[StoredEvent]") -> Journey | None:
+    """A journey as far as its events can be read: one that cannot must not keep people from all the others."""
+    from activities.read_models.applying import followed
 
-    return fold(map(from_stored, stored))
+    course, _ = followed(None, stored)
+    return None if course is None else course.journey
 
 
 def reader(context: typer.Context, profile: str | None, purpose: str | None) -> Reader:

@@ -6,9 +6,9 @@ from uuid import UUID
 import typer
 
 from door import shell
+from door.access.looking import reader
 from door.lists.standing import at_head, true_up_to
 from door.outcomes import ExitCode, Problem
-from door.profiles import load_profile
 from door.screen import Screen, facts, here
 from workflows.journey.people import Role
 
@@ -71,7 +71,9 @@ def _run(
         from activities.read_models import claim, release
 
         journey_id = shell.journey_id(journey)
-        person = load_profile(profile, services.settings_without_servers().profile)
+        who = reader(context, profile, None)
+        person = who.person
+        await who.stored(journey_id)
         async with services.record() as record:
             head = await at_head(record)
             given_up = None

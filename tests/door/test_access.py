@@ -12,6 +12,7 @@ from activities.record.readings import NewReading, Purpose, readings
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Answer, Memory, call
 from tests.read_models.courses import catch_up, course_of
+from tests.record.helpers import event
 from workflows.journey.obligations import obligations
 
 REASON = {"reason": "Invented: the emergency room called"}
@@ -239,3 +240,22 @@ async def test_who_works_for_no_clinic_sees_what_falls_to_them(clinics: Clinics,
     mine = await clinics.json("work", "list", "--mine", "--profile", named)
     assert mine["rows"]
     assert {row["person"] for row in mine["rows"]} == {clinician}
+
+
+async def test_one_journey_that_cannot_be_read_keeps_nobody_from_the_others(clinics: Clinics) -> None:
+    stuck, other = list(clinics.journeys)[:2]
+    await clinics.record.append(stuck, clinics.journeys[stuck].version, [event(payload=b"nonsense")])
+    await clinics.call("pathway", "show", str(other))
+    await clinics.call("work", "list", "--all")
+    listed = await clinics.json("access", "list")
+    assert {other, stuck} <= {UUID(each) for row in listed for each in row["journeys"]}
+    assert (await clinics.call("access", "list", str(stuck))).code == 0
+    assert (await clinics.call("signoff", "attempts", str(stuck))).code == 0
+    assert (await clinics.call("signoff", "list")).code == 0
+
+
+async def test_a_claim_is_for_who_may_look(clinics: Clinics, stranger: str) -> None:
+    journey_id, obligation = clinics.awaited(lambda journey, _: journey.clinic != OTHER)[0]
+    claim = ("work", "claim", str(journey_id), obligation)
+    assert (await clinics.call(*claim, "--profile", stranger)).code == 4
+    assert (await clinics.call(*claim)).code == 0
