@@ -87,17 +87,15 @@ async def readings(
     *,
     journey_id: UUID | None = None,
     reader_id: str | None = None,
-    before: datetime | None = None,
     limit: int = MOST,
 ) -> tuple[Reading, ...]:
-    """Who looked, the latest first: at a journey, or what one person looked at, or all; before a time (UTC)."""
+    """Who looked, the latest first: at a journey, or what one person looked at, or all."""
     return await _found(
         record,
         "($2::uuid IS NULL OR journeys @> ARRAY[$2]) AND ($3::text IS NULL OR reader_id = $3) "
-        "AND ($4::timestamptz IS NULL OR at < $4) ORDER BY at DESC, reading_id LIMIT $5",
+        "ORDER BY at DESC, reading_id LIMIT $4",
         journey_id,
         reader_id,
-        before,
         limit,
     )
 

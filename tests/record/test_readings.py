@@ -37,8 +37,6 @@ async def test_found_by_journey_and_by_person_the_latest_first(record: Record) -
     assert await ids(journey_id=one, reader_id="another") == [second]
     assert (await ids())[:2] == [third, second]
     assert await ids(journey_id=other, limit=1) == [third]
-    [_, earlier] = await readings(record, journey_id=other)
-    assert await ids(journey_id=one, before=earlier.at) == [first]
 
 
 async def test_the_glass_is_broken_by_one_person_for_one_journey_until_a_time(record: Record) -> None:
