@@ -17,7 +17,7 @@ help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(LOCAL)  ## play one patient's journey on a local stack
-	@$(PY) -m deploy.demo $(ARGS)
+	@$(PY) -m simulation.demonstration $(ARGS)
 
 up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
 	@$(PY) -m deploy.up $(ARGS)

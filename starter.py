@@ -2,7 +2,7 @@
 
 from zoneinfo import reset_tzpath
 
-from deploy.leaving import leave
+from application.process_exit import leave
 from door.app import app
 
 if __name__ == "__main__":

@@ -17,20 +17,25 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.notices import NoticeActivities
-from activities.read_models import running
-from activities.record.anchors import AnchorActivities, AnchorKeyError, read_key
-from activities.record.appending import RecordActivities
-from activities.record.record import Record, RecordUnavailable, open_record
-from activities.sign_offs.guard import SignatureGuard
-from activities.sign_offs.register import RegisterError, RegisterFile
-from deploy.leaving import leave
-from deploy.logs import configure_logging
-from deploy.settings import Settings, SettingsError, load_settings, load_temporal_config
-from workflows.anchoring import AnchorRecord
+from activities.record.read_models import running
+from activities.record.store import Record, RecordUnavailable, open_record
+from activities.record.verification.anchors import AnchorActivities, AnchorKeyError, read_key
+from activities.record_activities import RecordActivities
+from activities.signatures.guard import SignatureGuard
+from activities.signatures.signer_registry import RegisterError, RegisterFile
+from application.journey_client import (
+    SearchAttributeMismatch,
+    register_search_attributes,
+    report_refused,
+    schedule_anchors,
+)
+from application.logs import configure_logging
+from application.process_exit import leave
+from application.settings import Settings, SettingsError, load_settings, load_temporal_config
 from workflows.care_journey import CareJourney
-from workflows.client import SearchAttributeMismatch, register_search_attributes, report_refused, schedule_anchors
-from workflows.effects import Attempt, Presented
-from workflows.plugin import CarePathwayPlugin
+from workflows.messages import Attempt, SignatureCheck
+from workflows.record_anchor import AnchorRecord
+from workflows.temporal_plugin import CarePathwayPlugin
 
 log = structlog.get_logger("worker")
 
@@ -59,7 +64,7 @@ def build_worker(
     """
     loop = asyncio.get_running_loop()
 
-    def report(presented: Presented, attempt: Attempt) -> None:
+    def report(presented: SignatureCheck, attempt: Attempt) -> None:
         asyncio.run_coroutine_threadsafe(_report(client, presented.journey_id, attempt), loop)
 
     guard = SignatureGuard(register, report)

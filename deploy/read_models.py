@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from activities.read_models import (
+from activities.record.read_models import (
     BeingRebuilt,
     BuildFailed,
     NothingToGoBackTo,
@@ -24,9 +24,9 @@ from activities.read_models import (
     run,
     stale,
 )
-from activities.record.record import Record, RecordFault, RecordUnavailable, open_record
-from deploy.logs import configure_logging
-from deploy.settings import SettingsError, load_settings
+from activities.record.store import Record, RecordFault, RecordUnavailable, open_record
+from application.logs import configure_logging
+from application.settings import SettingsError, load_settings
 
 FAILED, USAGE, UNAVAILABLE = 1, 2, 6
 

@@ -6,11 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-from activities.record.record import RecordUnavailable
-from deploy.leaving import leave
+from activities.record.store import RecordUnavailable
+from application.process_exit import leave
 from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
-from deploy.people import PEOPLE, profile
-from deploy.signers import PASSPHRASE
+from simulation.keys import PASSPHRASE
+from simulation.people import PEOPLE, profile
 
 HOME = Path(".local")
 

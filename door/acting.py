@@ -15,15 +15,15 @@ from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
 from door.services import RECORDED_WITHIN, Gateway, Services, load
 from door.signatures import sealing
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey, fold
 from workflows.journey.obligations import obligations
-from workflows.journey.overview import why
-from workflows.journey.people import Actor
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
+from workflows.journey.summary import why
 
 Template = Annotated[
     bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
@@ -172,7 +172,7 @@ async def recorded(services: Services, journey_id: UUID, version: int, command: 
         Problem: it has not yet; nothing is lost.
     """
     from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
-    from activities.record.events import load_journey
+    from activities.record.event_codec import load_journey
 
     try:
         async with services.record() as record:

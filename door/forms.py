@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from door.outcomes import ExitCode, FieldProblem, Problem
+from workflows.journey.base import canonical
 from workflows.journey.commands import COMMAND_LIMIT
-from workflows.journey.model import canonical
 
 AnyForm = TypeVar("AnyForm", bound=BaseModel)
 Content = dict[str, Any]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from workflows.journey import commands as c
-from workflows.journey.journey import Journey
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 
 SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
 """They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""
@@ -37,7 +37,7 @@ class Kind:
 
     noun: str
     verb: str
-    model: type[c.Body]
+    model: type[c.CommandBody]
 
     @property
     def name(self) -> str:
@@ -87,7 +87,7 @@ KINDS = _kinds()
 def names_asked_for(kind: Kind, journey: Journey) -> dict[str, tuple[str, ...]]:
     """The coded words the journey's protocol asks for in this form, by field, for a template of this journey."""
     p = journey.protocol
-    asked: dict[type[c.Body], dict[str, tuple[str, ...]]] = {
+    asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
         c.RecordEvaluation: {"sections": p.eligibility.evaluation_sections, "function": p.eligibility.function},
         c.RecordScreening: {
             "exclusions": tuple(exclusion.code for exclusion in p.exclusions),

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
 
@@ -71,7 +71,9 @@ class Problem(Exception):
 
 def exit_code_of(refusal: Refusal) -> ExitCode:
     """Who asks is not allowed, or not proven to be who they say, or what is asked is refused."""
-    return ExitCode.NOT_ALLOWED if refusal.code in (Code.NOT_ALLOWED, Code.SIGNATURE) else ExitCode.REFUSED
+    return (
+        ExitCode.NOT_ALLOWED if refusal.code in (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE) else ExitCode.REFUSED
+    )
 
 
 def refused(refusal: Refusal, *, state: str, ids: dict[str, str] | None = None) -> Problem:

@@ -18,8 +18,8 @@ from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts, row, shown_at, table
 from door.signatures.decisions import Change, changes
 from workflows.journey import events as e
-from workflows.journey.explaining import explain
-from workflows.journey.journey import Journey, evolve, fold
+from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.provenance import explain
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
 At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from door import forms
 from door.outcomes import ExitCode, Problem
+from workflows.journey.actors import Actor, Role
+from workflows.journey.base import Identifier
 from workflows.journey.commands import COMMAND_LIMIT
-from workflows.journey.model import Code
-from workflows.journey.people import Actor, Role
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows one"
 
@@ -15,7 +15,7 @@ _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/door.md shows o
 class Profile(Actor):
     """A person as their profile has them: who they are, and the clinics they work for, whose journeys they may see."""
 
-    clinics: tuple[Code, ...] = ()
+    clinics: tuple[Identifier, ...] = ()
 
 
 def load_person(given: str | None, default: Path | None) -> Profile:

@@ -6,7 +6,7 @@ from door import past, shell, views
 from door.access.looking import reader
 from door.lists import caseload
 from door.screen import Screen
-from workflows.journey.journey import fold
+from workflows.journey.aggregate import fold
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -13,14 +13,14 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from door.outcomes import ExitCode, Problem
+from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
-from workflows.journey.journey import Journey
 
 if TYPE_CHECKING:
     from activities.record import Record
-    from activities.record.readings import NewReading
-    from deploy.settings import Settings
-    from workflows.client import Running
+    from activities.record.access_log import NewReading
+    from application.journey_client import Running
+    from application.settings import Settings
 
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
@@ -56,8 +56,8 @@ class Services:
 
     def settings(self) -> "Settings":
         """Raises SettingsError."""
-        from deploy.logs import configure_logging
-        from deploy.settings import load_settings
+        from application.logs import configure_logging
+        from application.settings import load_settings
 
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
@@ -68,7 +68,7 @@ class Services:
 
         Raises SettingsError.
         """
-        from deploy.settings import Settings, SettingsError, load_settings
+        from application.settings import Settings, SettingsError, load_settings
 
         try:
             return load_settings()
@@ -84,19 +84,19 @@ class Services:
 
     async def keep_reading(self, record: "Record", reading: "NewReading") -> None:
         """Keep that somebody looks, before they see anything."""
-        from activities.record.readings import keep
+        from activities.record.access_log import keep
 
         await keep(record, reading)
 
     async def broke_glass(self, record: "Record", journey_id: UUID, reader_id: str) -> bool:
         """Whether somebody broke the glass of a journey, and may look still."""
-        from activities.record.readings import broken_glass
+        from activities.record.access_log import broken_glass
 
         return await broken_glass(record, journey_id, reader_id, self.now()) is not None
 
     async def awaiting_signatures(self, record: "Record", clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
         """The journeys of these clinics that wait for a signature, at most so many requests looked at."""
-        from activities.read_models import sign_off_requests
+        from activities.record.read_models import sign_off_requests
         from door.lists.standing import at_head
 
         await at_head(record)
@@ -156,7 +156,7 @@ async def load(services: Services, journey_id: UUID) -> Journey:
     Raises:
         Problem: there is none.
     """
-    from activities.record.events import load_journey
+    from activities.record.event_codec import load_journey
 
     async with services.record() as record:
         journey = await load_journey(record, journey_id)

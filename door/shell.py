@@ -126,7 +126,7 @@ async def _awaited(action: Callable[[Screen], Awaitable[ExitCode | None]], scree
 def _translated(error: Exception) -> Problem:
     """The problem behind an error of another room. Texts of errors we do not know may hold values: never shown."""
     from activities.record import RecordFault, RecordUnavailable
-    from deploy.settings import SettingsError
+    from application.settings import SettingsError
 
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

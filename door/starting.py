@@ -22,29 +22,29 @@ from door.protocols.approvals import approval_of
 from door.protocols.files import choose, directory_of
 from door.screen import Screen, facts
 from door.services import RECORDED_WITHIN, Gateway, Services
+from workflows.journey.actors import Actor
+from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import COMMAND_LIMIT, Command, Patient, StartPathway
 from workflows.journey.decide import decide
-from workflows.journey.model import Code, Form, Text, canonical
-from workflows.journey.people import Actor
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.refusals import Refusal
-from workflows.journey.statement import ProtocolApproval
+from workflows.journey.signed_statement import ProtocolApproval
 
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
 """The namespace of request ids made from what a referral says."""
 START = Kind("pathway", "start", StartPathway)
 
 
-class Referral(Form):
+class Referral(InputModel):
     """A referral. Two with the same ``request_id``, or without one and with the same content, are one request."""
 
     request_id: UUID | None = None
-    clinic: Code
+    clinic: Identifier
     patient: Patient
     condition: Condition
     reason: Text
-    coordinator: Code
-    clinician: Code
+    coordinator: Identifier
+    clinician: Identifier
     protocol: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @property

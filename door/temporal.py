@@ -9,14 +9,14 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
-from deploy.settings import Settings, load_temporal_config
+from application import journey_client as client
+from application.settings import Settings, load_temporal_config
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, no_such_journey
-from workflows import client
-from workflows.effects import Receipt
+from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
-from workflows.journey.journey import Journey
-from workflows.plugin import CarePathwayPlugin
+from workflows.messages import Receipt
+from workflows.temporal_plugin import CarePathwayPlugin
 
 ANSWER_WITHIN = timedelta(seconds=15)
 KEPT = "Nothing changed. An attempt to sign, release or give a dose is kept in the record as refused."

@@ -8,11 +8,11 @@ from rich.console import RenderableType
 from door.screen import elapsed, facts, row, shown_at, table
 from door.signatures.decisions import standing
 from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Score
-from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
-from workflows.journey.overview import health, step_shown, why
 from workflows.journey.stage import Stage
+from workflows.journey.summary import health, step_shown, why
 
 Shown = dict[str, object]
 

@@ -14,7 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
-from deploy.signers import Signers, invent
+from simulation.keys import Signers, invent
 
 _finished = pytest.StashKey[pytest.Session]()
 

@@ -22,7 +22,19 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
-from workflows.effects import (
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.base import digest
+from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.events import Event, PathwayClosed
+from workflows.journey.notices import Notice, notices
+from workflows.journey.obligations import Obligation, next_deadline, obligations
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stage import Stage
+from workflows.journey.summary import Entry, Status, details, health, status, timeline
+from workflows.messages import (
     ALARM,
     APPEND,
     ATTEMPT,
@@ -36,29 +48,17 @@ from workflows.effects import (
     Alarm,
     Attempt,
     Batch,
-    Begin,
-    Ending,
+    EventPage,
+    JourneyInput,
+    JourneyResult,
     Load,
-    Loaded,
-    Presented,
     Receipt,
     Recorded,
-    Standing,
-    Verdict,
+    SignatureCheck,
+    SignatureResult,
+    StateDigest,
     state_digest,
 )
-from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
-from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.events import Event, PathwayClosed
-from workflows.journey.journey import Journey, fold
-from workflows.journey.model import digest
-from workflows.journey.notices import Notice, notices
-from workflows.journey.obligations import Obligation, next_deadline, obligations
-from workflows.journey.overview import Entry, Status, details, health, status, timeline
-from workflows.journey.people import CLOCK, Role
-from workflows.journey.protocol import Condition
-from workflows.journey.refusals import Code, Refusal
-from workflows.journey.stage import Stage
 
 STAGE = SearchAttributeKey.for_keyword("JourneyStage")
 PATHWAY = SearchAttributeKey.for_keyword("JourneyPathway")
@@ -106,7 +106,7 @@ class CareJourney:
     """One patient's journey through one pathway."""
 
     @workflow.init
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: JourneyInput) -> None:
         self._decided: tuple[tuple[Journey, Command, datetime], tuple[Event, ...] | Refusal] | None = None
         self._outbox: list[Event] = []
         self._alarms: list[Notice] = []
@@ -114,9 +114,9 @@ class CareJourney:
         self._breath: asyncio.Task[None] | None = None
         self._unrecorded: list[tuple[int, Command]] = []
         self._recording: workflow.ActivityHandle[Recorded] | None = None
-        self._loading: workflow.ActivityHandle[Loaded] | None = None
+        self._loading: workflow.ActivityHandle[EventPage] | None = None
         self._alarming: list[workflow.ActivityHandle[None]] = []
-        self._verifying: list[tuple[Command, workflow.ActivityHandle[Verdict]]] = []
+        self._verifying: list[tuple[Command, workflow.ActivityHandle[SignatureResult]]] = []
         self._timer: asyncio.Task[None] | None = None
         self._armed_for: datetime | None = None
         self._shown: list[object] = []
@@ -130,11 +130,11 @@ class CareJourney:
         self._crossed = False
         self._unstarted: Refusal | None = None
         self._comparing: workflow.ActivityHandle[bool] | None = None
-        self._handed: Standing | None = None
+        self._handed: StateDigest | None = None
         if begin.journey is not None:
             self._journey = begin.journey
             # Here and not in `run`: a handler that runs before it takes the state on.
-            self._handed = Standing(
+            self._handed = StateDigest(
                 journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey)
             )
         elif begin.start is not None:
@@ -147,7 +147,7 @@ class CareJourney:
                 self._send(opened)
 
     @workflow.run
-    async def run(self, begin: Begin) -> Ending:  # noqa: ARG002 - the same as __init__ takes
+    async def run(self, begin: JourneyInput) -> JourneyResult:  # noqa: ARG002 - the same as __init__ takes
         """Record, keep time and wait, until the journey has ended and all of it is recorded.
 
         Raises:
@@ -167,7 +167,7 @@ class CareJourney:
             self._dispatch()
             if not self._busy:
                 if self._journey.closed and not self._journey.waiting:
-                    return Ending(outcome=str(self._journey.outcome), version=self._journey.version)
+                    return JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
                 if self._continues:
                     self._continue()
                 self._crossed = False
@@ -224,20 +224,20 @@ class CareJourney:
         """What the shell refuses before the journey is asked."""
         if command.actor.role == Role.SYSTEM:
             return Refusal(
-                code=Code.NOT_ALLOWED,
+                code=RefusalCode.NOT_ALLOWED,
                 reason="nobody acts as the clock",
                 remedy="Use your own profile",
                 field="actor.role",
             )
         if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
             return Refusal(
-                code=Code.OUT_OF_LIMITS,
+                code=RefusalCode.OUT_OF_LIMITS,
                 reason=f"a command takes at most {COMMAND_LIMIT} bytes",
                 remedy="Send less text; documents belong elsewhere, by reference",
             )
         if self._diverged:
             return Refusal(
-                code=Code.HELD,
+                code=RefusalCode.HELD,
                 reason="this journey is quarantined: its record says something else",
                 remedy="Tell ops; nothing was overwritten",
             )
@@ -249,8 +249,8 @@ class CareJourney:
         known = str(command.command_id) in self._journey.commands
         return isinstance(body, SIGNED) and body.signature is not None and not known
 
-    def _presented(self, command: Command) -> Presented:
-        return Presented(
+    def _presented(self, command: Command) -> SignatureCheck:
+        return SignatureCheck(
             journey_id=self._journey.id, state=self._journey.patient.state, command=command, at=workflow.now()
         )
 
@@ -332,7 +332,7 @@ class CareJourney:
         verifying = workflow.start_local_activity(
             VERIFY,
             self._presented(command),
-            result_type=Verdict,
+            result_type=SignatureResult,
             start_to_close_timeout=ATTEMPT,
             retry_policy=RETRY,
             # While the register cannot be read it is tried again by a timer: in the task, it would hold up a hold.
@@ -411,7 +411,7 @@ class CareJourney:
             self._loading = workflow.start_activity(
                 LOAD,
                 Load(journey_id=self._journey.id, after_version=self._loaded[-1].version if self._loaded else 0),
-                result_type=Loaded,
+                result_type=EventPage,
                 start_to_close_timeout=ATTEMPT,
                 retry_policy=RETRY,
                 summary="read the journey back after a reset",
@@ -435,7 +435,7 @@ class CareJourney:
             else:
                 self._accept(command, unanswered=True)
 
-    def _compare(self, handed: Standing) -> None:
+    def _compare(self, handed: StateDigest) -> None:
         """Have the state this run was handed compared with the record: anybody may have started it. Nothing is
         recorded on top of another state than the recorded one, which is read back instead."""
         self._comparing = workflow.start_activity(
@@ -510,7 +510,7 @@ class CareJourney:
         )
 
     def _continue(self) -> None:
-        handed = Begin(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable)
+        handed = JourneyInput(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable)
         if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
             return
         moved = workflow.info().is_target_worker_deployment_version_changed()
@@ -599,7 +599,7 @@ def _refused_before(name: str, payload: Sequence[RawValue]) -> Attempt | None:
     except ValueError:
         return None
     # Anybody can send this. It may keep an attempt, and say nothing else about a decision that is still to come.
-    return attempt if attempt.refusal.code == Code.SIGNATURE else None
+    return attempt if attempt.refusal.code == RefusalCode.SIGNATURE else None
 
 
 def _text(payload: Sequence[RawValue]) -> str:

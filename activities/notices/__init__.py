@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import structlog
 from temporalio import activity
 
-from activities.record.record import Record
-from workflows.effects import ALARM, Alarm
+from activities.record.store import Record
 from workflows.journey.notices import Notice
+from workflows.messages import ALARM, Alarm
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from activities.record.codec import Clear, PayloadCodec
 from activities.record.migrations import MigrationEdited, migrate
-from activities.record.record import (
+from activities.record.store import (
     Appended,
     Diverged,
     Enrolment,
@@ -18,7 +18,7 @@ from activities.record.record import (
     open_record,
     patient_key,
 )
-from activities.record.verify import Finding, verify
+from activities.record.verification.chains import Finding, verify
 
 __all__ = [
     "Appended",

@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.record.anchors import make_key, read_key
+from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError
 from deploy.local.temporal import TemporalServer
-from deploy.signers import Signers, invent
+from simulation.keys import Signers, invent
 
 __all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
 

@@ -15,9 +15,9 @@ from door.outcomes import ExitCode, Problem
 from door.profiles import Profile, load_person
 from door.services import Services, no_such_journey
 from workflows.journey import events as e
-from workflows.journey.journey import Journey
-from workflows.journey.people import Role
-from workflows.journey.stages.access import may_look
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.access import may_look
 
 if TYPE_CHECKING:
     from activities.record import Record, StoredEvent
@@ -48,7 +48,7 @@ class Reader:
         Raises:
             Problem: there is no such journey, or it is not theirs to look at.
         """
-        from activities.record.events import from_stored
+        from activities.record.event_codec import from_stored
 
         return tuple(map(from_stored, await self.stored(journey_id)))
 
@@ -110,7 +110,7 @@ class Reader:
         Raises:
             RecordUnavailable, RecordFault: it cannot be kept, and nothing may be shown.
         """
-        from activities.record.readings import NewReading
+        from activities.record.access_log import NewReading
 
         reading = {
             "reading_id": uuid4(),
@@ -127,7 +127,7 @@ class Reader:
 
 def _readable(stored: "Sequence[StoredEvent]") -> Journey | None:
     """A journey as far as its events can be read: one that cannot must not keep people from all the others."""
-    from activities.read_models.applying import followed
+    from activities.record.read_models.applying import followed
 
     course, _ = followed(None, stored)
     return None if course is None else course.journey
@@ -139,7 +139,7 @@ def reader(context: typer.Context, profile: str | None, purpose: str | None) -> 
     Raises:
         Problem: that is not known, or no purpose.
     """
-    from activities.record.readings import Purpose
+    from activities.record.access_log import Purpose
 
     services = shell.services(context)
     person = load_person(profile, services.settings_without_servers().profile)

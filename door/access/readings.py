@@ -19,7 +19,7 @@ from door.services import Services, load
 from workflows.journey.commands import BreakGlass, Command
 
 if TYPE_CHECKING:
-    from activities.record.readings import Reading
+    from activities.record.access_log import Reading
     from door.access.seeing import AsSeen
 
 BREAK = Kind("access", "break-glass", BreakGlass)
@@ -56,7 +56,7 @@ def list_command(
     """
 
     async def act(screen: Screen) -> None:
-        from activities.record.readings import readings
+        from activities.record.access_log import readings
 
         who = reader(context, profile, purpose)
         journey_id = None if journey is None else shell.journey_id(journey)
@@ -130,7 +130,7 @@ async def _seen(who: Reader, reading_id: UUID) -> "Reading":
     Raises:
         Problem: there is none that showed anything, or it is not theirs to look at.
     """
-    from activities.record.readings import reading
+    from activities.record.access_log import reading
 
     async with who.services.record() as record:
         found = await reading(record, reading_id)

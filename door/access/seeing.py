@@ -15,11 +15,11 @@ from door.screen import Screen
 from door.services import Gateway, Services
 
 if TYPE_CHECKING:
-    from activities.read_models import Answer, Case, Task
-    from activities.read_models.rows import Course
-    from activities.record.readings import NewReading, Reading
-    from activities.record.record import Connection
-    from deploy.settings import Settings
+    from activities.record.access_log import NewReading, Reading
+    from activities.record.read_models import Answer, Case, Task
+    from activities.record.read_models.rows import Course
+    from activities.record.store import Connection
+    from application.settings import Settings
 
 
 class AsSeen(Services):
@@ -91,7 +91,7 @@ async def show_list(screen: Screen, services: Services, reading: "Reading") -> N
     Raises:
         Problem: its rows were made in another way than today's.
     """
-    from activities.read_models.rows import DEFINITION
+    from activities.record.read_models.rows import DEFINITION
 
     if reading.definition != DEFINITION:
         raise Problem(
@@ -117,7 +117,7 @@ async def show_list(screen: Screen, services: Services, reading: "Reading") -> N
 
 
 async def _course(record: Record, journey_id: UUID, position: int) -> "Course":
-    from activities.read_models.applying import followed
+    from activities.record.read_models.applying import followed
 
     course, _ = followed(None, [stored for stored in await record.load(journey_id) if stored.position <= position])
     assert course is not None
@@ -125,8 +125,8 @@ async def _course(record: Record, journey_id: UUID, position: int) -> "Course":
 
 
 def _tasks(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Task]":
-    from activities.read_models import Answer, Task
-    from activities.read_models.rows import ObligationRow, rows
+    from activities.record.read_models import Answer, Task
+    from activities.record.read_models.rows import ObligationRow, rows
 
     known = {journey_id: rows(course) for journey_id, course in courses.items()}
     tasks = []
@@ -141,8 +141,8 @@ def _tasks(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Task
 
 
 def _cases(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Case]":
-    from activities.read_models import Answer, Case
-    from activities.read_models.rows import CaseRow, rows
+    from activities.record.read_models import Answer, Case
+    from activities.record.read_models.rows import CaseRow, rows
     from workflows.journey.obligations import obligations
 
     cases = []

@@ -11,20 +11,20 @@ from door.access.looking import reader
 from door.lists.standing import at_head, not_a_cursor, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, here, row, table
-from workflows.journey.model import Code as Word
-from workflows.journey.model import Form
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.base import Identifier as Word
+from workflows.journey.base import InputModel
 from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
 
 if TYPE_CHECKING:
-    from activities.read_models import Answer, Case, PastCase
     from activities.record import Record
+    from activities.record.read_models import Answer, Case, PastCase
 
 MOST = 1000
 
 
-class Filters(Form):
+class Filters(InputModel):
     """What a list may be narrowed to."""
 
     stage: Stage | None = None
@@ -136,7 +136,7 @@ class _Page(NamedTuple):
 
     async def now(self, record: "Record", now: datetime) -> Listed:
         """Where they stand."""
-        from activities.read_models import Cases, caseload
+        from activities.record.read_models import Cases, caseload
 
         wanted = Cases(
             **dict(self.filters),
@@ -148,7 +148,7 @@ class _Page(NamedTuple):
 
     async def then(self, record: "Record", moment: int | datetime) -> Listed:
         """Where they stood, as was known at a moment."""
-        from activities.read_models import caseload_as_of
+        from activities.record.read_models import caseload_as_of
 
         answer = await caseload_as_of(
             record,

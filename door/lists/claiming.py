@@ -10,11 +10,11 @@ from door.access.looking import reader
 from door.lists.standing import at_head, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts, here
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 
 if TYPE_CHECKING:
-    from activities.read_models import Task
     from activities.record import Record
+    from activities.record.read_models import Task
 
 MOST = 1000
 IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
@@ -68,7 +68,7 @@ def _run(
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.read_models import claim, release
+        from activities.record.read_models import claim, release
 
         journey_id = shell.journey_id(journey)
         who = reader(context, profile, None)
@@ -106,7 +106,7 @@ async def _awaited(record: "Record", journey_id: UUID, obligation: str, head: in
     Raises:
         Problem: nothing is, as far as is known.
     """
-    from activities.read_models import Work, worklist
+    from activities.record.read_models import Work, worklist
 
     answer = await worklist(record, Work(journey_id=journey_id), limit=MOST)
     found = next((task for task in answer.rows if task.obligation == obligation), None)

@@ -11,16 +11,16 @@ from door import forms
 from door.access.looking import Reader
 from door.outcomes import ExitCode, Problem
 from door.profiles import own_configuration
+from workflows.journey.actors import Actor, Role
+from workflows.journey.base import Identifier as Word
+from workflows.journey.base import InputModel
 from workflows.journey.commands import COMMAND_LIMIT
-from workflows.journey.model import Code as Word
-from workflows.journey.model import Form
-from workflows.journey.people import Actor, Role
 
 if TYPE_CHECKING:
-    from activities.read_models import Work
+    from activities.record.read_models import Work
 
 
-class Filters(Form):
+class Filters(InputModel):
     """The options that narrow a worklist."""
 
     mine: bool = False
@@ -47,11 +47,11 @@ class Filters(Form):
         return " ".join(given)
 
 
-class _Name(Form):
+class _Name(InputModel):
     save: Word
 
 
-class _Kept(Form):
+class _Kept(InputModel):
     filters: dict[Word, Filters]
 
 
@@ -80,7 +80,7 @@ def work_of(filters: Filters, who: Reader, now: datetime) -> "Work":
     Raises:
         Problem: it is of a clinic they do not work for.
     """
-    from activities.read_models import Work
+    from activities.record.read_models import Work
 
     # One clinic is found by its index, and of several only those rows are kept.
     theirs = () if filters.mine else who.clinics(filters.clinic)

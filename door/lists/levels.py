@@ -12,7 +12,7 @@ from door.lists.standing import at_head, true_up_to
 from door.screen import Screen, duration, row, table
 
 if TYPE_CHECKING:
-    from activities.read_models import ServiceLevel
+    from activities.record.read_models import ServiceLevel
 
 COUNTS = ("opened", "done", "late", "overdue")
 SECONDS = ("seconds_median", "seconds_90", "seconds_most")
@@ -35,7 +35,7 @@ def stats_command(
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.read_models import ServiceLevel, service_levels
+        from activities.record.read_models import ServiceLevel, service_levels
 
         shell.one_of(**{"--csv": csv, "--json": json})
         from_then = None if since is None else shell.moment("--since", since)

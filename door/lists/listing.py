@@ -8,11 +8,11 @@ from rich.table import Table
 from door.access.looking import Reader
 from door.lists.standing import TrueUpTo
 from door.screen import elapsed, here, row, table
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 
 if TYPE_CHECKING:
-    from activities.read_models import Answer, Task
     from activities.record import Record
+    from activities.record.read_models import Answer, Task
 
 
 class Listing(NamedTuple):

@@ -43,14 +43,14 @@ class TrueUpTo(NamedTuple):
 async def at_head(record: "Record") -> int:
     """Wait a moment until the read models have what is recorded, so that people find what they just did; and
     return where the record was. They need not have got there."""
-    from activities.read_models import abreast
+    from activities.record.read_models import abreast
 
     return await abreast(record, ABREAST_WITHIN)
 
 
 async def true_up_to(record: "Record", position: int, head: int) -> TrueUpTo:
     """How far an answer at this position is true, asked for when the record was at ``head``."""
-    from activities.read_models import stale
+    from activities.record.read_models import stale
 
     return TrueUpTo(position, head, len((await stale(record)).rows))
 
@@ -62,7 +62,7 @@ def not_a_cursor() -> Iterator[None]:
     Raises:
         Problem: it does not.
     """
-    from activities.read_models import NotACursor
+    from activities.record.read_models import NotACursor
 
     try:
         yield

@@ -12,7 +12,7 @@ from door.lists.listing import Listing, words
 from door.lists.standing import at_head, not_a_cursor, true_up_to
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, row, table
-from workflows.journey.people import Actor
+from workflows.journey.actors import Actor
 
 if TYPE_CHECKING:
     from activities.record import Record
@@ -113,7 +113,7 @@ def list_command(
 
 
 async def _listing(who: Reader, record: "Record", wanted: Filters, limit: int, after: str | None) -> Listing:
-    from activities.read_models import worklist
+    from activities.record.read_models import worklist
 
     head, now = await at_head(record), who.services.now()
     with not_a_cursor():
@@ -135,7 +135,7 @@ def _scope(wanted: Filters, person: Actor) -> str:
 
 
 def _show(screen: Screen, listing: Listing, scope: str, *, csv: bool) -> None:
-    from activities.read_models import Task
+    from activities.record.read_models import Task
 
     answer = listing.answer
     rows = [listing.for_scripts(task) for task in answer.rows]

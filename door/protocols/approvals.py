@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import ValidationError
 
-from activities.sign_offs import verifying
-from activities.sign_offs.register import Register
+from activities.signatures import verifying
+from activities.signatures.signer_registry import Register
 from door.outcomes import ExitCode, Problem
 from door.signatures import keyring
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
-from workflows.journey.statement import ProtocolApproval
+from workflows.journey.signed_statement import ProtocolApproval
 
 if TYPE_CHECKING:
-    from deploy.settings import Settings
+    from application.settings import Settings
 
 State = Literal["approved", "not_signed", "begun", "edited", "review_passed", "not_verified", "not_checked"]
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from activities.sign_offs.keys import PrivateKey, new_seal, sign
-from activities.sign_offs.register import Register
+from activities.signatures.keys import PrivateKey, new_seal, sign
+from activities.signatures.signer_registry import Register
 from door import shell
 from door.outcomes import ExitCode, Problem
 from door.profiles import profile_path, read_profile
@@ -28,10 +28,10 @@ from door.screen import Screen, facts
 from door.signatures import keyring
 from door.signatures.keyring import UNCHANGED
 from door.signatures.signing import short_code
+from workflows.journey.actors import Role
 from workflows.journey.calendars import local
-from workflows.journey.people import Role
 from workflows.journey.protocol import Protocol
-from workflows.journey.statement import Approval, ProtocolApproval, ProtocolStatement, Signer
+from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, Signer
 
 REVIEW_AFTER = timedelta(days=365)
 """When a protocol is reviewed, unless the first of its signers says otherwise."""

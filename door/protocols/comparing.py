@@ -9,7 +9,7 @@ from door import shell
 from door.protocols.files import named
 from door.screen import Screen
 from door.signatures.signing import short_code
-from workflows.journey.protocol import Protocol, Rung
+from workflows.journey.protocol import EscalationStep, Protocol
 
 Path = tuple[str | int, ...]
 Content = dict[str, Any]
@@ -162,25 +162,25 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _rung(protocol: Protocol, ladder: str, n: int) -> Rung | None:
+def _rung(protocol: Protocol, ladder: str, n: int) -> EscalationStep | None:
     rungs = protocol.ladders[ladder].rungs if ladder in protocol.ladders else ()
     return rungs[n - 1] if n <= len(rungs) else None
 
 
-def _when(rung: Rung) -> str:
+def _when(rung: EscalationStep) -> str:
     return f"after {rung.minutes} min" if rung.percent is None else f"at {rung.percent} % of the time"
 
 
-def _step(rung: Rung | None) -> str:
+def _step(rung: EscalationStep | None) -> str:
     assert rung is not None
     return f"{_when(rung)} {_deed(rung)}{' (hold)' if rung.hold else ''}{' (alarm)' if rung.alarm else ''}"
 
 
-def _deed(rung: Rung) -> str:
+def _deed(rung: EscalationStep) -> str:
     return f"{rung.action.value} {rung.to.value}"
 
 
-def _step_changed(field: str, before: Rung, after: Rung) -> str:
+def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> str:
     match field:
         case "minutes" | "percent":
             return f"now {_when(after)} (was {_when(before)})"

@@ -10,8 +10,8 @@ from door.services import Gateway
 
 if TYPE_CHECKING:
     from activities.record import Record
-    from activities.record.record import Head
-    from workflows.client import Running
+    from activities.record.store import Head
+    from application.journey_client import Running
 
 AT_ONCE = 8
 """Journeys looked at at the same time."""
@@ -66,7 +66,7 @@ async def compare(
         Problem: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-    from activities.record.readings import unannounced
+    from activities.record.access_log import unannounced
 
     looked_at = 0
     found: list[Drifted] = []
@@ -87,7 +87,7 @@ async def compare(
 
 async def drift_of(record: "Record", gateway: Gateway, head: "Head") -> Drift | None:
     """How a journey differs now; None when it does not, or waits for nothing any more."""
-    from activities.record.events import load_journey
+    from activities.record.event_codec import load_journey
 
     running = await gateway.look(head.journey_id)
     # Whatever was recorded while Temporal was asked is not a difference.

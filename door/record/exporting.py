@@ -37,7 +37,7 @@ def export_command(
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.record.exporting import VERIFIER, export
+        from activities.record.export import VERIFIER, export
 
         journey_id = shell.journey_id(journey)
         register = keyring.register_path(None, services.settings())
@@ -63,7 +63,7 @@ def anchor_key_command(file: NewFile, json: shell.Json = False) -> None:
     """Make a key: for workers to sign anchors of the record with, or for `record verify --report`."""
 
     async def act(screen: Screen) -> None:
-        from activities.record.anchors import AnchorKeyError, make_key
+        from activities.record.verification.anchors import AnchorKeyError, make_key
 
         try:
             public = make_key(file).hex()
@@ -83,7 +83,7 @@ def anchor_command(context: typer.Context, json: shell.Json = False) -> None:
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.record.anchors import AnchorKeyError, read_key, write_anchor
+        from activities.record.verification.anchors import AnchorKeyError, read_key, write_anchor
 
         settings = services.settings()
         if settings.anchors_dir is None or settings.anchor_key_file is None:

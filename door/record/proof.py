@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from activities.record import Record
-    from activities.record.anchors import Anchor
-    from activities.record.verify import Finding
-    from activities.sign_offs.offline import Keys
-    from deploy.settings import Settings
+    from activities.record.verification.anchors import Anchor
+    from activities.record.verification.chains import Finding
+    from activities.record.verification.sign_offs import Keys
+    from application.settings import Settings
 
 TOLD_EVERY = 2.0
 """Seconds between two words about how far it is."""
@@ -94,7 +94,7 @@ def verify_command(
         signing_key = _signing_key(report, key)
         proof = await prove(services, journey_id, since_anchor, left_out, register, _progress(screen))
         if report is not None and signing_key is not None:
-            from activities.record.reports import signed_report
+            from activities.record.verification.reports import signed_report
 
             write_new(report, signed_report(content(proof), signing_key))
         if screen.json_only:
@@ -120,8 +120,8 @@ async def prove(
         Problem: there is no such journey or anchor, or what is asked for contradicts the settings.
         RecordUnavailable, RecordFault: the record cannot be read.
     """
-    from activities.proving import examine
-    from activities.record.verify import by_place
+    from activities.record.verification.chains import by_place
+    from activities.record.verification.journeys import examine
 
     settings = services.settings()
     unchecked: dict[Part, Problem] = {}
@@ -188,7 +188,7 @@ def _signing_key(report: Path | None, key: Path | None) -> "Ed25519PrivateKey | 
         return None
     if report is None or key is None:
         raise Problem(ExitCode.USAGE, "a report has a file and a key", "Give both --report FILE and --key FILE")
-    from activities.record.anchors import AnchorKeyError, read_key
+    from activities.record.verification.anchors import AnchorKeyError, read_key
 
     keyring.refuse_existing(report, "nothing is overwritten")
     try:
@@ -211,7 +211,7 @@ async def _anchors(record: "Record", settings: "Settings") -> "tuple[Sequence[Fi
             "it is not known by which key anchors are to be believed",
             "Set CAREPATH_ANCHOR_PUBLIC_KEY, or leave CAREPATH_ANCHORS_DIR out",
         )
-    from activities.record.anchors import check_anchors
+    from activities.record.verification.anchors import check_anchors
 
     return await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
 
@@ -240,7 +240,7 @@ def _keys(settings: "Settings", given: Path | None) -> "tuple[bytes, Keys]":
     Raises:
         Problem: there is no register that can be believed.
     """
-    from activities.sign_offs.offline import RegisterNotVerified, keys_of
+    from activities.record.verification.sign_offs import RegisterNotVerified, keys_of
 
     path = keyring.register_path(given, settings)
     if settings.organisation_key is None:
@@ -275,8 +275,8 @@ async def _workflows(
     Raises:
         Problem: Temporal cannot be asked.
     """
-    from activities.record.verify import Finding
-    from deploy.settings import SettingsError
+    from activities.record.verification.chains import Finding
+    from application.settings import SettingsError
 
     try:
         async with services.gateway() as gateway:

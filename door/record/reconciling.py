@@ -11,8 +11,8 @@ from door.outcomes import ExitCode, Problem
 from door.record.drift import TOLD, Drift, Drifted, at_once, compare, drift_of
 from door.screen import Screen, row, table
 from door.services import Gateway, Services
+from workflows.journey.actors import Actor, Role
 from workflows.journey.commands import BreakGlass, Command
-from workflows.journey.people import Actor, Role
 
 if TYPE_CHECKING:
     from activities.record import Record
@@ -77,7 +77,7 @@ async def _repaired(services: Services, record: "Record", gateway: Gateway, drif
 
 async def _announced(services: Services, record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
     """Tell a journey of those who looked at it in an emergency while it could not be told."""
-    from activities.record.readings import unannounced
+    from activities.record.access_log import unannounced
 
     for reading in await unannounced(record):
         if journey_id in reading.journeys and reading.reason is not None:
@@ -92,8 +92,8 @@ async def _announced(services: Services, record: "Record", gateway: Gateway, jou
 
 async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
     from activities.notices import deliver
-    from activities.record.events import load_events
-    from workflows.journey.journey import fold
+    from activities.record.event_codec import load_events
+    from workflows.journey.aggregate import fold
     from workflows.journey.notices import notices
 
     events = await load_events(record, journey_id)

@@ -14,9 +14,9 @@ from door.outcomes import Problem
 from door.screen import Screen, facts, row, table
 
 if TYPE_CHECKING:
-    from activities.proving import Examined
-    from activities.record.anchors import Anchor
-    from activities.record.verify import Finding
+    from activities.record.verification.anchors import Anchor
+    from activities.record.verification.chains import Finding
+    from activities.record.verification.journeys import Examined
 
 FORMAT = "care-pathway/report/1"
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"

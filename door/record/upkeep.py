@@ -11,7 +11,7 @@ from door.outcomes import ExitCode, Problem
 from door.screen import Screen, here, row, table
 
 if TYPE_CHECKING:
-    from activities.read_models import Stale, Standing
+    from activities.record.read_models import Stale, Standing
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def models_command(context: typer.Context, json: shell.Json = False) -> None:
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.read_models import stale, standing
+        from activities.record.read_models import stale, standing
 
         async with services.record() as record:
             found, stuck = await standing(record), (await stale(record)).rows
@@ -68,7 +68,7 @@ def retry_command(context: typer.Context, journey: shell.JourneyId, json: shell.
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.read_models import retry, stale
+        from activities.record.read_models import retry, stale
 
         journey_id = shell.journey_id(journey)
         async with services.record() as record:

@@ -91,7 +91,7 @@ async def _latest(record: "Record", most: int) -> AsyncIterator[Attempt]:
 
 
 def _attempt(stored: "StoredEvent") -> Attempt | None:
-    from activities.record.events import from_stored
+    from activities.record.event_codec import from_stored
 
     if stored.event_type != "command.refused":
         return None

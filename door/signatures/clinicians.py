@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from activities.sign_offs import register as registers
-from activities.sign_offs.keys import PrivateKey
-from activities.sign_offs.register import Entry, Register, RegisterError
+from activities.signatures import signer_registry as registers
+from activities.signatures.keys import PrivateKey
+from activities.signatures.signer_registry import Entry, Register, RegisterError
 from door import forms, shell
 from door.outcomes import ExitCode, Problem
 from door.profiles import key_path, profile_path, read_profile
@@ -18,9 +18,9 @@ from door.screen import Screen, facts, row, table
 from door.services import Services
 from door.signatures import keyring
 from door.signatures.keyring import UNCHANGED
-from workflows.journey.model import Code, Form, Short
-from workflows.journey.people import Licence, Role
-from workflows.journey.statement import Sha256
+from workflows.journey.actors import Licence, Role
+from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.signed_statement import Sha256
 
 ORGANISATION = "organisation"
 """Whose the organisation's key is, in its file."""
@@ -37,15 +37,15 @@ OrganisationKey = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation; the passphrase is always asked for.")]
 
 
-class EnrolmentRequest(Form):
+class EnrolmentRequest(InputModel):
     """What a clinician hands over to be enrolled: who they are, and the public half of their key."""
 
-    person: Code
+    person: Identifier
     role: Role
     printed_name: Short
     licence: Licence
     public_key: Sha256
-    key_id: Code
+    key_id: Identifier
 
 
 def request_path(profile: Path) -> Path:

@@ -13,12 +13,12 @@ from rich.console import RenderableType
 from door.outcomes import ExitCode, Problem
 from door.screen import Screen, facts, row, shown_at, table
 from workflows.journey import events as e
-from workflows.journey.journey import Journey, SignOff, fold
-from workflows.journey.model import digest
+from workflows.journey.aggregate import Journey, SignOff, fold
+from workflows.journey.always.sign_offs import took_effect
+from workflows.journey.base import digest
+from workflows.journey.evidence import Content, current, evidence, evidence_of, half_signed
 from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.evidence import Content, current, evidence, evidence_of, half_signed
-from workflows.journey.stages.sign_offs import took_effect
 
 Standing = Literal["standing", "waits_for_second", "superseded", "withdrawn"]
 Path = tuple[str | int, ...]

@@ -11,18 +11,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activities.sign_offs import keys
-from activities.sign_offs import register as registers
-from activities.sign_offs.keys import KeyFileError, PrivateKey, WrongPassphrase
-from activities.sign_offs.register import Register, RegisterError
+from activities.signatures import keys
+from activities.signatures import signer_registry as registers
+from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
+from activities.signatures.signer_registry import Register, RegisterError
 from door.outcomes import ExitCode, Problem
 from door.profiles import key_path
 from door.services import Services
-from workflows.journey.people import CLINICAL, Actor
-from workflows.journey.statement import Signer, signer_of
+from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.signed_statement import Signer, signer_of
 
 if TYPE_CHECKING:
-    from deploy.settings import Settings
+    from application.settings import Settings
 
 UNCHANGED = "Nothing was written or changed."
 

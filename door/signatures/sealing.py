@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from activities.sign_offs import keys
+from activities.signatures import keys
 from door.outcomes import NOTHING_HAPPENED, refused
 from door.services import Services
 from door.signatures import keyring
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, Delegate, Sign
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey
-from workflows.journey.people import Actor
 from workflows.journey.refusals import Refusal
-from workflows.journey.statement import Signature, of_command
+from workflows.journey.signed_statement import Signature, of_command
 
 
 def sealed(

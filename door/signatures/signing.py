@@ -23,16 +23,16 @@ from door.screen import Screen, facts, row, shown_at, table
 from door.services import Services
 from door.signatures import decisions, sealing
 from door.signatures.attempts import attempts_command
-from workflows.journey.authority import cosigners, may_decide
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, SignOff, fold
+from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.base import Identifier as Word
+from workflows.journey.base import InputModel, Text, digest
 from workflows.journey.commands import Sign
-from workflows.journey.journey import Journey, SignOff, fold
-from workflows.journey.model import Code as Word
-from workflows.journey.model import Form, Text, digest
+from workflows.journey.evidence import evidence, half_signed
 from workflows.journey.obligations import Obligation, obligations
-from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.refusals import Refusal
-from workflows.journey.stages.evidence import evidence, half_signed
 
 Decision = Literal["approve", "decline", "return"]
 
@@ -41,7 +41,7 @@ SIGN = Kind("signoff", "sign", Sign)
 Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]
 
 
-class Reasons(Form):
+class Reasons(InputModel):
     """What a signer may add: why, what was chosen, where the patient goes next."""
 
     rationale: Text | None = None

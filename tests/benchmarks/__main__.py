@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from activities.record.record import RecordUnavailable
-from deploy.leaving import leave
+from activities.record.store import RecordUnavailable
+from application.process_exit import leave
 from deploy.local.stack import StackError
 from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget

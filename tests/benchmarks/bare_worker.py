@@ -7,9 +7,9 @@ import signal
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from deploy.settings import load_settings, load_temporal_config
+from application.settings import load_settings, load_temporal_config
 from tests.benchmarks.bare import Bare
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 
 async def run() -> None:

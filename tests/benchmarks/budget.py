@@ -10,12 +10,12 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from deploy.people import referral
-from deploy.play import SkippedTime, play
+from application.journey_client import handle_of, start
+from simulation.people import referral
+from simulation.player import SkippedTime, play
 from tests.benchmarks.course import open_ended
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import QUEUE, Servers
-from workflows.client import handle_of, start
 from workflows.journey.protocol import Condition
 from workflows.protocols.demonstration import demonstration
 

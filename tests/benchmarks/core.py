@@ -7,8 +7,8 @@ from time import process_time
 
 from tests.benchmarks.course import Step, course
 from tests.benchmarks.report import Figure, Section
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey, fold
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from deploy.people import next_move, referral
+from simulation.people import next_move, referral
 from tests.journey.play import sealed
+from workflows.journey.actors import CLOCK
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, PassDeadline
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey, fold
 from workflows.journey.obligations import next_deadline
-from workflows.journey.people import CLOCK
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 
+from application.journey_client import submit
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare
-from workflows.client import submit
 from workflows.journey.commands import Command
 
 ACCEPTED = Aim(1.3)

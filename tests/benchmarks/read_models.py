@@ -12,17 +12,17 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
 
-from activities.read_models.projector import Courses, advance, wait_for
-from activities.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
-from activities.read_models.rebuild import rebuild
-from activities.read_models.rows import DEFINITION
 from activities.record import Record
+from activities.record.read_models.projector import Courses, advance, wait_for
+from activities.record.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
+from activities.record.read_models.rebuild import rebuild
+from activities.record.read_models.rows import DEFINITION
 from deploy.local.postgres import Postgres
 from tests.benchmarks.database import Connection, fresh
 from tests.benchmarks.report import Aim, Figure, Section, percentile
-from tests.read_models.courses import course_of, put, renamed
 from tests.record.helpers import events
-from workflows.journey.people import Role
+from tests.record.read_models.courses import course_of, put, renamed
+from workflows.journey.actors import Role
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 PAGES = 400

@@ -12,21 +12,21 @@ from uuid import UUID, uuid4, uuid5
 
 from temporalio.client import Client, WorkflowHandle
 
-from activities.record.record import Record, open_record
+from activities.record.store import Record, open_record
+from application.journey_client import start, submit
 from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
-from deploy.people import PEOPLE, referral
+from simulation.people import PEOPLE, referral
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import start, submit
-from workflows.effects import Ending
-from workflows.journey.commands import Body, Command, Sign, Withdraw
+from workflows.journey.actors import Role
+from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
-from workflows.plugin import CarePathwayPlugin
+from workflows.messages import JourneyResult
 from workflows.protocols.demonstration import demonstration
+from workflows.temporal_plugin import CarePathwayPlugin
 
 QUEUE = "care-pathway"
 BARE_QUEUE = "bare"
@@ -81,13 +81,13 @@ class Patient:
         self._read = 0
         self._requests: dict[str, Obligation] = {}
 
-    async def start(self) -> WorkflowHandle[CareJourney, Ending]:
+    async def start(self) -> WorkflowHandle[CareJourney, JourneyResult]:
         await start(self._servers.client, referral(PROTOCOL, self.id), task_queue=QUEUE)
         return self._servers.client.get_workflow_handle_for(CareJourney.run, workflow_id(self.id))
 
     async def prepared(self, command: Command, version: int) -> Command:
         """This command for this journey. Whoever signs reads first, in the record, what there is to sign."""
-        body: Body = command.body
+        body: CommandBody = command.body
         if isinstance(body, Sign):
             await self._read_up_to(version)
             asked = self._requests[body.request.rpartition(":")[0]]

@@ -4,21 +4,21 @@ from collections.abc import Awaitable, Sequence
 from time import perf_counter
 from uuid import UUID, uuid4
 
-from activities.proving import Examined, examine
-from activities.read_models.rebuild import rebuild
 from activities.record import Record
-from activities.sign_offs.offline import keys_of
+from activities.record.read_models.rebuild import rebuild
+from activities.record.verification.journeys import Examined, examine
+from activities.record.verification.sign_offs import keys_of
 from deploy.local.postgres import Postgres
-from deploy.people import referral
+from simulation.people import referral
 from tests.benchmarks.database import fresh
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.journey.play import START, Play
-from tests.read_models.courses import course_of, renamed
-from tests.sign_offs.recorded import EARLY, rows
-from tests.sign_offs.room import ORGANISATION, published
+from tests.record.read_models.courses import course_of, renamed
+from tests.signatures.recorded import EARLY, rows
+from tests.signatures.room import ORGANISATION, published
+from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.journey import fold
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.protocols.demonstration import demonstration

@@ -9,8 +9,8 @@ import pytest
 from activities.record import Record, migrate, open_record
 from deploy.local.postgres import Database
 from deploy.read_models import act, main
-from tests.read_models.courses import catch_up, put_course
 from tests.record.helpers import event
+from tests.record.read_models.courses import catch_up, put_course
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 
 from activities.record import open_record
 from deploy.local.stack import local_stack, run_worker
-from deploy.people import PEOPLE
-from deploy.signers import PASSPHRASE
 from deploy.up import write_environment
-from workflows.journey.people import Role
+from simulation.keys import PASSPHRASE
+from simulation.people import PEOPLE
+from workflows.journey.actors import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = {"enter your id": PEOPLE[Role.CLINICIAN].id, "Passphrase": PASSPHRASE}

@@ -15,9 +15,9 @@ import psutil
 import pytest
 from temporalio.client import Client
 
+from application.settings import load_settings, load_temporal_config
 from deploy.local.process import StackError
 from deploy.local.stack import local_stack, run_worker
-from deploy.settings import load_settings, load_temporal_config
 
 pytestmark = pytest.mark.faults
 

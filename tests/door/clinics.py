@@ -10,15 +10,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from activities.record import Record, open_record
-from activities.record.events import load_journey, to_new
-from activities.record.readings import NewReading, Reading, broken_glass, keep, readings
+from activities.record.access_log import NewReading, Reading, broken_glass, keep, readings
+from activities.record.event_codec import load_journey, to_new
 from deploy.local.postgres import Database
 from door.services import Services
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.play import started
-from tests.read_models.courses import catch_up, course_of, renamed
+from tests.record.read_models.courses import catch_up, course_of, renamed
+from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.stage import Stage
 

@@ -7,16 +7,16 @@ from uuid import UUID
 import pytest
 
 from activities.record import Record
-from deploy import people
 from deploy.local.postgres import Database
-from deploy.signers import Signers, invent
+from simulation import people
+from simulation.keys import Signers, invent
 from tests.door.clinics import Clinics
 from tests.door.clinics import clinics as made_clinics
 from tests.door.helpers import START, Memory, write_profiles
 from tests.record.conftest import migrated, owner, record
+from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.protocols.demonstration import demonstration

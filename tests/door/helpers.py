@@ -12,20 +12,20 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEvent
-from activities.record.events import to_new
-from activities.record.readings import NewReading
-from deploy.people import CLINIC, PEOPLE, profile
-from deploy.settings import Settings
-from deploy.signers import PASSPHRASE
+from activities.record.access_log import NewReading
+from activities.record.event_codec import to_new
+from application.journey_client import Running
+from application.settings import Settings
 from door.app import app
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, Services, no_such_journey
-from workflows.client import Running
+from simulation.keys import PASSPHRASE
+from simulation.people import CLINIC, PEOPLE, profile
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey, fold
-from workflows.journey.people import Role
 from workflows.journey.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from activities.record import NewEvent, Record, open_record
-from activities.record.anchors import write_anchor
+from activities.record.verification.anchors import write_anchor
 from deploy.local.postgres import Database
 from tests.door.helpers import Memory
 from tests.journey.play import JOURNEY
-from tests.read_models.courses import catch_up
-from tests.sign_offs.recorded import keep
-from tests.sign_offs.room import ORGANISATION
+from tests.record.read_models.courses import catch_up
+from tests.signatures.recorded import keep
+from tests.signatures.room import ORGANISATION
 
 
 class OnRecord(Memory):

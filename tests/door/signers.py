@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-from activities.sign_offs import register as registers
-from activities.sign_offs.keys import PrivateKey, unlock
-from activities.sign_offs.register import Entry
-from deploy.people import PEOPLE
+from activities.signatures import signer_registry as registers
+from activities.signatures.keys import PrivateKey, unlock
+from activities.signatures.signer_registry import Entry
 from door.profiles import key_path
+from simulation.people import PEOPLE
 from tests.door.helpers import START, Answer, Memory, call
-from tests.sign_offs.room import entry
-from workflows.journey.people import Role
+from tests.signatures.room import entry
+from workflows.journey.actors import Role
 from workflows.protocols import shipped
 from workflows.protocols.demonstration import INVENTED_DOSE
 

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import RecordUnavailable
-from activities.record.readings import NewReading, Purpose, readings
+from activities.record.access_log import NewReading, Purpose, readings
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Answer, Memory, call
-from tests.read_models.courses import catch_up, course_of
 from tests.record.helpers import event
+from tests.record.read_models.courses import catch_up, course_of
 from workflows.journey.obligations import obligations
 
 REASON = {"reason": "Invented: the emergency room called"}

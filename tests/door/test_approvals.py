@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from activities.sign_offs import keys
-from activities.sign_offs.register import Entry
-from deploy.people import PEOPLE
+from activities.signatures import keys
+from activities.signatures.signer_registry import Entry
 from door.protocols.approvals import load_approval
+from simulation.people import PEOPLE
 from tests.door.conftest import Profiles
 from tests.door.helpers import START, Answer, MemoryGateway, referral
 from tests.door.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
-from workflows.journey.people import Role
-from workflows.journey.statement import ProtocolApproval
+from workflows.journey.actors import Role
+from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols import load
 
 DIRECTOR, CLINICIAN, ON_CALL = Role.MEDICAL_DIRECTOR, Role.CLINICIAN, Role.ON_CALL_CLINICIAN

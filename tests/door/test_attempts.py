@@ -5,18 +5,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import migrate
-from activities.record.events import to_new
+from activities.record.event_codec import to_new
 from deploy.local.postgres import Database
-from deploy.people import PEOPLE
 from door.signatures import attempts
+from simulation.people import PEOPLE
 from tests.door.helpers import Memory, call
 from tests.door.on_record import OnRecord
 from tests.journey.play import JOURNEY, Play, before
-from tests.sign_offs.recorded import history
+from tests.signatures.recorded import history
+from workflows.journey.actors import Role
 from workflows.journey.commands import Command, ReleaseSession, RequestSupport
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
-from workflows.journey.people import Role
 from workflows.journey.refusals import Refusal
 
 

@@ -12,8 +12,8 @@ from door.kinds import KINDS, Kind
 from tests.door.conftest import Profiles
 from tests.door.helpers import Answer, Memory, call
 from tests.door.valid import FORMS
+from workflows.journey.actors import ANYONE, Role
 from workflows.journey.commands import COMMAND_LIMIT
-from workflows.journey.people import ANYONE, Role
 
 SECRET = "Robin has nightmares"
 """Stands for what is about a patient. No error may repeat it."""

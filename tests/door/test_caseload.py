@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from activities.record.events import load_events
+from activities.record.event_codec import load_events
 from door.lists.caseload import MOST
 from door.past import as_known
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Memory, call
-from tests.read_models.courses import course_of
-from workflows.journey.journey import Journey, fold
-from workflows.journey.overview import health, status
+from tests.record.read_models.courses import course_of
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.summary import health, status
 
 
 async def listed(clinics: Clinics, *options: str) -> list[UUID]:

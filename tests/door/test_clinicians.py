@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from activities.sign_offs import keys
-from activities.sign_offs.keys import unlock
-from deploy.people import PEOPLE
+from activities.signatures import keys
+from activities.signatures.keys import unlock
 from door.signatures import keyring
+from simulation.people import PEOPLE
 from tests.door.conftest import Profiles
 from tests.door.helpers import START, call
 from tests.door.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
-from workflows.journey.people import CLINICAL, Role
+from workflows.journey.actors import CLINICAL, Role
 
 DIRA, CLIO = PEOPLE[Role.MEDICAL_DIRECTOR], PEOPLE[Role.CLINICIAN]
 

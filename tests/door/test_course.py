@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from deploy.people import next_move
 from door.kinds import KINDS
+from simulation.people import next_move
 from tests.door.helpers import Memory, call
+from workflows.journey.actors import Role
 from workflows.journey.commands import Command, Sign
-from workflows.journey.people import Role
 
 MOST_MOVES = 400
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.play import JOURNEY, Play, before
-from tests.sign_offs.recorded import history
+from tests.signatures.recorded import history
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import SignOff, fold
+from workflows.journey.base import digest
 from workflows.journey.events import SignedOff
-from workflows.journey.journey import SignOff, fold
-from workflows.journey.model import digest
-from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
 
 OTHERWISE = "one more (invented)"

@@ -15,7 +15,7 @@ from activities.record import Record, RecordFault, RecordUnavailable
 from door.screen import plain, shown_at
 from tests.door.conftest import Profiles
 from tests.door.helpers import EXAMPLES, START, Memory, call
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -9,8 +9,8 @@ import pytest
 from tests.door.helpers import Memory, call
 from tests.journey.play import Play
 from workflows.journey import commands as c
-from workflows.journey.journey import fold
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
 
 MISHEARD = {"sleep": "Invented: worse than first said"}
 

@@ -13,22 +13,22 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities import proving
 from activities.record import RecordUnavailable, migrate, open_record
-from activities.record.anchors import Flaw, make_key, read_key
-from activities.record.events import to_new
-from activities.record.verify import Kind
-from activities.sign_offs.offline import Reason, keys_of
+from activities.record.event_codec import to_new
+from activities.record.verification import journeys as proving
+from activities.record.verification.anchors import Flaw, make_key, read_key
+from activities.record.verification.chains import Kind
+from activities.record.verification.sign_offs import Reason, keys_of
 from deploy.local.postgres import Database
 from door.record import proof, reports
 from door.record.drift import Drift
 from tests.door.helpers import Answer, call
 from tests.door.on_record import OnRecord, as_superuser
 from tests.journey.play import JOURNEY
-from tests.read_models.courses import catch_up, course_of, put_course, renamed
 from tests.record.helpers import Connection
-from tests.sign_offs.recorded import EARLY, history, keep, only, rows, sign_offs, signature_of
-from tests.sign_offs.room import ORGANISATION, published
+from tests.record.read_models.courses import catch_up, course_of, put_course, renamed
+from tests.signatures.recorded import EARLY, history, keep, only, rows, sign_offs, signature_of
+from tests.signatures.room import ORGANISATION, published
 from workflows.journey.protocol import Condition
 
 ROOT = Path(__file__).parents[2]
@@ -320,7 +320,7 @@ def test_a_report_is_signed_whatever_it_says_and_a_stranger_can_check_it(
 
 def stranger(report: Path, public_key: str) -> int:
     """The exit code of the program that anybody can have, where nothing of ours can be imported."""
-    program = ROOT / "docs" / "verify_export.py"
+    program = ROOT / "activities" / "record" / "verification" / "verify_export.py"
     return subprocess.run(
         [sys.executable, "-I", program, report, public_key], capture_output=True, check=False
     ).returncode

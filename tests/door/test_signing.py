@@ -7,23 +7,23 @@ from uuid import UUID
 
 import pytest
 
-from activities.sign_offs.verifying import Problem, check
-from deploy.people import PEOPLE, next_move
-from deploy.signers import Signers
+from activities.signatures.verifying import Problem, check
 from door.signatures import signing
+from simulation.keys import Signers
+from simulation.people import PEOPLE, next_move
 from tests.door.conftest import Profiles
 from tests.door.helpers import Answer, Memory, call
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, sealed
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
+from workflows.journey.always.safety import release_obstacles
+from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
 from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import fold
-from workflows.journey.model import digest
-from workflows.journey.people import Role
 from workflows.journey.refusals import Refusal
-from workflows.journey.stages.safety import release_obstacles
-from workflows.journey.statement import of_command
+from workflows.journey.signed_statement import of_command
 
 WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"

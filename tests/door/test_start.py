@@ -8,7 +8,7 @@ import pytest
 
 from tests.door.conftest import Profiles
 from tests.door.helpers import EXAMPLES, START, Answer, Memory, call, referral
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 
 REQUEST = "6a0a1c8e-3f5e-4b7c-9d5a-111111111111"
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from activities.record.anchors import make_key, read_key
+from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Database
 from door.record.reports import MEANINGS
 from tests.door.helpers import call
 from tests.door.on_record import OnRecord, as_superuser
-from tests.sign_offs.recorded import EARLY, history, rows
-from tests.sign_offs.room import published
+from tests.signatures.recorded import EARLY, history, rows
+from tests.signatures.room import published
 
 END = len(history())
 HEAD = (

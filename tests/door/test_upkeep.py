@@ -5,11 +5,11 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.read_models import applying, rebuild
-from activities.read_models.rows import DEFINITION, follow
+from activities.record.read_models import applying, rebuild
+from activities.record.read_models.rows import DEFINITION, follow
 from tests.door.clinics import Clinics
-from tests.read_models.courses import catch_up, course_of
 from tests.record.helpers import Connection, event
+from tests.record.read_models.courses import catch_up, course_of
 
 
 async def test_builds_and_how_far_they_are(clinics: Clinics) -> None:

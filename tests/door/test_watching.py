@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from activities.read_models import Work, claim, release, worklist
 from activities.record import RecordUnavailable
+from activities.record.read_models import Work, claim, release, worklist
 from deploy.local.postgres import Database
 from door.lists.listing import Listing
 from door.lists.standing import TrueUpTo

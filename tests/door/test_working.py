@@ -14,17 +14,17 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.read_models import service_levels
+from activities.record.read_models import service_levels
 from door.screen import duration
 from tests.door.clinics import OTHER, Clinics
 from tests.door.conftest import Profiles
 from tests.door.helpers import Memory, call
-from tests.read_models.courses import asked_of, catch_up, course_of
 from tests.record.helpers import event
-from workflows.journey.journey import Journey
+from tests.record.read_models.courses import asked_of, catch_up, course_of
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import Obligation
-from workflows.journey.overview import why
-from workflows.journey.people import Role
+from workflows.journey.summary import why
 
 CLINICIAN, PATIENT = Role.CLINICIAN, Role.PATIENT
 

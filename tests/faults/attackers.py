@@ -30,28 +30,28 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from activities.proving import examine
-from activities.record.events import load_events, to_new
-from activities.record.record import Record
-from activities.sign_offs import offline
-from activities.sign_offs.keys import PrivateKey, sign, unlock
-from activities.sign_offs.register import Register, RegisterFile, publish
+from activities.record.event_codec import load_events, to_new
+from activities.record.store import Record
+from activities.record.verification import sign_offs as offline
+from activities.record.verification.journeys import examine
+from activities.signatures.keys import PrivateKey, sign, unlock
+from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack
-from deploy.people import PEOPLE
-from deploy.play import SkippedTime
-from deploy.signers import PASSPHRASE, Signers
+from simulation.keys import PASSPHRASE, Signers
+from simulation.people import PEOPLE
+from simulation.player import SkippedTime
 from tests.faults.helpers import PATIENCE, Course, command, eventually
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.effects import APPEND, CHECK, Batch, Recorded
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
-from workflows.journey.statement import Seal, Signature, of_command
+from workflows.journey.signed_statement import Signature, SignatureHeader, of_command
+from workflows.messages import APPEND, CHECK, Batch, Recorded
 
 HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")
 
@@ -103,7 +103,7 @@ def anew(sent: c.Command, **changed: Any) -> c.Command:
     return sent.model_copy(update={"command_id": uuid4(), "body": sent.body.model_copy(update=changed)})
 
 
-def with_seal(signers: Signers, journey_id: UUID, unsigned: c.Command, seal: Seal) -> c.Command:
+def with_seal(signers: Signers, journey_id: UUID, unsigned: c.Command, seal: SignatureHeader) -> c.Command:
     """The decision signed with its signer's own key under this very seal."""
     assert isinstance(unsigned.body, c.SIGNED)
     key = signers.keys[unsigned.actor.id]
@@ -115,14 +115,14 @@ def forged(signers: Signers, journey_id: UUID, unsigned: c.Command, at: datetime
     assert isinstance(unsigned.body, c.SIGNED)
     theirs = signers.keys[unsigned.actor.id]
     own = PrivateKey(theirs.person, theirs.key_id, Ed25519PrivateKey.generate())
-    seal = Seal(key_id=own.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
+    seal = SignatureHeader(key_id=own.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
     return anew(unsigned, signature=sign(own, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
 
 
 def with_key(journey_id: UUID, unsigned: c.Command, key: PrivateKey, at: datetime) -> c.Command:
     """The decision signed with a key of somebody's own, under its own id."""
     assert isinstance(unsigned.body, c.SIGNED)
-    seal = Seal(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
+    seal = SignatureHeader(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
     return anew(unsigned, signature=sign(key, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
 
 

@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.record.record import Record, open_record
+from activities.record.store import Record, open_record
+from application.journey_client import register_search_attributes
 from deploy.local.stack import Stack, local_stack
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import answers, eventually, findings
-from workflows.client import register_search_attributes
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -20,23 +20,23 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, Sig
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.record.events import load_events, load_journey
-from activities.record.record import Record, RecordUnavailable
-from activities.record.verify import Finding, verify
+from activities.record.event_codec import load_events, load_journey
+from activities.record.store import Record, RecordUnavailable
+from activities.record.verification.chains import Finding, verify
+from application.journey_client import Unavailable, start, submit
 from deploy.local.stack import Stack
-from deploy.people import PEOPLE, next_move, referral
-from deploy.play import Follower, SkippedTime
-from deploy.signers import Signers
+from simulation.keys import Signers
+from simulation.people import PEOPLE, next_move, referral
+from simulation.player import Follower, SkippedTime
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import Unavailable, start, submit
-from workflows.effects import Ending, Receipt
 from workflows.journey import commands as c
-from workflows.journey.journey import Journey
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import next_deadline
-from workflows.journey.overview import Status
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.summary import Status
+from workflows.messages import JourneyResult, Receipt
 from workflows.protocols.demonstration import demonstration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ class Course:
         self.retried = 0
 
     @property
-    def handle(self) -> WorkflowHandle[CareJourney, Ending]:
+    def handle(self) -> WorkflowHandle[CareJourney, JourneyResult]:
         """Of whatever run is the latest: nobody outside knows about runs."""
         return self.client.get_workflow_handle_for(CareJourney.run, workflow_id(self.id))
 

@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from activities.record import Record, open_record
-from activities.record.events import load_journey
+from activities.record.event_codec import load_journey
 from deploy.local.stack import local_stack, run_worker
 from tests.faults.helpers import Course, at_work, door
 from tests.faults.test_lost_temporal import connected, reconcile
+from workflows.journey.actors import Role
 from workflows.journey.commands import Withdraw
-from workflows.journey.people import Role
 
 STRANGER = {"id": "somebody-else", "role": "on_call_clinician", "clinics": ["another-clinic"]}
 DIRECTOR = {"id": "demo-medical-director", "role": "medical_director", "clinics": ["demo-clinic"]}

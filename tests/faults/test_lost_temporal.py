@@ -12,13 +12,13 @@ import pytest
 from temporalio.client import Client
 
 from activities.record import open_record
-from activities.record.events import load_journey
+from activities.record.event_codec import load_journey
+from application.journey_client import look, register_search_attributes, submit
 from deploy.local.stack import Stack, local_stack, run_worker
 from tests.faults.helpers import Course, at_work, command, door, support
-from workflows.client import look, register_search_attributes, submit
+from workflows.journey.actors import Role
 from workflows.journey.commands import PlaceHold
-from workflows.journey.people import Role
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 OPEN = 100
 

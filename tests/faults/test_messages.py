@@ -7,14 +7,14 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
-from activities.record.events import load_events
-from activities.record.record import Record
-from deploy.signers import Signers
+from activities.record.event_codec import load_events
+from activities.record.store import Record
+from application.journey_client import NoSuchJourney, Rejected, submit
+from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, signal, support
-from workflows.client import NoSuchJourney, Rejected, submit
 from workflows.journey import commands as c
-from workflows.journey.people import CLOCK, Role
-from workflows.journey.refusals import Code
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.refusals import RefusalCode
 
 pytestmark = pytest.mark.faults
 
@@ -73,7 +73,7 @@ async def test_the_same_id_for_something_else_is_refused(course: Course) -> None
     await course.submit(sent)
     with pytest.raises(Rejected) as refused:
         await submit(course.client, course.id, command(support("invented: other"), command_id=sent.command_id))
-    assert refused.value.refusal.code == Code.COMMAND_ID_REUSED
+    assert refused.value.refusal.code == RefusalCode.COMMAND_ID_REUSED
     assert (await kinds(course)).count("support.requested") == 1
 
 
@@ -114,7 +114,7 @@ async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> 
         forged = c.Command(command_id=uuid4(), actor=CLOCK, body=body)
         with pytest.raises(Rejected) as refused:
             await submit(course.client, course.id, forged)
-        assert refused.value.refusal.code == Code.NOT_ALLOWED
+        assert refused.value.refusal.code == RefusalCode.NOT_ALLOWED
         await signal(course, "command", forged.model_dump_json().encode())
     # Nobody was told, so the attempts by signal are in the record.
     recorded = await eventually(lambda: _at_least(course, "command.refused", 3))

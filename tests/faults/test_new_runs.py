@@ -14,13 +14,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.record.events import load_events
-from activities.record.record import Record
+from activities.record.event_codec import load_events
+from activities.record.store import Record
+from application.journey_client import register_search_attributes
 from deploy.local.temporal import TemporalServer
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, eventually, signal, support
-from workflows.client import register_search_attributes
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.faults
 

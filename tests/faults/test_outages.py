@@ -10,15 +10,15 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.record.record import NotYetRecorded, Record, RecordUnavailable
+from activities.record.store import NotYetRecorded, Record, RecordUnavailable
 from deploy.local.stack import Stack, run_worker
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, reset, support
-from workflows.effects import ALARM, APPEND
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.stage import Stage
+from workflows.messages import ALARM, APPEND
 
 pytestmark = pytest.mark.faults
 

@@ -7,16 +7,16 @@ from itertools import product
 import pytest
 from temporalio.client import Client
 
-from activities.record.events import load_events, load_journey
-from activities.record.record import Record
-from deploy.signers import Signers
+from activities.record.event_codec import load_events, load_journey
+from activities.record.store import Record
+from application.journey_client import Rejected
+from simulation.keys import Signers
 from tests.faults.attackers import asked, decision, send
 from tests.faults.helpers import PATIENCE, Course, at_work
-from workflows.client import Rejected
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.people import Role
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.actors import Role
+from workflows.journey.refusals import Refusal, RefusalCode
 
 pytestmark = pytest.mark.faults
 
@@ -65,13 +65,13 @@ async def race(course: Course, number: int) -> None:
     winner = next(one for one in pair if one.command_id == won.command_id)
     assert isinstance(winner.body, c.Sign)
     assert won.body.signature == winner.body.signature
-    assert lost.body.code == Code.ALREADY_DONE
+    assert lost.body.code == RefusalCode.ALREADY_DONE
     who_and_when = f"{won.body.name} has decided this at {won.at.isoformat(timespec='seconds')} ({won.body.decision})"
     assert who_and_when in lost.body.reason
     for one, way, refusal in zip(pair, ways, told, strict=True):
         if way == "update" and one is not winner:
             assert refusal is not None
-            assert (refusal.code, who_and_when in refusal.reason) == (Code.ALREADY_DONE, True)
+            assert (refusal.code, who_and_when in refusal.reason) == (RefusalCode.ALREADY_DONE, True)
         else:
             assert refusal is None
     released = [event for event in events if isinstance(event.body, e.HoldReleased)]

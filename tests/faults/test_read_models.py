@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.read_models import Cases, Work, caseload, differences, wait_for, worklist
-from activities.record.events import load_events
-from activities.record.record import Record
+from activities.record.event_codec import load_events
+from activities.record.read_models import Cases, Work, caseload, differences, wait_for, worklist
+from activities.record.store import Record
 from deploy.local.stack import Stack, run_worker
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import Course, support
-from workflows.effects import Receipt
 from workflows.journey import commands as c
-from workflows.journey.journey import fold
+from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Condition
+from workflows.messages import Receipt
 
 pytestmark = pytest.mark.faults
 

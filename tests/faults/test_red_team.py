@@ -27,13 +27,13 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
-from activities.record.events import load_events, load_journey
-from activities.record.record import Record
-from activities.sign_offs.keys import PrivateKey, generate, key_id_of
-from activities.sign_offs.register import Entry, enrol, publish, revoke
+from activities.record.event_codec import load_events, load_journey
+from activities.record.store import Record
+from activities.signatures.keys import PrivateKey, generate, key_id_of
+from activities.signatures.signer_registry import Entry, enrol, publish, revoke
 from deploy.local.stack import Stack, run_worker
-from deploy.people import PEOPLE
-from deploy.signers import COST, ENROLLED, PASSPHRASE, Signers, invent
+from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers, invent
+from simulation.people import PEOPLE
 from tests.faults.attackers import (
     Office,
     anew,
@@ -62,20 +62,20 @@ from tests.faults.attackers import (
     with_seal,
 )
 from tests.faults.helpers import PROTOCOLS, Course, at_work, command, eventually, findings, reset, support
-from tests.sign_offs.room import approval
+from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.effects import APPEND, Attempt, Batch, Begin
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Licence, Role
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Journey, fold
-from workflows.journey.people import Licence, Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.signed_statement import SignatureHeader
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.statement import Seal
-from workflows.plugin import DATA_CONVERTER
+from workflows.messages import APPEND, Attempt, Batch, JourneyInput
+from workflows.temporal_plugin import DATA_CONVERTER
 
 pytestmark = pytest.mark.faults
 
@@ -114,7 +114,7 @@ async def counts(plain: Client, course: Course, by: Role = Role.CLINICIAN) -> No
     assert (await course.recorded()).holds[str(request.subject)].released
 
 
-async def refused_both_ways(plain: Client, course: Course, attack: c.Command, code: Code, says: str) -> None:
+async def refused_both_ways(plain: Client, course: Course, attack: c.Command, code: RefusalCode, says: str) -> None:
     """Refused as an update, which is told so, and as a signal; both attempts are in the record, and nothing else."""
     before = await course.recorded()
     told = await push(plain, course.id, anew(attack))
@@ -143,14 +143,14 @@ async def test_a_forged_signature_leaves_the_worker_alive(
         forgery = forged(signers, course.id, decision(before, asked(before)), await clock(course))
         refusal = await push(plain, course.id, forgery)
         assert refusal is not None
-        assert (refusal.code, refusal.field) == (Code.SIGNATURE, "signature")
+        assert (refusal.code, refusal.field) == (RefusalCode.SIGNATURE, "signature")
         many = [
             forged(signers, course.id, decision(before, asked(before), by), await clock(course))
             for _ in range(FORGERIES // 2)
             for by in (Role.CLINICIAN, Role.MEDICAL_DIRECTOR)
         ]
         told = await asyncio.gather(*(push(plain, course.id, one) for one in many))
-        assert {one.code for one in told if one is not None} == {Code.SIGNATURE}
+        assert {one.code for one in told if one is not None} == {RefusalCode.SIGNATURE}
         assert None not in told
         kept = await only_attempts(course, before, 1 + FORGERIES)
         assert {(one.command_kind, one.code) for one in kept} == {("signoff.sign", "signature")}
@@ -171,11 +171,11 @@ async def test_a_forged_signature_leaves_the_worker_alive(
 async def test_words_without_a_signature_decide_nothing(plain: Client, course: Course) -> None:
     before = await held(course)
     unsigned = decision(before, asked(before))
-    await refused_both_ways(plain, course, unsigned, Code.SIGNATURE, "a decision")
+    await refused_both_ways(plain, course, unsigned, RefusalCode.SIGNATURE, "a decision")
     by_hand = anew(unsigned, signature=made_up(course.signers, Role.CLINICIAN, await clock(course)))
-    await refused_both_ways(plain, course, by_hand, Code.SIGNATURE, "the signature is not this key's")
+    await refused_both_ways(plain, course, by_hand, RefusalCode.SIGNATURE, "the signature is not this key's")
     stranger = made_up(course.signers, Role.CLINICIAN, await clock(course)).model_copy(update={"key_id": "f" * 32})
-    await refused_both_ways(plain, course, anew(unsigned, signature=stranger), Code.SIGNATURE, "not enrolled")
+    await refused_both_ways(plain, course, anew(unsigned, signature=stranger), RefusalCode.SIGNATURE, "not enrolled")
     await counts(plain, course)
 
 
@@ -208,7 +208,7 @@ async def test_a_signature_on_another_journey_counts_for_nothing(
     genuine = await signed(other, decision(there, asked(there)))
     copied = anew(decision(here, asked(here)), signature=genuine.body.signature)  # type: ignore[union-attr]
     for attack in (genuine, copied):
-        await refused_both_ways(plain, course, attack, Code.SIGNATURE, "the signature is not this key's")
+        await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "the signature is not this key's")
     assert await push(plain, other.id, genuine) is None
     await counts(plain, course)
 
@@ -230,10 +230,10 @@ async def test_a_signature_under_a_changed_decision_counts_for_nothing(plain: Cl
     genuine = await signed(course, decision(before, asked(before), decision="return"))
     for change in CHANGES.values():
         await refused_both_ways(
-            plain, course, anew(genuine, **change), Code.SIGNATURE, "the signature is not this key's"
+            plain, course, anew(genuine, **change), RefusalCode.SIGNATURE, "the signature is not this key's"
         )
     as_another = genuine.model_copy(update={"actor": PEOPLE[Role.MEDICAL_DIRECTOR]})
-    await refused_both_ways(plain, course, as_another, Code.SIGNATURE, "the signature is not this key's")
+    await refused_both_ways(plain, course, as_another, RefusalCode.SIGNATURE, "the signature is not this key's")
     # Untouched it counts, for what it says.
     assert await push(plain, course.id, genuine) is None
     journey = await course.recorded()
@@ -250,7 +250,7 @@ async def test_a_signature_on_another_request_counts_for_nothing(plain: Client, 
         anew(genuine, request=second.id),
         anew(genuine, request=second.id, evidence=second.evidence),
     ):
-        await refused_both_ways(plain, course, attack, Code.SIGNATURE, "the signature is not this key's")
+        await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "the signature is not this key's")
     await counts(plain, course)
     assert await push(plain, course.id, genuine) is None
     assert not (await course.recorded()).held
@@ -268,14 +268,14 @@ async def test_a_decision_on_evidence_that_changed_is_stale(plain: Client, cours
     await course.send(risk, by=Role.CLINICIAN)
     changed = await course.recorded()
     assert asked(changed).evidence != asked(late_from).evidence
-    await refused_both_ways(plain, course, late, Code.STALE, "superseded by newer evidence")
+    await refused_both_ways(plain, course, late, RefusalCode.STALE, "superseded by newer evidence")
     moved = anew(late, request=asked(changed).id)
-    await refused_both_ways(plain, course, moved, Code.SIGNATURE, "the signature is not this key's")
+    await refused_both_ways(plain, course, moved, RefusalCode.SIGNATURE, "the signature is not this key's")
     before = await course.recorded()
     old_evidence = decision(changed, asked(changed), evidence=asked(late_from).evidence, by=Role.MEDICAL_DIRECTOR)
     told = await push(plain, course.id, await signed(course, old_evidence))
     assert told is not None
-    assert (told.code, told.field) == (Code.STALE, "evidence")
+    assert (told.code, told.field) == (RefusalCode.STALE, "evidence")
     assert [one.code for one in await only_attempts(course, before, 1)] == ["stale"]
     await counts(plain, course)
 
@@ -287,20 +287,20 @@ async def test_a_signature_counts_once(plain: Client, course: Course) -> None:
     before = await held(course)
     genuine = await signed(course, decision(before, asked(before), decision="return"))
     assert await push(plain, course.id, genuine) is None
-    await refused_both_ways(plain, course, genuine, Code.ALREADY_DONE, "Clio Invented, MD has decided this at")
+    await refused_both_ways(plain, course, genuine, RefusalCode.ALREADY_DONE, "Clio Invented, MD has decided this at")
 
     request = asked(before).id
     await course.send(c.WithdrawSignOff(request=request, reason="invented: read it again"), by=Role.CLINICIAN)
     withdrawn = await course.recorded()
     assert asked(withdrawn).id != request
-    await refused_both_ways(plain, course, genuine, Code.ALREADY_DONE, "has decided this")
+    await refused_both_ways(plain, course, genuine, RefusalCode.ALREADY_DONE, "has decided this")
     moved = anew(genuine, request=asked(withdrawn).id, evidence=asked(withdrawn).evidence)
-    await refused_both_ways(plain, course, moved, Code.SIGNATURE, "the signature is not this key's")
+    await refused_both_ways(plain, course, moved, RefusalCode.SIGNATURE, "the signature is not this key's")
     assert isinstance(genuine.body, c.Sign)
     assert genuine.body.signature is not None
     # Even their own key makes no second decision under a nonce that was used.
     again = with_seal(course.signers, course.id, decision(withdrawn, asked(withdrawn)), genuine.body.signature.seal)
-    await refused_both_ways(plain, course, again, Code.SIGNATURE, "this signature was used before")
+    await refused_both_ways(plain, course, again, RefusalCode.SIGNATURE, "this signature was used before")
     await counts(plain, course)
 
 
@@ -326,9 +326,9 @@ async def test_a_signature_counts_only_in_its_time(plain: Client, course: Course
     for begins, lasts, says in SEALS.values():
         at = await clock(course) + begins
         key = course.signers.keys[PEOPLE[Role.CLINICIAN].id]
-        seal = Seal(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + lasts)
+        seal = SignatureHeader(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + lasts)
         attack = with_seal(course.signers, course.id, decision(before, asked(before)), seal)
-        await refused_both_ways(plain, course, attack, Code.SIGNATURE, says)
+        await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, says)
     await counts(plain, course)
 
 
@@ -349,7 +349,7 @@ async def test_a_revocation_takes_effect_at_once_and_leaves_what_was_signed_befo
         office.publish(revoke(office.register, key_id, at=await clock(course), because="invented: lost", by="demo-ops"))
         late = await signed(course, decision(before, asked(before)))
         for attack in (early, late):
-            await refused_both_ways(plain, course, attack, Code.SIGNATURE, "this key has been revoked")
+            await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "this key has been revoked")
         assert await found_offline(record, office.signers, course.id) == set()
         # The append proves the whole journey again: what was signed before the revocation still stands in it.
         await counts(plain, course, Role.MEDICAL_DIRECTOR)
@@ -421,7 +421,7 @@ async def test_an_expired_licence_signs_nothing(
         for licence, says in ((over, "the licence has expired"), (clinician.licence, "enrolled with another licence")):
             actor = clinician.model_copy(update={"licence": licence})
             attack = signers.signed(course.id, unsigned.model_copy(update={"actor": actor}), await clock(course))
-            await refused_both_ways(plain, course, attack, Code.SIGNATURE, says)
+            await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, says)
         await counts(plain, course, Role.MEDICAL_DIRECTOR)
         await course.checked()
 
@@ -430,11 +430,11 @@ async def test_a_licence_for_other_states_signs_nothing_here(plain: Client, cour
     await course.send(c.Move(zone="America/Los_Angeles", state="WA"))
     before = await held(course)
     attack = await signed(course, decision(before, asked(before)))
-    await refused_both_ways(plain, course, attack, Code.SIGNATURE, "does not cover the state the patient is in")
+    await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "does not cover the state the patient is in")
     clinician = PEOPLE[Role.CLINICIAN]
     wider = clinician.model_copy(update={"licence": Licence(number="1", states=("WA",), expires=date(2099, 12, 31))})
     widened = await signed(course, decision(before, asked(before)).model_copy(update={"actor": wider}))
-    await refused_both_ways(plain, course, widened, Code.SIGNATURE, "enrolled with another licence")
+    await refused_both_ways(plain, course, widened, RefusalCode.SIGNATURE, "enrolled with another licence")
     await course.send(c.Move(zone="America/Los_Angeles", state="CA"))
     await counts(plain, course)
 
@@ -489,7 +489,7 @@ async def test_with_a_register_in_other_hands_nobody_signs_and_all_else_goes_on(
             for by in (Role.CLINICIAN, Role.MEDICAL_DIRECTOR):
                 told = await push(plain, course.id, await signed(course, decision(before, asked(before), by)))
                 assert told is not None
-                assert told.code == Code.SIGNATURE
+                assert told.code == RefusalCode.SIGNATURE
                 assert "the register of who may sign is not readable" in told.reason
             own = with_key(course.id, decision(before, asked(before)), stranger(), await clock(course))
             assert await push(plain, course.id, own) is not None
@@ -499,7 +499,7 @@ async def test_with_a_register_in_other_hands_nobody_signs_and_all_else_goes_on(
         await course.send(support("invented: nor do questions"))
         assert len((await course.recorded()).holds) == 2
         office.put(genuine_file)
-        await refused_both_ways(plain, course, own, Code.SIGNATURE, "this key is not enrolled")
+        await refused_both_ways(plain, course, own, RefusalCode.SIGNATURE, "this key is not enrolled")
         await counts(plain, course)
         await course.checked()
 
@@ -541,7 +541,7 @@ async def test_an_older_register_is_refused_by_who_has_seen_a_newer(
         office.publish(revoke(office.register, key_id, at=await clock(course), because="invented: lost", by="demo-ops"))
         newer = office.path.read_bytes()
         attack = await signed(course, decision(before, asked(before)))
-        await refused_both_ways(plain, course, attack, Code.SIGNATURE, "this key has been revoked")
+        await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "this key has been revoked")
         office.put(older)
         before = await course.recorded()
         with capture_logs() as logs:
@@ -702,7 +702,7 @@ async def test_a_refused_decision_is_recorded_by_nobody(
         genuine = await signed(course, decision(before, asked(before), rationale=None))
         told = await push(plain, course.id, genuine)
         assert told is not None
-        assert (told.code, told.field) == (Code.INCOMPLETE, "rationale")
+        assert (told.code, told.field) == (RefusalCode.INCOMPLETE, "rationale")
         after, rows = await course.recorded(), await course.rows()
         assert isinstance(genuine.body, c.Sign)
         clinician = genuine.actor
@@ -730,7 +730,7 @@ async def test_a_decision_that_came_too_late_is_not_recorded_as_if_it_had_not(
         before = await held(course)
         then = await clock(course) - timedelta(days=2)
         key = signers.keys[PEOPLE[Role.CLINICIAN].id]
-        seal = Seal(key_id=key.key_id, nonce=uuid4().hex, signed_at=then, expires_at=then + 10 * MINUTE)
+        seal = SignatureHeader(key_id=key.key_id, nonce=uuid4().hex, signed_at=then, expires_at=then + 10 * MINUTE)
         late = with_seal(signers, course.id, decision(before, asked(before)), seal)
         events = decided(before, late, then + MINUTE)
         refused = await have_recorded(client, task_queue, batch_of(before, events))
@@ -778,7 +778,7 @@ async def test_nobody_lends_themselves_a_colleagues_right(
     for attack in attacks:
         told = await push(plain, course.id, anew(attack))
         assert told is not None
-        assert told.code == Code.SIGNATURE
+        assert told.code == RefusalCode.SIGNATURE
         await send(plain, course.id, "command", anew(attack))
     await only_attempts(course, before, 2 * len(attacks))
     rows = await course.rows()
@@ -791,7 +791,7 @@ async def test_nobody_lends_themselves_a_colleagues_right(
     mine = await signed(course, decision(before, asked(before), Role.ON_CALL_CLINICIAN))
     told = await push(plain, course.id, mine)
     assert told is not None
-    assert told.code == Code.NOT_ALLOWED
+    assert told.code == RefusalCode.NOT_ALLOWED
     assert not (await course.recorded()).delegations
 
 
@@ -983,7 +983,7 @@ async def test_a_journey_under_an_unfit_protocol_does_not_begin(
     async with at_work(client, record, signers, task_queue):
         handle = await client.start_workflow(
             "CareJourney",
-            Begin(start=opening(course, **changed)),
+            JourneyInput(start=opening(course, **changed)),
             id=workflow_id(course.id),
             task_queue=task_queue,
         )
@@ -1005,7 +1005,7 @@ async def test_a_protocol_with_made_up_approvals_is_not_recorded(
     with capture_logs() as logs:
         async with at_work(client, record, signers, task_queue):
             await client.start_workflow(
-                CareJourney.run, Begin(start=begin), id=workflow_id(course.id), task_queue=task_queue
+                CareJourney.run, JourneyInput(start=begin), id=workflow_id(course.id), task_queue=task_queue
             )
             await quarantined(course)
     assert await record.head(course.id) is None
@@ -1020,7 +1020,7 @@ async def test_a_worker_for_patients_begins_no_demonstration(
     course = Course(client, record, signers, task_queue)
     async with await run_worker(env, tmp_path / "worker.log"):
         handle = await client.start_workflow(
-            CareJourney.run, Begin(start=course.opening), id=workflow_id(course.id), task_queue=task_queue
+            CareJourney.run, JourneyInput(start=course.opening), id=workflow_id(course.id), task_queue=task_queue
         )
 
         async def settled() -> bool:
@@ -1045,7 +1045,7 @@ async def test_a_run_that_begins_with_a_made_up_state_is_found_out(
         await course.handle.terminate()
         await client.start_workflow(
             CareJourney.run,
-            Begin(journey=released.model_copy(update={"version": before.version}), recorded=before.version),
+            JourneyInput(journey=released.model_copy(update={"version": before.version}), recorded=before.version),
             id=workflow_id(course.id),
             task_queue=task_queue,
         )
@@ -1094,7 +1094,7 @@ async def test_attempts_that_never_were_change_nothing_and_are_kept_up_to_a_boun
 ) -> None:
     before = await held(course)
     genuine = await signed(course, decision(before, asked(before)))
-    says = Refusal(code=Code.SIGNATURE, reason="invented: never happened", remedy="none")
+    says = Refusal(code=RefusalCode.SIGNATURE, reason="invented: never happened", remedy="none")
     fakes = [
         Attempt(command=anew(genuine) if number % 2 else command(support(f"{number}")), refusal=says)
         for number in range(REFUSALS_KEPT + 10)
@@ -1121,12 +1121,12 @@ async def test_attempts_that_never_were_change_nothing_and_are_kept_up_to_a_boun
     assert (await course.recorded()).holds["hold-1"].released
 
 
-OTHER_CODES = (Code.SIGNATURE, Code.STALE, Code.NOT_ALLOWED)
+OTHER_CODES = (RefusalCode.SIGNATURE, RefusalCode.STALE, RefusalCode.NOT_ALLOWED)
 
 
 @pytest.mark.parametrize("code", OTHER_CODES)
 async def test_nobody_can_have_a_genuine_decision_refused_ahead_of_it(
-    plain: Client, course: Course, code: Code
+    plain: Client, course: Course, code: RefusalCode
 ) -> None:
     """Somebody who carries it says that it, or a forgery under its id and nonce, was refused before."""
     before = await held(course)

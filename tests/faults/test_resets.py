@@ -7,13 +7,13 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from activities.record.record import NewEvent, Record
+from activities.record.store import NewEvent, Record
+from application.journey_client import Rejected, submit
 from deploy.local.stack import Stack
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, eventually, reset, signal, support
-from workflows.client import Rejected, submit
 from workflows.journey import commands as c
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
 pytestmark = pytest.mark.faults

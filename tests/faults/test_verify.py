@@ -6,7 +6,7 @@ from temporalio.client import Client
 
 from activities.record import Record
 from deploy.local.stack import Stack
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, door
 
 

@@ -15,20 +15,20 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.record.events import load_events
-from activities.record.record import Record
+from activities.record.event_codec import load_events
+from activities.record.store import Record
+from application.journey_client import SearchAttributeMismatch, register_search_attributes
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, blocked, eventually, support
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
-from workflows.client import SearchAttributeMismatch, register_search_attributes
-from workflows.effects import Receipt
 from workflows.journey import commands as c
-from workflows.journey.journey import Journey
+from workflows.journey.aggregate import Journey
 from workflows.journey.notices import notices
-from workflows.plugin import CarePathwayPlugin
+from workflows.messages import Receipt
+from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.faults
 

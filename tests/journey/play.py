@@ -16,17 +16,17 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from deploy.people import PEOPLE, next_move, referral, signer
+from simulation.people import PEOPLE, next_move, referral, signer
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Actor, Role
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
-from workflows.journey.journey import Journey, fold
+from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import Obligation, next_deadline, obligations
-from workflows.journey.people import CLOCK, Actor, Role
 from workflows.journey.protocol import Condition, Protocol, SignOffKind
-from workflows.journey.refusals import Code, Refusal
-from workflows.journey.stages.evidence import half_signed
-from workflows.journey.statement import Signature
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.signed_statement import Signature
 from workflows.protocols.demonstration import demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Play:
     events: list[e.Event] = field(default_factory=list)
     moves: list[tuple[Journey, c.Command, datetime]] = field(default_factory=list)
 
-    def command(self, body: c.Body, by: Role | Actor) -> c.Command:
+    def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else PEOPLE[by]
         number = f"{self.journey.version}:{len(self.events)}:{len(self.moves)}:{body.kind}"  # type: ignore[attr-defined]
         return c.Command.model_validate({"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body})
@@ -59,14 +59,20 @@ class Play:
             self.events += decided
         return decided
 
-    def do(self, body: c.Body, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
+    def do(self, body: c.CommandBody, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
         """Send a command that must be accepted; what followed, without what is awaited."""
         decided = self.take(self.command(body, by))
         assert not isinstance(decided, Refusal), str(decided)
         return [event.body for event in decided if not isinstance(event.body, e.ObligationsUpdated)]
 
     def refused(
-        self, body: c.Body, by: Role | Actor = Role.CLINICIAN, *, code: Code, field: str | None = None, says: str = ""
+        self,
+        body: c.CommandBody,
+        by: Role | Actor = Role.CLINICIAN,
+        *,
+        code: RefusalCode,
+        field: str | None = None,
+        says: str = "",
     ) -> Refusal:
         """Send a command that must be refused, for this reason."""
         decided = self.take(self.command(body, by))

@@ -5,11 +5,11 @@ import pytest
 from tests.journey.play import Play, after, before, course, kinds, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.always.access import may_look
 from workflows.journey.protocol import Condition
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.access import may_look
 
 BREAK = c.BreakGlass(reason="invented: the emergency room called")
 REVIEW = c.ReviewAccess(access="access-1", justified=True, text="invented: it was needed")
@@ -49,7 +49,7 @@ def test_breaking_the_glass_is_reviewed_whatever_the_stage(where: Play) -> None:
 
     assert kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR)) == ["access.reviewed"]
     assert play.waits_for("access-review") is None
-    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=Code.ALREADY_DONE, field="access")
+    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE, field="access")
 
 
 def test_each_access_is_reviewed_by_itself() -> None:
@@ -65,16 +65,16 @@ def test_each_access_is_reviewed_by_itself() -> None:
 def test_nobody_reviews_their_own_access() -> None:
     play, director = started(), person("other-director", Role.MEDICAL_DIRECTOR)
     play.do(BREAK, director)
-    play.refused(REVIEW, director, code=Code.NOT_ALLOWED, says="who looked does not review it")
+    play.refused(REVIEW, director, code=RefusalCode.NOT_ALLOWED, says="who looked does not review it")
     play.do(REVIEW, Role.MEDICAL_DIRECTOR)
 
 
 def test_who_may_not_and_what_is_not_there() -> None:
     play = started()
-    play.refused(BREAK, Role.PATIENT, code=Code.NOT_ALLOWED)
-    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=Code.UNKNOWN, field="access")
+    play.refused(BREAK, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+    play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=RefusalCode.UNKNOWN, field="access")
     play.do(BREAK, STRANGER)
-    play.refused(REVIEW, Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(REVIEW, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_a_hold_does_not_stand_in_the_way() -> None:
@@ -99,7 +99,7 @@ def test_what_is_over_stays_over() -> None:
     play = Play(course(Condition.PTSD).journey, course(Condition.PTSD).at)
     outcome = play.journey.outcome
     play.do(BREAK, STRANGER)
-    play.refused(c.PlaceHold(reason="invented"), Role.COORDINATOR, code=Code.CLOSED)
+    play.refused(c.PlaceHold(reason="invented"), Role.COORDINATOR, code=RefusalCode.CLOSED)
     reminded = play.wait(days=7)
     assert [body for body in reminded if isinstance(body, e.ObligationEscalated)]
     play.do(REVIEW, Role.MEDICAL_DIRECTOR)

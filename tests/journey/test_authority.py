@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
-from workflows.journey.authority import authors, licence_objection, may_decide
+from workflows.journey.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.aggregate import Delegation, Evaluation, Journey, SignOff
+from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
-from workflows.journey.journey import Delegation, Evaluation, Journey, SignOff
-from workflows.journey.people import CLINICAL, Actor, Licence, Role
+from workflows.journey.evidence import half_signed
 from workflows.journey.protocol import Condition, Protocol, SignOffKind, SignOffRule
-from workflows.journey.refusals import Code, Refusal
-from workflows.journey.stages.evidence import half_signed
+from workflows.journey.refusals import Refusal, RefusalCode
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
 SUBJECTS = {
@@ -185,7 +185,7 @@ def test_every_combination_of_exclusion_delegation_and_licence(rules: str, kind:
             assert answer is None, f"{case}: {answer}"
             continue
         assert answer is not None, f"{case}: allowed in spite of {list(against)}"
-        assert (answer.code, answer.field) == (Code.NOT_ALLOWED, None), case
+        assert (answer.code, answer.field) == (RefusalCode.NOT_ALLOWED, None), case
         assert any(words in answer.reason for words in against.values()), f"{case}: {answer.reason}"
         assert answer.remedy, case
 
@@ -207,7 +207,7 @@ def test_who_is_no_clinician_decides_nothing_even_on_a_colleagues_behalf(role: R
     me = person("me", role) if role in PEOPLE else Actor(id="me", role=role)
     lending = c.Delegate(to="me", sign_offs=(SignOffKind.EVALUATION,), until=play.at + timedelta(days=1), reason="x")
     play.do(lending)
-    play.refused(play.signature(SignOffKind.EVALUATION), me, code=Code.NOT_ALLOWED, says="may not send")
+    play.refused(play.signature(SignOffKind.EVALUATION), me, code=RefusalCode.NOT_ALLOWED, says="may not send")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SignOffKind if kind not in NOBODYS])
@@ -243,7 +243,7 @@ def test_licence_carries_through_its_last_day_where_the_patient_is(zone: str, la
 def test_name_is_as_necessary_as_the_licence() -> None:
     nameless = PEOPLE[Role.CLINICIAN].model_copy(update={"name": None})
     play = before("signoff.sign")
-    play.refused(play.signature(SignOffKind.EVALUATION), nameless, code=Code.NOT_ALLOWED, says="printed name")
+    play.refused(play.signature(SignOffKind.EVALUATION), nameless, code=RefusalCode.NOT_ALLOWED, says="printed name")
 
 
 # Whose work it is, over the course of it
@@ -253,17 +253,17 @@ def test_author_of_a_serious_event_may_not_review_it_whoever_asks() -> None:
     play = after("session.end")
     play.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=play.at), Role.ON_CALL_CLINICIAN)
     review = play.signature(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    play.refused(review, Role.ON_CALL_CLINICIAN, code=Code.NOT_ALLOWED, says="who wrote this")
+    play.refused(review, Role.ON_CALL_CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.do(review, person("colleague", Role.ON_CALL_CLINICIAN))
 
 
 def test_last_to_change_the_plan_is_its_author() -> None:
     play = before_plan_is_signed(not_author=True)
-    play.refused(play.signature(SignOffKind.PLAN), Role.CLINICIAN, code=Code.NOT_ALLOWED, says="who wrote this")
+    play.refused(play.signature(SignOffKind.PLAN), Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     assert play.journey.plan is not None
     colleague = person("colleague", Role.CLINICIAN)
     play.do(c.RecordPlan(plan=play.journey.plan, rationale="the same, looked at again (invented)"), colleague)
-    play.refused(play.signature(SignOffKind.PLAN), colleague, code=Code.NOT_ALLOWED, says="who wrote this")
+    play.refused(play.signature(SignOffKind.PLAN), colleague, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.do(play.signature(SignOffKind.PLAN), Role.CLINICIAN)
 
 
@@ -285,14 +285,14 @@ def test_author_of_an_evaluation_stays_its_author_when_it_is_handed_over() -> No
     play = started(protocol=ruled(evaluation={"not_author": True}))
     play.go_on(lambda journey: any(w.sign_off == SignOffKind.EVALUATION for w in journey.waiting.values()))
     play.do(c.Reassign(duty="evaluator", to="colleague", reason="leave"), Role.COORDINATOR)
-    play.refused(play.signature(SignOffKind.EVALUATION), code=Code.NOT_ALLOWED, says="who wrote this")
+    play.refused(play.signature(SignOffKind.EVALUATION), code=RefusalCode.NOT_ALLOWED, says="who wrote this")
 
 
 def test_author_of_exclusion_answers_stays_their_author_when_a_colleague_adds_a_factor() -> None:
     play = reviewing(not_author=True)
     factors = play.journey.screening.factors
     play.do(c.RecordScreening(factors=factors), person("colleague", Role.CLINICIAN))
-    play.refused(play.signature(SignOffKind.EXCLUSION_REVIEW), code=Code.NOT_ALLOWED, says="who wrote this")
+    play.refused(play.signature(SignOffKind.EXCLUSION_REVIEW), code=RefusalCode.NOT_ALLOWED, says="who wrote this")
 
 
 def reviewing(**rule: Any) -> Play:
@@ -332,7 +332,7 @@ def test_two_signatures_do_not_rest_on_one_persons_right() -> None:
             play.sign_once(SignOffKind.EXCLUSION_REVIEW, by=second)
             continue
         again = play.signature(SignOffKind.EXCLUSION_REVIEW)
-        play.refused(again, second, code=Code.NOT_ALLOWED, says=says)
+        play.refused(again, second, code=RefusalCode.NOT_ALLOWED, says=says)
         assert half_signed(play.journey, SignOffKind.EXCLUSION_REVIEW) is not None
 
 
@@ -348,7 +348,7 @@ def test_refusals_name_the_way_out_and_repeat_nothing_that_was_typed() -> None:
     sign = play.signature(SignOffKind.EVALUATION, rationale=TYPED, referral=TYPED)
     here = (SignOffKind.EVALUATION,)
     play.do(c.Delegate(to="me", sign_offs=here, until=soon, reason=TYPED))
-    tries: list[tuple[c.Body, Role | Actor]] = [
+    tries: list[tuple[c.CommandBody, Role | Actor]] = [
         (sign, Role.COORDINATOR),
         (sign, stranger),
         (sign, expired),
@@ -374,7 +374,7 @@ def test_refusals_name_the_way_out_and_repeat_nothing_that_was_typed() -> None:
     for body, by in tries:
         refusal = play.take(play.command(body, by))
         assert isinstance(refusal, Refusal), body
-        assert refusal.code in Code
+        assert refusal.code in RefusalCode
         assert refusal.reason
         assert refusal.remedy
         for typed in (TYPED, "abcdef", past.date().isoformat(), soon.date().isoformat()):

@@ -15,6 +15,7 @@ from tests.journey.golden.make_working_time import CHANGING, COLUMNS, FILE, STEA
 from tests.journey.play import Play, after, before, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import (
     QuietHours,
     WorkingTime,
@@ -25,8 +26,7 @@ from workflows.journey.calendars import (
     working_time_between,
 )
 from workflows.journey.notices import notices
-from workflows.journey.people import CLOCK, Role
-from workflows.journey.protocol import Ladder, Protocol, SignOffKind
+from workflows.journey.protocol import EscalationPolicy, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal
 
 with FILE.open(encoding="utf-8", newline="") as file:
@@ -471,7 +471,7 @@ def test_only_what_is_still_awaited_is_paused() -> None:
 def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -> None:
     rung = {"percent": 100, "action": "escalate", "to": "medical_director"}
     with pytest.raises(ValidationError, match="patient's"):
-        Ladder.model_validate({"due_minutes": 1, "rungs": [rung], "clock": "working", "quiet_hours": True})
+        EscalationPolicy.model_validate({"due_minutes": 1, "rungs": [rung], "clock": "working", "quiet_hours": True})
     protocol = started().journey.protocol.model_dump(mode="json")
     protocol["working_time"]["hours"] = ["09:00", "09:01"]
     with pytest.raises(ValidationError, match="more than a year of the clinic's working time: sign_in_1_day"):

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from tests.journey.play import PROTOCOLS, Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import QuietHours, after_quiet_hours, age_on, is_quiet, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.people import CLOCK, Role
 from workflows.journey.protocol import Condition
 
 NIGHT = QuietHours.model_validate({"start": "21:00", "end": "08:00"})

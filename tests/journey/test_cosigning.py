@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, Play, after, before, kinds, one, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.authority import cosigners
+from workflows.journey.actors import Actor, Role
+from workflows.journey.authorization import cosigners
+from workflows.journey.evidence import approved, current, evidence, half_signed
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import Actor, Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.evidence import approved, current, evidence, half_signed
 from workflows.journey.stages.sessions import review_owed
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
@@ -124,7 +124,7 @@ def test_second_person_signs_what_the_first_one_signed(kind: SignOffKind) -> Non
     assert {**shown, "first": None} == evidence(play.journey, kind, subject)
     old = play.signature(kind, subject, evidence=signed.evidence)
     assert request.evidence != signed.evidence
-    play.refused(old, DIRECTOR if first is CLINICIAN else CLINICIAN, code=Code.STALE, field="evidence")
+    play.refused(old, DIRECTOR if first is CLINICIAN else CLINICIAN, code=RefusalCode.STALE, field="evidence")
 
 
 def test_second_person_is_shown_where_the_first_one_refers_to() -> None:
@@ -141,7 +141,7 @@ def test_nobody_is_both(kind: SignOffKind) -> None:
     for decision in ("approve", "decline", "return"):
         again = play.signature(kind, subject, decision=decision, referral="x" if decision == "decline" else None)
         if first.role in cosigners(play.journey, kind):
-            play.refused(again, first, code=Code.NOT_ALLOWED, says="second person")
+            play.refused(again, first, code=RefusalCode.NOT_ALLOWED, says="second person")
     play.sign_once(kind, subject, second)
 
 
@@ -201,7 +201,7 @@ def test_evidence_that_changes_in_between_makes_both_stale(kind: SignOffKind) ->
     prepared, waited = play.signature(kind, subject), play.request(kind, subject)
     play.later(hours=1)
     more(play, kind)
-    play.refused(prepared, second, code=Code.STALE, field="request")
+    play.refused(prepared, second, code=RefusalCode.STALE, field="request")
     assert half_signed(play.journey, kind, subject) is None
     again = play.request(kind, subject)
     assert again.what == waited.what.removesuffix(" as the second person")
@@ -230,7 +230,7 @@ def test_first_signer_who_withdraws_leaves_nothing_behind(kind: SignOffKind) -> 
     prepared = play.signature(kind, subject)
     play.do(c.WithdrawSignOff(request=signed.request, reason="on reflection"), first)
     assert half_signed(play.journey, kind, subject) is None
-    play.refused(prepared, second, code=Code.STALE, field="request")
+    play.refused(prepared, second, code=RefusalCode.STALE, field="request")
     again = play.request(kind, subject)
     assert again.id != signed.request
     assert again.owner == play.journey.protocol.sign_offs[kind].roles[0]
@@ -242,14 +242,14 @@ def test_first_signer_does_not_withdraw_once_the_second_has_signed(kind: SignOff
     signed = half_signed(play.journey, kind, subject)
     assert signed is not None
     play.sign_once(kind, subject, second)
-    play.refused(c.WithdrawSignOff(request=signed.request, reason="x"), first, code=Code.STALE, field="request")
+    play.refused(c.WithdrawSignOff(request=signed.request, reason="x"), first, code=RefusalCode.STALE, field="request")
 
 
 def test_both_sign_the_same_choice() -> None:
     play = asked_to_sign(SignOffKind.ELIGIBILITY, eligibility={"cosigned_by": ["medical_director"]})
     play.sign_once(SignOffKind.ELIGIBILITY, choice="at_home")
     other = play.signature(SignOffKind.ELIGIBILITY, choice="in_clinic", referral="x")
-    play.refused(other, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, field="choice", says="at_home")
+    play.refused(other, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, field="choice", says="at_home")
     assert kinds(play.sign_once(SignOffKind.ELIGIBILITY, by=Role.MEDICAL_DIRECTOR, choice="at_home"))[1:] == [
         "stage.entered"
     ]
@@ -393,7 +393,7 @@ def test_two_signatures_for_maintenance_are_one_more_course() -> None:
     for sessions in (two_more, one_more + 1):
         longer = plan.model_copy(update={"planned_sessions": sessions, "weighed_at": play.at})
         refused = c.RecordPlan(plan=longer, rationale="x")
-        play.refused(refused, code=Code.OUT_OF_LIMITS, field="plan.planned_sessions")
+        play.refused(refused, code=RefusalCode.OUT_OF_LIMITS, field="plan.planned_sessions")
 
 
 def test_discharge_by_two_ends_the_pathway_at_the_second_signature() -> None:
@@ -419,7 +419,7 @@ def test_clearance_by_two_opens_the_dose_gate_at_the_second_signature() -> None:
     missing = "no clearance signed over exactly this evidence"
     play.sign_once(SignOffKind.CLEARANCE, "1")
     assert missing in dose_gate(play.journey, 1, play.at)
-    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=Code.INCOMPLETE, says=missing)
+    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, says=missing)
     play.sign_once(SignOffKind.CLEARANCE, "1", Role.ON_CALL_CLINICIAN)
     assert dose_gate(play.journey, 1, play.at) == ()
 
@@ -432,7 +432,7 @@ def test_second_person_sees_a_gate_that_closed_in_between() -> None:
     play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, subject, second)
     assert play.journey.held, "the hold of the crisis stays"
     crisis = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-2")
-    play.refused(crisis, DIRECTOR, code=Code.INCOMPLETE, says="reached the patient")
+    play.refused(crisis, DIRECTOR, code=RefusalCode.INCOMPLETE, says="reached the patient")
 
 
 def test_time_that_passes_between_the_two_is_looked_at_again() -> None:
@@ -440,7 +440,9 @@ def test_time_that_passes_between_the_two_is_looked_at_again() -> None:
     play = asked_to_sign(SignOffKind.PLAN, plan={"cosigned_by": ["medical_director"]})
     play.sign_once(SignOffKind.PLAN)
     play.later(days=play.journey.protocol.eligibility.evaluation_valid_days + 1)
-    play.refused(play.signature(SignOffKind.PLAN), Role.MEDICAL_DIRECTOR, code=Code.STALE, says="evaluation was signed")
+    play.refused(
+        play.signature(SignOffKind.PLAN), Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, says="evaluation was signed"
+    )
 
 
 def test_undisturbed_course_under_a_protocol_of_two() -> None:

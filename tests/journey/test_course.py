@@ -8,7 +8,7 @@ import pytest
 from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.journey import Journey, evolve, fold
+from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.obligations import Obligation, next_deadline
 from workflows.journey.protocol import Condition
 from workflows.journey.stage import Outcome

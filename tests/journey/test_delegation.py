@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.play import Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.calendars import working_time_between
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
@@ -38,7 +38,9 @@ def lend(play: Play, to: Actor, by: Actor = CLINICIAN, until: timedelta = DAY, *
 
 def test_colleague_signs_as_themselves_with_a_right_that_was_lent_to_them() -> None:
     play = asked()
-    play.refused(play.signature(SignOffKind.EVALUATION), ON_CALL, code=Code.NOT_ALLOWED, says="may not sign this")
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
     lend(play, ON_CALL)
     play.sign(SignOffKind.EVALUATION, by=ON_CALL)
     assert play.journey.stage == Stage.SCREENING
@@ -54,7 +56,9 @@ def test_right_that_was_lent_ends_exactly_when_it_should(after_until: int, may: 
     if may:
         play.sign(SignOffKind.EVALUATION, by=ON_CALL)
     else:
-        play.refused(play.signature(SignOffKind.EVALUATION), ON_CALL, code=Code.NOT_ALLOWED, says="may not sign this")
+        play.refused(
+            play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+        )
 
 
 @pytest.mark.parametrize("who", ["giver", "medical director"])
@@ -62,15 +66,17 @@ def test_right_that_was_lent_is_ended_early(who: str) -> None:
     play = asked()
     given, other = lend(play, ON_CALL), lend(play, ON_CALL, person("colleague", Role.CLINICIAN))
     for somebody in (ON_CALL, person("third", Role.CLINICIAN)):
-        play.refused(c.EndDelegation(delegation=given), somebody, code=Code.NOT_ALLOWED, says="whoever gave it")
-    play.refused(c.EndDelegation(delegation=given), Role.COORDINATOR, code=Code.NOT_ALLOWED, says="may not send")
+        play.refused(c.EndDelegation(delegation=given), somebody, code=RefusalCode.NOT_ALLOWED, says="whoever gave it")
+    play.refused(c.EndDelegation(delegation=given), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED, says="may not send")
     by = CLINICIAN if who == "giver" else DIRECTOR
     assert kinds(play.do(c.EndDelegation(delegation=given), by)) == ["signoff.delegation-ended"]
-    play.refused(c.EndDelegation(delegation=given), by, code=Code.ALREADY_DONE, field="delegation")
+    play.refused(c.EndDelegation(delegation=given), by, code=RefusalCode.ALREADY_DONE, field="delegation")
     assert play.journey.delegations[other].until == play.at + DAY, "another's is another matter"
     play.do(c.EndDelegation(delegation=other), DIRECTOR)
-    play.refused(play.signature(SignOffKind.EVALUATION), ON_CALL, code=Code.NOT_ALLOWED, says="may not sign this")
-    play.refused(c.EndDelegation(delegation="delegation-9"), by, code=Code.UNKNOWN, field="delegation")
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
+    play.refused(c.EndDelegation(delegation="delegation-9"), by, code=RefusalCode.UNKNOWN, field="delegation")
 
 
 def test_what_was_signed_with_a_lent_right_stays_signed_when_that_ends() -> None:
@@ -87,29 +93,33 @@ def test_what_was_signed_with_a_lent_right_stays_signed_when_that_ends() -> None
 def test_lent_right_is_for_the_kinds_it_names() -> None:
     play = asked()
     lend(play, ON_CALL, CLINICIAN, DAY, SignOffKind.PLAN, SignOffKind.ELIGIBILITY)
-    play.refused(play.signature(SignOffKind.EVALUATION), ON_CALL, code=Code.NOT_ALLOWED, says="may not sign this")
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
 
 
 def test_delegate_passes_nothing_on() -> None:
     play, third = asked(), person("third", Role.ON_CALL_CLINICIAN)
     lend(play, ON_CALL)
     passed_on = c.Delegate(to=third.id, sign_offs=(SignOffKind.EVALUATION,), until=play.at + DAY, reason="x")
-    play.refused(passed_on, ON_CALL, code=Code.NOT_ALLOWED, field="sign_offs", says="cannot pass it on")
+    play.refused(passed_on, ON_CALL, code=RefusalCode.NOT_ALLOWED, field="sign_offs", says="cannot pass it on")
     mixed = passed_on.model_copy(update={"sign_offs": (SignOffKind.CLEARANCE, SignOffKind.EVALUATION)})
-    play.refused(mixed, ON_CALL, code=Code.NOT_ALLOWED, field="sign_offs")
+    play.refused(mixed, ON_CALL, code=RefusalCode.NOT_ALLOWED, field="sign_offs")
     play.do(mixed.model_copy(update={"sign_offs": (SignOffKind.CLEARANCE,)}), ON_CALL)
-    play.refused(play.signature(SignOffKind.EVALUATION), third, code=Code.NOT_ALLOWED, says="may not sign this")
+    play.refused(play.signature(SignOffKind.EVALUATION), third, code=RefusalCode.NOT_ALLOWED, says="may not sign this")
 
 
 @pytest.mark.parametrize(
     ("to", "until", "code", "field"),
     [
-        (CLINICIAN.id, DAY, Code.UNKNOWN, "to"),
-        ("colleague", timedelta(0), Code.WRONG_TIME, "until"),
-        ("colleague", -HOUR, Code.WRONG_TIME, "until"),
+        (CLINICIAN.id, DAY, RefusalCode.UNKNOWN, "to"),
+        ("colleague", timedelta(0), RefusalCode.WRONG_TIME, "until"),
+        ("colleague", -HOUR, RefusalCode.WRONG_TIME, "until"),
     ],
 )
-def test_delegation_is_to_somebody_else_and_still_to_come(to: str, until: timedelta, code: Code, field: str) -> None:
+def test_delegation_is_to_somebody_else_and_still_to_come(
+    to: str, until: timedelta, code: RefusalCode, field: str
+) -> None:
     play = asked()
     body = c.Delegate(to=to, sign_offs=(SignOffKind.EVALUATION,), until=play.at + until, reason="x")
     play.refused(body, code=code, field=field)
@@ -120,7 +130,7 @@ def test_delegation_needs_a_licence_and_its_end_does_not() -> None:
     given = lend(play, ON_CALL)
     expired = person(CLINICIAN.id, Role.CLINICIAN, expires=play.at.date() - timedelta(days=3))
     body = c.Delegate(to="x", sign_offs=(SignOffKind.EVALUATION,), until=play.at + DAY, reason="x")
-    play.refused(body, expired, code=Code.NOT_ALLOWED, says="expired")
+    play.refused(body, expired, code=RefusalCode.NOT_ALLOWED, says="expired")
     play.do(c.EndDelegation(delegation=given), expired)
 
 
@@ -128,7 +138,9 @@ def test_delegate_needs_a_licence_of_their_own() -> None:
     play = asked()
     away = person("away", Role.ON_CALL_CLINICIAN, states=("NY",))
     lend(play, away)
-    play.refused(play.signature(SignOffKind.EVALUATION), away, code=Code.NOT_ALLOWED, says="does not cover the state")
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), away, code=RefusalCode.NOT_ALLOWED, says="does not cover the state"
+    )
 
 
 def test_delegation_changes_nobody_who_is_asked_and_no_clock() -> None:
@@ -267,12 +279,12 @@ def test_reassigning_the_coordinator_leaves_the_cover_alone() -> None:
 @pytest.mark.parametrize(
     ("by", "until", "code", "field"),
     [
-        ("stand-in", timedelta(0), Code.WRONG_TIME, "until"),
-        ("stand-in", -HOUR, Code.WRONG_TIME, "until"),
-        (CLINICIAN.id, DAY, Code.ALREADY_DONE, "by"),
+        ("stand-in", timedelta(0), RefusalCode.WRONG_TIME, "until"),
+        ("stand-in", -HOUR, RefusalCode.WRONG_TIME, "until"),
+        (CLINICIAN.id, DAY, RefusalCode.ALREADY_DONE, "by"),
     ],
 )
-def test_cover_is_by_somebody_else_and_still_to_come(by: str, until: timedelta, code: Code, field: str) -> None:
+def test_cover_is_by_somebody_else_and_still_to_come(by: str, until: timedelta, code: RefusalCode, field: str) -> None:
     play = asked()
     play.refused(c.Cover(by=by, until=play.at + until, reason="x"), Role.COORDINATOR, code=code, field=field)
 
@@ -280,13 +292,15 @@ def test_cover_is_by_somebody_else_and_still_to_come(by: str, until: timedelta, 
 @pytest.mark.parametrize("by", [role for role in PEOPLE if role not in (Role.COORDINATOR, *CLINICAL)])
 def test_cover_is_named_by_who_runs_the_journey(by: Role) -> None:
     play = asked()
-    play.refused(c.Cover(by="stand-in", until=play.at + DAY, reason="x"), by, code=Code.NOT_ALLOWED)
+    play.refused(c.Cover(by="stand-in", until=play.at + DAY, reason="x"), by, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_standing_in_gives_no_right_to_sign() -> None:
     play = asked()
     cover(play, ON_CALL.id)
-    play.refused(play.signature(SignOffKind.EVALUATION), ON_CALL, code=Code.NOT_ALLOWED, says="may not sign this")
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
 
 
 def test_cover_ends_with_the_journey() -> None:

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE, checklist, plan, vitals
+from simulation.people import PEOPLE, checklist, plan, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Closing, Education, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Closing, Education, fold
-from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.dose_gate import dose_gate
 
@@ -28,12 +28,12 @@ def ready() -> Play:
     return before("session.release", SECOND)
 
 
-def shut(play: Play, *, code: Code = Code.INCOMPLETE) -> tuple[str, ...]:
+def shut(play: Play, *, code: RefusalCode = RefusalCode.INCOMPLETE) -> tuple[str, ...]:
     """The obstacles, after making sure that the release is refused for them and nothing was released."""
     obstacles = dose_gate(play.journey, SECOND, play.at)
     assert obstacles
     refusal = play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=code)
-    if code == Code.INCOMPLETE:
+    if code == RefusalCode.INCOMPLETE:
         assert all(obstacle in refusal.reason for obstacle in obstacles)
     session = play.journey.sessions.get(SECOND)
     assert session is None or session.released_at is None
@@ -49,18 +49,18 @@ def test_nothing_in_the_way_releases_the_session() -> None:
 
 @pytest.mark.parametrize("by", [Role.PATIENT, Role.COORDINATOR, Role.OBSERVER, Role.OPS, Role.THERAPIST])
 def test_release_is_for_monitor_and_clinicians(by: Role) -> None:
-    ready().refused(c.ReleaseSession(session=SECOND), by, code=Code.NOT_ALLOWED)
+    ready().refused(c.ReleaseSession(session=SECOND), by, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_hold() -> None:
     play = ready()
     play.do(c.PlaceHold(reason="a neighbour called"), Role.OBSERVER)
-    assert "hold hold-1 (placed_by_hand)" in shut(play, code=Code.HELD)
+    assert "hold hold-1 (placed_by_hand)" in shut(play, code=RefusalCode.HELD)
 
 
 def test_ending() -> None:
     play = ready().changed(closing=Closing(outcome=Outcome.WITHDRAWN, reason="x"))
-    assert shut(play, code=Code.CLOSED) == ("the pathway is ending",)
+    assert shut(play, code=RefusalCode.CLOSED) == ("the pathway is ending",)
 
 
 def amended_evaluation() -> Play:
@@ -124,7 +124,7 @@ def test_new_plan_asked_for_by_a_review() -> None:
 def test_hard_exclusion() -> None:
     play = ready()
     play.do(c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="yes")}))
-    assert "exclusion X18 open" in shut(play, code=Code.HELD)
+    assert "exclusion X18 open" in shut(play, code=RefusalCode.HELD)
 
 
 def test_unknown_exclusion() -> None:
@@ -194,7 +194,7 @@ def test_no_c_ssrs_asked_by_a_clinician() -> None:
 def test_suicide_risk(marks: str, obstacle: str) -> None:
     play = ready()
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs(marks)))
-    assert obstacle in shut(play, code=Code.HELD)
+    assert obstacle in shut(play, code=RefusalCode.HELD)
 
 
 def test_low_suicide_risk_is_cleared_anew_and_then_no_obstacle() -> None:
@@ -209,7 +209,7 @@ def test_item_9_after_the_c_ssrs() -> None:
     play = ready()
     answers = [0] * 8 + [1]
     play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=answers), Role.PATIENT)
-    assert "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS" in shut(play, code=Code.HELD)
+    assert "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS" in shut(play, code=RefusalCode.HELD)
 
 
 @pytest.mark.parametrize(("hours", "old"), [(24, False), (24.01, True)])
@@ -232,7 +232,7 @@ def test_session_that_is_not_scheduled() -> None:
     play = ready()
     play.do(c.CancelSession(session=SECOND, reason="ill"), Role.PATIENT)
     assert dose_gate(play.journey, SECOND, play.at)[-1] == "the session is not scheduled"
-    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=Code.UNKNOWN, field="session")
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.UNKNOWN, field="session")
 
 
 def dosed(play: Play, **changed: Any) -> Play:
@@ -424,14 +424,14 @@ def test_refused_release_is_kept_and_the_same_command_stays_refused() -> None:
     play.sign(SignOffKind.CLEARANCE, str(SECOND))
     again = decide(play.journey, command, play.at)
     assert isinstance(again, Refusal)
-    assert (again.code, again.field) == (Code.INCOMPLETE, "command_id")
+    assert (again.code, again.field) == (RefusalCode.INCOMPLETE, "command_id")
     assert play.journey.sessions[SECOND].released_at is None
     play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
 
 
 def test_released_once() -> None:
     play = after("session.release", SECOND)
-    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
 
 
 def test_start_still_to_come() -> None:
@@ -442,5 +442,5 @@ def test_start_still_to_come() -> None:
 
 def test_a_clinician_releases_with_a_licence_and_holds_without() -> None:
     play, unlicensed = ready(), PEOPLE[Role.CLINICIAN].model_copy(update={"licence": None})
-    play.refused(c.ReleaseSession(session=SECOND), unlicensed, code=Code.NOT_ALLOWED, says="licensed")
+    play.refused(c.ReleaseSession(session=SECOND), unlicensed, code=RefusalCode.NOT_ALLOWED, says="licensed")
     assert kinds(play.do(c.PlaceHold(reason="a neighbour called"), unlicensed)) == ["hold.placed"]

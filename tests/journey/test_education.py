@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE, plan
+from simulation.people import PEOPLE, plan
 from tests.journey.play import Play, after, before, kinds, started
 from workflows.journey import commands as c
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 from workflows.journey.protocol import Condition, Dose, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
 
 
@@ -48,7 +48,7 @@ def test_every_limit_is_enforced(changed: dict[str, Any], field: str | None, say
     if field is None:
         assert kinds(play.do(planned(**changed))) == ["plan.recorded"]
     else:
-        play.refused(planned(**changed), code=Code.OUT_OF_LIMITS, field=f"plan.{field}", says=says)
+        play.refused(planned(**changed), code=RefusalCode.OUT_OF_LIMITS, field=f"plan.{field}", says=says)
 
 
 def limited(**dose: float | None) -> Play:
@@ -67,34 +67,36 @@ def test_weekly_limit_counts_the_sessions_a_week_can_hold(limit: dict[str, float
     if allowed:
         play.do(body)
     else:
-        play.refused(body, code=Code.OUT_OF_LIMITS, field="plan.dose_mg", says="in 7 days")
+        play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="in 7 days")
 
 
 def test_course_limit_counts_every_planned_session() -> None:
     limited(max_course=300.0).do(planned())
     limited(max_course=299.0).refused(
-        planned(), code=Code.OUT_OF_LIMITS, field="plan.planned_sessions", says="in a course"
+        planned(), code=RefusalCode.OUT_OF_LIMITS, field="plan.planned_sessions", says="in a course"
     )
 
 
 @pytest.mark.parametrize("limit", [name for name in Dose.model_fields if name != "unit"])
 def test_limit_that_is_not_set_refuses_every_plan(limit: str) -> None:
     play = limited(**{limit: None})
-    play.refused(planned(), code=Code.PROTOCOL, says=limit)
+    play.refused(planned(), code=RefusalCode.PROTOCOL, says=limit)
 
 
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
-        ({"components": {"medication_management": "x", "monitoring": "x"}}, Code.INCOMPLETE, "plan.components"),
-        ({"components": {"psychotherapy": "x", "monitoring": "x"}}, Code.INCOMPLETE, "plan.components"),
-        ({"sections": {"dosing_schedule": "x"}}, Code.INCOMPLETE, "plan.sections"),
-        ({"sections": {"marketing": "x"}}, Code.UNKNOWN, "plan.sections"),
-        ({"goals": ("A lasting CURE",)}, Code.OUT_OF_LIMITS, "plan.goals"),
-        ({"goals": ("sleep better", "erase the memory")}, Code.OUT_OF_LIMITS, "plan.goals"),
+        ({"components": {"medication_management": "x", "monitoring": "x"}}, RefusalCode.INCOMPLETE, "plan.components"),
+        ({"components": {"psychotherapy": "x", "monitoring": "x"}}, RefusalCode.INCOMPLETE, "plan.components"),
+        ({"sections": {"dosing_schedule": "x"}}, RefusalCode.INCOMPLETE, "plan.sections"),
+        ({"sections": {"marketing": "x"}}, RefusalCode.UNKNOWN, "plan.sections"),
+        ({"goals": ("A lasting CURE",)}, RefusalCode.OUT_OF_LIMITS, "plan.goals"),
+        ({"goals": ("sleep better", "erase the memory")}, RefusalCode.OUT_OF_LIMITS, "plan.goals"),
     ],
 )
-def test_plan_is_broader_than_ketamine_and_promises_nothing(changed: dict[str, Any], code: Code, field: str) -> None:
+def test_plan_is_broader_than_ketamine_and_promises_nothing(
+    changed: dict[str, Any], code: RefusalCode, field: str
+) -> None:
     before("plan.record").refused(planned(**changed), code=code, field=field)
 
 
@@ -115,7 +117,7 @@ def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
     components = dict.fromkeys(play.journey.protocol.care_plan.require_components, "x")
     play.refused(
         planned(Condition.ANXIETY, components=components),
-        code=Code.INCOMPLETE,
+        code=RefusalCode.INCOMPLETE,
         field="plan.therapy_absent_because",
     )
     play.do(planned(Condition.ANXIETY, components=components, therapy_absent_because="not wished (invented)"))
@@ -124,7 +126,7 @@ def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
 def test_change_of_plan_needs_a_rationale_and_a_new_signature() -> None:
     play = after("session.end")
     changed = planned(dose_mg=110.0, weighed_at=play.at)
-    play.refused(changed, code=Code.INCOMPLETE, field="rationale")
+    play.refused(changed, code=RefusalCode.INCOMPLETE, field="rationale")
     play.do(changed.model_copy(update={"rationale": "slept better, no side effects"}))
     assert play.journey.plan_revision == 2
     assert play.asks_for(SignOffKind.PLAN)
@@ -138,7 +140,7 @@ def test_titration_is_limited_to_one_step_above_the_last_plan() -> None:
         if allowed:
             play.do(body)
         else:
-            play.refused(body, code=Code.OUT_OF_LIMITS, field="plan.dose_mg", says="titration step")
+            play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="titration step")
 
 
 def test_declined_plan_is_written_again() -> None:
@@ -160,14 +162,14 @@ def test_first_plan_is_signed_while_the_evaluation_is_valid(days: float, allowed
     if allowed:
         play.do(body)
     else:
-        play.refused(body, code=Code.STALE, says="evaluation was signed more than 30 days ago")
+        play.refused(body, code=RefusalCode.STALE, says="evaluation was signed more than 30 days ago")
 
 
 def test_topics_are_explained_by_a_clinician() -> None:
     play = before("education.explain")
     topics = play.journey.protocol.education_topics
-    play.refused(c.ExplainTopics(topics=topics, content_version="v1"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
-    play.refused(c.ExplainTopics(topics=("miracles",), content_version="v1"), code=Code.UNKNOWN, field="topics")
+    play.refused(c.ExplainTopics(topics=topics, content_version="v1"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(c.ExplainTopics(topics=("miracles",), content_version="v1"), code=RefusalCode.UNKNOWN, field="topics")
     play.do(c.ExplainTopics(topics=topics[:-1], content_version="v1"))
     assert play.waits_for("education") is not None
     assert play.waits_for("acknowledgement") is None
@@ -179,8 +181,8 @@ def test_topics_are_explained_by_a_clinician() -> None:
 def test_statements_are_acknowledged_by_the_patient_alone() -> None:
     play = before("education.acknowledge")
     statements = play.journey.protocol.acknowledgements
-    play.refused(c.Acknowledge(statements=statements), code=Code.NOT_ALLOWED)
-    play.refused(c.Acknowledge(statements=("is_a_cure",)), Role.PATIENT, code=Code.UNKNOWN, field="statements")
+    play.refused(c.Acknowledge(statements=statements), code=RefusalCode.NOT_ALLOWED)
+    play.refused(c.Acknowledge(statements=("is_a_cure",)), Role.PATIENT, code=RefusalCode.UNKNOWN, field="statements")
     play.do(c.Acknowledge(statements=statements[1:]), Role.PATIENT)
     assert play.waits_for("acknowledgement") is not None
     play.do(c.Acknowledge(statements=statements[:1]), Role.PATIENT)
@@ -190,7 +192,7 @@ def test_statements_are_acknowledged_by_the_patient_alone() -> None:
 def test_consents_come_after_the_explanation() -> None:
     play = before("education.explain")
     consents = play.journey.protocol.consents
-    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=Code.INCOMPLETE, says="not yet explained")
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="not yet explained")
 
 
 def test_consents_come_after_the_patients_questions_are_answered() -> None:
@@ -198,20 +200,22 @@ def test_consents_come_after_the_patients_questions_are_answered() -> None:
     consents = play.journey.protocol.consents
     play.do(c.AskQuestion(text="what if I feel sick?"), Role.PATIENT)
     assert play.waits_for("question", "question-1") is not None
-    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=Code.INCOMPLETE, says="open questions")
-    play.refused(c.AnswerQuestion(question="question-1", text="x"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
-    play.refused(c.AnswerQuestion(question="question-9", text="x"), code=Code.UNKNOWN, field="question")
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="open questions")
+    play.refused(c.AnswerQuestion(question="question-1", text="x"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(c.AnswerQuestion(question="question-9", text="x"), code=RefusalCode.UNKNOWN, field="question")
     play.do(c.AnswerQuestion(question="question-1", text="call us"))
-    play.refused(c.AnswerQuestion(question="question-1", text="x"), code=Code.ALREADY_DONE, field="question")
+    play.refused(c.AnswerQuestion(question="question-1", text="x"), code=RefusalCode.ALREADY_DONE, field="question")
     play.do(c.GiveConsent(consents=consents), Role.PATIENT)
     assert play.journey.stage == Stage.SESSIONS
 
 
 def test_consent_is_to_the_version_in_force_and_the_patients_own() -> None:
     play = before("consent.give")
-    play.refused(c.GiveConsent(consents={"treatment": "treatment-0"}), Role.PATIENT, code=Code.STALE, field="consents")
-    play.refused(c.GiveConsent(consents={"sale": "sale-1"}), Role.PATIENT, code=Code.UNKNOWN, field="consents")
-    play.refused(c.GiveConsent(consents=play.journey.protocol.consents), code=Code.NOT_ALLOWED)
+    play.refused(
+        c.GiveConsent(consents={"treatment": "treatment-0"}), Role.PATIENT, code=RefusalCode.STALE, field="consents"
+    )
+    play.refused(c.GiveConsent(consents={"sale": "sale-1"}), Role.PATIENT, code=RefusalCode.UNKNOWN, field="consents")
+    play.refused(c.GiveConsent(consents=play.journey.protocol.consents), code=RefusalCode.NOT_ALLOWED)
 
 
 def test_sessions_begin_only_when_nothing_is_missing() -> None:
@@ -230,7 +234,7 @@ def test_withdrawn_consent_cancels_the_session_that_is_planned() -> None:
     assert play.journey.sessions == {}
     assert play.waits_for("consent") is not None
     assert play.waits_for("scheduling") is None
-    play.refused(c.WithdrawConsent(consent="treatment"), Role.PATIENT, code=Code.ALREADY_DONE, field="consent")
+    play.refused(c.WithdrawConsent(consent="treatment"), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="consent")
 
 
 def test_withdrawn_consent_does_not_stop_the_observation_of_a_running_session() -> None:

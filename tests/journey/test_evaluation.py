@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE, no_risk
+from simulation.people import PEOPLE, no_risk
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation import missing
 
@@ -117,11 +117,11 @@ def test_exception_to_prior_treatments_is_written_down_and_signed_with_the_evalu
     ],
 )
 def test_what_the_protocol_does_not_know_is_refused(form: dict[str, Any], field: str) -> None:
-    started().refused(c.RecordEvaluation.model_validate(form), code=Code.UNKNOWN, field=field)
+    started().refused(c.RecordEvaluation.model_validate(form), code=RefusalCode.UNKNOWN, field=field)
 
 
 def test_empty_form_is_refused() -> None:
-    started().refused(c.RecordEvaluation(), code=Code.INCOMPLETE, field="sections")
+    started().refused(c.RecordEvaluation(), code=RefusalCode.INCOMPLETE, field="sections")
 
 
 def test_incomplete_questionnaire_has_no_score_and_does_not_complete_the_baseline() -> None:
@@ -146,37 +146,37 @@ def test_one_evaluator_unless_reassigned() -> None:
     play = after("evaluation.record")
     other = PEOPLE[Role.CLINICIAN].model_copy(update={"id": "another-clinician"})
     more = c.RecordEvaluation(function={"sleep": "invented"})
-    play.refused(more, other, code=Code.NOT_ALLOWED)
+    play.refused(more, other, code=RefusalCode.NOT_ALLOWED)
     play.do(c.Reassign(duty="evaluator", to=other.id, reason="on leave"), Role.COORDINATOR)
     play.do(more, other)
-    play.refused(more, code=Code.NOT_ALLOWED)
+    play.refused(more, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_baseline_cannot_be_added_to_once_the_evaluation_is_signed() -> None:
     play = before("screening.record")
     baseline = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="baseline", answers=PHQ_9_CLEAR)
-    play.refused(baseline, Role.PATIENT, code=Code.WRONG_STAGE, field="occasion")
+    play.refused(baseline, Role.PATIENT, code=RefusalCode.WRONG_STAGE, field="occasion")
     assert SignOffKind.EVALUATION not in [waiting.sign_off for waiting in play.journey.waiting.values()]
 
 
 def test_nothing_of_later_stages_is_possible_before_the_evaluation_is_signed() -> None:
     play = before("signoff.sign")
     screening = c.RecordScreening(criteria={"persistent_symptoms": True})
-    play.refused(screening, code=Code.WRONG_STAGE)
-    play.refused(c.ExplainTopics(topics=("process",), content_version="v1"), code=Code.WRONG_STAGE)
-    play.refused(c.GiveConsent(consents={"treatment": "treatment-1"}), Role.PATIENT, code=Code.WRONG_STAGE)
+    play.refused(screening, code=RefusalCode.WRONG_STAGE)
+    play.refused(c.ExplainTopics(topics=("process",), content_version="v1"), code=RefusalCode.WRONG_STAGE)
+    play.refused(c.GiveConsent(consents={"treatment": "treatment-1"}), Role.PATIENT, code=RefusalCode.WRONG_STAGE)
     play.refused(
         c.ScheduleSession(
             session=1, starts_at=play.at, supervising_clinician="x", session_monitor="y", live_clinician=True
         ),
-        code=Code.WRONG_STAGE,
+        code=RefusalCode.WRONG_STAGE,
     )
 
 
 def test_declined_evaluation_ends_as_ineligible_with_a_referral() -> None:
     play = before("signoff.sign")
     declined = play.signature(SignOffKind.EVALUATION, decision="decline")
-    play.refused(declined, code=Code.INCOMPLETE, field="referral")
+    play.refused(declined, code=RefusalCode.INCOMPLETE, field="referral")
     bodies = play.do(declined.model_copy(update={"referral": "community clinic"}))
     ending = one(bodies, e.PathwayEnding)
     assert (ending.outcome, ending.referral) == (Outcome.INELIGIBLE, "community clinic")

@@ -4,11 +4,11 @@ import pytest
 
 from tests.journey.play import course, started
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.events import ObligationsUpdated
-from workflows.journey.explaining import explain
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition
+from workflows.journey.provenance import explain
 
 
 @pytest.mark.parametrize("condition", list(Condition))

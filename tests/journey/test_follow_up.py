@@ -8,11 +8,11 @@ import pytest
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
 
@@ -41,9 +41,9 @@ def following_up() -> Play:
 def test_check_in_is_answered_once() -> None:
     play = before("check-in.complete")
     assert kinds(play.do(answer("check-in-1-4h"), Role.PATIENT)) == ["check-in.completed"]
-    play.refused(answer("check-in-1-4h"), Role.PATIENT, code=Code.ALREADY_DONE, field="check_in")
-    play.refused(answer("check-in-9-4h"), Role.PATIENT, code=Code.UNKNOWN, field="check_in")
-    play.refused(answer("visit-1"), Role.PATIENT, code=Code.UNKNOWN, field="check_in")
+    play.refused(answer("check-in-1-4h"), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="check_in")
+    play.refused(answer("check-in-9-4h"), Role.PATIENT, code=RefusalCode.UNKNOWN, field="check_in")
+    play.refused(answer("visit-1"), Role.PATIENT, code=RefusalCode.UNKNOWN, field="check_in")
 
 
 def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
@@ -127,7 +127,7 @@ def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_th
     assert weekly.deadline - play.at == timedelta(days=7)
     play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
     assert play.journey.contacts["check-in-1"].replaced
-    play.refused(answer("check-in-1"), Role.PATIENT, code=Code.STALE, field="check_in")
+    play.refused(answer("check-in-1"), Role.PATIENT, code=RefusalCode.STALE, field="check_in")
 
 
 def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
@@ -152,20 +152,20 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
-        ({"assessments": {"symptom_changes": "x", "side_effects": "x"}}, Code.INCOMPLETE, "assessments"),
-        ({"assessments": {}}, Code.INCOMPLETE, "assessments"),
-        ({"answers": {"urinary_symptoms": "x", "cognition": "x"}}, Code.INCOMPLETE, "assessments"),
-        ({"assessments": {"star_rating": "5"}}, Code.UNKNOWN, "assessments"),
-        ({"answers": {"star_rating": "5"}}, Code.UNKNOWN, "answers"),
-        ({"outcome": "cured"}, Code.UNKNOWN, "outcome"),
-        ({"visit": "follow-up-week-99"}, Code.UNKNOWN, "visit"),
+        ({"assessments": {"symptom_changes": "x", "side_effects": "x"}}, RefusalCode.INCOMPLETE, "assessments"),
+        ({"assessments": {}}, RefusalCode.INCOMPLETE, "assessments"),
+        ({"answers": {"urinary_symptoms": "x", "cognition": "x"}}, RefusalCode.INCOMPLETE, "assessments"),
+        ({"assessments": {"star_rating": "5"}}, RefusalCode.UNKNOWN, "assessments"),
+        ({"answers": {"star_rating": "5"}}, RefusalCode.UNKNOWN, "answers"),
+        ({"outcome": "cured"}, RefusalCode.UNKNOWN, "outcome"),
+        ({"visit": "follow-up-week-99"}, RefusalCode.UNKNOWN, "visit"),
     ],
 )
-def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], code: Code, field: str) -> None:
+def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = following_up()
     play.refused(visit("follow-up-week-1", **changed), code=code, field=field)
     play.do(visit("follow-up-week-1"))
-    play.refused(visit("follow-up-week-1"), code=Code.ALREADY_DONE, field="visit")
+    play.refused(visit("follow-up-week-1"), code=RefusalCode.ALREADY_DONE, field="visit")
 
 
 def test_visit_after_a_session_needs_no_follow_up_questions() -> None:
@@ -175,7 +175,7 @@ def test_visit_after_a_session_needs_no_follow_up_questions() -> None:
 
 def test_visits_are_held_by_clinicians() -> None:
     play = following_up()
-    play.refused(visit("follow-up-week-1"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(visit("follow-up-week-1"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     waiting = play.waits_for("follow-up", "follow-up-week-1")
     assert waiting is not None
     assert waiting.owner == Role.CLINICIAN
@@ -221,9 +221,9 @@ def test_deterioration_asks_a_clinician(rise: int, asked: bool) -> None:
 def test_discharge_is_proposed_by_a_clinician_and_takes_effect_when_signed() -> None:
     proposal = c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on")
     early = before("session.check")
-    early.refused(proposal, code=Code.WRONG_STAGE)
+    early.refused(proposal, code=RefusalCode.WRONG_STAGE)
     play = following_up()
-    play.refused(proposal, Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(proposal, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     play.do(proposal)
     play.wait(days=5)
     assert play.journey.outcome is None

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tests.journey.play import after, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import Notice, notices
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, SignOffKind
 
 

@@ -6,22 +6,22 @@ from uuid import UUID
 
 import pytest
 
-from deploy.people import PEOPLE, observation, referral
+from simulation.people import PEOPLE, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import fold
 from workflows.journey.notices import notices
-from workflows.journey.people import CLOCK, Role
 from workflows.journey.protocol import Condition, Protocol, SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.signed_statement import ProtocolApproval, signer_of
 from workflows.journey.stage import Outcome
-from workflows.journey.statement import ProtocolApproval, signer_of
-from workflows.plugin import DATA_CONVERTER
 from workflows.protocols import find, load
+from workflows.temporal_plugin import DATA_CONVERTER
 
 PTSD = PROTOCOLS[Condition.PTSD]
 
@@ -51,7 +51,7 @@ def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
 @pytest.mark.parametrize("condition", list(Condition))
 def test_shipped_protocols_carry_nobody(condition: Condition) -> None:
     refusal = refusal_of(start(protocol=load(find(condition)), condition=condition, demonstration=False))
-    assert refusal.code == Code.PROTOCOL
+    assert refusal.code == RefusalCode.PROTOCOL
     for obstacle in ("illustrative", "draft", "dose limits are not set"):
         assert obstacle in refusal.reason
 
@@ -69,7 +69,7 @@ def test_protocol_for_patients_is_approved_complete_and_no_illustration(changed:
     approved = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
     assert not isinstance(start(protocol=approved, approval=approval_of(approved), demonstration=False), Refusal)
     refusal = refusal_of(start(protocol=approved.model_copy(update=changed), demonstration=False))
-    assert refusal.code == Code.PROTOCOL
+    assert refusal.code == RefusalCode.PROTOCOL
     assert obstacle in refusal.reason
 
 
@@ -105,12 +105,12 @@ def test_a_protocol_for_patients_is_signed_by_two_as_it_is(changed: dict[str, An
         changed = {"approvals": approval.approvals[:1]}
     given = None if changed is None else approval.model_copy(update=changed)
     refusal = refusal_of(start(protocol=protocol, approval=given, demonstration=False))
-    assert (refusal.code, says in refusal.reason) == (Code.PROTOCOL, True)
+    assert (refusal.code, says in refusal.reason) == (RefusalCode.PROTOCOL, True)
 
 
 def test_protocol_is_that_of_the_condition() -> None:
     refusal = refusal_of(start(condition=Condition.ANXIETY))
-    assert (refusal.code, refusal.field) == (Code.PROTOCOL, "condition")
+    assert (refusal.code, refusal.field) == (RefusalCode.PROTOCOL, "condition")
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_adults_only_by_the_local_day(born: date, accepted: bool) -> None:
         assert not isinstance(decided, Refusal)
     else:
         refusal = refusal_of(decided)
-        assert (refusal.code, refusal.field) == (Code.OUT_OF_LIMITS, "patient.born")
+        assert (refusal.code, refusal.field) == (RefusalCode.OUT_OF_LIMITS, "patient.born")
 
 
 def test_coordinators_start_pathways_once() -> None:
     command = referral(PTSD, JOURNEY)
     by_patient = command.model_copy(update={"actor": PEOPLE[Role.PATIENT]})
-    assert refusal_of(decide(None, by_patient, START)).code == Code.NOT_ALLOWED
+    assert refusal_of(decide(None, by_patient, START)).code == RefusalCode.NOT_ALLOWED
     play = started()
-    play.refused(command.body, Role.COORDINATOR, code=Code.ALREADY_STARTED)
+    play.refused(command.body, Role.COORDINATOR, code=RefusalCode.ALREADY_STARTED)
 
 
 # The same command twice
@@ -160,7 +160,7 @@ def test_command_id_is_for_one_command(change: str) -> None:
     other: dict[str, Any] = {"body": c.AskQuestion(text="and what else?"), "actor": PEOPLE[Role.COORDINATOR]}
     refusal = play.take(command.model_copy(update={change: other[change]}))
     assert isinstance(refusal, Refusal)
-    assert (refusal.code, refusal.field) == (Code.COMMAND_ID_REUSED, "command_id")
+    assert (refusal.code, refusal.field) == (RefusalCode.COMMAND_ID_REUSED, "command_id")
 
 
 def test_events_of_a_command_have_the_same_ids_whenever_it_is_decided() -> None:
@@ -197,7 +197,7 @@ def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
 def test_duties_are_handed_over_by_coordinators() -> None:
     play = started()
     body = c.Reassign(duty="clinician", to="other-clinician", reason="on leave")
-    play.refused(body, Role.PATIENT, code=Code.NOT_ALLOWED)
+    play.refused(body, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
     play.do(body, Role.COORDINATOR)
     assert play.journey.clinician == "other-clinician"
 
@@ -229,7 +229,7 @@ def test_leaving_during_a_session_takes_effect_after_it() -> None:
     play.do(c.Withdraw(reason="enough"), Role.PATIENT)
     assert play.journey.outcome is None
     assert [waiting.kind for waiting in play.journey.waiting.values()] == ["observation"]
-    play.refused(c.Withdraw(), Role.PATIENT, code=Code.ALREADY_DONE)
+    play.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.ALREADY_DONE)
     for minute in (15, 40, 120):
         assert play.journey.outcome is None
         play.at = play.dosed_at() + timedelta(minutes=minute)
@@ -278,13 +278,13 @@ def test_nothing_progresses_once_the_end_is_near() -> None:
             session_monitor="y",
         ),
         Role.COORDINATOR,
-        code=Code.CLOSED,
+        code=RefusalCode.CLOSED,
     )
 
 
 def test_transfer_names_where_to() -> None:
     play = before("session.schedule")
-    play.refused(c.Transfer(reason="moving", referral="x"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(c.Transfer(reason="moving", referral="x"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     bodies = play.do(c.Transfer(reason="moving away", referral="clinic in Portland"))
     assert one(bodies, e.PathwayEnding).referral == "clinic in Portland"
     assert play.journey.outcome == Outcome.TRANSFERRED
@@ -303,7 +303,7 @@ def test_death_freezes_the_journey_and_is_reviewed_unless_unrelated(
     assert play.journey.outcome == outcome
     assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious-adverse-event"] * review
     if review:
-        play.refused(c.RecordDeath(related="yes", reason="x"), code=Code.ALREADY_DONE)
+        play.refused(c.RecordDeath(related="yes", reason="x"), code=RefusalCode.ALREADY_DONE)
         play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.journey.outcome == Outcome.DECEASED
 
@@ -320,8 +320,8 @@ def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
 @pytest.mark.parametrize("condition", list(Condition))
 def test_closed_journey_accepts_nothing_but_a_look(condition: Condition) -> None:
     closed = Play(course(condition).journey, course(condition).at)
-    closed.refused(c.Withdraw(), Role.PATIENT, code=Code.CLOSED)
-    closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=Code.CLOSED)
+    closed.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.CLOSED)
+    closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=RefusalCode.CLOSED)
     assert closed.clock() == []
     command = closed.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
     refusal = decide(closed.journey, command, closed.at)
@@ -331,10 +331,10 @@ def test_closed_journey_accepts_nothing_but_a_look(condition: Condition) -> None
 
 def test_nobody_acts_as_the_clock_in_a_role_of_theirs() -> None:
     play = started()
-    play.refused(c.PassDeadline(), Role.OPS, code=Code.NOT_ALLOWED)
-    play.refused(c.KeepUnreadable(name="x", content="y"), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(c.PassDeadline(), Role.OPS, code=RefusalCode.NOT_ALLOWED)
+    play.refused(c.KeepUnreadable(name="x", content="y"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     for body in (c.Withdraw(), c.PlaceHold(reason="x"), c.RequestSupport(urgency="urgent", text="x")):
-        play.refused(body, CLOCK, code=Code.NOT_ALLOWED)
+        play.refused(body, CLOCK, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_refusal_never_repeats_what_was_typed() -> None:
@@ -343,7 +343,7 @@ def test_refusal_never_repeats_what_was_typed() -> None:
     refusal = play.refused(
         c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret),
         Role.PATIENT,
-        code=Code.UNKNOWN,
+        code=RefusalCode.UNKNOWN,
         field="check_in",
     )
     assert secret not in str(refusal)
@@ -368,4 +368,4 @@ def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there
     real = command.model_copy(update={"body": body.model_copy(update={"demonstration": False})})
     refused = decide(None, real, START)
     assert isinstance(refused, Refusal)
-    assert (refused.code, "dose limits are not set" in refused.reason) == (Code.PROTOCOL, True)
+    assert (refused.code, "dose limits are not set" in refused.reason) == (RefusalCode.PROTOCOL, True)

@@ -10,9 +10,9 @@ import pytest
 from tests.journey.play import JOURNEY, Play, after, before, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
-from workflows.journey.people import CLOCK, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 

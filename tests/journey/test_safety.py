@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from deploy.people import no_risk, observation
+from simulation.people import no_risk, observation
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import CLOCK, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
 
@@ -52,8 +52,8 @@ def test_adverse_event_hold_is_released_after_the_review_by_whom_its_grade_asks_
     play = after("session.end")
     play.do(event(play, 3), Role.SESSION_MONITOR)
     release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    play.refused(release, Role.CLINICIAN, code=Code.NOT_ALLOWED, says="medical_director")
-    play.refused(release, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, says="adverse event is reviewed")
+    play.refused(release, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="medical_director")
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="adverse event is reviewed")
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", by=Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
     assert not play.journey.held
@@ -62,11 +62,11 @@ def test_adverse_event_hold_is_released_after_the_review_by_whom_its_grade_asks_
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
-        ({"onset": timedelta(minutes=1)}, Code.WRONG_TIME, "onset"),
-        ({"serious": True}, Code.INCOMPLETE, "serious_because"),
+        ({"onset": timedelta(minutes=1)}, RefusalCode.WRONG_TIME, "onset"),
+        ({"serious": True}, RefusalCode.INCOMPLETE, "serious_because"),
     ],
 )
-def test_report_is_complete(changed: dict[str, Any], code: Code, field: str) -> None:
+def test_report_is_complete(changed: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = after("session.end")
     if "onset" in changed:
         changed = {"onset": play.at + changed["onset"]}
@@ -98,13 +98,15 @@ def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
             live_clinician=True,
         ),
         Role.COORDINATOR,
-        code=Code.HELD,
+        code=RefusalCode.HELD,
         says="hold-1",
     )
     play.wait(days=10)
     assert play.journey.held
     play.refused(
-        play.signature(SignOffKind.HOLD_RELEASE, "hold-1", rationale=None), code=Code.INCOMPLETE, field="rationale"
+        play.signature(SignOffKind.HOLD_RELEASE, "hold-1", rationale=None),
+        code=RefusalCode.INCOMPLETE,
+        field="rationale",
     )
     bodies = play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert kinds(bodies) == ["signoff.signed", "hold.released"]
@@ -153,7 +155,7 @@ def test_signing_care_waits_for_the_release_of_the_hold() -> None:
     play = before("signoff.sign")
     request = play.signature(SignOffKind.EVALUATION)
     play.do(c.PlaceHold(reason="x"), Role.PATIENT)
-    play.refused(request, code=Code.HELD, field="request")
+    play.refused(request, code=RefusalCode.HELD, field="request")
 
 
 def test_one_hold_does_not_hide_another() -> None:
@@ -216,9 +218,9 @@ def test_attempt_that_did_not_reach_the_patient_does_not_end_the_crisis() -> Non
     play = at_risk("yyyynn-")
     play.do(contact(reached=False, safety_plan=False), Role.ON_CALL_CLINICIAN)
     assert play.waits_for("crisis") is not None
-    play.refused(contact(safety_plan=False), Role.ON_CALL_CLINICIAN, code=Code.INCOMPLETE, field="safety_plan")
-    play.refused(contact(), Role.COORDINATOR, code=Code.NOT_ALLOWED)
-    play.refused(contact().model_copy(update={"crisis": "crisis-9"}), code=Code.UNKNOWN, field="crisis")
+    play.refused(contact(safety_plan=False), Role.ON_CALL_CLINICIAN, code=RefusalCode.INCOMPLETE, field="safety_plan")
+    play.refused(contact(), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(contact().model_copy(update={"crisis": "crisis-9"}), code=RefusalCode.UNKNOWN, field="crisis")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_crisis_hold_is_released_after_contact_and_a_new_c_ssrs(
         play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
         assert not play.journey.held
     else:
-        play.refused(release, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, says=says)
+        play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says=says)
 
 
 def test_people_bring_a_crisis_to_its_end() -> None:
@@ -281,11 +283,11 @@ def test_support_can_be_asked_for_at_any_time(urgency: str, owner: Role, minutes
     assert (waiting.owner, waiting.deadline - play.at) == (owner, timedelta(minutes=minutes))
     reply = c.AnswerSupport(support="support-1", text="called back")
     if urgency != "routine":
-        play.refused(reply, Role.COORDINATOR, code=Code.NOT_ALLOWED)
-    play.refused(reply.model_copy(update={"support": "support-9"}), owner, code=Code.UNKNOWN, field="support")
+        play.refused(reply, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(reply.model_copy(update={"support": "support-9"}), owner, code=RefusalCode.UNKNOWN, field="support")
     play.do(reply, owner)
     assert play.waits_for("support") is None
-    play.refused(reply, owner, code=Code.ALREADY_DONE, field="support")
+    play.refused(reply, owner, code=RefusalCode.ALREADY_DONE, field="support")
 
 
 # Messages nobody could read
@@ -300,13 +302,17 @@ def test_unreadable_message_holds_care_until_ops_have_read_it() -> None:
     assert waiting is not None
     assert waiting.owner == Role.OPS
     play.refused(
-        play.signature(SignOffKind.HOLD_RELEASE, "hold-1"), code=Code.INCOMPLETE, says="ops have read the message"
+        play.signature(SignOffKind.HOLD_RELEASE, "hold-1"),
+        code=RefusalCode.INCOMPLETE,
+        says="ops have read the message",
     )
     handled = c.HandleMessage(message="message-1", text="a test message")
-    play.refused(handled, Role.COORDINATOR, code=Code.NOT_ALLOWED)
-    play.refused(handled.model_copy(update={"message": "message-2"}), Role.OPS, code=Code.UNKNOWN, field="message")
+    play.refused(handled, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.refused(
+        handled.model_copy(update={"message": "message-2"}), Role.OPS, code=RefusalCode.UNKNOWN, field="message"
+    )
     play.do(handled, Role.OPS)
-    play.refused(handled, Role.OPS, code=Code.ALREADY_DONE, field="message")
+    play.refused(handled, Role.OPS, code=RefusalCode.ALREADY_DONE, field="message")
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from deploy.people import no_risk
+from simulation.people import no_risk
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
 YES, NO, UNKNOWN = (c.ScreeningAnswer.model_validate({"answer": word}) for word in ("yes", "no", "unknown"))
@@ -80,7 +80,10 @@ def test_nothing_unanswered_or_unknown_passes(changed: dict[str, Any], lacking: 
 def test_at_home_is_not_open_while_something_speaks_against_it(changed: dict[str, Any], says: str) -> None:
     play = screened(**changed)
     play.refused(
-        play.signature(SignOffKind.ELIGIBILITY, choice="at_home"), code=Code.INCOMPLETE, field="choice", says=says
+        play.signature(SignOffKind.ELIGIBILITY, choice="at_home"),
+        code=RefusalCode.INCOMPLETE,
+        field="choice",
+        says=says,
     )
     play.sign(SignOffKind.ELIGIBILITY, choice="in_clinic", referral="the clinic downtown")
     assert play.journey.outcome == Outcome.IN_CLINIC
@@ -89,7 +92,9 @@ def test_at_home_is_not_open_while_something_speaks_against_it(changed: dict[str
 def test_review_exclusion_needs_a_signed_decision_with_rationale_before_eligibility() -> None:
     play = screened(exclusions={REVIEW: YES})
     assert play.waits_for("eligibility") is None
-    play.refused(play.signature(SignOffKind.EXCLUSION_REVIEW, rationale=None), code=Code.INCOMPLETE, field="rationale")
+    play.refused(
+        play.signature(SignOffKind.EXCLUSION_REVIEW, rationale=None), code=RefusalCode.INCOMPLETE, field="rationale"
+    )
     play.sign(SignOffKind.EXCLUSION_REVIEW)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     assert play.journey.stage == Stage.EDUCATION
@@ -100,7 +105,7 @@ def test_declined_review_exclusion_keeps_at_home_shut() -> None:
     play.sign(SignOffKind.EXCLUSION_REVIEW, decision="decline")
     play.refused(
         play.signature(SignOffKind.ELIGIBILITY, choice="at_home"),
-        code=Code.INCOMPLETE,
+        code=RefusalCode.INCOMPLETE,
         field="choice",
         says="review exclusions without a signed decision",
     )
@@ -114,7 +119,7 @@ def test_age_is_looked_at_again_at_the_decision() -> None:
     assert request.evidence is not None
     young.refused(
         young.signature(SignOffKind.ELIGIBILITY, choice="at_home"),
-        code=Code.INCOMPLETE,
+        code=RefusalCode.INCOMPLETE,
         field="choice",
         says="under age",
     )
@@ -129,17 +134,17 @@ def test_age_is_looked_at_again_at_the_decision() -> None:
     ],
 )
 def test_what_the_protocol_does_not_ask_is_refused(changed: dict[str, Any], field: str) -> None:
-    before("screening.record").refused(c.RecordScreening.model_validate(changed), code=Code.UNKNOWN, field=field)
+    before("screening.record").refused(c.RecordScreening.model_validate(changed), code=RefusalCode.UNKNOWN, field=field)
 
 
 def test_empty_screening_is_refused() -> None:
-    before("screening.record").refused(c.RecordScreening(), code=Code.INCOMPLETE, field="exclusions")
+    before("screening.record").refused(c.RecordScreening(), code=RefusalCode.INCOMPLETE, field="exclusions")
 
 
 @pytest.mark.parametrize(("choice", "outcome"), [("in_clinic", Outcome.IN_CLINIC), ("neither", Outcome.INELIGIBLE)])
 def test_other_settings_end_the_pathway_with_a_referral(choice: str, outcome: Outcome) -> None:
     play = screened()
-    play.refused(play.signature(SignOffKind.ELIGIBILITY, choice=choice), code=Code.INCOMPLETE, field="referral")
+    play.refused(play.signature(SignOffKind.ELIGIBILITY, choice=choice), code=RefusalCode.INCOMPLETE, field="referral")
     bodies = play.sign(SignOffKind.ELIGIBILITY, choice=choice, referral="somewhere suitable")
     assert one(bodies, e.PathwayEnding).referral == "somewhere suitable"
     assert one(bodies, e.PathwayClosed).outcome == outcome
@@ -155,10 +160,14 @@ def test_declined_eligibility_is_ineligible_with_a_referral() -> None:
 
 def test_eligibility_needs_a_choice_from_the_protocol() -> None:
     play = screened()
-    play.refused(play.signature(SignOffKind.ELIGIBILITY), code=Code.INCOMPLETE, field="choice")
-    play.refused(play.signature(SignOffKind.ELIGIBILITY, choice="on_the_beach"), code=Code.INCOMPLETE, field="choice")
+    play.refused(play.signature(SignOffKind.ELIGIBILITY), code=RefusalCode.INCOMPLETE, field="choice")
     play.refused(
-        play.signature(SignOffKind.ELIGIBILITY, decision="return", choice="at_home"), code=Code.UNKNOWN, field="choice"
+        play.signature(SignOffKind.ELIGIBILITY, choice="on_the_beach"), code=RefusalCode.INCOMPLETE, field="choice"
+    )
+    play.refused(
+        play.signature(SignOffKind.ELIGIBILITY, decision="return", choice="at_home"),
+        code=RefusalCode.UNKNOWN,
+        field="choice",
     )
 
 
@@ -203,7 +212,7 @@ def test_self_report_raises_the_alarm_and_never_clears_it() -> None:
     )
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self-2", answers=no_risk()), Role.PATIENT)
     release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    play.refused(release, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, says="asks the C-SSRS again")
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="asks the C-SSRS again")
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()), Role.CLINICIAN)
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
     assert not play.journey.held
@@ -218,7 +227,7 @@ def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]
     assert asked is not None
     assert asked.owner == Role.ON_CALL_CLINICIAN
     release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(release, code=Code.INCOMPLETE, says="a clinician asks the C-SSRS")
+    play.refused(release, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS")
     play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra-2", answers=[0] * 9), Role.PATIENT)
     assert play.waits_for("suicide-risk") is not None, "a later zero does not take back what was said"
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()))
@@ -239,7 +248,9 @@ def test_hard_exclusion_found_later_holds_care_until_it_no_longer_holds() -> Non
     bodies = play.do(c.RecordScreening(exclusions={HARD: YES}))
     assert one(bodies, e.HoldPlaced).cause == "exclusion"
     play.refused(
-        play.signature(SignOffKind.HOLD_RELEASE, "hold-1"), code=Code.INCOMPLETE, says="hard exclusion no longer holds"
+        play.signature(SignOffKind.HOLD_RELEASE, "hold-1"),
+        code=RefusalCode.INCOMPLETE,
+        says="hard exclusion no longer holds",
     )
     play.do(c.RecordScreening(exclusions={HARD: NO}))
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")

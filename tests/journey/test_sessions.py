@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from deploy.people import PEOPLE, checklist, observation, plan, vitals
+from simulation.people import PEOPLE, checklist, observation, plan, vitals
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
 
@@ -56,7 +56,7 @@ def test_intervals_between_doses(condition: Condition, interval: timedelta, says
     if says is None:
         assert kinds(play.do(body, Role.COORDINATOR)) == ["session.scheduled"]
     else:
-        play.refused(body, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says=says)
+        play.refused(body, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says=says)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,9 @@ def test_rolling_window_is_half_open(first: timedelta, allowed: bool) -> None:
     if allowed:
         play.do(body, Role.COORDINATOR)
     else:
-        play.refused(body, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="more than 2 in 7 days")
+        play.refused(
+            body, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="more than 2 in 7 days"
+        )
 
 
 @pytest.mark.parametrize(("dose_day", "wall_clock_shift"), [("2027-03-12", 1), ("2026-10-30", -1)])
@@ -89,7 +91,7 @@ def test_clock_changes_do_not_shift_intervals(dose_day: str, wall_clock_shift: i
     exact = dosed + timedelta(hours=72)
     assert exact.astimezone(home).hour == 10 + wall_clock_shift
     early = at(play, exact - timedelta(minutes=1))
-    play.refused(early, Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="less than 72 hours")
+    play.refused(early, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="less than 72 hours")
     [scheduled] = play.do(at(play, exact), Role.COORDINATOR)
     assert isinstance(scheduled, e.SessionScheduled)
     assert scheduled.local.startswith(exact.astimezone(home).strftime("%Y-%m-%dT%H:%M"))
@@ -99,7 +101,11 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
     play = before("session.schedule", 2)
     late = last_dose(play) + timedelta(days=30)
     play.refused(
-        at(play, late), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="sign the evaluation again"
+        at(play, late),
+        Role.COORDINATOR,
+        code=RefusalCode.OUT_OF_LIMITS,
+        field="starts_at",
+        says="sign the evaluation again",
     )
     correction = c.RecordEvaluation(sections={"overall_needs": "seen again after the gap (invented)"})
     play.do(c.Amend(version=2, reason="re-evaluation", correction=correction))
@@ -114,7 +120,9 @@ def test_long_course_needs_a_new_plan() -> None:
     long_ago = play.at - timedelta(days=56, minutes=-1)
     play = play.changed(course_started_at=long_ago)
     soon = last_dose(play) + timedelta(hours=72)
-    play.refused(at(play, soon), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="starts_at", says="sign a new plan")
+    play.refused(
+        at(play, soon), Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="sign a new plan"
+    )
     play.later(hours=1)
     play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="extended, on response"))
     play.sign(SignOffKind.PLAN)
@@ -124,13 +132,13 @@ def test_long_course_needs_a_new_plan() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "field"),
     [
-        ({"session": 2}, Code.UNKNOWN, "session"),
-        ({"starts_at": timedelta(seconds=-1)}, Code.WRONG_TIME, "starts_at"),
-        ({"starts_at": timedelta(days=57)}, Code.OUT_OF_LIMITS, "starts_at"),
-        ({"live_clinician": False}, Code.OUT_OF_LIMITS, "live_clinician"),
+        ({"session": 2}, RefusalCode.UNKNOWN, "session"),
+        ({"starts_at": timedelta(seconds=-1)}, RefusalCode.WRONG_TIME, "starts_at"),
+        ({"starts_at": timedelta(days=57)}, RefusalCode.OUT_OF_LIMITS, "starts_at"),
+        ({"live_clinician": False}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
     ],
 )
-def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: Code, field: str) -> None:
+def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = before("session.schedule")
     good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": True}
     values = good | change
@@ -143,7 +151,7 @@ def test_session_beyond_the_plan_is_refused() -> None:
     assert play.journey.plan is not None
     shorter = play.changed(plan=play.journey.plan.model_copy(update={"planned_sessions": 1}))
     soon = last_dose(play) + timedelta(days=7)
-    shorter.refused(at(play, soon), Role.COORDINATOR, code=Code.OUT_OF_LIMITS, field="session")
+    shorter.refused(at(play, soon), Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="session")
 
 
 def test_review_of_the_last_session_comes_before_the_next() -> None:
@@ -153,7 +161,7 @@ def test_review_of_the_last_session_comes_before_the_next() -> None:
     assert more is not None
     play = play.changed(plan=more.model_copy(update={"planned_sessions": 6}))
     soon = last_dose(play) + timedelta(days=7)
-    refused = play.refused(at(play, soon, session=4), Role.COORDINATOR, code=Code.INCOMPLETE)
+    refused = play.refused(at(play, soon, session=4), Role.COORDINATOR, code=RefusalCode.INCOMPLETE)
     assert "not signed as it now is" in refused.reason or "review" in refused.reason
 
 
@@ -176,10 +184,10 @@ def test_cancelled_session_is_to_be_scheduled_again() -> None:
     play = before("session.check")
     assert kinds(play.do(c.CancelSession(session=1, reason="a cold"), Role.PATIENT)) == ["session.cancelled"]
     assert play.waits_for("scheduling", "1") is not None
-    play.refused(c.CancelSession(session=1, reason="again"), Role.PATIENT, code=Code.UNKNOWN, field="session")
+    play.refused(c.CancelSession(session=1, reason="again"), Role.PATIENT, code=RefusalCode.UNKNOWN, field="session")
     running = after("session.dose")
     running.refused(
-        c.CancelSession(session=1, reason="too late"), Role.PATIENT, code=Code.ALREADY_DONE, field="session"
+        c.CancelSession(session=1, reason="too late"), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="session"
     )
 
 
@@ -236,22 +244,24 @@ def test_vitals_are_fresh_when_recorded(minutes: float, accepted: bool) -> None:
     if accepted:
         play.do(form, Role.SESSION_MONITOR)
     else:
-        play.refused(form, Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="vitals.measured_at")
+        play.refused(form, Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="vitals.measured_at")
 
 
 def test_every_item_of_the_checklist_is_answered() -> None:
     play = before("session.check")
     form = checklist(play.journey, 1, play.at)
     items = {name: done for name, done in form.items.items() if name != "time_out_done"}
-    play.refused(form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="items")
+    play.refused(
+        form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="items"
+    )
     play.refused(
         form.model_copy(update={"items": form.items | {"vip": True}}),
         Role.SESSION_MONITOR,
-        code=Code.UNKNOWN,
+        code=RefusalCode.UNKNOWN,
         field="items",
     )
     released = after("session.release")
-    released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=Code.ALREADY_DONE)
+    released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
 
 
 def test_suicide_risk_is_asked_about_before_a_session_that_starts_late() -> None:
@@ -299,7 +309,9 @@ def test_dose_schedules_observations_check_ins_and_the_visit() -> None:
 )
 def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(changed: dict[str, Any], says: str) -> None:
     play = after("session.release")
-    play.refused(dose(play, **changed), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says=says)
+    play.refused(
+        dose(play, **changed), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says=says
+    )
     bodies = play.do(dose(play, **changed, deviation="two tablets by mistake"), Role.SESSION_MONITOR)
     assert one(bodies, e.HoldPlaced).cause == "dose_deviation"
     assert play.journey.sessions[1].running
@@ -308,7 +320,9 @@ def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(chan
 
 def test_dose_without_release_is_a_deviation() -> None:
     play = before("session.release")
-    play.refused(dose(play), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="was not released")
+    play.refused(
+        dose(play), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="was not released"
+    )
     play.do(dose(play, deviation="taken before we called"), Role.SESSION_MONITOR)
     assert play.journey.held
 
@@ -316,7 +330,7 @@ def test_dose_without_release_is_a_deviation() -> None:
 def test_dose_under_a_hold_is_refused_as_such() -> None:
     play = after("session.release")
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
-    play.refused(dose(play), Role.SESSION_MONITOR, code=Code.HELD, field="deviation")
+    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.HELD, field="deviation")
 
 
 def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
@@ -325,11 +339,15 @@ def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
     play.later(minutes=10)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     play.refused(
-        dose(play), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="held after the release"
+        dose(play),
+        Role.SESSION_MONITOR,
+        code=RefusalCode.OUT_OF_LIMITS,
+        field="deviation",
+        says="held after the release",
     )
     stale = after("session.release").later(minutes=31)
     stale.refused(
-        dose(stale), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation", says="vitals were too old"
+        dose(stale), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="vitals were too old"
     )
     fresh = after("session.release").later(minutes=30)
     fresh.do(dose(fresh), Role.SESSION_MONITOR)
@@ -338,17 +356,21 @@ def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
 @pytest.mark.parametrize("moment", [timedelta(seconds=1), timedelta(days=-400)])
 def test_dose_was_taken_in_the_past_of_this_journey(moment: timedelta) -> None:
     play = after("session.release")
-    play.refused(dose(play, taken_at=play.at + moment), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="taken_at")
+    play.refused(
+        dose(play, taken_at=play.at + moment), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="taken_at"
+    )
 
 
 def test_one_dose_per_session() -> None:
     play = after("session.dose")
-    play.refused(dose(play), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
 
 
 def test_supply_is_counted_from_dose_to_dose() -> None:
     second = before("session.dose", 2)
-    second.refused(dose(second, 2, doses_left=1), Role.SESSION_MONITOR, code=Code.OUT_OF_LIMITS, field="deviation")
+    second.refused(
+        dose(second, 2, doses_left=1), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation"
+    )
     second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR)
 
 
@@ -412,14 +434,22 @@ def test_heart_rate_and_oxygen_after_the_dose(heart_rate: int, oxygen: int, aler
 def test_observation_belongs_to_a_running_session_and_its_past() -> None:
     play = after("session.dose").later(minutes=15)
     seen = observation(play.journey, 1, 15, play.at)
-    play.refused(seen.model_copy(update={"minute": 16}), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="minute")
     play.refused(
-        seen.model_copy(update={"red_flags": ("bad_mood",)}), Role.SESSION_MONITOR, code=Code.UNKNOWN, field="red_flags"
+        seen.model_copy(update={"minute": 16}), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="minute"
+    )
+    play.refused(
+        seen.model_copy(update={"red_flags": ("bad_mood",)}),
+        Role.SESSION_MONITOR,
+        code=RefusalCode.UNKNOWN,
+        field="red_flags",
     )
     play.do(seen, Role.SESSION_MONITOR)
     not_yet = before("session.dose")
     not_yet.refused(
-        observation(not_yet.journey, 1, 0, not_yet.at), Role.SESSION_MONITOR, code=Code.WRONG_TIME, field="session"
+        observation(not_yet.journey, 1, 0, not_yet.at),
+        Role.SESSION_MONITOR,
+        code=RefusalCode.WRONG_TIME,
+        field="session",
     )
 
 
@@ -479,14 +509,18 @@ def test_session_ends_when_everything_is_met() -> None:
 def test_minimum_time_is_kept() -> None:
     play = observed_until(40)
     play.later(minutes=79)
-    play.refused(ending(play), Role.SESSION_MONITOR, code=Code.WRONG_TIME, says="at least 120 minutes")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, says="at least 120 minutes")
 
 
 def test_last_observation_is_needed() -> None:
     play = observed_until(40)
     play.later(minutes=90)
     play.refused(
-        ending(play), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says="observation at 120 minutes"
+        ending(play),
+        Role.SESSION_MONITOR,
+        code=RefusalCode.INCOMPLETE,
+        field="criteria",
+        says="observation at 120 minutes",
     )
 
 
@@ -496,7 +530,11 @@ def test_every_criterion_is_met(criterion: str) -> None:
     criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
     for given in (criteria | {criterion: False}, {name: True for name in criteria if name != criterion}):
         play.refused(
-            ending(play, criteria=given), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says=criterion
+            ending(play, criteria=given),
+            Role.SESSION_MONITOR,
+            code=RefusalCode.INCOMPLETE,
+            field="criteria",
+            says=criterion,
         )
 
 
@@ -506,25 +544,27 @@ def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: b
     if leaves:
         play.do(ending(play), Role.SESSION_MONITOR)
     else:
-        play.refused(ending(play), Role.SESSION_MONITOR, code=Code.INCOMPLETE, field="criteria", says="dissociation")
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="dissociation"
+        )
 
 
 def test_after_the_longest_observation_a_clinician_decides() -> None:
     play = observed_until(120, (2, 1, 0, 0, 0, 0))
     decided = ending(play, clinician_decision="stays with the observer, seen by video")
-    play.refused(decided, code=Code.INCOMPLETE, field="criteria")
+    play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria")
     play.at = last_dose(play) + timedelta(minutes=240)
-    play.refused(ending(play), code=Code.INCOMPLETE, field="criteria")
-    play.refused(decided, Role.SESSION_MONITOR, code=Code.NOT_ALLOWED, field="clinician_decision")
+    play.refused(ending(play), code=RefusalCode.INCOMPLETE, field="criteria")
+    play.refused(decided, Role.SESSION_MONITOR, code=RefusalCode.NOT_ALLOWED, field="clinician_decision")
     play.do(decided)
     assert play.journey.sessions[1].ended_at == play.at
 
 
 def test_ended_session_takes_no_more() -> None:
     play = after("session.end")
-    play.refused(ending(play), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
     play.refused(
-        observation(play.journey, 1, 60, play.at), Role.SESSION_MONITOR, code=Code.ALREADY_DONE, field="session"
+        observation(play.journey, 1, 60, play.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session"
     )
 
 
@@ -563,7 +603,7 @@ def test_nothing_follows_from_a_review_that_nobody_decides() -> None:
 def test_review_may_send_the_patient_to_the_clinic_with_a_referral() -> None:
     play = after("session.end", 3)
     moved = play.signature(SignOffKind.RESPONSE_REVIEW, "session-3", choice="switch_to_in_clinic")
-    play.refused(moved, code=Code.INCOMPLETE, field="referral")
+    play.refused(moved, code=RefusalCode.INCOMPLETE, field="referral")
     play.do(moved.model_copy(update={"referral": "the clinic downtown"}))
     assert play.journey.outcome == Outcome.IN_CLINIC
 

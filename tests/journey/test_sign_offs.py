@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.decide import decide
+from workflows.journey.evidence import approved, current, evidence, evidence_of
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import CLINICAL, Actor, Licence, Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import approved, current, evidence, evidence_of
 
 
 def asked() -> Play:
@@ -47,12 +47,14 @@ def test_signature_names_signer_meaning_time_and_evidence() -> None:
 
 @pytest.mark.parametrize("by", [role for role in PEOPLE if role not in CLINICAL])
 def test_only_clinicians_sign(by: Role) -> None:
-    asked().refused(asked().signature(SignOffKind.EVALUATION), by, code=Code.NOT_ALLOWED, says="may not send")
+    asked().refused(asked().signature(SignOffKind.EVALUATION), by, code=RefusalCode.NOT_ALLOWED, says="may not send")
 
 
 @pytest.mark.parametrize("by", [Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR])
 def test_only_roles_the_protocol_names_sign_this(by: Role) -> None:
-    asked().refused(asked().signature(SignOffKind.EVALUATION), by, code=Code.NOT_ALLOWED, says="may not sign this")
+    asked().refused(
+        asked().signature(SignOffKind.EVALUATION), by, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_only_roles_the_protocol_names_sign_this(by: Role) -> None:
     ],
 )
 def test_signer_is_named_licensed_and_licensed_here(signer: Actor, says: str) -> None:
-    asked().refused(asked().signature(SignOffKind.EVALUATION), signer, code=Code.NOT_ALLOWED, says=says)
+    asked().refused(asked().signature(SignOffKind.EVALUATION), signer, code=RefusalCode.NOT_ALLOWED, says=says)
 
 
 def test_licence_is_valid_through_its_last_day_where_the_patient_is() -> None:
@@ -74,14 +76,14 @@ def test_licence_is_valid_through_its_last_day_where_the_patient_is() -> None:
     last_day = licensed(expires=date(2026, 11, 23))
     signature = play.signature(SignOffKind.EVALUATION)
     after_midnight = Play(play.journey, datetime(2026, 11, 24, 8, tzinfo=UTC))
-    after_midnight.refused(signature, last_day, code=Code.NOT_ALLOWED, says="expired")
+    after_midnight.refused(signature, last_day, code=RefusalCode.NOT_ALLOWED, says="expired")
     play.do(signature, last_day)
 
 
 def test_licence_covers_the_state_the_patient_moved_to() -> None:
     play = asked()
     play.do(c.Move(zone="America/Denver", state="CO"), Role.COORDINATOR)
-    play.refused(play.signature(SignOffKind.EVALUATION), code=Code.NOT_ALLOWED, says="does not cover the state")
+    play.refused(play.signature(SignOffKind.EVALUATION), code=RefusalCode.NOT_ALLOWED, says="does not cover the state")
 
 
 def test_licence_is_part_of_a_real_profile() -> None:
@@ -92,17 +94,17 @@ def test_licence_is_part_of_a_real_profile() -> None:
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
-        ({"meaning": "witnessed"}, Code.INCOMPLETE, "meaning"),
-        ({"evidence": "0" * 64}, Code.STALE, "evidence"),
-        ({"choice": "at_home"}, Code.UNKNOWN, "choice"),
-        ({"decision": "return", "rationale": None}, Code.INCOMPLETE, "rationale"),
-        ({"decision": "decline", "rationale": None, "referral": "x"}, Code.INCOMPLETE, "rationale"),
-        ({"decision": "decline"}, Code.INCOMPLETE, "referral"),
-        ({"request": "evaluation:000000000000"}, Code.STALE, "request"),
-        ({"request": "plan:000000000000"}, Code.UNKNOWN, "request"),
+        ({"meaning": "witnessed"}, RefusalCode.INCOMPLETE, "meaning"),
+        ({"evidence": "0" * 64}, RefusalCode.STALE, "evidence"),
+        ({"choice": "at_home"}, RefusalCode.UNKNOWN, "choice"),
+        ({"decision": "return", "rationale": None}, RefusalCode.INCOMPLETE, "rationale"),
+        ({"decision": "decline", "rationale": None, "referral": "x"}, RefusalCode.INCOMPLETE, "rationale"),
+        ({"decision": "decline"}, RefusalCode.INCOMPLETE, "referral"),
+        ({"request": "evaluation:000000000000"}, RefusalCode.STALE, "request"),
+        ({"request": "plan:000000000000"}, RefusalCode.UNKNOWN, "request"),
     ],
 )
-def test_signature_says_what_it_means_on_what(changed: dict[str, Any], code: Code, field: str) -> None:
+def test_signature_says_what_it_means_on_what(changed: dict[str, Any], code: RefusalCode, field: str) -> None:
     asked().refused(asked().signature(SignOffKind.EVALUATION, **changed), code=code, field=field)
 
 
@@ -116,7 +118,7 @@ def test_decided_once() -> None:
     play = asked()
     signature = play.signature(SignOffKind.EVALUATION)
     play.do(signature)
-    play.refused(signature, code=Code.ALREADY_DONE, field="request")
+    play.refused(signature, code=RefusalCode.ALREADY_DONE, field="request")
 
 
 def test_changed_evidence_supersedes_the_request_and_buys_no_time() -> None:
@@ -128,7 +130,7 @@ def test_changed_evidence_supersedes_the_request_and_buys_no_time() -> None:
     second = play.request(SignOffKind.EVALUATION)
     assert second.id != first.id
     assert (second.since, second.deadline, second.steps) == (first.since, first.deadline, first.steps)
-    play.refused(old, code=Code.STALE, field="request")
+    play.refused(old, code=RefusalCode.STALE, field="request")
     play.sign(SignOffKind.EVALUATION)
     assert play.journey.stage == Stage.SCREENING
 
@@ -160,14 +162,14 @@ def test_returned_request_waits_for_its_author_and_is_asked_again_when_answered(
     assert returned is not None
     assert returned.subject == request.id
     assert play.waits_for("evaluation") is None
-    play.refused(c.AnswerReturned(request="evaluation:nothing", text="x"), code=Code.UNKNOWN, field="request")
+    play.refused(c.AnswerReturned(request="evaluation:nothing", text="x"), code=RefusalCode.UNKNOWN, field="request")
     play.later(hours=5)
     play.do(c.AnswerReturned(request=request.id, text="none at present (invented)"))
     again = play.request(SignOffKind.EVALUATION)
     assert again.id != request.id
     assert again.since == play.at
     assert "none at present (invented)" in evidence(play.journey, SignOffKind.EVALUATION)["answers"]
-    play.refused(c.AnswerReturned(request=request.id, text="and more"), code=Code.ALREADY_DONE, field="request")
+    play.refused(c.AnswerReturned(request=request.id, text="and more"), code=RefusalCode.ALREADY_DONE, field="request")
     play.sign(SignOffKind.EVALUATION)
     assert play.journey.stage == Stage.SCREENING
 
@@ -198,7 +200,7 @@ def test_amended_baseline_score_takes_the_place_of_the_wrong_one() -> None:
     play = before("session.check")
     [wrong] = [m for m in play.journey.measurements if (m.instrument, m.occasion) == (Instrument.PCL_5, "baseline")]
     fixed = c.RecordInstrument(instrument=Instrument.PCL_5, occasion="baseline", answers=[3] * 20)
-    play.refused(c.Amend(version=1, reason="x", correction=fixed), code=Code.UNKNOWN, field="version")
+    play.refused(c.Amend(version=1, reason="x", correction=fixed), code=RefusalCode.UNKNOWN, field="version")
     play.do(c.Amend(version=wrong.version, reason="read from the wrong form", correction=fixed))
     measured = [m for m in play.journey.measurements if m.instrument == Instrument.PCL_5]
     assert [m.score.total for m in measured if m.occasion == "baseline"] == [60]
@@ -221,12 +223,12 @@ def test_correcting_a_self_report_does_not_make_it_a_clinicians() -> None:
     assert play.journey.latest(Instrument.C_SSRS, staff=True) == before_it
 
 
-@pytest.mark.parametrize(("version", "code"), [(10_000, Code.UNKNOWN)])
-def test_amendment_corrects_something_that_was_recorded(version: int, code: Code) -> None:
+@pytest.mark.parametrize(("version", "code"), [(10_000, RefusalCode.UNKNOWN)])
+def test_amendment_corrects_something_that_was_recorded(version: int, code: RefusalCode) -> None:
     play = before("session.check")
     correction = c.RecordEvaluation(sections={"past_diagnoses": "x"})
     play.refused(c.Amend(version=version, reason="x", correction=correction), code=code, field="version")
-    play.refused(c.Amend(version=1, reason="x", correction=correction), Role.COORDINATOR, code=Code.NOT_ALLOWED)
+    play.refused(c.Amend(version=1, reason="x", correction=correction), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
 
 
 def test_amended_facts_stay_in_the_record_as_they_were() -> None:
@@ -278,4 +280,4 @@ def test_start_is_the_first_thing() -> None:
     command = started(at=START).command(c.PlaceHold(reason="x"), Role.OPS)
     refusal = decide(None, command, START)
     assert not isinstance(refusal, tuple)
-    assert refusal.code == Code.NOT_STARTED
+    assert refusal.code == RefusalCode.NOT_STARTED

@@ -7,13 +7,13 @@ import pytest
 from tests.journey.play import Play, before, person, sealed
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
 from workflows.journey.decide import REFUSALS_KEPT, decide, keep_refusal
-from workflows.journey.journey import fold
-from workflows.journey.people import Role
+from workflows.journey.evidence import approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import approved
 
 
 def asked() -> tuple[Play, c.Command]:
@@ -34,7 +34,7 @@ def test_no_decision_counts_without_a_signature(decision: str) -> None:
     play, command = asked()
     body = command.body.model_copy(update={"decision": decision, "referral": "x"})
     refusal = refused(play, command.model_copy(update={"body": body}))
-    assert (refusal.code, refusal.field) == (Code.SIGNATURE, "signature")
+    assert (refusal.code, refusal.field) == (RefusalCode.SIGNATURE, "signature")
 
 
 def test_unsigned_attempt_is_kept_and_changes_nothing() -> None:
@@ -69,14 +69,14 @@ def test_signed_decision_that_was_refused_is_spent() -> None:
     signed = sealed(command.model_copy(update={"actor": stranger}), play.at)
     assert isinstance(signed.body, c.Sign)
     refusal = refused(play, signed)
-    assert refusal.code == Code.NOT_ALLOWED
+    assert refusal.code == RefusalCode.NOT_ALLOWED
     play.journey = fold(keep_refusal(play.journey, signed, refusal, play.at), play.journey)
     until = play.at + timedelta(days=1)
     play.do(c.Delegate(to="stranger", sign_offs=(SignOffKind.EVALUATION,), until=until, reason="x"))
     again = refused(play, signed)
-    assert (again.code, again.field) == (Code.NOT_ALLOWED, "command_id")
+    assert (again.code, again.field) == (RefusalCode.NOT_ALLOWED, "command_id")
     assert keep_refusal(play.journey, signed, again, play.at) == ()
-    play.refused(signed.body, stranger, code=Code.SIGNATURE, field="signature", says="used before")
+    play.refused(signed.body, stranger, code=RefusalCode.SIGNATURE, field="signature", says="used before")
     assert not approved(play.journey, SignOffKind.EVALUATION)
     play.do(play.signature(SignOffKind.EVALUATION), stranger)
 
@@ -99,7 +99,7 @@ def test_signature_is_handed_in_in_time(late: int, in_time: bool) -> None:
         assert approved(play.journey, SignOffKind.EVALUATION)
     else:
         refusal = refused(play, signed)
-        assert (refusal.code, refusal.field) == (Code.SIGNATURE, "signature")
+        assert (refusal.code, refusal.field) == (RefusalCode.SIGNATURE, "signature")
         assert "too late" in refusal.reason
 
 
@@ -120,7 +120,7 @@ def test_signature_is_for_one_decision() -> None:
     play.at = first.body.signature.expires_at if first.body.signature else play.at
     other = play.signature(SignOffKind.ELIGIBILITY, choice="at_home", signature=first.body.signature)
     for by in (Role.CLINICIAN, person("colleague", Role.CLINICIAN)):
-        play.refused(other, by, code=Code.SIGNATURE, field="signature", says="used before")
+        play.refused(other, by, code=RefusalCode.SIGNATURE, field="signature", says="used before")
     assert not approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
@@ -130,13 +130,13 @@ def test_signature_of_the_first_is_not_the_second_persons() -> None:
     play.sign_once(SignOffKind.EVALUATION)
     [first] = [event.body for event in play.events if isinstance(event.body, e.SignedOff)]
     second = play.signature(SignOffKind.EVALUATION, signature=first.signature)
-    play.refused(second, Role.MEDICAL_DIRECTOR, code=Code.SIGNATURE, field="signature", says="used before")
+    play.refused(second, Role.MEDICAL_DIRECTOR, code=RefusalCode.SIGNATURE, field="signature", says="used before")
 
 
 def test_who_may_not_decide_is_told_so_before_anything_about_signatures() -> None:
     play, command = asked()
     stranger = command.model_copy(update={"actor": person("stranger", Role.ON_CALL_CLINICIAN)})
-    assert refused(play, stranger).code == Code.NOT_ALLOWED
+    assert refused(play, stranger).code == RefusalCode.NOT_ALLOWED
 
 
 def test_signature_is_in_the_event_as_it_was_made() -> None:

@@ -6,11 +6,11 @@ from uuid import uuid5
 from tests.journey.play import JOURNEY, Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLOCK
+from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
-from workflows.journey.journey import fold
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
-from workflows.journey.people import CLOCK
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 

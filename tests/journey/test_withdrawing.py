@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.play import Play, after, before, kinds, one, person, sealed
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.aggregate import SignOff
+from workflows.journey.always.sign_offs import took_effect
 from workflows.journey.decide import decide
-from workflows.journey.journey import SignOff
-from workflows.journey.people import CLINICAL, Actor, Role
+from workflows.journey.evidence import approved, current, evidence_of
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.evidence import approved, current, evidence_of
-from workflows.journey.stages.sign_offs import took_effect
 
 COLLEAGUE = person("colleague", Role.CLINICIAN)
 
@@ -110,9 +110,9 @@ def decided(make: Any, kind: SignOffKind, changed: dict[str, Any]) -> tuple[Play
 def test_what_took_effect_at_once_is_not_taken_back(what: str) -> None:
     play, decision, by = decided(*AT_ONCE[what])
     if play.journey.closed:
-        play.refused(taken_back(decision), by, code=Code.CLOSED)
+        play.refused(taken_back(decision), by, code=RefusalCode.CLOSED)
     else:
-        play.refused(taken_back(decision), by, code=Code.ALREADY_DONE, field="request", says="taken effect")
+        play.refused(taken_back(decision), by, code=RefusalCode.ALREADY_DONE, field="request", says="taken effect")
     assert took_effect(play.journey, decision)
 
 
@@ -129,9 +129,11 @@ def test_what_has_no_effect_yet_is_taken_back_and_asked_again(what: str) -> None
     assert again.evidence != decision.evidence
     kept = signed(play, decision.kind, decision.subject)
     assert kept == decision.model_copy(update={"withdrawn": True}), "it stays in the record as it was made"
-    play.refused(taken_back(decision), by, code=Code.ALREADY_DONE, field="request", says="withdrawn")
+    play.refused(taken_back(decision), by, code=RefusalCode.ALREADY_DONE, field="request", says="withdrawn")
     answer = c.AnswerReturned(request=decision.request, text="x")
-    play.refused(answer, code=Code.ALREADY_DONE if decision.decision == "return" else Code.UNKNOWN, field="request")
+    play.refused(
+        answer, code=RefusalCode.ALREADY_DONE if decision.decision == "return" else RefusalCode.UNKNOWN, field="request"
+    )
 
 
 @pytest.mark.parametrize("what", list(NOT_YET))
@@ -139,8 +141,8 @@ def test_only_its_signer_takes_a_decision_back(what: str) -> None:
     play, decision, by = decided(*NOT_YET[what])
     for role in CLINICAL:
         other = person("somebody-else", role)
-        play.refused(taken_back(decision), other, code=Code.NOT_ALLOWED, says="whoever made it")
-    play.refused(taken_back(decision), Role.COORDINATOR, code=Code.NOT_ALLOWED, says="may not send")
+        play.refused(taken_back(decision), other, code=RefusalCode.NOT_ALLOWED, says="whoever made it")
+    play.refused(taken_back(decision), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED, says="may not send")
     play.do(taken_back(decision), by)
 
 
@@ -159,7 +161,7 @@ def test_withdrawn_decision_shuts_the_dose_gate(what: str) -> None:
     assert dose_gate(play.journey, 1, play.at) == ()
     play.do(taken_back(signed(play, kind)))
     assert f"{kind.value} not signed as it now is" in dose_gate(play.journey, 1, play.at)
-    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=Code.INCOMPLETE, says="not signed")
+    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, says="not signed")
     assert play.asks_for(kind)
     assert play.journey.stage == Stage.SESSIONS
 
@@ -176,7 +178,7 @@ def test_withdrawn_clearance_shuts_the_dose_gate() -> None:
 def test_after_a_release_nothing_it_rested_on_is_taken_back(what: str) -> None:
     play, kind = after("session.release"), NOT_YET[what][1]
     decision = signed(play, kind, "1" if kind == SignOffKind.CLEARANCE else None)
-    play.refused(taken_back(decision), code=Code.ALREADY_DONE, field="request", says="taken effect")
+    play.refused(taken_back(decision), code=RefusalCode.ALREADY_DONE, field="request", says="taken effect")
     play.later(minutes=1)
     play.do(c.CancelSession(session=1, reason="not today"), Role.SESSION_MONITOR)
 
@@ -184,21 +186,21 @@ def test_after_a_release_nothing_it_rested_on_is_taken_back(what: str) -> None:
 def test_review_on_which_a_hold_was_released_is_not_taken_back() -> None:
     play, review, by = decided(*NOT_YET["adverse event that holds"])
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(taken_back(review), by, code=Code.ALREADY_DONE, field="request", says="taken effect")
+    play.refused(taken_back(review), by, code=RefusalCode.ALREADY_DONE, field="request", says="taken effect")
 
 
 def test_review_taken_back_before_the_release_keeps_the_hold() -> None:
     play, review, by = decided(*NOT_YET["adverse event that holds"])
     play.do(taken_back(review), by)
     release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(release, code=Code.INCOMPLETE, says="adverse event is reviewed")
+    play.refused(release, code=RefusalCode.INCOMPLETE, says="adverse event is reviewed")
 
 
 def test_review_returned_with_a_question_releases_no_hold() -> None:
     play = event(3)
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
     release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    play.refused(release, Role.MEDICAL_DIRECTOR, code=Code.INCOMPLETE, says="adverse event is reviewed")
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="adverse event is reviewed")
 
 
 def test_signature_of_a_withdrawn_decision_cannot_be_handed_in_again() -> None:
@@ -207,9 +209,9 @@ def test_signature_of_a_withdrawn_decision_cannot_be_handed_in_again() -> None:
     assert isinstance(first.body, c.Sign)
     assert not isinstance(play.take(first), Refusal)
     play.do(taken_back(signed(play, SignOffKind.EVALUATION)))
-    play.refused(first.body, code=Code.ALREADY_DONE, field="request")
+    play.refused(first.body, code=RefusalCode.ALREADY_DONE, field="request")
     copied = play.signature(SignOffKind.EVALUATION, signature=first.body.signature)
-    play.refused(copied, code=Code.SIGNATURE, field="signature", says="used before")
+    play.refused(copied, code=RefusalCode.SIGNATURE, field="signature", says="used before")
     assert play.take(first) == (), "the command itself stays what it was: done once"
     assert not approved(play.journey, SignOffKind.EVALUATION)
 
@@ -219,9 +221,9 @@ def test_decision_that_no_longer_stands_is_not_taken_back() -> None:
     old = signed(play, SignOffKind.EVALUATION)
     correction = c.RecordEvaluation(sections={"past_diagnoses": "one more (invented)"})
     play.do(c.Amend(version=2, reason="letter arrived", correction=correction))
-    play.refused(taken_back(old), code=Code.STALE, field="request", says="no longer stands")
+    play.refused(taken_back(old), code=RefusalCode.STALE, field="request", says="no longer stands")
     play.sign(SignOffKind.EVALUATION)
-    play.refused(taken_back(old), code=Code.STALE, field="request")
+    play.refused(taken_back(old), code=RefusalCode.STALE, field="request")
     play.do(taken_back(signed(play, SignOffKind.EVALUATION)))
     assert not approved(play.journey, SignOffKind.EVALUATION), "the older one does not come back"
 
@@ -243,8 +245,8 @@ def test_after_closing_nothing_is_taken_back_or_added() -> None:
     decision = signed(play, SignOffKind.PLAN)
     play.do(c.Withdraw(), Role.PATIENT)
     assert play.journey.closed
-    play.refused(taken_back(decision), code=Code.CLOSED)
-    play.refused(c.AddAddendum(request=decision.request, text="x"), code=Code.CLOSED)
+    play.refused(taken_back(decision), code=RefusalCode.CLOSED)
+    play.refused(c.AddAddendum(request=decision.request, text="x"), code=RefusalCode.CLOSED)
 
 
 def test_approval_withdrawn_does_not_count_as_the_first_plan() -> None:
@@ -252,14 +254,14 @@ def test_approval_withdrawn_does_not_count_as_the_first_plan() -> None:
     play, decision, by = decided(*NOT_YET["plan"])
     play.do(taken_back(decision), by)
     play.later(days=play.journey.protocol.eligibility.evaluation_valid_days + 1)
-    play.refused(play.signature(SignOffKind.PLAN), code=Code.STALE, says="evaluation was signed")
+    play.refused(play.signature(SignOffKind.PLAN), code=RefusalCode.STALE, says="evaluation was signed")
 
 
 @pytest.mark.parametrize("request_id", ["nonsense", "plan:000000000000"])
 def test_what_was_not_decided_is_not_taken_back_or_added_to(request_id: str) -> None:
     play = before("session.check")
-    play.refused(c.WithdrawSignOff(request=request_id, reason="x"), code=Code.UNKNOWN, field="request")
-    play.refused(c.AddAddendum(request=request_id, text="x"), code=Code.UNKNOWN, field="request")
+    play.refused(c.WithdrawSignOff(request=request_id, reason="x"), code=RefusalCode.UNKNOWN, field="request")
+    play.refused(c.AddAddendum(request=request_id, text="x"), code=RefusalCode.UNKNOWN, field="request")
 
 
 # Addenda
@@ -313,7 +315,7 @@ def test_addendum_to_the_first_of_two_leaves_it_to_be_signed_by_the_second() -> 
 def test_addendum_is_a_clinicians(by: Role) -> None:
     play = before("session.check")
     added = c.AddAddendum(request=signed(play, SignOffKind.PLAN).request, text="x")
-    play.refused(added, by, code=Code.NOT_ALLOWED, says="may not send")
+    play.refused(added, by, code=RefusalCode.NOT_ALLOWED, says="may not send")
 
 
 def test_addendum_shows_a_name() -> None:

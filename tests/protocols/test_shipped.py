@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol, SignOffKind
 from workflows.protocols import ProtocolError, check, find, load, shipped
 from workflows.protocols.demonstration import demonstration

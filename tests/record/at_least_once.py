@@ -15,10 +15,6 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from activities.read_models.claims import claim
-from activities.read_models.projector import Courses, advance
-from activities.read_models.queries import Cases, Work, caseload, stale, worklist
-from activities.read_models.rebuild import BeingRebuilt, differences, rebuild
 from activities.record import (
     Appended,
     Diverged,
@@ -29,15 +25,19 @@ from activities.record import (
     StoredEvent,
     VersionConflict,
     open_record,
-    verify,
 )
-from activities.record.events import to_new
+from activities.record.event_codec import to_new
+from activities.record.read_models.claims import claim
+from activities.record.read_models.projector import Courses, advance
+from activities.record.read_models.queries import Cases, Work, caseload, stale, worklist
+from activities.record.read_models.rebuild import BeingRebuilt, differences, rebuild
+from activities.record.verification.chains import verify
 from deploy.local.postgres import Database
-from tests.read_models.courses import course_of, put, renamed
 from tests.record.helpers import whole_log
+from tests.record.read_models.courses import course_of, put, renamed
 
 if TYPE_CHECKING:
-    from activities.record.record import Connection
+    from activities.record.store import Connection
 
 T = TypeVar("T")
 Turn: TypeAlias = Callable[[Record, UUID], Awaitable[None]]

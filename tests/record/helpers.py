@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from activities.record import NewEvent, Record, StoredEvent
-from activities.record.readings import NewReading
+from activities.record.access_log import NewReading
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from activities.record.anchors import AnchorKeyError, check_anchors, make_key, read_key, write_anchor
-from activities.record.record import Record
-from activities.record.verify import verify
+from activities.record.store import Record
+from activities.record.verification.anchors import AnchorKeyError, check_anchors, make_key, read_key, write_anchor
+from activities.record.verification.chains import verify
 from tests.record.helpers import Connection, events
 
 A = UUID(int=0xA)

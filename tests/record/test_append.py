@@ -19,8 +19,8 @@ from activities.record import (
     StoredEvent,
     VersionConflict,
     open_record,
-    verify,
 )
+from activities.record.verification.chains import verify
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
 

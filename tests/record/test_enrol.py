@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from activities.record import Enrolment, Record, RecordFault, patient_key, verify
+from activities.record import Enrolment, Record, RecordFault, patient_key
+from activities.record.verification.chains import verify
 from tests.record.helpers import Connection, events
 
 PATIENT = patient_key("clinic-1/4711")

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
-from activities.record.readings import keep
+from activities.record.access_log import keep
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection, a_reading, event, events, raw_append, waiting_for_the_lock, whole_log
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from activities.read_models import applying, projector
-from activities.read_models.rebuild import _publish
+from activities.record.read_models import applying, projector
+from activities.record.read_models.rebuild import _publish
 from deploy.local.postgres import Database
 from tests.record.at_least_once import (
     Broken,

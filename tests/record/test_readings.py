@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from activities.record import Record
-from activities.record.readings import Purpose, broken_glass, keep, reading, readings, unannounced
+from activities.record.access_log import Purpose, broken_glass, keep, reading, readings, unannounced
 from tests.record.helpers import a_reading, event
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)

@@ -8,15 +8,15 @@ import pytest
 
 from activities.notices import NoticeActivities
 from activities.record import Record
-from activities.record.appending import RecordActivities
-from activities.sign_offs.register import RegisterFile
+from activities.record_activities import RecordActivities
+from activities.signatures.signer_registry import RegisterFile
 from tests.journey.play import JOURNEY, started
 from tests.record.helpers import Connection, whole_log
-from tests.sign_offs.room import ORGANISATION, published, register
-from workflows.effects import Alarm, Batch, Recorded
+from tests.signatures.room import ORGANISATION, published, register
 from workflows.journey import events as e
 from workflows.journey.notices import notices
 from workflows.journey.protocol import Condition
+from workflows.messages import Alarm, Batch, Recorded
 
 DELIVERIES = 1000
 AT_ONCE = 8

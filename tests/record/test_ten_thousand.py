@@ -7,15 +7,15 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from activities.read_models.projector import retry, wait_for
-from activities.read_models.queries import stale
-from activities.read_models.runner import running
-from activities.read_models.standing import head
 from activities.record import Clear, NewEvent, Record, open_record
-from activities.record.events import to_new
+from activities.record.event_codec import to_new
+from activities.record.read_models.projector import retry, wait_for
+from activities.record.read_models.queries import stale
+from activities.record.read_models.runner import running
+from activities.record.read_models.standing import head
 from deploy.local.postgres import Database
-from tests.read_models.courses import course_of, put, renamed
 from tests.record.helpers import Connection
+from tests.record.read_models.courses import course_of, put, renamed
 
 ALL, OPENING = 10_000, 2
 WITHIN = timedelta(minutes=4)

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Finding, Record, verify
+from activities.record import Finding, Record
+from activities.record.verification.chains import verify
 from tests.record.helpers import NOON, Connection, event, events
 
 A, B = UUID(int=0xA), UUID(int=0xB)

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from deploy.leaving import leave
+from application.journey_client import register_search_attributes
+from application.process_exit import leave
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
-from deploy.signers import Signers, invent
+from simulation.keys import Signers, invent
 from tests.replay import corpus
 from tests.replay.transcript import GOLDEN, transcript
 from tests.workflow.courses import COURSES
 from tests.workflow.world import EarlyServer, World, open_world
-from workflows.client import register_search_attributes
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 TRANSCRIPT = "transcript"
 

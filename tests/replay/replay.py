@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from deploy.leaving import leave
+from application.process_exit import leave
 from tests.replay import corpus
 from workflows.care_journey import CareJourney
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 
 async def replay(histories: Sequence[WorkflowHistory]) -> list[str]:

@@ -16,8 +16,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from tests.workflow.courses import awaits
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol, SignOffKind
 from workflows.protocols.demonstration import demonstration
 

@@ -11,15 +11,15 @@ from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
 
+from application.journey_client import _indexed as indexed
+from application.journey_client import register_search_attributes
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
-from deploy.signers import Signers
+from simulation.keys import Signers
 from tests.workflow.courses import COURSES
 from tests.workflow.world import Case, EarlyServer, World, open_world
 from workflows import care_journey
-from workflows.client import _indexed as indexed
-from workflows.client import register_search_attributes
-from workflows.plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin
 
 Played = Callable[[str], Awaitable[Case]]
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded
-from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, SignOffKind
 from workflows.journey.stage import Stage
 from workflows.protocols.demonstration import demonstration

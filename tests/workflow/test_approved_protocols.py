@@ -6,16 +6,16 @@ from uuid import uuid4
 
 import pytest
 
-from activities.sign_offs.keys import new_seal, sign
-from deploy.people import PEOPLE, referral
-from deploy.signers import Signers
+from activities.signatures.keys import new_seal, sign
+from application.journey_client import handle_of, start
+from simulation.keys import Signers
+from simulation.people import PEOPLE, referral
 from tests.workflow.world import World, eventually
 from workflows.care_journey import HEALTH, CareJourney
-from workflows.client import handle_of, start
+from workflows.journey.actors import Role
 from workflows.journey.commands import Command
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, Protocol
-from workflows.journey.statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
+from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
 
 PROTOCOL = demonstration(Condition.ANXIETY).model_copy(update={"illustrative": False, "status": "approved"})

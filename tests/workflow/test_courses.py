@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from activities.record.verify import verify
+from activities.record.verification.chains import verify
 from tests.workflow.conftest import Played
 from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL
 from tests.workflow.ladders import (
@@ -19,14 +19,14 @@ from tests.workflow.ladders import (
 from tests.workflow.world import Case, World, task_failures
 from workflows.care_journey import CareJourney
 from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey, fold
 from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
-from workflows.journey.overview import status, timeline
-from workflows.journey.people import CLINICAL, Role
 from workflows.journey.protocol import Condition, SignOffKind
 from workflows.journey.stage import Outcome
+from workflows.journey.summary import status, timeline
 
 OUTCOMES = {
     "ptsd": Outcome.COMPLETED,

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from application import journey_client as client
 from tests.workflow.world import Case, World, eventually, said
-from workflows import client
-from workflows.effects import Receipt
 from workflows.journey import commands as c
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
 from workflows.journey.protocol import Condition
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
+from workflows.messages import Receipt
 from workflows.protocols.demonstration import demonstration
 
 LOOK = c.BreakGlass(reason="Invented: the emergency room called")
@@ -63,6 +63,6 @@ async def test_its_clock_goes_on(ended: Case) -> None:
 async def test_nothing_else_brings_it_back(ended: Case) -> None:
     with pytest.raises(client.Rejected) as refused:
         await reopen(ended, said(Role.PATIENT, c.Withdraw()))
-    assert refused.value.refusal.code == Code.CLOSED
+    assert refused.value.refusal.code == RefusalCode.CLOSED
     await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))
     assert len(await ended.events()) == ended.journey.version

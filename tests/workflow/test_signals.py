@@ -5,17 +5,17 @@ from uuid import uuid4
 
 import pytest
 
+from application.journey_client import Rejected
 from tests.workflow.conftest import Played
 from tests.workflow.courses import REFUSED_SIGNALS, awaits, request, signature
 from tests.workflow.world import Case, World, said
-from workflows.client import Rejected
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.journey import fold
-from workflows.journey.people import Role
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code, Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
 from workflows.protocols.demonstration import demonstration
 
@@ -114,7 +114,7 @@ async def test_a_forgery_does_not_keep_the_genuine_decision_out(real_world: Worl
 
     await case.known(genuine)
     bodies = [event.body for event in await case.events()]
-    assert [body.code for body in bodies if isinstance(body, e.CommandRefused)] == [Code.SIGNATURE]
+    assert [body.code for body in bodies if isinstance(body, e.CommandRefused)] == [RefusalCode.SIGNATURE]
     assert len(case.journey.sign_offs) == 1
     again = genuine.model_copy(update={"command_id": uuid4()})
     with pytest.raises(Rejected, match="has decided this"):

@@ -8,17 +8,17 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
+from application.journey_client import NoSuchJourney, Rejected, submit
 from tests.workflow.courses import awaits, request, signature
 from tests.workflow.world import Case, Handle, World, said
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import NoSuchJourney, Rejected, submit
-from workflows.effects import Begin
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.journey import Journey
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import Condition, SignOffKind
-from workflows.journey.refusals import Code
+from workflows.journey.refusals import RefusalCode
+from workflows.messages import JourneyInput
 from workflows.protocols.demonstration import demonstration
 
 DOSE = {"session": 1, "dose_mg": 100, "route": "sublingual", "doses_left": 1}
@@ -39,16 +39,16 @@ def as_the_clock(journey: Journey) -> c.Command:
     return command.model_copy(update={"actor": command.actor.model_copy(update={"role": Role.SYSTEM})})
 
 
-def anybody(role: Role, body: c.Body) -> Callable[[Journey], c.Command]:
+def anybody(role: Role, body: c.CommandBody) -> Callable[[Journey], c.Command]:
     return lambda _: said(role, body)
 
 
-REJECTED: dict[str, tuple[Callable[[Journey], c.Command], Code]] = {
-    "another role's": (anybody(Role.PATIENT, c.AnswerQuestion(question="x", text="x")), Code.NOT_ALLOWED),
-    "without a licence": (as_somebody_unlicensed, Code.NOT_ALLOWED),
-    "the clock's": (as_the_clock, Code.NOT_ALLOWED),
-    "another stage's": (anybody(Role.PATIENT, c.GiveConsent(consents={"a": "b"})), Code.WRONG_STAGE),
-    "about nothing": (anybody(Role.CLINICIAN, c.AnswerSupport(support="x", text="x")), Code.UNKNOWN),
+REJECTED: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
+    "another role's": (anybody(Role.PATIENT, c.AnswerQuestion(question="x", text="x")), RefusalCode.NOT_ALLOWED),
+    "without a licence": (as_somebody_unlicensed, RefusalCode.NOT_ALLOWED),
+    "the clock's": (as_the_clock, RefusalCode.NOT_ALLOWED),
+    "another stage's": (anybody(Role.PATIENT, c.GiveConsent(consents={"a": "b"})), RefusalCode.WRONG_STAGE),
+    "about nothing": (anybody(Role.CLINICIAN, c.AnswerSupport(support="x", text="x")), RefusalCode.UNKNOWN),
 }
 
 
@@ -66,11 +66,11 @@ def a_dose(journey: Journey) -> c.Command:
     return said(Role.SESSION_MONITOR, {"kind": "session.dose", "taken_at": journey.started_at, **DOSE})
 
 
-KEPT: dict[str, tuple[Callable[[Journey], c.Command], Code]] = {
-    "a signature on other evidence": (a_stale_signature, Code.STALE),
-    "a signature by the wrong role": (a_coordinators_signature, Code.NOT_ALLOWED),
-    "a release": (anybody(Role.SESSION_MONITOR, c.ReleaseSession(session=1)), Code.WRONG_STAGE),
-    "a dose": (a_dose, Code.WRONG_STAGE),
+KEPT: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
+    "a signature on other evidence": (a_stale_signature, RefusalCode.STALE),
+    "a signature by the wrong role": (a_coordinators_signature, RefusalCode.NOT_ALLOWED),
+    "a release": (anybody(Role.SESSION_MONITOR, c.ReleaseSession(session=1)), RefusalCode.WRONG_STAGE),
+    "a dose": (a_dose, RefusalCode.WRONG_STAGE),
 }
 
 
@@ -156,7 +156,7 @@ async def test_a_command_id_is_not_used_for_something_else(real_world: World) ->
     with pytest.raises(Rejected) as rejected:
         await case.submit(other)
 
-    assert rejected.value.refusal.code == Code.COMMAND_ID_REUSED
+    assert rejected.value.refusal.code == RefusalCode.COMMAND_ID_REUSED
 
 
 async def test_after_continuing_as_new_a_command_still_counts_once(early_world: World) -> None:
@@ -180,7 +180,7 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     await case.act(Role.PATIENT, c.Withdraw())
 
     assert "refused before" in again.value.refusal.reason
-    assert reused.value.refusal.code == Code.COMMAND_ID_REUSED
+    assert reused.value.refusal.code == RefusalCode.COMMAND_ID_REUSED
     assert (await case.events())[len(recorded)].body.kind == "pathway.ending"
 
 
@@ -200,7 +200,7 @@ async def test_a_journey_that_cannot_start_fails_with_its_refusal(real_world: Wo
     body = opening.body.model_copy(update={"journey_id": uuid4(), "demonstration": False})
     handle: Handle = await real_world.client.start_workflow(
         CareJourney.run,
-        Begin(start=opening.model_copy(update={"body": body})),
+        JourneyInput(start=opening.model_copy(update={"body": body})),
         id=workflow_id(body.journey_id),
         task_queue=real_world.task_queue,
     )
@@ -209,5 +209,5 @@ async def test_a_journey_that_cannot_start_fails_with_its_refusal(real_world: Wo
         await handle.result()
 
     assert isinstance(failed.value.__cause__, ApplicationError)
-    assert failed.value.__cause__.type == Code.PROTOCOL.value
+    assert failed.value.__cause__.type == RefusalCode.PROTOCOL.value
     assert await real_world.record.head(body.journey_id) is None

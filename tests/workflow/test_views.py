@@ -12,9 +12,9 @@ from tests.workflow.test_courses import assert_agreement
 from tests.workflow.world import Case, World, eventually
 from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney
 from workflows.journey.obligations import obligations
-from workflows.journey.overview import details, health, status, why
 from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
+from workflows.journey.summary import details, health, status, why
 from workflows.protocols.demonstration import demonstration
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)

@@ -20,29 +20,29 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
 
 from activities.record import Record, migrate, open_record
-from activities.record.events import load_events
+from activities.record.event_codec import load_events
+from application.journey_client import start, submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
-from deploy.people import PEOPLE, next_move, referral
-from deploy.play import Clock, Follower, SkippedTime
-from deploy.signers import Signers
+from simulation.keys import Signers
+from simulation.people import PEOPLE, next_move, referral
+from simulation.player import Clock, Follower, SkippedTime
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.client import start, submit
-from workflows.effects import Ending, Receipt
-from workflows.journey.commands import Body, Command
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
-from workflows.journey.journey import Journey
 from workflows.journey.obligations import Obligation, next_deadline
-from workflows.journey.people import Role
 from workflows.journey.protocol import Protocol
+from workflows.messages import JourneyResult, Receipt
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
 
-Handle: TypeAlias = WorkflowHandle[CareJourney, Ending]
+Handle: TypeAlias = WorkflowHandle[CareJourney, JourneyResult]
 Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
 MOMENT = timedelta(seconds=30)
 
@@ -194,7 +194,7 @@ class Case:
             output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()
 
-    async def act(self, role: Role, body: Body) -> None:
+    async def act(self, role: Role, body: CommandBody) -> None:
         """Somebody does this, in the way that is usual in this world."""
         await self.world.send(self, said(role, body))
 

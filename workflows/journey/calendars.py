@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from workflows.journey.model import Form
+from workflows.journey.base import InputModel
 
 AREAS = (
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -58,7 +58,7 @@ Clock = Annotated[time, AfterValidator(_plain)]
 """A time of day on somebody's wall clock, to the minute. Whose clock it is stands beside it."""
 
 
-class QuietHours(Form):
+class QuietHours(InputModel):
     """Local wall-clock times between which routine messages do not reach a patient."""
 
     start: Clock
@@ -71,7 +71,7 @@ def _rising(hours: tuple[time, time]) -> tuple[time, time]:
     return hours
 
 
-class WorkingTime(Form):
+class WorkingTime(InputModel):
     """When a clinic works: the same ``hours`` [begin, end] of its own wall clock on every working day.
 
     ``weekdays`` are ISO numbers, Monday 1 to Sunday 7; ``holidays`` are local days on which nobody works.

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Actor, Role
+from workflows.journey.base import Identifier, InputModel, Json, Short, Text, canonical
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
-from workflows.journey.model import Code, Form, Json, Short, Text, canonical
-from workflows.journey.people import ANYONE, CLINICAL, STAFF, Actor, Role
 from workflows.journey.protocol import Condition, PinnedProtocol, SignOffKind
+from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Stage
-from workflows.journey.statement import ProtocolApproval, Signature
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
 FROM_EDUCATION = OPEN[2:]
@@ -36,7 +36,7 @@ def _few_answers(answers: Json) -> Json:
     return answers
 
 
-class Body(Form):
+class CommandBody(InputModel):
     """The part of a command that differs. ``roles`` may send it, in ``stages`` it can be accepted.
 
     ``progress`` moves care forward, and is refused while the journey is held. ``licensed``: a clinician needs a
@@ -49,17 +49,17 @@ class Body(Form):
     licensed: ClassVar[bool] = True
 
 
-class Patient(Form):
+class Patient(InputModel):
     """Who is cared for: an opaque reference into the clinic's own register, never a name or a number of theirs."""
 
-    ref: Code
+    ref: Identifier
     born: date
     zone: Zone
-    state: Code
-    emergency_contact_ref: Code
+    state: Identifier
+    emergency_contact_ref: Identifier
 
 
-class StartPathway(Body):
+class StartPathway(CommandBody):
     """Start a journey from a referral: one per patient and pathway at a time.
 
     ``approval`` is what the medical director and a second person signed under the protocol; only demonstrations
@@ -69,77 +69,77 @@ class StartPathway(Body):
     kind: Literal["pathway.start"] = "pathway.start"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR,)
     journey_id: UUID
-    clinic: Code
+    clinic: Identifier
     patient: Patient
     condition: Condition
     reason: Text
-    coordinator: Code
-    clinician: Code
+    coordinator: Identifier
+    clinician: Identifier
     protocol: PinnedProtocol
     approval: ProtocolApproval | None = None
     demonstration: bool = False
 
 
-class PriorTreatment(Form):
+class PriorTreatment(InputModel):
     """One earlier treatment and what came of it."""
 
-    type: Code
+    type: Identifier
     what: Short
     duration: Short | None = None
     response: Literal["none", "partial", "adequate", "worse", "unknown"]
     stopped_because: Short | None = None
 
 
-class RecordEvaluation(Body):
+class RecordEvaluation(CommandBody):
     """Record what the evaluation found: sections, prior treatments with responses, function. One evaluator."""
 
     kind: Literal["evaluation.record"] = "evaluation.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.EVALUATION,)
-    sections: dict[Code, Text] = {}
+    sections: dict[Identifier, Text] = {}
     prior_treatments: tuple[PriorTreatment, ...] = ()
-    function: dict[Code, Text] = {}
+    function: dict[Identifier, Text] = {}
     treatment_exception: Text | None = None
 
 
-class RecordInstrument(Body):
+class RecordInstrument(CommandBody):
     """Record a completed questionnaire; it is scored here, and an incomplete one has no score."""
 
     kind: Literal["instrument.record"] = "instrument.record"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     instrument: Instrument
-    occasion: Code
+    occasion: Identifier
     answers: Annotated[Json, AfterValidator(_few_answers)]
 
 
-class ScreeningAnswer(Form):
+class ScreeningAnswer(InputModel):
     """Yes, no or unknown to one exclusion. Unknown never passes."""
 
     answer: Literal["yes", "no", "unknown"]
     note: Short | None = None
 
 
-class RecordScreening(Body):
+class RecordScreening(CommandBody):
     """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting."""
 
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS)
-    exclusions: dict[Code, ScreeningAnswer] = {}
-    criteria: dict[Code, bool] = {}
-    factors: dict[Code, Text] = {}
+    exclusions: dict[Identifier, ScreeningAnswer] = {}
+    criteria: dict[Identifier, bool] = {}
+    factors: dict[Identifier, Text] = {}
 
 
-class Plan(Form):
+class Plan(InputModel):
     """A personalised plan. Milligrams, kilograms, hours."""
 
     goals: Annotated[tuple[Text, ...], Field(min_length=1)]
     indication: Text
-    components: dict[Code, Text]
+    components: dict[Identifier, Text]
     therapy_absent_because: Text | None = None
-    sections: dict[Code, Text]
+    sections: dict[Identifier, Text]
     dose_mg: Annotated[float, Field(gt=0)]
-    route: Code
+    route: Identifier
     weight_kg: Annotated[float, Field(gt=0, le=500)]
     weighed_at: Instant
     planned_sessions: Annotated[int, Field(ge=1, le=52)]
@@ -148,7 +148,7 @@ class Plan(Form):
     setting: Literal["at_home"] = "at_home"
 
 
-class RecordPlan(Body):
+class RecordPlan(CommandBody):
     """Write the plan, or a new revision of it, which must be signed again before any further session."""
 
     kind: Literal["plan.record"] = "plan.record"
@@ -158,26 +158,26 @@ class RecordPlan(Body):
     rationale: Text | None = None
 
 
-class ExplainTopics(Body):
+class ExplainTopics(CommandBody):
     """A clinician explained education topics to the patient, from content of a named version."""
 
     kind: Literal["education.explain"] = "education.explain"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    topics: Annotated[tuple[Code, ...], Field(min_length=1)]
-    content_version: Code
+    topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    content_version: Identifier
 
 
-class Acknowledge(Body):
+class Acknowledge(CommandBody):
     """The patient acknowledges statements such as "this is not a cure"."""
 
     kind: Literal["education.acknowledge"] = "education.acknowledge"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    statements: Annotated[tuple[Code, ...], Field(min_length=1)]
+    statements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
 
 
-class AskQuestion(Body):
+class AskQuestion(CommandBody):
     """The patient (or staff for them) asks something; open questions stand before any consent."""
 
     kind: Literal["question.ask"] = "question.ask"
@@ -186,36 +186,36 @@ class AskQuestion(Body):
     text: Text
 
 
-class AnswerQuestion(Body):
+class AnswerQuestion(CommandBody):
     """A clinician answers a question."""
 
     kind: Literal["question.answer"] = "question.answer"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    question: Code
+    question: Identifier
     text: Text
 
 
-class GiveConsent(Body):
+class GiveConsent(CommandBody):
     """The patient gives consents, each to the version they read."""
 
     kind: Literal["consent.give"] = "consent.give"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    consents: Annotated[dict[Code, Code], Field(min_length=1)]
+    consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
 
 
-class WithdrawConsent(Body):
+class WithdrawConsent(CommandBody):
     """The patient withdraws a consent. Sessions stop at once."""
 
     kind: Literal["consent.withdraw"] = "consent.withdraw"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    consent: Code
+    consent: Identifier
     reason: Text | None = None
 
 
-class ScheduleSession(Body):
+class ScheduleSession(CommandBody):
     """Plan the next session, or move one that has not been released."""
 
     kind: Literal["session.schedule"] = "session.schedule"
@@ -223,12 +223,12 @@ class ScheduleSession(Body):
     progress: ClassVar[bool] = True
     session: Annotated[int, Field(ge=1)]
     starts_at: Instant
-    supervising_clinician: Code
-    session_monitor: Code
+    supervising_clinician: Identifier
+    session_monitor: Identifier
     live_clinician: bool = False
 
 
-class CancelSession(Body):
+class CancelSession(CommandBody):
     """Cancel a session whose dose has not been taken."""
 
     kind: Literal["session.cancel"] = "session.cancel"
@@ -239,16 +239,16 @@ class CancelSession(Body):
     reason: Text
 
 
-class Instruct(Body):
+class Instruct(CommandBody):
     """Deliver the clinical instructions for a session to the patient."""
 
     kind: Literal["session.instruct"] = "session.instruct"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    content_version: Code
+    content_version: Identifier
 
 
-class Vitals(Form):
+class Vitals(InputModel):
     """One set of measurements: mmHg, beats per minute, percent."""
 
     systolic: Annotated[int, Field(ge=30, le=300)]
@@ -258,31 +258,31 @@ class Vitals(Form):
     measured_at: Instant
 
 
-class Observer(Form):
+class Observer(InputModel):
     """The adult who stays with the patient, by opaque reference."""
 
-    ref: Code
+    ref: Identifier
     adult: bool
     physically_present: bool
     briefed: bool
 
 
-class CheckSession(Body):
+class CheckSession(CommandBody):
     """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location."""
 
     kind: Literal["session.check"] = "session.check"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    items: dict[Code, bool]
+    items: dict[Identifier, bool]
     vitals: Vitals
     observer: Observer
-    reachable_clinician: Code
+    reachable_clinician: Identifier
     reachable_within_minutes: Annotated[int, Field(ge=0)]
-    location_state: Code
+    location_state: Identifier
     location_confirmed: bool
 
 
-class ReleaseSession(Body):
+class ReleaseSession(CommandBody):
     """Release the session: from here the patient may take the dose. Passes the dose gate or is refused."""
 
     kind: Literal["session.release"] = "session.release"
@@ -292,7 +292,7 @@ class ReleaseSession(Body):
     session: Annotated[int, Field(ge=1)]
 
 
-class RecordDose(Body):
+class RecordDose(CommandBody):
     """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
 
     kind: Literal["session.dose"] = "session.dose"
@@ -300,13 +300,13 @@ class RecordDose(Body):
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     dose_mg: Annotated[float, Field(gt=0)]
-    route: Code
+    route: Identifier
     taken_at: Instant
     doses_left: Annotated[int, Field(ge=0)]
     deviation: Text | None = None
 
 
-class Observe(Body):
+class Observe(CommandBody):
     """Record one structured observation of a running session."""
 
     kind: Literal["session.observe"] = "session.observe"
@@ -319,47 +319,47 @@ class Observe(Body):
     vomiting: bool
     vitals: Vitals | None = None
     cadss: Annotated[tuple[Annotated[int, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
-    red_flags: tuple[Code, ...] = ()
+    red_flags: tuple[Identifier, ...] = ()
 
 
-class EndSession(Body):
+class EndSession(CommandBody):
     """End a session once every release criterion is met; contacts afterwards are owed from here on."""
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    criteria: dict[Code, bool]
+    criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
 
 
-class CompleteCheckIn(Body):
+class CompleteCheckIn(CommandBody):
     """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step."""
 
     kind: Literal["check-in.complete"] = "check-in.complete"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
-    check_in: Code
+    check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
     notes: Text | None = None
 
 
-class RecordVisit(Body):
+class RecordVisit(CommandBody):
     """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class."""
 
     kind: Literal["visit.record"] = "visit.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
-    visit: Code
-    assessments: dict[Code, Text]
-    answers: dict[Code, Text] = {}
-    outcome: Code
+    visit: Identifier
+    assessments: dict[Identifier, Text]
+    answers: dict[Identifier, Text] = {}
+    outcome: Identifier
     concurrent_care: Text
 
 
-class ReportAdverseEvent(Body):
+class ReportAdverseEvent(CommandBody):
     """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
 
     kind: Literal["adverse-event.report"] = "adverse-event.report"
@@ -368,7 +368,7 @@ class ReportAdverseEvent(Body):
     what: Text
     grade: Annotated[int, Field(ge=1, le=5)]
     serious: bool
-    serious_because: tuple[Code, ...] = ()
+    serious_because: tuple[Identifier, ...] = ()
     onset: Instant
     session: int | None = None
     causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
@@ -376,7 +376,7 @@ class ReportAdverseEvent(Body):
     action_taken: Text | None = None
 
 
-class PlaceHold(Body):
+class PlaceHold(CommandBody):
     """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
 
     kind: Literal["pathway.hold"] = "pathway.hold"
@@ -385,19 +385,19 @@ class PlaceHold(Body):
     reason: Text
 
 
-class RecordCrisisContact(Body):
+class RecordCrisisContact(CommandBody):
     """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next."""
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    crisis: Code
+    crisis: Identifier
     reached: bool
     assessment: Text
     safety_plan: bool
     next_contact_at: Instant | None = None
 
 
-class RequestSupport(Body):
+class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
@@ -407,54 +407,54 @@ class RequestSupport(Body):
     text: Text
 
 
-class AnswerSupport(Body):
+class AnswerSupport(CommandBody):
     """Say what was done about a support request; the wait for it ends."""
 
     kind: Literal["support.answer"] = "support.answer"
-    support: Code
+    support: Identifier
     text: Text
 
 
-class HandleMessage(Body):
+class HandleMessage(CommandBody):
     """Ops read a message the service could not, and say what was done about it."""
 
     kind: Literal["pathway.handle-message"] = "pathway.handle-message"
     roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
-    message: Code
+    message: Identifier
     text: Text
 
 
-class Reassign(Body):
+class Reassign(CommandBody):
     """Hand the journey to another coordinator, clinician or evaluator."""
 
     kind: Literal["pathway.reassign"] = "pathway.reassign"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
     duty: Literal["coordinator", "clinician", "evaluator"]
-    to: Code
+    to: Identifier
     reason: Text
 
 
-class Cover(Body):
+class Cover(CommandBody):
     """Name who stands in for the journey's clinician until a time: they are asked in the meantime."""
 
     kind: Literal["pathway.cover"] = "pathway.cover"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
     licensed: ClassVar[bool] = False
-    by: Code
+    by: Identifier
     until: Instant
     reason: Text
 
 
-class Move(Body):
+class Move(CommandBody):
     """The patient moved: another zone or state from now on. Due times already given stay as they are."""
 
     kind: Literal["pathway.move"] = "pathway.move"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
     zone: Zone
-    state: Code
+    state: Identifier
 
 
-class Withdraw(Body):
+class Withdraw(CommandBody):
     """The patient leaves the pathway. Always possible; needs no reason."""
 
     kind: Literal["pathway.withdraw"] = "pathway.withdraw"
@@ -463,7 +463,7 @@ class Withdraw(Body):
     reason: Text | None = None
 
 
-class Transfer(Body):
+class Transfer(CommandBody):
     """Hand the patient over to another provider; the referral says to whom."""
 
     kind: Literal["pathway.transfer"] = "pathway.transfer"
@@ -472,7 +472,7 @@ class Transfer(Body):
     referral: Text
 
 
-class StopForSafety(Body):
+class StopForSafety(CommandBody):
     """End treatment for good because it is not safe for this patient; the referral says who goes on caring."""
 
     kind: Literal["pathway.stop"] = "pathway.stop"
@@ -481,7 +481,7 @@ class StopForSafety(Body):
     referral: Text
 
 
-class RecordDeath(Body):
+class RecordDeath(CommandBody):
     """Record that the patient died. The journey is frozen and the medical director told at once."""
 
     kind: Literal["pathway.record-death"] = "pathway.record-death"
@@ -489,7 +489,7 @@ class RecordDeath(Body):
     reason: Text
 
 
-class ProposeDischarge(Body):
+class ProposeDischarge(CommandBody):
     """Propose to end follow-up; the discharge takes effect only when signed."""
 
     kind: Literal["pathway.propose-discharge"] = "pathway.propose-discharge"
@@ -499,7 +499,7 @@ class ProposeDischarge(Body):
     ongoing_support: Text
 
 
-class Amend(Body):
+class Amend(CommandBody):
     """Correct a recorded fact: a new event with a reason. The earlier one stays; what rested on it is stale."""
 
     kind: Literal["pathway.amend"] = "pathway.amend"
@@ -509,7 +509,7 @@ class Amend(Body):
     correction: Annotated["Correction", Field(discriminator="kind")]
 
 
-class Sign(Body):
+class Sign(CommandBody):
     """A clinician's decision on exactly the evidence whose hash they name, signed with their own key.
 
     ``choice`` is needed where the kind of sign-off offers choices (a setting, a response review);
@@ -519,36 +519,36 @@ class Sign(Body):
 
     kind: Literal["signoff.sign"] = "signoff.sign"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    request: Code
+    request: Identifier
     decision: Literal["approve", "decline", "return"]
-    meaning: Code
+    meaning: Identifier
     evidence: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    choice: Code | None = None
+    choice: Identifier | None = None
     rationale: Text | None = None
     referral: Text | None = None
     signature: Signature | None = None
 
 
-class WithdrawSignOff(Body):
+class WithdrawSignOff(CommandBody):
     """Take back your own decision before it took effect. The request is then made again."""
 
     kind: Literal["signoff.withdraw"] = "signoff.withdraw"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     licensed: ClassVar[bool] = False
-    request: Code
+    request: Identifier
     reason: Text
 
 
-class AddAddendum(Body):
+class AddAddendum(CommandBody):
     """Add to a decision, yours or a colleague's, after it was made. The decision itself stays as it was signed."""
 
     kind: Literal["signoff.addendum"] = "signoff.addendum"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    request: Code
+    request: Identifier
     text: Text
 
 
-class Delegate(Body):
+class Delegate(CommandBody):
     """Let a named colleague decide in your place, on some kinds of sign-off, until a time.
 
     They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on. You sign
@@ -557,31 +557,31 @@ class Delegate(Body):
 
     kind: Literal["signoff.delegate"] = "signoff.delegate"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    to: Code
+    to: Identifier
     sign_offs: Annotated[tuple[SignOffKind, ...], Field(min_length=1)]
     until: Instant
     reason: Text
     signature: Signature | None = None
 
 
-class EndDelegation(Body):
+class EndDelegation(CommandBody):
     """End a delegation before its time: by whoever gave it, or by the medical director."""
 
     kind: Literal["signoff.end-delegation"] = "signoff.end-delegation"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     licensed: ClassVar[bool] = False
-    delegation: Code
+    delegation: Identifier
 
 
-class AnswerReturned(Body):
+class AnswerReturned(CommandBody):
     """Answer the question a sign-off request was returned with; it is then asked for again."""
 
     kind: Literal["signoff.answer"] = "signoff.answer"
-    request: Code
+    request: Identifier
     text: Text
 
 
-class BreakGlass(Body):
+class BreakGlass(CommandBody):
     """Look at a journey of another clinic than your own, in an emergency. It needs a reason, is for a time, and is
     reviewed (45 CFR 164.312(a)(2)(ii), emergency access)."""
 
@@ -592,19 +592,19 @@ class BreakGlass(Body):
     reason: Text
 
 
-class ReviewAccess(Body):
+class ReviewAccess(CommandBody):
     """Say whether somebody who broke the glass had reason to. Not for whoever broke it."""
 
     kind: Literal["access.review"] = "access.review"
     roles: ClassVar[tuple[Role, ...]] = (Role.MEDICAL_DIRECTOR,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
-    access: Code
+    access: Identifier
     justified: bool
     text: Text
 
 
-class PassDeadline(Body):
+class PassDeadline(CommandBody):
     """The clock: the earliest deadline has come."""
 
     kind: Literal["clock.pass-deadline"] = "clock.pass-deadline"
@@ -612,7 +612,7 @@ class PassDeadline(Body):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
 
 
-class KeepUnreadable(Body):
+class KeepUnreadable(CommandBody):
     """The shell: a message came that could not be read. It is kept, and care is held until ops have seen it."""
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
@@ -678,7 +678,7 @@ SIGNED = (Sign, Delegate)
 """What counts only with the signature of whoever sends it."""
 
 
-class Command(Form):
+class Command(InputModel):
     """One request, by one actor, with an id that makes it happen once however often it arrives."""
 
     command_id: UUID

@@ -5,14 +5,15 @@ from datetime import datetime
 from uuid import uuid5
 
 from workflows.journey import events as e
-from workflows.journey.authority import licence_objection
-from workflows.journey.commands import SIGNED, Body, Command, StartPathway
-from workflows.journey.journey import Journey, begin, evolve
-from workflows.journey.model import digest
+from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always import pathway
+from workflows.journey.authorization import licence_objection
+from workflows.journey.base import digest
+from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
+from workflows.journey.dispatch import DECISIONS, advance, needs, react
 from workflows.journey.obligations import reconcile
-from workflows.journey.people import CLINICAL, Actor
-from workflows.journey.refusals import Code, Refusal, Refused, refuse
-from workflows.journey.stages import DECISIONS, advance, needs, pathway, react
+from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 
 MATTERS = ("signoff.sign", "signoff.delegate", "session.release", "session.dose")
 """Kinds whose refusals are kept in the record: somebody tried to approve, release or give."""
@@ -41,7 +42,7 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         if known is not None:
             if known.digest == seen and known.refused is not None:
                 refuse(
-                    Code(known.refused.code),
+                    RefusalCode(known.refused.code),
                     f"this command was refused before: {known.refused.reason.rstrip('.')}",
                     "Send it again under a new id once that is settled",
                     "command_id",
@@ -49,7 +50,7 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
             if known.digest == seen:
                 return ()
             refuse(
-                Code.COMMAND_ID_REUSED,
+                RefusalCode.COMMAND_ID_REUSED,
                 "this command id was used for something else",
                 "Send a new command under a new id; the earlier one stands",
                 "command_id",
@@ -74,7 +75,7 @@ def keep_refusal(
     worth = command.body.kind in MATTERS or unanswered
     nonce = None
     if isinstance(command.body, SIGNED):
-        signature = None if refusal.code == Code.SIGNATURE else command.body.signature
+        signature = None if refusal.code == RefusalCode.SIGNATURE else command.body.signature
         if signature is None:
             command = command.model_copy(update={"command_id": uuid5(command.command_id, command_digest(command))})
         else:
@@ -92,7 +93,7 @@ def keep_refusal(
 def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
     body = command.body
     if not isinstance(body, StartPathway):
-        refuse(Code.NOT_STARTED, "this journey has not been started", "Start it with `pathway start`")
+        refuse(RefusalCode.NOT_STARTED, "this journey has not been started", "Start it with `pathway start`")
     opening = e.envelope(
         pathway.start(body, command.actor, at),
         journey_id=body.journey_id,
@@ -108,32 +109,32 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
     return (opening, *_unfold(begin(opening), [], command, seen, at, ordinal=1))
 
 
-def _permit(journey: Journey, body: Body, actor: Actor, at: datetime) -> None:
+def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> None:
     """The rules every command passes: an open journey, the role, the licence, the stage, no hold."""
     kind = getattr(body, "kind", "")
     if actor.role not in body.roles:
         refuse(
-            Code.NOT_ALLOWED,
+            RefusalCode.NOT_ALLOWED,
             f"a {actor.role.value} may not send {kind}",
             f"It is for: {', '.join(body.roles)}",
         )
     if journey.closed and journey.stage not in body.stages:
-        refuse(Code.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
+        refuse(RefusalCode.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
     if actor.role in CLINICAL and body.licensed:
         objection = licence_objection(journey, actor, at)
         if objection is not None:
             raise Refused(objection)
     if journey.closing is not None and body.progress:
-        refuse(Code.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
+        refuse(RefusalCode.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
     if journey.stage not in body.stages:
         refuse(
-            Code.WRONG_STAGE,
+            RefusalCode.WRONG_STAGE,
             f"{kind} does not belong to the stage {journey.stage.value}",
             f"It belongs to: {', '.join(body.stages)}; correct earlier facts with `pathway amend`",
         )
     if journey.held and body.progress:
         held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
-        refuse(Code.HELD, f"care is held: {', '.join(held)}", "A clinician decides on the hold first")
+        refuse(RefusalCode.HELD, f"care is held: {', '.join(held)}", "A clinician decides on the hold first")
 
 
 def _unfold(

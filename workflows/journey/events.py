@@ -10,18 +10,18 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
+from workflows.journey.actors import Actor, Licence, Role
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 from workflows.journey.instruments import Instrument, Score
-from workflows.journey.model import Code, Fact, Short, Text
 from workflows.journey.obligations import Closed, Obligation
-from workflows.journey.people import Actor, Licence, Role
 from workflows.journey.protocol import Action, Condition, PinnedProtocol, SignOffKind
+from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.statement import ProtocolApproval, Signature
 
 
-class EventBody(Fact):
+class EventBody(ImmutableModel):
     """The part of an event that differs."""
 
     schema_version: ClassVar[int] = 1
@@ -29,12 +29,12 @@ class EventBody(Fact):
 
 class PathwayStarted(EventBody):
     kind: Literal["pathway.started"] = "pathway.started"
-    clinic: Code
+    clinic: Identifier
     patient: Patient
     condition: Condition
     reason: Text
-    coordinator: Code
-    clinician: Code
+    coordinator: Identifier
+    clinician: Identifier
     protocol: PinnedProtocol
     protocol_digest: str
     approval: ProtocolApproval | None = None
@@ -42,10 +42,10 @@ class PathwayStarted(EventBody):
 
 class EvaluationRecorded(EventBody):
     kind: Literal["evaluation.recorded"] = "evaluation.recorded"
-    evaluator: Code
-    sections: dict[Code, Text]
+    evaluator: Identifier
+    sections: dict[Identifier, Text]
     prior_treatments: tuple[PriorTreatment, ...]
-    function: dict[Code, Text]
+    function: dict[Identifier, Text]
     treatment_exception: Text | None = None
 
 
@@ -54,7 +54,7 @@ class InstrumentRecorded(EventBody):
 
     kind: Literal["instrument.recorded"] = "instrument.recorded"
     instrument: Instrument
-    occasion: Code
+    occasion: Identifier
     answers: Any
     score: Score
     administered_by: Role
@@ -62,9 +62,9 @@ class InstrumentRecorded(EventBody):
 
 class ScreeningRecorded(EventBody):
     kind: Literal["screening.recorded"] = "screening.recorded"
-    exclusions: dict[Code, ScreeningAnswer]
-    criteria: dict[Code, bool]
-    factors: dict[Code, Text]
+    exclusions: dict[Identifier, ScreeningAnswer]
+    criteria: dict[Identifier, bool]
+    factors: dict[Identifier, Text]
 
 
 class PlanRecorded(EventBody):
@@ -76,35 +76,35 @@ class PlanRecorded(EventBody):
 
 class TopicsExplained(EventBody):
     kind: Literal["education.explained"] = "education.explained"
-    topics: tuple[Code, ...]
-    content_version: Code
+    topics: tuple[Identifier, ...]
+    content_version: Identifier
 
 
 class StatementsAcknowledged(EventBody):
     kind: Literal["education.acknowledged"] = "education.acknowledged"
-    statements: tuple[Code, ...]
+    statements: tuple[Identifier, ...]
 
 
 class QuestionAsked(EventBody):
     kind: Literal["question.asked"] = "question.asked"
-    question: Code
+    question: Identifier
     text: Text
 
 
 class QuestionAnswered(EventBody):
     kind: Literal["question.answered"] = "question.answered"
-    question: Code
+    question: Identifier
     text: Text
 
 
 class ConsentGiven(EventBody):
     kind: Literal["consent.given"] = "consent.given"
-    consents: dict[Code, Code]
+    consents: dict[Identifier, Identifier]
 
 
 class ConsentWithdrawn(EventBody):
     kind: Literal["consent.withdrawn"] = "consent.withdrawn"
-    consent: Code
+    consent: Identifier
     reason: Text | None = None
 
 
@@ -116,8 +116,8 @@ class SessionScheduled(EventBody):
     starts_at: Instant
     zone: Zone
     local: Short
-    supervising_clinician: Code
-    session_monitor: Code
+    supervising_clinician: Identifier
+    session_monitor: Identifier
     live_clinician: bool
 
 
@@ -130,7 +130,7 @@ class SessionCancelled(EventBody):
 class SessionInstructed(EventBody):
     kind: Literal["session.instructed"] = "session.instructed"
     session: int
-    content_version: Code
+    content_version: Identifier
 
 
 class SessionChecked(EventBody):
@@ -138,12 +138,12 @@ class SessionChecked(EventBody):
 
     kind: Literal["session.checked"] = "session.checked"
     session: int
-    items: dict[Code, bool]
+    items: dict[Identifier, bool]
     vitals: Vitals
     observer: Observer
-    reachable_clinician: Code
+    reachable_clinician: Identifier
     reachable_within_minutes: int
-    location_state: Code
+    location_state: Identifier
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
 
@@ -151,7 +151,7 @@ class SessionChecked(EventBody):
 class SessionReleased(EventBody):
     kind: Literal["session.released"] = "session.released"
     session: int
-    clearance: Code
+    clearance: Identifier
 
 
 class DoseRecorded(EventBody):
@@ -160,7 +160,7 @@ class DoseRecorded(EventBody):
     kind: Literal["session.dosed"] = "session.dosed"
     session: int
     dose_mg: float
-    route: Code
+    route: Identifier
     taken_at: Instant
     doses_left: int
     deviation: Text | None = None
@@ -171,29 +171,29 @@ class SessionObserved(EventBody):
     kind: Literal["session.observed"] = "session.observed"
     session: int
     minute: int
-    consciousness: Code
+    consciousness: Identifier
     breathing_normal: bool
     vomiting: bool
     vitals: Vitals | None = None
     dissociation: Score | None = None
-    red_flags: tuple[Code, ...]
+    red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
 
 
 class SessionEnded(EventBody):
     kind: Literal["session.ended"] = "session.ended"
     session: int
-    criteria: dict[Code, bool]
+    criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
 
 
-class Contact(Fact):
+class Contact(ImmutableModel):
     """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in."""
 
-    id: Code
+    id: Identifier
     type: Literal["check-in", "visit", "follow-up", "measure"]
     due: Instant
-    ladder: Code
+    ladder: Identifier
     session: int | None = None
     instrument: Instrument | None = None
     zone: Zone
@@ -204,12 +204,12 @@ class ContactsScheduled(EventBody):
 
     kind: Literal["contacts.scheduled"] = "contacts.scheduled"
     contacts: tuple[Contact, ...]
-    replaced: tuple[Code, ...] = ()
+    replaced: tuple[Identifier, ...] = ()
 
 
 class CheckInCompleted(EventBody):
     kind: Literal["check-in.completed"] = "check-in.completed"
-    check_in: Code
+    check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
     notes: Text | None = None
@@ -217,23 +217,23 @@ class CheckInCompleted(EventBody):
 
 class VisitRecorded(EventBody):
     kind: Literal["visit.recorded"] = "visit.recorded"
-    visit: Code
-    assessments: dict[Code, Text]
-    answers: dict[Code, Text]
-    outcome: Code
+    visit: Identifier
+    assessments: dict[Identifier, Text]
+    answers: dict[Identifier, Text]
+    outcome: Identifier
     concurrent_care: Text
 
 
 class AdverseEventReported(EventBody):
     kind: Literal["adverse-event.reported"] = "adverse-event.reported"
-    adverse_event: Code
+    adverse_event: Identifier
     what: Text
     grade: int
     serious: bool
-    serious_because: tuple[Code, ...]
+    serious_because: tuple[Identifier, ...]
     onset: Instant
     session: int | None = None
-    causality: Code
+    causality: Identifier
     expected: bool | None = None
     action_taken: Text | None = None
 
@@ -242,29 +242,29 @@ class HoldPlaced(EventBody):
     """Care stops. ``source`` names the fact it came from; a severe one is released by a second pair of eyes."""
 
     kind: Literal["hold.placed"] = "hold.placed"
-    hold: Code
-    cause: Code
+    hold: Identifier
+    cause: Identifier
     severe: bool
-    source: Code | None = None
+    source: Identifier | None = None
     reason: Text
 
 
 class HoldReleased(EventBody):
     kind: Literal["hold.released"] = "hold.released"
-    hold: Code
-    sign_off: Code
+    hold: Identifier
+    sign_off: Identifier
 
 
 class CrisisOpened(EventBody):
     kind: Literal["crisis.opened"] = "crisis.opened"
-    crisis: Code
+    crisis: Identifier
     level: Literal["high", "moderate", "low"]
-    source: Code
+    source: Identifier
 
 
 class CrisisContactRecorded(EventBody):
     kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
-    crisis: Code
+    crisis: Identifier
     reached: bool
     assessment: Text
     safety_plan: bool
@@ -273,14 +273,14 @@ class CrisisContactRecorded(EventBody):
 
 class SupportRequested(EventBody):
     kind: Literal["support.requested"] = "support.requested"
-    support: Code
+    support: Identifier
     urgency: Literal["urgent", "clinical", "routine"]
     text: Text
 
 
 class SupportAnswered(EventBody):
     kind: Literal["support.answered"] = "support.answered"
-    support: Code
+    support: Identifier
     text: Text
 
 
@@ -288,21 +288,21 @@ class MessageKept(EventBody):
     """A message that could not be read, kept as it came."""
 
     kind: Literal["message.kept"] = "message.kept"
-    message: Code
+    message: Identifier
     name: Short
     content: str
 
 
 class MessageHandled(EventBody):
     kind: Literal["message.handled"] = "message.handled"
-    message: Code
+    message: Identifier
     text: Text
 
 
 class PathwayReassigned(EventBody):
     kind: Literal["pathway.reassigned"] = "pathway.reassigned"
     duty: Literal["coordinator", "clinician", "evaluator"]
-    to: Code
+    to: Identifier
     reason: Text
 
 
@@ -310,7 +310,7 @@ class PathwayCovered(EventBody):
     """Somebody stands in for the journey's clinician until a time, and is asked in their place."""
 
     kind: Literal["pathway.covered"] = "pathway.covered"
-    by: Code
+    by: Identifier
     until: Instant
     reason: Text
 
@@ -322,7 +322,7 @@ class CoverEnded(EventBody):
 class PatientMoved(EventBody):
     kind: Literal["patient.moved"] = "patient.moved"
     zone: Zone
-    state: Code
+    state: Identifier
 
 
 class DischargeProposed(EventBody):
@@ -338,13 +338,13 @@ class SignedOff(EventBody):
     """
 
     kind: Literal["signoff.signed"] = "signoff.signed"
-    request: Code
+    request: Identifier
     sign_off: SignOffKind
-    subject: Code | None = None
+    subject: Identifier | None = None
     decision: Literal["approve", "decline", "return"]
-    meaning: Code
+    meaning: Identifier
     evidence: str
-    choice: Code | None = None
+    choice: Identifier | None = None
     rationale: Text | None = None
     referral: Text | None = None
     name: Short
@@ -357,9 +357,9 @@ class SignOffWithdrawn(EventBody):
     """The signer took a decision back before it took effect; the request is made again."""
 
     kind: Literal["signoff.withdrawn"] = "signoff.withdrawn"
-    request: Code
+    request: Identifier
     sign_off: SignOffKind
-    subject: Code | None = None
+    subject: Identifier | None = None
     reason: Text
 
 
@@ -367,7 +367,7 @@ class AddendumAdded(EventBody):
     """Something added to a decision after it was made. It changes nothing about it."""
 
     kind: Literal["signoff.addendum-added"] = "signoff.addendum-added"
-    request: Code
+    request: Identifier
     text: Text
     name: Short
 
@@ -376,8 +376,8 @@ class Delegated(EventBody):
     """A clinician lets a named colleague decide in their place until a time."""
 
     kind: Literal["signoff.delegated"] = "signoff.delegated"
-    delegation: Code
-    to: Code
+    delegation: Identifier
+    to: Identifier
     sign_offs: tuple[SignOffKind, ...]
     until: Instant
     reason: Text
@@ -388,7 +388,7 @@ class Delegated(EventBody):
 
 class DelegationEnded(EventBody):
     kind: Literal["signoff.delegation-ended"] = "signoff.delegation-ended"
-    delegation: Code
+    delegation: Identifier
 
 
 class SignOffAnswered(EventBody):
@@ -396,7 +396,7 @@ class SignOffAnswered(EventBody):
 
     kind: Literal["signoff.answered"] = "signoff.answered"
     sign_off: SignOffKind
-    subject: Code | None = None
+    subject: Identifier | None = None
     text: Text
 
 
@@ -431,7 +431,7 @@ class ObligationEscalated(EventBody):
     """A step of a ladder was taken. It decides nothing about care beyond, where so written, holding it."""
 
     kind: Literal["obligation.escalated"] = "obligation.escalated"
-    obligation: Code
+    obligation: Identifier
     step: int
     due: Instant
     action: Action
@@ -444,13 +444,13 @@ class GlassBroken(EventBody):
     """Somebody from outside the clinic looks at the journey, in an emergency."""
 
     kind: Literal["access.glass-broken"] = "access.glass-broken"
-    access: Code
+    access: Identifier
     reason: Text
 
 
 class AccessReviewed(EventBody):
     kind: Literal["access.reviewed"] = "access.reviewed"
-    access: Code
+    access: Identifier
     justified: bool
     text: Text
 
@@ -459,10 +459,10 @@ class CommandRefused(EventBody):
     """An attempt that matters was refused, and why. ``nonce``: of a signed decision, which is spent with it."""
 
     kind: Literal["command.refused"] = "command.refused"
-    command_kind: Code
-    code: Code
+    command_kind: Identifier
+    code: Identifier
     reason: Text
-    nonce: Code | None = None
+    nonce: Identifier | None = None
 
 
 Amendable = (
@@ -536,7 +536,7 @@ AnyEventBody = Annotated[
 ]
 
 
-class Event(Fact):
+class Event(ImmutableModel):
     """An event in its envelope. ``version`` counts from 1 in its journey; ``at`` is when it was decided, in UTC.
 
     ``command_digest`` lets a repeated command be told from another one under the same id.
@@ -546,7 +546,7 @@ class Event(Fact):
     journey_id: UUID
     version: int
     at: Instant
-    actor_id: Code
+    actor_id: Identifier
     actor_role: Role
     command_id: UUID
     command_digest: str

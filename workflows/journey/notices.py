@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from uuid import UUID, uuid5
 
 from workflows.journey import events as e
-from workflows.journey.model import Code, Fact
-from workflows.journey.people import Role
+from workflows.journey.actors import Role
+from workflows.journey.base import Identifier, ImmutableModel
 
 
-class Notice(Fact):
+class Notice(ImmutableModel):
     """A message to a person or a role. ``alarm`` ones leave at once, before their event is recorded."""
 
     id: UUID
     journey_id: UUID
     event_id: UUID
-    kind: Code
+    kind: Identifier
     to: Role
-    about: Code | None = None
+    about: Identifier | None = None
     alarm: bool = False
 
 

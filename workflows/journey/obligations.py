@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from workflows.journey.actors import Role
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, add_working_time, after_quiet_hours, working_time_between
-from workflows.journey.model import Code, Fact, Short, Text
-from workflows.journey.people import Role
-from workflows.journey.protocol import Ladder, Rung, SignOffKind
+from workflows.journey.protocol import EscalationPolicy, EscalationStep, SignOffKind
 
 if TYPE_CHECKING:
-    from workflows.journey.journey import Journey
+    from workflows.journey.aggregate import Journey
 
 CONTACTS = ("check-in", "visit", "follow-up", "measure")
 """Needs whose ladders are climbed faster while suicide risk is heightened."""
@@ -24,14 +24,14 @@ CONTACTS = ("check-in", "visit", "follow-up", "measure")
 Because = Literal["done", "superseded", "held", "no_longer_needed"]
 
 
-class Need(Fact):
+class Requirement(ImmutableModel):
     """Something a stage waits for. ``care`` needs pause under a hold; safety never does."""
 
-    kind: Code
-    subject: Code | None = None
+    kind: Identifier
+    subject: Identifier | None = None
     owner: Role
-    person: Code | None = None
-    ladder: Code
+    person: Identifier | None = None
+    ladder: Identifier
     what: Short
     due: Instant | None = None
     sign_off: SignOffKind | None = None
@@ -49,7 +49,7 @@ class Need(Fact):
         return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
 
 
-class Obligation(Need):
+class Obligation(Requirement):
     """A need with its clock: times are UTC instants, ``steps`` one per rung of the ladder, ``taken`` so far."""
 
     since: Instant
@@ -68,22 +68,22 @@ class Obligation(Need):
         return self.due
 
 
-class Closed(Fact):
+class Closed(ImmutableModel):
     """An obligation that no longer waits, and why. ``reason`` names the holds that paused its clock."""
 
-    id: Code
+    id: Identifier
     because: Because
     reason: Text | None = None
 
 
-class Paused(Fact):
+class Paused(ImmutableModel):
     """An obligation whose clock stands still since ``at`` (UTC), because care is held."""
 
     obligation: Obligation
     at: Instant
 
 
-def open_obligation(need: Need, journey: "Journey", at: datetime) -> Obligation:
+def open_obligation(need: Requirement, journey: "Journey", at: datetime) -> Obligation:
     """Start the clock of a need: its due time and steps, in the patient's or the clinic's time where the ladder says
     so. Percents are of the time its ladder counts, so that 100 % of working time is when it is due."""
     ladder = journey.protocol.ladders[need.ladder]
@@ -91,7 +91,7 @@ def open_obligation(need: Need, journey: "Journey", at: datetime) -> Obligation:
     check_ins = journey.protocol.check_ins
     heightened = need.kind in CONTACTS and journey.suicide_risk_heightened(at)
 
-    def step(rung: Rung) -> datetime:
+    def step(rung: EscalationStep) -> datetime:
         if rung.percent is not None:
             return _later(at, _passed(at, due, ladder, journey) * rung.percent / 100, ladder, journey)
         assert rung.minutes is not None
@@ -105,7 +105,7 @@ def open_obligation(need: Need, journey: "Journey", at: datetime) -> Obligation:
     return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps)
 
 
-def resume_obligation(need: Need, paused: Paused, journey: "Journey", at: datetime) -> Obligation:
+def resume_obligation(need: Requirement, paused: Paused, journey: "Journey", at: datetime) -> Obligation:
     """Let a paused clock go on: what was left until each moment to come is left again from ``at`` on, and no step
     is taken twice. A due time the need brings itself (an appointment) was never paused."""
     ladder, kept = journey.protocol.ladders[need.ladder], paused.obligation
@@ -119,7 +119,7 @@ def resume_obligation(need: Need, paused: Paused, journey: "Journey", at: dateti
     return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
 
 
-def _later(start: datetime, amount: timedelta, ladder: Ladder, journey: "Journey") -> datetime:
+def _later(start: datetime, amount: timedelta, ladder: EscalationPolicy, journey: "Journey") -> datetime:
     """``amount`` after ``start`` as the ladder counts, and not in quiet hours it keeps."""
     protocol = journey.protocol
     if ladder.clock == "working":
@@ -128,19 +128,19 @@ def _later(start: datetime, amount: timedelta, ladder: Ladder, journey: "Journey
     return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if ladder.quiet_hours else later
 
 
-def _passed(start: datetime, end: datetime, ladder: Ladder, journey: "Journey") -> timedelta:
+def _passed(start: datetime, end: datetime, ladder: EscalationPolicy, journey: "Journey") -> timedelta:
     """The time from ``start`` to ``end`` as the ladder counts."""
     return working_time_between(start, end, journey.protocol.working_time) if ladder.clock == "working" else end - start
 
 
-def rung_of(obligation: Obligation, journey: "Journey") -> Rung | None:
+def rung_of(obligation: Obligation, journey: "Journey") -> EscalationStep | None:
     """The next rung of an obligation's ladder, or None when it has reached the top."""
     rungs = journey.protocol.ladders[obligation.ladder].rungs
     return rungs[obligation.taken] if obligation.taken < len(rungs) else None
 
 
 def reconcile(
-    needs: Iterable[Need], journey: "Journey", at: datetime
+    needs: Iterable[Requirement], journey: "Journey", at: datetime
 ) -> tuple[tuple[Obligation, ...], tuple[Closed, ...]]:
     """What to open and what to close so that the obligations are exactly the needs.
 
@@ -175,12 +175,12 @@ def reconcile(
     return tuple(opened), closed
 
 
-def _stays(kept: Obligation, need: Need | None) -> bool:
+def _stays(kept: Obligation, need: Requirement | None) -> bool:
     """Whether an obligation still is exactly this need. One that is handed to somebody else is asked of them."""
     return need is not None and need.person == kept.person and need.due in (None, kept.due)
 
 
-def _same_wait(need: Need, earlier: Obligation, journey: "Journey") -> bool:
+def _same_wait(need: Requirement, earlier: Obligation, journey: "Journey") -> bool:
     """Whether this is what was awaited before, by the same ladder and undecided, so that its clock goes on."""
     decided = any(signed.request == earlier.id for signed in journey.sign_offs)
     return need.ladder == earlier.ladder and need.due in (None, earlier.due) and not decided

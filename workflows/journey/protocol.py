@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_serializer, model_validator
 
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
-from workflows.journey.model import Code, Form, Short, canonical, digest
-from workflows.journey.people import CLINICAL, Role
-from workflows.journey.statement import Meaning
+from workflows.journey.signed_statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
@@ -66,7 +66,7 @@ class Action(StrEnum):
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
 
 
-class Rung(Form):
+class EscalationStep(InputModel):
     """One step of a ladder, at ``minutes`` after the due time or at ``percent`` of the way to it.
 
     ``hold`` places a hold on the journey when the step is reached; ``alarm`` makes its notice leave at once.
@@ -86,7 +86,7 @@ class Rung(Form):
         return self
 
 
-class Ladder(Form):
+class EscalationPolicy(InputModel):
     """How long somebody has, and what happens, step by step, when nothing comes.
 
     ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. With the clock
@@ -95,7 +95,7 @@ class Ladder(Form):
     """
 
     due_minutes: Minutes
-    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    rungs: Annotated[tuple[EscalationStep, ...], Field(min_length=1)]
     clock: Literal["elapsed", "working"] = "elapsed"
     quiet_hours: bool = False
 
@@ -116,16 +116,16 @@ class Ladder(Form):
         )
 
 
-class PriorTreatments(Form):
+class PriorTreatments(InputModel):
     """Which standard treatments must have been tried without adequate relief; ``record`` are only recorded.
 
     An ``exception`` is part of the evaluation; where ``exception_cosigned_by`` names roles, a second person in one
     of them signs an evaluation that makes one.
     """
 
-    require_all_of: tuple[Code, ...] = ()
-    require_any_of: tuple[Code, ...] = ()
-    record: tuple[Code, ...] = ()
+    require_all_of: tuple[Identifier, ...] = ()
+    require_any_of: tuple[Identifier, ...] = ()
+    record: tuple[Identifier, ...] = ()
     exception: Literal["clinician_signed"] = "clinician_signed"
     exception_cosigned_by: tuple[Role, ...] = ()
 
@@ -138,26 +138,26 @@ class PriorTreatments(Form):
         return self
 
 
-class Eligibility(Form):
+class Eligibility(InputModel):
     min_age_years: Count
-    evaluation_sections: Annotated[tuple[Code, ...], Field(min_length=1)]
-    function: Annotated[tuple[Code, ...], Field(min_length=1)]
+    evaluation_sections: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    function: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     prior_treatments: PriorTreatments
-    attest: Annotated[tuple[Code, ...], Field(min_length=1)]
-    factors: Annotated[tuple[Code, ...], Field(min_length=3)]
+    attest: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    factors: Annotated[tuple[Identifier, ...], Field(min_length=3)]
     screening_valid_days: Count
     evaluation_valid_days: Count
 
 
-class Exclusion(Form):
+class Exclusion(InputModel):
     """A screening question. ``hard`` blocks while the answer is yes; ``review`` needs a signed decision."""
 
-    code: Code
+    code: Identifier
     text: Short
     rule: Literal["hard", "review"]
 
 
-class Instruments(Form):
+class Instruments(InputModel):
     primary: Instrument
     baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
     thresholds: dict[Instrument, Thresholds]
@@ -174,16 +174,16 @@ class Instruments(Form):
         return self
 
 
-class CarePlanRules(Form):
+class CarePlanRules(InputModel):
     """Components every plan has besides ketamine; ``therapy`` is the one that may be absent, with a reason."""
 
-    require_components: Annotated[tuple[Code, ...], Field(min_length=1)]
-    therapy: Code
-    sections: Annotated[tuple[Code, ...], Field(min_length=1)]
+    require_components: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    therapy: Identifier
+    sections: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     goals_must_not_promise: tuple[Short, ...]
 
 
-class Range(Form):
+class Range(InputModel):
     """Closed interval of a vital sign; outside ``recheck`` is a no-go, outside ``go`` a recheck."""
 
     go: tuple[float, float]
@@ -196,7 +196,7 @@ class Range(Form):
         return self
 
 
-class VitalsRules(Form):
+class VitalsRules(InputModel):
     """Limits before a dose, and what is notified or an emergency afterwards. mmHg, beats/min, percent."""
 
     systolic: Range
@@ -209,7 +209,7 @@ class VitalsRules(Form):
     emergency: dict[Literal["systolic", "diastolic", "oxygen_below"], Positive]
 
 
-class Sessions(Form):
+class Sessions(InputModel):
     planned: Count
     target_spacing_hours: Count
     min_interval_hours: Count
@@ -217,17 +217,17 @@ class Sessions(Form):
     max_gap_days: Count
     course_max_days: Count
     setting_allowed: tuple[Literal["at_home"], ...]
-    route_allowed: Annotated[tuple[Code, ...], Field(min_length=1)]
+    route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     live_clinician_sessions: tuple[Count, ...] = ()
     cosigned_sessions: tuple[Count, ...] = ()
     clinician_reachable_minutes: Count
-    checklist: Annotated[tuple[Code, ...], Field(min_length=1)]
+    checklist: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     checklist_max_age_hours: Count
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
     minimum_minutes: Count
     maximum_before_decision_minutes: Count
-    release_criteria: Annotated[tuple[Code, ...], Field(min_length=1)]
-    red_flags: tuple[Code, ...]
+    release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    red_flags: tuple[Identifier, ...]
     vitals: VitalsRules
 
     @model_validator(mode="after")
@@ -241,7 +241,7 @@ class Sessions(Form):
         return self
 
 
-class Dose(Form):
+class Dose(InputModel):
     """Dose limits. Null until the medical director sets them; a protocol with a null limit is refused at start."""
 
     unit: Literal["mg"]
@@ -264,53 +264,53 @@ class Dose(Form):
         return tuple(name for name, value in self if value is None)
 
 
-class AfterSession(Form):
+class AfterSession(InputModel):
     """A contact owed ``hours`` after a dose; answered ones stop the ladder."""
 
     hours: Count
-    ladder: Code
+    ladder: Identifier
 
 
-class CheckIns(Form):
+class CheckIns(InputModel):
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     then_every_days: Count
-    routine_ladder: Code
+    routine_ladder: Identifier
     heightened_divide_by: Count
     heightened_minimum_minutes: Count
 
 
-class ClinicianVisits(Form):
+class ClinicianVisits(InputModel):
     after_session: tuple[Count | Literal["last"], ...]
     within_hours: Count
 
 
-class InstrumentSchedule(Form):
+class InstrumentSchedule(InputModel):
     before_session: tuple[Count, ...]
     after_last_session_days: tuple[Count, ...]
     then_every_days: Count
 
 
-class Reviews(Form):
+class Reviews(InputModel):
     after_session: tuple[Count | Literal["last"], ...]
-    decisions: Annotated[tuple[Code, ...], Field(min_length=1)]
+    decisions: Annotated[tuple[Identifier, ...], Field(min_length=1)]
 
 
-class FollowUp(Form):
+class FollowUp(InputModel):
     weeks: Annotated[tuple[Count, ...], Field(min_length=1)]
     then_every_days: Count
-    assessments: Annotated[tuple[Code, ...], Field(min_length=3, max_length=3)]
-    questions: tuple[Code, ...]
-    outcomes: Annotated[tuple[Code, ...], Field(min_length=1)]
+    assessments: Annotated[tuple[Identifier, ...], Field(min_length=3, max_length=3)]
+    questions: tuple[Identifier, ...]
+    outcomes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
 
 
-class AdverseEvents(Form):
+class AdverseEvents(InputModel):
     """From which grade (CTCAE 1-5) a report holds care, counts as severe, and freezes the journey."""
 
     hold_from_grade: Annotated[int, Field(ge=1, le=5)]
     severe_from_grade: Annotated[int, Field(ge=1, le=5)]
 
 
-class SignOffRule(Form):
+class SignOffRule(InputModel):
     """Who may sign, how long they have, which decisions they may choose from, and whether they must say why.
 
     Where ``cosigned_by`` names roles, an approval counts once a second person in one of them has signed it too.
@@ -320,9 +320,9 @@ class SignOffRule(Form):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     cosigned_by: tuple[Role, ...] = ()
     not_author: bool = False
-    ladder: Code
+    ladder: Identifier
     meaning: Meaning
-    choices: tuple[Code, ...] = ()
+    choices: tuple[Identifier, ...] = ()
     rationale: bool = False
 
     @model_validator(mode="after")
@@ -340,22 +340,22 @@ OBLIGATION_LADDERS = (
 )  # fmt: skip
 
 
-class Protocol(Form):
+class Protocol(InputModel):
     """One version of one clinic's protocol for one pathway."""
 
-    id: Code
+    id: Identifier
     version: Count
     status: Literal["draft", "approved", "retired"]
     illustrative: bool
     condition: Condition
     title: Short
-    steps_shown: dict[Code, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
+    steps_shown: dict[Identifier, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
     eligibility: Eligibility
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
     instruments: Instruments
-    education_topics: Annotated[tuple[Code, ...], Field(min_length=1)]
-    acknowledgements: Annotated[tuple[Code, ...], Field(min_length=1)]
-    consents: dict[Code, Code]
+    education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    consents: dict[Identifier, Identifier]
     care_plan: CarePlanRules
     sessions: Sessions
     dose: Dose
@@ -367,7 +367,7 @@ class Protocol(Form):
     adverse_events: AdverseEvents
     sign_offs: dict[SignOffKind, SignOffRule]
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
-    ladders: dict[Code, Ladder]
+    ladders: dict[Identifier, EscalationPolicy]
     quiet_hours: QuietHours
     working_time: WorkingTime
 

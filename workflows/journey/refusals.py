@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import NoReturn
 
-from workflows.journey.model import Fact
+from workflows.journey.base import ImmutableModel
 
 
-class Code(StrEnum):
+class RefusalCode(StrEnum):
     """The reasons a journey can refuse for. ``NOT_ALLOWED`` is about who asks, the others about what."""
 
     NOT_ALLOWED = "not_allowed"
@@ -26,10 +26,10 @@ class Code(StrEnum):
     SIGNATURE = "signature"
 
 
-class Refusal(Fact):
+class Refusal(ImmutableModel):
     """A refusal: what is wrong, which field it concerns, and the way out. It never repeats a given value."""
 
-    code: Code
+    code: RefusalCode
     reason: str
     remedy: str
     field: str | None = None
@@ -47,7 +47,7 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-def refuse(code: Code, reason: str, remedy: str, field: str | None = None) -> NoReturn:
+def refuse(code: RefusalCode, reason: str, remedy: str, field: str | None = None) -> NoReturn:
     """Refuse the command being decided.
 
     Raises:
@@ -64,4 +64,4 @@ def require_known(given: "dict[str, object] | tuple[str, ...]", known: tuple[str
     """
     for name in given:
         if name not in known:
-            refuse(Code.UNKNOWN, f"the protocol has no '{name}'", f"Use: {', '.join(known)}", field)
+            refuse(RefusalCode.UNKNOWN, f"the protocol has no '{name}'", f"Use: {', '.join(known)}", field)

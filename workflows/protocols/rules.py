@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
+from workflows.journey.actors import STAFF, Role
 from workflows.journey.instruments import Instrument, threshold_problems
-from workflows.journey.people import STAFF, Role
-from workflows.journey.protocol import OBLIGATION_LADDERS, Action, Ladder, Protocol, SignOffKind
+from workflows.journey.protocol import OBLIGATION_LADDERS, Action, EscalationPolicy, Protocol, SignOffKind
 from workflows.protocols.reading import Location
 
 Broken = Iterator[tuple[Location, str]]
@@ -204,7 +204,7 @@ def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     return {*WORKING, *signing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
 
 
-def _order(ladder: Ladder, at: Location) -> Broken:
+def _order(ladder: EscalationPolicy, at: Location) -> Broken:
     """Rungs are taken in their order: one that stands before an earlier time would hold that one up."""
     percents = [rung.percent for rung in ladder.rungs if rung.percent is not None]
     mixed = len(percents) not in (0, len(ladder.rungs))

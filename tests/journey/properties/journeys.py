@@ -9,12 +9,12 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from deploy.people import PEOPLE, next_move
+from simulation.people import PEOPLE, next_move
 from tests.journey.play import Play, course, sealed
 from workflows.journey import commands as c
-from workflows.journey.journey import Journey
+from workflows.journey.actors import CLINICAL, CLOCK
+from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import obligations
-from workflows.journey.people import CLINICAL, CLOCK
 from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.stage import Stage
 

@@ -6,17 +6,17 @@ from hypothesis import strategies as st
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import events as e
-from workflows.journey.authority import cosigners
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.authorization import cosigners
 from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.journey import Journey, evolve, fold
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.overview import details, status, timeline, why
-from workflows.journey.people import CLINICAL, Role
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.summary import details, status, timeline, why
 
 STEPS = 12
 thorough = settings(

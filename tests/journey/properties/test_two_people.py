@@ -10,14 +10,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from deploy.people import PEOPLE
+from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.people import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.evidence import approved, evidence_of
 from workflows.journey.protocol import Condition, SignOffKind
 from workflows.journey.refusals import Refusal
-from workflows.journey.stages.evidence import approved, evidence_of
 
 SHIPPED = PROTOCOLS[Condition.PTSD].model_dump(mode="json")
 TWO = {kind.value: {"cosigned_by": [role.value for role in CLINICAL]} for kind in SignOffKind}
@@ -166,7 +166,7 @@ def pick(data: st.DataObject, options: Sequence[Any]) -> Any:
     return options[data.draw(st.integers(0, len(options) - 1))]
 
 
-def draw(data: st.DataObject, play: Play) -> tuple[c.Body, Actor]:
+def draw(data: st.DataObject, play: Play) -> tuple[c.CommandBody, Actor]:
     """Something about signing that one of six clinicians tries."""
     journey = play.journey
     asked = [w for w in journey.waiting.values() if w.sign_off is not None]
@@ -196,7 +196,7 @@ def draw(data: st.DataObject, play: Play) -> tuple[c.Body, Actor]:
     if what == "answer" and journey.sign_offs:
         return c.AnswerReturned(request=journey.sign_offs[-1].request, text=f"at {journey.version}"), by
     if what == "write":
-        written: list[c.Body] = [
+        written: list[c.CommandBody] = [
             exclusions(play, pick(data, ["yes", "no"])),
             c.PlaceHold(reason="x"),
             event(play, pick(data, [1, 2, 3])),

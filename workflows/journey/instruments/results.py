@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from workflows.journey.base import ImmutableModel
 from workflows.journey.instruments.definitions import Instrument, Level
-from workflows.journey.model import Fact
 
 
 class Flag(StrEnum):
@@ -45,7 +45,7 @@ class Change(StrEnum):
     DETERIORATION = "deterioration"
 
 
-class Score(Fact):
+class Score(ImmutableModel):
     """One scored set of answers. An incomplete or invalid set has a reason and neither total nor band.
 
     `level` is for the C-SSRS only; when `complete` is false it is the worst level the readable answers give

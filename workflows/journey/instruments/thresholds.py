@@ -4,15 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from workflows.journey.base import InputModel
 from workflows.journey.instruments.definitions import Instrument, definition_of
-from workflows.journey.model import Form
 
 Total = Annotated[int, Field(ge=0, strict=True)]
 Points = Annotated[int, Field(ge=1, strict=True)]
 Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
 
 
-class Thresholds(Form):
+class Thresholds(InputModel):
     """Cut-offs and change thresholds of one instrument in a protocol. A rule without a number is not applied.
 
     Change is judged against a previous total of the same instrument and version; less is better.

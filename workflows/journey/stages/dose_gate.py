@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey, Session
 from workflows.journey.calendars import age_on
+from workflows.journey.evidence import approved, current
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Journey, Session
-from workflows.journey.people import Actor
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse
+from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education import unacknowledged, unconsented, untaught
-from workflows.journey.stages.evidence import approved, current
 from workflows.journey.stages.screening import excluded, suicide_risk_obstacles, unanswered
 
 WEEK = timedelta(days=7)
@@ -139,11 +139,13 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session = scheduled(journey, command.session)
     if session.released_at is not None:
-        refuse(Code.ALREADY_DONE, "this session has been released", "Record the dose when it is taken", "session")
+        refuse(
+            RefusalCode.ALREADY_DONE, "this session has been released", "Record the dose when it is taken", "session"
+        )
     obstacles = dose_gate(journey, command.session, at)
     if obstacles:
         refuse(
-            Code.INCOMPLETE,
+            RefusalCode.INCOMPLETE,
             f"the session is not released: {'; '.join(obstacles)}",
             "Settle each of these; nothing was released",
         )
@@ -156,10 +158,10 @@ def scheduled(journey: Journey, number: int) -> Session:
     """The session of this number, if it is scheduled and has not ended; refused otherwise."""
     session = journey.sessions.get(number)
     if session is None:
-        refuse(Code.UNKNOWN, "this session is not scheduled", "See `pathway show` for the sessions", "session")
+        refuse(RefusalCode.UNKNOWN, "this session is not scheduled", "See `pathway show` for the sessions", "session")
     if session.ended_at is not None:
         refuse(
-            Code.ALREADY_DONE,
+            RefusalCode.ALREADY_DONE,
             "this session has ended",
             "Correct what was recorded with `pathway amend`",
             "session",

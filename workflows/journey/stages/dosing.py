@@ -10,20 +10,20 @@ from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.aggregate import Journey, Session
+from workflows.journey.always.holds import ask_support, place
 from workflows.journey.instruments import Instrument, score
-from workflows.journey.journey import Journey, Session
-from workflows.journey.people import CLINICAL, Actor
 from workflows.journey.protocol import VitalsRules
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stages.dose_gate import scheduled
-from workflows.journey.stages.holding import ask_support, place
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session = scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(
-            Code.ALREADY_DONE,
+            RefusalCode.ALREADY_DONE,
             "a dose is recorded for this session",
             "Correct it with `pathway amend`",
             "session",
@@ -32,7 +32,7 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
     deviations = dose_deviations(journey, session, command)
     if deviations and command.deviation is None:
         refuse(
-            Code.HELD if journey.held else Code.OUT_OF_LIMITS,
+            RefusalCode.HELD if journey.held else RefusalCode.OUT_OF_LIMITS,
             f"this dose is not the one released: {'; '.join(deviations)}",
             "If it really was taken, record it again with `deviation` saying what happened; care is then held",
             "deviation",
@@ -50,7 +50,7 @@ def require_plausible(journey: Journey, command: c.RecordDose, at: datetime) -> 
     planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
     if command.deviation is None and (command.dose_mg, command.route) != planned:
         refuse(
-            Code.OUT_OF_LIMITS,
+            RefusalCode.OUT_OF_LIMITS,
             "the corrected dose is not the planned one",
             "Say what happened in `deviation`; care is then held",
             "deviation",
@@ -59,9 +59,9 @@ def require_plausible(journey: Journey, command: c.RecordDose, at: datetime) -> 
 
 def _require_past(journey: Journey, command: c.RecordDose, at: datetime) -> None:
     if command.taken_at > at:
-        refuse(Code.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
     if command.taken_at < journey.started_at:
-        refuse(Code.WRONG_TIME, "this was before the journey began", "Give the time it was taken", "taken_at")
+        refuse(RefusalCode.WRONG_TIME, "this was before the journey began", "Give the time it was taken", "taken_at")
 
 
 def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> It
     session = scheduled(journey, command.session)
     if not session.running:
         refuse(
-            Code.WRONG_TIME,
+            RefusalCode.WRONG_TIME,
             "the session is not running",
             "Observations belong between dose and end",
             "session",
@@ -165,7 +165,7 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
     require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
     session = journey.sessions[command.session]
     if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
-        refuse(Code.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
+        refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
 
 
 def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
@@ -240,7 +240,7 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if not session.running or session.dosed_at is None:
-        refuse(Code.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
+        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
     require_known({**command.criteria}, rules.release_criteria, "criteria")
     found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
     if session.observed_until < rules.observe_minutes[-1]:
@@ -251,10 +251,10 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
         found.append("dissociation not rated at the end, or still above the release limit")
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if at < earliest:
-        refuse(Code.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
     if command.clinician_decision is not None and by.role not in CLINICAL:
         refuse(
-            Code.NOT_ALLOWED,
+            RefusalCode.NOT_ALLOWED,
             "a clinician's decision is recorded by the clinician",
             "Have them end the session",
             "clinician_decision",
@@ -262,7 +262,7 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
     if found and not (overdue and command.clinician_decision):
         refuse(
-            Code.INCOMPLETE,
+            RefusalCode.INCOMPLETE,
             f"not yet met: {'; '.join(found)}",
             "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
             "criteria",

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.journey import Journey
-from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.evidence import approved, current, sign_off_need
+from workflows.journey.obligations import Requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import approved, current, sign_off_need
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -25,14 +25,14 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
     require_known({**plan.sections}, rules.sections, "plan.sections")
     lacking = [name for name in rules.sections if name not in plan.sections]
     if lacking:
-        refuse(Code.INCOMPLETE, f"the plan lacks {', '.join(lacking)}", "Fill in every section", "plan.sections")
+        refuse(RefusalCode.INCOMPLETE, f"the plan lacks {', '.join(lacking)}", "Fill in every section", "plan.sections")
     for name in rules.require_components:
         if name not in plan.components and not (name == rules.therapy and plan.therapy_absent_because):
             remedy = "Add it, or say why in therapy_absent_because" if name == rules.therapy else "Add it"
-            refuse(Code.INCOMPLETE, f"the plan lacks the component {name}", remedy, "plan.components")
+            refuse(RefusalCode.INCOMPLETE, f"the plan lacks the component {name}", remedy, "plan.components")
     if rules.therapy not in plan.components and not plan.therapy_absent_because:
         refuse(
-            Code.INCOMPLETE,
+            RefusalCode.INCOMPLETE,
             f"the plan says neither what {rules.therapy} is planned nor why not",
             "Add the component or therapy_absent_because",
             "plan.therapy_absent_because",
@@ -41,7 +41,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
         promise = next((word for word in rules.goals_must_not_promise if _says(goal, word)), None)
         if promise:
             refuse(
-                Code.OUT_OF_LIMITS,
+                RefusalCode.OUT_OF_LIMITS,
                 f"a goal says '{promise}'",
                 "Goals name symptoms to reduce, never a cure",
                 "plan.goals",
@@ -49,7 +49,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
     require_within_limits(journey, plan, at)
     if journey.plan is not None and command.rationale is None:
         refuse(
-            Code.INCOMPLETE,
+            RefusalCode.INCOMPLETE,
             "a change of plan needs a rationale",
             "Say on what clinical judgement it rests",
             "rationale",
@@ -74,7 +74,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     fresh = dose.weight_max_age_days
     if not (single and per_kg and weekly and course and starting and step and supply and fresh):
         refuse(
-            Code.PROTOCOL,
+            RefusalCode.PROTOCOL,
             f"the protocol sets no {', '.join(dose.unset)}",
             "The medical director sets dose limits in the protocol; start a journey on that version",
         )
@@ -134,7 +134,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     for met, field, limit in checks:
         if not met:
             refuse(
-                Code.OUT_OF_LIMITS,
+                RefusalCode.OUT_OF_LIMITS,
                 f"the plan is outside the protocol: {limit}",
                 "Change the plan, or have the medical director change the protocol",
                 f"plan.{field}",
@@ -158,9 +158,9 @@ def ask(journey: Journey, command: c.AskQuestion, by: Actor, at: datetime) -> It
 def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     question = journey.questions.get(command.question)
     if question is None:
-        refuse(Code.UNKNOWN, "there is no such question", "See `pathway show`", "question")
+        refuse(RefusalCode.UNKNOWN, "there is no such question", "See `pathway show`", "question")
     if question.answer is not None:
-        refuse(Code.ALREADY_DONE, "this question has been answered", "Ask a new one to add to it", "question")
+        refuse(RefusalCode.ALREADY_DONE, "this question has been answered", "Ask a new one to add to it", "question")
     yield e.QuestionAnswered(question=command.question, text=command.text)
 
 
@@ -170,7 +170,7 @@ def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -
     for name, version in command.consents.items():
         if version != versions[name]:
             refuse(
-                Code.STALE,
+                RefusalCode.STALE,
                 f"consent {name} is now at version {versions[name]}",
                 "Show the patient the current version",
                 "consents",
@@ -178,20 +178,20 @@ def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -
     open_questions = unanswered_questions(journey)
     if open_questions:
         refuse(
-            Code.INCOMPLETE,
+            RefusalCode.INCOMPLETE,
             f"the patient has open questions: {', '.join(open_questions)}",
             "A clinician answers them first (`question answer`)",
         )
     lacking = untaught(journey)
     if lacking:
-        refuse(Code.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
+        refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
     yield e.ConsentGiven(consents=command.consents)
 
 
 def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     require_known((command.consent,), tuple(journey.protocol.consents), "consent")
     if command.consent not in journey.consents:
-        refuse(Code.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
+        refuse(RefusalCode.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
     yield e.ConsentWithdrawn(consent=command.consent, reason=command.reason)
 
 
@@ -218,9 +218,9 @@ def unconsented(journey: Journey) -> tuple[str, ...]:
     return tuple(name for name, v in journey.protocol.consents.items() if journey.consents.get(name) != v)
 
 
-def needs(journey: Journey) -> Iterator[Need]:
+def needs(journey: Journey) -> Iterator[Requirement]:
     for question in unanswered_questions(journey):
-        yield Need(
+        yield Requirement(
             kind="question",
             subject=question,
             owner=Role.CLINICIAN,
@@ -242,18 +242,18 @@ def needs(journey: Journey) -> Iterator[Need]:
     if untaught(journey):
         yield _mine(journey, "education", "explain the education topics")
     elif unacknowledged(journey):
-        yield Need(
+        yield Requirement(
             kind="acknowledgement",
             owner=Role.PATIENT,
             ladder="acknowledgement",
             what="acknowledge what this treatment is and is not",
         )
     if not untaught(journey) and not unanswered_questions(journey) and unconsented(journey):
-        yield Need(kind="consent", owner=Role.PATIENT, ladder="consent", what="decide about the consents")
+        yield Requirement(kind="consent", owner=Role.PATIENT, ladder="consent", what="decide about the consents")
 
 
-def _mine(journey: Journey, kind: str, what: str) -> Need:
-    return Need(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, ladder=kind, what=what)
+def _mine(journey: Journey, kind: str, what: str) -> Requirement:
+    return Requirement(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, ladder=kind, what=what)
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:

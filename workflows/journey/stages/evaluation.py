@@ -9,14 +9,14 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.evidence import approved, sign_off_need
 from workflows.journey.instruments import Instrument, Score, score
-from workflows.journey.journey import Journey
-from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.obligations import Requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import approved, sign_off_need
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on."""
@@ -26,7 +26,7 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
     eligibility = journey.protocol.eligibility
     if journey.evaluation.evaluator not in (None, by.id):
         refuse(
-            Code.NOT_ALLOWED,
+            RefusalCode.NOT_ALLOWED,
             "another evaluator has begun this evaluation",
             "Ask them, or have the coordinator run `pathway reassign` with duty evaluator",
         )
@@ -36,14 +36,14 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
     types = (*tried.require_all_of, *tried.require_any_of, *tried.record)
     require_known(tuple(t.type for t in command.prior_treatments), types, "prior_treatments.type")
     if not (command.sections or command.function or command.prior_treatments or command.treatment_exception):
-        refuse(Code.INCOMPLETE, "the evaluation form is empty", "Fill in at least one section", "sections")
+        refuse(RefusalCode.INCOMPLETE, "the evaluation form is empty", "Fill in at least one section", "sections")
     yield e.EvaluationRecorded(evaluator=by.id, **command.model_dump(exclude={"kind"}))
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
         refuse(
-            Code.WRONG_STAGE,
+            RefusalCode.WRONG_STAGE,
             "the baseline belongs to the evaluation",
             "Use another occasion, or correct the baseline with `pathway amend`",
             "occasion",
@@ -77,7 +77,7 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
         if known.instrument == command.instrument and known.score.complete:
             before = known.score
     refuse(
-        Code.UNKNOWN,
+        RefusalCode.UNKNOWN,
         "no such questionnaire was recorded at this version",
         "See `pathway timeline` for the version, instrument and occasion to correct",
         "version",
@@ -117,12 +117,12 @@ def _untreated(journey: Journey) -> list[str]:
     return lacking
 
 
-def needs(journey: Journey) -> Iterator[Need]:
+def needs(journey: Journey) -> Iterator[Requirement]:
     if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         return
     lacking = missing(journey)
     if lacking:
-        yield Need(
+        yield Requirement(
             kind="evaluation",
             owner=Role.CLINICIAN,
             person=journey.evaluation.evaluator or journey.clinician,

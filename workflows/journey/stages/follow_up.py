@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, OwedContact
+from workflows.journey.always.holds import ask_support
 from workflows.journey.calendars import after_quiet_hours
-from workflows.journey.journey import Journey, OwedContact
-from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.evidence import sign_off_need
+from workflows.journey.obligations import Requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import sign_off_need
-from workflows.journey.stages.holding import ask_support
 
 WHAT = {
     "check-in": (Role.PATIENT, "check-in", "answer the check-in"),
@@ -53,7 +53,7 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
     if journey.contacts[command.visit].type == "follow-up":
         lacking += [name for name in rules.questions if name not in command.answers]
     if lacking:
-        refuse(Code.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
+        refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
     yield visited(command)
 
 
@@ -100,12 +100,12 @@ def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) ->
         yield e.ContactsScheduled(contacts=(_measure(journey, f"measure-{number}", due),))
 
 
-def needs(journey: Journey) -> Iterator[Need]:
+def needs(journey: Journey) -> Iterator[Requirement]:
     for contact in journey.contacts.values():
         if not contact.open:
             continue
         owner, kind, what = WHAT[contact.type]
-        yield Need(
+        yield Requirement(
             kind=kind,
             subject=contact.id,
             owner=owner,
@@ -156,9 +156,9 @@ def _waiting(journey: Journey, kind: str) -> bool:
 def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
     contact = journey.contacts.get(name)
     if contact is None or contact.type not in types:
-        refuse(Code.UNKNOWN, "there is no such contact", "See `pathway show` for what is owed", field)
+        refuse(RefusalCode.UNKNOWN, "there is no such contact", "See `pathway show` for what is owed", field)
     if contact.done_at is not None:
-        refuse(Code.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
+        refuse(RefusalCode.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
     if contact.replaced:
-        refuse(Code.STALE, "a later session replaced this contact", "Answer the newer one", field)
+        refuse(RefusalCode.STALE, "a later session replaced this contact", "Answer the newer one", field)
     return contact

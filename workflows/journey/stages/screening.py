@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds import ask_support, place
 from workflows.journey.calendars import age_on
+from workflows.journey.evidence import approved, current, sign_off_need
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Journey
-from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.obligations import Requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evidence import approved, current, sign_off_need
-from workflows.journey.stages.holding import ask_support, place
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -28,7 +28,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
     require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
     require_known({**command.factors}, protocol.eligibility.factors, "factors")
     if not (command.exclusions or command.criteria or command.factors):
-        refuse(Code.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
+        refuse(RefusalCode.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
     yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
 
 
@@ -118,10 +118,10 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
             yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
 
 
-def needs(journey: Journey) -> Iterator[Need]:
+def needs(journey: Journey) -> Iterator[Requirement]:
     eligibility = journey.protocol.eligibility
     if journey.item_9_open:
-        yield Need(
+        yield Requirement(
             kind="suicide-risk",
             owner=Role.ON_CALL_CLINICIAN,
             ladder="suicide_risk",
@@ -131,7 +131,7 @@ def needs(journey: Journey) -> Iterator[Need]:
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
     if unanswered(journey):
-        yield Need(
+        yield Requirement(
             kind="screening",
             owner=Role.CLINICIAN,
             person=journey.clinician,
@@ -149,7 +149,7 @@ def needs(journey: Journey) -> Iterator[Need]:
         if decision:
             yield decision
     if journey.stage == Stage.SESSIONS and journey.screening.completed_at is not None:
-        yield Need(
+        yield Requirement(
             kind="screening",
             subject="renewal",
             owner=Role.CLINICIAN,

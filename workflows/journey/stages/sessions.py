@@ -11,17 +11,17 @@ from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, Session
 from workflows.journey.calendars import local
+from workflows.journey.evidence import approved, current, sign_off_need
 from workflows.journey.instruments import Instrument
-from workflows.journey.journey import Journey, Session
-from workflows.journey.obligations import Need
-from workflows.journey.people import Actor, Role
+from workflows.journey.obligations import Requirement
 from workflows.journey.protocol import SignOffKind, VitalsRules
-from workflows.journey.refusals import Code, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import interval_obstacles, scheduled
 from workflows.journey.stages.education import unconsented
-from workflows.journey.stages.evidence import approved, current, sign_off_need
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -29,35 +29,37 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
     _require_next(journey, command.session)
     known = journey.sessions.get(command.session)
     if known is not None and known.released_at is not None:
-        refuse(Code.ALREADY_DONE, "this session has been released", "It can no longer be moved", "session")
+        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "It can no longer be moved", "session")
     if plan is None or command.session > plan.planned_sessions:
-        refuse(Code.OUT_OF_LIMITS, "the plan has no such session", "Write and sign a new plan first", "session")
+        refuse(RefusalCode.OUT_OF_LIMITS, "the plan has no such session", "Write and sign a new plan first", "session")
     for kind in (SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
         if not approved(journey, kind) or journey.plan_owed_since is not None:
-            refuse(Code.INCOMPLETE, f"the {kind.value} is not signed as it now is", "Have it signed first")
+            refuse(RefusalCode.INCOMPLETE, f"the {kind.value} is not signed as it now is", "Have it signed first")
     if review_owed(journey):
-        refuse(Code.INCOMPLETE, "the response review of the last session is open", "A clinician decides it first")
+        refuse(
+            RefusalCode.INCOMPLETE, "the response review of the last session is open", "A clinician decides it first"
+        )
     if unconsented(journey):
-        refuse(Code.INCOMPLETE, "consents are not complete", "The patient decides about them first")
+        refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
-        refuse(Code.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
+        refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
     if command.starts_at - at > timedelta(days=rules.course_max_days):
         refuse(
-            Code.OUT_OF_LIMITS,
+            RefusalCode.OUT_OF_LIMITS,
             f"this start is more than {rules.course_max_days} days away, longer than a course",
             "Choose another time",
             "starts_at",
         )
     if command.session in rules.live_clinician_sessions and not command.live_clinician:
         refuse(
-            Code.OUT_OF_LIMITS,
+            RefusalCode.OUT_OF_LIMITS,
             "this session needs a clinician present throughout by video",
             "Set live_clinician and name the clinician",
             "live_clinician",
         )
     why = interval_obstacles(journey, command.starts_at)
     if why:
-        refuse(Code.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
+        refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
     yield e.SessionScheduled(
         **command.model_dump(exclude={"kind"}),
@@ -69,7 +71,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session = scheduled(journey, command.session)
     if session.dosed_at is not None:
-        refuse(Code.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
+        refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
     yield e.SessionCancelled(session=command.session, reason=command.reason)
 
 
@@ -81,11 +83,11 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if session.released_at is not None:
-        refuse(Code.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
+        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
     require_whole(journey, command)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
-            Code.WRONG_TIME,
+            RefusalCode.WRONG_TIME,
             f"vitals must be measured within the last {rules.vitals.max_age_minutes} minutes",
             "Measure again",
             "vitals.measured_at",
@@ -103,7 +105,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     require_known({**command.items}, items, "items")
     lacking = [item for item in items if item not in command.items]
     if lacking:
-        refuse(Code.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+        refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
 
 
 def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
@@ -146,7 +148,7 @@ def review_owed(journey: Journey) -> str | None:
     return None if decided else subject
 
 
-def needs(journey: Journey) -> Iterator[Need]:
+def needs(journey: Journey) -> Iterator[Requirement]:
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
@@ -177,7 +179,7 @@ def needs(journey: Journey) -> Iterator[Need]:
     yield from _upcoming(journey, number)
 
 
-def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
+def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     session, rules = journey.sessions.get(number), journey.protocol.sessions
     subject = str(number)
     if unconsented(journey):
@@ -186,7 +188,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
         occasion = f"session-{number}"
         primary = journey.protocol.instruments.primary
         if journey.latest(primary, occasion=occasion) is None:
-            yield Need(
+            yield Requirement(
                 kind="measure",
                 subject=occasion,
                 owner=Role.PATIENT,
@@ -202,7 +204,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
     if risk is None or begins - risk.at > valid:
-        yield Need(
+        yield Requirement(
             kind="suicide-risk",
             subject=subject,
             owner=Role.CLINICIAN,
@@ -212,7 +214,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
             due=session.starts_at,
         )
     if session.instructed is None:
-        yield Need(
+        yield Requirement(
             kind="instructions",
             subject=subject,
             owner=Role.COORDINATOR,
@@ -240,8 +242,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Need]:
             yield clearance
 
 
-def _scheduling(subject: str, what: str) -> Need:
-    return Need(kind="scheduling", subject=subject, owner=Role.COORDINATOR, ladder="scheduling", what=what)
+def _scheduling(subject: str, what: str) -> Requirement:
+    return Requirement(kind="scheduling", subject=subject, owner=Role.COORDINATOR, ladder="scheduling", what=what)
 
 
 def _monitors(
@@ -252,8 +254,8 @@ def _monitors(
     subject: str | None = None,
     due: datetime | None = None,
     care: bool = True,
-) -> Need:
-    return Need(
+) -> Requirement:
+    return Requirement(
         kind=kind,
         subject=subject or str(session.number),
         owner=Role.SESSION_MONITOR,
@@ -265,7 +267,7 @@ def _monitors(
     )
 
 
-def _running(journey: Journey, session: Session) -> Iterator[Need]:
+def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
     owed = [
         (minute, due)
@@ -312,4 +314,4 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
 
 def _require_next(journey: Journey, number: int) -> None:
     if number != journey.next_session:
-        refuse(Code.UNKNOWN, f"the next session is number {journey.next_session}", "Use that number", "session")
+        refuse(RefusalCode.UNKNOWN, f"the next session is number {journey.next_session}", "Use that number", "session")

@@ -1,0 +1,83 @@
+"""Between the journey's events and the record's rows."""
+
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import InstanceOf, TypeAdapter
+from pydantic_core import from_json, to_json
+
+from activities.record.store import NewEvent, Record, StoredEvent
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.base import canonical
+from workflows.journey.events import Event, PathwayStarted
+from workflows.journey.protocol import PinnedProtocol, Protocol
+
+ENVELOPED = ("body", "illustrative", "command_digest")
+"""What of an event is in its payload; everything else has a column."""
+
+
+def to_new(event: Event) -> NewEvent:
+    """The row of an event, its payload in canonical JSON: the same event always gives the same bytes."""
+    payload = event.model_dump(mode="json", include=dict.fromkeys(ENVELOPED, True))
+    return NewEvent(
+        event_id=event.event_id,
+        event_type=event.body.kind,
+        schema_version=event.body.schema_version,
+        occurred_at=event.at,
+        actor_id=event.actor_id,
+        actor_role=event.actor_role.value,
+        command_id=event.command_id,
+        causation_id=event.causation_id,
+        payload=canonical(payload),
+    )
+
+
+@lru_cache(maxsize=64)
+def _protocol(spelled: bytes) -> Protocol:
+    """Thousands of journeys pin the same few protocols, each of them the largest part of its opening."""
+    return TypeAdapter(PinnedProtocol).validate_json(spelled)
+
+
+class _Opening(PathwayStarted):
+    """An opening whose protocol was checked before."""
+
+    protocol: InstanceOf[Protocol]
+
+
+def from_stored(stored: StoredEvent) -> Event:
+    """The event of a row. Openings that pin the same protocol share it."""
+    payload = from_json(stored.payload)
+    body = payload.get("body") if isinstance(payload, dict) else None
+    if isinstance(body, dict) and body.get("kind") == "pathway.started":
+        payload["body"] = _opened(body)
+    return Event.model_validate(
+        {
+            **payload,
+            "event_id": stored.event_id,
+            "journey_id": stored.journey_id,
+            "version": stored.version,
+            "at": stored.occurred_at,
+            "actor_id": stored.actor_id,
+            "actor_role": stored.actor_role,
+            "command_id": stored.command_id,
+            "causation_id": stored.causation_id,
+        }
+    )
+
+
+def _opened(body: dict[str, Any]) -> PathwayStarted:
+    protocol = _protocol(to_json(body.get("protocol")))
+    opening = _Opening.model_validate({**body, "protocol": protocol})
+    return PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))
+
+
+async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:
+    """All recorded events of a journey, oldest first; none when it is unknown."""
+    return tuple(from_stored(stored) for stored in await record.load(journey_id))
+
+
+async def load_journey(record: Record, journey_id: UUID) -> Journey | None:
+    """The state of a journey as recorded, or None when nothing is."""
+    events = await load_events(record, journey_id)
+    return fold(events) if events else None

@@ -1,0 +1,74 @@
+"""One journey as a file that a stranger can verify: its events as stored, the evidence of every decision, the
+register of who may sign, and the program that checks them (verification/verify_export.py)."""
+
+import base64
+import json
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from uuid import UUID
+
+from activities.record.event_codec import from_stored
+from activities.record.store import Record, StoredEvent
+from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.base import canonical
+from workflows.journey.events import SignedOff
+from workflows.journey.evidence import evidence, half_signed
+
+FORMAT = "care-pathway/export/1"
+VERIFIER = Path(__file__).parent / "verification" / "verify_export.py"
+README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
+
+  journey.json       the events, oldest first, and the evidence each decision was made on
+  register.json      who may sign, signed by the organisation
+  verify_export.py   checks all of it: python verify_export.py THIS_FILE.zip ORGANISATION_KEY
+
+Get the organisation's public key from the organisation, not from where you got this file.
+"""
+
+
+async def export(record: Record, journey_id: UUID, register: bytes) -> bytes | None:
+    """The file, a ZIP; None when nothing is recorded under this id. ``register`` is the content of its file.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    stored = await record.load(journey_id)
+    if not stored:
+        return None
+    content = {
+        "format": FORMAT,
+        "journey_id": str(journey_id),
+        "exported_at": datetime.now(UTC).isoformat(),
+        "events": [_row(event) for event in stored],
+        "evidence": _evidence(stored),
+    }
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("README.txt", README)
+        bundle.writestr("journey.json", json.dumps(content, indent=1, ensure_ascii=False))
+        bundle.writestr("register.json", register)
+        bundle.writestr(VERIFIER.name, VERIFIER.read_bytes())
+    return file.getvalue()
+
+
+def _row(stored: StoredEvent) -> dict[str, object]:
+    fields = stored.model_dump(mode="json", exclude={"payload", "content_hash", "journey_hash", "log_hash"})
+    hashes = {name: getattr(stored, name).hex() for name in ("content_hash", "journey_hash", "log_hash")}
+    return {**fields, "payload": base64.b64encode(stored.payload).decode(), **hashes}
+
+
+def _evidence(stored: Sequence[StoredEvent]) -> dict[str, str]:
+    """What each decision was made on, by version, in the very spelling its hash is taken over."""
+    found: dict[str, str] = {}
+    journey: Journey | None = None
+    for event in map(from_stored, stored):
+        body = event.body
+        if journey is not None and isinstance(body, SignedOff):
+            first = half_signed(journey, body.sign_off, body.subject)
+            content = evidence(journey, body.sign_off, body.subject, first)
+            found[str(event.version)] = canonical(content).decode()
+        journey = begin(event) if journey is None else evolve(journey, event)
+    return found

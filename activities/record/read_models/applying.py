@@ -1,0 +1,67 @@
+"""Applying recorded events to courses, so that one that cannot be applied is an answer and never an error. No I/O."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from activities.record.event_codec import from_stored
+from activities.record.read_models.rows import Change, Course, change, follow
+from activities.record.store import StoredEvent
+
+
+class Unapplied(NamedTuple):
+    """The first event of a journey that could not be applied, and why: the name of an error, never its text, which
+    may quote the event."""
+
+    journey_id: UUID
+    version: int
+    position: int
+    code: str
+
+
+Given: TypeAlias = StoredEvent | Unapplied
+"""An event of the log, or why it could not even be decoded."""
+
+
+def unapplied(event: Given, error: Exception) -> Unapplied:
+    return Unapplied(event.journey_id, event.version, event.position, type(error).__name__)
+
+
+def followed(course: Course | None, events: Iterable[Given]) -> tuple[Course | None, Unapplied | None]:
+    """The course after more events of its journey, as far as they can be applied, and the one that cannot."""
+    for event in events:
+        if isinstance(event, Unapplied):
+            return course, event
+        try:
+            course = follow(course, from_stored(event), event.position, event.recorded_at)
+        except Exception as error:
+            return course, unapplied(event, error)
+    return course, None
+
+
+def shown(before: Course | None, after: Course | None, first: Given) -> tuple[Change | None, Unapplied | None]:
+    """What has to be written after some events, given the first of them; nothing, if none could be applied."""
+    if after is None or after is before:
+        return None, None
+    try:
+        return change(before, after), None
+    except Exception as error:
+        return None, unapplied(first, error)
+
+
+class Folded(NamedTuple):
+    """A journey from its first event on: all its rows, and where it could not be applied."""
+
+    first: Given
+    new: Change | None
+    stopped: Unapplied | None
+
+
+def folded(journeys: Iterable[Sequence[Given]]) -> list[Folded]:
+    """Journeys, each given with its events from the first on. One at a time is taken from what is given."""
+    found = []
+    for events in journeys:
+        course, stopped = followed(None, events)
+        new, unshown = shown(None, course, events[0])
+        found.append(Folded(events[0], new, unshown or stopped))
+    return found

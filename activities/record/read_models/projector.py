@@ -1,0 +1,246 @@
+"""Brings the read models up with the record: batch by batch, each in one transaction with its checkpoint.
+
+The checkpoint is moved by compare-and-set, so any number of runners may be at it: one makes progress and the
+others pass. An event that cannot be applied parks its journey, which then shows as stale; it is never skipped and
+stops no other. Nothing here has an effect outside these tables, so any of it may happen again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from activities.record.read_models.applying import Given, Unapplied, folded, followed, shown, unapplied
+from activities.record.read_models.rows import DEFINITION, Change, Course, lean
+from activities.record.read_models.tables import UNSTORABLE, clear, park, store, write
+from activities.record.store import EVENT_COLUMNS, Record, answered
+
+if TYPE_CHECKING:
+    from activities.record.store import Connection
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+"""Events applied in one transaction, at most."""
+PAGE = 50
+"""Journeys whose events are loaded at a time."""
+
+
+class NotYetProjected(Exception):
+    """The read models did not reach the position in the time given. They may still."""
+
+    def __init__(self) -> None:
+        super().__init__("the read models have not reached this position yet")
+
+
+class Courses:
+    """The courses that were followed last, in memory. What is in it is true whatever becomes of a transaction:
+    it is the fold of the record up to a version, and used for the version after it only.
+    """
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._kept: OrderedDict[UUID, Course] = OrderedDict()
+
+    def at(self, journey_id: UUID, version: int) -> Course | None:
+        """The course of a journey at just this version, if it is kept."""
+        course = self._kept.get(journey_id)
+        return course if course is not None and course.journey.version == version else None
+
+    def keep(self, course: Course) -> None:
+        self._kept[course.journey.id] = lean(course)
+        self._kept.move_to_end(course.journey.id)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+
+async def advance(record: Record, courses: Courses, *, generation: int | None = None, limit: int = BATCH) -> int:
+    """Apply the next events of the log to the live generation, or to a given one, and say how many.
+
+    0 when there are none, when another runner is at it, or when the live generation is of another definition.
+    """
+    async with record.connection() as connection:
+        found = await connection.fetchrow(
+            "SELECT id, position FROM read_model.generation "
+            "WHERE log_id = $1 AND definition = $2 AND (id = $3 OR $3 IS NULL AND status = 'live')",
+            record.log_id,
+            DEFINITION,
+            generation,
+        )
+        if found is None:
+            return 0
+        batch = await connection.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
+            "WHERE log_id = $1 AND position > $2 ORDER BY position LIMIT $3",
+            record.log_id,
+            found["position"],
+            limit,
+        )
+        if not batch:
+            return 0
+        async with connection.transaction():
+            # The lock lets others pass instead of folding the same events in vain; the comparison is what
+            # makes sure, for whoever comes late, that nothing is applied twice.
+            moved = await connection.fetchval(
+                "UPDATE read_model.generation SET position = $3 WHERE id = "
+                "(SELECT id FROM read_model.generation WHERE id = $1 AND position = $2 "
+                "AND ($4::integer IS NOT NULL OR status = 'live') FOR UPDATE SKIP LOCKED) RETURNING id",
+                found["id"],
+                found["position"],
+                batch[-1]["position"],
+                generation,
+            )
+            if moved is None:
+                return 0
+            await _apply(record, connection, courses, found["id"], found["position"], batch)
+            await connection.execute(
+                f"DELETE FROM read_model.claim c USING read_model_{found['id']:d}.obligation o "
+                "WHERE c.journey_id = ANY($1) AND o.closed_at IS NOT NULL AND o.journey_id = c.journey_id "
+                "AND o.opened_version = c.opened_version AND o.obligation = c.obligation",
+                list({row["journey_id"] for row in batch}),
+            )
+    return len(batch)
+
+
+async def retry(record: Record, journey_id: UUID) -> str | None:
+    """Apply a parked journey anew, and let it go on. The reason code if it is stale still, None if it is not.
+
+    Raises:
+        RecordUnavailable: projectors were too busy to let this in between. Ask again.
+    """
+    async with record.connection() as connection, connection.transaction():
+        live = await connection.fetchrow(
+            "SELECT id, position FROM read_model.generation WHERE log_id = $1 AND definition = $2 "
+            "AND status = 'live' FOR UPDATE",
+            record.log_id,
+            DEFINITION,
+        )
+        if live is None:
+            return None
+        parked = f"read_model_{live['id']:d}.parked"
+        if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
+            return None
+        [(first, new, stopped)] = folded(await events_of(connection, record, [journey_id], until=live["position"]))
+        if stopped is None and new is not None:
+            try:
+                async with connection.transaction():
+                    await clear(connection, live["id"], journey_id)
+                    await write(connection, live["id"], [new])
+            except UNSTORABLE as error:
+                stopped = unapplied(first, error)
+        if stopped is not None:
+            await park(connection, live["id"], [stopped])
+            return stopped.code
+        await connection.execute(f"DELETE FROM {parked} WHERE journey_id = $1", journey_id)
+    log.info("read_models.resumed", journey_id=str(journey_id))
+    return None
+
+
+async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
+    """Wait until the read models are true up to a position, and return the one they have reached then.
+
+    A journey that is stale does not hold this up: its rows say so.
+
+    Raises:
+        NotYetProjected: `timeout` has passed.
+    """
+
+    async def reached() -> int | None:
+        async with record.connection() as connection:
+            found = await connection.fetchval(
+                "SELECT position FROM read_model.generation WHERE log_id = $1 AND status = 'live' AND position >= $2",
+                record.log_id,
+                position,
+            )
+            return None if found is None else int(found)
+
+    found = await answered(reached, timeout)
+    if found is None:
+        raise NotYetProjected
+    return found
+
+
+async def _apply(
+    record: Record,
+    connection: "Connection",
+    courses: Courses,
+    generation: int,
+    position: int,
+    batch: Sequence[asyncpg.Record],
+) -> None:
+    """Apply the events that follow a position, which the generation has reached."""
+    known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.parked")
+    stale = {row["journey_id"] for row in known}
+    ordered = in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version")))
+    fresh = [events for events in ordered if events[0].journey_id not in stale]
+    changes: list[tuple[Change, Given]] = []
+    stopped: list[Unapplied] = []
+    for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
+        reached = await _before(record, connection, courses, [events[0] for events in page], position)
+        for events in page:
+            first = events[0]
+            before, stuck = reached[first.journey_id]
+            if stuck is None:
+                after, stuck = followed(before, events)
+                changed, unshown = shown(before, after, first)
+                stuck = unshown or stuck
+                if changed is not None and after is not None:
+                    changes.append((changed, first))
+                    courses.keep(after)
+            if stuck is not None:
+                stopped.append(stuck)
+            # Folding is work: whatever else runs on this loop gets its turns.
+            await asyncio.sleep(0)
+    stopped += await store(connection, generation, changes)
+    if stopped:
+        await park(connection, generation, stopped)
+    for each in stopped:
+        log.error("read_models.parked", journey_id=str(each.journey_id), version=each.version, code=each.code)
+
+
+async def _before(
+    record: Record, connection: "Connection", courses: Courses, firsts: Sequence[Given], position: int
+) -> dict[UUID, tuple[Course | None, Unapplied | None]]:
+    """The courses that these events go on from, kept ones or folded up to a position, and what stopped those."""
+    found: dict[UUID, tuple[Course | None, Unapplied | None]] = {
+        first.journey_id: (courses.at(first.journey_id, first.version - 1), None) for first in firsts
+    }
+    cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
+    if cold:
+        for events in await events_of(connection, record, cold, until=position):
+            found[events[0].journey_id] = followed(None, events)
+            await asyncio.sleep(0)
+    return found
+
+
+async def events_of(
+    connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
+) -> Iterator[list[Given]]:
+    """The events of some journeys up to a position: a list for each journey that has any."""
+    events = await connection.fetch(
+        f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
+        "WHERE log_id = $1 AND journey_id = ANY($2) AND position <= $3 ORDER BY journey_id, version",
+        record.log_id,
+        journeys,
+        until,
+    )
+    return in_journeys(record, events)
+
+
+def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
+    """Rows of the log, in order of journeys and versions, as the events of one journey after the other."""
+    return ([_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
+
+
+def _decoded(record: Record, row: asyncpg.Record) -> Given:
+    try:
+        return record.decoded(row)
+    except Exception as error:
+        return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)

@@ -1,0 +1,303 @@
+"""Building the read models anew while people work from them, and going back to the build before.
+
+A new generation is folded from the record in bulk up to a fixed position, brought up with the live one by the
+way every event takes, and then shown in its place in one short transaction. The one it replaces is kept.
+"""
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from multiprocessing.queues import SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from activities.record.read_models.applying import folded
+from activities.record.read_models.projector import BATCH, PAGE, Courses, advance, events_of
+from activities.record.read_models.rows import DEFINITION, Key, Row, key_of
+from activities.record.read_models.tables import UNSTORABLE, fill, park, read, store
+from activities.record.store import Record, Reopen
+
+if TYPE_CHECKING:
+    from activities.record.store import Connection
+
+log = structlog.get_logger(__name__)
+
+FEW = 500
+"""Journeys for which no other process is worth its start."""
+_LOCK = 0x72656164
+
+
+class BeingRebuilt(Exception):
+    """Another process is building a generation of this database."""
+
+    def __init__(self) -> None:
+        super().__init__("the read models are being rebuilt already; wait until that is done")
+
+
+class NothingToGoBackTo(Exception):
+    """There is no earlier generation of this build's definition."""
+
+    def __init__(self) -> None:
+        super().__init__("no earlier read models of this build are kept; rebuild instead")
+
+
+class BuildFailed(Exception):
+    """A process that built a part of a generation ended before it was done; ``code`` says how. What is live goes on."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"a part of the read models could not be built ({code}); what was shown before still is")
+        self.code = code
+
+
+class Difference(NamedTuple):
+    """A row that is not what a fresh fold of the record gives: one too many, missing, or with other content."""
+
+    journey_id: UUID
+    key: Key
+
+
+async def rebuild(record: Record, processes: int | None = None) -> int:
+    """Build all read models anew, show them in the place of the live ones, and return their generation.
+
+    Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
+    Unless ``processes`` says how many share the work, there is one for each processor, or none for few journeys.
+
+    Raises:
+        BeingRebuilt: another process is at it.
+        BuildFailed: one of the processes ended early.
+    """
+    async with _alone(record) as connection:
+        return await _build(connection, record, processes)
+
+
+async def renew(record: Record) -> int | None:
+    """As `rebuild`, if what is live is outdated; None, and nothing is done, if it is not.
+
+    Raises:
+        BeingRebuilt: another process is at it.
+        BuildFailed: one of the processes ended early.
+    """
+    async with _alone(record) as connection:
+        # Whoever was at it until now may have done it.
+        return await _build(connection, record) if await outdated(record) else None
+
+
+async def outdated(record: Record) -> bool:
+    """Whether what is live is of an older definition. What is of a newer one is for newer builds to keep."""
+    async with record.connection() as connection:
+        return bool(
+            await connection.fetchval(
+                "SELECT definition < $2 FROM read_model.generation WHERE log_id = $1 AND status = 'live'",
+                record.log_id,
+                DEFINITION,
+            )
+        )
+
+
+async def _build(connection: "Connection", record: Record, processes: int | None = None) -> int:
+    for leftover in await _generations(connection, "building"):
+        await connection.execute("SELECT read_model.drop_generation($1)", leftover)
+    earlier = await _generations(connection, "retired")
+    generation = await connection.fetchval("SELECT read_model.begin_generation($1, $2)", record.log_id, DEFINITION)
+    log.info("read_models.rebuilding", generation=generation, definition=DEFINITION)
+    until = await connection.fetchval(
+        "SELECT coalesce(max(position), 0) FROM record.journey_event WHERE log_id = $1", record.log_id
+    )
+    if processes is None:
+        many = await connection.fetchval(
+            "SELECT count(*) > $2 FROM record.journey WHERE log_id = $1", record.log_id, FEW
+        )
+        processes = (os.cpu_count() or 1) if many else 0
+    if processes and record.reopen is not None:
+        await _shared(record.reopen, generation, until, processes)
+    else:
+        await _share(record, generation, until, 0, 1)
+    await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
+    await _publish(connection, record, generation)
+    for old in earlier:
+        await connection.execute("SELECT read_model.drop_generation($1)", old)
+    log.info("read_models.rebuilt", generation=generation)
+    return int(generation)
+
+
+async def roll_back(record: Record) -> int:
+    """Show the generation before the live one again, once it has caught up, and return it.
+
+    Raises:
+        BeingRebuilt: another process is building one.
+        NothingToGoBackTo: none of this definition is kept.
+    """
+    async with _alone(record) as connection:
+        kept = await _generations(connection, "retired", DEFINITION)
+        if not kept:
+            raise NothingToGoBackTo
+        await _publish(connection, record, kept[0])
+    log.info("read_models.rolled_back", generation=kept[0])
+    return kept[0]
+
+
+async def differences(record: Record) -> tuple[Difference, ...]:
+    """Where the live read models are not what a fresh fold of the record gives: nowhere, when all is well.
+
+    Each page of journeys is compared at the checkpoint of one snapshot, so projectors may go on meanwhile.
+    Stale journeys are left out: they are known to be behind.
+    """
+    found: list[Difference] = []
+    async with record.connection() as connection, record.connection() as comparing:
+        async for journeys in _pages(connection, record):
+            async with comparing.transaction(isolation="repeatable_read", readonly=True):
+                found += await _compare(comparing, record, journeys)
+        strangers = await connection.fetch(
+            "SELECT journey_id FROM read_model.caseload c WHERE NOT EXISTS "
+            "(SELECT FROM record.journey j WHERE j.log_id = $1 AND j.journey_id = c.journey_id)",
+            record.log_id,
+        )
+    return (*found, *(Difference(row["journey_id"], ()) for row in strangers))
+
+
+async def _compare(connection: "Connection", record: Record, journeys: Sequence[UUID]) -> list[Difference]:
+    [live] = await connection.fetch("SELECT id, position FROM read_model.generation WHERE status = 'live'")
+    known = await connection.fetch("SELECT journey_id FROM read_model.parked WHERE journey_id = ANY($1)", journeys)
+    stale = {row["journey_id"] for row in known}
+    kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
+    fresh: dict[Key, Row] = {}
+    for _, new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
+        if new is not None and new.journey_id not in stale:
+            fresh |= {key_of(row): row for row in new.new}
+    return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
+
+
+async def _shared(reopen: Reopen, generation: int, until: int, processes: int) -> None:
+    """Fold all journeys in processes of their own, each of which reads and writes for itself."""
+    spawn = multiprocessing.get_context("spawn")
+    failures: SimpleQueue[str] = spawn.SimpleQueue()
+    children = [
+        spawn.Process(target=_child, args=(failures, reopen, generation, until, which, processes), daemon=True)
+        for which in range(processes)
+    ]
+    try:
+        for child in children:
+            child.start()
+        await asyncio.gather(*(asyncio.to_thread(child.join) for child in children))
+    finally:
+        for child in children:
+            child.terminate()
+    if not failures.empty():
+        raise BuildFailed(failures.get())
+    for child in children:
+        if child.exitcode:
+            raise BuildFailed(f"exit code {child.exitcode}")
+
+
+def _child(
+    failures: "SimpleQueue[str]", reopen: Reopen, generation: int, until: int, which: int, processes: int
+) -> None:
+    # Who started this ends it, also on Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Folding leaves no cycles behind, and looking for them takes a tenth of its time.
+    gc.disable()
+
+    async def fold() -> None:
+        async with reopen() as record:
+            await _share(record, generation, until, which, processes)
+
+    try:
+        asyncio.run(fold())
+    except Exception as error:
+        # The name alone: the text of an error may quote what it is about.
+        failures.put(getattr(error, "code", type(error).__name__))
+
+
+async def _share(record: Record, generation: int, until: int, which: int, processes: int) -> None:
+    """Fold every so many-th page of journeys up to a position, and put the rows into the tables of a generation."""
+    async with record.connection() as connection:
+        number = 0
+        async for journeys in _pages(connection, record):
+            if number % processes == which:
+                await _fold(connection, record, generation, journeys, until)
+            number += 1
+
+
+async def _fold(
+    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
+) -> None:
+    # In a thread, so that whoever else is on this loop gets their turns.
+    found = await asyncio.to_thread(folded, await events_of(connection, record, journeys, until=until))
+    changes = [(each.new, each.first) for each in found if each.new is not None]
+    stopped = [each.stopped for each in found if each.stopped is not None]
+    try:
+        async with connection.transaction():
+            await fill(connection, generation, (row for new, _ in changes for row in new.new))
+    except UNSTORABLE:
+        stopped += await store(connection, generation, changes)
+    if stopped:
+        await park(connection, generation, stopped)
+
+
+async def _publish(connection: "Connection", record: Record, generation: int) -> None:
+    """Bring a generation up with the live one, and show it in its place."""
+    courses = Courses()
+
+    async def catch_up(within: int) -> None:
+        while await connection.fetchval(
+            "SELECT next.position + $2 < live.position FROM read_model.generation next, read_model.generation live "
+            "WHERE next.id = $1 AND live.status = 'live'",
+            generation,
+            within,
+        ):
+            await advance(record, courses, generation=generation)
+
+    await catch_up(BATCH)
+    published = False
+    while not published:
+        # Readers were in the way for too long: they come first, and this again.
+        with suppress(asyncpg.LockNotAvailableError):
+            async with connection.transaction():
+                # Nobody moves the live one while the last few events are caught up with, or it might never end.
+                await connection.execute("SELECT FROM read_model.generation WHERE status = 'live' FOR UPDATE")
+                await catch_up(0)
+                published = await connection.fetchval("SELECT read_model.publish($1)", generation)
+
+
+async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list[UUID]]:
+    """All journeys, some at a time. No snapshot is held from one page to the next."""
+    after = UUID(int=0)
+    while page := await connection.fetch(
+        "SELECT journey_id FROM record.journey WHERE log_id = $1 AND journey_id > $2 ORDER BY journey_id LIMIT $3",
+        record.log_id,
+        after,
+        PAGE,
+    ):
+        after = page[-1]["journey_id"]
+        yield [row["journey_id"] for row in page]
+
+
+async def _generations(connection: "Connection", status: str, definition: int | None = None) -> list[int]:
+    """The generations in a status, the newest first: of one definition, or all."""
+    rows = await connection.fetch(
+        "SELECT id FROM read_model.generation WHERE status = $1 AND definition = coalesce($2, definition) "
+        "ORDER BY since DESC",
+        status,
+        definition,
+    )
+    return [row["id"] for row in rows]
+
+
+@asynccontextmanager
+async def _alone(record: Record) -> AsyncIterator["Connection"]:
+    """A connection that holds the lock of whoever builds or swaps, for as long as it lasts."""
+    async with record.connection() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):
+            raise BeingRebuilt
+        try:
+            yield connection
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock($1, $2)", _LOCK, record.log_id)

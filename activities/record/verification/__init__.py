@@ -1,0 +1,1 @@
+"""Proves the record from what is stored, in code that shares nothing with what writes it."""

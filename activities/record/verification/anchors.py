@@ -1,0 +1,169 @@
+"""Signed notes of how far the log had come, kept outside the database: what shows that its end was cut off.
+
+An anchor is a file of JSON: ``anchor`` with the log, the position, the log's hash there, how many events that are and
+when it was noted (UTC), and ``signature``, Ed25519 over the canonical JSON of ``{"domain": "care-pathway/anchor/1",
+"anchor": …}``. Keep the directory where whoever runs the database cannot change it.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from temporalio import activity
+
+from activities.record.store import Record
+from activities.record.verification.chains import Finding
+from workflows.journey.base import canonical
+from workflows.messages import ANCHOR
+
+DOMAIN = "care-pathway/anchor/1"
+FILE_LIMIT = 4096
+
+Flaw: TypeAlias = Literal["anchor_unreadable", "anchor_forged", "log_cut", "log_rewritten"]
+
+
+class AnchorKeyError(Exception):
+    """The key of anchors or reports cannot be made or used; the message says what to do."""
+
+
+class Anchor(BaseModel):
+    """How far a log had come."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    log_id: int
+    position: int
+    log_hash: str
+    events: int
+    at: AwareDatetime
+
+    def signed_bytes(self) -> bytes:
+        """What its signature is made over."""
+        return canonical({"domain": DOMAIN, "anchor": self.model_dump(mode="json")})
+
+
+def make_key(path: Path) -> bytes:
+    """Make a key for anchors or reports, readable by its owner only, and return its public half (32 bytes).
+
+    Whoever has it can note a log as longer than it is, never hide that it became shorter.
+
+    Raises:
+        AnchorKeyError: there is a file, or it cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(key.private_bytes_raw().hex() + "\n")
+    except OSError as error:
+        raise AnchorKeyError(f"The key cannot be written ({error.strerror}). Choose another place.") from None
+    return key.public_key().public_bytes_raw()
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """The key of anchors or reports.
+
+    Raises:
+        AnchorKeyError: it cannot be read, or is none.
+    """
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
+    except OSError as error:
+        raise AnchorKeyError(f"The key cannot be read ({error.strerror}). Check its path.") from None
+    except ValueError:
+        raise AnchorKeyError("This is no key of this kind. Give the file that `record anchor-key` wrote.") from None
+
+
+async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:
+    """Note how far the log has come; again at the same position changes nothing. None while it is empty.
+
+    Raises:
+        RecordUnavailable, OSError: the log cannot be read, or the directory not written; ask again.
+    """
+    head = await record.log_head()
+    if head is None:
+        return None
+    position, log_hash = head
+    anchor = Anchor(
+        log_id=record.log_id, position=position, log_hash=log_hash.hex(), events=position, at=datetime.now(UTC)
+    )
+    await asyncio.to_thread(_write, anchor, directory, key)
+    return anchor
+
+
+def _write(anchor: Anchor, directory: Path, key: Ed25519PrivateKey) -> None:
+    path = directory / f"{anchor.position:012d}.json"
+    if path.exists():
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {"anchor": anchor.model_dump(mode="json"), "signature": key.sign(anchor.signed_bytes()).hex()}
+    new = directory / f".{secrets.token_hex(8)}"
+    with new.open("x") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+async def check_anchors(
+    record: Record, directory: Path, public_key: bytes
+) -> tuple[Sequence[Finding], Sequence[Anchor]]:
+    """Compare the log with every anchor: what is wrong, by the position an anchor is named after, and the anchors that
+    the log agrees with, the newest last.
+
+    It cannot see that anchors were removed: compare the newest one's age with how often they are written.
+
+    Raises:
+        RecordUnavailable: as the record does.
+    """
+    found: list[Finding] = []
+    agreed: list[Anchor] = []
+    anchors = await asyncio.to_thread(lambda: [*_anchors(directory, Ed25519PublicKey.from_public_bytes(public_key))])
+    for position, anchor in anchors:
+        if not isinstance(anchor, Anchor):
+            found.append(Finding(position, None, None, anchor))
+            continue
+        log_hash = await record.log_hash(anchor.position)
+        if log_hash is None:
+            found.append(Finding(position, None, None, "log_cut"))
+        elif log_hash.hex() != anchor.log_hash:
+            found.append(Finding(position, None, None, "log_rewritten"))
+        else:
+            agreed.append(anchor)
+    return tuple(found), tuple(agreed)
+
+
+def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:
+    for path in sorted(directory.glob("*.json")):
+        named = int(path.stem) if path.stem.isdigit() else 0
+        try:
+            with path.open("rb") as file:
+                content = json.loads(file.read(FILE_LIMIT))
+            anchor = Anchor.model_validate(content["anchor"])
+            public_key.verify(bytes.fromhex(content["signature"]), anchor.signed_bytes())
+        except InvalidSignature:
+            yield named, "anchor_forged"
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            yield named, "anchor_unreadable"
+        else:
+            yield named, anchor if anchor.position == named else "anchor_forged"
+
+
+class AnchorActivities:
+    """Writes anchors for one record to one directory."""
+
+    def __init__(self, record: Record, directory: Path, key: Ed25519PrivateKey) -> None:
+        self._record, self._directory, self._key = record, directory, key
+
+    @activity.defn(name=ANCHOR)
+    async def anchor(self) -> int:
+        """Write an anchor, and return its position."""
+        written = await write_anchor(self._record, self._directory, self._key)
+        return 0 if written is None else written.position

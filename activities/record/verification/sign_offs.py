@@ -1,0 +1,398 @@
+"""Proves from the record and the register alone that every recorded sign-off was signed by who it names.
+
+Written from docs/signatures.md; no code is shared with the signing, the register or the checking while a journey
+runs, so that a mistake there is not repeated here. The journey's own rules are used for what only they can tell: what
+evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal and no
+private key.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from activities.record.store import StoredEvent
+from workflows.journey.actors import Actor, Licence, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.events import Event
+from workflows.journey.evidence import approved, current, evidence_of, half_signed
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.screening import excluded
+
+Reason: TypeAlias = Literal[
+    "unreadable",
+    "mislabelled",
+    "unsigned",
+    "unknown_key",
+    "bad_signature",
+    "wrong_person",
+    "wrong_role",
+    "wrong_name",
+    "wrong_licence",
+    "wrong_meaning",
+    "wrong_state",
+    "wrong_evidence",
+    "wrong_count",
+    "not_theirs",
+    "not_yet_valid",
+    "expired",
+    "valid_too_long",
+    "licence_expired",
+    "revoked",
+    "recorded_after_revocation",
+    "nonce_reused",
+    "released_unsigned",
+    "gate_shut",
+    "effect_unsigned",
+    "protocol_not_approved",
+    "wrong_protocol",
+]
+
+SIGNED = ("signoff.signed", "signoff.delegated")
+"""Events that carry a signature."""
+
+_SKEW = timedelta(minutes=2)
+_LONGEST = timedelta(hours=1)
+_DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
+_ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
+_RELEASES = ("hold.released", "session.released")
+_STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
+_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS)
+_ENTERED_BY = {
+    "screening": SignOffKind.EVALUATION,
+    "education": SignOffKind.ELIGIBILITY,
+    "sessions": SignOffKind.PLAN,
+    "follow_up": SignOffKind.PLAN,
+}
+
+
+Keys: TypeAlias = Mapping[str, dict[str, Any]]
+"""The entries of a register that may be believed, by key id."""
+
+
+class RegisterNotVerified(Exception):
+    """The register is not the organisation's, or not readable: no sign-off can be judged by it."""
+
+
+def keys_of(register: bytes, organisation_public_key: bytes) -> Keys:
+    """The keys in the content of a register file, once the organisation's signature over it has proved right.
+
+    Take the newest register: a revocation is a fact in time, and sign-offs made before it stay valid.
+
+    Raises:
+        RegisterNotVerified: the register cannot be used.
+    """
+    try:
+        file = json.loads(register)
+        signed = _canonical({"domain": "care-pathway/register/1", "register": file["register"]})
+        Ed25519PublicKey.from_public_bytes(organisation_public_key).verify(bytes.fromhex(file["signature"]), signed)
+        entries = file["register"]["entries"]
+        keys: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            if any(field not in entry for field in _ENTRY) or entry["key_id"] in keys:
+                raise ValueError
+            if len({entry["person"], *entry["enrolled_by"]}) == 3:
+                keys[entry["key_id"]] = entry
+    except InvalidSignature:
+        raise RegisterNotVerified("The register is not signed by this organisation's key.") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RegisterNotVerified("The register is not readable.") from None
+    return keys
+
+
+def is_sign_off(stored: StoredEvent, event: Event | None) -> bool:
+    """Whether a row is a decision, or says it is one. ``event`` is what it reads as, None when it cannot be read."""
+    kind = _body(stored).get("kind") if event is None else event.body.kind
+    return "signoff.signed" in (stored.event_type, kind)
+
+
+def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
+    """The number of the signature in a row, which no other may have; None where there is none."""
+    if event is not None and event.body.kind not in SIGNED:
+        return None
+    signature = _body(stored).get("signature")
+    number = signature.get("nonce") if isinstance(signature, dict) else None
+    return number if isinstance(number, str) else None
+
+
+def faults(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
+    """What is wrong with one row, each reason once, by the journey as it was just before.
+
+    ``event`` is what the row reads as, and None when it cannot be read: it then counts as not having happened. Judge
+    the rows after it without it. What rested on it does not fit any more and is found as well, and no row can blind the
+    check to those after it.
+    """
+    if event is not None and event.body.kind == stored.event_type and event.body.kind not in _JUDGED:
+        return ()
+    found: list[Reason] = []
+    try:
+        # One by one, so that what was found before the row proved unreadable is kept.
+        for reason in _reasons(journey, stored, keys):
+            found.append(reason)  # noqa: PERF402
+    except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
+        found.append("unreadable")
+    if event is None and "unsigned" not in found:
+        found.append("unreadable")
+    return tuple(dict.fromkeys(found))
+
+
+def _body(stored: StoredEvent) -> dict[str, Any]:
+    """The content of a row, or nothing where there is none: whoever forges a row may put anything there."""
+    try:
+        payload = json.loads(stored.payload)
+    except (ValueError, RecursionError):
+        return {}
+    body = payload.get("body") if isinstance(payload, dict) else None
+    return body if isinstance(body, dict) else {}
+
+
+def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterator[Reason]:
+    """What is wrong with one row, by the journey as it was just before."""
+    payload = json.loads(stored.payload)
+    body = payload["body"]
+    if body["kind"] != stored.event_type:
+        yield "mislabelled"
+    if body["kind"] == "pathway.started":
+        yield from _start(stored, payload, keys)
+    elif body["kind"] in SIGNED and body.get("signature") is None:
+        yield "unsigned"
+    elif body["kind"] == "signoff.signed":
+        yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
+        yield from _misfits(journey, stored, body)
+    elif body["kind"] == "signoff.delegated":
+        lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
+        yield from _faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
+        yield from _overreach(journey, stored, body)
+    elif body["kind"] in _RELEASES:
+        yield from _release(journey, stored, body)
+    elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
+        yield "unreadable" if journey is None else "effect_unsigned"
+
+
+def _faults(
+    what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: Keys
+) -> Iterator[Reason]:
+    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
+    signature, decided_at = body["signature"], stored.occurred_at
+    signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
+    signed = _spell(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    yield from _signing(signed, signer, signature, decided_at, keys)
+    entry = keys.get(signature["key_id"])
+    if entry is None:
+        return
+    signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
+    if expires_at - signed_at > _LONGEST:
+        yield "valid_too_long"
+    if _over(entry["licence"], decided_at):
+        yield "licence_expired"
+    if entry.get("revoked_at") is not None:
+        revoked_at = _time(entry["revoked_at"])
+        if revoked_at <= max(signed_at, decided_at):
+            yield "revoked"
+        elif revoked_at <= stored.recorded_at:
+            # The signer's and the worker's clocks can be made to lie; the record's own was after the revocation.
+            yield "recorded_after_revocation"
+
+
+def _signing(
+    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
+) -> Iterator[Reason]:
+    """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
+    entry = keys.get(signature["key_id"])
+    if entry is None:
+        yield "unknown_key"
+        return
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry["public_key"]))
+        key.verify(bytes.fromhex(signature["value"]), signed)
+    except InvalidSignature:
+        yield "bad_signature"
+    printed: dict[Reason, bool] = {
+        "wrong_person": signer["id"] == entry["person"],
+        "wrong_role": signer["role"] == entry["role"],
+        "wrong_name": signer["name"] == entry["printed_name"],
+        "wrong_licence": signer["licence"] == entry["licence"],
+    }
+    yield from (reason for reason, holds in printed.items() if not holds)
+    signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
+    if signed_at - at > _SKEW or signed_at < _time(entry["enrolled_at"]) or expires_at <= signed_at:
+        yield "not_yet_valid"
+    if at > expires_at:
+        yield "expired"
+
+
+def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """What does not agree with the journey as it was just before the decision."""
+    if journey is None:
+        yield "unreadable"
+        return
+    kind, subject = SignOffKind(body["sign_off"]), body.get("subject")
+    rule, first, both = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject), cosigners(journey, kind)
+    waits = body["decision"] == "approve" and first is None and bool(both)
+    fits: dict[Reason, bool] = {
+        "wrong_evidence": body["evidence"] == evidence_of(journey, kind, subject, first),
+        "wrong_meaning": body["meaning"] == rule.meaning,
+        "wrong_state": journey.patient.state in body["licence"]["states"],
+        "wrong_count": body.get("first_of_two", False) is waits,
+    }
+    yield from (reason for reason, holds in fits.items() if not holds)
+    at, roles = stored.occurred_at, rule.roles if first is None else both
+    lent = any(
+        given.to == stored.actor_id and kind in given.sign_offs and at < given.until and given.role in roles
+        for given in journey.delegations.values()
+    )
+    # The licence is judged by itself above: with one that fits, what is left is whose decision this was.
+    fitting = Licence(number="any", states=(journey.patient.state,), expires=date.max)
+    by = Actor(id=stored.actor_id, role=Role(stored.actor_role), name="any", licence=fitting)
+    if by.role not in roles and not lent:
+        yield "wrong_role"
+    elif may_decide(journey, kind, subject, by, at, first) is not None:
+        yield "not_theirs"
+
+
+def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether somebody lent a right that was not theirs by their own role, or not where the patient was."""
+    if journey is None:
+        yield "unreadable"
+        return
+    rules = [journey.protocol.sign_offs[SignOffKind(kind)] for kind in body["sign_offs"]]
+    if any(stored.actor_role not in rule.roles for rule in rules):
+        yield "wrong_role"
+    if journey.patient.state not in body["licence"]["states"]:
+        yield "wrong_state"
+
+
+def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether what was released had every signed decision it needs, and the one it names."""
+    if journey is None:
+        yield "unreadable"
+    elif body["kind"] == "hold.released":
+        hold = journey.holds.get(body["hold"])
+        severe = hold is not None and hold.severe
+        kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
+        signed = current(journey, kind, body["hold"])
+        if signed is None or (signed.decision, signed.request) != ("approve", body["sign_off"]):
+            yield "released_unsigned"
+    else:
+        needed = [SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN]
+        if excluded(journey, "review"):
+            needed.append(SignOffKind.EXCLUSION_REVIEW)
+        cleared = current(journey, SignOffKind.CLEARANCE, str(body["session"]))
+        named = cleared is not None and (cleared.decision, cleared.request) == ("approve", body["clearance"])
+        if not named or not all(approved(journey, kind) for kind in needed):
+            yield "released_unsigned"
+        elif dose_gate(journey, body["session"], stored.occurred_at):
+            yield "gate_shut"
+
+
+def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
+    """Whether a journey had the signed decision it takes to go on, or to end this way."""
+    last = journey.sign_offs[-1] if journey.sign_offs else None
+    made = last is not None and not last.first_of_two and not last.withdrawn
+    kind, choice = (last.kind, last.choice) if last is not None and made else (None, None)
+    approves, declines = (made and last is not None and last.decision == word for word in ("approve", "decline"))
+    match body:
+        case {"kind": "stage.entered", "stage": "follow_up"} if approves and choice == "stop":
+            return kind == SignOffKind.RESPONSE_REVIEW
+        case {"kind": "stage.entered", "stage": stage}:
+            return stage in _ENTERED_BY and approved(journey, _ENTERED_BY[stage])
+        case {"kind": "pathway.closed", "outcome": outcome}:
+            return journey.closing is not None and journey.closing.outcome == outcome
+        case {"outcome": "completed"}:
+            return approves and kind == SignOffKind.DISCHARGE
+        case {"outcome": "lost_to_follow_up"}:
+            return approves and kind == SignOffKind.LOST_TO_FOLLOW_UP
+        case {"outcome": "in_clinic"}:
+            return approves and choice in ("in_clinic", "switch_to_in_clinic")
+        case {"outcome": "ineligible"}:
+            of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
+            return (approves and choice == "neither") or (declines and of_patient)
+    return True  # ended by hand, or by death: nobody signs for these
+
+
+def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
+    """Whether a journey began under the protocol it names, and that was fit for patients."""
+    body = payload["body"]
+    digest = sha256(_canonical(body["protocol"])).hexdigest()
+    if body["protocol_digest"] != digest:
+        yield "wrong_protocol"
+    if payload["illustrative"] is True:
+        return
+    try:
+        fit = _fit(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        fit = False
+    if not fit:
+        yield "protocol_not_approved"
+
+
+def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
+    """Whether two people, one of them the medical director, had signed exactly this protocol for this moment."""
+    content = {name: approval[name] for name in ("protocol", "version", "digest")}
+    signers = [signed["signer"] for signed in approval["approvals"]]
+    signatures = [signed["signature"] for signed in approval["approvals"]]
+    if content != {"protocol": protocol["id"], "version": protocol["version"], "digest": digest}:
+        return False
+    if not len(signers) == len({s["id"] for s in signers}) == len({s["key_id"] for s in signatures}) == 2:
+        return False
+    if all(signer["role"] != "medical_director" for signer in signers):
+        return False
+    for signer, signature in zip(signers, signatures, strict=True):
+        signed = _spell("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        if any(_signing(signed, signer, signature, at, keys)):
+            return False
+        # The approval stands until it expires, also when a key is revoked or a licence ends after it was given.
+        entry, signed_at = keys[signature["key_id"]], _time(signature["signed_at"])
+        revoked_at = entry.get("revoked_at")
+        if _over(entry["licence"], signed_at) or (revoked_at is not None and _time(revoked_at) <= signed_at):
+            return False
+    return True
+
+
+def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
+    """What must have been signed, as docs/signatures.md spells it."""
+    licence = signer["licence"]
+    return _canonical(
+        {
+            "domain": f"care-pathway/{what}/1",
+            **content,
+            "signer": {
+                "id": signer["id"],
+                "role": signer["role"],
+                "name": signer["name"],
+                "licence": {name: licence[name] for name in ("number", "states", "expires")},
+            },
+            "key_id": signature["key_id"],
+            "nonce": signature["nonce"],
+            "signed_at": _spelled(signature["signed_at"]),
+            "expires_at": _spelled(signature["expires_at"]),
+        }
+    )
+
+
+def _over(licence: dict[str, Any], at: datetime) -> bool:
+    """Whether the last day of a licence was over everywhere."""
+    last_day = datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), tzinfo=UTC)
+    return at - last_day > timedelta(hours=12)
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _time(spelled: str) -> datetime:
+    """A time as the record or the register spells it; one without an offset is none."""
+    moment = datetime.fromisoformat(spelled)
+    if moment.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return moment.astimezone(UTC)
+
+
+def _spelled(spelled: str) -> str:
+    return _time(spelled).isoformat(timespec="microseconds")

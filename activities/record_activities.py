@@ -1,0 +1,112 @@
+"""The activities by which a journey writes to the record, and reads itself back from it."""
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.notices import deliver
+from activities.record.event_codec import from_stored, load_events, to_new
+from activities.record.store import Diverged, NotAppendable, Record, VersionConflict
+from activities.signatures.guard import PROVEN, unproven
+from activities.signatures.signer_registry import RegisterFile
+from workflows.journey.aggregate import fold
+from workflows.journey.events import Event, PathwayStarted
+from workflows.journey.notices import notices
+from workflows.messages import (
+    APPEND,
+    COMPARE,
+    DIVERGED,
+    LOAD,
+    PAYLOAD_BYTES,
+    Batch,
+    EventPage,
+    Load,
+    Recorded,
+    StateDigest,
+    state_digest,
+)
+
+log = structlog.get_logger("record")
+
+
+def _refused(why: str) -> ApplicationError:
+    return ApplicationError(f"not recorded: {why}", type=DIVERGED, non_retryable=True)
+
+
+class RecordActivities:
+    """Appends to one record what has proved right by this register, and loads from it."""
+
+    def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
+        self._record = record
+        self._register = register
+        self._demonstrations = demonstrations
+
+    @activity.defn(name=APPEND)
+    async def append(self, batch: Batch) -> Recorded:
+        """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
+
+        Raises:
+            ApplicationError: not retryable, when the record holds other events for these versions, or the journey
+                claims a decision that nobody signed.
+            RegisterError: nothing signed can be recorded until the register is readable again.
+        """
+        for number, event in enumerate(batch.events, start=1):
+            if (event.journey_id, event.version) != (batch.journey_id, batch.expected_version + number):
+                raise _refused("an event is another journey's, or out of order")
+            if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
+                raise _refused("demonstrations are not allowed here")
+        if any(event.body.kind in PROVEN for event in batch.events):
+            await self._prove(batch)
+        try:
+            appended = await self._record.append(
+                batch.journey_id,
+                batch.expected_version,
+                [to_new(event) for event in batch.events],
+                closes=batch.closes,
+            )
+        except (Diverged, VersionConflict, NotAppendable) as conflict:
+            raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
+        if appended.last_version != batch.events[-1].version:
+            raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
+        await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
+        return Recorded(version=batch.events[-1].version, position=appended.position)
+
+    async def _prove(self, batch: Batch) -> None:
+        try:
+            recorded = await load_events(self._record, batch.journey_id)
+        except ValueError:
+            raise _refused("the journey's record holds a row that is no event") from None
+        before = [event for event in recorded if event.version <= batch.expected_version]
+        problem = unproven((*before, *batch.events), self._register.current(), recorded=len(before))
+        if problem is not None:
+            log.error("signoff.unproven", journey_id=str(batch.journey_id))
+            raise _refused(problem)
+
+    @activity.defn(name=COMPARE)
+    async def compare(self, standing: StateDigest) -> bool:
+        """Whether the state a run was handed is the recorded one."""
+        try:
+            recorded = await load_events(self._record, standing.journey_id)
+        except ValueError:
+            return False
+        known = [event for event in recorded if event.version <= standing.version]
+        return len(known) == standing.version > 0 and state_digest(fold(known)) == standing.digest
+
+    @activity.defn(name=LOAD)
+    async def load(self, wanted: Load) -> EventPage:
+        """The next recorded events of a journey, for a run that was reset: at least one, if there are any.
+
+        The run before it may have ended between an append and its notices: they leave here at the latest.
+        """
+        recorded = await self._record.load(wanted.journey_id, after_version=wanted.after_version)
+        size = 0
+        page: list[Event] = []
+        for stored in recorded:
+            size += len(stored.payload)
+            if page and size > PAYLOAD_BYTES:
+                break
+            page.append(from_stored(stored))
+        await deliver(self._record, [notice for event in page for notice in notices(event)])
+        return EventPage(
+            events=tuple(page), more=len(page) < len(recorded), run_id=activity.info().workflow_run_id or ""
+        )

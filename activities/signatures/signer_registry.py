@@ -1,0 +1,223 @@
+"""The register of who may sign: public keys with the person, printed name, role and licence they stand for.
+
+One JSON file, signed by the organisation's offline key, so that nobody with access to a server or a database can
+put in a key of their own. Entries are only ever added, and revoked; what changes about a person (a renewed licence,
+a new name, another role) is a new entry with a new key, and what they signed before keeps the entry it was made
+under. Sources: 21 CFR 11.100 (identity), 11.200(a)(3) (misuse takes two people), 11.300 (loss).
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from activities.signatures.keys import PrivateKey, key_id_of
+from workflows.journey.actors import CLINICAL, Licence, Role
+from workflows.journey.base import Identifier, InputModel, Short, canonical
+from workflows.journey.calendars import Instant
+from workflows.journey.signed_statement import Sha256
+
+DOMAIN = "care-pathway/register/1"
+REGISTER_LIMIT = 16 * 1024 * 1024
+
+State: TypeAlias = Literal["not_enrolled", "active", "revoked"]
+
+_P = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_WEAK = (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8)
+"""The y of every point of small order: signatures under such a key can be made by anybody, for anything."""
+
+
+class RegisterError(Exception):
+    """The register cannot be trusted, or a change to it is not allowed; the message says what to do."""
+
+
+class Entry(InputModel):
+    """One key: whose it is, since when, who enrolled it, and since when it is no longer to be used."""
+
+    person: Identifier
+    role: Role
+    printed_name: Short
+    licence: Licence
+    key_id: Identifier
+    public_key: Sha256
+    enrolled_at: Instant
+    enrolled_by: tuple[Identifier, Identifier]
+    revoked_at: Instant | None = None
+    revoked_because: Short | None = None
+    revoked_by: Identifier | None = None
+
+    @field_validator("role")
+    @classmethod
+    def _licensed(cls, role: Role) -> Role:
+        if role not in CLINICAL:
+            raise ValueError(f"only {', '.join(CLINICAL)} sign")
+        return role
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if len({self.person, *self.enrolled_by}) != 3:
+            raise ValueError("enrolled_by must be two different people, neither of them the one enrolled")
+        public_key = bytes.fromhex(self.public_key)
+        if int.from_bytes(public_key, "little") % 2**255 % _P in _WEAK:
+            raise ValueError("public_key is not one that generating a key gives")
+        if self.key_id != key_id_of(public_key):
+            raise ValueError("key_id is not the id of public_key")
+        if len({value is None for value in (self.revoked_at, self.revoked_because, self.revoked_by)}) != 1:
+            raise ValueError("a revocation says when, why and by whom")
+        if self.revoked_at is not None and self.revoked_at < self.enrolled_at:
+            raise ValueError("revoked_at is before enrolled_at")
+        return self
+
+    def state_at(self, moment: datetime) -> State:
+        """Whether the key was to be used at a moment."""
+        if moment < self.enrolled_at:
+            return "not_enrolled"
+        return "active" if self.revoked_at is None or moment < self.revoked_at else "revoked"
+
+
+class Register(InputModel):
+    """Every key there ever was. ``version`` counts the changes, so that an older register is known as such."""
+
+    organisation: Short
+    version: Annotated[int, Field(ge=1)]
+    issued_at: Instant
+    entries: tuple[Entry, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_entry_per_key(self) -> Self:
+        if len({entry.key_id for entry in self.entries}) != len(self.entries):
+            raise ValueError("a key is enrolled once")
+        return self
+
+    def entry(self, key_id: str) -> Entry | None:
+        """The entry of a key, if there is one."""
+        return next((entry for entry in self.entries if entry.key_id == key_id), None)
+
+
+def enrol(register: Register, entry: Entry) -> Register:
+    """The next register, with a new key in it.
+
+    Raises:
+        RegisterError: the key is in it already, comes with a revocation, or is dated before the register.
+    """
+    if register.entry(entry.key_id) is not None:
+        raise RegisterError("This key is enrolled already. Generate a new one: a key is never used again.")
+    if entry.revoked_at is not None:
+        raise RegisterError("A new entry cannot be revoked. Enrol it, then revoke it.")
+    return _next(register, entry.enrolled_at, (*register.entries, entry))
+
+
+def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: str) -> Register:
+    """The next register, in which a key is not to be used from ``at`` on. One person is enough: it is urgent.
+
+    Raises:
+        RegisterError: the key is unknown or revoked already, or ``at`` is before the register was issued.
+    """
+    entry = register.entry(key_id)
+    if entry is None:
+        raise RegisterError("No such key is enrolled. Look up its id in the register.")
+    if entry.revoked_at is not None:
+        raise RegisterError("This key is revoked already. The first revocation stands.")
+    try:
+        revoked = Entry.model_validate(
+            {**entry.model_dump(), "revoked_at": at, "revoked_because": because, "revoked_by": by}
+        )
+    except ValidationError:
+        raise RegisterError("A revocation says when (with offset), why (up to 200 characters) and by whom.") from None
+    return _next(register, at, tuple(revoked if known is entry else known for known in register.entries))
+
+
+def _next(register: Register, at: datetime, entries: tuple[Entry, ...]) -> Register:
+    if at < register.issued_at:
+        raise RegisterError("The register was issued later than that. Date a change when it is made, and check clocks.")
+    return Register(organisation=register.organisation, version=register.version + 1, issued_at=at, entries=entries)
+
+
+def publish(register: Register, organisation_private_key: PrivateKey) -> bytes:
+    """The register file: the register and the organisation's signature."""
+    content = register.model_dump(mode="json")
+    value = organisation_private_key.key.sign(_signed_bytes(content))
+    return json.dumps({"register": content, "signature": value.hex()}, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
+    """The register in the content of a file, once its signature has proved right.
+
+    Raises:
+        RegisterError: it is malformed, not signed by this organisation, or older than one seen before.
+    """
+    try:
+        file = json.loads(content)
+        claimed, value = file["register"], bytes.fromhex(file["signature"])
+        signed = _signed_bytes(claimed)
+        Ed25519PublicKey.from_public_bytes(organisation_public_key).verify(value, signed)
+    except InvalidSignature:
+        raise RegisterError(
+            "The register is not signed by this organisation's key: it was altered, or the key is another's. "
+            "Use nothing of it; publish it anew from the offline copy."
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RegisterError("The register is not readable. Publish it anew from the offline copy.") from None
+    try:
+        register = Register.model_validate(claimed)
+    except ValidationError:
+        raise RegisterError("The register is signed but breaks its own rules. Correct and publish it anew.") from None
+    if register.version < seen_version:
+        raise RegisterError("The register is older than one seen before. Put the newest one back.")
+    return register
+
+
+def read(path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
+    """The register in a file, once its signature has proved right.
+
+    Raises:
+        RegisterError: as `parse`, or the file cannot be read.
+    """
+    return parse(_content(path), organisation_public_key, seen_version=seen_version)
+
+
+class RegisterFile:
+    """The register of a running process: as the file is now, so that a revocation takes effect at once.
+
+    The file is read each time and verified when it has changed, whatever its times say; a change to an older
+    register is refused. Replace the file by renaming a new one over it.
+    """
+
+    def __init__(self, path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> None:
+        self._path = path
+        self._organisation = organisation_public_key
+        self._seen = seen_version
+        self._last: tuple[bytes, Register] | None = None
+
+    def current(self) -> Register:
+        """The register as it now is.
+
+        Raises:
+            RegisterError: it cannot be trusted now. Nothing may be accepted on the word of an earlier one.
+        """
+        content = _content(self._path)
+        if self._last is None or self._last[0] != content:
+            register = parse(content, self._organisation, seen_version=self._seen)
+            self._seen = register.version
+            self._last = content, register
+        return self._last[1]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(REGISTER_LIMIT + 1)
+    except OSError as error:
+        raise RegisterError(f"The register cannot be read ({error.strerror}). Put it back.") from None
+    if len(content) > REGISTER_LIMIT:
+        raise RegisterError("The register is larger than a register can be. Put the right file back.")
+    return content
+
+
+def _signed_bytes(content: object) -> bytes:
+    return canonical({"domain": DOMAIN, "register": content})

@@ -1,0 +1,188 @@
+"""Whether a signature counts, now: by the register, the time and the signature itself. No I/O, and nothing is raised.
+
+Called where a sign-off is handed in and again where it takes effect. What the decision is about (is it asked for, is
+the evidence current, may this role sign it) is the journey's to decide; here is whether this person decided it.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from activities.signatures.signer_registry import Entry, Register
+from workflows.journey.actors import Role
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.signed_statement import (
+    DelegationStatement,
+    ProtocolApproval,
+    ProtocolStatement,
+    Signature,
+    Signer,
+    Statement,
+)
+
+SKEW = timedelta(minutes=2)
+"""How far a signer's clock may be ahead."""
+LONGEST = timedelta(hours=1)
+"""The longest a sign-off may let itself be valid: none is signed in advance."""
+LAST_ZONE = timedelta(hours=12)
+"""A day has ended everywhere this long after it has in UTC. The patient's own midnight is the journey's to keep."""
+
+
+class Problem(StrEnum):
+    """Why a signature does not count. Each says nothing about anybody, and may be logged."""
+
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_PERSON = "wrong_person"
+    WRONG_ROLE = "wrong_role"
+    WRONG_NAME = "wrong_name"
+    WRONG_LICENCE = "wrong_licence"
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+    VALID_TOO_LONG = "valid_too_long"
+    REVOKED = "revoked"
+    LICENCE_EXPIRED = "licence_expired"
+    WRONG_STATE = "wrong_state"
+    WRONG_PROTOCOL = "wrong_protocol"
+    NOT_TWO_PEOPLE = "not_two_people"
+
+
+_WORDS: Mapping[Problem, tuple[str, str]] = {
+    Problem.UNKNOWN_KEY: ("this key is not enrolled", "Have it enrolled (`clinician enrol`), or use the one that is"),
+    Problem.BAD_SIGNATURE: (
+        "the signature is not this key's under this decision",
+        "Sign it with your own key; if you did, tell ops: somebody changed it",
+    ),
+    Problem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
+    Problem.WRONG_ROLE: ("the key is enrolled for another role", "Act in the role you are enrolled in"),
+    Problem.WRONG_NAME: ("the key is enrolled under another name", "Correct your profile to what is enrolled"),
+    Problem.WRONG_LICENCE: ("the key is enrolled with another licence", "Correct your profile to what is enrolled"),
+    Problem.NOT_YET_VALID: (
+        "it is signed in the future, or before the key was enrolled",
+        "Check the clock of your computer, and sign anew",
+    ),
+    Problem.EXPIRED: ("this signature came too late", "Read the evidence again and sign anew"),
+    Problem.VALID_TOO_LONG: ("the signature lets itself be valid for too long", "Sign it anew"),
+    Problem.REVOKED: ("this key has been revoked", "Have a new key enrolled; nothing else can be signed with this one"),
+    Problem.LICENCE_EXPIRED: ("the licence has expired", "Have the renewed one enrolled, with a new key"),
+    Problem.WRONG_STATE: (
+        "the licence does not cover the state the patient is in",
+        "Hand this to a colleague licensed there",
+    ),
+    Problem.WRONG_PROTOCOL: ("the protocol is not as it was signed", "Put the signed one back, or have it signed anew"),
+    Problem.NOT_TWO_PEOPLE: ("the protocol lacks a second signature", "Have a second person sign (`protocol approve`)"),
+}
+
+
+def refusal_of(problem: Problem) -> Refusal:
+    """A problem in words for whoever signed."""
+    reason, remedy = _WORDS[problem]
+    return Refusal(code=RefusalCode.SIGNATURE, reason=reason, remedy=remedy, field="signature")
+
+
+def check(
+    statement: Statement | DelegationStatement,
+    signature: Signature,
+    register: Register,
+    *,
+    at: datetime,
+    state: str,
+    skew: timedelta = SKEW,
+) -> Problem | None:
+    """Why this signature does not count at a moment for a patient in this state, or None when it does.
+
+    ``at`` is when the sign-off is decided: now, or the time of its event. A key revoked by then does not count
+    even if it signed before; one revoked later still does.
+    """
+    entry = register.entry(statement.seal.key_id)
+    if entry is None:
+        return Problem.UNKNOWN_KEY
+    seal = statement.seal
+    faults = {
+        Problem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
+        Problem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
+        Problem.LICENCE_EXPIRED: _over(entry.licence.expires, at),
+        Problem.WRONG_STATE: state not in entry.licence.states,
+    }
+    return next(_faults(statement, signature, entry, at, skew, faults), None)
+
+
+def check_protocol(
+    approval: ProtocolApproval, digest: str, register: Register, at: datetime, *, skew: timedelta = SKEW
+) -> Problem | None:
+    """Why the protocol of this digest may not be used for patients at a moment, or None when it may.
+
+    The approval stands until it expires, also when a signer's key is revoked or a licence ends after they signed.
+    """
+    if approval.digest != digest:
+        return Problem.WRONG_PROTOCOL
+    signed_by = {signed.signer.id for signed in approval.approvals}
+    if len(signed_by) < 2 or len({signed.signature.key_id for signed in approval.approvals}) < 2:
+        return Problem.NOT_TWO_PEOPLE
+    if all(signed.signer.role != Role.MEDICAL_DIRECTOR for signed in approval.approvals):
+        return Problem.WRONG_ROLE
+    for signed in approval.approvals:
+        entry = register.entry(signed.signature.key_id)
+        if entry is None:
+            return Problem.UNKNOWN_KEY
+        signed_at = signed.signature.signed_at
+        faults = {
+            Problem.REVOKED: entry.state_at(signed_at) == "revoked",
+            Problem.LICENCE_EXPIRED: _over(entry.licence.expires, signed_at),
+        }
+        problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _faults(
+    statement: Statement | DelegationStatement | ProtocolStatement,
+    signature: Signature,
+    entry: Entry,
+    at: datetime,
+    skew: timedelta,
+    further: dict[Problem, bool],
+) -> Iterator[Problem]:
+    """What is wrong, the signature itself first: without it nothing else that is said can be believed."""
+    seal, signer = statement.seal, statement.signer
+    if signature.seal != seal or not _made_by(entry, signature, statement):
+        yield Problem.BAD_SIGNATURE
+    yield from _strangers(signer, entry)
+    # Differences, because sums of the times people send may leave the calendar.
+    early = seal.signed_at - at > skew or entry.state_at(seal.signed_at) == "not_enrolled"
+    if early or seal.expires_at <= seal.signed_at:
+        yield Problem.NOT_YET_VALID
+    if at > seal.expires_at:
+        yield Problem.EXPIRED
+    yield from (problem for problem, found in further.items() if found)
+
+
+def _strangers(signer: Signer, entry: Entry) -> Iterator[Problem]:
+    if signer.id != entry.person:
+        yield Problem.WRONG_PERSON
+    if signer.role != entry.role:
+        yield Problem.WRONG_ROLE
+    if signer.name != entry.printed_name:
+        yield Problem.WRONG_NAME
+    if signer.licence != entry.licence:
+        yield Problem.WRONG_LICENCE
+
+
+def _made_by(
+    entry: Entry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
+) -> bool:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))
+        key.verify(bytes.fromhex(signature.value), statement.signed_bytes())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _over(last_day: date, at: datetime) -> bool:
+    """Whether a day has ended everywhere."""
+    return at - datetime.combine(last_day, time.max, tzinfo=UTC) > LAST_ZONE

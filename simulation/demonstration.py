@@ -1,0 +1,199 @@
+"""`make demo`: one PTSD and one anxiety journey, months long, on real servers, in seconds.
+
+Invented people act through the same client as everybody; the server skips the time between their moves, so
+that the Temporal UI shows the journeys over their true dates.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from uuid import UUID, uuid4
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from activities.record.event_codec import load_journey
+from activities.record.store import Record, RecordUnavailable, open_record
+from activities.record.verification.journeys import examine
+from activities.record.verification.sign_offs import keys_of
+from application.journey_client import handle_of, start
+from application.process_exit import leave
+from deploy.local.stack import Stack, StackError, local_stack, run_worker
+from simulation.keys import Signers
+from simulation.people import referral
+from simulation.player import SkippedTime, play
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import Condition
+from workflows.journey.summary import shown_at, step_shown, timeline
+from workflows.protocols.demonstration import demonstration
+from workflows.temporal_plugin import CarePathwayPlugin
+
+TASK_QUEUE = "care-pathway"
+LATE = ("check-in-1-24h",)
+"""What the patient of the PTSD journey answers too late, so that an escalation, a hold and its release show."""
+
+
+class Disagreement(Exception):
+    """The record and the workflow do not say the same."""
+
+
+@dataclass
+class Scene:
+    """One journey as it is being played."""
+
+    condition: Condition
+    journey_id: UUID = field(default_factory=uuid4)
+    journey: Journey | None = None
+    doing: str = "starting"
+    now: datetime | None = None
+    commands: int = 0
+
+    def told(self, journey: Journey, command: Command | None, at: datetime) -> None:
+        self.journey, self.now = journey, at
+        if command is not None:
+            self.commands += 1
+            self.doing = f"{command.actor.role.value}: {command.body.kind}"
+
+
+def _board(scenes: Sequence[Scene]) -> Group:
+    tables = []
+    for scene in scenes:
+        journey = scene.journey
+        table = Table(
+            title=f"{scene.condition.value}  (illustrative, invented people)", title_justify="left", width=100
+        )
+        table.add_column("step", ratio=2)
+        table.add_column("their time", ratio=2)
+        table.add_column("now", ratio=4)
+        if journey is None or scene.now is None:
+            table.add_row("", "", scene.doing)
+        else:
+            first = next(iter(obligations(journey)), None)
+            awaited = "" if first is None else f"waiting for {first.owner.value} to {first.what}"
+            when = shown_at(scene.now, journey.patient.zone).rpartition(" ")[0]
+            step = step_shown(journey).replace("_", " ")
+            table.add_row(step, when, f"{scene.doing}\n[dim]{awaited}[/dim]")
+        tables.append(table)
+    return Group(*tables)
+
+
+async def _play(client: Client, record: Record, signers: Signers, scene: Scene) -> None:
+    skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+    protocol = demonstration(scene.condition)
+    await start(skipper.client, referral(protocol, scene.journey_id), task_queue=TASK_QUEUE)
+    handle = handle_of(client, scene.journey_id)
+    late = LATE if scene.condition == Condition.PTSD else ()
+    scene.journey = await play(
+        client, record, SkippedTime(skipper, handle), signers, scene.journey_id, late=late, told=scene.told
+    )
+    ending = await handle.result()
+    scene.doing = f"ended: {ending.outcome}"
+    recorded = await load_journey(record, scene.journey_id)
+    if recorded is None or (recorded.version, recorded.outcome) != (ending.version, ending.outcome):
+        raise Disagreement(f"journey {scene.journey_id}: the record and the workflow disagree")
+
+
+async def _refresh(live: Live, scenes: Sequence[Scene]) -> None:
+    while True:
+        live.update(_board(scenes))
+        await asyncio.sleep(0.1)
+
+
+def _print_timeline(console: Console, journey: Journey) -> None:
+    zone = journey.patient.zone
+    table = Table(title=f"{journey.protocol.title}: {journey.outcome}", title_justify="left")
+    for heading in ("what", f"due ({zone})", "done", "late"):
+        table.add_column(heading)
+    for entry in timeline(journey):
+        due, done = (None if t is None else shown_at(t, zone).rpartition(" ")[0] for t in (entry.due, entry.done))
+        late = entry.done - entry.due if entry.due and entry.done else timedelta()
+        shown = str(late - timedelta(microseconds=late.microseconds)) if late > timedelta(minutes=1) else ""
+        table.add_row(entry.what, due or "", done or "", shown)
+    console.print(table)
+
+
+async def _verify(stack: Stack, record: Record) -> Sequence[object]:
+    """What is wrong with the chains, or with any signature; nothing, if all is well."""
+    keys = keys_of(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
+    return (await examine(record, keys=keys)).findings
+
+
+async def _perform(stack: Stack, console: Console) -> None:
+    scenes = [Scene(Condition.PTSD), Scene(Condition.ANXIETY)]
+    client = await Client.connect(
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
+    )
+    async with (
+        await run_worker(stack.env, stack.logs / "worker.log"),
+        open_record(stack.postgres.app_url) as record,
+    ):
+        console.print(f"Temporal UI while this runs: {stack.ui_url}")
+        began = monotonic()
+        with Live(_board(scenes), console=console, refresh_per_second=10) as live:
+            refreshing = asyncio.create_task(_refresh(live, scenes))
+            try:
+                await asyncio.gather(*(_play(client, record, stack.signers, scene) for scene in scenes))
+            finally:
+                refreshing.cancel()
+                live.update(_board(scenes))
+        for scene in scenes:
+            assert scene.journey is not None
+            _print_timeline(console, scene.journey)
+        findings = await _verify(stack, record)
+        if findings:
+            raise Disagreement(f"the record does not verify: {findings[0]}")
+        versions = sum(scene.journey.version for scene in scenes if scene.journey is not None)
+        console.print(
+            f"{sum(scene.commands for scene in scenes)} commands and {versions} events in "
+            f"{monotonic() - began:.1f} s. The record agrees with both workflows; chains and signatures verify."
+        )
+
+
+async def demo(*, keep: bool) -> None:
+    """Play both journeys on a stack of their own.
+
+    Raises:
+        StackError, RecordUnavailable, Disagreement: what failed, and where the logs are.
+    """
+    console = Console()
+    directory = Path(".local") / "demo"
+    console.print("Starting PostgreSQL and Temporal ...")
+    async with local_stack(directory, keep_data=False, time_skipping=True) as stack:
+        await _perform(stack, console)
+        if keep:
+            console.print(f"Kept up for you to look at: {stack.ui_url}   (Ctrl-C ends it)")
+            with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+                await asyncio.Event().wait()
+
+
+def main() -> int:
+    """Exit code 0 when both journeys completed, 1 when a step failed."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the stack up to look at in the Temporal UI")
+    keep = bool(parser.parse_args().keep)
+    try:
+        asyncio.run(demo(keep=keep))
+    except KeyboardInterrupt:
+        return 0 if keep else 1
+    except (StackError, RecordUnavailable, Disagreement) as error:
+        print(f"The demonstration failed: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        print(f"The demonstration failed: {error!r}. Logs are in .local/demo/logs/.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    leave(main())

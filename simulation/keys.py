@@ -1,0 +1,87 @@
+"""The keys of the invented clinicians, and the register by which they may sign. For demonstrations and tests only.
+
+Their passphrase is in this file: nobody may trust what they sign.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from activities.signatures.keys import PrivateKey, generate, new_seal, sign, unlock
+from activities.signatures.signer_registry import Entry, Register, RegisterFile, enrol, publish
+from simulation.people import PEOPLE
+from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.signed_statement import of_command, signer_of
+
+PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
+ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
+COST = 12
+"""Of scrypt: little, since these keys protect nothing."""
+
+
+@dataclass(frozen=True)
+class Signers:
+    """The invented clinicians with their unlocked keys, by person, and the register they are enrolled in."""
+
+    register_path: Path
+    organisation_key: bytes
+    keys: Mapping[str, PrivateKey]
+
+    @property
+    def register(self) -> RegisterFile:
+        """The register as a worker reads it."""
+        return RegisterFile(self.register_path, self.organisation_key)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables by which a worker or the door finds it."""
+        return {
+            "CAREPATH_REGISTER_FILE": str(self.register_path),
+            "CAREPATH_ORGANISATION_KEY": self.organisation_key.hex(),
+        }
+
+    def signed(self, journey_id: UUID, command: Command, at: datetime) -> Command:
+        """A decision with its signer's signature, made at this moment (UTC); any other command as it is."""
+        body = command.body
+        key = self.keys.get(command.actor.id)
+        if not isinstance(body, SIGNED) or body.signature is not None or key is None:
+            return command
+        signature = sign(key, of_command(journey_id, body, command.actor, new_seal(key.key_id, at)))
+        return command.model_copy(update={"body": body.model_copy(update={"signature": signature})})
+
+
+def invent(directory: Path) -> Signers:
+    """The invented clinicians' key files beside their profiles in this directory; made at the first time."""
+    register_path = directory / "register.json"
+    if register_path.exists():
+        organisation = unlock(directory / "organisation.key", PASSPHRASE)
+        keys = {PEOPLE[role].id: unlock(directory / f"{role.value}.key", PASSPHRASE) for role in CLINICAL}
+        return Signers(register_path, organisation.public_key, keys)
+    directory.mkdir(parents=True, exist_ok=True)
+    organisation = generate(directory / "organisation.key", "demo-clinic", PASSPHRASE, cost=COST)
+    register = Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED)
+    keys = {}
+    for role in CLINICAL:
+        person = PEOPLE[role]
+        key = generate(directory / f"{role.value}.key", person.id, PASSPHRASE, cost=COST)
+        register = enrol(register, _entry(person, key))
+        keys[person.id] = key
+    register_path.write_bytes(publish(register, organisation))
+    return Signers(register_path, organisation.public_key, keys)
+
+
+def _entry(person: Actor, key: PrivateKey) -> Entry:
+    signer = signer_of(person)
+    return Entry(
+        person=signer.id,
+        role=signer.role,
+        printed_name=signer.name,
+        licence=signer.licence,
+        key_id=key.key_id,
+        public_key=key.public_key.hex(),
+        enrolled_at=ENROLLED,
+        enrolled_by=(PEOPLE[Role.OPS].id, PEOPLE[Role.COORDINATOR].id),
+    )

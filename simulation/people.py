@@ -1,0 +1,506 @@
+"""The people of an invented journey: what each of them does next, for demonstrations, tests and benchmarks.
+
+Nobody here is real, and every text says so. Pure and deterministic: the same journey at the same moment gives
+the same move, under the same command id, so a move that is sent twice happens once.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from workflows.journey import commands as c
+from workflows.journey.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.safety import release_obstacles
+from workflows.journey.authorization import authors, cosigners
+from workflows.journey.evidence import half_signed
+from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.stage import Stage
+from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.dosing import dose_deviations, expected_doses_left
+from workflows.journey.stages.evaluation import BASELINE
+
+Move = c.Command | datetime
+"""What happens next: a command to send now, or the moment until which nobody has anything to do."""
+
+HOME = "CA"
+_LICENCE = Licence(number="INVENTED-0000", states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
+_NAMES = {
+    Role.PATIENT: "Pat Invented",
+    Role.COORDINATOR: "Cory Invented",
+    Role.CLINICIAN: "Clio Invented, MD",
+    Role.THERAPIST: "Thea Invented",
+    Role.SESSION_MONITOR: "Moni Invented, RN",
+    Role.OBSERVER: "Obie Invented",
+    Role.ON_CALL_CLINICIAN: "Onno Invented, MD",
+    Role.MEDICAL_DIRECTOR: "Dira Invented, MD",
+    Role.OPS: "Otto Invented",
+}
+PEOPLE: Mapping[Role, Actor] = {
+    role: Actor(
+        id=f"demo-{role.value.replace('_', '-')}",
+        role=role,
+        name=name,
+        licence=_LICENCE if role in CLINICAL else None,
+    )
+    for role, name in _NAMES.items()
+}
+"""One invented person per role, clinicians with a licence for the patient's state."""
+
+CLINIC = "demo-clinic"
+
+
+def profile(person: Actor, *clinics: str) -> str:
+    """The profile file of an invented person, who works for these clinics or else for that of the demonstration."""
+    works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
+    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
+
+
+Deed = tuple[Role, c.CommandBody]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One obligation, at one moment."""
+
+    journey: Journey
+    waiting: Obligation
+    at: datetime
+    unwell: bool
+
+    @property
+    def subject(self) -> str:
+        assert self.waiting.subject is not None
+        return self.waiting.subject
+
+
+def referral(
+    protocol: Protocol, journey_id: UUID, *, zone: str = "America/Los_Angeles", state: str = HOME
+) -> c.Command:
+    """The coordinator's command that starts a demonstration journey under this protocol."""
+    body = c.StartPathway(
+        journey_id=journey_id,
+        clinic=CLINIC,
+        patient=c.Patient(
+            ref="demo-patient-1",
+            born=date(1986, 4, 2),
+            zone=zone,
+            state=state,
+            emergency_contact_ref="demo-contact-1",
+        ),
+        condition=protocol.condition,
+        reason=_invented("referred because standard treatments did not help enough"),
+        coordinator=PEOPLE[Role.COORDINATOR].id,
+        clinician=PEOPLE[Role.CLINICIAN].id,
+        protocol=protocol,
+        demonstration=True,
+    )
+    return _command(journey_id, 0, Role.COORDINATOR, body)
+
+
+def next_move(
+    journey: Journey, at: datetime, *, late: Collection[str] = (), unwell: Collection[str] = ()
+) -> Move | None:
+    """The next thing somebody does, the moment to wait for, or None when nobody has anything left to do.
+
+    Contacts and other obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are seen
+    to only once their ladder has held care or is used up. At check-ins named in ``unwell`` the patient feels
+    unwell. Holds, reviews and crises that follow are dealt with as they would be.
+    """
+    if journey.closed:
+        return None
+    if _may_leave(journey):
+        return _command(journey.id, journey.version, Role.CLINICIAN, _discharge())
+    waits = []
+    for waiting in obligations(journey):
+        if (waiting.subject in late or waiting.kind in late) and not _escalated(journey, waiting):
+            waits.append(waiting.next_step)
+            continue
+        act = _sign if waiting.sign_off is not None else DEEDS[waiting.kind]
+        deed = act(Scene(journey, waiting, at, waiting.subject in unwell))
+        if isinstance(deed, tuple):
+            return _command(journey.id, journey.version, *deed)
+        waits.append(deed)
+    return min((moment for moment in waits if moment is not None and moment > at), default=None)
+
+
+def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command:
+    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=PEOPLE[role], body=body)
+
+
+def _escalated(journey: Journey, waiting: Obligation) -> bool:
+    return waiting.next_step is None or any(hold.source == waiting.id for hold in journey.holds.values())
+
+
+def _may_leave(journey: Journey) -> bool:
+    """Once the first visit after the fixed weeks is done, the clinician proposes the discharge."""
+    fixed = tuple(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks)
+    return (
+        journey.stage == Stage.FOLLOW_UP
+        and journey.discharge is None
+        and journey.closing is None
+        and any(k.type == "follow-up" and k.done_at and k.id not in fixed for k in journey.contacts.values())
+    )
+
+
+def _discharge() -> c.ProposeDischarge:
+    return c.ProposeDischarge(
+        summary=_invented("symptoms lower and stable through follow-up"),
+        ongoing_support=_invented("weekly psychotherapy goes on; the clinic can be called"),
+    )
+
+
+def _invented(text: str) -> str:
+    return f"Invented: {text}"
+
+
+# Before treatment
+
+
+def _evaluate(scene: Scene) -> Deed | None:
+    found, protocol = scene.journey.evaluation, scene.journey.protocol
+    tried = protocol.eligibility.prior_treatments
+    if not found.sections:
+        return Role.CLINICIAN, c.RecordEvaluation(
+            sections={name: _invented(_spoken(name)) for name in protocol.eligibility.evaluation_sections},
+            function={name: _invented(f"{_spoken(name)} worse on most days") for name in protocol.eligibility.function},
+            prior_treatments=tuple(
+                c.PriorTreatment(type=kind, what=_invented(_spoken(kind)), duration="12 weeks", response="partial")
+                for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
+            ),
+        )
+    for instrument in protocol.instruments.baseline:
+        if scene.journey.latest(instrument, occasion=BASELINE) is None:
+            return _fill_in(scene.journey, instrument, BASELINE)
+    return None
+
+
+def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Deed:
+    """A questionnaire filled in: milder every time. A clinician asks the C-SSRS."""
+    if instrument == Instrument.C_SSRS:
+        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
+    before = sum(measured.instrument == instrument for measured in journey.measurements)
+    definition = definition_of(instrument)
+    asked = definition.items - (definition.suicide_item is not None)
+    total = max(asked // 2, definition.total_max * 6 // 10 - before * asked // 3)
+    answers = [total // asked + (item < total % asked) for item in range(asked)]
+    if definition.suicide_item is not None:
+        answers.insert(definition.suicide_item - 1, 0)
+    return Role.PATIENT, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=answers)
+
+
+def no_risk() -> dict[str, bool]:
+    """C-SSRS answers of somebody without suicidal thoughts or behaviour."""
+    return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
+
+
+def _ask_about_suicide(scene: Scene) -> Deed | datetime:
+    if scene.waiting.subject is not None:
+        shortly_before = scene.waiting.deadline - timedelta(hours=2)
+        if scene.at < shortly_before:
+            return shortly_before
+    return _fill_in(scene.journey, Instrument.C_SSRS, f"asked-{scene.journey.version}")
+
+
+def _screen(scene: Scene) -> Deed | datetime:
+    if scene.waiting.subject is not None:
+        week_before = scene.waiting.deadline - timedelta(days=7)
+        if scene.at < week_before:
+            return week_before
+    protocol = scene.journey.protocol
+    return Role.CLINICIAN, c.RecordScreening(
+        exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
+        criteria=dict.fromkeys(protocol.eligibility.attest, True),
+        factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
+    )
+
+
+def _plan(scene: Scene) -> Deed:
+    first = scene.journey.plan is None
+    rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
+    return Role.CLINICIAN, c.RecordPlan(plan=plan(scene.journey.protocol, scene.at), rationale=rationale)
+
+
+def plan(protocol: Protocol, at: datetime) -> c.Plan:
+    """A plan as large as the protocol's limits allow somebody of 70 kg.
+
+    Raises:
+        ValueError: the protocol sets no dose limits, so nobody can plan.
+    """
+    dose, sessions, rules = protocol.dose, protocol.sessions, protocol.care_plan
+    components = dict.fromkeys((*rules.require_components, rules.therapy))
+    if not (dose.starting_dose and dose.max_mg_per_kg and dose.max_doses_dispensed):
+        raise ValueError("this protocol sets no dose limits")
+    weight = 70.0
+    return c.Plan(
+        goals=(_invented("fewer nights broken by bad dreams"), _invented("able to use the bus again")),
+        indication=_invented("symptoms remain significant despite standard treatments"),
+        components={name: _invented(_spoken(name)) for name in components},
+        sections={name: _invented(_spoken(name)) for name in rules.sections},
+        dose_mg=min(dose.starting_dose, dose.max_mg_per_kg * weight),
+        route=sessions.route_allowed[0],
+        weight_kg=weight,
+        weighed_at=at,
+        planned_sessions=sessions.planned,
+        spacing_hours=sessions.target_spacing_hours,
+        doses_dispensed=dose.max_doses_dispensed,
+    )
+
+
+def _explain(scene: Scene) -> Deed:
+    explained = scene.journey.education.explained
+    topics = tuple(topic for topic in scene.journey.protocol.education_topics if topic not in explained)
+    return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+
+
+def _acknowledge(scene: Scene) -> Deed:
+    return Role.PATIENT, c.Acknowledge(statements=scene.journey.protocol.acknowledgements)
+
+
+def _consent(scene: Scene) -> Deed:
+    return Role.PATIENT, c.GiveConsent(consents=scene.journey.protocol.consents)
+
+
+def _answer_question(scene: Scene) -> Deed:
+    return Role.CLINICIAN, c.AnswerQuestion(question=scene.subject, text=_invented("explained, in plain words"))
+
+
+# Sessions
+
+
+def _schedule(scene: Scene) -> Deed:
+    journey, number = scene.journey, int(scene.subject)
+    soonest, last, planned = scene.at + timedelta(hours=24), journey.last_dose_at, journey.plan
+    if last is not None and planned is not None:
+        soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
+    return Role.COORDINATOR, c.ScheduleSession(
+        session=number,
+        starts_at=soonest,
+        supervising_clinician=journey.clinician,
+        session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
+        live_clinician=number in journey.protocol.sessions.live_clinician_sessions,
+    )
+
+
+def _instruct(scene: Scene) -> Deed:
+    return Role.COORDINATOR, c.Instruct(session=int(scene.subject), content_version="demo-1")
+
+
+def _check(scene: Scene) -> Deed | datetime:
+    if scene.at < scene.waiting.deadline:
+        return scene.waiting.deadline
+    return Role.SESSION_MONITOR, checklist(scene.journey, int(scene.subject), scene.at)
+
+
+def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
+    """A checklist on which everything is as it should be."""
+    return c.CheckSession(
+        session=number,
+        items=dict.fromkeys(journey.protocol.sessions.checklist, True),
+        vitals=vitals(at),
+        observer=c.Observer(ref="demo-observer-1", adult=True, physically_present=True, briefed=True),
+        reachable_clinician=journey.clinician,
+        reachable_within_minutes=journey.protocol.sessions.clinician_reachable_minutes,
+        location_state=journey.patient.state,
+        location_confirmed=True,
+    )
+
+
+def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
+    return c.Vitals(systolic=systolic, diastolic=diastolic, heart_rate=72, oxygen=98, measured_at=at)
+
+
+def _release(scene: Scene) -> Deed | None:
+    number = int(scene.subject)
+    obstacles = dose_gate(scene.journey, number, scene.at)
+    if "the C-SSRS is too old" in obstacles:
+        return _fill_in(scene.journey, Instrument.C_SSRS, f"asked-{scene.journey.version}")
+    if any("too old" in obstacle for obstacle in obstacles):
+        return Role.SESSION_MONITOR, checklist(scene.journey, number, scene.at)
+    # Whatever else stands in the way is an obligation of its own.
+    return None if obstacles else (Role.SESSION_MONITOR, c.ReleaseSession(session=number))
+
+
+def _dose(scene: Scene) -> Deed:
+    journey, number = scene.journey, int(scene.subject)
+    assert journey.plan is not None
+    taken = c.RecordDose(
+        session=number,
+        dose_mg=journey.plan.dose_mg,
+        route=journey.plan.route,
+        taken_at=scene.at,
+        doses_left=max(0, expected_doses_left(journey)),
+    )
+    if dose_deviations(journey, journey.sessions[number], taken):
+        return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
+    return Role.SESSION_MONITOR, taken
+
+
+def _observe(scene: Scene) -> Deed | datetime:
+    if scene.at < scene.waiting.deadline:
+        return scene.waiting.deadline
+    number, minute = (int(part) for part in scene.subject.split("-"))
+    return Role.SESSION_MONITOR, observation(scene.journey, number, minute, scene.at)
+
+
+def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:
+    """An ordinary observation: blood pressure a little up, some dissociation that is gone at the end."""
+    settled = minute >= journey.protocol.sessions.minimum_minutes
+    return c.Observe(
+        session=number,
+        minute=minute,
+        consciousness="alert",
+        breathing_normal=True,
+        vomiting=False,
+        vitals=vitals(at) if settled else vitals(at, 132, 84),
+        cadss=(1, 0, 0, 0, 0, 0) if settled else (2, 2, 1, 1, 1, 0),
+    )
+
+
+def _end(scene: Scene) -> Deed | datetime:
+    session, rules = scene.journey.sessions[int(scene.subject)], scene.journey.protocol.sessions
+    assert session.dosed_at is not None
+    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
+    if scene.at < earliest:
+        return earliest
+    return Role.SESSION_MONITOR, c.EndSession(
+        session=session.number, criteria=dict.fromkeys(rules.release_criteria, True)
+    )
+
+
+# After sessions
+
+
+def _check_in(scene: Scene) -> Deed | datetime:
+    if scene.at < scene.waiting.deadline:
+        return scene.waiting.deadline
+    return Role.PATIENT, c.CompleteCheckIn(
+        check_in=scene.subject,
+        feeling="unwell" if scene.unwell else "well",
+        side_effects=_invented("dizzy, and worried about it" if scene.unwell else "a little tired"),
+    )
+
+
+def _visit(scene: Scene) -> Deed | datetime:
+    """Visits after a session are held in the day before they are due, follow-up visits when they are due."""
+    opens = scene.waiting.deadline - timedelta(hours=24 if scene.waiting.kind == "visit" else 0)
+    if scene.at < opens:
+        return opens
+    rules = scene.journey.protocol.follow_up
+    return Role.CLINICIAN, c.RecordVisit(
+        visit=scene.subject,
+        assessments={name: _invented(f"{_spoken(name)} assessed") for name in rules.assessments},
+        answers={name: _invented(f"{_spoken(name)}: nothing new") for name in rules.questions},
+        outcome=rules.outcomes[0],
+        concurrent_care=_invented("weekly psychotherapy, medicines unchanged"),
+    )
+
+
+def _measure(scene: Scene) -> Deed | datetime:
+    if scene.subject in scene.journey.contacts and scene.at < scene.waiting.deadline:
+        return scene.waiting.deadline
+    return _fill_in(scene.journey, scene.journey.protocol.instruments.primary, scene.subject)
+
+
+# At any time
+
+
+def _reach(scene: Scene) -> Deed:
+    return Role.ON_CALL_CLINICIAN, c.RecordCrisisContact(
+        crisis=scene.subject,
+        reached=True,
+        assessment=_invented("seen by video; no intent; safety plan made, means secured"),
+        safety_plan=True,
+        next_contact_at=scene.at + timedelta(hours=24),
+    )
+
+
+def _support(scene: Scene) -> Deed:
+    return scene.waiting.owner, c.AnswerSupport(support=scene.subject, text=_invented("called back and settled"))
+
+
+def _read_message(scene: Scene) -> Deed:
+    return Role.OPS, c.HandleMessage(message=scene.subject, text=_invented("read; a form sent twice"))
+
+
+def _review_access(scene: Scene) -> Deed:
+    review = c.ReviewAccess(access=scene.subject, justified=True, text=_invented("called by the emergency room"))
+    return Role.MEDICAL_DIRECTOR, review
+
+
+def _answer_returned(scene: Scene) -> Deed:
+    return Role.CLINICIAN, c.AnswerReturned(request=scene.subject, text=_invented("here is what was asked for"))
+
+
+CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "continue"}
+
+
+def _sign(scene: Scene) -> Deed | None:
+    """Whoever the protocol asks reads the evidence and approves it."""
+    journey, request = scene.journey, scene.waiting
+    assert request.sign_off is not None
+    assert request.evidence is not None
+    if request.sign_off in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
+        hold = journey.holds[scene.subject]
+        before = release_obstacles(journey, hold)
+        if any("C-SSRS" in obstacle for obstacle in before):
+            return _fill_in(journey, Instrument.C_SSRS, f"asked-{journey.version}")
+        if before:
+            return None
+    rule = journey.protocol.sign_offs[request.sign_off]
+    return signer(journey, request), c.Sign(
+        request=request.id,
+        decision="approve",
+        meaning=rule.meaning,
+        evidence=request.evidence,
+        choice=CHOICES.get(request.sign_off),
+        rationale=_invented("weighed case by case"),
+    )
+
+
+def signer(journey: Journey, request: Obligation) -> Role:
+    """Who signs a request: whom the protocol names first, unless they wrote it, and as the second person another."""
+    assert request.sign_off is not None
+    rule, first = journey.protocol.sign_offs[request.sign_off], half_signed(journey, request.sign_off, request.subject)
+    roles = rule.roles if first is None else cosigners(journey, request.sign_off)
+    wrote = authors(journey, request.sign_off, request.subject) if rule.not_author else ()
+    not_they = (*wrote, None if first is None else first.by)
+    return next(role for role in roles if PEOPLE[role].id not in not_they)
+
+
+DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
+    "evaluation": _evaluate,
+    "suicide-risk": _ask_about_suicide,
+    "screening": _screen,
+    "planning": _plan,
+    "education": _explain,
+    "acknowledgement": _acknowledge,
+    "question": _answer_question,
+    "consent": _consent,
+    "scheduling": _schedule,
+    "measure": _measure,
+    "instructions": _instruct,
+    "checklist": _check,
+    "release": _release,
+    "dose": _dose,
+    "observation": _observe,
+    "session-end": _end,
+    "check-in": _check_in,
+    "visit": _visit,
+    "follow-up": _visit,
+    "crisis": _reach,
+    "support": _support,
+    "unreadable-message": _read_message,
+    "access-review": _review_access,
+    "returned": _answer_returned,
+}
+"""What somebody does about each kind of obligation, besides signing."""
+
+
+def _spoken(code: str) -> str:
+    return code.replace("_", " ")

@@ -1,0 +1,91 @@
+"""Journeys for read models to show: played courses, put into the record under ids of their own."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
+from uuid import UUID, uuid4, uuid5
+
+from activities.record import Record
+from activities.record.event_codec import to_new
+from activities.record.read_models.projector import Courses, advance
+from tests.journey.play import course
+from tests.record.helpers import Connection
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.events import Event
+from workflows.journey.obligations import Obligation
+from workflows.journey.protocol import Condition
+
+
+@cache
+def course_of(condition: Condition = Condition.PTSD) -> tuple[Event, ...]:
+    """All events of an undisturbed course."""
+    return tuple(course(condition).events)
+
+
+def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
+    """The same course, as that of another journey."""
+    return tuple(
+        event.model_copy(
+            update={
+                "journey_id": journey_id,
+                "event_id": uuid5(journey_id, str(event.event_id)),
+                "causation_id": event.causation_id and uuid5(journey_id, str(event.causation_id)),
+            }
+        )
+        for event in events
+    )
+
+
+def asked_of(journey: Journey, waiting: Obligation) -> set[Role]:
+    """The owner of an obligation, and whom its ladder has turned to so far."""
+    rungs = journey.protocol.ladders[waiting.ladder].rungs
+    return {waiting.owner, *(rungs[step].to for step in range(waiting.taken))}
+
+
+async def put(record: Record, events: Sequence[Event]) -> int:
+    """Record events of one journey, one append for each command, and say at which position the last one is."""
+    position = 0
+    for _, of_command in groupby(events, attrgetter("command_id")):
+        batch = list(of_command)
+        closes = batch[-1].body.kind == "pathway.closed"
+        appended = await record.append(
+            batch[0].journey_id, batch[0].version - 1, [to_new(event) for event in batch], closes=closes
+        )
+        position = appended.position
+    return position
+
+
+async def put_course(record: Record, count: int | None = None, condition: Condition = Condition.PTSD) -> UUID:
+    """Record a course, or so many events of it, under a new id, and return that."""
+    journey_id = uuid4()
+    await put(record, renamed(course_of(condition)[:count], journey_id))
+    return journey_id
+
+
+async def put_copies(owner: Connection, journey_id: UUID, count: int) -> None:
+    """Copy what is recorded of one journey to so many others, behind the record's back: their hashes are wrong."""
+    await owner.execute("CREATE TEMP TABLE copied AS SELECT gen_random_uuid() AS id FROM generate_series(1, $1)", count)
+    await owner.execute(
+        "INSERT INTO record.journey_event SELECT log_id, (SELECT max(position) FROM record.journey_event) "
+        "+ row_number() OVER (ORDER BY version, id), id, version, gen_random_uuid(), event_type, schema_version, "
+        "occurred_at, recorded_at, actor_id, actor_role, command_id, causation_id, payload, content_hash, "
+        "journey_hash, log_hash FROM record.journey_event CROSS JOIN copied WHERE journey_id = $1",
+        journey_id,
+    )
+    await owner.execute(
+        "INSERT INTO record.journey (log_id, journey_id, version, journey_hash, last_position, status) "
+        "SELECT j.log_id, id, j.version, j.journey_hash, max(e.position), j.status FROM record.journey j, copied "
+        "JOIN record.journey_event e ON e.journey_id = id WHERE j.journey_id = $1 "
+        "GROUP BY j.log_id, id, j.version, j.journey_hash, j.status",
+        journey_id,
+    )
+    await owner.execute("DROP TABLE copied")
+
+
+async def catch_up(record: Record, *, limit: int = 500) -> None:
+    """Project all there is."""
+    courses = Courses()
+    while await advance(record, courses, limit=limit):
+        pass

@@ -1,0 +1,75 @@
+"""Any journeys, projected in any pieces by any number of projectors, swapped at any moment: the tables are always
+the fold of the record up to their checkpoint."""
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from activities.record import Record
+from activities.record.read_models.projector import Courses, advance
+from activities.record.read_models.rebuild import differences, rebuild, roll_back
+from deploy.local.postgres import Database
+from tests.journey.play import Play
+from tests.journey.properties.journeys import draw_command, pauses
+from tests.record.at_least_once import empty_log
+from tests.record.read_models.courses import course_of, put, renamed
+from workflows.journey.aggregate import fold
+from workflows.journey.decide import decide
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+
+STEPS = 14
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.data())
+async def test_tables_are_the_fold_up_to_their_checkpoint(migrated: Database, data: st.DataObject) -> None:
+    async with empty_log(migrated) as record:
+        await go(record, data)
+
+
+def ends(condition: Condition) -> list[int]:
+    """How many events a course has after each of its commands: within one, nobody can act."""
+    events = course_of(condition)
+    ended = (n for n in range(1, len(events)) if events[n].command_id != events[n - 1].command_id)
+    return [*ended, len(events)]
+
+
+async def go(record: Record, data: st.DataObject) -> None:
+    projectors = [Courses(), Courses(most=1)]
+    plays = []
+    for condition in data.draw(st.lists(st.sampled_from(Condition), min_size=1, max_size=3)):
+        opening = renamed(course_of(condition)[: data.draw(st.sampled_from(ends(condition)))], uuid4())
+        await put(record, opening)
+        plays.append(Play(fold(opening), opening[-1].at))
+
+    retired = 0
+    for _ in range(data.draw(st.integers(1, STEPS))):
+        match data.draw(st.sampled_from(["command", "command", "command", "project", "project", "rebuild", "back"])):
+            case "command":
+                play = data.draw(st.sampled_from(plays))
+                play.at += data.draw(pauses())
+                decided = decide(play.journey, draw_command(data, play.journey, play.at), play.at)
+                if not isinstance(decided, Refusal) and decided:
+                    play.journey = fold(decided, play.journey)
+                    await put(record, decided)
+            case "project":
+                courses, limit = data.draw(st.sampled_from(projectors)), data.draw(st.sampled_from([1, 5, 30, 500]))
+                await advance(record, courses, limit=limit)
+            case "rebuild":
+                await rebuild(record)
+                retired = 1
+            case "back" if retired:
+                await roll_back(record)
+        assert await differences(record) == ()
+    while await advance(record, data.draw(st.sampled_from(projectors)), limit=100):
+        pass
+    assert await differences(record) == ()

@@ -1,0 +1,176 @@
+"""Rows as a pure function: what they say is what the journey says, and a change is no more than what changed."""
+
+from datetime import timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from activities.record.read_models.rows import (
+    PARTS,
+    CaseRow,
+    Course,
+    EntryRow,
+    ObligationRow,
+    Row,
+    StayRow,
+    change,
+    follow,
+    key_of,
+    lean,
+    rows,
+)
+from tests.journey.play import course
+from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.record.read_models.courses import course_of
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.decide import decide
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+
+STEPS = 10
+thorough = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def follow_all(events: tuple[e.Event, ...], known: Course | None = None) -> Course:
+    for event in events:
+        known = follow(known, event, 1 if known is None else known.position + 3, event.at)
+    assert known is not None
+    return known
+
+
+def every_row(known: Course) -> list[Row]:
+    return [row for part in PARTS for row in part.rows(known)]
+
+
+def up_to(condition: Condition, journey: Journey) -> Course:
+    return follow_all(course_of(condition)[: journey.version])
+
+
+def check(known: Course) -> None:
+    journey, shown = known.journey, every_row(known)
+    assert len(rows(known)) == len(shown), "two rows have the same key"
+    assert next(row for row in shown if isinstance(row, CaseRow)).version == journey.version
+
+    waits = [row for row in shown if isinstance(row, ObligationRow)]
+    still = [row for row in waits if row.closed_at is None]
+    assert [(row.obligation, row.since, row.due, row.next_step) for row in still] == [
+        (waiting.id, waiting.since, waiting.deadline, waiting.next_step) for waiting in obligations(journey)
+    ]
+    assert all(row.why and row.opened_version <= journey.version for row in still)
+    assert all(row.because and row.opened_version <= (row.closed_version or 0) for row in waits if row not in still)
+
+    stays = [row for row in shown if isinstance(row, StayRow)]
+    for earlier, later in pairwise(stays):
+        assert (earlier.to_position, earlier.to_at) == (later.from_position, later.from_at)
+        assert earlier.from_position < later.from_position
+        assert earlier[6:] != later[6:]
+    assert (stays[-1].stage, stays[-1].held, stays[-1].to_position) == (journey.stage, journey.held, None)
+
+
+@thorough
+@given(st.data(), moments())
+def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    play = standing_at(*where)
+    known = up_to(where[0], play.journey)
+    check(known)
+    for _ in range(data.draw(st.integers(1, STEPS))):
+        play.at += data.draw(pauses())
+        decided = decide(play.journey, draw_command(data, play.journey, play.at), play.at)
+        if isinstance(decided, Refusal) or not decided:
+            continue
+        before, known = known, follow_all(decided, known)
+        play.journey = known.journey
+        check(known)
+        changed = change(before, known)
+        written = {key: row for key, row in rows(before).items() if key not in changed.gone}
+        assert written | {key_of(row): row for row in changed.new} == rows(known)
+        assert all(rows(before).get(key_of(row)) != row for row in changed.new)
+        assert change(lean(before), follow_all(decided, lean(before))) == changed
+
+
+@thorough
+@given(st.data(), moments())
+def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
+    """Also events that could never follow: an old record, read by newer code, must still show."""
+    known = up_to(where[0], standing_at(*where).journey)
+    every = [event for condition in Condition for event in course_of(condition)[1:]]
+    for event in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=20)):
+        later = event.model_copy(update={"version": known.journey.version + 1})
+        known = follow(known, later, known.position + 1, event.at)
+        assert len(rows(known)) == len(every_row(known))
+
+
+def test_every_wait_of_a_course_is_shown_with_its_end() -> None:
+    events = course_of()
+    opened = [o for event in events if isinstance(event.body, e.ObligationsUpdated) for o in event.body.opened]
+    known = follow_all(events)
+    assert sorted(row.obligation for row in known.closed) == sorted(o.id for o in opened)
+    assert not known.opened
+    ended = [row.because for row in known.closed if row.closed_version == known.journey.version]
+    assert set(ended) == {"done", "no_longer_needed"}, "the discharge was signed; nothing else is needed any more"
+
+
+def test_signatures_stand_with_the_request_they_answer() -> None:
+    events = course_of()
+    signed = {event.body.request: event for event in events if isinstance(event.body, e.SignedOff)}
+    shown = {row.obligation: row for row in follow_all(events).closed if row.decision is not None}
+    assert shown.keys() == signed.keys()
+    for request, event in signed.items():
+        row = shown[request]
+        assert (row.decided_by, row.decided_role, row.decided_at) == (event.actor_id, event.actor_role, event.at)
+        assert row.sign_off is not None
+        assert row.because == "done"
+
+
+def test_last_contact_is_with_the_patient() -> None:
+    events = course_of()
+    known: Course | None = None
+    for event in events:
+        before = None if known is None else known.last_contact
+        known = follow(known, event, event.version, event.at)
+        if event.actor_role == Role.SYSTEM:
+            assert known.last_contact == before
+        if isinstance(event.body, e.CheckInCompleted | e.SessionObserved):
+            assert known.last_contact == event.at
+
+
+def test_no_free_text_leaves_the_record() -> None:
+    """Everything that people of an invented journey write says that it is invented."""
+    events = course_of()
+    assert sum("Invented: " in event.model_dump_json() for event in events) > 20
+    for row in rows(follow_all(events)).values():
+        assert "Invented: " not in str(row)
+
+
+def test_what_is_listed_in_a_journey() -> None:
+    journey = course(Condition.PTSD).journey
+    shown = [row for row in rows(follow_all(course_of())).values() if isinstance(row, EntryRow)]
+    assert sum(row.model == "score" for row in shown) == len(journey.measurements)
+    assert sum(row.model == "session" for row in shown) == len(journey.sessions)
+    assert all(row.journey_id == journey.id for row in shown)
+
+
+def test_an_id_that_closes_and_opens_in_one_event_is_two_waits() -> None:
+    known = up_to(Condition.PTSD, standing_at(Condition.PTSD, 3).journey)
+    [first, *_] = obligations(known.journey)
+    later = first.model_copy(update={"due": first.deadline + timedelta(days=1)})
+    body = e.ObligationsUpdated(opened=(later,), closed=({"id": first.id, "because": "superseded"},))  # type: ignore[arg-type]
+    event = course_of()[-1].model_copy(update={"version": known.journey.version + 1, "body": body})
+    after = follow(known, event, known.position + 1, event.at)
+    mine = [row for row in rows(after).values() if isinstance(row, ObligationRow) and row.obligation == first.id]
+    assert sorted((row.closed_at is None, row.due) for row in mine) == [(False, first.deadline), (True, later.due)]
+
+
+def test_the_journey_of_a_row_is_its_own() -> None:
+    assert {row.journey_id for row in rows(follow_all(course_of())).values()} == {
+        UUID("11111111-1111-4111-8111-111111111111")
+    }

@@ -1,0 +1,59 @@
+"""Whatever people send, sensible or not: a journey that the rules decided and its people signed has no finding."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from activities.record import StoredEvent
+from activities.record.verification.journeys import judge
+from activities.record.verification.sign_offs import keys_of
+from tests.journey.play import JOURNEY, course
+from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.signatures.recorded import EARLY, rows
+from tests.signatures.room import ORGANISATION, published
+from workflows.journey import events as e
+from workflows.journey.aggregate import fold
+from workflows.journey.decide import keep_refusal
+from workflows.journey.protocol import Condition
+from workflows.journey.refusals import Refusal
+
+STEPS = 10
+
+
+def stored(events: list[e.Event]) -> list[StoredEvent]:
+    """One journey as the record would hand it out."""
+    return [
+        StoredEvent(
+            **row.model_dump(),
+            log_id=1,
+            position=event.version,
+            journey_id=JOURNEY,
+            version=event.version,
+            recorded_at=event.at,
+            content_hash=b"",
+            journey_hash=b"",
+            log_hash=b"",
+        )
+        for row, event in zip(rows(events), events, strict=True)
+    ]
+
+
+@given(st.data(), moments())
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
+    play = standing_at(*moment)
+    before = [event for event in course(moment[0]).events if event.version <= play.journey.version]
+    for _ in range(STEPS):
+        play.at += data.draw(pauses())
+        command = draw_command(data, play.journey, play.at)
+        decided = play.take(command)
+        if isinstance(decided, Refusal):
+            kept = keep_refusal(play.journey, command, decided, play.at)
+            play.journey = fold(kept, play.journey)
+            play.events += kept
+    judged, *_ = judge(stored(before + play.events), keys_of(published(EARLY), ORGANISATION.public_key))
+    assert judged.findings == ()
+    assert judged.events == len(before) + len(play.events)

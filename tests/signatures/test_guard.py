@@ -1,0 +1,43 @@
+"""What is recorded has proved right: a whole course does, and an event dated back does not."""
+
+from datetime import timedelta
+
+import pytest
+
+from activities.signatures.guard import unproven
+from activities.signatures.verifying import SKEW
+from tests.signatures.recorded import EARLY, history, signature_of
+from workflows.journey import events as e
+from workflows.journey.signed_statement import Signature
+
+
+def signed() -> list[e.Event]:
+    """A course in which everybody signed what they are said to have signed."""
+    found = []
+    for event in history():
+        body = event.body
+        if isinstance(body, e.SignedOff):
+            body = body.model_copy(update={"signature": Signature.model_validate(signature_of(event))})
+        found.append(event.model_copy(update={"body": body}))
+    return found
+
+
+def test_a_signed_course_proves_right() -> None:
+    assert unproven(signed(), EARLY) is None
+
+
+def test_the_same_course_unsigned_does_not() -> None:
+    problem = unproven(history(), EARLY)
+    assert problem is not None
+    assert "its signature does not count" in problem
+
+
+@pytest.mark.parametrize(("back", "fine"), [(timedelta(milliseconds=5), True), (SKEW + timedelta(seconds=1), False)])
+def test_hosts_may_be_a_little_apart_and_nothing_is_dated_back(back: timedelta, fine: bool) -> None:
+    """A journey that goes on on another host of Temporal must not be quarantined for its clock."""
+    events = signed()[:3]
+    last = events[-1].model_copy(update={"at": events[-2].at - back})
+    problem = unproven([*events[:-1], last], EARLY, recorded=2)
+    assert (problem is None) == fine
+    assert fine or "dated before" in str(problem)
+    assert unproven([*events[:-1], last], EARLY, recorded=3) is None, "what is recorded is recorded"

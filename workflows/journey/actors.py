@@ -1,0 +1,47 @@
+"""Who acts in a journey, and in which role."""
+
+from datetime import date
+from enum import StrEnum
+
+from workflows.journey.base import Identifier, InputModel, Short
+
+
+class Role(StrEnum):
+    """The roles a protocol may name. SYSTEM is the clock; no person acts as it."""
+
+    PATIENT = "patient"
+    COORDINATOR = "coordinator"
+    CLINICIAN = "clinician"
+    THERAPIST = "therapist"
+    SESSION_MONITOR = "session_monitor"
+    OBSERVER = "observer"
+    ON_CALL_CLINICIAN = "on_call_clinician"
+    MEDICAL_DIRECTOR = "medical_director"
+    OPS = "ops"
+    SYSTEM = "system"
+
+
+CLINICAL = (Role.CLINICIAN, Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR)
+"""Roles that carry a licence and may decide."""
+STAFF = (Role.COORDINATOR, Role.THERAPIST, Role.SESSION_MONITOR, *CLINICAL)
+ANYONE = (Role.PATIENT, Role.OBSERVER, Role.OPS, *STAFF)
+
+
+class Licence(InputModel):
+    """A licence to practise: its number, the states it covers (two-letter codes) and its last valid day."""
+
+    number: Short
+    states: tuple[Identifier, ...]
+    expires: date
+
+
+class Actor(InputModel):
+    """Who sent a command. It comes from a profile, never from a field somebody typed into a command."""
+
+    id: Identifier
+    role: Role
+    name: Short | None = None
+    licence: Licence | None = None
+
+
+CLOCK = Actor(id="clock", role=Role.SYSTEM)

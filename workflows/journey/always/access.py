@@ -1,0 +1,59 @@
+"""Who may look at a journey, and looking from outside in an emergency (45 CFR 164.312(a)(2)(ii)).
+
+Its clinic's people may, and whoever the plan of care names. Anybody else breaks the glass: with a reason, for a time,
+and reviewed afterwards by somebody else.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.obligations import Requirement
+from workflows.journey.refusals import RefusalCode, refuse
+
+
+def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
+    """Whether a person who works for these clinics may look at a journey without breaking the glass."""
+    return journey.clinic in clinics or person in _named(journey)
+
+
+def _named(journey: Journey) -> Iterator[str | None]:
+    """The patient, and whom the plan of care names. Having acted is not enough: whoever sent a journey anything would
+    have let themselves in."""
+    yield from (journey.patient.ref, journey.coordinator, journey.clinician)
+    yield None if journey.covered is None else journey.covered.clinician
+    yield from (given.to for given in journey.delegations.values())
+    yield from (waiting.person for waiting in journey.waiting.values())
+    for session in journey.sessions.values():
+        yield from (session.supervising_clinician, session.session_monitor)
+
+
+def break_glass(journey: Journey, command: c.BreakGlass, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.GlassBroken(access=f"access-{len(journey.accesses) + 1}", reason=command.reason)
+
+
+def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    access = journey.accesses.get(command.access)
+    if access is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such access", "See `pathway show`", "access")
+    if access.justified is not None:
+        refuse(RefusalCode.ALREADY_DONE, "this access has been reviewed", "Nothing is left to do", "access")
+    if access.by == by.id:
+        refuse(RefusalCode.NOT_ALLOWED, "who looked does not review it", "Have another medical director review it")
+    yield e.AccessReviewed(**command.model_dump(exclude={"kind"}))
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    for access in journey.accesses.values():
+        if access.justified is None:
+            yield Requirement(
+                kind="access-review",
+                subject=access.id,
+                owner=Role.MEDICAL_DIRECTOR,
+                ladder="access_review",
+                what="review why somebody from outside the clinic looked",
+                care=False,
+            )

@@ -1,0 +1,54 @@
+"""Corrections of recorded facts: new events, never edits, with the reason and the version they correct."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.stage import Stage
+from workflows.journey.stages import dosing, evaluation, follow_up, screening, sessions
+
+
+def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.version > journey.version:
+        refuse(RefusalCode.UNKNOWN, "the journey has no such version yet", "See `pathway timeline`", "version")
+    fact = command.correction
+    corrected: e.EventBody
+    match fact:
+        case c.RecordEvaluation():
+            [corrected] = evaluation.record_evaluation(journey, fact, by, at)
+        case c.RecordInstrument():
+            corrected = evaluation.corrected_instrument(journey, fact, command.version)
+        case c.RecordScreening():
+            [corrected] = screening.record_screening(journey, fact, by, at)
+        case c.CheckSession():
+            _require_session(journey, fact.session, "check")
+            sessions.require_whole(journey, fact)
+            corrected = sessions.checked(journey, fact)
+        case c.RecordDose():
+            _require_session(journey, fact.session, "dosed_at")
+            dosing.require_plausible(journey, fact, at)
+            corrected = dosing.dosed(journey, fact)
+        case c.Observe():
+            _require_session(journey, fact.session, "dosed_at")
+            dosing.require_seen(journey, fact, at)
+            corrected = dosing.observed(journey, fact)
+        case _:
+            contact = journey.contacts.get(fact.visit)
+            if contact is None or contact.done_at is None:
+                refuse(RefusalCode.UNKNOWN, "no such visit is recorded", "Record it first", "correction.visit")
+            corrected = follow_up.visited(fact)
+    if journey.stage == Stage.EVALUATION and isinstance(fact, c.RecordScreening):
+        refuse(RefusalCode.WRONG_STAGE, "there is no screening to correct yet", "Record it in its stage", "correction")
+    yield e.FactAmended.model_validate({"version": command.version, "reason": command.reason, "correction": corrected})
+
+
+def _require_session(journey: Journey, number: int, recorded: str) -> None:
+    session = journey.sessions.get(number)
+    if session is None or getattr(session, recorded) is None:
+        refuse(
+            RefusalCode.UNKNOWN, "nothing of this kind is recorded for this session", "Record it first", "correction"
+        )

@@ -1,0 +1,149 @@
+"""Beginning, handing over and ending a pathway. Every ending is a named, ordinary outcome."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NoReturn
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey
+from workflows.journey.calendars import age_on
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.stage import Outcome
+
+
+def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
+    """The opening event of a journey.
+
+    Raises:
+        Refused: wrong role, under age, the protocol is for another condition, or not fit for patients and
+            this is no demonstration.
+    """
+    protocol = command.protocol
+    if by.role not in command.roles:
+        refuse(RefusalCode.NOT_ALLOWED, "a pathway is started by a coordinator", "Act with a coordinator's profile")
+    if protocol.condition != command.condition:
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"protocol {protocol.id} is for {protocol.condition}, the referral for {command.condition}",
+            "Choose the protocol of this condition",
+            "condition",
+        )
+    obstacles = protocol.obstacles()
+    if obstacles and not command.demonstration:
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"protocol {protocol.id} version {protocol.version} may not carry patients: {'; '.join(obstacles)}",
+            "Use a protocol the medical director has completed and signed, or demonstration mode without patients",
+        )
+    minimum = protocol.eligibility.min_age_years
+    if age_on(command.patient.born, at, command.patient.zone) < minimum:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            f"the patient is under {minimum}",
+            "Refer to a service for minors",
+            "patient.born",
+        )
+    if not command.demonstration:
+        _require_approved(command)
+    return e.PathwayStarted(
+        **command.model_dump(exclude={"kind", "journey_id", "demonstration", "protocol", "patient"}),
+        patient=command.patient,
+        protocol=protocol,
+        protocol_digest=protocol.digest,
+    )
+
+
+def _require_approved(command: c.StartPathway) -> None:
+    """That an approval of this very protocol came along. Who signed it is checked where the register is known."""
+    protocol, approval = command.protocol, command.approval
+    which = f"protocol {protocol.id} version {protocol.version}"
+    if approval is None:
+        refuse(
+            RefusalCode.PROTOCOL, f"{which} is not signed", "Have the medical director approve it (`protocol approve`)"
+        )
+    if (approval.protocol, approval.version, approval.digest) != (protocol.id, protocol.version, protocol.digest):
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"{which} is not as it was signed",
+            "Put the signed file back, or have the medical director approve the new one (`protocol approve`)",
+        )
+    if len(approval.approvals) < 2:
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"{which} lacks its second signature",
+            "Have a second person sign (`protocol approve`)",
+        )
+
+
+def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
+    refuse(RefusalCode.ALREADY_STARTED, "this journey has been started", "Work with it as it is; see `pathway show`")
+
+
+def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.PathwayReassigned(duty=command.duty, to=command.to, reason=command.reason)
+
+
+def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.until <= at:
+        refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they stand in", "until")
+    if command.by == journey.clinician and journey.covered is None:
+        refuse(RefusalCode.ALREADY_DONE, "they are asked already", "Name who stands in", "by")
+    yield e.PathwayCovered(by=command.by, until=command.until, reason=command.reason)
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.covered is not None and journey.covered.until <= at:
+        yield e.CoverEnded()
+
+
+def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.PatientMoved(zone=command.zone, state=command.state)
+
+
+def withdraw(journey: Journey, command: c.Withdraw, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.WITHDRAWN, command.reason or "no reason given")
+
+
+def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.TRANSFERRED, command.reason, command.referral)
+
+
+def stop(journey: Journey, command: c.StopForSafety, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield _ending(journey, Outcome.STOPPED_FOR_SAFETY, command.reason, command.referral)
+
+
+def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if journey.died:
+        refuse(RefusalCode.ALREADY_DONE, "the death is recorded", "See `pathway why` for what is still to be reviewed")
+    yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=command.reason)
+    if command.related != "no":
+        yield e.AdverseEventReported(
+            adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
+            what=command.reason,
+            grade=5,
+            serious=True,
+            serious_because=("death",),
+            onset=at,
+            session=None,
+            causality="probable" if command.related == "yes" else "unknown",
+            expected=None,
+            action_taken=None,
+        )
+
+
+def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | None = None) -> e.PathwayEnding:
+    if journey.closing is not None:
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            f"the pathway is already ending ({journey.closing.outcome})",
+            "It closes once what concerns safety is settled; see `pathway why`",
+        )
+    return e.PathwayEnding(outcome=outcome, reason=reason, referral=referral)
+
+
+def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
+    for session in journey.sessions.values():
+        if session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")

@@ -1,0 +1,201 @@
+"""What goes on in every stage: holds, crises, adverse events, support, and messages nobody could read.
+
+Anyone and any rule may place a hold; only a signed decision releases it. Grades are CTCAE's, seriousness is a
+separate question. Crisis contact follows Columbia's norm: precautions until a professional has seen the person.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.aggregate import Hold, Journey
+from workflows.journey.always.holds import place
+from workflows.journey.evidence import approved, sign_off_need
+from workflows.journey.instruments import Instrument
+from workflows.journey.obligations import Requirement
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.screening import excluded
+
+SUPPORT_OWNER = {"urgent": Role.ON_CALL_CLINICIAN, "clinical": Role.CLINICIAN, "routine": Role.COORDINATOR}
+
+
+def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield place(journey, "placed_by_hand", command.reason)
+
+
+def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.onset > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time it began", "onset")
+    if command.serious and not command.serious_because:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "a serious event needs the reason why it is serious",
+            "Name it, for example hospitalization, life_threatening, disability, death",
+            "serious_because",
+        )
+    yield e.AdverseEventReported(
+        adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
+        **command.model_dump(exclude={"kind"}),
+    )
+
+
+def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
+    rules = journey.protocol.adverse_events
+    if body.grade >= rules.hold_from_grade or body.serious:
+        yield place(
+            journey,
+            "adverse_event",
+            f"adverse event of grade {body.grade}{', serious' if body.serious else ''}",
+            severe=body.grade >= rules.severe_from_grade or body.serious,
+            source=body.adverse_event,
+        )
+    if body.grade == 5 and not journey.died:
+        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason="death related to an adverse event")
+
+
+def is_severe(journey: Journey, adverse_event: str) -> bool:
+    event = journey.adverse_events[adverse_event]
+    return event.serious or event.grade >= journey.protocol.adverse_events.severe_from_grade
+
+
+def record_crisis_contact(
+    journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    crisis = journey.crises.get(command.crisis)
+    if crisis is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such crisis", "See `pathway show`", "crisis")
+    if command.reached and not command.safety_plan:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "a contact that reached the patient ends with a safety plan",
+            "Make one, or record that the patient was not yet reached",
+            "safety_plan",
+        )
+    yield e.CrisisContactRecorded(**command.model_dump(exclude={"kind"}))
+
+
+def request_support(journey: Journey, command: c.RequestSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.SupportRequested(support=f"support-{len(journey.support) + 1}", urgency=command.urgency, text=command.text)
+
+
+def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    support = journey.support.get(command.support)
+    if support is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such support request", "See `pathway show`", "support")
+    if not support.open:
+        refuse(RefusalCode.ALREADY_DONE, "this request has been answered", "Nothing is left to do", "support")
+    if support.urgency != "routine" and by.role not in CLINICAL:
+        refuse(RefusalCode.NOT_ALLOWED, "a clinical question is answered by a clinician", "Hand it to the clinician")
+    yield e.SupportAnswered(support=command.support, text=command.text)
+
+
+def keep_message(journey: Journey, command: c.KeepUnreadable, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", name=command.name, content=command.content)
+
+
+def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterator[e.EventBody]:
+    yield place(
+        journey,
+        "unreadable_message",
+        "a message could not be read, and might be about safety",
+        source=body.message,
+    )
+
+
+def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    message = journey.messages.get(command.message)
+    if message is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such message", "See `pathway show`", "message")
+    if message.handled:
+        refuse(RefusalCode.ALREADY_DONE, "this message has been handled", "Nothing is left to do", "message")
+    yield e.MessageHandled(message=command.message, text=command.text)
+
+
+def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime) -> Iterator[e.EventBody]:
+    if not body.hold:
+        return
+    source = body.obligation[:64]
+    if not any(hold.source == source and not hold.released for hold in journey.holds.values()):
+        yield place(journey, "missed_deadline", f"{body.obligation} was not answered in time", source=source)
+
+
+def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
+    """What must have happened before this hold can be released, whoever signs."""
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    since = risk is not None and risk.score.complete and risk.version > hold.version
+    match hold.cause:
+        case "item_9" if not since:
+            return ("a clinician asks the C-SSRS",)
+        case "suicide_risk":
+            crisis = journey.crises.get(hold.source or "")
+            found = [] if crisis is None or crisis.reached else ["a clinician has reached the patient"]
+            if not since or risk is None or risk.score.gate_level in ("high", "moderate"):
+                found.append("a clinician asks the C-SSRS again, and it is low or none")
+            return tuple(found)
+        case "exclusion" if excluded(journey, "hard"):
+            return ("the hard exclusion no longer holds (correct the screening)",)
+        case "unreadable_message":
+            message = journey.messages.get(hold.source or "")
+            return () if message is None or message.handled else ("ops have read the message",)
+        case "adverse_event":
+            subject = hold.source or ""
+            kind = (
+                SignOffKind.SERIOUS_ADVERSE_EVENT
+                if subject in journey.adverse_events and is_severe(journey, subject)
+                else SignOffKind.ADVERSE_EVENT
+            )
+            return () if approved(journey, kind, subject) else ("the adverse event is reviewed and signed",)
+    return ()
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    for crisis in journey.crises.values():
+        if not crisis.reached:
+            yield Requirement(
+                kind="crisis",
+                subject=crisis.id,
+                owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
+                person=None if crisis.level == "high" else journey.clinician,
+                ladder=f"crisis_{crisis.level}",
+                what="reach the patient: suicide risk",
+                care=False,
+            )
+    for event in journey.adverse_events.values():
+        severe = is_severe(journey, event.id)
+        kind = SignOffKind.SERIOUS_ADVERSE_EVENT if severe else SignOffKind.ADVERSE_EVENT
+        review = sign_off_need(journey, kind, event.id, what="review the adverse event", care=False)
+        if review:
+            yield review
+    for hold in journey.holds.values():
+        if hold.released:
+            continue
+        kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
+        asked = sign_off_need(journey, kind, hold.id, what="decide on the hold", care=False)
+        if asked:
+            yield asked
+    for support in journey.support.values():
+        if support.open:
+            owner = SUPPORT_OWNER[support.urgency]
+            yield Requirement(
+                kind="support",
+                subject=support.id,
+                owner=owner,
+                person={Role.CLINICIAN: journey.clinician, Role.COORDINATOR: journey.coordinator}.get(owner),
+                ladder=f"support_{support.urgency}",
+                what="answer the support request",
+                care=False,
+            )
+    for message in journey.messages.values():
+        if not message.handled:
+            yield Requirement(
+                kind="unreadable-message",
+                subject=message.id,
+                owner=Role.OPS,
+                ladder="unreadable_message",
+                what="read a message the service could not",
+                care=False,
+            )

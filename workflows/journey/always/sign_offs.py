@@ -1,0 +1,309 @@
+"""Signing: who may decide, on what, with what effect. Nothing here or anywhere else decides in their place.
+
+Sources: 21 CFR 11.50 (printed name, time, meaning), 11.70 (bound to its record); "a clinician determines
+appropriateness on a case-by-case basis"; adjustments rest on clinical judgement, never on a rule.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.always.holds import ask_support, place
+from workflows.journey.always.safety import release_obstacles
+from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.evidence import current, half_signed
+from workflows.journey.obligations import Obligation
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, Refused, refuse
+from workflows.journey.signed_statement import Signature
+from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.screening import eligibility_obstacles
+
+ENDINGS = {
+    "in_clinic": Outcome.IN_CLINIC,
+    "neither": Outcome.INELIGIBLE,
+    "switch_to_in_clinic": Outcome.IN_CLINIC,
+}
+"""Choices that end this pathway, and how. They need a referral to where the patient goes next."""
+AT_ONCE = (
+    SignOffKind.HOLD_RELEASE,
+    SignOffKind.SEVERE_HOLD_RELEASE,
+    SignOffKind.RESPONSE_REVIEW,
+    SignOffKind.LOST_TO_FOLLOW_UP,
+    SignOffKind.DISCHARGE,
+)
+"""Approving these does something by itself; the others are read by the gates when care would go on."""
+
+
+def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    request = _requested(journey, command)
+    kind, subject = request.sign_off, request.subject
+    assert kind is not None
+    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    objection = may_decide(journey, kind, subject, by, at, first)
+    if objection is not None:
+        raise Refused(objection)
+    assert by.name is not None
+    assert by.licence is not None
+    signature = _signature(journey, command, at)
+    if command.evidence != request.evidence:
+        refuse(
+            RefusalCode.STALE,
+            "the evidence has changed since you saw it",
+            "Read it again (`signoff show`) and decide on what it says now",
+            "evidence",
+        )
+    if command.meaning != rule.meaning:
+        refuse(RefusalCode.INCOMPLETE, f"signing this means '{rule.meaning}'", "State that meaning", "meaning")
+    approving = command.decision == "approve"
+    if command.rationale is None and (rule.rationale or not approving):
+        refuse(RefusalCode.INCOMPLETE, "this decision needs a rationale", "Say why", "rationale")
+    if approving and rule.choices and command.choice not in rule.choices:
+        refuse(RefusalCode.INCOMPLETE, "this decision needs a choice", f"Choose: {', '.join(rule.choices)}", "choice")
+    if command.choice is not None and not (approving and rule.choices):
+        refuse(RefusalCode.UNKNOWN, "there is nothing to choose here", "Leave the choice out", "choice")
+    if approving and first is not None and command.choice != first.choice:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"the first signature is for the choice '{first.choice}'",
+            "Sign the same choice, or return it if you do not agree",
+            "choice",
+        )
+    if approving:
+        _require_open(journey, kind, subject, command.choice, at)
+    if _ending(kind, command) is not None and command.referral is None:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "this decision ends the pathway",
+            "Say where the patient is referred to",
+            "referral",
+        )
+    yield e.SignedOff(
+        request=command.request,
+        sign_off=kind,
+        subject=subject,
+        decision=command.decision,
+        meaning=command.meaning,
+        evidence=command.evidence,
+        choice=command.choice,
+        rationale=command.rationale,
+        referral=command.referral,
+        name=by.name,
+        licence=by.licence,
+        signature=signature,
+        first_of_two=approving and first is None and bool(cosigners(journey, kind)),
+    )
+
+
+def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> Signature:
+    """The signature of a decision or a delegation. Whether it is who signed is checked where the register of keys is
+    known; here, that there is one, in time, and for once."""
+    signature = command.signature
+    if signature is None:
+        refuse(
+            RefusalCode.SIGNATURE,
+            "a decision counts only with the signature of whoever makes it",
+            "Sign it with your own key (`signoff approve`, `decline`, `return` or `delegate`)",
+            "signature",
+        )
+    if at > signature.expires_at:
+        refuse(
+            RefusalCode.SIGNATURE, "this signature came too late", "Read the evidence again and sign anew", "signature"
+        )
+    if signature.nonce in journey.nonces:
+        refuse(
+            RefusalCode.SIGNATURE, "this signature was used before", "Each signature is for one decision", "signature"
+        )
+    return signature
+
+
+def _requested(journey: Journey, command: c.Sign) -> Obligation:
+    request = journey.waiting.get(command.request)
+    if request is not None and request.sign_off is not None:
+        return request
+    signed = next((s for s in journey.sign_offs if s.request == command.request), None)
+    if signed is not None:
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            f"{signed.name} has decided this at {signed.at.isoformat(timespec='seconds')} ({signed.decision})",
+            "See `pathway timeline`",
+            "request",
+        )
+    matter = command.request.rpartition(":")[0]
+    if any(waiting.matter == matter for waiting in journey.waiting.values()):
+        refuse(RefusalCode.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
+    if journey.held:
+        refuse(RefusalCode.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
+    refuse(RefusalCode.UNKNOWN, "no such sign-off is requested", "See `signoff list`", "request")
+
+
+def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choice: str | None, at: datetime) -> None:
+    if kind == SignOffKind.ELIGIBILITY and choice == "at_home":
+        obstacles = eligibility_obstacles(journey, at)
+        if obstacles:
+            refuse(
+                RefusalCode.INCOMPLETE,
+                f"at-home treatment cannot be approved: {'; '.join(obstacles)}",
+                "Settle these, or choose another setting",
+                "choice",
+            )
+    if kind == SignOffKind.PLAN:
+        signed = current(journey, SignOffKind.EVALUATION)
+        counted = (s for s in journey.sign_offs if s.kind == kind and not (s.withdrawn or s.first_of_two))
+        first = not any(s.decision == "approve" for s in counted)
+        valid = journey.protocol.eligibility.evaluation_valid_days
+        if first and signed is not None and at - signed.at > timedelta(days=valid):
+            refuse(
+                RefusalCode.STALE,
+                f"the evaluation was signed more than {valid} days ago",
+                "Amend the evaluation and have it signed again",
+            )
+    if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE) and choice not in ENDINGS:
+        obstacles = release_obstacles(journey, journey.holds[subject or ""])
+        if obstacles:
+            refuse(RefusalCode.INCOMPLETE, f"before this hold is released: {'; '.join(obstacles)}", "See to that first")
+
+
+def _ending(kind: SignOffKind, command: c.Sign) -> Outcome | None:
+    """How this decision ends the pathway, if it does."""
+    if command.decision == "decline" and kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY):
+        return Outcome.INELIGIBLE
+    return ENDINGS.get(command.choice or "") if command.decision == "approve" else None
+
+
+def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
+    """What a decision brings about. Approvals of content need nothing: the gates read them."""
+    if body.first_of_two:
+        return
+    reason = body.rationale or body.meaning
+    if body.decision == "decline" and body.sign_off in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY):
+        yield e.PathwayEnding(outcome=Outcome.INELIGIBLE, reason=reason, referral=body.referral)
+    if body.decision != "approve":
+        return
+    if body.choice in ENDINGS:
+        yield e.PathwayEnding(outcome=ENDINGS[body.choice], reason=reason, referral=body.referral)
+        return
+    match body.sign_off:
+        case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
+            yield e.HoldReleased(hold=body.subject or "", sign_off=body.request)
+        case SignOffKind.LOST_TO_FOLLOW_UP:
+            yield e.PathwayEnding(outcome=Outcome.LOST_TO_FOLLOW_UP, reason=reason)
+        case SignOffKind.DISCHARGE:
+            yield e.PathwayEnding(outcome=Outcome.COMPLETED, reason=reason)
+        case SignOffKind.RESPONSE_REVIEW if body.choice == "pause":
+            yield place(journey, "paused", reason)
+        case SignOffKind.RESPONSE_REVIEW if body.choice == "add_support":
+            yield ask_support(journey, "routine", "the response review asks for additional support")
+        case SignOffKind.RESPONSE_REVIEW if body.choice == "stop":
+            yield e.StageEntered(stage=Stage.FOLLOW_UP)
+
+
+def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    signed = _decision(journey, command.request)
+    if signed.by != by.id:
+        refuse(RefusalCode.NOT_ALLOWED, "a decision is withdrawn by whoever made it", "Place a hold if care must stop")
+    if signed.withdrawn:
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            "this decision has been withdrawn",
+            "See `signoff list` for what is asked",
+            "request",
+        )
+    standing = (current(journey, signed.kind, signed.subject), half_signed(journey, signed.kind, signed.subject))
+    if signed not in standing:
+        refuse(RefusalCode.STALE, "this decision no longer stands: others followed it", "See `signoff list`", "request")
+    if took_effect(journey, signed):
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            "this decision has taken effect",
+            "Add to it with `signoff addendum`; place a hold if care must stop",
+            "request",
+        )
+    yield e.SignOffWithdrawn(
+        request=signed.request, sign_off=signed.kind, subject=signed.subject, reason=command.reason
+    )
+
+
+def took_effect(journey: Journey, signed: SignOff) -> bool:
+    """Whether anything was done on the strength of this decision: by rule at once, or a hold or session released."""
+    if signed.first_of_two:
+        return False
+    if signed.decision == "decline":
+        return signed.kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
+    if signed.decision == "approve" and (signed.kind in AT_ONCE or signed.choice in ENDINGS):
+        return True
+    reviewed = signed.kind in (SignOffKind.ADVERSE_EVENT, SignOffKind.SERIOUS_ADVERSE_EVENT)
+    if reviewed and any(hold.released and hold.source == signed.subject for hold in journey.holds.values()):
+        return True
+    return any(s.released_at is not None and s.released_at >= signed.at for s in journey.sessions.values())
+
+
+def add_addendum(journey: Journey, command: c.AddAddendum, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    signed = _decision(journey, command.request)
+    if by.name is None:
+        refuse(RefusalCode.NOT_ALLOWED, "an addendum shows a printed name", "Complete your profile")
+    yield e.AddendumAdded(request=signed.request, text=command.text, name=by.name)
+
+
+def _decision(journey: Journey, request: str) -> SignOff:
+    """The last decision on a request."""
+    decided = next((s for s in reversed(journey.sign_offs) if s.request == request), None)
+    if decided is None:
+        refuse(RefusalCode.UNKNOWN, "no request of this id was decided", "See `pathway timeline`", "request")
+    return decided
+
+
+def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    if command.to == by.id:
+        refuse(RefusalCode.UNKNOWN, "this is you", "Name a colleague", "to")
+    if command.until <= at:
+        refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they may decide", "until")
+    for kind in command.sign_offs:
+        # By their own role, never by one that was lent to them: a delegate delegates nothing.
+        if by.role not in journey.protocol.sign_offs[kind].roles:
+            refuse(
+                RefusalCode.NOT_ALLOWED,
+                f"a {by.role.value} may not sign {kind.value} in their own right, and cannot pass it on",
+                "Delegate what your own role signs",
+                "sign_offs",
+            )
+    if by.name is None or by.licence is None:
+        refuse(RefusalCode.NOT_ALLOWED, "a signature shows a printed name and a licence", "Complete your profile")
+    yield e.Delegated(
+        delegation=f"delegation-{len(journey.delegations) + 1}",
+        to=command.to,
+        sign_offs=command.sign_offs,
+        until=command.until,
+        reason=command.reason,
+        name=by.name,
+        licence=by.licence,
+        signature=_signature(journey, command, at),
+    )
+
+
+def end_delegation(journey: Journey, command: c.EndDelegation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    given = journey.delegations.get(command.delegation)
+    if given is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such delegation", "See `pathway show`", "delegation")
+    if by.id != given.by and by.role != Role.MEDICAL_DIRECTOR:
+        refuse(RefusalCode.NOT_ALLOWED, "it is ended by whoever gave it, or the medical director", "Ask one of them")
+    if given.until <= at:
+        refuse(RefusalCode.ALREADY_DONE, "this delegation has ended", "Nothing is left to do", "delegation")
+    yield e.DelegationEnded(delegation=given.id)
+
+
+def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    returned = next((s for s in reversed(journey.sign_offs) if s.request == command.request), None)
+    if returned is None or returned.decision != "return":
+        refuse(RefusalCode.UNKNOWN, "no request of this id was returned", "See `pathway why`", "request")
+    if current(journey, returned.kind, returned.subject) != returned:
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            "this question has been answered",
+            "See `signoff list` for what is asked",
+            "request",
+        )
+    yield e.SignOffAnswered(sign_off=returned.kind, subject=returned.subject, text=command.text)

@@ -1,0 +1,123 @@
+"""May this person decide this, now? The one answer, with its reason, for every door.
+
+Software never widens it: a right comes from a role the protocol names, or from a named colleague who has that role
+and lent it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.100 (a signature is one person's own),
+11.200(a)(3) (misuse takes two people); a licence counts where the patient is.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.calendars import local
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal, RefusalCode
+
+
+def may_decide(
+    journey: Journey, kind: SignOffKind, subject: str | None, actor: Actor, at: datetime, first: SignOff | None = None
+) -> Refusal | None:
+    """Why this person may not decide this matter at a moment (UTC), or None when they may.
+
+    ``first`` is the approval that waits for a second person's, where one does.
+    """
+    return next(_objections(journey, kind, subject, actor, at, first), None)
+
+
+def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal | None:
+    """Why a clinician's licence does not carry this journey at a moment (UTC), or None when it does."""
+    licence = actor.licence
+    if licence is None:
+        return _not_allowed("this needs a licensed clinician", "Put the licence into your profile")
+    if licence.expires < local(at, journey.patient.zone).date():
+        return _not_allowed("your licence has expired", "Renew it, or hand this to a colleague")
+    if journey.patient.state not in licence.states:
+        return _not_allowed(
+            "your licence does not cover the state the patient is in", "Hand this to a colleague licensed there"
+        )
+    return None
+
+
+def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
+    """The roles, one of which a second person must have for an approval to count; none where one person is enough."""
+    rule, tried = journey.protocol.sign_offs[kind], journey.protocol.eligibility.prior_treatments
+    if kind == SignOffKind.EVALUATION and journey.evaluation.treatment_exception is not None:
+        return tried.exception_cosigned_by or rule.cosigned_by
+    return rule.cosigned_by
+
+
+def authors(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[str, ...]:
+    """Who wrote what a sign-off is about, the latest last."""
+    match kind:
+        case SignOffKind.EVALUATION:
+            return journey.evaluation.authors
+        case SignOffKind.EXCLUSION_REVIEW:
+            return journey.screening.answered_by
+        case SignOffKind.ELIGIBILITY:
+            return journey.screening.authors
+        case SignOffKind.PLAN:
+            return _if_any(journey.plan_author)
+        case SignOffKind.CLEARANCE | SignOffKind.ATTESTATION:
+            session = journey.sessions.get(int(subject or 0))
+            return () if session is None or session.check is None else (session.check.by,)
+        case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
+            hold = journey.holds.get(subject or "")
+            return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
+        case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
+            event = journey.adverse_events.get(subject or "")
+            return () if event is None else (event.reported_by,)
+        case SignOffKind.DISCHARGE:
+            return _if_any(journey.discharge_author)
+        case SignOffKind.RESPONSE_REVIEW | SignOffKind.LOST_TO_FOLLOW_UP:
+            return ()
+
+
+def _if_any(person: str | None) -> tuple[str, ...]:
+    return () if person is None else (person,)
+
+
+def _objections(
+    journey: Journey, kind: SignOffKind, subject: str | None, actor: Actor, at: datetime, first: SignOff | None
+) -> Iterator[Refusal]:
+    rule = journey.protocol.sign_offs[kind]
+    if actor.name is None or actor.licence is None:
+        yield _not_allowed("a signature shows a printed name and a licence", "Complete your profile")
+    licensed = licence_objection(journey, actor, at)
+    if licensed is not None:
+        yield licensed
+    roles = rule.roles if first is None else cosigners(journey, kind)
+    rights = _rights(journey, kind, roles, actor.id, actor.role, at)
+    if not rights:
+        yield _not_allowed(
+            f"a {actor.role.value} may not sign this; the protocol asks for {' or '.join(roles)}",
+            "Have one of them sign, or delegate it to you (`signoff delegate`)",
+        )
+    wrote = authors(journey, kind, subject) if rule.not_author else ()
+    if actor.id in wrote:
+        yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
+    if all(right in wrote for right in rights):
+        yield _not_allowed("your right to sign this comes from who wrote it", "Have a colleague decide")
+    if first is not None and first.by == actor.id:
+        yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
+    firsts = () if first is None else _rights(journey, kind, rule.roles, first.by, first.role, first.at)
+    # Two signatures on one right are one person's decision, whichever of the two signs first.
+    if first is not None and len(dict.fromkeys((*rights, *firsts))) < 2:
+        yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
+
+
+def _rights(
+    journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, role: Role, at: datetime
+) -> tuple[str, ...]:
+    """Whose right to sign this a person has at a moment: their own, and those colleagues lent them."""
+    own = (person,) if role in roles else ()
+    lent = (
+        given.by
+        for given in journey.delegations.values()
+        if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
+    )
+    return (*own, *lent)
+
+
+def _not_allowed(reason: str, remedy: str) -> Refusal:
+    return Refusal(code=RefusalCode.NOT_ALLOWED, reason=reason, remedy=remedy)

@@ -1,0 +1,98 @@
+"""Why an event is in a journey: who asked for what, and which rule made what follows from it.
+
+Found by asking the rules again, on the state they were asked on, and seeing which of them gives this event.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always import pathway
+from workflows.journey.base import ImmutableModel, Short
+from workflows.journey.dispatch import ADVANCES, REACTIONS
+
+
+class Because(ImmutableModel):
+    """One event and the rule that made it. ``rule`` is the function that gave it, as ``stage.function``."""
+
+    version: int
+    kind: Short
+    rule: Short
+
+
+class Explanation(ImmutableModel):
+    """Why an event was recorded. ``chain`` begins with what was asked for and ends with the event itself."""
+
+    version: int
+    kind: Short
+    at: datetime
+    actor_id: str
+    actor_role: Role
+    command_id: str
+    chain: tuple[Because, ...]
+
+
+def explain(events: Sequence[e.Event], version: int) -> Explanation:
+    """Why the event of this version was recorded, from a journey's events, oldest first from the beginning.
+
+    Raises:
+        ValueError: the journey has no such version.
+    """
+    by_id: dict[UUID | None, e.Event] = {event.event_id: event for event in events}
+    event = next((event for event in events if event.version == version), None)
+    if event is None:
+        raise ValueError("the journey has no such version")
+    chain: list[e.Event] = [event]
+    while (cause := chain[0].causation_id) is not None and cause in by_id:
+        chain.insert(0, by_id[cause])
+    return Explanation(
+        version=version,
+        kind=kind_of(event.body),
+        at=event.at,
+        actor_id=event.actor_id,
+        actor_role=event.actor_role,
+        command_id=str(event.command_id),
+        chain=tuple(
+            Because(version=each.version, kind=kind_of(each.body), rule=rule_of(events, each, by_id)) for each in chain
+        ),
+    )
+
+
+def rule_of(events: Sequence[e.Event], event: e.Event, by_id: dict[UUID | None, e.Event]) -> str:
+    """The rule that made an event: what was decided, what follows from another event, or what is awaited since."""
+    cause = by_id.get(event.causation_id)
+    if isinstance(event.body, e.ObligationsUpdated):
+        return "obligations.reconcile"
+    if cause is None:
+        return "what was asked for"
+    before = fold([known for known in events if known.version < event.version])
+    after_cause = fold([known for known in events if known.version <= cause.version])
+    for rule, bodies in _candidates(before, after_cause, cause.body, event.at):
+        if event.body in bodies:
+            return rule
+    return "what was asked for"
+
+
+def _candidates(
+    before: Journey, after_cause: Journey, cause: e.EventBody, at: datetime
+) -> Iterator[tuple[str, list[e.EventBody]]]:
+    told = cause.correction if isinstance(cause, e.FactAmended) else cause
+    for reaction in REACTIONS.get(type(told), ()):
+        yield _name(reaction), list(reaction(after_cause, told, at))
+    for step in (pathway.advance, *ADVANCES):
+        yield _name(step), list(step(before, at))
+    if before.closing is not None:
+        yield "pathway.advance", [e.PathwayClosed(outcome=before.closing.outcome)]
+
+
+def kind_of(body: e.EventBody) -> str:
+    """The kind of an event."""
+    return str(getattr(body, "kind", ""))
+
+
+def _name(rule: object) -> str:
+    module = getattr(rule, "__module__", "").rpartition(".")[2]
+    return f"{module}.{getattr(rule, '__name__', '')}"

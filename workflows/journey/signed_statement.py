@@ -1,0 +1,270 @@
+"""What a signature is made over: every word of a decision, who signs it and until when, in one spelling.
+
+No cryptography here: this is only the content, and the format is written down in docs/signatures.md. The same
+statement is built from the command a clinician sends and from the event it became, so that what was signed
+can be told again from the record alone.
+
+Sources: 21 CFR 11.50 (printed name, time and meaning are part of what is signed) and 11.70 (a signature cannot
+be moved to another record: journey, request and evidence are part of it too).
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from workflows.journey.actors import Actor, Licence, Role
+from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
+from workflows.journey.calendars import Instant
+
+if TYPE_CHECKING:  # commands and events carry a Signature, and are imported by nothing here
+    from workflows.journey.commands import Delegate, Sign
+    from workflows.journey.events import Event
+
+SIGN_OFF = "care-pathway/sign-off/1"
+DELEGATION = "care-pathway/delegation/1"
+PROTOCOL = "care-pathway/protocol/1"
+"""The domains: no signature of one kind can pass for another, nor one of this format for one of the next."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Meaning(StrEnum):
+    """All that signing can mean (21 CFR 11.50(a)(3)). A protocol chooses among these."""
+
+    EVALUATION_AUTHORED = "evaluation_authored"
+    ELIGIBILITY_APPROVED = "eligibility_approved"
+    SETTING_DECIDED = "setting_decided"
+    PLAN_APPROVED = "plan_approved"
+    SESSION_CLEARED = "session_cleared"
+    SESSION_ATTESTED = "session_attested"
+    AMENDMENT_AUTHORED = "amendment_authored"
+    HOLD_RELEASED = "hold_released"
+    AE_REVIEWED = "ae_reviewed"
+    DISCHARGE_APPROVED = "discharge_approved"
+
+
+class SignatureHeader(InputModel):
+    """Under which key a signature is made, when, until when it may be handed in, and what makes it the only one."""
+
+    key_id: Identifier
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    signed_at: Instant
+    expires_at: Instant
+
+
+class Signature(SignatureHeader):
+    """A seal with its Ed25519 signature: 64 bytes, in hex."""
+
+    value: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+    @property
+    def seal(self) -> SignatureHeader:
+        """This signature without its value: the part of it that is itself signed."""
+        return SignatureHeader(
+            key_id=self.key_id, nonce=self.nonce, signed_at=self.signed_at, expires_at=self.expires_at
+        )
+
+
+class Signer(InputModel):
+    """Who signs, as printed beside the signature. Nothing of it may be missing."""
+
+    id: Identifier
+    role: Role
+    name: Short
+    licence: Licence
+
+
+class Statement(InputModel):
+    """A decision, its signer and its seal."""
+
+    journey: UUID
+    request: Identifier
+    decision: Literal["approve", "decline", "return"]
+    meaning: Meaning
+    evidence: Sha256
+    choice: Identifier | None = None
+    rationale: Text | None = None
+    referral: Text | None = None
+    signer: Signer
+    seal: SignatureHeader
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        return _spell(
+            SIGN_OFF,
+            {
+                "journey": str(self.journey),
+                "request": self.request,
+                "decision": self.decision,
+                "meaning": self.meaning.value,
+                "evidence": self.evidence,
+                "choice": self.choice,
+                "rationale": self.rationale,
+                "referral": self.referral,
+            },
+            self.signer,
+            self.seal,
+        )
+
+
+class DelegationStatement(InputModel):
+    """That a named colleague may decide in the signer's place on these kinds of sign-off, until a time."""
+
+    journey: UUID
+    to: Identifier
+    sign_offs: tuple[Identifier, ...]
+    until: Instant
+    reason: Text
+    signer: Signer
+    seal: SignatureHeader
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        content = {
+            "journey": str(self.journey),
+            "to": self.to,
+            "sign_offs": list(self.sign_offs),
+            "until": self.until.isoformat(timespec="microseconds"),
+            "reason": self.reason,
+        }
+        return _spell(DELEGATION, content, self.signer, self.seal)
+
+
+class ProtocolStatement(InputModel):
+    """The approval of exactly one version of a protocol by one person. It means `protocol_approved`."""
+
+    protocol: Identifier
+    version: Annotated[int, Field(ge=1)]
+    digest: Sha256
+    signer: Signer
+    seal: SignatureHeader
+
+    def signed_bytes(self) -> bytes:
+        """The bytes the signature is made over."""
+        content = {
+            "protocol": self.protocol,
+            "version": self.version,
+            "digest": self.digest,
+            "meaning": "protocol_approved",
+        }
+        return _spell(PROTOCOL, content, self.signer, self.seal)
+
+
+class Approval(InputModel):
+    """One person's signature under a protocol."""
+
+    signer: Signer
+    signature: Signature
+
+
+class ProtocolApproval(InputModel):
+    """What makes a protocol fit for patients: the medical director and a second licensed person signed it.
+
+    With one signature it is begun, and counts for nothing yet. The signatures' ``expires_at`` is until when journeys
+    may be started under it: the day of its review.
+    """
+
+    protocol: Identifier
+    version: Annotated[int, Field(ge=1)]
+    digest: Sha256
+    approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=2)]
+
+    def statement(self, approval: Approval) -> ProtocolStatement:
+        """What one of the two signed."""
+        return ProtocolStatement(
+            protocol=self.protocol,
+            version=self.version,
+            digest=self.digest,
+            signer=approval.signer,
+            seal=approval.signature.seal,
+        )
+
+
+def signer_of(actor: Actor) -> Signer:
+    """The actor as a signer.
+
+    Raises:
+        ValueError: they have no printed name or no licence.
+    """
+    if actor.name is None or actor.licence is None:
+        raise ValueError("a signature shows a printed name and a licence")
+    return Signer(id=actor.id, role=actor.role, name=actor.name, licence=actor.licence)
+
+
+def of_command(
+    journey_id: UUID, signed: "Sign | Delegate", actor: Actor, seal: SignatureHeader
+) -> Statement | DelegationStatement:
+    """What this actor signs with this command.
+
+    Raises:
+        ValueError: they have no printed name or no licence, or the meaning is none there is.
+    """
+    return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
+
+
+def of_event(event: "Event", seal: SignatureHeader) -> Statement | DelegationStatement:
+    """What was signed, told again from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
+
+    Raises:
+        ValueError: it is another event, or the meaning is none there is.
+    """
+    body = event.body
+    if body.kind not in ("signoff.signed", "signoff.delegated"):
+        raise ValueError("nobody signed this")
+    signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
+    return _stated(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
+
+
+def _stated(
+    journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
+) -> Statement | DelegationStatement:
+    """From a command or an event, which name the fields of what is signed alike."""
+    if not decision:
+        return DelegationStatement(
+            journey=journey_id,
+            to=decided.to,
+            sign_offs=tuple(kind.value for kind in decided.sign_offs),
+            until=decided.until,
+            reason=decided.reason,
+            signer=signer,
+            seal=seal.seal if isinstance(seal, Signature) else seal,
+        )
+    return Statement(
+        journey=journey_id,
+        request=decided.request,
+        decision=decided.decision,
+        meaning=Meaning(decided.meaning),
+        evidence=decided.evidence,
+        choice=decided.choice,
+        rationale=decided.rationale,
+        referral=decided.referral,
+        signer=signer,
+        seal=seal.seal if isinstance(seal, Signature) else seal,
+    )
+
+
+def _spell(domain: str, content: dict[str, Any], signer: Signer, seal: SignatureHeader) -> bytes:
+    """Canonical JSON. Times have microseconds and the offset +00:00; what is absent is null."""
+    licence = signer.licence
+    return canonical(
+        {
+            "domain": domain,
+            **content,
+            "signer": {
+                "id": signer.id,
+                "role": signer.role.value,
+                "name": signer.name,
+                "licence": {
+                    "number": licence.number,
+                    "states": list(licence.states),
+                    "expires": licence.expires.isoformat(),
+                },
+            },
+            "key_id": seal.key_id,
+            "nonce": seal.nonce,
+            "signed_at": seal.signed_at.isoformat(timespec="microseconds"),
+            "expires_at": seal.expires_at.isoformat(timespec="microseconds"),
+        }
+    )

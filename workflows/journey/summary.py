@@ -1,0 +1,113 @@
+"""A journey in words: the same sentences for the door, the Temporal UI and the worklist."""
+
+from datetime import datetime
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.base import ImmutableModel
+from workflows.journey.calendars import Instant, local
+from workflows.journey.obligations import Obligation, obligations, rung_of
+from workflows.journey.stage import Stage
+
+
+class Entry(ImmutableModel):
+    """One line of a timeline: when something was due, and when it was done (UTC), as far as either is known."""
+
+    what: str
+    due: Instant | None = None
+    done: Instant | None = None
+
+
+class Status(ImmutableModel):
+    """Where a journey stands."""
+
+    stage: Stage
+    step: str
+    pathway: str
+    version: int
+    recorded: int
+    illustrative: bool
+    health: str
+    awaits: str | None = None
+    due: Instant | None = None
+
+
+def step_shown(journey: Journey) -> str:
+    """The step this pathway shows people, where stages are grouped differently from one to the other."""
+    for step, stages in journey.protocol.steps_shown.items():
+        if journey.stage.value in stages:
+            return step
+    return journey.stage.value
+
+
+def health(journey: Journey) -> str:
+    """One word for the list: ended, held, ending or open."""
+    if journey.closed:
+        return "ended"
+    if journey.held:
+        return "held"
+    return "ending" if journey.closing is not None else "open"
+
+
+def status(journey: Journey, recorded: int) -> Status:
+    """The status, given up to which version the record is known to have it."""
+    first = next(iter(obligations(journey)), None)
+    return Status(
+        stage=journey.stage,
+        step=step_shown(journey),
+        pathway=journey.protocol.condition.value,
+        version=journey.version,
+        recorded=recorded,
+        illustrative=journey.illustrative,
+        health=health(journey),
+        awaits=None if first is None else first.owner.value,
+        due=None if first is None else first.deadline,
+    )
+
+
+def shown_at(moment: datetime, zone: str) -> str:
+    """A moment as the wall clock of ``zone`` shows it, with the zone."""
+    return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
+
+
+def why(waiting: Obligation, journey: Journey) -> str:
+    """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
+    zone = journey.patient.zone
+    rung = rung_of(waiting, journey)
+    whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
+    said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
+    said += f", due {shown_at(waiting.deadline, zone)}"
+    if rung is None or waiting.next_step is None:
+        return f"{said}; every step of its ladder has been taken."
+    then = f"{rung.action.value.replace('_', ' ')} ({rung.to.value.replace('_', ' ')})"
+    held = " and care is held" if rung.hold else ""
+    return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{held}."
+
+
+def details(journey: Journey) -> str:
+    """Markdown for the Temporal UI: stage, what is awaited, of whom, until when. No clinical content."""
+    head = f"**{step_shown(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
+    if journey.illustrative:
+        head += " · **ILLUSTRATIVE, not for patients**"
+    if journey.refusals:
+        head += f" · attempts refused: {journey.refusals} (`signoff attempts`)"
+    rows = [
+        f"| {waiting.what} | {waiting.owner.value} | {shown_at(waiting.deadline, journey.patient.zone)} |"
+        for waiting in obligations(journey)
+    ]
+    return "\n".join([head, "", "| awaited | of | until |", "|---|---|---|", *rows]) if rows else head
+
+
+def timeline(journey: Journey) -> tuple[Entry, ...]:
+    """What was and will be, by the time it was due or done."""
+    entries = [Entry(what="pathway started", due=None, done=journey.started_at)]
+    entries += [
+        Entry(what=f"{s.kind.value} {s.decision}" + (f" ({s.subject})" if s.subject else ""), due=None, done=s.at)
+        for s in journey.sign_offs
+    ]
+    entries += [Entry(what=f"session {s.number}", due=s.starts_at, done=s.dosed_at) for s in journey.sessions.values()]
+    entries += [
+        Entry(what=contact.id, due=contact.due, done=contact.done_at)
+        for contact in journey.contacts.values()
+        if not contact.replaced
+    ]
+    return tuple(sorted(entries, key=lambda entry: entry.done or entry.due or journey.started_at))
