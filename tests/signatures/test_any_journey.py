@@ -13,7 +13,7 @@ from tests.signatures.room import ORGANISATION, published
 from workflows.journey import events as e
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import keep_refusal
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 
 STEPS = 10
@@ -43,7 +43,7 @@ def stored(events: list[e.Event]) -> list[StoredEvent]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
+def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Pathway, int]) -> None:
     play = standing_at(*moment)
     before = [event for event in course(moment[0]).events if event.version <= play.journey.version]
     for _ in range(STEPS):

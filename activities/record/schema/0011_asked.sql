@@ -1,4 +1,4 @@
--- Whom an obligation was asked of so far: its owner, and the roles its ladder has turned to. All of them see it.
+-- Whom an obligation was asked of so far: its owner, and the roles its escalation policy has turned to. All see it.
 ALTER TABLE read_model_shape.obligation ADD COLUMN asked text[] NOT NULL;
 
 DO $$

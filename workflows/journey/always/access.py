@@ -50,10 +50,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for access in journey.accesses.values():
         if access.justified is None:
             yield Requirement(
-                kind="access-review",
+                kind="access_review",
                 subject=access.id,
                 owner=Role.MEDICAL_DIRECTOR,
-                ladder="access_review",
+                escalation_policy="access_review",
                 what="review why somebody from outside the clinic looked",
                 care=False,
             )
