@@ -5,8 +5,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.record.read_models import projection as applying
-from activities.record.read_models import rebuild
+from activities.record.read_models import projection, rebuild
 from activities.record.read_models.rows import DEFINITION, apply
 from tests.door.clinics import Clinics
 from tests.record.helpers import Connection, event
@@ -47,7 +46,7 @@ async def test_what_is_stuck_is_named_and_can_be_retried(clinics: Clinics, monke
             raise ArithmeticError("Robin has nightmares")
         return apply(course, each, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(applying, "follow", poisoned)
+    monkeypatch.setattr(projection, "apply", poisoned)
     await catch_up(clinics.record)
     [named] = (await clinics.json("record", "models"))["stale"]
     assert (named["journey_id"], named["version"], named["code"]) == (str(stuck), 4, "ArithmeticError")

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from activities.record.read_models import projection as applying
-from activities.record.read_models import projector
+from activities.record.read_models import projection, projector
 from activities.record.read_models.rebuild import _publish
 from deploy.local.postgres import Database
 from tests.record.at_least_once import (
@@ -124,11 +123,11 @@ MUTANTS = {
         "one of fifty claims wins", statement="ALTER TABLE read_model.claim DROP CONSTRAINT claim_pkey"
     ),
     "poison skipped": mutant(
-        "a journey stops", (applying.apply_events, "return course, unapplied(event, error)", "continue")
+        "a journey stops", (projection.apply_events, "return course, unapplied(event, error)", "continue")
     ),
     "poison stops everybody": mutant(
         "nobody fails: ValidationError",
-        (applying.apply_events, "return course, unapplied(event, error)", "raise"),
+        (projection.apply_events, "return course, unapplied(event, error)", "raise"),
     ),
     "a course at whatever version": mutant(
         "tables are the fold", (projector.StateCache.at, " and course.journey.version == version", "")

@@ -12,8 +12,7 @@ from asyncpg.transaction import Transaction
 
 from activities.record import Record, RecordUnavailable
 from activities.record.event_codec import from_stored
-from activities.record.read_models import projection as applying
-from activities.record.read_models import runner
+from activities.record.read_models import projection, runner
 from activities.record.read_models.projector import (
     NotYetProjected,
     StateCache,
@@ -289,7 +288,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[UUID, int], None]:
                 raise KeyError("what the patient said")
             return from_stored(stored)
 
-        monkeypatch.setattr(applying, "from_stored", read)
+        monkeypatch.setattr(projection, "from_stored", read)
 
     return poison
 
@@ -328,7 +327,7 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version) == (journey, 33)
 
-    monkeypatch.setattr(applying, "from_stored", from_stored)
+    monkeypatch.setattr(projection, "from_stored", from_stored)
     # What is recorded and not projected yet is for the projector.
     await put(record, renamed(course_of()[60:65], journey))
     assert await retry(record, journey) is None
