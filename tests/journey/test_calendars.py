@@ -2,13 +2,14 @@
 
 import csv
 from datetime import UTC, date, datetime, time, timedelta
+from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tests.examples import examples
 from tests.journey.golden.make_working_time import CHANGING, COLUMNS, FILE, STEADY, deadline, table
@@ -19,6 +20,7 @@ from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import (
     QuietHours,
     WorkingTime,
+    Zone,
     add_working_time,
     after_quiet_hours,
     local,
@@ -31,6 +33,14 @@ from workflows.journey.refusals import Refusal
 with FILE.open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
 
+
+def places() -> frozenset[str]:
+    """What the time-zone database itself lists as places, each with the country it lies in."""
+    lines = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.split("\t")[2] for line in lines if line and not line.startswith("#"))
+
+
+PLACES = places()
 WEEK = (1, 2, 3, 4, 5)
 MINUTE = timedelta(minutes=1)
 
@@ -237,6 +247,7 @@ def test_working_time_of_the_worst_calendar_ends_within_years() -> None:
     ("changed", "words"),
     [
         ({"zone": "UTC"}, "name the place"),
+        ({"zone": "Etc/UTC"}, "name the place"),
         ({"zone": "Mars/Olympus"}, "not an IANA time zone"),
         ({"weekdays": []}, "at least 1"),
         ({"weekdays": [0]}, "greater than or equal to 1"),
@@ -254,6 +265,31 @@ def test_calendars_that_are_refused(changed: dict[str, Any], words: str) -> None
     given = {"zone": "Europe/London", "weekdays": [1], "hours": ["09:00", "17:00"], **changed}
     with pytest.raises(ValidationError, match=words):
         WorkingTime.model_validate(given)
+
+
+def is_a_zone(name: str) -> bool:
+    try:
+        return TypeAdapter(Zone).validate_python(name) == name
+    except ValidationError:
+        return False
+
+
+def test_of_all_zones_there_are_only_places_pass() -> None:
+    """Every place the database lists, and other names in the same areas. No offset, rule, country or stand-in."""
+    areas = {place.partition("/")[0] for place in PLACES}
+    everything = available_timezones()
+    assert everything >= PLACES
+    assert {name for name in everything if is_a_zone(name)} == {
+        name for name in everything if name.partition("/")[0] in areas
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["America", "America/", "America/../Etc/UTC", "/Etc/UTC", "europe/berlin ", "posixrules"]
+)
+def test_what_is_no_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Zone).validate_python(name)
 
 
 def test_quiet_hours_that_end_in_a_gap_end_after_it() -> None:
