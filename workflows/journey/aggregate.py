@@ -238,6 +238,7 @@ class Access(ImmutableModel):
 
     id: Identifier
     by: Identifier
+    role: Role
     justified: bool | None = None
 
 
@@ -673,7 +674,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
             return {"answers": (*journey.answers, answer)}
         case e.GlassBroken():
-            access = Access(id=body.access, by=event.actor_id)
+            access = Access(id=body.access, by=event.actor_id, role=event.actor_role)
             return {"accesses": {**journey.accesses, access.id: access}}
         case e.AccessReviewed():
             return _update(journey, "accesses", body.access, justified=body.justified)
