@@ -4,8 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.record import StoredEvent
-from activities.record.verification.journeys import judge
-from activities.record.verification.sign_offs import keys_of
+from activities.record.verification.journeys import verify_journey
+from activities.record.verification.sign_offs import trusted_keys
 from tests.journey.play import JOURNEY, course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.signatures.recorded import EARLY, rows
@@ -54,6 +54,6 @@ def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment
             kept = keep_refusal(play.journey, command, decided, play.at)
             play.journey = fold(kept, play.journey)
             play.events += kept
-    judged, *_ = judge(stored(before + play.events), keys_of(published(EARLY), ORGANISATION.public_key))
+    judged, *_ = verify_journey(stored(before + play.events), trusted_keys(published(EARLY), ORGANISATION.public_key))
     assert judged.findings == ()
     assert judged.events == len(before) + len(play.events)

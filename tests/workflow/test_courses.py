@@ -6,7 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from activities.record.verification.chains import verify
+from activities.record.verification.chains import verify_chains
 from tests.workflow.conftest import Played
 from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL
 from tests.workflow.ladders import (
@@ -159,7 +159,7 @@ async def assert_agreement(case: Case) -> None:
     assert await case.handle.query(CareJourney.timeline) == timeline(journey)
     connection = await asyncpg.connect(case.world.database.app_url)
     try:
-        assert await verify(connection) == ()
+        assert await verify_chains(connection) == ()
         delivered = await connection.fetch("SELECT notice_id FROM record.notice WHERE journey_id = $1", case.id)
     finally:
         await connection.close()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activities.record import Record
-from activities.record.read_models.projector import Courses, advance
+from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import differences, rebuild, roll_back
 from deploy.local.postgres import Database
 from tests.journey.play import Play
@@ -44,7 +44,7 @@ def ends(condition: Condition) -> list[int]:
 
 
 async def go(record: Record, data: st.DataObject) -> None:
-    projectors = [Courses(), Courses(most=1)]
+    projectors = [StateCache(), StateCache(most=1)]
     plays = []
     for condition in data.draw(st.lists(st.sampled_from(Condition), min_size=1, max_size=3)):
         opening = renamed(course_of(condition)[: data.draw(st.sampled_from(ends(condition)))], uuid4())
