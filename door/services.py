@@ -19,7 +19,7 @@ from workflows.journey.events import Event
 
 if TYPE_CHECKING:
     from activities.record import Record
-    from activities.record.access_log import NewReading
+    from activities.record.access_log import NewAccessLogEntry
     from application.journey_client import Running
     from application.settings import Settings
 
@@ -83,17 +83,17 @@ class Services:
 
         return open_record(self.settings().database_url.get_secret_value())
 
-    async def keep_reading(self, record: "Record", reading: "NewReading") -> None:
+    async def record_access(self, record: "Record", reading: "NewAccessLogEntry") -> None:
         """Keep that somebody looks, before they see anything."""
-        from activities.record.access_log import keep
+        from activities.record.access_log import record_access
 
-        await keep(record, reading)
+        await record_access(record, reading)
 
     async def broke_glass(self, record: "Record", journey_id: UUID, reader_id: str) -> bool:
         """Whether somebody broke the glass of a journey, and may look still."""
-        from activities.record.access_log import broken_glass
+        from activities.record.access_log import find_broken_glass
 
-        return await broken_glass(record, journey_id, reader_id, self.now()) is not None
+        return await find_broken_glass(record, journey_id, reader_id, self.now()) is not None
 
     async def awaiting_signatures(self, record: "Record", clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
         """The journeys of these clinics that wait for a signature, at most so many requests looked at."""

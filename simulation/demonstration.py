@@ -23,8 +23,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import load_journey
 from activities.record.store import Record, RecordUnavailable, open_record
-from activities.record.verification.journeys import examine
-from activities.record.verification.sign_offs import keys_of
+from activities.record.verification.journeys import verify_record
+from activities.record.verification.sign_offs import trusted_keys
 from application.journey_client import handle_of, start
 from application.process_exit import leave
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
@@ -125,8 +125,8 @@ def _print_timeline(console: Console, journey: Journey) -> None:
 
 async def _verify(stack: Stack, record: Record) -> Sequence[object]:
     """What is wrong with the chains, or with any signature; nothing, if all is well."""
-    keys = keys_of(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
-    return (await examine(record, keys=keys)).findings
+    keys = trusted_keys(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
+    return (await verify_record(record, keys=keys)).findings
 
 
 async def _perform(stack: Stack, console: Console) -> None:

@@ -18,14 +18,12 @@ from activities.record.store import (
     open_record,
     patient_key,
 )
-from activities.record.verification.chains import Finding, verify
 
 __all__ = [
     "Appended",
     "Clear",
     "Diverged",
     "Enrolment",
-    "Finding",
     "Head",
     "MigrationEdited",
     "NewEvent",
@@ -40,5 +38,4 @@ __all__ = [
     "migrate",
     "open_record",
     "patient_key",
-    "verify",
 ]

@@ -190,7 +190,7 @@ def _without_values() -> Iterator[None]:
         raise RecordUnavailable(type(error).__name__) from None
 
 
-async def answered(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
+async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
     """Ask until there is an answer, and return it; None when `timeout` has passed without one."""
     clock = asyncio.get_running_loop().time
     until = clock() + timeout.total_seconds()
@@ -329,7 +329,7 @@ class Record:
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status FROM record.journey "
             "WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id > $2) AND (status = 'open' OR journey_id IN "
-            "(SELECT unnest(journeys) FROM record.reading WHERE log_id = $1 AND until IS NOT NULL)) "
+            "(SELECT unnest(journeys) FROM record.access_log WHERE log_id = $1 AND until IS NOT NULL)) "
             "ORDER BY journey_id LIMIT $3",
             self._log_id,
             after,
@@ -377,7 +377,7 @@ class Record:
             head = await self.head(journey_id)
             return head.position if head is not None and head.version >= version else None
 
-        position = await answered(reached, timeout)
+        position = await poll(reached, timeout)
         if position is None:
             raise NotYetRecorded
         return position

@@ -110,10 +110,10 @@ class Reader:
         Raises:
             RecordUnavailable, RecordFault: it cannot be kept, and nothing may be shown.
         """
-        from activities.record.access_log import NewReading
+        from activities.record.access_log import NewAccessLogEntry
 
         reading = {
-            "reading_id": uuid4(),
+            "entry_id": uuid4(),
             "reader_id": self.person.id,
             "reader_role": self.person.role,
             "purpose": self.purpose,
@@ -122,14 +122,14 @@ class Reader:
             "journeys": journeys,
             "position": position,
         }
-        await self.services.keep_reading(record, NewReading.model_validate(reading | more))
+        await self.services.record_access(record, NewAccessLogEntry.model_validate(reading | more))
 
 
 def _readable(stored: "Sequence[StoredEvent]") -> Journey | None:
     """A journey as far as its events can be read: one that cannot must not keep people from all the others."""
-    from activities.record.read_models.applying import followed
+    from activities.record.read_models.projection import apply_events
 
-    course, _ = followed(None, stored)
+    course, _ = apply_events(None, stored)
     return None if course is None else course.journey
 
 

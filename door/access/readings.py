@@ -19,7 +19,7 @@ from door.services import Services, load
 from workflows.journey.commands import BreakGlass, Command
 
 if TYPE_CHECKING:
-    from activities.record.access_log import Reading
+    from activities.record.access_log import AccessLogEntry
     from door.access.seeing import AsSeen
 
 BREAK = Kind("access", "break-glass", BreakGlass)
@@ -56,14 +56,14 @@ def list_command(
     """
 
     async def act(screen: Screen) -> None:
-        from activities.record.access_log import readings
+        from activities.record.access_log import list_access
 
         who = reader(context, profile, purpose)
         journey_id = None if journey is None else shell.journey_id(journey)
         if journey_id is not None:
             await who.stored(journey_id)
         async with who.services.record() as record:
-            found = await readings(record, journey_id=journey_id, reader_id=by, limit=limit)
+            found = await list_access(record, journey_id=journey_id, reader_id=by, limit=limit)
             if journey_id is None:
                 asked = dict.fromkeys(each for reading in found for each in reading.journeys)
                 theirs = {each.id for each in await who.journeys(record, asked)}
@@ -76,7 +76,7 @@ def list_command(
             asked_for = " ".join(reading.command) + ("" if reading.shown else "\nREFUSED")
             by_whom = f"{reading.reader_role} {reading.reader_id}"
             why = reading.purpose if reading.reason is None else f"{reading.purpose}\n{reading.reason}"
-            row(shown, f"{reading.reading_id}\n{asked_for}", here(reading.at), by_whom, why, len(reading.journeys))
+            row(shown, f"{reading.entry_id}\n{asked_for}", here(reading.at), by_whom, why, len(reading.journeys))
         screen.show(shown)
         if len(found) == limit:
             screen.note(f"There may be more than {limit}; raise --limit.")
@@ -95,7 +95,7 @@ def show_command(
     from door.access.seeing import AsSeen, show_list
 
     services = shell.services(context)
-    found: list[Reading] = []
+    found: list[AccessLogEntry] = []
 
     async def find(screen: Screen) -> None:
         who = reader(context, profile, purpose)
@@ -111,7 +111,7 @@ def show_command(
                         "asked for": " ".join(seen.command),
                         "true up to position": seen.position,
                     },
-                    f"Reading {seen.reading_id}",
+                    f"Reading {seen.entry_id}",
                 )
             )
         if " ".join(seen.command[:2]) in LISTS and "--at" not in seen.command:
@@ -124,16 +124,16 @@ def show_command(
         _again(AsSeen(services, seen), seen, own, json=json)
 
 
-async def _seen(who: Reader, reading_id: UUID) -> "Reading":
+async def _seen(who: Reader, entry_id: UUID) -> "AccessLogEntry":
     """A reading, once it is kept who looks at it.
 
     Raises:
         Problem: there is none that showed anything, or it is not theirs to look at.
     """
-    from activities.record.access_log import reading
+    from activities.record.access_log import find_access
 
     async with who.services.record() as record:
-        found = await reading(record, reading_id)
+        found = await find_access(record, entry_id)
         if found is None or not found.shown or " ".join(found.command[:2]) not in (*REPEATABLE, *LISTS):
             raise Problem(
                 ExitCode.NOT_FOUND, "there is no reading of this id that showed a journey", "See `access list`"
@@ -147,7 +147,7 @@ async def _seen(who: Reader, reading_id: UUID) -> "Reading":
     return found
 
 
-def _again(services: "AsSeen", reading: "Reading", own: Path, *, json: bool) -> None:
+def _again(services: "AsSeen", reading: "AccessLogEntry", own: Path, *, json: bool) -> None:
     from door.app import app
 
     words = [*reading.command, "--profile", str(own), *(["--json"] if json else [])]
@@ -178,7 +178,7 @@ def break_glass_command(
         # One id for the reading and the command: by it, whoever reconciles sees that a journey was told.
         command = Command(command_id=uuid4(), actor=actor, body=body)
         until = services.now() + timedelta(minutes=found.protocol.break_glass_minutes)
-        broken = {"reading_id": command.command_id, "purpose": BROKEN, "reason": body.reason, "until": until}
+        broken = {"entry_id": command.command_id, "purpose": BROKEN, "reason": body.reason, "until": until}
         async with services.record() as record:
             head = await record.head(journey_id)
             await who.keep(record, [journey_id], 0 if head is None else head.position, **broken)

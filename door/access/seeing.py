@@ -15,9 +15,9 @@ from door.screen import Screen
 from door.services import Gateway, Services
 
 if TYPE_CHECKING:
-    from activities.record.access_log import NewReading, Reading
+    from activities.record.access_log import AccessLogEntry, NewAccessLogEntry
     from activities.record.read_models import Answer, Case, Task
-    from activities.record.read_models.rows import Course
+    from activities.record.read_models.rows import ProjectionState
     from activities.record.store import Connection
     from application.settings import Settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class AsSeen(Services):
     """What a reading was given. Who asks again was let in and kept before; here nothing is kept, and nothing sent."""
 
-    def __init__(self, now: Services, reading: "Reading") -> None:
+    def __init__(self, now: Services, reading: "AccessLogEntry") -> None:
         self._now, self._reading = now, reading
 
     def settings(self) -> "Settings":
@@ -39,7 +39,7 @@ class AsSeen(Services):
         async with self._now.record() as record:
             yield _UpTo(record, self._reading.position)
 
-    async def keep_reading(self, record: Record, reading: "NewReading") -> None:
+    async def record_access(self, record: Record, reading: "NewAccessLogEntry") -> None:
         """Nobody looks for the first time."""
 
     async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:  # noqa: ARG002
@@ -85,7 +85,7 @@ class _UpTo(Record):
         return tuple(event for event in events if event.position <= self._position)
 
 
-async def show_list(screen: Screen, services: Services, reading: "Reading") -> None:
+async def show_list(screen: Screen, services: Services, reading: "AccessLogEntry") -> None:
     """Show a page of a list as it was. Who had claimed what is not known any more.
 
     Raises:
@@ -116,15 +116,15 @@ async def show_list(screen: Screen, services: Services, reading: "Reading") -> N
         true.tell(screen)
 
 
-async def _course(record: Record, journey_id: UUID, position: int) -> "Course":
-    from activities.record.read_models.applying import followed
+async def _course(record: Record, journey_id: UUID, position: int) -> "ProjectionState":
+    from activities.record.read_models.projection import apply_events
 
-    course, _ = followed(None, [stored for stored in await record.load(journey_id) if stored.position <= position])
+    course, _ = apply_events(None, [stored for stored in await record.load(journey_id) if stored.position <= position])
     assert course is not None
     return course
 
 
-def _tasks(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Task]":
+def _tasks(reading: "AccessLogEntry", courses: "Mapping[UUID, ProjectionState]") -> "Answer[Task]":
     from activities.record.read_models import Answer, Task
     from activities.record.read_models.rows import ObligationRow, rows
 
@@ -140,7 +140,7 @@ def _tasks(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Task
     return Answer(position=reading.position, definition=reading.definition or 0, rows=tuple(tasks))
 
 
-def _cases(reading: "Reading", courses: "Mapping[UUID, Course]") -> "Answer[Case]":
+def _cases(reading: "AccessLogEntry", courses: "Mapping[UUID, ProjectionState]") -> "Answer[Case]":
     from activities.record.read_models import Answer, Case
     from activities.record.read_models.rows import CaseRow, rows
     from workflows.journey.obligations import obligations

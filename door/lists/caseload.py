@@ -136,9 +136,9 @@ class _Page(NamedTuple):
 
     async def now(self, record: "Record", now: datetime) -> Listed:
         """Where they stand."""
-        from activities.record.read_models import Cases, caseload
+        from activities.record.read_models import CaseloadFilter, caseload
 
-        wanted = Cases(
+        wanted = CaseloadFilter(
             **dict(self.filters),
             clinics=self.clinics,
             open=None if self.closed else True,

@@ -106,9 +106,9 @@ async def _awaited(record: "Record", journey_id: UUID, obligation: str, head: in
     Raises:
         Problem: nothing is, as far as is known.
     """
-    from activities.record.read_models import Work, worklist
+    from activities.record.read_models import WorklistFilter, worklist
 
-    answer = await worklist(record, Work(journey_id=journey_id), limit=MOST)
+    answer = await worklist(record, WorklistFilter(journey_id=journey_id), limit=MOST)
     found = next((task for task in answer.rows if task.obligation == obligation), None)
     if found is not None:
         return found

@@ -17,7 +17,7 @@ from workflows.journey.base import InputModel
 from workflows.journey.commands import COMMAND_LIMIT
 
 if TYPE_CHECKING:
-    from activities.record.read_models import Work
+    from activities.record.read_models import WorklistFilter
 
 
 class Filters(InputModel):
@@ -74,18 +74,18 @@ def _excluded(reason: str) -> Problem:
     return Problem(ExitCode.USAGE, reason, "Leave one of them out; a filter of --use may hold the other")
 
 
-def work_of(filters: Filters, who: Reader, now: datetime) -> "Work":
+def work_of(filters: Filters, who: Reader, now: datetime) -> "WorklistFilter":
     """What to ask the worklist for, on behalf of a person at a moment: what falls to them, or of their clinics.
 
     Raises:
         Problem: it is of a clinic they do not work for.
     """
-    from activities.record.read_models import Work
+    from activities.record.read_models import WorklistFilter
 
     # One clinic is found by its index, and of several only those rows are kept.
     theirs = () if filters.mine else who.clinics(filters.clinic)
     due_before = now if filters.overdue else midnight_after(now) if filters.today else None
-    return Work(
+    return WorklistFilter(
         mine=who.person.id if filters.mine else None,
         owners=owners(filters, who.person),
         unassigned=filters.unassigned,

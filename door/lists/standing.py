@@ -43,9 +43,9 @@ class TrueUpTo(NamedTuple):
 async def at_head(record: "Record") -> int:
     """Wait a moment until the read models have what is recorded, so that people find what they just did; and
     return where the record was. They need not have got there."""
-    from activities.record.read_models import abreast
+    from activities.record.read_models import wait_until_caught_up
 
-    return await abreast(record, ABREAST_WITHIN)
+    return await wait_until_caught_up(record, ABREAST_WITHIN)
 
 
 async def true_up_to(record: "Record", position: int, head: int) -> TrueUpTo:

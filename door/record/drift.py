@@ -66,7 +66,7 @@ async def compare(
         Problem: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-    from activities.record.access_log import unannounced
+    from activities.record.access_log import find_unannounced_access
 
     looked_at = 0
     found: list[Drifted] = []
@@ -81,7 +81,7 @@ async def compare(
     if among is None:
         running = gateway.journeys(OPEN, 100_000)
         found += [Drifted(each, Drift.UNRECORDED) async for each in running if await record.head(each) is None]
-        found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await unannounced(record)]
+        found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await find_unannounced_access(record)]
     return looked_at, found
 
 

@@ -121,7 +121,7 @@ async def prove(
         RecordUnavailable, RecordFault: the record cannot be read.
     """
     from activities.record.verification.chains import by_place
-    from activities.record.verification.journeys import examine
+    from activities.record.verification.journeys import verify_record
 
     settings = services.settings()
     unchecked: dict[Part, Problem] = {}
@@ -139,7 +139,7 @@ async def prove(
                 content_of_register, keys = _keys(settings, register)
             except Problem as problem:
                 unchecked[Part.SIGN_OFFS] = problem
-        examined = await examine(
+        examined = await verify_record(
             record,
             keys=keys,
             read_models=Part.READ_MODELS not in left_out,
@@ -240,7 +240,7 @@ def _keys(settings: "Settings", given: Path | None) -> "tuple[bytes, Keys]":
     Raises:
         Problem: there is no register that can be believed.
     """
-    from activities.record.verification.sign_offs import RegisterNotVerified, keys_of
+    from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 
     path = keyring.register_path(given, settings)
     if settings.organisation_key is None:
@@ -257,7 +257,7 @@ def _keys(settings: "Settings", given: Path | None) -> "tuple[bytes, Keys]":
             "Name it with --register, or check CAREPATH_REGISTER_FILE",
         )
     try:
-        return register, keys_of(register, bytes.fromhex(settings.organisation_key))
+        return register, trusted_keys(register, bytes.fromhex(settings.organisation_key))
     except RegisterNotVerified as error:
         reason = str(error).rstrip(".")
         raise Problem(

@@ -77,12 +77,12 @@ async def _repaired(services: Services, record: "Record", gateway: Gateway, drif
 
 async def _announced(services: Services, record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
     """Tell a journey of those who looked at it in an emergency while it could not be told."""
-    from activities.record.access_log import unannounced
+    from activities.record.access_log import find_unannounced_access
 
-    for reading in await unannounced(record):
+    for reading in await find_unannounced_access(record):
         if journey_id in reading.journeys and reading.reason is not None:
             who = Actor(id=reading.reader_id, role=Role(reading.reader_role))
-            told = Command(command_id=reading.reading_id, actor=who, body=BreakGlass(reason=reading.reason))
+            told = Command(command_id=reading.entry_id, actor=who, body=BreakGlass(reason=reading.reason))
             try:
                 await submitted(services, gateway, journey_id, told)
             except Problem:

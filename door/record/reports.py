@@ -16,7 +16,7 @@ from door.screen import Screen, facts, row, table
 if TYPE_CHECKING:
     from activities.record.verification.anchors import Anchor
     from activities.record.verification.chains import Finding
-    from activities.record.verification.journeys import Examined
+    from activities.record.verification.journeys import VerificationResult
 
 FORMAT = "care-pathway/report/1"
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -95,7 +95,7 @@ class Proof(NamedTuple):
     at: datetime
     journey_id: UUID | None
     since: "Anchor | None"
-    examined: "Examined"
+    examined: "VerificationResult"
     anchored: "Anchor | None"
     register: bytes | None
     workflows: int | None

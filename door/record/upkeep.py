@@ -11,7 +11,7 @@ from door.outcomes import ExitCode, Problem
 from door.screen import Screen, here, row, table
 
 if TYPE_CHECKING:
-    from activities.record.read_models import Stale, Standing
+    from activities.record.read_models import ProjectionStatus, Stale
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -25,10 +25,10 @@ def models_command(context: typer.Context, json: shell.Json = False) -> None:
     services = shell.services(context)
 
     async def act(screen: Screen) -> None:
-        from activities.record.read_models import stale, standing
+        from activities.record.read_models import read_status, stale
 
         async with services.record() as record:
-            found, stuck = await standing(record), (await stale(record)).rows
+            found, stuck = await read_status(record), (await stale(record)).rows
         if screen.json_only:
             screen.data(_for_scripts(found, stuck))
             return
@@ -49,7 +49,7 @@ def models_command(context: typer.Context, json: shell.Json = False) -> None:
     shell.run(act, json_only=json)
 
 
-def _for_scripts(found: "Standing", stuck: "tuple[Stale, ...]") -> dict[str, Any]:
+def _for_scripts(found: "ProjectionStatus", stuck: "tuple[Stale, ...]") -> dict[str, Any]:
     def plain(value: object) -> object:
         return value.isoformat() if isinstance(value, datetime) else value
 

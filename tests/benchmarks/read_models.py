@@ -13,8 +13,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from activities.record import Record
-from activities.record.read_models.projector import Courses, advance, wait_for
-from activities.record.read_models.queries import Cases, Work, caseload, caseload_as_of, service_levels, worklist
+from activities.record.read_models.projector import StateCache, advance, wait_for
+from activities.record.read_models.queries import (
+    CaseloadFilter,
+    WorklistFilter,
+    caseload,
+    caseload_as_of,
+    service_levels,
+    worklist,
+)
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import DEFINITION
 from deploy.local.postgres import Postgres
@@ -63,7 +70,7 @@ async def building(postgres: Postgres, *, journeys: int) -> Section:
         await rebuild(record)
         in_bulk = total / (perf_counter() - began)
         behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
-        courses, applied, began = Courses(), 0, perf_counter()
+        courses, applied, began = StateCache(), 0, perf_counter()
         while (done := await advance(record, courses, generation=behind)) and applied < total / 5:
             applied += done
         live = applied / (perf_counter() - began)
@@ -165,16 +172,18 @@ SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN
 async def asking(postgres: Postgres, *, few: int, many: int) -> Section:
     """How long a page of 50 takes with few and with many rows, one question after the other."""
     questions: dict[str, Callable[[Record], Awaitable[Any]]] = {
-        "all": lambda record: worklist(record, Work()),
-        "a role in a clinic": lambda record: worklist(record, Work(owners=(Role.CLINICIAN,), clinic="clinic-7")),
-        "a clinic": lambda record: worklist(record, Work(clinic="clinic-7")),
-        "mine": lambda record: worklist(record, Work(mine="clinician-42")),
-        "overdue": lambda record: worklist(record, Work(due_before=NOW)),
-        "unassigned, of two roles": lambda record: worklist(
-            record, Work(unassigned=True, owners=(Role.PATIENT, Role.ON_CALL_CLINICIAN))
+        "all": lambda record: worklist(record, WorklistFilter()),
+        "a role in a clinic": lambda record: worklist(
+            record, WorklistFilter(owners=(Role.CLINICIAN,), clinic="clinic-7")
         ),
-        "one of a clinic that has none": lambda record: worklist(record, Work(clinic="clinic-99")),
-        "caseload": lambda record: caseload(record, Cases(clinic="clinic-7")),
+        "a clinic": lambda record: worklist(record, WorklistFilter(clinic="clinic-7")),
+        "mine": lambda record: worklist(record, WorklistFilter(mine="clinician-42")),
+        "overdue": lambda record: worklist(record, WorklistFilter(due_before=NOW)),
+        "unassigned, of two roles": lambda record: worklist(
+            record, WorklistFilter(unassigned=True, owners=(Role.PATIENT, Role.ON_CALL_CLINICIAN))
+        ),
+        "one of a clinic that has none": lambda record: worklist(record, WorklistFilter(clinic="clinic-99")),
+        "caseload": lambda record: caseload(record, CaseloadFilter(clinic="clinic-7")),
         "caseload as of a position": lambda record: caseload_as_of(record, 3_500_000),
     }
     took: dict[str, list[float]] = {name: [] for name in questions}

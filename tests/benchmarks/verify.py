@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 from activities.record import Record
 from activities.record.read_models.rebuild import rebuild
-from activities.record.verification.journeys import Examined, examine
-from activities.record.verification.sign_offs import keys_of
+from activities.record.verification.journeys import VerificationResult, verify_record
+from activities.record.verification.sign_offs import trusted_keys
 from deploy.local.postgres import Postgres
 from simulation.people import referral
 from tests.benchmarks.database import fresh
@@ -32,14 +32,14 @@ async def verify(postgres: Postgres, *, journeys: int, signed_journeys: int) -> 
     async with fresh(postgres) as (_, record, _):
         for _ in range(journeys):
             await _put(record, renamed(course_of(), uuid4()))
-        chains, chained = await _timed(examine(record))
-    keys = keys_of(published(EARLY), ORGANISATION.public_key)
+        chains, chained = await _timed(verify_record(record))
+    keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
     async with fresh(postgres) as (_, record, _):
         for _ in range(signed_journeys):
             await _put(record, _course(uuid4()))
         await rebuild(record)
-        signed, _ = await _timed(examine(record, keys=keys))
-        whole, examined = await _timed(examine(record, keys=keys, read_models=True))
+        signed, _ = await _timed(verify_record(record, keys=keys))
+        whole, examined = await _timed(verify_record(record, keys=keys, read_models=True))
     found = (*chained.findings, *examined.findings)
     assert found == (), f"a record that was made up does not hold: {found[:3]}"
     number = f"{examined.events:,} events with {examined.sign_offs:,} sign-offs"
@@ -64,7 +64,7 @@ async def _put(record: Record, course: Sequence[Event]) -> None:
     await record.append(course[0].journey_id, 0, rows(course), closes=True)
 
 
-async def _timed(examining: Awaitable[Examined]) -> tuple[float, Examined]:
+async def _timed(examining: Awaitable[VerificationResult]) -> tuple[float, VerificationResult]:
     """Events per second, and what was found."""
     began = perf_counter()
     examined = await examining

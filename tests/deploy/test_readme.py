@@ -63,7 +63,7 @@ def at_terminal(command: str, env: Mapping[str, str]) -> str:
     return shown
 
 
-@pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.timeout(300)
 async def test_the_tour_signs_forges_and_verifies(tmp_path: Path) -> None:
     shown: dict[str, str] = {}

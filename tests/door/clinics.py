@@ -10,7 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from activities.record import Record, open_record
-from activities.record.access_log import NewReading, Reading, broken_glass, keep, readings
+from activities.record.access_log import (
+    AccessLogEntry,
+    NewAccessLogEntry,
+    find_broken_glass,
+    list_access,
+    record_access,
+)
 from activities.record.event_codec import load_journey, to_new
 from deploy.local.postgres import Database
 from door.services import Services
@@ -54,14 +60,14 @@ class Real(Memory):
         async with open_record(self._database.app_url) as record:
             yield record
 
-    async def keep_reading(self, record: Record, reading: NewReading) -> None:
-        await keep(record, reading)
+    async def record_access(self, record: Record, reading: NewAccessLogEntry) -> None:
+        await record_access(record, reading)
 
     async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
         return await Services.awaiting_signatures(self, record, clinics, limit)
 
     async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
-        return await broken_glass(record, journey_id, reader_id, self.at) is not None
+        return await find_broken_glass(record, journey_id, reader_id, self.at) is not None
 
 
 Awaited = tuple[UUID, str]
@@ -103,9 +109,9 @@ class Clinics:
         """Record what happens next in a journey; nothing is projected."""
         await self.record.append(journey_id, events[0].version - 1, [to_new(each) for each in events])
 
-    async def readings(self, journey_id: UUID) -> list[Reading]:
+    async def readings(self, journey_id: UUID) -> list[AccessLogEntry]:
         """Who looked at a journey, the first on top."""
-        return [*(await readings(self.record, journey_id=journey_id))][::-1]
+        return [*(await list_access(self.record, journey_id=journey_id))][::-1]
 
     def awaited(self, fits: Callable[[Journey, Obligation], bool] = lambda *_: True) -> list[Awaited]:
         """What the journeys' own states say is awaited, in the order of a worklist."""

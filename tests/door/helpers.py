@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEvent
-from activities.record.access_log import NewReading
+from activities.record.access_log import NewAccessLogEntry
 from activities.record.event_codec import to_new
 from application.journey_client import Running
 from application.settings import Settings
@@ -100,7 +100,7 @@ class Memory(Services):
         self.at = START
         self.down = False
         self.received: list[Command] = []
-        self.readings: list[NewReading] = []
+        self.readings: list[NewAccessLogEntry] = []
         self.questions: list[str] = []
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
@@ -133,7 +133,7 @@ class Memory(Services):
             raise Problem(ExitCode.UNAVAILABLE, "Temporal cannot be reached", "Run the same command again")
         yield MemoryGateway(self)
 
-    async def keep_reading(self, record: Record, reading: NewReading) -> None:
+    async def record_access(self, record: Record, reading: NewAccessLogEntry) -> None:
         self.readings.append(reading)
 
     async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:

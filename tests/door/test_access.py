@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import RecordUnavailable
-from activities.record.access_log import NewReading, Purpose, readings
+from activities.record.access_log import NewAccessLogEntry, Purpose, list_access
 from tests.door.clinics import OTHER, Clinics
 from tests.door.helpers import Answer, Memory, call
 from tests.record.helpers import event
@@ -60,7 +60,7 @@ def test_what_cannot_be_kept_is_not_shown(
     async def unavailable(*_: object) -> None:
         raise RecordUnavailable("57P01")
 
-    monkeypatch.setattr(services, "keep_reading", unavailable)
+    monkeypatch.setattr(services, "record_access", unavailable)
     answer = look(services, words, journey)
     assert (answer.code, answer.out) == (6, "")
 
@@ -109,7 +109,7 @@ def test_breaking_the_glass_lets_look_for_a_time(services: Memory, journey: UUID
     [broken] = services.readings
     assert broken.reason == REASON["reason"]
     assert broken.until == services.at + timedelta(minutes=state.protocol.break_glass_minutes)
-    assert broken.reading_id in receipts_of(services.books.journeys[journey])
+    assert broken.entry_id in receipts_of(services.books.journeys[journey])
 
     assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
     assert (services.readings[-1].purpose, services.readings[-1].shown) == (Purpose.BREAK_THE_GLASS, True)
@@ -140,7 +140,7 @@ def test_an_emergency_does_not_wait_for_temporal(services: Memory, journey: UUID
     assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
 
 
-def seen(reading: NewReading) -> str:
+def seen(reading: NewAccessLogEntry) -> str:
     return " ".join(reading.command)
 
 
@@ -157,7 +157,7 @@ async def test_what_was_seen_is_shown_again(clinics: Clinics) -> None:
     kept = await clinics.readings(journey_id)
     assert [seen(reading) for reading in kept[: len(LOOKS)]] == [" ".join(w).format(journey_id) for w in LOOKS]
     for reading, was in zip(kept, before, strict=False):
-        again = await clinics.call("access", "show", str(reading.reading_id), "--json")
+        again = await clinics.call("access", "show", str(reading.entry_id), "--json")
         assert (again.code, again.json) == (0, was.json), seen(reading)
     assert clinics.services.at > at
 
@@ -166,7 +166,7 @@ async def test_looking_at_who_looked_is_looking(clinics: Clinics, stranger: str)
     journey_id = next(iter(clinics.journeys))
     await clinics.call("pathway", "show", str(journey_id))
     [first] = await clinics.readings(journey_id)
-    for words in (("list", str(journey_id)), ("show", str(first.reading_id))):
+    for words in (("list", str(journey_id)), ("show", str(first.entry_id))):
         assert (await clinics.call("access", *words, "--profile", stranger)).code == 4
         assert (await clinics.call("access", *words)).code == 0
     listed = await clinics.json("access", "list", str(journey_id))
@@ -201,14 +201,14 @@ async def test_requests_for_signatures_are_shown_again(clinics: Clinics) -> None
     before = await clinics.json("signoff", "list")
     wanted = clinics.awaited(lambda _, waiting: waiting.sign_off is not None)
     assert sorted((UUID(each["journey_id"]), each["request"]) for each in before) == sorted(wanted)
-    [kept, *_] = await readings(clinics.record, reader_id="demo-coordinator")
-    assert await clinics.json("access", "show", str(kept.reading_id)) == before
+    [kept, *_] = await list_access(clinics.record, reader_id="demo-coordinator")
+    assert await clinics.json("access", "show", str(kept.entry_id)) == before
 
 
 @pytest.mark.parametrize("words", LISTS, ids=" ".join)
 async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, words: tuple[str, ...]) -> None:
     before = await clinics.json(*words)
-    [kept, *_] = await readings(clinics.record, reader_id="demo-coordinator")
+    [kept, *_] = await list_access(clinics.record, reader_id="demo-coordinator")
     assert kept.command == words
     assert set(kept.journeys) == {UUID(row["journey_id"]) for row in before["rows"]}
     assert (kept.position, kept.shown) == (before["position"], True)
@@ -221,7 +221,7 @@ async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, wo
     clinics.services.at += timedelta(days=3)
     assert (await clinics.json(*words))["rows"] != before["rows"]
 
-    again = await clinics.json("access", "show", str(kept.reading_id))
+    again = await clinics.json("access", "show", str(kept.entry_id))
     assert again["rows"] == before["rows"]
 
 

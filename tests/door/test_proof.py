@@ -13,12 +13,12 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities.record import RecordUnavailable, migrate, open_record
+from activities.record import RecordUnavailable, open_record
 from activities.record.event_codec import to_new
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import Kind
-from activities.record.verification.sign_offs import Reason, keys_of
+from activities.record.verification.sign_offs import Reason, trusted_keys
 from deploy.local.postgres import Database
 from door.record import proof, reports
 from door.record.drift import Drift
@@ -34,12 +34,6 @@ from workflows.journey.protocol import Condition
 ROOT = Path(__file__).parents[2]
 HALF = 100
 ANOTHER = UUID("6a0a1c8e-3f5e-4b7c-9d5a-333333333333")
-
-
-@pytest.fixture
-async def migrated(database: Database) -> Database:
-    await migrate(database.owner_url)
-    return database
 
 
 @pytest.fixture
@@ -353,16 +347,16 @@ async def test_several_processes_find_what_one_does(
     migrated: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proving, "SECTION", 70)
-    keys = keys_of(published(EARLY), ORGANISATION.public_key)
+    keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
     async with open_record(migrated.app_url) as record:
         await keep(record, rows(history(), signature=lambda _event: None))
         await put_course(record)
         await catch_up(record)
         await owner.execute("UPDATE read_model_1.caseload SET clinician = 'demo-mallory'")
-        alone = await proving.examine(record, keys=keys, read_models=True)
+        alone = await proving.verify_record(record, keys=keys, read_models=True)
         assert {"unsigned", "rows_stale", "rows_differ", "wrong_evidence"} <= {each.reason for each in alone.findings}
         monkeypatch.setattr(proving, "ALONE", 0)
-        assert await proving.examine(record, keys=keys, read_models=True) == alone
+        assert await proving.verify_record(record, keys=keys, read_models=True) == alone
         record.reopen = partial(open_record, "postgresql://nobody@127.0.0.1:1/none")
         with pytest.raises(RecordUnavailable, match=r"the record is unavailable \([^()]+\)"):
-            await proving.examine(record, keys=keys)
+            await proving.verify_record(record, keys=keys)

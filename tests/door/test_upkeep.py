@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from activities.record.read_models import applying, rebuild
-from activities.record.read_models.rows import DEFINITION, follow
+from activities.record.read_models import projection, rebuild
+from activities.record.read_models.rows import DEFINITION, apply
 from tests.door.clinics import Clinics
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of
@@ -44,9 +44,9 @@ async def test_what_is_stuck_is_named_and_can_be_retried(clinics: Clinics, monke
     def poisoned(course: object, each: object, *more: object) -> object:
         if getattr(each, "journey_id", None) == stuck and getattr(each, "version", None) == 4:
             raise ArithmeticError("Robin has nightmares")
-        return follow(course, each, *more)  # type: ignore[arg-type]
+        return apply(course, each, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(applying, "follow", poisoned)
+    monkeypatch.setattr(projection, "apply", poisoned)
     await catch_up(clinics.record)
     [named] = (await clinics.json("record", "models"))["stale"]
     assert (named["journey_id"], named["version"], named["code"]) == (str(stuck), 4, "ArithmeticError")

@@ -16,7 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from activities.record import RecordUnavailable
-from activities.record.read_models import Work, claim, release, worklist
+from activities.record.read_models import WorklistFilter, claim, release, worklist
 from deploy.local.postgres import Database
 from door.lists.listing import Listing
 from door.lists.standing import TrueUpTo
@@ -45,7 +45,7 @@ async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) 
         return await listing()
 
     async def listing() -> Listing:
-        answer = await worklist(clinics.record, Work(journey_id=clinics.held))
+        answer = await worklist(clinics.record, WorklistFilter(journey_id=clinics.held))
         return Listing(answer, TrueUpTo(answer.position, answer.position, 0), clinics.services.at)
 
     texts: list[str] = []

@@ -33,7 +33,7 @@ from temporalio.worker import (
 from activities.record.event_codec import load_events, to_new
 from activities.record.store import Record
 from activities.record.verification import sign_offs as offline
-from activities.record.verification.journeys import examine
+from activities.record.verification.journeys import verify_record
 from activities.signatures.keys import PrivateKey, sign, unlock
 from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack
@@ -398,6 +398,6 @@ async def quarantined(course: Course) -> None:
 async def found_offline(record: Record, signers: Signers, *journeys: UUID) -> set[tuple[int, str]]:
     """What the offline check finds in these journeys: position and reason."""
     register = signers.register_path.read_bytes()
-    examined = await examine(record, keys=offline.keys_of(register, signers.organisation_key))
+    examined = await verify_record(record, keys=offline.trusted_keys(register, signers.organisation_key))
     of_sign_offs = [found for found in examined.findings if found.reason in get_args(offline.Reason)]
     return {(found.position, found.reason) for found in of_sign_offs if found.journey_id in journeys}

@@ -22,7 +22,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record, RecordUnavailable
-from activities.record.verification.chains import Finding, verify
+from activities.record.verification.chains import Finding, verify_chains
 from application.journey_client import Unavailable, start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
@@ -286,7 +286,7 @@ async def findings(stack: Stack) -> tuple[Finding, ...]:
     """What is wrong with the whole log."""
     connection = await asyncpg.connect(stack.postgres.app_url)
     try:
-        return await verify(connection)
+        return await verify_chains(connection)
     finally:
         await connection.close()
 

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
-from activities.record.read_models import Cases, Work, caseload, differences, wait_for, worklist
+from activities.record.read_models import CaseloadFilter, WorklistFilter, caseload, differences, wait_for, worklist
 from activities.record.store import Record
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
@@ -18,7 +18,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Condition
 from workflows.messages import Receipt
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 SOON = timedelta(seconds=30)
 
@@ -37,7 +37,7 @@ async def test_what_was_recorded_is_shown_by_the_worker_that_is_left(
         receipt = await course.send(support())
         position = await record.wait_for(course.id, receipt.version, SOON)
         await wait_for(record, position, SOON)
-        shown = await worklist(record, Work(journey_id=course.id))
+        shown = await worklist(record, WorklistFilter(journey_id=course.id))
         assert shown.position >= position
         assert {task.kind for task in shown.rows} >= {"evaluation", "support"}
         assert {task.version for task in shown.rows} == {receipt.version}
@@ -53,8 +53,8 @@ class ReadAtOnce(Course):
         receipt = await super().submit(command)
         position = await self.record.wait_for(self.id, receipt.version, SOON)
         await wait_for(self.record, position, SOON)
-        tasks = (await worklist(self.record, Work(journey_id=self.id))).rows
-        cases = (await caseload(self.record, Cases(), limit=10_000)).rows
+        tasks = (await worklist(self.record, WorklistFilter(journey_id=self.id))).rows
+        cases = (await caseload(self.record, CaseloadFilter(), limit=10_000)).rows
         [case] = [each for each in cases if each.journey_id == self.id]
         assert case.version >= receipt.version
         if tasks:
@@ -67,7 +67,6 @@ class ReadAtOnce(Course):
         return receipt
 
 
-@pytest.mark.slow
 async def test_whoever_writes_reads_it_at_once(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
@@ -79,4 +78,4 @@ async def test_whoever_writes_reads_it_at_once(
         assert journey.closed
         assert course.looked == len(course.receipts) > 50
         await wait_for(record, await record.wait_for(course.id, journey.version, SOON), SOON)
-        assert (await worklist(record, Work(journey_id=course.id))).rows == ()
+        assert (await worklist(record, WorklistFilter(journey_id=course.id))).rows == ()

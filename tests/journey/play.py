@@ -223,9 +223,9 @@ def started(
 
 
 @cache
-def course(condition: Condition) -> Play:
+def course(condition: Condition, at: datetime = START) -> Play:
     """The undisturbed course of a condition, from referral to discharge. Do not take it further: branch."""
-    return started(condition).go_on(lambda journey: journey.closed)
+    return started(condition, at=at).go_on(lambda journey: journey.closed)
 
 
 def before(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:

@@ -2,14 +2,16 @@
 
 import csv
 from datetime import UTC, date, datetime, time, timedelta
+from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from tests.examples import examples
 from tests.journey.golden.make_working_time import CHANGING, COLUMNS, FILE, STEADY, deadline, table
 from tests.journey.play import Play, after, before, one, started
 from workflows.journey import commands as c
@@ -18,6 +20,7 @@ from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import (
     QuietHours,
     WorkingTime,
+    Zone,
     add_working_time,
     after_quiet_hours,
     local,
@@ -30,6 +33,14 @@ from workflows.journey.refusals import Refusal
 with FILE.open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
 
+
+def places() -> frozenset[str]:
+    """What the time-zone database itself lists as places, each with the country it lies in."""
+    lines = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8").splitlines()
+    return frozenset(line.split("\t")[2] for line in lines if line and not line.startswith("#"))
+
+
+PLACES = places()
 WEEK = (1, 2, 3, 4, 5)
 MINUTE = timedelta(minutes=1)
 
@@ -70,7 +81,6 @@ def test_the_golden_table_covers_what_it_should() -> None:
     assert sum(bool(row["holidays"]) for row in ROWS) >= 50
 
 
-@pytest.mark.slow
 def test_the_golden_table_is_what_its_script_writes() -> None:
     assert list(table()) == ROWS
 
@@ -172,7 +182,7 @@ def calendars(draw: st.DrawFn, *, shortest: int = 30) -> WorkingTime:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, AMOUNTS, AMOUNTS)
 def test_what_is_added_is_what_passes_and_adding_twice_is_adding_both(
     calendar: WorkingTime, start: datetime, amount: timedelta, more: timedelta
@@ -186,7 +196,7 @@ def test_what_is_added_is_what_passes_and_adding_twice_is_adding_both(
         assert working_time_between(start, ends - timedelta(seconds=1), calendar) < amount
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, STARTS, AMOUNTS, AMOUNTS)
 def test_later_or_more_never_ends_earlier(
     calendar: WorkingTime, one_start: datetime, other: datetime, amount: timedelta, more: timedelta
@@ -201,7 +211,7 @@ def test_later_or_more_never_ends_earlier(
     assert passed == working_time_between(early, between, calendar) + working_time_between(between, late, calendar)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, AMOUNTS)
 def test_a_deadline_is_never_out_of_hours(calendar: WorkingTime, start: datetime, amount: timedelta) -> None:
     ends = add_working_time(start, amount, calendar)
@@ -216,7 +226,6 @@ def test_a_deadline_is_never_out_of_hours(calendar: WorkingTime, start: datetime
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(calendars(shortest=240), STARTS, st.integers(0, 900))
 def test_walking_minute_by_minute_comes_to_the_same(calendar: WorkingTime, start: datetime, minutes: int) -> None:
     begin, end = (f"{clock:%H:%M}" for clock in calendar.hours)
@@ -238,6 +247,7 @@ def test_working_time_of_the_worst_calendar_ends_within_years() -> None:
     ("changed", "words"),
     [
         ({"zone": "UTC"}, "name the place"),
+        ({"zone": "Etc/UTC"}, "name the place"),
         ({"zone": "Mars/Olympus"}, "not an IANA time zone"),
         ({"weekdays": []}, "at least 1"),
         ({"weekdays": [0]}, "greater than or equal to 1"),
@@ -255,6 +265,31 @@ def test_calendars_that_are_refused(changed: dict[str, Any], words: str) -> None
     given = {"zone": "Europe/London", "weekdays": [1], "hours": ["09:00", "17:00"], **changed}
     with pytest.raises(ValidationError, match=words):
         WorkingTime.model_validate(given)
+
+
+def is_a_zone(name: str) -> bool:
+    try:
+        return TypeAdapter(Zone).validate_python(name) == name
+    except ValidationError:
+        return False
+
+
+def test_of_all_zones_there_are_only_places_pass() -> None:
+    """Every place the database lists, and other names in the same areas. No offset, rule, country or stand-in."""
+    areas = {place.partition("/")[0] for place in PLACES}
+    everything = available_timezones()
+    assert everything >= PLACES
+    assert {name for name in everything if is_a_zone(name)} == {
+        name for name in everything if name.partition("/")[0] in areas
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["America", "America/", "America/../Etc/UTC", "/Etc/UTC", "europe/berlin ", "posixrules"]
+)
+def test_what_is_no_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Zone).validate_python(name)
 
 
 def test_quiet_hours_that_end_in_a_gap_end_after_it() -> None:

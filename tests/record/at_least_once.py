@@ -28,10 +28,10 @@ from activities.record import (
 )
 from activities.record.event_codec import to_new
 from activities.record.read_models.claims import claim
-from activities.record.read_models.projector import Courses, advance
-from activities.record.read_models.queries import Cases, Work, caseload, stale, worklist
+from activities.record.read_models.projector import StateCache, advance
+from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, stale, worklist
 from activities.record.read_models.rebuild import BeingRebuilt, differences, rebuild
-from activities.record.verification.chains import verify
+from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.record.helpers import whole_log
 from tests.record.read_models.courses import course_of, put, renamed
@@ -319,7 +319,7 @@ async def _version(record: Record, journey: UUID) -> int:
 
 
 async def _project(record: Record, projector: Projector, written: asyncio.Event) -> None:
-    courses, killed = Courses(), iter(projector.killed)
+    courses, killed = StateCache(), iter(projector.killed)
     while True:
         all_is_written = written.is_set()
         using = mortal(record, next(killed, 0))
@@ -388,7 +388,7 @@ async def _somebody_waits(record: Record) -> bool:
 
 async def projecting(record: Record, journey: UUID) -> None:
     """Before each statement of one projector another one takes all there is, with what is new since."""
-    one, other, reached = Courses(), Courses(), 0
+    one, other, reached = StateCache(), StateCache(), 0
     for before in count(1):
         await _write_on(record, journey)
         await advance(record, one, limit=2)
@@ -401,7 +401,7 @@ async def projecting(record: Record, journey: UUID) -> None:
 
 async def rebuilding(record: Record, journey: UUID) -> None:
     """Before each statement of a rebuild something is recorded and shown."""
-    courses, reached = Courses(), 0
+    courses, reached = StateCache(), 0
 
     async def meanwhile(_: object) -> None:
         nonlocal reached
@@ -421,7 +421,7 @@ async def _write_on(record: Record, journey: UUID) -> None:
     await deliver(record, journey, _batch(journey, version, 0, Command(0, 3)))
 
 
-async def _go_on(record: Record, journey: UUID, courses: Courses) -> None:
+async def _go_on(record: Record, journey: UUID, courses: StateCache) -> None:
     await _write_on(record, journey)
     while await advance(record, courses):
         pass
@@ -429,12 +429,12 @@ async def _go_on(record: Record, journey: UUID, courses: Courses) -> None:
 
 async def claiming(record: Record, journey: UUID) -> None:
     """Fifty people are about to see to one thing."""
-    while await advance(record, Courses()):
+    while await advance(record, StateCache()):
         pass
-    [task, *_] = (await worklist(record, Work(journey_id=journey))).rows
+    [task, *_] = (await worklist(record, WorklistFilter(journey_id=journey))).rows
     people = [f"coordinator-{n}" for n in range(50)]
     told = await asyncio.gather(*(claim(record, task.journey_id, task.obligation, by) for by in people))
-    shown = (await worklist(record, Work(journey_id=task.journey_id))).rows
+    shown = (await worklist(record, WorklistFilter(journey_id=task.journey_id))).rows
     mine = [each.claimed_by for each in shown if each.obligation == task.obligation]
     promised([each and each.by for each in set(told)] == mine, "one of fifty claims wins")
 
@@ -461,7 +461,7 @@ async def _watch(record: Record, written: asyncio.Event) -> None:
 
 
 async def _looked(record: Record, before: int) -> int:
-    position = (await caseload(record, Cases(), limit=1)).position
+    position = (await caseload(record, CaseloadFilter(), limit=1)).position
     promised(position >= before, "readers never go back in time")
     promised(await differences(record) == (), "tables are the fold of the log up to their checkpoint")
     return position
@@ -497,14 +497,14 @@ async def _check_log(record: Record, log: Sequence[StoredEvent], writers: Sequen
 
 async def _check_chains(record: Record) -> None:
     async with record.connection() as connection:
-        findings = await verify(connection, record.log_id)
+        findings = await verify_chains(connection, record.log_id)
     promised(findings == (), f"the chains hold: {findings}")
 
 
 async def _check_tables(record: Record, log: Sequence[StoredEvent]) -> None:
-    while await advance(record, Courses()):
+    while await advance(record, StateCache()):
         pass
-    answer = await caseload(record, Cases())
+    answer = await caseload(record, CaseloadFilter())
     promised(answer.position == len(log), "the tables reach the end of the log")
     promised(await differences(record) == (), "tables are the fold of the log up to their checkpoint")
     reached = {stored.journey_id: stored.version for stored in log}

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from activities.record import NewEvent, Record, StoredEvent
-from activities.record.access_log import NewReading
+from activities.record.access_log import NewAccessLogEntry
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -75,8 +75,8 @@ async def raw_append(connection: Connection, journey_id: UUID, expected: int, ne
     return row
 
 
-def a_reading(*journeys: UUID, **changed: Any) -> NewReading:
+def an_access(*journeys: UUID, **changed: Any) -> NewAccessLogEntry:
     """Somebody looked at these journeys."""
-    given = {"reading_id": uuid4(), "reader_id": "somebody", "reader_role": "clinician", "purpose": "TREAT"}
+    given = {"entry_id": uuid4(), "reader_id": "somebody", "reader_role": "clinician", "purpose": "TREAT"}
     given |= {"clock": datetime.now(UTC), "command": ("pathway", "show"), "journeys": journeys, "position": 1}
-    return NewReading.model_validate(given | changed)
+    return NewAccessLogEntry.model_validate(given | changed)

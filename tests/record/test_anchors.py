@@ -8,7 +8,7 @@ import pytest
 
 from activities.record.store import Record
 from activities.record.verification.anchors import AnchorKeyError, check_anchors, make_key, read_key, write_anchor
-from activities.record.verification.chains import verify
+from activities.record.verification.chains import verify_chains
 from tests.record.helpers import Connection, events
 
 A = UUID(int=0xA)
@@ -61,7 +61,7 @@ async def test_a_tail_that_was_cut_off_together_with_its_head_is_found(anchors: 
         "UPDATE record.journey SET (version, last_position, journey_hash) = "
         "(SELECT 3, 3, journey_hash FROM record.journey_event WHERE position = 3)"
     )
-    assert await verify(owner) == (), "the shorter log is whole in itself"
+    assert await verify_chains(owner) == (), "the shorter log is whole in itself"
     assert await anchors.found() == ({(4, "log_cut"), (6, "log_cut")}, 2)
     await anchors.record.append(A, 3, events(5))
     assert await anchors.found() == ({(4, "log_rewritten"), (6, "log_rewritten")}, 2)

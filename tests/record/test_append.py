@@ -20,7 +20,7 @@ from activities.record import (
     VersionConflict,
     open_record,
 )
-from activities.record.verification.chains import verify
+from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
 
@@ -166,7 +166,7 @@ async def test_concurrent_writers_leave_no_gap(record: Record, owner: Connection
         versions = [stored.version for stored in log if stored.journey_id == journey]
         assert versions == list(range(1, len(versions) + 1))
     assert all(a.recorded_at <= b.recorded_at for a, b in pairwise(log))
-    assert await verify(owner) == ()
+    assert await verify_chains(owner) == ()
 
 
 async def test_of_two_writers_at_one_version_one_wins(record: Record) -> None:
@@ -279,7 +279,7 @@ async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) ->
         assert stored.payload == new.payload
         assert (await record.tail(0))[0].payload == new.payload
     assert await owner.fetchval("SELECT payload FROM record.journey_event") != new.payload
-    assert await verify(owner) == ()
+    assert await verify_chains(owner) == ()
 
 
 async def test_a_codec_that_is_not_deterministic_is_found_out(migrated: Database) -> None:

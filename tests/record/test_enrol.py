@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import Enrolment, Record, RecordFault, patient_key
-from activities.record.verification.chains import verify
+from activities.record.verification.chains import verify_chains
 from tests.record.helpers import Connection, events
 
 PATIENT = patient_key("clinic-1/4711")
@@ -57,7 +57,7 @@ async def test_after_the_end_the_patient_may_come_back(record: Record, owner: Co
 
     assert second.outcome == "enrolled"
     assert second.journey_id != first.journey_id
-    assert await verify(owner) == ()
+    assert await verify_chains(owner) == ()
 
 
 async def test_a_journey_id_is_not_taken_over(record: Record) -> None:

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
-from activities.record.access_log import keep
+from activities.record.access_log import record_access
 from deploy.local.postgres import Database
-from tests.record.helpers import Connection, a_reading, event, events, raw_append, waiting_for_the_lock, whole_log
+from tests.record.helpers import Connection, an_access, event, events, raw_append, waiting_for_the_lock, whole_log
 
 CHANGES = [
     "UPDATE record.{} SET log_id = 2",
@@ -20,7 +20,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice", "reading"])
+@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
@@ -28,7 +28,7 @@ async def test_nobody_changes_what_is_recorded(
     journey = uuid4()
     await record.append(journey, 0, events(1))
     await record.deliver_notice(notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r")
-    await keep(record, a_reading(journey))
+    await record_access(record, an_access(journey))
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")
 
@@ -44,7 +44,7 @@ async def test_nobody_changes_what_is_recorded(
 
 async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
-    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice", "reading"}
+    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice", "access_log"}
     for table in tables:
         writes = await app.fetchval(
             "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
@@ -59,7 +59,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
     )
     doors = [function for function in functions if function["callable"]]
-    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice", "keep_reading"}
+    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice", "record_access"}
     assert all(door["definer"] and door["fixed"] for door in doors)
 
 

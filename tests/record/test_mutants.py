@@ -13,7 +13,7 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from activities.record.read_models import applying, projector
+from activities.record.read_models import projection, projector
 from activities.record.read_models.rebuild import _publish
 from deploy.local.postgres import Database
 from tests.record.at_least_once import (
@@ -123,14 +123,14 @@ MUTANTS = {
         "one of fifty claims wins", statement="ALTER TABLE read_model.claim DROP CONSTRAINT claim_pkey"
     ),
     "poison skipped": mutant(
-        "a journey stops", (applying.followed, "return course, unapplied(event, error)", "continue")
+        "a journey stops", (projection.apply_events, "return course, unapplied(event, error)", "continue")
     ),
     "poison stops everybody": mutant(
         "nobody fails: ValidationError",
-        (applying.followed, "return course, unapplied(event, error)", "raise"),
+        (projection.apply_events, "return course, unapplied(event, error)", "raise"),
     ),
     "a course at whatever version": mutant(
-        "tables are the fold", (projector.Courses.at, " and course.journey.version == version", "")
+        "tables are the fold", (projector.StateCache.at, " and course.journey.version == version", "")
     ),
     "a swap that loses the tail": mutant(
         "tables are the fold|the tables reach",

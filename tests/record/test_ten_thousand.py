@@ -12,7 +12,7 @@ from activities.record.event_codec import to_new
 from activities.record.read_models.projector import retry, wait_for
 from activities.record.read_models.queries import stale
 from activities.record.read_models.runner import running
-from activities.record.read_models.standing import head
+from activities.record.read_models.status import head
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, put, renamed
@@ -33,7 +33,6 @@ class Damaged(Clear):
         return super().decode(journey_id, event_id, stored)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_ten_thousand_journeys_but_one_go_on(migrated: Database, owner: Connection) -> None:
     journeys = [uuid4() for _ in range(ALL)]

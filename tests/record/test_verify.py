@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Finding, Record
-from activities.record.verification.chains import verify
+from activities.record import Record
+from activities.record.verification.chains import Finding, verify_chains
 from tests.record.helpers import NOON, Connection, event, events
 
 A, B = UUID(int=0xA), UUID(int=0xB)
@@ -30,8 +30,8 @@ async def _tamper(owner: Connection, statement: str) -> None:
 @pytest.mark.usefixtures("log")
 async def test_a_sound_log_has_no_findings(record: Record, owner: Connection, app: Connection) -> None:
     await record.enrol(patient_key=b"k", pathway="ptsd", request_id=A, journey_id=UUID(int=0xC))
-    assert await verify(owner) == await verify(app) == ()
-    assert await verify(owner, log_id=2) == ()
+    assert await verify_chains(owner) == await verify_chains(app) == ()
+    assert await verify_chains(owner, log_id=2) == ()
 
 
 @pytest.mark.usefixtures("log")
@@ -100,7 +100,7 @@ async def test_a_sound_log_has_no_findings(record: Record, owner: Connection, ap
 )
 async def test_tampering_is_found(owner: Connection, statement: str, expected: set[tuple[str, int, UUID]]) -> None:
     await _tamper(owner, statement)
-    assert {(found.reason, found.position, found.journey_id) for found in await verify(owner)} == expected
+    assert {(found.reason, found.position, found.journey_id) for found in await verify_chains(owner)} == expected
 
 
 @pytest.mark.usefixtures("log")
@@ -111,13 +111,13 @@ async def test_reordering_is_found(owner: Connection) -> None:
         "UPDATE record.journey_event SET position = 4 WHERE position = 103;"
         "UPDATE record.journey_event SET position = 3 WHERE position = 104",
     )
-    assert {Finding(3, B, 1, "log_chain"), Finding(4, A, 3, "log_chain")} <= {*await verify(owner)}
+    assert {Finding(3, B, 1, "log_chain"), Finding(4, A, 3, "log_chain")} <= {*await verify_chains(owner)}
 
 
 @pytest.mark.usefixtures("log")
 async def test_an_event_moved_to_another_journey_is_found(owner: Connection) -> None:
     await _tamper(owner, f"UPDATE record.journey_event SET journey_id = '{B}', version = 3 WHERE position = 7")
-    kinds = {finding.reason for finding in await verify(owner)}
+    kinds = {finding.reason for finding in await verify_chains(owner)}
     assert kinds == {"content", "journey_chain", "head"}
 
 

@@ -13,8 +13,8 @@ import pytest
 from activities.record import NewEvent, Record
 from activities.record.event_codec import to_new
 from activities.record.verification import sign_offs as offline
-from activities.record.verification.journeys import examine
-from activities.record.verification.sign_offs import Reason, RegisterNotVerified, keys_of
+from activities.record.verification.journeys import verify_record
+from activities.record.verification.sign_offs import Reason, RegisterNotVerified, trusted_keys
 from activities.signatures.signer_registry import Register, revoke
 from simulation.people import PEOPLE
 from tests.journey.instruments.vectors import c_ssrs
@@ -36,7 +36,7 @@ RELEASES = (e.HoldReleased, e.SessionReleased)
 
 
 async def found(record: Record, whole: Register = EARLY) -> set[tuple[int, str]]:
-    examined = await examine(record, keys=keys_of(published(whole), ORGANISATION.public_key))
+    examined = await verify_record(record, keys=trusted_keys(published(whole), ORGANISATION.public_key))
     found = [finding for finding in examined.findings if finding.reason in get_args(Reason)]
     return {(finding.version or 0, finding.reason) for finding in found}
 
@@ -162,17 +162,17 @@ async def test_a_signature_moved_to_another_journey_is_found(record: Record) -> 
     version, made, other = sign_offs()[0].version, rows(history()), uuid4()
     await keep(record, made)
     await record.append(other, 0, [row.model_copy(update={"event_id": uuid4()}) for row in made[:version]])
-    keys = keys_of(published(EARLY), ORGANISATION.public_key)
-    checked = await examine(record, keys=keys)
+    keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
+    checked = await verify_record(record, keys=keys)
     findings = checked.findings
     assert [(f.journey_id, f.version, f.position) for f in findings] == [(other, version, len(made) + version)] * 3
     # Its evidence names the journey it is for.
     assert [finding.reason for finding in findings] == ["bad_signature", "nonce_reused", "wrong_evidence"]
     both = (len(checked.journeys), checked.illustrative, checked.events, checked.position)
     assert both == (2, 2, len(made) + version, len(made) + version)
-    alone = await examine(record, keys=keys, journey_id=other)
+    alone = await verify_record(record, keys=keys, journey_id=other)
     assert (alone.findings, alone.journeys, alone.events, alone.sign_offs) == (findings, [other], version, 1)
-    clean = await examine(record, keys=keys, journey_id=JOURNEY)
+    clean = await verify_record(record, keys=keys, journey_id=JOURNEY)
     assert (clean.findings, clean.sign_offs, clean.position) == ((), len(sign_offs()), len(made))
 
 
@@ -205,8 +205,10 @@ async def test_times_are_checked(record: Record) -> None:
 
 
 async def test_a_revocation_is_a_fact_in_time(record: Record) -> None:
-    await keep(record, rows(history()))
-    mine = [event for event in sign_offs() if event.actor_id == CLIO_KEY.person]
+    """The journey is still to come, so that the record's own clock is earlier than everything in it."""
+    events = course(Condition.PTSD, datetime.now(UTC) + timedelta(days=1)).events
+    await keep(record, rows(events))
+    mine = [event for event in events if isinstance(event.body, e.SignedOff) and event.actor_id == CLIO_KEY.person]
     middle = mine[len(mine) // 2]
     moment = middle.at
     gone = revoke(EARLY, CLIO_KEY.key_id, at=moment, because="computer lost", by="demo-security")
@@ -337,7 +339,7 @@ async def test_a_decision_under_another_label_is_found_and_judged(record: Record
 def test_without_the_organisations_register_nothing_is_judged() -> None:
     for content in (b"", b"{}", published(EARLY).replace(b"demo-clinician", b"demo-mallory")):
         with pytest.raises(RegisterNotVerified):
-            keys_of(content, ORGANISATION.public_key)
+            trusted_keys(content, ORGANISATION.public_key)
 
 
 async def test_an_empty_record_and_a_journey_without_sign_offs_are_fine(record: Record) -> None:

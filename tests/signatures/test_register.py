@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from activities.record.verification.sign_offs import RegisterNotVerified, keys_of
+from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.signatures.keys import key_id_of
 from activities.signatures.signer_registry import RegisterError, RegisterFile, enrol, parse, publish, read, revoke
 from tests.signatures.room import (
@@ -38,12 +38,12 @@ def refused_by_both(content: bytes, match: str, organisation: bytes = PUBLIC) ->
     with pytest.raises(RegisterError, match=match):
         parse(content, organisation)
     with pytest.raises(RegisterNotVerified):
-        keys_of(content, organisation)
+        trusted_keys(content, organisation)
 
 
 def test_what_is_published_is_read_back() -> None:
     assert parse(published(register()), PUBLIC) == register()
-    assert set(keys_of(published(register()), PUBLIC)) == {known.key_id for known in register().entries}
+    assert set(trusted_keys(published(register()), PUBLIC)) == {known.key_id for known in register().entries}
 
 
 def changed(path: tuple[Any, ...], value: Any) -> bytes:
@@ -106,7 +106,7 @@ def test_a_signed_register_still_has_to_keep_its_rules() -> None:
     with pytest.raises(RegisterError, match="breaks its own rules"):
         parse(published(twice), PUBLIC)
     with pytest.raises(RegisterNotVerified):
-        keys_of(published(twice), PUBLIC)
+        trusted_keys(published(twice), PUBLIC)
 
 
 @pytest.mark.parametrize(

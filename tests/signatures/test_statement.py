@@ -41,7 +41,7 @@ def test_the_golden_register_still_reads_and_the_golden_signature_counts() -> No
     decided = Statement.model_validate(example["statement"])
     value = Signature(**decided.seal.model_dump(), value=example["value"])
     assert check(decided, value, read, at=NOW, state="CA") is None
-    assert set(offline.keys_of(file, ORGANISATION.public_key)) == {entry.key_id for entry in read.entries}
+    assert set(offline.trusted_keys(file, ORGANISATION.public_key)) == {entry.key_id for entry in read.entries}
 
 
 def test_a_key_file_of_today_opens_tomorrow(tmp_path: Path) -> None:

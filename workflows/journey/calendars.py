@@ -15,13 +15,20 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from workflows.journey.base import InputModel
 
+AREAS = (
+    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+)  # fmt: skip
+"""The continents and oceans that IANA names its places by (tzdata, "Theory and pragmatics": Area/Location)."""
+
 
 def _known_zone(name: str) -> str:
+    """A zone is a place in an area: `UTC`, `Etc/GMT-9`, `EST5EDT` and `US/Pacific` name none."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("not an IANA time zone; write for example America/Los_Angeles") from None
-    if "/" not in name:
+    area, _, place = name.partition("/")
+    if area not in AREAS or not place:
         raise ValueError("name the place, for example America/Los_Angeles; offsets and UTC are not where people live")
     return name
 

@@ -5,7 +5,7 @@ from activities.record.read_models.projector import NotYetProjected, retry, wait
 from activities.record.read_models.queries import (
     Answer,
     Case,
-    Cases,
+    CaseloadFilter,
     Entry,
     NotACursor,
     PastCase,
@@ -13,7 +13,7 @@ from activities.record.read_models.queries import (
     SignOffRequest,
     Stale,
     Task,
-    Work,
+    WorklistFilter,
     caseload,
     caseload_as_of,
     entries,
@@ -32,7 +32,7 @@ from activities.record.read_models.rebuild import (
     roll_back,
 )
 from activities.record.read_models.runner import run, running
-from activities.record.read_models.standing import Build, Standing, abreast, head, standing
+from activities.record.read_models.status import Build, ProjectionStatus, head, read_status, wait_until_caught_up
 
 __all__ = [
     "Answer",
@@ -40,7 +40,7 @@ __all__ = [
     "Build",
     "BuildFailed",
     "Case",
-    "Cases",
+    "CaseloadFilter",
     "Claim",
     "Difference",
     "Entry",
@@ -48,19 +48,19 @@ __all__ = [
     "NotYetProjected",
     "NothingToGoBackTo",
     "PastCase",
+    "ProjectionStatus",
     "ServiceLevel",
     "SignOffRequest",
     "Stale",
-    "Standing",
     "Task",
-    "Work",
-    "abreast",
+    "WorklistFilter",
     "caseload",
     "caseload_as_of",
     "claim",
     "differences",
     "entries",
     "head",
+    "read_status",
     "rebuild",
     "release",
     "retry",
@@ -70,7 +70,7 @@ __all__ = [
     "service_levels",
     "sign_off_requests",
     "stale",
-    "standing",
     "wait_for",
+    "wait_until_caught_up",
     "worklist",
 ]

@@ -17,10 +17,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.record.read_models.applying import Given, Unapplied, folded, followed, shown, unapplied
-from activities.record.read_models.rows import DEFINITION, Change, Course, lean
+from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, project, unapplied
+from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
 from activities.record.read_models.tables import UNSTORABLE, clear, park, store, write
-from activities.record.store import EVENT_COLUMNS, Record, answered
+from activities.record.store import EVENT_COLUMNS, Record, poll
 
 if TYPE_CHECKING:
     from activities.record.store import Connection
@@ -40,28 +40,28 @@ class NotYetProjected(Exception):
         super().__init__("the read models have not reached this position yet")
 
 
-class Courses:
+class StateCache:
     """The courses that were followed last, in memory. What is in it is true whatever becomes of a transaction:
     it is the fold of the record up to a version, and used for the version after it only.
     """
 
     def __init__(self, most: int = 1000) -> None:
         self._most = most
-        self._kept: OrderedDict[UUID, Course] = OrderedDict()
+        self._kept: OrderedDict[UUID, ProjectionState] = OrderedDict()
 
-    def at(self, journey_id: UUID, version: int) -> Course | None:
+    def at(self, journey_id: UUID, version: int) -> ProjectionState | None:
         """The course of a journey at just this version, if it is kept."""
         course = self._kept.get(journey_id)
         return course if course is not None and course.journey.version == version else None
 
-    def keep(self, course: Course) -> None:
-        self._kept[course.journey.id] = lean(course)
+    def keep(self, course: ProjectionState) -> None:
+        self._kept[course.journey.id] = trim(course)
         self._kept.move_to_end(course.journey.id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
 
-async def advance(record: Record, courses: Courses, *, generation: int | None = None, limit: int = BATCH) -> int:
+async def advance(record: Record, courses: StateCache, *, generation: int | None = None, limit: int = BATCH) -> int:
     """Apply the next events of the log to the live generation, or to a given one, and say how many.
 
     0 when there are none, when another runner is at it, or when the live generation is of another definition.
@@ -127,7 +127,7 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         parked = f"read_model_{live['id']:d}.parked"
         if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
             return None
-        [(first, new, stopped)] = folded(await events_of(connection, record, [journey_id], until=live["position"]))
+        [(first, new, stopped)] = project(await events_of(connection, record, [journey_id], until=live["position"]))
         if stopped is None and new is not None:
             try:
                 async with connection.transaction():
@@ -161,7 +161,7 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
             )
             return None if found is None else int(found)
 
-    found = await answered(reached, timeout)
+    found = await poll(reached, timeout)
     if found is None:
         raise NotYetProjected
     return found
@@ -170,7 +170,7 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
 async def _apply(
     record: Record,
     connection: "Connection",
-    courses: Courses,
+    courses: StateCache,
     generation: int,
     position: int,
     batch: Sequence[asyncpg.Record],
@@ -180,7 +180,7 @@ async def _apply(
     stale = {row["journey_id"] for row in known}
     ordered = in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version")))
     fresh = [events for events in ordered if events[0].journey_id not in stale]
-    changes: list[tuple[Change, Given]] = []
+    changes: list[tuple[RowDiff, Given]] = []
     stopped: list[Unapplied] = []
     for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
         reached = await _before(record, connection, courses, [events[0] for events in page], position)
@@ -188,8 +188,8 @@ async def _apply(
             first = events[0]
             before, stuck = reached[first.journey_id]
             if stuck is None:
-                after, stuck = followed(before, events)
-                changed, unshown = shown(before, after, first)
+                after, stuck = apply_events(before, events)
+                changed, unshown = diff_states(before, after, first)
                 stuck = unshown or stuck
                 if changed is not None and after is not None:
                     changes.append((changed, first))
@@ -206,16 +206,16 @@ async def _apply(
 
 
 async def _before(
-    record: Record, connection: "Connection", courses: Courses, firsts: Sequence[Given], position: int
-) -> dict[UUID, tuple[Course | None, Unapplied | None]]:
+    record: Record, connection: "Connection", courses: StateCache, firsts: Sequence[Given], position: int
+) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
     """The courses that these events go on from, kept ones or folded up to a position, and what stopped those."""
-    found: dict[UUID, tuple[Course | None, Unapplied | None]] = {
+    found: dict[UUID, tuple[ProjectionState | None, Unapplied | None]] = {
         first.journey_id: (courses.at(first.journey_id, first.version - 1), None) for first in firsts
     }
     cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
     if cold:
         for events in await events_of(connection, record, cold, until=position):
-            found[events[0].journey_id] = followed(None, events)
+            found[events[0].journey_id] = apply_events(None, events)
             await asyncio.sleep(0)
     return found
 

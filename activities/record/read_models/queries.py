@@ -198,7 +198,7 @@ class Entry(_Row):
     body: Json[dict[str, Any]]
 
 
-class Work(_Row):
+class WorklistFilter(_Row):
     """Which part of the worklist is wanted; nothing set is all of it.
 
     ``mine`` is a person: what falls to them, and what they claimed. ``owners`` are roles: what is theirs, and what was
@@ -216,7 +216,7 @@ class Work(_Row):
     journey_id: UUID | None = None
 
 
-class Cases(_Row):
+class CaseloadFilter(_Row):
     """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
 
     ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before. ``clinics``
@@ -234,7 +234,9 @@ class Cases(_Row):
     due_before: AwareDatetime | None = None
 
 
-async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str | None = None) -> Answer[Task]:
+async def worklist(
+    record: Record, work: WorklistFilter, *, limit: int = LIMIT, after: str | None = None
+) -> Answer[Task]:
     """What is awaited: that of held journeys first, then what is due first.
 
     Raises:
@@ -287,7 +289,9 @@ async def worklist(record: Record, work: Work, *, limit: int = LIMIT, after: str
     )
 
 
-async def caseload(record: Record, cases: Cases, *, limit: int = LIMIT, after: str | None = None) -> Answer[Case]:
+async def caseload(
+    record: Record, cases: CaseloadFilter, *, limit: int = LIMIT, after: str | None = None
+) -> Answer[Case]:
     """Where journeys stand, the oldest first.
 
     Raises:

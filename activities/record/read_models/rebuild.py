@@ -18,8 +18,8 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.record.read_models.applying import folded
-from activities.record.read_models.projector import BATCH, PAGE, Courses, advance, events_of
+from activities.record.read_models.projection import project
+from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, events_of
 from activities.record.read_models.rows import DEFINITION, Key, Row, key_of
 from activities.record.read_models.tables import UNSTORABLE, fill, park, read, store
 from activities.record.store import Record, Reopen
@@ -77,7 +77,7 @@ async def rebuild(record: Record, processes: int | None = None) -> int:
         return await _build(connection, record, processes)
 
 
-async def renew(record: Record) -> int | None:
+async def rebuild_if_outdated(record: Record) -> int | None:
     """As `rebuild`, if what is live is outdated; None, and nothing is done, if it is not.
 
     Raises:
@@ -86,10 +86,10 @@ async def renew(record: Record) -> int | None:
     """
     async with _alone(record) as connection:
         # Whoever was at it until now may have done it.
-        return await _build(connection, record) if await outdated(record) else None
+        return await _build(connection, record) if await is_outdated(record) else None
 
 
-async def outdated(record: Record) -> bool:
+async def is_outdated(record: Record) -> bool:
     """Whether what is live is of an older definition. What is of a newer one is for newer builds to keep."""
     async with record.connection() as connection:
         return bool(
@@ -168,7 +168,7 @@ async def _compare(connection: "Connection", record: Record, journeys: Sequence[
     stale = {row["journey_id"] for row in known}
     kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
     fresh: dict[Key, Row] = {}
-    for _, new, _ in folded(await events_of(connection, record, journeys, until=live["position"])):
+    for _, new, _ in project(await events_of(connection, record, journeys, until=live["position"])):
         if new is not None and new.journey_id not in stale:
             fresh |= {key_of(row): row for row in new.new}
     return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
@@ -229,7 +229,7 @@ async def _fold(
     connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
 ) -> None:
     # In a thread, so that whoever else is on this loop gets their turns.
-    found = await asyncio.to_thread(folded, await events_of(connection, record, journeys, until=until))
+    found = await asyncio.to_thread(project, await events_of(connection, record, journeys, until=until))
     changes = [(each.new, each.first) for each in found if each.new is not None]
     stopped = [each.stopped for each in found if each.stopped is not None]
     try:
@@ -243,7 +243,7 @@ async def _fold(
 
 async def _publish(connection: "Connection", record: Record, generation: int) -> None:
     """Bring a generation up with the live one, and show it in its place."""
-    courses = Courses()
+    courses = StateCache()
 
     async def catch_up(within: int) -> None:
         while await connection.fetchval(

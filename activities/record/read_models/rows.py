@@ -94,7 +94,7 @@ class ObligationRow(NamedTuple):
     because: str | None = None
 
 
-class StayRow(NamedTuple):
+class StatusRow(NamedTuple):
     """How a journey stood from one position and time until, and without, another.
 
     The times are those at which it was decided, as is every ``at`` of an event: what the journey knew, and not yet
@@ -125,7 +125,7 @@ class EntryRow(NamedTuple):
     body: str
 
 
-Row: TypeAlias = CaseRow | ObligationRow | StayRow | EntryRow
+Row: TypeAlias = CaseRow | ObligationRow | StatusRow | EntryRow
 Key: TypeAlias = tuple[Any, ...]
 """The class of a row and the values of its primary key."""
 
@@ -140,12 +140,12 @@ class Table(NamedTuple):
 TABLES: Mapping[type[Row], Table] = {
     CaseRow: Table("caseload", ("journey_id",)),
     ObligationRow: Table("obligation", ("journey_id", "opened_version", "obligation")),
-    StayRow: Table("stay", ("journey_id", "from_position")),
+    StatusRow: Table("stay", ("journey_id", "from_position")),
     EntryRow: Table("entry", ("journey_id", "model", "key")),
 }
 
 
-class Course(NamedTuple):
+class ProjectionState(NamedTuple):
     """A journey with its past: everything the read models show of it, up to one position of the log.
 
     ``opened`` has the version at which each open obligation was opened, ``closed`` the rows of those that no
@@ -160,10 +160,10 @@ class Course(NamedTuple):
     last_contact: datetime | None = None
     opened: Mapping[str, int] = {}
     closed: tuple[ObligationRow, ...] = ()
-    stays: tuple[StayRow, ...] = ()
+    stays: tuple[StatusRow, ...] = ()
 
 
-def follow(course: Course | None, event: e.Event, position: int, recorded_at: datetime) -> Course:
+def apply(course: ProjectionState | None, event: e.Event, position: int, recorded_at: datetime) -> ProjectionState:
     """The course after one more event, which was recorded at this position and time (UTC).
 
     Raises:
@@ -172,7 +172,7 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
     journey = fold((event,)) if course is None else evolve(course.journey, event)
     opened, closed = ({}, ()) if course is None else _awaited(course, event, journey)
     at = event.at if course is None else max(course.at, event.at)
-    return Course(
+    return ProjectionState(
         journey,
         position,
         recorded_at,
@@ -184,16 +184,16 @@ def follow(course: Course | None, event: e.Event, position: int, recorded_at: da
     )
 
 
-def lean(course: Course) -> Course:
+def trim(course: ProjectionState) -> ProjectionState:
     """A course without the rows that will not change any more: enough for the changes that follow, and smaller."""
     return course._replace(closed=(), stays=course.stays[-1:])
 
 
-def rows(course: Course | None) -> dict[Key, Row]:
+def rows(course: ProjectionState | None) -> dict[Key, Row]:
     """All rows of one journey, by their keys; none before it begins."""
     if course is None:
         return {}
-    return {key_of(row): row for part in PARTS for row in part.rows(course)}
+    return {key_of(row): row for part in GROUPS for row in part.rows(course)}
 
 
 def key_of(row: Row) -> Key:
@@ -201,7 +201,7 @@ def key_of(row: Row) -> Key:
     return (type(row), *row[: len(TABLES[type(row)].key)])
 
 
-class Change(NamedTuple):
+class RowDiff(NamedTuple):
     """What is new in the rows of one journey, and the keys of those that are gone."""
 
     journey_id: UUID
@@ -209,37 +209,37 @@ class Change(NamedTuple):
     gone: tuple[Key, ...]
 
 
-def change(before: Course | None, after: Course) -> Change:
+def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
     """What has to be written so that the rows of one course become those of a later one."""
     old: dict[Key, Row] = {}
     new: dict[Key, Row] = {}
-    for part in PARTS:
+    for part in GROUPS:
         if before is None:
             new |= {key_of(row): row for row in part.rows(after)}
         elif not all(was is now for was, now in zip(part.of(before), part.of(after), strict=True)):
             old |= {key_of(row): row for row in part.rows(before)}
             new |= {key_of(row): row for row in part.rows(after)}
-    return Change(
+    return RowDiff(
         after.journey.id,
         new=tuple(row for key, row in new.items() if old.get(key) != row),
         gone=tuple(key for key in old if key not in new),
     )
 
 
-class Part(NamedTuple):
+class RowGroup(NamedTuple):
     """Rows that change together: they are the same as long as what they are made ``of`` is the very same."""
 
-    of: Callable[[Course], tuple[object, ...]]
-    rows: Callable[[Course], Iterable[Row]]
+    of: Callable[[ProjectionState], tuple[object, ...]]
+    rows: Callable[[ProjectionState], Iterable[Row]]
 
 
-def _timeline(course: Course) -> Iterator[Row]:
+def _timeline(course: ProjectionState) -> Iterator[Row]:
     for number, entry in enumerate(timeline(course.journey)):
         at = entry.done or entry.due or course.journey.started_at
         yield _entry(course, "timeline", _nth(number), at, entry.model_dump(mode="json"))
 
 
-def _sessions(course: Course) -> Iterator[Row]:
+def _sessions(course: ProjectionState) -> Iterator[Row]:
     fields = ("number", "starts_at", "supervising_clinician", "session_monitor", "live_clinician")
     facts = ("released_at", "dosed_at", "dose_mg", "ended_at")
     for session in course.journey.sessions.values():
@@ -249,7 +249,7 @@ def _sessions(course: Course) -> Iterator[Row]:
         yield _entry(course, "session", _nth(session.number), session.starts_at, told)
 
 
-def _scores(course: Course) -> Iterator[Row]:
+def _scores(course: ProjectionState) -> Iterator[Row]:
     fields = ("complete", "total", "level", "band", "change")
     for measured in course.journey.measurements:
         told = measured.score.model_dump(mode="json", include=dict.fromkeys(fields, True)) | {
@@ -261,13 +261,13 @@ def _scores(course: Course) -> Iterator[Row]:
         yield _entry(course, "score", _nth(measured.version), measured.at, told)
 
 
-def _adverse_events(course: Course) -> Iterator[Row]:
+def _adverse_events(course: ProjectionState) -> Iterator[Row]:
     for adverse in course.journey.adverse_events.values():
         told = adverse.report.model_dump(mode="json", exclude={"kind", "what", "action_taken"})
         yield _entry(course, "adverse_event", adverse.id, adverse.report.onset, told)
 
 
-def _entry(course: Course, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:
+def _entry(course: ProjectionState, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:
     return EntryRow(course.journey.id, model, key, at, canonical(body).decode())
 
 
@@ -276,7 +276,7 @@ def _nth(number: int) -> str:
     return f"{number:08}"
 
 
-def _case(course: Course) -> Iterator[Row]:
+def _case(course: ProjectionState) -> Iterator[Row]:
     journey = course.journey
     yield CaseRow(
         journey_id=journey.id,
@@ -300,7 +300,7 @@ def _case(course: Course) -> Iterator[Row]:
     )
 
 
-def _open(course: Course) -> Iterator[Row]:
+def _open(course: ProjectionState) -> Iterator[Row]:
     for waiting in obligations(course.journey):
         rung = rung_of(waiting, course.journey)
         yield _obligation(course.journey, waiting, course.opened[waiting.id])._replace(
@@ -351,7 +351,9 @@ def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
     return tuple(dict.fromkeys((waiting.owner.value, *(rung.to.value for rung in taken))))
 
 
-def _awaited(course: Course, event: e.Event, journey: Journey) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
+def _awaited(
+    course: ProjectionState, event: e.Event, journey: Journey
+) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
     """What is open after an event, and what is no longer. The same id may close and open in one event."""
     before, after = course.journey.waiting, journey.waiting
     if before.keys() == after.keys() and not isinstance(event.body, e.ObligationsUpdated):
@@ -374,10 +376,10 @@ def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> Oblig
     )
 
 
-def _moved(course: Course | None, journey: Journey, position: int, at: datetime) -> tuple[StayRow, ...]:
+def _moved(course: ProjectionState | None, journey: Journey, position: int, at: datetime) -> tuple[StatusRow, ...]:
     if course is not None and STOOD(course.journey) == STOOD(journey):
         return course.stays
-    now = StayRow(
+    now = StatusRow(
         journey_id=journey.id,
         from_position=position,
         from_version=journey.version,
@@ -394,7 +396,7 @@ def _moved(course: Course | None, journey: Journey, position: int, at: datetime)
     if course is None:
         return (now,)
     *earlier, last = course.stays
-    how = StayRow._fields.index("stage")
+    how = StatusRow._fields.index("stage")
     if last[how:] == now[how:]:
         return course.stays
     return (*earlier, last._replace(to_position=position, to_at=at), now)
@@ -406,15 +408,15 @@ def _in_contact(event: e.Event) -> bool:
     return isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
 
 
-PARTS = (
-    Part(lambda course: (course,), _case),
-    Part(lambda course: (course,), _open),
-    Part(lambda course: (course.closed,), lambda course: course.closed),
-    Part(lambda course: (course.stays,), lambda course: course.stays),
-    Part(lambda course: (course.journey.measurements,), _scores),
-    Part(lambda course: (course.journey.sessions,), _sessions),
-    Part(lambda course: (course.journey.adverse_events,), _adverse_events),
-    Part(
+GROUPS = (
+    RowGroup(lambda course: (course,), _case),
+    RowGroup(lambda course: (course,), _open),
+    RowGroup(lambda course: (course.closed,), lambda course: course.closed),
+    RowGroup(lambda course: (course.stays,), lambda course: course.stays),
+    RowGroup(lambda course: (course.journey.measurements,), _scores),
+    RowGroup(lambda course: (course.journey.sessions,), _sessions),
+    RowGroup(lambda course: (course.journey.adverse_events,), _adverse_events),
+    RowGroup(
         lambda course: (course.journey.sign_offs, course.journey.sessions, course.journey.contacts),
         _timeline,
     ),

@@ -12,8 +12,8 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
-from activities.record.read_models.projector import Courses, advance
-from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, outdated, renew
+from activities.record.read_models.projector import StateCache, advance
+from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, is_outdated, rebuild_if_outdated
 from activities.record.store import Record, RecordFault, RecordUnavailable
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ AGAIN = timedelta(seconds=1)
 
 async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) -> None:
     """Project until told to stop. Outages are waited out; nothing is lost by them, nor by ending this anywhere."""
-    courses, wake = Courses(), asyncio.Event()
+    courses, wake = StateCache(), asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     stopping.add_done_callback(lambda _: wake.set())
     try:
@@ -60,7 +60,9 @@ async def running(record: Record) -> AsyncIterator[None]:
         await projecting
 
 
-async def _listen(record: Record, courses: Courses, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta) -> None:
+async def _listen(
+    record: Record, courses: StateCache, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta
+) -> None:
     """Project for as long as one connection for notifications lasts."""
 
     def hint(*_: object) -> None:
@@ -73,7 +75,7 @@ async def _listen(record: Record, courses: Courses, stop: asyncio.Event, wake: a
                 wake.clear()
                 while await advance(record, courses) and not stop.is_set():
                     pass
-                if not stop.is_set() and await outdated(record):
+                if not stop.is_set() and await is_outdated(record):
                     await _renew(record, stop)
                 if not stop.is_set():
                     await _pause(wake, poll)
@@ -84,7 +86,7 @@ async def _listen(record: Record, courses: Courses, stop: asyncio.Event, wake: a
 
 async def _renew(record: Record, stop: asyncio.Event) -> None:
     """Build anew what is outdated, unless another runner is at it. Told to stop, what was begun is left."""
-    building, stopping = asyncio.create_task(renew(record)), asyncio.create_task(stop.wait())
+    building, stopping = asyncio.create_task(rebuild_if_outdated(record)), asyncio.create_task(stop.wait())
     # Also when this is cancelled, and with it what waits for the end.
     stopping.add_done_callback(lambda _: building.cancel())
     try:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.record.read_models.applying import Given, Unapplied, unapplied
-from activities.record.read_models.rows import TABLES, Change, EntryRow, Key, Row, Table, key_of
+from activities.record.read_models.projection import Given, Unapplied, unapplied
+from activities.record.read_models.rows import TABLES, EntryRow, Key, Row, RowDiff, Table, key_of
 from workflows.journey.base import canonical
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, Valu
 """What a database says to a row it cannot hold, as a text with a NUL in it. Another try would not help."""
 
 
-async def write(connection: "Connection", generation: int, changes: Sequence[Change]) -> None:
+async def write(connection: "Connection", generation: int, changes: Sequence[RowDiff]) -> None:
     """Write changes into a generation."""
     for kind, table in TABLES.items():
         gone = [key[1:] for each in changes for key in each.gone if key[0] is kind]
@@ -29,7 +29,7 @@ async def write(connection: "Connection", generation: int, changes: Sequence[Cha
             await connection.executemany(_upsert(generation, kind, table), new)
 
 
-async def store(connection: "Connection", generation: int, changes: Sequence[tuple[Change, Given]]) -> list[Unapplied]:
+async def store(connection: "Connection", generation: int, changes: Sequence[tuple[RowDiff, Given]]) -> list[Unapplied]:
     """Write changes, each given with the first event it comes from: all at once or, if the database cannot hold
     one of them, each for itself. Answers with those that it cannot hold."""
     try:

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-Row: TypeAlias = asyncpg.Record
+DatabaseRow: TypeAlias = asyncpg.Record
 Kind: TypeAlias = Literal["position", "version", "clock", "content", "journey_chain", "log_chain", "head"]
 
 FIRST, LAST = -(2**63), 2**63 - 1
@@ -72,7 +72,7 @@ class Section(NamedTuple):
     end: Link
 
 
-async def verify(connection: Connection, log_id: int = 1) -> tuple[Finding, ...]:
+async def verify_chains(connection: Connection, log_id: int = 1) -> tuple[Finding, ...]:
     """Read one log from its beginning and return what is wrong with it, oldest first: nothing, when all is well.
 
     Checks that positions and versions have no gaps, that recorded_at never decreases, every content hash and
@@ -143,7 +143,7 @@ def pages(journeys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
 
 async def read_journeys(
     connection: Connection, log_id: int, journeys: Sequence[UUID]
-) -> Iterator[tuple[UUID, Sequence[Row], Row | None]]:
+) -> Iterator[tuple[UUID, Sequence[DatabaseRow], DatabaseRow | None]]:
     """Each of these journeys with its events in order of version, and its head."""
     rows = await connection.fetch(
         f"SELECT {EVENT} FROM record.journey_event "  # noqa: S608 - constants
@@ -159,7 +159,7 @@ async def read_journeys(
     return ((each, events.get(each, ()), head.get(each)) for each in journeys)
 
 
-def journey_findings(journey_id: UUID, events: Sequence[Row], head: Row | None) -> Iterator[Finding]:
+def journey_findings(journey_id: UUID, events: Sequence[DatabaseRow], head: DatabaseRow | None) -> Iterator[Finding]:
     """What is wrong with the events of one journey, given in order of version, with their chain or with its head."""
     version, journey_hash, position = 0, _START, 0
     for event in events:
@@ -182,7 +182,7 @@ def by_place(finding: Finding) -> tuple[int, int, str]:
     return finding.position, finding.version or 0, finding.reason
 
 
-def _links(before: Link, row: Row) -> Iterator[Kind]:
+def _links(before: Link, row: DatabaseRow) -> Iterator[Kind]:
     if row["position"] != before.position + 1:
         yield "position"
     if row["recorded_at"] is None or (before.recorded_at is not None and row["recorded_at"] < before.recorded_at):
@@ -199,7 +199,7 @@ def _links(before: Link, row: Row) -> Iterator[Kind]:
         yield "log_chain"
 
 
-def _content_hash(event: Row) -> bytes:
+def _content_hash(event: DatabaseRow) -> bytes:
     causation = event["causation_id"]
     return _hash(
         b"carepath/event/1",

@@ -19,7 +19,7 @@ from uuid import UUID
 from zoneinfo import reset_tzpath
 
 from activities.record.event_codec import from_stored
-from activities.record.read_models.rows import DEFINITION, TABLES, Course, Key, follow, rows
+from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
 from activities.record.read_models.rows import Row as Shown
 from activities.record.read_models.tables import read
 from activities.record.store import Record, Reopen, StoredEvent, patient_key
@@ -29,8 +29,8 @@ from activities.record.verification.chains import (
     HOURS,
     LAST,
     Connection,
+    DatabaseRow,
     Finding,
-    Row,
     Section,
     by_place,
     journey_findings,
@@ -40,7 +40,7 @@ from activities.record.verification.chains import (
     read_log,
     snapshot,
 )
-from activities.record.verification.sign_offs import SIGNED, Keys, faults, is_sign_off, nonce
+from activities.record.verification.sign_offs import SIGNED, Keys, check_event, is_sign_off, nonce
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import Event
 
@@ -69,7 +69,7 @@ class Use(NamedTuple):
     nonce: str
 
 
-class Judged(NamedTuple):
+class JourneyFindings(NamedTuple):
     """What was found in some journeys, how much was looked at, and the signatures that were used in them."""
 
     findings: tuple[Finding, ...] = ()
@@ -80,7 +80,7 @@ class Judged(NamedTuple):
     used: tuple[Use, ...] = ()
 
 
-class Examined(NamedTuple):
+class VerificationResult(NamedTuple):
     """What was found, oldest first, and what was looked at.
 
     ``events`` were read up to ``position``, where ``log_hash`` is the log's; ``judged`` are the events of ``journeys``,
@@ -99,7 +99,7 @@ class Examined(NamedTuple):
     live: Live | None
 
 
-async def examine(
+async def verify_record(
     record: Record,
     *,
     keys: Keys | None = None,
@@ -107,7 +107,7 @@ async def examine(
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
-) -> Examined:
+) -> VerificationResult:
     """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from.
 
     With ``journey_id`` that journey alone, and whether its signatures were used elsewhere. With ``after`` what came
@@ -130,7 +130,7 @@ async def examine(
             parts: list[Section] = []
             if journey_id is None:
                 parts = [part async for part in spread(_section, _sections(start, last))]
-            judged: list[Judged] = []
+            judged: list[JourneyFindings] = []
             async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
                 judged.append(some)
                 progress(sum(each.events for each in judged))
@@ -143,7 +143,7 @@ async def examine(
             findings += await _strangers(connection, live, journeys)
     findings += (finding for finding in _reused(used) if journey_id in (None, finding.journey_id))
     end = max((part.end for part in parts), key=itemgetter(0), default=None)
-    return Examined(
+    return VerificationResult(
         findings=tuple(sorted(findings, key=by_place)),
         events=sum(part.events for part in parts) if parts else sum(each.events for each in judged),
         position=max(each.position for each in judged) if end is None else end.position,
@@ -156,17 +156,17 @@ async def examine(
     )
 
 
-def judge(
+def verify_journey(
     history: Sequence[StoredEvent], keys: Keys | None, until: int = 0
-) -> tuple[Judged, Journey | None, Course | None]:
+) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
     """Go through one journey, given in order of version: what is wrong with its sign-offs, how it stands after all that
     can be read, and its course up to a position of the log, as far as it can be followed.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
     """
     journey: Journey | None = None
-    course: Course | None = None
-    shown: Course | None = None
+    course: ProjectionState | None = None
+    shown: ProjectionState | None = None
     found: list[Finding] = []
     used: list[Use] = []
     sign_offs = 0
@@ -183,11 +183,11 @@ def judge(
         if keys is None:
             continue
         place = (stored.position, stored.journey_id, stored.version)
-        found += (Finding(*place, reason) for reason in faults(before, stored, event, keys))
+        found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys))
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:
             used.append(Use(*place, number_used))
-    judged = Judged(
+    judged = JourneyFindings(
         findings=tuple(found),
         events=len(history),
         position=max((stored.position for stored in history), default=0),
@@ -207,12 +207,12 @@ def _event(stored: StoredEvent) -> Event | None:
 
 
 def _applied(
-    journey: Journey | None, course: Course | None, event: Event, stored: StoredEvent
-) -> tuple[Journey, Course | None]:
+    journey: Journey | None, course: ProjectionState | None, event: Event, stored: StoredEvent
+) -> tuple[Journey, ProjectionState | None]:
     """A journey and its course after one more event. Where its course cannot be followed the journey goes on alone."""
     if course is not None or journey is None:
         with suppress(Exception):
-            course = follow(course, event, stored.position, stored.recorded_at)
+            course = apply(course, event, stored.position, stored.recorded_at)
             return course.journey, course
     return begin(event) if journey is None else evolve(journey, event), None
 
@@ -231,24 +231,26 @@ def _sections(after: int, last: int | None) -> Iterator[tuple[int, int]]:
 
 async def _judge(
     record: Record, connection: Connection, journeys: Sequence[UUID], keys: Keys | None, live: Live | None
-) -> Judged:
+) -> JourneyFindings:
     """Everything about some journeys."""
     found: list[Finding] = []
-    judged: list[Judged] = []
-    courses: dict[UUID, Course | None] = {}
+    judged: list[JourneyFindings] = []
+    courses: dict[UUID, ProjectionState | None] = {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
         if keys is None and live is None:
-            judged.append(Judged(events=len(events), position=max((row["position"] for row in events), default=0)))
+            judged.append(
+                JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
+            )
             continue
         history = [_stored(record, row) for row in events]
-        one, journey, courses[journey_id] = judge(history, keys, 0 if live is None else live.position)
+        one, journey, courses[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
         judged.append(one)
         if head is not None and journey is not None and _differs(head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
         found += await _differing(connection, live, courses)
-    return Judged(
+    return JourneyFindings(
         findings=(*found, *(finding for one in judged for finding in one.findings)),
         events=sum(one.events for one in judged),
         position=max((one.position for one in judged), default=0),
@@ -258,7 +260,7 @@ async def _judge(
     )
 
 
-def _differs(head: Row, journey: Journey) -> bool:
+def _differs(head: DatabaseRow, journey: Journey) -> bool:
     """Whether a head says otherwise than its events who the patient is, on which pathway, or whether it is over. A
     journey that nobody enrolled has neither."""
     said = {
@@ -269,7 +271,7 @@ def _differs(head: Row, journey: Journey) -> bool:
     return any(head[name] not in (None, value) for name, value in said.items())
 
 
-def _stored(record: Record, row: Row) -> StoredEvent:
+def _stored(record: Record, row: DatabaseRow) -> StoredEvent:
     """The event of a row. One that cannot be decoded has no content, which is found as such."""
     try:
         return record.decoded(row)
@@ -287,7 +289,9 @@ async def _live(connection: Connection, log_id: int) -> Live | None:
     return None if row is None else Live(*row)
 
 
-async def _differing(connection: Connection, live: Live, courses: Mapping[UUID, Course | None]) -> Iterable[Finding]:
+async def _differing(
+    connection: Connection, live: Live, courses: Mapping[UUID, ProjectionState | None]
+) -> Iterable[Finding]:
     """The journeys whose rows are not those that a fresh fold gives, and those whose rows are known not to go on."""
     parked = await connection.fetch(
         f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.parked "  # noqa: S608 - a number
@@ -302,7 +306,7 @@ async def _differing(connection: Connection, live: Live, courses: Mapping[UUID, 
     return (*stale, *(Finding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
 
 
-def _fresh(course: Course | None) -> Mapping[Key, Shown]:
+def _fresh(course: ProjectionState | None) -> Mapping[Key, Shown]:
     """The rows of a course. One that cannot be shown has none; whoever projects marks its journey as stale."""
     try:
         return rows(course)

@@ -80,7 +80,7 @@ class RegisterNotVerified(Exception):
     """The register is not the organisation's, or not readable: no sign-off can be judged by it."""
 
 
-def keys_of(register: bytes, organisation_public_key: bytes) -> Keys:
+def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
     """The keys in the content of a register file, once the organisation's signature over it has proved right.
 
     Take the newest register: a revocation is a fact in time, and sign-offs made before it stay valid.
@@ -121,7 +121,7 @@ def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
     return number if isinstance(number, str) else None
 
 
-def faults(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
+def check_event(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
     """What is wrong with one row, each reason once, by the journey as it was just before.
 
     ``event`` is what the row reads as, and None when it cannot be read: it then counts as not having happened. Judge

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4, uuid5
 
 from activities.record import Record
 from activities.record.event_codec import to_new
-from activities.record.read_models.projector import Courses, advance
+from activities.record.read_models.projector import StateCache, advance
 from tests.journey.play import course
 from tests.record.helpers import Connection
 from workflows.journey.actors import Role
@@ -86,6 +86,6 @@ async def put_copies(owner: Connection, journey_id: UUID, count: int) -> None:
 
 async def catch_up(record: Record, *, limit: int = 500) -> None:
     """Project all there is."""
-    courses = Courses()
+    courses = StateCache()
     while await advance(record, courses, limit=limit):
         pass

@@ -7,7 +7,7 @@ import pytest
 
 from activities.record import Record
 from activities.record.read_models.claims import Claim, claim, release
-from activities.record.read_models.queries import Task, Work, worklist
+from activities.record.read_models.queries import Task, WorklistFilter, worklist
 from activities.record.read_models.rebuild import rebuild
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put, renamed
@@ -21,7 +21,7 @@ async def task(record: Record) -> Task:
     journey = uuid4()
     await put(record, renamed(course_of()[:4], journey))
     await catch_up(record)
-    return (await worklist(record, Work(journey_id=journey))).rows[0]
+    return (await worklist(record, WorklistFilter(journey_id=journey))).rows[0]
 
 
 async def test_one_of_fifty_wins(record: Record, task: Task, owner: Connection) -> None:
@@ -32,10 +32,10 @@ async def test_one_of_fifty_wins(record: Record, task: Task, owner: Connection) 
     assert winner.by in people
     [kept] = await owner.fetch("SELECT claimed_by FROM read_model.claim")
     assert kept["claimed_by"] == winner.by
-    [shown] = (await worklist(record, Work(mine=winner.by))).rows
+    [shown] = (await worklist(record, WorklistFilter(mine=winner.by))).rows
     assert (shown.obligation, shown.claimed_by, shown.claimed_at) == (task.obligation, winner.by, winner.at)
     loser = next(by for by in people if by != winner.by)
-    assert (await worklist(record, Work(mine=loser))).rows == ()
+    assert (await worklist(record, WorklistFilter(mine=loser))).rows == ()
 
 
 async def test_only_ones_own_claim_is_given_up(record: Record, task: Task) -> None:
@@ -104,10 +104,12 @@ async def test_a_claim_does_not_pass_to_what_opens_under_the_same_id(
         task.obligation,
     )
     [reopened] = [
-        each for each in (await worklist(record, Work(journey_id=task.journey_id))).rows if each.obligation == opened.id
+        each
+        for each in (await worklist(record, WorklistFilter(journey_id=task.journey_id))).rows
+        if each.obligation == opened.id
     ]
     assert (reopened.opened_version, reopened.claimed_by) == (5, None)
-    assert (await worklist(record, Work(mine="late"))).rows == ()
+    assert (await worklist(record, WorklistFilter(mine="late"))).rows == ()
     assert not await release(record, task.journey_id, task.obligation, "late")
     assert (await _by(record, task, "two")) == "two"
 
@@ -115,7 +117,7 @@ async def test_a_claim_does_not_pass_to_what_opens_under_the_same_id(
 async def test_claims_outlive_a_rebuild(record: Record, task: Task) -> None:
     await claim(record, task.journey_id, task.obligation, "one")
     await rebuild(record)
-    [shown] = (await worklist(record, Work(mine="one"))).rows
+    [shown] = (await worklist(record, WorklistFilter(mine="one"))).rows
     assert shown.obligation == task.obligation
     assert await claim(record, task.journey_id, task.obligation, "two") == Claim("one", shown.claimed_at)  # type: ignore[arg-type]
 

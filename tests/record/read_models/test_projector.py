@@ -12,15 +12,15 @@ from asyncpg.transaction import Transaction
 
 from activities.record import Record, RecordUnavailable
 from activities.record.event_codec import from_stored
-from activities.record.read_models import applying, runner
+from activities.record.read_models import projection, runner
 from activities.record.read_models.projector import (
-    Courses,
     NotYetProjected,
+    StateCache,
     advance,
     retry,
     wait_for,
 )
-from activities.record.read_models.queries import Cases, Work, caseload, entries, stale, worklist
+from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, entries, stale, worklist
 from activities.record.read_models.rebuild import differences, rebuild
 from activities.record.read_models.runner import run
 from activities.record.store import StoredEvent
@@ -91,7 +91,7 @@ async def test_a_row_that_is_not_the_records_is_found(record: Record, owner: Con
 
 async def test_a_crash_before_the_commit_changes_nothing(record: Record, owner: Connection, admin: Connection) -> None:
     journey = await put_course(record, 40)
-    courses = Courses()
+    courses = StateCache()
     await advance(record, courses, limit=20)
     before = await checkpoint(owner), await owner.fetch("SELECT * FROM read_model_1.caseload")
 
@@ -114,12 +114,12 @@ async def test_a_crash_before_the_commit_changes_nothing(record: Record, owner: 
     while await advance(record, courses, limit=7):
         pass
     assert await differences(record) == ()
-    assert (await worklist(record, Work(journey_id=journey))).rows[0].version == 40
+    assert (await worklist(record, WorklistFilter(journey_id=journey))).rows[0].version == 40
 
 
 async def test_a_crash_after_the_commit_applies_nothing_twice(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     await put_course(record, 40)
-    courses, commit = Courses(), Transaction._Transaction__commit  # type: ignore[attr-defined]
+    courses, commit = StateCache(), Transaction._Transaction__commit  # type: ignore[attr-defined]
 
     async def commit_and_die(self: Transaction) -> None:
         await commit(self)
@@ -140,8 +140,8 @@ async def test_a_runner_passes_while_another_is_at_it(record: Record, owner: Con
     await put_course(record, 10)
     async with owner.transaction():
         await owner.execute("SELECT FROM read_model.generation FOR UPDATE")
-        assert await advance(record, Courses()) == 0
-    assert await advance(record, Courses()) == 10
+        assert await advance(record, StateCache()) == 0
+    assert await advance(record, StateCache()) == 10
 
 
 async def test_a_runner_that_comes_late_writes_nothing(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ async def test_a_runner_that_comes_late_writes_nothing(record: Record, monkeypat
         await start(self)
 
     monkeypatch.setattr(Transaction, "start", overtaken_once)
-    assert await advance(record, Courses(), limit=10) == 0
+    assert await advance(record, StateCache(), limit=10) == 0
     assert overtaken
     assert await wait_for(record, 60, timedelta(0)) == 60
     assert await differences(record) == ()
@@ -177,7 +177,7 @@ async def test_a_notification_is_enough(record: Record) -> None:
             journey = uuid4()
             position = await put(record, renamed(course_of()[:9], journey))
             await wait_for(record, position, SOON)
-            assert (await worklist(record, Work(journey_id=journey))).rows
+            assert (await worklist(record, WorklistFilter(journey_id=journey))).rows
 
 
 async def test_a_lost_notification_costs_time_and_nothing_else(record: Record, owner: Connection) -> None:
@@ -239,7 +239,7 @@ async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypa
     tried = 0
 
     async def down(
-        _record: Record, _courses: Courses, _stop: asyncio.Event, wake: asyncio.Event, _poll: object
+        _record: Record, _courses: StateCache, _stop: asyncio.Event, wake: asyncio.Event, _poll: object
     ) -> None:
         nonlocal tried
         tried += 1
@@ -288,7 +288,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[UUID, int], None]:
                 raise KeyError("what the patient said")
             return from_stored(stored)
 
-        monkeypatch.setattr(applying, "from_stored", read)
+        monkeypatch.setattr(projection, "from_stored", read)
 
     return poison
 
@@ -310,11 +310,11 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
 
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version, stuck.code) == (journey, 33, "KeyError")
-    cases = {case.journey_id: case for case in (await caseload(record, Cases(), limit=100)).rows}
+    cases = {case.journey_id: case for case in (await caseload(record, CaseloadFilter(), limit=100)).rows}
     assert cases.keys() == {journey, *others}
     assert all(cases[other].version == 9 and cases[other].stale is None for other in others)
     assert (cases[journey].version, cases[journey].stale) == (32, "KeyError")
-    tasks = (await worklist(record, Work(journey_id=journey))).rows
+    tasks = (await worklist(record, WorklistFilter(journey_id=journey))).rows
     assert tasks
     assert all((task.version, task.stale) == (32, "KeyError") for task in tasks)
     assert "patient said" not in str(stuck)
@@ -327,16 +327,16 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version) == (journey, 33)
 
-    monkeypatch.setattr(applying, "from_stored", from_stored)
+    monkeypatch.setattr(projection, "from_stored", from_stored)
     # What is recorded and not projected yet is for the projector.
     await put(record, renamed(course_of()[60:65], journey))
     assert await retry(record, journey) is None
     assert (await stale(record)).rows == ()
     assert await differences(record) == ()
-    assert {task.version for task in (await worklist(record, Work(journey_id=journey))).rows} == {60}
+    assert {task.version for task in (await worklist(record, WorklistFilter(journey_id=journey))).rows} == {60}
     await put(record, renamed(course_of()[65:70], journey))
     await catch_up(record)
-    assert {task.version for task in (await worklist(record, Work(journey_id=journey))).rows} == {70}
+    assert {task.version for task in (await worklist(record, WorklistFilter(journey_id=journey))).rows} == {70}
     assert await differences(record) == ()
 
 
@@ -347,7 +347,7 @@ async def test_an_event_of_no_known_kind_is_never_skipped(record: Record) -> Non
     await catch_up(record)
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version, stuck.position) == (journey, 1, 1)
-    assert [case.journey_id for case in (await caseload(record, Cases())).rows] == [other]
+    assert [case.journey_id for case in (await caseload(record, CaseloadFilter())).rows] == [other]
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
@@ -363,7 +363,7 @@ async def test_a_row_the_database_cannot_hold_parks_its_journey_alone(record: Re
 
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.code) == (journey, "CharacterNotInRepertoireError")
-    cases = {case.journey_id: case.version for case in (await caseload(record, Cases())).rows}
+    cases = {case.journey_id: case.version for case in (await caseload(record, CaseloadFilter())).rows}
     assert dict.fromkeys(others, 30).items() <= cases.items()
     assert await retry(record, journey) == "CharacterNotInRepertoireError"
     assert await differences(record) == ()
@@ -380,5 +380,5 @@ async def test_retrying_what_is_not_parked_does_nothing(record: Record) -> None:
 async def test_another_definition_is_left_alone(record: Record, owner: Connection, migrated: Database) -> None:
     await put_course(record, 9)
     await owner.execute("UPDATE read_model.generation SET definition = definition + 1")
-    assert await advance(record, Courses()) == 0
+    assert await advance(record, StateCache()) == 0
     assert await checkpoint(owner) == 0

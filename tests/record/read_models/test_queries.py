@@ -13,10 +13,10 @@ from activities.record.event_codec import load_events, load_journey
 from activities.record.read_models.claims import claim
 from activities.record.read_models.queries import (
     Answer,
-    Cases,
+    CaseloadFilter,
     NotACursor,
     Task,
-    Work,
+    WorklistFilter,
     caseload,
     caseload_as_of,
     entries,
@@ -24,7 +24,7 @@ from activities.record.read_models.queries import (
     sign_off_requests,
     worklist,
 )
-from activities.record.read_models.rows import DEFINITION, ObligationRow, follow
+from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
 from door.past import as_known
 from tests.journey.play import started
 from tests.record.helpers import Connection
@@ -80,15 +80,15 @@ def shown(tasks: list[Task]) -> list[tuple[bool, datetime, UUID, str]]:
 
 
 async def test_the_worklist_is_all_that_is_awaited_held_first(record: Record, journeys: dict[UUID, Journey]) -> None:
-    whole = await worklist(record, Work(), limit=1000)
+    whole = await worklist(record, WorklistFilter(), limit=1000)
     assert whole.next is None
-    assert len((await worklist(record, Work(), limit=3)).rows) == 3
+    assert len((await worklist(record, WorklistFilter(), limit=3)).rows) == 3
     assert sorted(shown(list(whole.rows))) == sorted(every_task(journeys))
     assert [row[:2] for row in shown(list(whole.rows))] == [row[:2] for row in every_task(journeys)]
     assert whole.rows[0].held
     assert not whole.rows[-1].held
     for limit in (1, 4):
-        paged = await pages(lambda after, limit=limit: worklist(record, Work(), limit=limit, after=after))  # type: ignore[misc]
+        paged = await pages(lambda after, limit=limit: worklist(record, WorklistFilter(), limit=limit, after=after))  # type: ignore[misc]
         assert paged == list(whole.rows)
     for task in whole.rows:
         journey = journeys[task.journey_id]
@@ -100,27 +100,33 @@ async def test_the_worklist_is_all_that_is_awaited_held_first(record: Record, jo
 
 
 async def test_the_worklist_of_some(record: Record, journeys: dict[UUID, Journey]) -> None:
-    whole = (await worklist(record, Work(), limit=1000)).rows
+    whole = (await worklist(record, WorklistFilter(), limit=1000)).rows
     some = next(task for task in whole if task.person is not None)
     middle = sorted(task.due for task in whole)[len(whole) // 2]
     free = next(task for task in whole if task.person is None)
     assert await claim(record, free.journey_id, free.obligation, "somebody")
 
     for work, fits in (
-        (Work(owners=(Role.PATIENT,)), lambda task: Role.PATIENT in task.asked),
+        (WorklistFilter(owners=(Role.PATIENT,)), lambda task: Role.PATIENT in task.asked),
         (
-            Work(owners=(Role.PATIENT, Role.CLINICIAN)),
+            WorklistFilter(owners=(Role.PATIENT, Role.CLINICIAN)),
             lambda task: bool({Role.PATIENT, Role.CLINICIAN} & {*task.asked}),
         ),
-        (Work(due_before=middle), lambda task: task.due < middle),
-        (Work(clinic="demo-clinic", owners=(Role.CLINICIAN,)), lambda task: Role.CLINICIAN in task.asked),
-        (Work(owners=(Role.CLINICIAN,)), lambda task: Role.CLINICIAN in task.asked),
-        (Work(clinic="another"), lambda _: False),
-        (Work(journey_id=some.journey_id), lambda task: task.journey_id == some.journey_id),
-        (Work(mine=some.person), lambda task: task.person == some.person),
-        (Work(mine="somebody"), lambda task: task.obligation == free.obligation and task.journey_id == free.journey_id),
-        (Work(unassigned=True), lambda task: task.person is None and task is not free),
-        (Work(mine=some.person, due_before=middle), lambda task: task.person == some.person and task.due < middle),
+        (WorklistFilter(due_before=middle), lambda task: task.due < middle),
+        (WorklistFilter(clinic="demo-clinic", owners=(Role.CLINICIAN,)), lambda task: Role.CLINICIAN in task.asked),
+        (WorklistFilter(owners=(Role.CLINICIAN,)), lambda task: Role.CLINICIAN in task.asked),
+        (WorklistFilter(clinic="another"), lambda _: False),
+        (WorklistFilter(journey_id=some.journey_id), lambda task: task.journey_id == some.journey_id),
+        (WorklistFilter(mine=some.person), lambda task: task.person == some.person),
+        (
+            WorklistFilter(mine="somebody"),
+            lambda task: task.obligation == free.obligation and task.journey_id == free.journey_id,
+        ),
+        (WorklistFilter(unassigned=True), lambda task: task.person is None and task is not free),
+        (
+            WorklistFilter(mine=some.person, due_before=middle),
+            lambda task: task.person == some.person and task.due < middle,
+        ),
     ):
         wanted = [(task.journey_id, task.obligation) for task in whole if fits(task)]
         found = await pages(lambda after, work=work: worklist(record, work, limit=2, after=after))  # type: ignore[misc]
@@ -131,11 +137,11 @@ async def test_the_worklist_of_some(record: Record, journeys: dict[UUID, Journey
 async def test_what_falls_to_one_and_was_claimed_by_them_is_listed_once(
     record: Record, journeys: dict[UUID, Journey]
 ) -> None:
-    whole = (await worklist(record, Work(), limit=1000)).rows
+    whole = (await worklist(record, WorklistFilter(), limit=1000)).rows
     mine = next(task for task in whole if task.person is not None)
     assert mine.person is not None
     assert await claim(record, mine.journey_id, mine.obligation, mine.person)
-    found = (await worklist(record, Work(mine=mine.person), limit=1000)).rows
+    found = (await worklist(record, WorklistFilter(mine=mine.person), limit=1000)).rows
     assert len(found) == len({(task.journey_id, task.obligation) for task in found})
     assert len(found) == sum(task.person == mine.person for task in whole)
 
@@ -143,11 +149,11 @@ async def test_what_falls_to_one_and_was_claimed_by_them_is_listed_once(
 @pytest.mark.parametrize("cursor", ["", "nonsense", "e30=", "WzFd", "W10="])
 async def test_what_continues_no_list_is_refused(record: Record, cursor: str) -> None:
     with pytest.raises(NotACursor):
-        await worklist(record, Work(), after=cursor)
+        await worklist(record, WorklistFilter(), after=cursor)
 
 
 async def test_the_caseload(record: Record, journeys: dict[UUID, Journey]) -> None:
-    whole = await pages(lambda after: caseload(record, Cases(), limit=3, after=after))
+    whole = await pages(lambda after: caseload(record, CaseloadFilter(), limit=3, after=after))
     assert [case.started_at for case in whole] == sorted(journey.started_at for journey in journeys.values())
     assert {case.journey_id for case in whole} == journeys.keys()
     for case in whole:
@@ -157,13 +163,13 @@ async def test_the_caseload(record: Record, journeys: dict[UUID, Journey]) -> No
         assert case.next_due == min((w.deadline for w in obligations(journey)), default=None)
         assert case.holds == tuple(hold.cause for hold in journey.holds.values() if not hold.released)
     for cases, fits in (
-        (Cases(stage=Stage.SESSIONS), lambda journey: journey.stage == Stage.SESSIONS),
-        (Cases(held=True), lambda journey: journey.held),
-        (Cases(open=False), lambda journey: journey.closed),
-        (Cases(open=True, held=False), lambda journey: not journey.closed and not journey.held),
-        (Cases(pathway=Condition.PTSD.value), lambda _: True),
-        (Cases(person="demo-clinician"), lambda _: True),
-        (Cases(person="nobody"), lambda _: False),
+        (CaseloadFilter(stage=Stage.SESSIONS), lambda journey: journey.stage == Stage.SESSIONS),
+        (CaseloadFilter(held=True), lambda journey: journey.held),
+        (CaseloadFilter(open=False), lambda journey: journey.closed),
+        (CaseloadFilter(open=True, held=False), lambda journey: not journey.closed and not journey.held),
+        (CaseloadFilter(pathway=Condition.PTSD.value), lambda _: True),
+        (CaseloadFilter(person="demo-clinician"), lambda _: True),
+        (CaseloadFilter(person="nobody"), lambda _: False),
     ):
         found = await pages(lambda after, cases=cases: caseload(record, cases, limit=2, after=after))  # type: ignore[misc]
         assert {case.journey_id for case in found} == {i for i, journey in journeys.items() if fits(journey)}
@@ -234,7 +240,7 @@ async def test_service_levels_are_those_of_every_wait(record: Record, journeys: 
     for journey_id in journeys:
         course = None
         for event in await load_events(record, journey_id):
-            course = follow(course, event, event.version, event.at)
+            course = apply(course, event, event.version, event.at)
         assert course is not None
         closed += course.closed
     standing = [w for journey in journeys.values() for w in obligations(journey)]
@@ -274,10 +280,10 @@ async def test_what_is_listed_within_a_journey(record: Record, journeys: dict[UU
 
 
 async def test_an_answer_of_nothing_says_up_to_where(record: Record) -> None:
-    assert await worklist(record, Work()) == Answer[Task](position=0, definition=DEFINITION, rows=())
+    assert await worklist(record, WorklistFilter()) == Answer[Task](position=0, definition=DEFINITION, rows=())
     await put_course(record, 196)
     await catch_up(record)
-    assert (await worklist(record, Work())) == Answer[Task](position=196, definition=DEFINITION, rows=())
+    assert (await worklist(record, WorklistFilter())) == Answer[Task](position=196, definition=DEFINITION, rows=())
 
 
 async def test_every_role_has_indexes_of_its_own(owner: Connection) -> None:

@@ -9,8 +9,15 @@ import pytest
 
 from activities.record import Record
 from activities.record.read_models.claims import claim
-from activities.record.read_models.projector import Courses, advance, wait_for
-from activities.record.read_models.queries import Cases, Work, caseload, service_levels, stale, worklist
+from activities.record.read_models.projector import StateCache, advance, wait_for
+from activities.record.read_models.queries import (
+    CaseloadFilter,
+    WorklistFilter,
+    caseload,
+    service_levels,
+    stale,
+    worklist,
+)
 from activities.record.read_models.rebuild import (
     BeingRebuilt,
     BuildFailed,
@@ -61,18 +68,18 @@ async def test_nobody_notices_a_swap(record: Record, owner: Connection) -> None:
     done, reads = asyncio.Event(), 0
     watched = await put_course(record, 9)
     await catch_up(record)
-    [task, *_] = (await worklist(record, Work(journey_id=watched))).rows
+    [task, *_] = (await worklist(record, WorklistFilter(journey_id=watched))).rows
     assert await claim(record, watched, task.obligation, "coordinator-1")
 
     async def read() -> None:
         nonlocal reads
         reached = 0
         while not done.is_set():
-            answer = await worklist(record, Work(mine="coordinator-1"))
+            answer = await worklist(record, WorklistFilter(mine="coordinator-1"))
             assert answer.position >= reached
             reached = answer.position
             assert [(seen.journey_id, seen.claimed_by) for seen in answer.rows] == [(watched, "coordinator-1")]
-            assert (await caseload(record, Cases(), limit=1)).position >= reached
+            assert (await caseload(record, CaseloadFilter(), limit=1)).position >= reached
             assert (await service_levels(record, START)).position >= reached
             reads += 1
 
@@ -103,7 +110,7 @@ async def test_what_is_behind_is_not_shown(record: Record, owner: Connection) ->
     behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
     assert not await owner.fetchval("SELECT read_model.publish($1)", behind)
     assert await generations(owner) == {1: "live", behind: "building"}
-    while await advance(record, Courses(), generation=behind):
+    while await advance(record, StateCache(), generation=behind):
         pass
     assert await owner.fetchval("SELECT read_model.publish($1)", behind)
     assert await differences(record) == ()
@@ -116,7 +123,7 @@ async def test_a_reader_that_lingers_delays_the_swap_and_not_other_readers(recor
         await owner.fetch("SELECT * FROM read_model.caseload")
         building = asyncio.create_task(rebuild(record))
         for _ in range(20):
-            assert (await worklist(record, Work())).rows
+            assert (await worklist(record, WorklistFilter())).rows
         assert not building.done()
     await building
     assert await generations(owner) == {1: "retired", 2: "live"}
@@ -132,7 +139,7 @@ async def test_going_back_and_forth(record: Record, owner: Connection) -> None:
     await catch_up(record)
 
     assert await roll_back(record) == 1
-    assert (await worklist(record, Work(journey_id=journey))).position == position
+    assert (await worklist(record, WorklistFilter(journey_id=journey))).position == position
     assert await differences(record) == ()
     assert await roll_back(record) == 2
 
@@ -209,6 +216,6 @@ async def test_a_process_that_ends_early_ends_the_build(record: Record, owner: C
     )
     with pytest.raises(BuildFailed, match="42P01"):
         await rebuild(record, processes=2)
-    assert (await worklist(record, Work())).rows
+    assert (await worklist(record, WorklistFilter())).rows
     assert (await generations(owner))[1] == "live"
-    assert await advance(record, Courses()) == 0
+    assert await advance(record, StateCache()) == 0

@@ -4,22 +4,22 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.read_models.rows import (
-    PARTS,
+    GROUPS,
     CaseRow,
-    Course,
     EntryRow,
     ObligationRow,
+    ProjectionState,
     Row,
-    StayRow,
-    change,
-    follow,
+    StatusRow,
+    apply,
+    diff,
     key_of,
-    lean,
     rows,
+    trim,
 )
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
@@ -33,29 +33,24 @@ from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 
 STEPS = 10
-thorough = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 
-def follow_all(events: tuple[e.Event, ...], known: Course | None = None) -> Course:
+def follow_all(events: tuple[e.Event, ...], known: ProjectionState | None = None) -> ProjectionState:
     for event in events:
-        known = follow(known, event, 1 if known is None else known.position + 3, event.at)
+        known = apply(known, event, 1 if known is None else known.position + 3, event.at)
     assert known is not None
     return known
 
 
-def every_row(known: Course) -> list[Row]:
-    return [row for part in PARTS for row in part.rows(known)]
+def every_row(known: ProjectionState) -> list[Row]:
+    return [row for part in GROUPS for row in part.rows(known)]
 
 
-def up_to(condition: Condition, journey: Journey) -> Course:
+def up_to(condition: Condition, journey: Journey) -> ProjectionState:
     return follow_all(course_of(condition)[: journey.version])
 
 
-def check(known: Course) -> None:
+def check(known: ProjectionState) -> None:
     journey, shown = known.journey, every_row(known)
     assert len(rows(known)) == len(shown), "two rows have the same key"
     assert next(row for row in shown if isinstance(row, CaseRow)).version == journey.version
@@ -68,7 +63,7 @@ def check(known: Course) -> None:
     assert all(row.why and row.opened_version <= journey.version for row in still)
     assert all(row.because and row.opened_version <= (row.closed_version or 0) for row in waits if row not in still)
 
-    stays = [row for row in shown if isinstance(row, StayRow)]
+    stays = [row for row in shown if isinstance(row, StatusRow)]
     for earlier, later in pairwise(stays):
         assert (earlier.to_position, earlier.to_at) == (later.from_position, later.from_at)
         assert earlier.from_position < later.from_position
@@ -76,7 +71,6 @@ def check(known: Course) -> None:
     assert (stays[-1].stage, stays[-1].held, stays[-1].to_position) == (journey.stage, journey.held, None)
 
 
-@thorough
 @given(st.data(), moments())
 def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
     play = standing_at(*where)
@@ -90,14 +84,13 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -
         before, known = known, follow_all(decided, known)
         play.journey = known.journey
         check(known)
-        changed = change(before, known)
+        changed = diff(before, known)
         written = {key: row for key, row in rows(before).items() if key not in changed.gone}
         assert written | {key_of(row): row for row in changed.new} == rows(known)
         assert all(rows(before).get(key_of(row)) != row for row in changed.new)
-        assert change(lean(before), follow_all(decided, lean(before))) == changed
+        assert diff(trim(before), follow_all(decided, trim(before))) == changed
 
 
-@thorough
 @given(st.data(), moments())
 def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still show."""
@@ -105,7 +98,7 @@ def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, in
     every = [event for condition in Condition for event in course_of(condition)[1:]]
     for event in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=20)):
         later = event.model_copy(update={"version": known.journey.version + 1})
-        known = follow(known, later, known.position + 1, event.at)
+        known = apply(known, later, known.position + 1, event.at)
         assert len(rows(known)) == len(every_row(known))
 
 
@@ -133,10 +126,10 @@ def test_signatures_stand_with_the_request_they_answer() -> None:
 
 def test_last_contact_is_with_the_patient() -> None:
     events = course_of()
-    known: Course | None = None
+    known: ProjectionState | None = None
     for event in events:
         before = None if known is None else known.last_contact
-        known = follow(known, event, event.version, event.at)
+        known = apply(known, event, event.version, event.at)
         if event.actor_role == Role.SYSTEM:
             assert known.last_contact == before
         if isinstance(event.body, e.CheckInCompleted | e.SessionObserved):
@@ -165,7 +158,7 @@ def test_an_id_that_closes_and_opens_in_one_event_is_two_waits() -> None:
     later = first.model_copy(update={"due": first.deadline + timedelta(days=1)})
     body = e.ObligationsUpdated(opened=(later,), closed=({"id": first.id, "because": "superseded"},))  # type: ignore[arg-type]
     event = course_of()[-1].model_copy(update={"version": known.journey.version + 1, "body": body})
-    after = follow(known, event, known.position + 1, event.at)
+    after = apply(known, event, known.position + 1, event.at)
     mine = [row for row in rows(after).values() if isinstance(row, ObligationRow) and row.obligation == first.id]
     assert sorted((row.closed_at is None, row.due) for row in mine) == [(False, first.deadline), (True, later.due)]
 

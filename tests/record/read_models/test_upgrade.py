@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 
 from activities.record import Record, migrate, open_record
-from activities.record.read_models.projector import Courses, advance, wait_for
-from activities.record.read_models.queries import Work, worklist
-from activities.record.read_models.rebuild import differences, outdated
+from activities.record.read_models.projector import StateCache, advance, wait_for
+from activities.record.read_models.queries import WorklistFilter, worklist
+from activities.record.read_models.rebuild import differences, is_outdated
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.runner import running
 from deploy.local.postgres import Database
@@ -29,7 +29,7 @@ SOON = timedelta(seconds=30)
 
 def raise_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a newer build is to this one."""
-    for module in ("projector", "rebuild", "standing"):
+    for module in ("projector", "rebuild", "status"):
         monkeypatch.setattr(import_module(f"activities.record.read_models.{module}"), "DEFINITION", DEFINITION + 1)
 
 
@@ -53,18 +53,18 @@ async def test_one_of_many_runners_builds_anew_and_lists_go_on(
 ) -> None:
     journey = await put_course(record, 30)
     await catch_up(record)
-    before = await worklist(record, Work())
+    before = await worklist(record, WorklistFilter())
     raise_definition(monkeypatch)
     position = await put(record, renamed(course_of()[:9], uuid4()))
     async with AsyncExitStack() as runners:
         async with held_up(owner):
             for _ in range(3):
                 await runners.enter_async_context(running(record))
-            assert await worklist(record, Work()) == before
+            assert await worklist(record, WorklistFilter()) == before
             assert await generations(owner) == [("live", DEFINITION)]
         await wait_for(record, position, SOON)
         assert await generations(owner) == [("retired", DEFINITION), ("live", DEFINITION + 1)]
-        assert not await outdated(record)
+        assert not await is_outdated(record)
         later = await put(record, renamed(course_of()[30:40], journey))
         await wait_for(record, later, SOON)
     assert await differences(record) == ()
@@ -74,8 +74,8 @@ async def test_one_of_many_runners_builds_anew_and_lists_go_on(
 async def test_an_older_build_leaves_a_newer_one_alone(record: Record, owner: Connection) -> None:
     await put_course(record, 9)
     await owner.execute("UPDATE read_model.generation SET definition = definition + 1")
-    assert not await outdated(record)
-    assert await advance(record, Courses()) == 0
+    assert not await is_outdated(record)
+    assert await advance(record, StateCache()) == 0
 
 
 async def test_a_runner_that_is_told_to_stop_leaves_what_it_builds(
@@ -122,10 +122,10 @@ async def test_what_an_earlier_build_made_is_shown_until_it_is_built_anew(databa
             f"{known}, 'because' FROM read_model_1.caseload"
         )
         await earlier.close()
-        shown = await worklist(record, Work(owners=(Role.CLINICIAN,)))
+        shown = await worklist(record, WorklistFilter(owners=(Role.CLINICIAN,)))
         assert (shown.position, [task.asked for task in shown.rows]) == (1, [(Role.CLINICIAN,)])
-        assert (await worklist(record, Work(owners=(Role.OPS,)))).rows == ()
+        assert (await worklist(record, WorklistFilter(owners=(Role.OPS,)))).rows == ()
         async with running(record):
             await wait_for(record, position, SOON)
         assert await differences(record) == ()
-        assert len((await worklist(record, Work(clinic="demo-clinic"))).rows) > 0
+        assert len((await worklist(record, WorklistFilter(clinic="demo-clinic"))).rows) > 0

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
-from activities.record.read_models.rows import Change, Course, change, follow
+from activities.record.read_models.rows import ProjectionState, RowDiff, apply, diff
 from activities.record.store import StoredEvent
 
 
@@ -27,41 +27,45 @@ def unapplied(event: Given, error: Exception) -> Unapplied:
     return Unapplied(event.journey_id, event.version, event.position, type(error).__name__)
 
 
-def followed(course: Course | None, events: Iterable[Given]) -> tuple[Course | None, Unapplied | None]:
+def apply_events(
+    course: ProjectionState | None, events: Iterable[Given]
+) -> tuple[ProjectionState | None, Unapplied | None]:
     """The course after more events of its journey, as far as they can be applied, and the one that cannot."""
     for event in events:
         if isinstance(event, Unapplied):
             return course, event
         try:
-            course = follow(course, from_stored(event), event.position, event.recorded_at)
+            course = apply(course, from_stored(event), event.position, event.recorded_at)
         except Exception as error:
             return course, unapplied(event, error)
     return course, None
 
 
-def shown(before: Course | None, after: Course | None, first: Given) -> tuple[Change | None, Unapplied | None]:
+def diff_states(
+    before: ProjectionState | None, after: ProjectionState | None, first: Given
+) -> tuple[RowDiff | None, Unapplied | None]:
     """What has to be written after some events, given the first of them; nothing, if none could be applied."""
     if after is None or after is before:
         return None, None
     try:
-        return change(before, after), None
+        return diff(before, after), None
     except Exception as error:
         return None, unapplied(first, error)
 
 
-class Folded(NamedTuple):
+class Projected(NamedTuple):
     """A journey from its first event on: all its rows, and where it could not be applied."""
 
     first: Given
-    new: Change | None
+    new: RowDiff | None
     stopped: Unapplied | None
 
 
-def folded(journeys: Iterable[Sequence[Given]]) -> list[Folded]:
+def project(journeys: Iterable[Sequence[Given]]) -> list[Projected]:
     """Journeys, each given with its events from the first on. One at a time is taken from what is given."""
     found = []
     for events in journeys:
-        course, stopped = followed(None, events)
-        new, unshown = shown(None, course, events[0])
-        found.append(Folded(events[0], new, unshown or stopped))
+        course, stopped = apply_events(None, events)
+        new, unshown = diff_states(None, course, events[0])
+        found.append(Projected(events[0], new, unshown or stopped))
     return found

@@ -21,7 +21,7 @@ class Build(NamedTuple):
     since: datetime
 
 
-class Standing(NamedTuple):
+class ProjectionStatus(NamedTuple):
     """The position of the record's last event, and the builds, the newest first."""
 
     head: int
@@ -38,7 +38,7 @@ async def head(record: Record) -> int:
         )
 
 
-async def abreast(record: Record, timeout: timedelta) -> int:
+async def wait_until_caught_up(record: Record, timeout: timedelta) -> int:
     """Wait until the read models are where the record is now, and return that position.
 
     When `timeout` has passed this answers all the same: what is read next says itself how far it is true.
@@ -49,7 +49,7 @@ async def abreast(record: Record, timeout: timedelta) -> int:
     return position
 
 
-async def standing(record: Record) -> Standing:
+async def read_status(record: Record) -> ProjectionStatus:
     """Where the record and every build are."""
     async with record.connection() as connection:
         found = await connection.fetch(
@@ -60,4 +60,4 @@ async def standing(record: Record) -> Standing:
         )
     builds = tuple(Build(**row) for row in found)
     # Asked for last, so that no build seems to be ahead of the record.
-    return Standing(await head(record), builds)
+    return ProjectionStatus(await head(record), builds)
