@@ -248,14 +248,6 @@ class Closing(ImmutableModel):
     referral: Text | None = None
 
 
-class Receipt(ImmutableModel):
-    """What became of a command: its digest, the version of the journey after it, and a refusal that was kept."""
-
-    digest: str
-    version: int
-    refused: e.CommandRefused | None = None
-
-
 class Journey(ImmutableModel):
     """One patient's way through one pathway, as everything recorded so far makes it."""
 
@@ -299,7 +291,6 @@ class Journey(ImmutableModel):
     accesses: dict[Identifier, Access] = {}
     waiting: dict[Identifier, Obligation] = {}
     paused: dict[Identifier, Paused] = {}
-    commands: dict[str, Receipt] = {}
     refusals: int = 0
     spent: tuple[str, ...] = ()
     closing: Closing | None = None
@@ -403,22 +394,12 @@ def begin(event: e.Event) -> Journey:
         clinician=body.clinician,
         protocol=body.protocol,
         protocol_digest=body.protocol_digest,
-        commands={str(event.command_id): Receipt(digest=event.command_digest, version=event.version)},
     )
 
 
 def evolve(journey: Journey, event: e.Event) -> Journey:
     """The state after one more event. Total: it never refuses, asks no clock and decides nothing."""
-    refused = event.body if isinstance(event.body, e.CommandRefused) else None
-    receipt = Receipt(digest=event.command_digest, version=event.version, refused=refused)
-    changed = _changes(journey, event, event.body)
-    return journey.model_copy(
-        update={
-            **changed,
-            "version": event.version,
-            "commands": {**journey.commands, str(event.command_id): receipt},
-        }
-    )
+    return journey.model_copy(update={**_changes(journey, event, event.body), "version": event.version})
 
 
 def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:

@@ -13,6 +13,7 @@ from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Condition
+from workflows.journey.receipts import add_receipts
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
@@ -90,22 +91,24 @@ def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple
     for _ in range(data.draw(st.integers(1, STEPS))):
         play.at += data.draw(pauses())
         command = draw_command(data, play.journey, play.at)
-        decided = decide(play.journey, command, play.at)
+        decided = play.decide(command)
         note(f"{play.at} {command.actor.role} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
-        assert decide(play.journey, command, play.at) == decided, "the same question has one answer"
+        assert play.decide(command) == decided, "the same question has one answer"
         if isinstance(decided, Refusal):
             assert decided.reason
             assert decided.remedy
-            decided = keep_refusal(play.journey, command, decided, play.at, unanswered=data.draw(st.booleans()))
+            unanswered = data.draw(st.booleans())
+            decided = keep_refusal(play.journey, play.receipts, command, decided, play.at, unanswered=unanswered)
         journey = play.journey
         for event in decided:
             check_event(journey, event)
             assert e.Event.model_validate_json(event.model_dump_json()) == event
             journey = evolve(journey, event)
         play.journey = journey
+        add_receipts(play.receipts, decided)
         check_journey(journey)
         if decided:
-            again = decide(journey, command, play.at)
+            again = play.decide(command)
             assert again == () or isinstance(again, Refusal), "nothing happens twice"
 
 
