@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_serializer, model_validator
 
-from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
@@ -337,11 +337,24 @@ class SignOffRule(InputModel):
         return self
 
 
+class AccessReviewer(InputModel):
+    """A role that reviews why somebody broke the glass, and the escalation policy by which it is asked."""
+
+    by: Role
+    escalation_policy: Identifier
+
+    @model_validator(mode="after")
+    def _staff(self) -> Self:
+        if self.by not in (*STAFF, Role.OPS):
+            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} may review")
+        return self
+
+
 OBLIGATION_POLICIES = (
     "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
     "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
     "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
-    "crisis_low", "unreadable_message", "access_review",
+    "crisis_low", "unreadable_message",
 )  # fmt: skip
 
 
@@ -372,6 +385,7 @@ class Protocol(InputModel):
     adverse_events: AdverseEvents
     sign_offs: dict[SignOffKind, SignOffRule]
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
     escalation_policies: dict[Identifier, EscalationPolicy]
     quiet_hours: QuietHours
     working_time: WorkingTime
@@ -386,6 +400,7 @@ class Protocol(InputModel):
             *(rule.escalation_policy for rule in self.sign_offs.values()),
             *(owed.escalation_policy for owed in self.check_ins.after_session),
             self.check_ins.routine_escalation_policy,
+            *(reviewer.escalation_policy for reviewer in self.access_reviewers),
         ]
         unknown = list(dict.fromkeys(name for name in named if name not in self.escalation_policies))
         if unknown:
