@@ -4,7 +4,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from activities.record import migrate
 from activities.record.event_codec import to_new
 from deploy.local.postgres import Database
 from door.signatures import attempts
@@ -79,12 +78,6 @@ def test_the_timeline_tells_attempts_whole(services: Memory) -> None:
 def test_an_unknown_journey(services: Memory) -> None:
     answer = call(services, "signoff", "attempts", "6a0a1c8e-3f5e-4b7c-9d5a-333333333333", "--json")
     assert answer.code == 3
-
-
-@pytest.fixture
-async def migrated(database: Database) -> Database:
-    await migrate(database.owner_url)
-    return database
 
 
 def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:

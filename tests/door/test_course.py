@@ -36,7 +36,6 @@ def send(services: Memory, journey: UUID, command: Command, profiles: dict[Role,
     assert received == body
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("keys")
 def test_a_journey_from_referral_to_discharge(services: Memory, journey: UUID, profiles: dict[Role, str]) -> None:

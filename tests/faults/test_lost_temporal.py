@@ -43,7 +43,7 @@ async def notices(stack: Stack) -> Counter[str]:
         await connection.close()
 
 
-@pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.timeout(300)
 async def test_a_hundred_open_journeys_outlive_temporals_database(tmp_path: Path) -> None:
     async with (

@@ -16,7 +16,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.refusals import RefusalCode
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 
 REPLAYED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed at every task"], indirect=True)

@@ -16,7 +16,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 
 async def underway(client: Client, record: Record, signers: Signers, task_queue: str) -> Course:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from workflows.protocols import Problem, ProtocolError, check, find, load
 from workflows.protocols.reading import MAX_BYTES, MAX_DEPTH, parse
 
@@ -447,7 +448,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     assert check(path) == ()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     problems: tuple[Problem, ...] = ()
@@ -464,7 +465,7 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
 LINES = PTSD.splitlines(keepends=True)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.5)
 @given(st.integers(0, len(LINES) - 1), st.sampled_from(["drop", "twice", "null", "word", "indent"]))
 def test_a_damaged_line_is_accepted_or_refused_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, number: int, how: str

@@ -1,6 +1,6 @@
 """Whatever people send, sensible or not: a journey that the rules decided and its people signed has no finding."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record import StoredEvent
@@ -38,11 +38,6 @@ def stored(events: list[e.Event]) -> list[StoredEvent]:
 
 
 @given(st.data(), moments())
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
     play = standing_at(*moment)
     before = [event for event in course(moment[0]).events if event.version <= play.journey.version]

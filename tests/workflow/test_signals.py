@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from application.journey_client import Rejected
-from tests.workflow.conftest import Played
-from tests.workflow.courses import REFUSED_SIGNALS, awaits, request, signature
+from tests.workflow.courses import REFUSED_SIGNALS, Played, awaits, request, signature
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey import events as e

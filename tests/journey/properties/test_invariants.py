@@ -1,6 +1,6 @@
 """What holds on every journey, whatever is sent, by whomever, in whatever order, at whatever time."""
 
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from tests.journey.play import course
@@ -19,11 +19,6 @@ from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
 
 STEPS = 12
-thorough = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 TREATMENT = (e.SessionScheduled, e.SessionReleased)
 
@@ -87,7 +82,6 @@ def check_journey(journey: Journey) -> None:
     assert timeline(journey)
 
 
-@thorough
 @given(st.data(), moments())
 def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Condition, int]) -> None:
     play = standing_at(*where)
@@ -113,7 +107,6 @@ def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple
             assert again == () or isinstance(again, Refusal), "nothing happens twice"
 
 
-@thorough
 @given(st.data(), moments())
 def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """A new run of the workflow begins from the state as JSON: it must go on as if nothing had happened."""
@@ -134,7 +127,6 @@ def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where
 EVENTS = [event for condition in Condition for event in course(condition).events[1:]]
 
 
-@thorough
 @given(st.data(), moments())
 def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still fold."""
@@ -148,7 +140,6 @@ def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[C
     assert Journey.model_validate_json(journey.model_dump_json()) == journey
 
 
-@thorough
 @given(st.data(), moments())
 def test_people_bring_any_disturbed_journey_to_an_end(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """After anything that was accepted, there is a way on: people and the clock can always close the journey."""
