@@ -186,11 +186,8 @@ def apply(state: ProjectionState | None, event: e.Event, position: int, recorded
     )
 
 
-def trim(state: ProjectionState) -> ProjectionState:
-    """A state without the rows that will not change any more, and without the commands it answered, which no row
-    shows: enough for the changes that follow, and smaller."""
-    journey = state.journey.model_copy(update={"commands": {}})
-    return state._replace(journey=journey, closed=(), history=state.history[-1:])
+    """A state without the rows that will not change any more: enough for the changes that follow, and smaller."""
+    return state._replace(closed=(), history=state.history[-1:])
 
 
 def rows(state: ProjectionState | None) -> dict[Key, Row]:
