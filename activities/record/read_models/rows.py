@@ -186,6 +186,7 @@ def apply(state: ProjectionState | None, event: e.Event, position: int, recorded
     )
 
 
+def trim(state: ProjectionState) -> ProjectionState:
     """A state without the rows that will not change any more: enough for the changes that follow, and smaller."""
     return state._replace(closed=(), history=state.history[-1:])
 
