@@ -7,11 +7,12 @@ import pytest
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
-from activities.record.read_models import CaseloadFilter, WorklistFilter, caseload, differences, wait_for, worklist
+from activities.record.read_models import CaseloadFilter, WorklistFilter, caseload, wait_for, worklist
 from activities.record.store import Record
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import Course, support
+from tests.record.read_models.courses import differing
 from workflows.journey import commands as c
 from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
@@ -40,7 +41,7 @@ async def test_what_was_recorded_is_shown_by_the_worker_that_is_left(
         assert shown.position >= position
         assert {task.kind for task in shown.rows} >= {"evaluation", "support"}
         assert {task.version for task in shown.rows} == {receipt.version}
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 class ReadAtOnce(Course):
