@@ -10,7 +10,8 @@ from door.signatures.decisions import standing
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Score
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.summary import health, step_shown, why
 

@@ -30,10 +30,11 @@ from workflows.journey.base import Identifier as Word
 from workflows.journey.base import InputModel, Text, digest
 from workflows.journey.commands import Sign
 from workflows.journey.evidence import evidence, half_signed
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 
 Decision = Literal["approve", "decline", "return"]
 
