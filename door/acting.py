@@ -1,6 +1,6 @@
 """Every command of the core that needs nothing special: form in, decision out. Generated from its models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from door.kinds import KINDS, Kind, names_asked_for
 from door.outcomes import ExitCode, Problem, exit_code_of
 from door.profiles import profile_path, read_profile
 from door.screen import Screen, facts, row, table
-from door.services import RECORDED_WITHIN, Gateway, Services, load
+from door.services import RECORDED_WITHIN, Gateway, Services, load, load_recorded
 from door.signatures import sealing
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, fold
@@ -21,6 +21,7 @@ from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.summary import why
@@ -78,7 +79,7 @@ def _command(kind: Kind) -> Callable[..., None]:
                 command = sealing.sealed(services, own, actor, found, command.command_id, body)
             if dry_run:
                 shown = await reader(context, profile, None).events(journey_id)
-                return try_out(screen, fold(shown), command, services.now())
+                return try_out(screen, shown, command, services.now())
             await send(screen, services, journey_id, command)
             return None
 
@@ -116,14 +117,17 @@ async def send(screen: Screen, services: Services, journey_id: UUID, command: Co
     show_recorded(screen, journey, version, position, command)
 
 
-def try_out(screen: Screen, journey: Journey, command: Command, at: datetime) -> ExitCode | None:
+def try_out(screen: Screen, recorded: Sequence[Event], command: Command, at: datetime) -> ExitCode | None:
     """Show what a command would bring about at a moment (UTC). Nothing is sent.
 
     Raises:
         Problem: it is larger than a command may be.
     """
     _refuse_too_large(command)
-    return show_trial(screen, decide(journey, command, at))
+    repeated = answer_repeated(receipts_of(recorded), command)
+    if isinstance(repeated, CommandReceipt):
+        return show_trial(screen, ())
+    return show_trial(screen, repeated or decide(fold(recorded), command, at))
 
 
 def _refuse_too_large(command: Command) -> None:
@@ -142,9 +146,10 @@ async def submitted(services: Services, gateway: Gateway, journey_id: UUID, comm
     except Problem as problem:
         if problem.code != ExitCode.NOT_FOUND:
             raise
-    journey = await load(services, journey_id)
+    events = await load_recorded(services, journey_id)
+    journey = fold(events)
     if journey.closed and Stage.CLOSED in command.body.stages:
-        return await gateway.reopen(journey, command)
+        return await gateway.reopen(events, command)
     raise _not_running(journey)
 
 

@@ -26,7 +26,7 @@ At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOM
 Corrected = Annotated[
     bool, typer.Option("--corrected", help="With --at: with later corrections of what was recorded by then.")
 ]
-LEFT_OUT = ("version", "commands", "protocol", "waiting", "paused", "refusals", "spent")
+LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
 """What a diff of two moments leaves out: what is awaited has screens of its own, the rest is bookkeeping."""
 
 

@@ -13,8 +13,9 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from door.outcomes import ExitCode, Problem
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command
+from workflows.journey.events import Event
 
 if TYPE_CHECKING:
     from activities.record import Record
@@ -38,14 +39,14 @@ class Gateway(Protocol):
     async def submit(self, journey_id: UUID, command: Command) -> int:
         """Send a command; answer the version of the journey after it, once it is accepted."""
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
+    async def reopen(self, recorded: "Sequence[Event]", command: Command) -> int:
         """The same to a journey that has ended, which runs on for as long as it waits then."""
 
     async def look(self, journey_id: UUID) -> "Running | None":
         """A journey as Temporal has it; None when it knows none of this id."""
 
-    async def resume(self, journey: Journey) -> None:
-        """Run a journey on from its recorded state, in the place of whatever runs under its id."""
+    async def resume(self, recorded: "Sequence[Event]") -> None:
+        """Run a journey on from its recorded events, in the place of whatever runs under its id."""
 
     def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:
         """The journeys a list filter of Temporal finds."""
@@ -156,13 +157,22 @@ async def load(services: Services, journey_id: UUID) -> Journey:
     Raises:
         Problem: there is none.
     """
-    from activities.record.event_codec import load_journey
+    return fold(await load_recorded(services, journey_id))
+
+
+async def load_recorded(services: Services, journey_id: UUID) -> "Sequence[Event]":
+    """The recorded events of a journey, oldest first.
+
+    Raises:
+        Problem: there is none.
+    """
+    from activities.record.event_codec import load_events
 
     async with services.record() as record:
-        journey = await load_journey(record, journey_id)
-    if journey is None:
+        events = await load_events(record, journey_id)
+    if not events:
         raise no_such_journey(journey_id)
-    return journey
+    return events
 
 
 def no_such_journey(journey_id: UUID) -> Problem:

@@ -1,6 +1,6 @@
 """The gateway to journeys through Temporal. Imported only by commands that need it."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -13,8 +13,8 @@ from application import journey_client as client
 from application.settings import Settings, load_temporal_config
 from door.outcomes import ExitCode, Problem, refused
 from door.services import Gateway, no_such_journey
-from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
+from workflows.journey.events import Event
 from workflows.messages import Receipt
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -59,9 +59,9 @@ class Journeys:
         asked = client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)
         return await _version(asked, journey_id, command)
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
-        asked = client.reopen(self._client, journey, command, task_queue=self._task_queue, timeout=ANSWER_WITHIN)
-        return await _version(asked, journey.id, command)
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
+        asked = client.reopen(self._client, recorded, command, task_queue=self._task_queue, timeout=ANSWER_WITHIN)
+        return await _version(asked, recorded[0].journey_id, command)
 
     async def look(self, journey_id: UUID) -> client.Running | None:
         try:
@@ -69,9 +69,9 @@ class Journeys:
         except client.Unavailable:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal did not answer", "Run it again") from None
 
-    async def resume(self, journey: Journey) -> None:
+    async def resume(self, recorded: Sequence[Event]) -> None:
         try:
-            await client.resume(self._client, journey, task_queue=self._task_queue)
+            await client.resume(self._client, recorded, task_queue=self._task_queue)
         except client.Unavailable:
             raise Problem(ExitCode.UNAVAILABLE, "Temporal did not take the journey", "Run it again") from None
         except client.TooLarge as large:

@@ -92,7 +92,7 @@ async def play(
     on_event: Callable[[Journey, Command | None, datetime], None] = lambda *_: None,
     most: int = MOST_STEPS,
 ) -> Journey:
-    """Play a started journey until it ends, or until ``until`` is true of it, and return its last state.
+    """Play a started journey until it ends, or instead until something is true of it, and return its last state.
 
     People see to all obligations, or to those that ``sees`` is true of; the clock sees to all of them.
     ``on_event`` hears of every command before it is sent, and, with None, of every wait.
@@ -102,7 +102,7 @@ async def play(
     """
     for _ in range(most):
         journey, at = await driver.look()
-        if journey.closed or until(journey):
+        if until(journey):
             return journey
         seen = journey
         if sees is not None:

@@ -93,14 +93,13 @@ async def _announced(services: Services, record: "Record", gateway: Gateway, jou
 async def _resumed(record: "Record", gateway: Gateway, journey_id: UUID) -> bool:
     from activities.notices import deliver
     from activities.record.event_codec import load_events
-    from workflows.journey.aggregate import fold
     from workflows.journey.notices import notices
 
     events = await load_events(record, journey_id)
     # The run that was lost may have recorded these and not yet told anybody. Each is delivered once in all.
     await deliver(record, [notice for event in events for notice in notices(event)])
     try:
-        await gateway.resume(fold(events))
+        await gateway.resume(events)
     except Problem:
         return False
     return True

@@ -32,7 +32,7 @@ STANDS: dict[Standing, str] = {
 GONE: tuple[Standing, ...] = ("superseded", "withdrawn")
 BY_HASH = ("evaluation", "exclusion_review", "eligibility", "plan")
 """What evidence names by its hash alone: the evidence of another sign-off."""
-_AROUND = ("answers", "declined_before", "withdrawn_before", "first")
+_AROUND = ("authors", "answers", "declined_before", "withdrawn_before", "first")
 
 
 class Change(NamedTuple):

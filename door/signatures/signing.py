@@ -32,6 +32,7 @@ from workflows.journey.commands import Sign
 from workflows.journey.evidence import evidence, half_signed
 from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.protocol import SignOffRule
+from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 
 Decision = Literal["approve", "decline", "return"]
@@ -350,9 +351,10 @@ def _decide(decision: Decision) -> Callable[..., None]:
             content = forms.read_object(forms.read_input(file, optional=True), optional=True)
             reasons = forms.check(Reasons, content, {} if choice is None else {"choice": choice})
             shown = replace(reader(context, profile, None), command=("signoff", "show", str(journey_id), request))
-            found = fold(await shown.events(journey_id))
-            if command_id is not None and str(command_id) in found.commands:
-                _repeated(screen, found, request, decision, signer, command_id)
+            events = await shown.events(journey_id)
+            found, receipts = fold(events), receipts_of(events)
+            if command_id is not None and command_id in receipts:
+                _repeated(screen, found, request, decision, signer, command_id, receipts[command_id].version)
                 return None
             asked = find_request(found, request)
             rule = rule_of(found, asked)
@@ -380,7 +382,7 @@ def _decide(decision: Decision) -> Callable[..., None]:
                 screen.form(command.model_dump(mode="json", exclude_none=True))
                 return None
             if dry_run:
-                return try_out(screen, found, command, services.now())
+                return try_out(screen, events, command, services.now())
             await send(screen, services, journey_id, command)
             return None
 
@@ -396,10 +398,16 @@ def _may_not(services: Services, journey: Journey, request: Obligation, signer: 
 
 
 def _repeated(
-    screen: Screen, journey: Journey, request_id: str, decision: Decision, signer: Actor, command_id: UUID
+    screen: Screen,
+    journey: Journey,
+    request_id: str,
+    decision: Decision,
+    signer: Actor,
+    command_id: UUID,
+    version: int,
 ) -> None:
     """The answer to a signature that is sent once more under its id: it stands, as recorded."""
-    wanted = (request_id, decision, signer.id, journey.commands[str(command_id)].version)
+    wanted = (request_id, decision, signer.id, version)
     for signed in journey.sign_offs:
         if (signed.request, signed.decision, signed.by) == wanted[:3] and signed.version <= wanted[3]:
             if screen.json_only:

@@ -26,6 +26,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -174,20 +175,23 @@ class MemoryGateway:
             raise no_such_journey(journey_id)
         # As it travels: the shell parses what the door sends.
         parsed = Command.model_validate_json(command.model_dump_json())
-        decided = decide(fold(events), parsed, self._services.at)
+        repeated = answer_repeated(receipts_of(events), parsed)
+        if isinstance(repeated, CommandReceipt):
+            return repeated.version
+        decided = repeated or decide(fold(events), parsed, self._services.at)
         if isinstance(decided, Refusal):
             raise refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
         events.extend(decided)
-        return fold(events).commands[str(command.command_id)].version
+        return receipts_of(events)[command.command_id].version
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
-        return await self.submit(journey.id, command)
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
+        return await self.submit(recorded[0].journey_id, command)
 
     async def look(self, journey_id: UUID) -> Running | None:
         journey = self._services.books.state(journey_id)
         return Running(runs=True, version=journey.version, recorded=journey.version, health="open")
 
-    async def resume(self, journey: Journey) -> None:
+    async def resume(self, recorded: Sequence[Event]) -> None:
         raise AssertionError("nothing was lost")
 
     async def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:

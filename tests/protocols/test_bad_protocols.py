@@ -298,6 +298,32 @@ BAD = {
         "      clock: working", "      clock: working\n      quiet_hours: true", "quiet_hours: true\n      rungs",
         "ladders.sign_in_1_day.quiet_hours", "patient's",
     ),
+    # a clinic with one person in each role
+    "one reviewer of looks": (
+        "    - {by: clinician, ladder: access_review_of_director}\n", "", "access_reviewers", "access_reviewers",
+        "name one more role",
+    ),
+    "a patient reviews": (
+        "{by: clinician, ladder: access_review", "{by: patient, ladder: access_review", "{by: patient",
+        "access_reviewers[1]", "may review",
+    ),
+    "the same person twice": (
+        "cosigned_by: [clinician, on_call_clinician, medical_director]", "cosigned_by: [medical_director]",
+        "    severe_hold_release:", "sign_offs.severe_hold_release", "nobody may be left to sign",
+    ),
+    "nobody but the author": (
+        "roles: [on_call_clinician, medical_director]", "roles: [medical_director]", "    serious_adverse_event:",
+        "sign_offs.serious_adverse_event", "nobody may be left to sign",
+    ),
+    "nobody second but the author": (
+        "      not_author: true\n",
+        "      not_author: true\n      cosigned_by: [on_call_clinician, medical_director]\n",
+        "    serious_adverse_event:", "sign_offs.serious_adverse_event", "nobody may be left to sign",
+    ),
+    "all may have written it": (
+        "      meaning: setting_decided\n", "      meaning: setting_decided\n      not_author: true\n",
+        "    eligibility:\n      roles", "sign_offs.eligibility", "nobody may be left to sign",
+    ),
     # YAML
     "field twice": (
         "  condition: PTSD\n", "  condition: PTSD\n  version: 2\n", "version: 2", "version", "first in line",

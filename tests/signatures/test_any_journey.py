@@ -11,8 +11,6 @@ from tests.journey.properties.journeys import draw_command, moments, pauses, sta
 from tests.signatures.recorded import EARLY, rows
 from tests.signatures.room import ORGANISATION, published
 from workflows.journey import events as e
-from workflows.journey.aggregate import fold
-from workflows.journey.decide import keep_refusal
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 
@@ -46,9 +44,7 @@ def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment
         command = draw_command(data, play.journey, play.at)
         decided = play.take(command)
         if isinstance(decided, Refusal):
-            kept = keep_refusal(play.journey, command, decided, play.at)
-            play.journey = fold(kept, play.journey)
-            play.events += kept
+            play.keep(command, decided)
     judged, *_ = verify_journey(stored(before + play.events), trusted_keys(published(EARLY), ORGANISATION.public_key))
     assert judged.findings == ()
     assert judged.events == len(before) + len(play.events)

@@ -36,6 +36,7 @@ from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
 from workflows.journey.obligations import Obligation, next_deadline
 from workflows.journey.protocol import Protocol
+from workflows.journey.receipts import receipts_of
 from workflows.messages import JourneyResult, Receipt
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Case:
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""
-        while str(command.command_id) not in self.journey.commands:
+        while command.command_id not in receipts_of(await self.events()):
             await self.reach(self.journey.version + 1)
 
     async def reach(self, version: int) -> Journey:

@@ -136,7 +136,7 @@ def standing_at(kind: SignOffKind) -> Play:
     play = started(protocol=ruled(**TWO))
     if kind == SignOffKind.EXCLUSION_REVIEW:
         play = standing_at(SignOffKind.ELIGIBILITY)
-        play = Play(play.journey, play.at, list(play.events))
+        play = Play(play.journey, play.at, list(play.events), receipts=dict(play.receipts))
         play.do(exclusions(play, "yes"))
     elif kind == SignOffKind.SEVERE_HOLD_RELEASE:
         play.do(event(play, 3), Role.SESSION_MONITOR)
