@@ -34,7 +34,7 @@ from simulation.player import on_servers, play
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.summary import shown_at, step_shown, timeline
 from workflows.protocols.demonstration import demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -52,7 +52,7 @@ class Disagreement(Exception):
 class Performance:
     """One journey as it is being played."""
 
-    condition: Condition
+    pathway: Pathway
     journey_id: UUID = field(default_factory=uuid4)
     journey: Journey | None = None
     doing: str = "starting"
@@ -70,9 +70,7 @@ def _board(performances: Sequence[Performance]) -> Group:
     tables = []
     for performance in performances:
         journey = performance.journey
-        table = Table(
-            title=f"{performance.condition.value}  (illustrative, invented people)", title_justify="left", width=100
-        )
+        table = Table(title=f"{performance.pathway}  (illustrative, invented people)", title_justify="left", width=100)
         table.add_column("step", ratio=2)
         table.add_column("their time", ratio=2)
         table.add_column("now", ratio=4)
@@ -90,10 +88,10 @@ def _board(performances: Sequence[Performance]) -> Group:
 
 async def _play(client: Client, record: Record, signers: Signers, performance: Performance) -> None:
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    protocol = demonstration(performance.condition)
+    protocol = demonstration(performance.pathway)
     await start(skipper.client, referral(protocol, performance.journey_id), task_queue=TASK_QUEUE)
     handle = handle_of(client, performance.journey_id)
-    late = LATE if performance.condition == Condition.PTSD else ()
+    late = LATE if performance.pathway == "PTSD" else ()
     driver = on_servers(client, record, signers, performance.journey_id)
     performance.journey = await play(driver, late=late, on_event=performance.on_event)
     ending = await handle.result()
@@ -129,7 +127,7 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
 
 
 async def _perform(stack: Stack, console: Console) -> None:
-    performances = [Performance(Condition.PTSD), Performance(Condition.ANXIETY)]
+    performances = [Performance("PTSD"), Performance("ANXIETY")]
     client = await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
     )

@@ -154,7 +154,7 @@ async def prove(
             unchecked[Part.READ_MODELS] = Problem(
                 ExitCode.UNVERIFIED,
                 "the lists are of another version of this program",
-                "Run `python -m deploy.read_models rebuild`, or leave them out with --without read-models",
+                "Run `record rebuild`, or leave them out with --without read-models",
             )
         workflows: int | None = None
         if Part.WORKFLOWS not in left_out:

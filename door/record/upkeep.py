@@ -1,5 +1,5 @@
-"""`record models` and `record retry`: how far what people work from is, and what is stuck. Rebuilding, rolling back
-and comparing are done where projectors run: `python -m deploy.read_models`."""
+"""`record models`, `record retry` and `record rebuild`: how far what people work from is, what is stuck, and how to
+build it anew. `record verify` compares it with the record."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ def add_commands(group: typer.Typer) -> None:
     """Give the commands to their group."""
     group.command("models")(models_command)
     group.command("retry")(retry_command)
+    group.command("rebuild")(rebuild_command)
 
 
 def models_command(context: typer.Context, json: shell.Json = False) -> None:
@@ -86,5 +87,27 @@ def retry_command(context: typer.Context, journey: shell.JourneyId, json: shell.
             screen.data({"journey_id": str(journey_id), "stale": False})
         else:
             screen.text("The journey is not stale.")
+
+    shell.run(act, json_only=json)
+
+
+def rebuild_command(context: typer.Context, json: shell.Json = False) -> None:
+    """Build all read models anew from the record and show them in the place of the live ones, while people work."""
+    services = shell.services(context)
+
+    async def act(screen: Screen) -> None:
+        from activities.record.read_models import BeingRebuilt, BuildFailed, rebuild
+
+        async with services.record() as record:
+            try:
+                generation = await rebuild(record)
+            except (BeingRebuilt, BuildFailed) as refused:
+                raise Problem(
+                    ExitCode.REFUSED, str(refused), "See `record models`", state="What was shown before still is."
+                ) from None
+        if screen.json_only:
+            screen.data({"live": generation})
+        else:
+            screen.text(f"Build {generation} is live.")
 
     shell.run(act, json_only=json)

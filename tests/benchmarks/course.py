@@ -8,7 +8,7 @@ from simulation.people import referral
 from tests.journey.play import JOURNEY, PROTOCOLS, started
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 
 
@@ -20,10 +20,10 @@ class Step:
     at: datetime
 
 
-def course(condition: Condition, began: datetime, until: Callable[[Journey], bool]) -> tuple[Step, ...]:
+def course(pathway: Pathway, began: datetime, until: Callable[[Journey], bool]) -> tuple[Step, ...]:
     """An undisturbed course from its referral on: everybody does what they should as soon as they can."""
-    played = started(condition, at=began).go_on(until)
-    first = Step(referral(PROTOCOLS[condition], JOURNEY), began)
+    played = started(pathway, at=began).go_on(until)
+    first = Step(referral(PROTOCOLS[pathway], JOURNEY), began)
     return (first, *(Step(command, at) for _, command, at in played.moves))
 
 
@@ -35,4 +35,4 @@ def educated(journey: Journey) -> bool:
 def open_ended(journey: Journey) -> bool:
     """Whether the follow-up of fixed weeks is done, and the first one without a fixed end stands in the calendar."""
     fixed = tuple(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks)
-    return any(contact.type == "follow-up" and contact.id not in fixed for contact in journey.contacts.values())
+    return any(contact.type == "follow_up_visit" and contact.id not in fixed for contact in journey.contacts.values())
