@@ -26,7 +26,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import COMMAND_LIMIT, Command, Patient, StartPathway
 from workflows.journey.decide import decide
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 
@@ -41,7 +41,7 @@ class Referral(InputModel):
     request_id: UUID | None = None
     clinic: Identifier
     patient: Patient
-    condition: Condition
+    pathway: Pathway
     reason: Text
     coordinator: Identifier
     clinician: Identifier
@@ -84,11 +84,11 @@ class Starter:
         self._demonstrations = settings.demonstration
         self._directory = directory_of(settings.protocols_dir)
         self._settings = settings
-        self._chosen: dict[tuple[str, Condition], tuple[Protocol, ProtocolApproval | None]] = {}
+        self._chosen: dict[tuple[str, Pathway], tuple[Protocol, ProtocolApproval | None]] = {}
 
     def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
         """The command a referral makes. Raises Problem for a protocol that cannot be used, or is not signed."""
-        key = (self._protocol or referral.protocol or "", referral.condition)
+        key = (self._protocol or referral.protocol or "", referral.pathway)
         if key not in self._chosen:
             self._chosen[key] = self._choose(*key)
         protocol, approval = self._chosen[key]
@@ -96,7 +96,7 @@ class Starter:
             journey_id=referral.journey_id,
             clinic=referral.clinic,
             patient=referral.patient,
-            condition=referral.condition,
+            pathway=referral.pathway,
             reason=referral.reason,
             coordinator=referral.coordinator,
             clinician=referral.clinician,
@@ -110,10 +110,10 @@ class Starter:
             body=body,
         )
 
-    def _choose(self, name: str, condition: Condition) -> tuple[Protocol, ProtocolApproval | None]:
+    def _choose(self, name: str, pathway: Pathway) -> tuple[Protocol, ProtocolApproval | None]:
         protocol, file = choose(
             name or None,
-            condition,
+            pathway,
             self._directory,
             demonstrations=self._demonstrations,
             files=self._protocol is not None,
@@ -134,7 +134,7 @@ class Starter:
             raise refused(decided, state="Nothing was sent or recorded.")
         enrolment = await record.enrol(
             patient_key=patient_key(referral.patient.ref),
-            pathway=referral.condition.value,
+            pathway=referral.pathway,
             request_id=referral.request,
             journey_id=referral.journey_id,
         )

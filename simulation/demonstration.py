@@ -34,7 +34,7 @@ from simulation.player import SkippedTime, play
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.summary import shown_at, step_shown, timeline
 from workflows.protocols.demonstration import demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -52,7 +52,7 @@ class Disagreement(Exception):
 class Scene:
     """One journey as it is being played."""
 
-    condition: Condition
+    pathway: Pathway
     journey_id: UUID = field(default_factory=uuid4)
     journey: Journey | None = None
     doing: str = "starting"
@@ -70,9 +70,7 @@ def _board(scenes: Sequence[Scene]) -> Group:
     tables = []
     for scene in scenes:
         journey = scene.journey
-        table = Table(
-            title=f"{scene.condition.value}  (illustrative, invented people)", title_justify="left", width=100
-        )
+        table = Table(title=f"{scene.pathway}  (illustrative, invented people)", title_justify="left", width=100)
         table.add_column("step", ratio=2)
         table.add_column("their time", ratio=2)
         table.add_column("now", ratio=4)
@@ -90,10 +88,10 @@ def _board(scenes: Sequence[Scene]) -> Group:
 
 async def _play(client: Client, record: Record, signers: Signers, scene: Scene) -> None:
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    protocol = demonstration(scene.condition)
+    protocol = demonstration(scene.pathway)
     await start(skipper.client, referral(protocol, scene.journey_id), task_queue=TASK_QUEUE)
     handle = handle_of(client, scene.journey_id)
-    late = LATE if scene.condition == Condition.PTSD else ()
+    late = LATE if scene.pathway == "PTSD" else ()
     scene.journey = await play(
         client, record, SkippedTime(skipper, handle), signers, scene.journey_id, late=late, told=scene.told
     )
@@ -130,7 +128,7 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
 
 
 async def _perform(stack: Stack, console: Console) -> None:
-    scenes = [Scene(Condition.PTSD), Scene(Condition.ANXIETY)]
+    scenes = [Scene("PTSD"), Scene("ANXIETY")]
     client = await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
     )

@@ -93,7 +93,7 @@ def referral(
             state=state,
             emergency_contact_ref="demo-contact-1",
         ),
-        condition=protocol.condition,
+        pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
         coordinator=PEOPLE[Role.COORDINATOR].id,
         clinician=PEOPLE[Role.CLINICIAN].id,
@@ -111,7 +111,7 @@ def next_move(
     Also once it is closed: whoever looked at it in an emergency is still reviewed.
 
     Contacts and other obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are seen
-    to only once their ladder has held care or is used up. At check-ins named in ``unwell`` the patient feels
+    to only once their escalation policy has held care or is used up. At check-ins named in ``unwell`` the patient feels
     unwell. Holds, reviews and crises that follow are dealt with as they would be.
     """
     if _may_leave(journey):
@@ -144,7 +144,7 @@ def _may_leave(journey: Journey) -> bool:
         journey.stage == Stage.FOLLOW_UP
         and journey.discharge is None
         and journey.closing is None
-        and any(k.type == "follow-up" and k.done_at and k.id not in fixed for k in journey.contacts.values())
+        and any(k.type == "follow_up_visit" and k.done_at and k.id not in fixed for k in journey.contacts.values())
     )
 
 
@@ -475,7 +475,7 @@ def signer(journey: Journey, request: Obligation) -> Role:
 
 DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
     "evaluation": _evaluate,
-    "suicide-risk": _ask_about_suicide,
+    "suicide_risk": _ask_about_suicide,
     "screening": _screen,
     "planning": _plan,
     "education": _explain,
@@ -489,14 +489,14 @@ DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
     "release": _release,
     "dose": _dose,
     "observation": _observe,
-    "session-end": _end,
-    "check-in": _check_in,
+    "session_end": _end,
+    "check_in": _check_in,
     "visit": _visit,
-    "follow-up": _visit,
+    "follow_up_visit": _visit,
     "crisis": _reach,
     "support": _support,
-    "unreadable-message": _read_message,
-    "access-review": _review_access,
+    "unreadable_message": _read_message,
+    "access_review": _review_access,
     "returned": _answer_returned,
 }
 """What somebody does about each kind of obligation, besides signing."""

@@ -14,7 +14,7 @@ from door.screen import Screen, here, row, table
 from workflows.journey.actors import Role
 from workflows.journey.base import Identifier as Word
 from workflows.journey.base import InputModel
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Filters(InputModel):
     """What a list may be narrowed to."""
 
     stage: Stage | None = None
-    pathway: Condition | None = None
+    pathway: Pathway | None = None
     awaits: Role | None = None
     clinic: Word | None = None
 
@@ -36,7 +36,7 @@ class Filters(InputModel):
 def list_command(
     context: typer.Context,
     stage: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Stage)}.")] = None,
-    pathway: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Condition)}.")] = None,
+    pathway: Annotated[str | None, typer.Option(help="The name of a pathway, such as PTSD.")] = None,
     awaits: Annotated[str | None, typer.Option(metavar="ROLE", help="Who is awaited first.")] = None,
     clinic: shell.Clinic = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,

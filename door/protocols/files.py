@@ -10,14 +10,14 @@ from door.outcomes import ExitCode, FieldProblem, Problem
 from door.protocols.approvals import Standing, standing
 from door.screen import Screen, facts, row, table
 from door.services import Services
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.protocols import ProtocolError, find, load, shipped
 from workflows.protocols.demonstration import demonstration
 
 DEMONSTRATION = "demonstration"
 """The name of the shipped protocol with invented dose limits, where demonstrations are allowed."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, condition, or its file.")]
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
 
 
 class Chosen(NamedTuple):
@@ -39,10 +39,8 @@ def directory_of(protocols_dir: Path | None) -> Path:
     return protocols_dir or shipped()[0].parent
 
 
-def choose(
-    name: str | None, condition: Condition, directory: Path, *, demonstrations: bool, files: bool = True
-) -> Chosen:
-    """The protocol of this name or file, or the only one there is for the condition.
+def choose(name: str | None, pathway: Pathway, directory: Path, *, demonstrations: bool, files: bool = True) -> Chosen:
+    """The protocol of this name or file, or the only one there is for the pathway.
 
     ``files``: whether the name may be that of a file anywhere; not when somebody else's referral says it.
 
@@ -50,16 +48,16 @@ def choose(
         Problem: none, several, or one that cannot be used.
     """
     if name == DEMONSTRATION and demonstrations:
-        return Chosen(demonstration(condition), None)
+        return Chosen(demonstration(pathway), None)
     try:
-        path = path_of(name or condition.value, directory, files=files)
+        path = path_of(name or pathway, directory, files=files)
         return Chosen(load(path), path)
     except ProtocolError as error:
         raise unusable(error) from None
 
 
 def named(services: Services, name: str) -> tuple[Protocol, Path]:
-    """The protocol of this name, id, condition or file, and its file.
+    """The protocol of this name, id, pathway or file, and its file.
 
     Raises:
         Problem: there is none, or it cannot be used.
@@ -100,7 +98,7 @@ def summary(protocol: Protocol, approval: Standing) -> dict[str, object]:
         "id": protocol.id,
         "version": protocol.version,
         "title": protocol.title,
-        "condition": protocol.condition.value,
+        "pathway": protocol.pathway,
         "status": protocol.status,
         "illustrative": protocol.illustrative,
         "digest": protocol.digest,
@@ -152,7 +150,7 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
 
     async def act(screen: Screen) -> None:
         directory = directory_of(services.settings_without_servers().protocols_dir)
-        listed = table("name", "id", "version", "condition", "status", "for patients", title="Protocols")
+        listed = table("name", "id", "version", "pathway", "status", "for patients", title="Protocols")
         found: list[dict[str, object]] = []
         illustrative = False
         for path in sorted(directory.glob("*.yaml")):
@@ -170,7 +168,7 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
                 path.stem,
                 protocol.id,
                 protocol.version,
-                protocol.condition.value,
+                protocol.pathway,
                 protocol.status,
                 f"{_fit(protocol, approval)}: {'; '.join((*protocol.obstacles(), approval.text))}",
             )
@@ -199,14 +197,14 @@ def show_command(context: typer.Context, name: Name, json: shell.Json = False) -
             reason = "always" if rule.rationale else "unless approved"
             by = f"{', '.join(rule.roles)}{', not its author' if rule.not_author else ''}"
             row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
-        waits = table("ladder", "due after minutes", "steps", title="How long each wait may last")
-        for name_, ladder in protocol.ladders.items():
+        waits = table("escalation policy", "due after minutes", "steps", title="How long each wait may last")
+        for name_, policy in protocol.escalation_policies.items():
             steps = "; ".join(
                 f"{'+' if r.percent is None else ''}{r.minutes if r.percent is None else r.percent}"
                 f"{' min' if r.percent is None else ' %'} {r.action.value} {r.to.value}{' (hold)' if r.hold else ''}"
-                for r in ladder.rungs
+                for r in policy.steps
             )
-            row(waits, name_, ladder.due_minutes, steps)
+            row(waits, name_, policy.due_minutes, steps)
         rules = protocol.sessions
         screen.show(
             facts(

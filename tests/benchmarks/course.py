@@ -12,7 +12,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, PassDeadline
 from workflows.journey.decide import decide
 from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.protocols.demonstration import demonstration
@@ -28,10 +28,10 @@ class Step:
     at: datetime
 
 
-def course(condition: Condition, began: datetime, until: Callable[[Journey], bool]) -> tuple[Step, ...]:
+def course(pathway: Pathway, began: datetime, until: Callable[[Journey], bool]) -> tuple[Step, ...]:
     """An undisturbed course from its referral on: everybody does what they should as soon as they can."""
     at = began
-    steps = [Step(referral(demonstration(condition), JOURNEY), at)]
+    steps = [Step(referral(demonstration(pathway), JOURNEY), at)]
     journey = after(None, steps[0])
     while not until(journey):
         move, deadline = next_move(journey, at), next_deadline(journey)
@@ -60,4 +60,4 @@ def educated(journey: Journey) -> bool:
 def open_ended(journey: Journey) -> bool:
     """Whether the follow-up of fixed weeks is done, and the first one without a fixed end stands in the calendar."""
     fixed = tuple(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks)
-    return any(contact.type == "follow-up" and contact.id not in fixed for contact in journey.contacts.values())
+    return any(contact.type == "follow_up_visit" and contact.id not in fixed for contact in journey.contacts.values())

@@ -105,7 +105,7 @@ def test_breaking_the_glass_lets_look_for_a_time(services: Memory, journey: UUID
     answer = break_glass(services, journey, stranger)
     assert answer.code == 0, answer.err
     state = services.books.state(journey)
-    assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access-review"]
+    assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access_review"]
     [broken] = services.readings
     assert broken.reason == REASON["reason"]
     assert broken.until == services.at + timedelta(minutes=state.protocol.break_glass_minutes)

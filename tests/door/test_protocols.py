@@ -36,10 +36,10 @@ def test_problems_come_by_field_and_line(services: Memory, tmp_path: Path) -> No
 
 def test_list_and_show(services: Memory, tmp_path: Path) -> None:
     listed = call(services, "protocol", "list", "--json").json
-    assert {entry["condition"] for entry in listed} == {"PTSD", "ANXIETY"}
+    assert {entry["pathway"] for entry in listed} == {"PTSD", "ANXIETY"}
     for name in ("ptsd-at-home", "PTSD", str(shipped()[-1])):
         shown = call(services, "protocol", "show", name, "--json").json
-        assert shown["condition"] == "PTSD"
+        assert shown["pathway"] == "PTSD"
         assert shown["digest"]
     people = call(services, "protocol", "show", "ANXIETY")
     assert "ILLUSTRATIVE" in people.out

@@ -44,7 +44,7 @@ def test_a_second_start_is_refused_and_names_the_first(services: Memory, coordin
     assert second.code == 5
     assert first in second.error["reason"]
     assert second.error["journey_id"] == first
-    other_pathway = start(services, coordinator, referral(condition="ANXIETY"))
+    other_pathway = start(services, coordinator, referral(pathway="ANXIETY"))
     assert other_pathway.code == 0
 
 
@@ -52,7 +52,7 @@ def test_a_request_id_repeats_and_is_not_shared(services: Memory, coordinator: t
     first = start(services, coordinator, referral(request_id=REQUEST))
     again = start(services, coordinator, referral(request_id=REQUEST, reason="Invented: other words"))
     assert first.json["journey_id"] == again.json["journey_id"]
-    other = start(services, coordinator, referral(request_id=REQUEST, condition="ANXIETY"))
+    other = start(services, coordinator, referral(request_id=REQUEST, pathway="ANXIETY"))
     assert other.code == 5
     assert "request_id" in other.fields
 
@@ -99,7 +99,7 @@ def test_without_demonstrations_an_illustrative_protocol_is_refused(coordinator:
 def test_the_protocol_of_an_argument_wins(services: Memory, coordinator: tuple[str, str]) -> None:
     wrong = start(services, coordinator, referral(), "--protocol", "anxiety-at-home")
     assert wrong.code == 5
-    assert "condition" in wrong.fields
+    assert "pathway" in wrong.fields
     assert start(services, coordinator, referral(), "--protocol", "nowhere").code == 2
     assert start(services, coordinator, referral(), "--protocol", "PTSD").code == 0
 
@@ -110,7 +110,7 @@ def test_a_referral_cannot_point_at_files(services: Memory, coordinator: tuple[s
     assert "no such protocol" in start(services, coordinator, referral(protocol=str(file))).err
 
 
-@pytest.mark.parametrize("field", ["clinic", "patient", "condition", "reason", "coordinator", "clinician"])
+@pytest.mark.parametrize("field", ["clinic", "patient", "pathway", "reason", "coordinator", "clinician"])
 def test_missing_fields(services: Memory, coordinator: tuple[str, str], field: str) -> None:
     given = referral()
     del given[field]

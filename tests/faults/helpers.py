@@ -34,16 +34,17 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.summary import Status
 from workflows.messages import JourneyResult, Receipt
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
-PROTOCOLS: Mapping[Condition, Protocol] = {condition: demonstration(condition) for condition in Condition}
+PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: demonstration(pathway) for pathway in pathways()}
 
 NOT_OURS = (
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
@@ -63,11 +64,11 @@ class Course:
         record: Record,
         signers: Signers,
         task_queue: str,
-        condition: Condition = Condition.ANXIETY,
+        pathway: Pathway = "ANXIETY",
     ) -> None:
         self.client, self.record, self.signers, self.task_queue = client, record, signers, task_queue
         self.id = uuid4()
-        self.opening = referral(PROTOCOLS[condition], self.id)
+        self.opening = referral(PROTOCOLS[pathway], self.id)
         self.receipts: dict[UUID, Receipt] = {}
         self._follower = Follower(record, self.id)
         self.retried = 0

@@ -52,7 +52,7 @@ async def kept_unreadable(course: Course, messages: int) -> None:
     journey = await course.recorded()
     assert len(journey.messages) == messages
     assert journey.held
-    waiting = [one for one in journey.waiting.values() if one.kind == "unreadable-message"]
+    waiting = [one for one in journey.waiting.values() if one.kind == "unreadable_message"]
     assert len(waiting) == messages
     assert {one.owner for one in waiting} == {Role.OPS}
 

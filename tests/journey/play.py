@@ -24,15 +24,16 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import Obligation, next_deadline, obligations
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import Signature
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
-PROTOCOLS = {condition: demonstration(condition) for condition in Condition}
+PROTOCOLS = {pathway: demonstration(pathway) for pathway in pathways()}
 
 
 @dataclass
@@ -204,7 +205,7 @@ def person(name: str, role: Role, **licence: Any) -> Actor:
 
 def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, Any]) -> Protocol:
     """The demonstration protocol with other rules for these kinds of sign-off, and for exceptions if so said."""
-    values: dict[str, Any] = PROTOCOLS[Condition.PTSD].model_dump(mode="json")
+    values: dict[str, Any] = PROTOCOLS["PTSD"].model_dump(mode="json")
     if exception_cosigned_by is not None:
         values["eligibility"]["prior_treatments"]["exception_cosigned_by"] = exception_cosigned_by
     for kind, changed in rules.items():
@@ -213,38 +214,38 @@ def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, 
 
 
 def started(
-    condition: Condition = Condition.PTSD, *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
+    pathway: Pathway = "PTSD", *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
 ) -> Play:
     """A journey that was just referred."""
-    command = referral(protocol or PROTOCOLS[condition], JOURNEY, **kwargs)
+    command = referral(protocol or PROTOCOLS[pathway], JOURNEY, **kwargs)
     decided = decide(None, command, at)
     assert not isinstance(decided, Refusal), str(decided)
     return Play(fold(decided), at, list(decided), receipts=receipts_of(decided))
 
 
 @cache
-def course(condition: Condition, at: datetime = START) -> Play:
-    """The undisturbed course of a condition, from referral to discharge. Do not take it further: branch."""
-    return started(condition, at=at).go_on(lambda journey: journey.closed)
+def course(pathway: Pathway, at: datetime = START) -> Play:
+    """The undisturbed course of a pathway, from referral to discharge. Do not take it further: branch."""
+    return started(pathway, at=at).go_on(lambda journey: journey.closed)
 
 
-def before(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+def before(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just before the n-th command of this kind."""
-    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
     journey, _, at = next(itertools.islice(fitting, nth - 1, None))
-    return standing(journey, at, condition)
+    return standing(journey, at, pathway)
 
 
-def standing(journey: Journey, at: datetime, condition: Condition) -> Play:
-    """A play that stands at a moment of the undisturbed course of a condition."""
-    known = receipts_of(event for event in course(condition).events if event.version <= journey.version)
+def standing(journey: Journey, at: datetime, pathway: Pathway) -> Play:
+    """A play that stands at a moment of the undisturbed course of a pathway."""
+    known = receipts_of(event for event in course(pathway).events if event.version <= journey.version)
     return Play(journey, at, receipts=known)
 
 
-def after(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+def after(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just after the n-th command of this kind."""
-    play = before(kind, nth, condition)
-    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    play = before(kind, nth, pathway)
+    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
     _, command, _ = next(itertools.islice(fitting, nth - 1, None))
     assert not isinstance(play.take(command), Refusal)
     return play

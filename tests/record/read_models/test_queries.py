@@ -31,7 +31,6 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import HoldPlaced
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
 from workflows.journey.summary import health, why
 
@@ -165,7 +164,7 @@ async def test_the_caseload(record: Record, journeys: dict[UUID, Journey]) -> No
         (CaseloadFilter(held=True), lambda journey: journey.held),
         (CaseloadFilter(open=False), lambda journey: journey.closed),
         (CaseloadFilter(open=True, held=False), lambda journey: not journey.closed and not journey.held),
-        (CaseloadFilter(pathway=Condition.PTSD.value), lambda _: True),
+        (CaseloadFilter(pathway="PTSD"), lambda _: True),
         (CaseloadFilter(person="demo-clinician"), lambda _: True),
         (CaseloadFilter(person="nobody"), lambda _: False),
     ):
