@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     """The record, as its owner. Needed by migrations only; leave it out of workers."""
     task_queue: str = Field(default="care-pathway", min_length=1)
     profile: Path | None = None
-    """The file that says who is acting and holds their signing key, for the door."""
+    """The file that says who is acting and holds their signing key, for who acts."""
     register_file: Path | None = None
     """The register of who may sign, itself signed by the organisation."""
     organisation_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
