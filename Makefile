@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up test bench lint format hooks lock clean
+.PHONY: help demo up test bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -37,6 +37,9 @@ lint: $(DEV)  ## ruff, mypy --strict, import contracts
 format: $(DEV)  ## apply ruff's fixes and formatting
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
+
+docs: $(DEV)  ## write the generated parts of docs/reference anew
+	@$(PY) -m docs.generate
 
 hooks:  ## have git check formatting, lint and import contracts before each commit
 	@git config core.hooksPath .githooks

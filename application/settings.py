@@ -27,7 +27,7 @@ class SettingsError(Exception):
         listed = "\n".join(f"  {name}: {problem}" for name, problem in problems)
         super().__init__(
             f"The settings are not usable, so nothing was started and nothing has changed:\n{listed}\n"
-            "Correct the variables named above and run the same command again. docs/settings.md has them all."
+            "Correct the variables named above and run the same command again. docs/reference/settings.md has them all."
         )
 
 
@@ -59,32 +59,42 @@ class Settings(BaseSettings):
     )
 
     database_url: PostgresqlUrl
-    """The record, as the application role: it can append and read, not change or delete."""
+    """The record in PostgreSQL, `postgresql://…`, as the application role. That role can append and read, not change or
+    delete."""
     owner_url: PostgresqlUrl | None = None
-    """The record, as its owner. Needed by migrations only; leave it out of workers."""
+    """The same database as its owner. Only migrations need it: leave it out of workers and of people's own
+    settings."""
     task_queue: str = Field(default="care-pathway", min_length=1)
+    """The Temporal task queue that workers poll and that journeys are started on."""
     profile: Path | None = None
-    """The file that says who is acting and holds their signing key, for who acts."""
+    """The file that says who is acting. Their signing key is beside it, with the suffix `.key`."""
     register_file: Path | None = None
-    """The register of who may sign, itself signed by the organisation."""
+    """The register of who may sign, itself signed by the organisation. Needed wherever signatures are checked."""
     organisation_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The public half of the organisation's key (hex), by which the register is believed."""
+    """The public half of the organisation's key, 64 hex digits, by which the register is believed. Take it from what
+    `clinician register` printed, never from the register."""
     signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
-    """How long a signing session lasts: within it, a signer is asked for the passphrase alone."""
+    """How long a signing session lasts after its last signature, 0 to 60 minutes. Within it a signer is asked for the
+    passphrase alone."""
     anchors_dir: Path | None = None
-    """Where anchors of the record are written and looked for: outside the database, in hands of their own."""
+    """The directory where anchors of the record are written and looked for. Keep it outside the database, where
+    whoever runs the database cannot change it."""
     anchor_key_file: Path | None = None
-    """The key a worker signs anchors with. Without it, it writes none."""
+    """The key workers sign anchors with (`record anchor-key`). Without it and the directory they write none."""
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The public half of that key (hex), by which `record verify` believes an anchor."""
+    """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
     anchor_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    """How often an anchor is written, every 1 to 1440 minutes. Read when the schedule is first made."""
     demonstration: bool = False
-    """Allow illustrative and unsigned protocols. Never for patients."""
+    """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
+    """A directory of further protocol files, beside those the service brings."""
     log_level: LogLevel = "INFO"
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for machines. Logs go to standard error."""
     build_id: str | None = Field(default=None, min_length=1)
-    """The build a worker takes part in worker versioning as; without it, it is unversioned."""
+    """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
     ready_file: Path | None = None
     """A worker creates this file once it is polling."""
 

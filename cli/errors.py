@@ -24,16 +24,26 @@ UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Not
 
 
 class ExitCode(IntEnum):
-    """Documented in docs/cli.md; scripts rely on them."""
+    """How a command ended. Scripts rely on these numbers."""
 
     OK = 0
+    """Done."""
     FAULT = 1
+    """A defect, a wrong set-up, or you stepped back."""
     USAGE = 2
+    """Wrong arguments, forms, profiles, protocol files or settings. Nothing was recorded."""
     NOT_FOUND = 3
+    """No such journey or request. Nothing was recorded."""
     NOT_ALLOWED = 4
+    """Role, licence, key or passphrase do not allow it. Nothing was recorded, except an attempt to sign."""
     REFUSED = 5
+    """The pathway refused it; in a batch, some row failed. Nothing was recorded, except an attempt to sign, to release
+    a session or to record a dose."""
     UNAVAILABLE = 6
+    """Not reached, no answer in time, or accepted and not yet recorded. Nothing that was accepted is lost."""
     UNVERIFIED = 7
+    """Verification failed: evidence is not what was asked to be signed, the register or an approval is not as signed,
+    or `record verify` found something or could not check all. Nothing was recorded."""
 
 
 _CODES: dict[type[UseCaseError], ExitCode] = {

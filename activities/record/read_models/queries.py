@@ -347,7 +347,7 @@ async def caseload_as_of(
 ) -> Answer[PastCase]:
     """Where journeys stood at a moment: after the event at a position, or at a time, as they knew it then. A time
     goes by when things were decided, not when they were recorded: the same as for one journey by itself
-    (`door.past.as_known`). Past ``position`` of the answer, it is not known yet.
+    (`application.history.as_known`). Past ``position`` of the answer, it is not known yet.
 
     ``stage`` and ``closed`` are as they were then.
 
