@@ -6,7 +6,7 @@ So reading works while Temporal is down, and what needs no server needs none. Wh
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
@@ -49,11 +49,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@asynccontextmanager
+async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
+    """The journeys that Temporal runs.
+
+    Raises:
+        SettingsError: Temporal's settings cannot be used.
+        Unavailable: it cannot be reached.
+    """
+    # Temporal's client takes longer to import than all the rest, and most requests do without: it is imported here and
+    # nowhere else.
+    from application.temporal import connect
+
+    async with connect(settings) as journeys:
+        yield journeys
+
+
 class Context:
     """One request of one person.
 
     ``profile`` is the name or file of who acts, ``purpose`` what they look for; None is what the settings and their
-    role say. ``as_seen`` is an entry of the access log that is being shown again: what is read ends where it ended
+    role say. ``load`` and ``connect`` are where settings and Temporal come from.
+
+    ``as_seen`` is an entry of the access log that is being shown again: what is read ends where it ended
     then, ``now`` is the clock of then, and nothing new is kept.
     """
 
@@ -66,8 +84,12 @@ class Context:
         purpose: str | None = None,
         ask: Ask = nobody,
         now: Callable[[], datetime] = utc_now,
+        load: Callable[[], Settings] = load_settings,
+        connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
     ) -> None:
         self.ask = ask
+        self._load = load
+        self._connect = connect
         self._profile = profile
         self._purpose = purpose
         self._now = now
@@ -91,7 +113,7 @@ class Context:
             SettingsError: they cannot be used.
         """
         try:
-            return self._load_settings()
+            return self._load()
         except SettingsError as error:
             if error.variables != (DATABASE,):
                 raise
@@ -178,9 +200,6 @@ class Context:
         past.as_seen = entry
         return past
 
-    def _load_settings(self) -> Settings:
-        return load_settings()
-
     @asynccontextmanager
     async def _open_record(self, settings: Settings) -> AsyncIterator[Record]:
         if self._lacking is not None:
@@ -188,12 +207,3 @@ class Context:
         configure_logging(settings.log_level, settings.log_format)
         async with open_record(settings.database_url.get_secret_value()) as record:
             yield record
-
-    @asynccontextmanager
-    async def _connect(self, settings: Settings) -> AsyncIterator[Journeys]:
-        # Temporal's client takes longer to import than all the rest, and most requests do without: it is imported here
-        # and nowhere else.
-        from application.temporal import connect
-
-        async with connect(settings) as journeys:
-            yield journeys

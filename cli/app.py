@@ -49,7 +49,10 @@ class Nouns(TyperGroup):
         return [*NOUNS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        return typer.main.get_command(build(cmd_name)) if cmd_name in NOUNS else None
+        if cmd_name not in NOUNS:
+            return None
+        made = build(cmd_name)
+        return typer.main.get_command(made) if cmd_name == "score" else typer.main.get_group(made)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

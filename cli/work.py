@@ -101,7 +101,7 @@ async def list_(
         seen[:] = [page]
         return page
 
-    await watch.watch(output, look, _view, scope)
+    await watch.watch(output, look, view_of, scope)
 
 
 def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False) -> None:
@@ -127,7 +127,7 @@ def _as_json(page: WorkPage, task: Task) -> dict[str, Any]:
     return {**task.model_dump(mode="json"), "overdue": page.is_overdue(task)}
 
 
-def _view(page: WorkPage) -> watch.View:
+def view_of(page: WorkPage) -> watch.View:
     return watch.View(
         drawn=_table(page) if page.answer.rows else None,
         at=page.at,

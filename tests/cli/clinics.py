@@ -1,26 +1,18 @@
-"""A door on a real record: journeys at many moments of their course, and the read models of them."""
+"""A record with journeys at many moments of their course, and their read models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from activities.record import Record, open_record
-from activities.record.access_log import (
-    AccessLogEntry,
-    NewAccessLogEntry,
-    find_broken_glass,
-    list_access,
-    record_access,
-)
-from activities.record.event_codec import load_journey, to_new
+from activities.record import Record
+from activities.record.access_log import AccessLogEntry, list_access
+from activities.record.event_codec import load_journey
 from deploy.local.postgres import Database
-from door.services import Services
-from tests.door.helpers import Answer, Memory, call
+from tests.cli.helpers import Answer, World, append, call
 from tests.journey.play import started
 from tests.record.read_models.courses import catch_up, course_of, renamed
 from workflows.journey.aggregate import Journey
@@ -47,37 +39,14 @@ def elsewhere(events: tuple[Event, ...]) -> tuple[Event, ...]:
     return (events[0].model_copy(update={"body": body}), *events[1:])
 
 
-class Real(Memory):
-    """Services whose record is real. There is no Temporal."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__()
-        self.down = True
-        self._database = database
-
-    @asynccontextmanager
-    async def record(self) -> AsyncIterator[Record]:
-        async with open_record(self._database.app_url) as record:
-            yield record
-
-    async def record_access(self, record: Record, reading: NewAccessLogEntry) -> None:
-        await record_access(record, reading)
-
-    async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
-        return await Services.awaiting_signatures(self, record, clinics, limit)
-
-    async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
-        return await find_broken_glass(record, journey_id, reader_id, self.at) is not None
-
-
 Awaited = tuple[UUID, str]
 
 
 @dataclass
 class Clinics:
-    """What is recorded, and the door to it. ``at`` is a moment at which some things are overdue and some are not."""
+    """What is recorded, and the world it is in, at a moment at which some things are overdue and some are not."""
 
-    services: Real
+    world: World
     record: Record
     journeys: dict[UUID, Journey] = field(default_factory=dict)
 
@@ -98,8 +67,7 @@ class Clinics:
     async def add(self, events: tuple[Event, ...]) -> UUID:
         """Record a course as that of a new journey; nothing is projected."""
         journey_id = uuid4()
-        new = [to_new(each) for each in renamed(events, journey_id)]
-        await self.record.append(journey_id, 0, new, closes=events[-1].body.kind == "pathway.closed")
+        await append(self.record, journey_id, renamed(events, journey_id))
         found = await load_journey(self.record, journey_id)
         assert found is not None
         self.journeys[journey_id] = found
@@ -107,9 +75,9 @@ class Clinics:
 
     async def go_on(self, journey_id: UUID, events: list[Event]) -> None:
         """Record what happens next in a journey; nothing is projected."""
-        await self.record.append(journey_id, events[0].version - 1, [to_new(each) for each in events])
+        await append(self.record, journey_id, events)
 
-    async def readings(self, journey_id: UUID) -> list[AccessLogEntry]:
+    async def looks(self, journey_id: UUID) -> list[AccessLogEntry]:
         """Who looked at a journey, the first on top."""
         return [*(await list_access(self.record, journey_id=journey_id))][::-1]
 
@@ -124,8 +92,8 @@ class Clinics:
         return [(journey_id, obligation) for _, _, journey_id, obligation in sorted(waits, key=_as_sorted)]
 
     async def call(self, *words: str, **given: Any) -> Answer:
-        # The door runs a loop of its own.
-        return await asyncio.to_thread(call, self.services, *words, **given)
+        # The command line runs a loop of its own.
+        return await asyncio.to_thread(call, self.world, *words, **given)
 
     async def json(self, *words: str) -> Any:
         answer = await self.call(*words, "--json")
@@ -143,12 +111,15 @@ def _as_sorted(row: tuple[bool, datetime, UUID, str]) -> tuple[bool, datetime, s
 
 async def clinics(database: Database, record: Record) -> Clinics:
     """Journeys at many moments, one held, one ended, one in another clinic; all of them projected."""
-    made = Clinics(Real(database), record)
+    world = World(database)
+    # There is no Temporal here.
+    world.down = True
+    made = Clinics(world, record)
     for count in COUNTS:
         await made.add(course_of()[:count])
     await made.add(held_course())
     await made.add(elsewhere(course_of()[:40]))
     await catch_up(record)
     every = sorted(w.deadline for journey in made.journeys.values() for w in obligations(journey))
-    made.services.at = every[len(every) // 2]
+    world.at = every[len(every) // 2]
     return made

@@ -1,4 +1,4 @@
-"""A door in memory, the profiles of invented people, and a journey that has been started."""
+"""A world to act in, the profiles of invented people, and a journey that has been started."""
 
 from functools import cache
 from pathlib import Path
@@ -10,9 +10,9 @@ from activities.record import Record
 from deploy.local.postgres import Database
 from simulation import people
 from simulation.keys import Signers, invent
-from tests.door.clinics import Clinics
-from tests.door.clinics import clinics as made_clinics
-from tests.door.helpers import START, Memory, write_profiles
+from tests.cli.clinics import Clinics
+from tests.cli.clinics import clinics as made_clinics
+from tests.cli.helpers import START, World, write_profiles
 from tests.record.conftest import migrated, owner, record
 from workflows.journey.actors import Role
 from workflows.journey.decide import decide
@@ -37,8 +37,16 @@ def opening() -> tuple[Event, ...]:
 
 
 @pytest.fixture
-def services() -> Memory:
-    return Memory()
+def world() -> World:
+    """A world without a database: what asks for one is told that it cannot be reached."""
+    return World()
+
+
+@pytest.fixture
+def recorded(world: World, migrated: Database) -> World:
+    """The same world with an empty record."""
+    world.use(migrated)
+    return world
 
 
 @pytest.fixture
@@ -53,8 +61,9 @@ def keys(profiles: Profiles) -> Signers:
 
 
 @pytest.fixture
-def journey(services: Memory) -> UUID:
-    services.books.journeys[JOURNEY] = list(opening())
+def journey(recorded: World) -> UUID:
+    """A journey that has begun, in the record of this world."""
+    recorded.put(JOURNEY, opening())
     return JOURNEY
 
 

@@ -1,24 +1,31 @@
-"""The door on services in memory: the same core decides, nothing is sent anywhere."""
+"""The command line in this process: on a real record, with a clock and a person that tests move.
 
+Temporal is stood in for by `DirectJourneys`: it decides by the same core on what is recorded, and appends to the real
+record, at the test's own time. What a real Temporal does with commands is tested in tests/workflow and tests/faults.
+"""
+
+import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from activities.record import Enrolment, Head, NotYetRecorded, Record, StoredEvent
-from activities.record.access_log import NewAccessLogEntry
-from activities.record.event_codec import to_new
-from application.journey_client import Running
+from activities.record import Record, open_record
+from activities.record.access_log import AccessLogEntry, list_access
+from activities.record.event_codec import load_events, to_new
+from application.context import Context
+from application.errors import NotFound, Refused, Unavailable
+from application.journeys import Journeys, Running
 from application.settings import Settings
-from door.app import app
-from door.outcomes import ExitCode, Problem, refused
-from door.services import Gateway, Services, no_such_journey
+from cli.app import app
+from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE, profile
 from workflows.journey.actors import Role
@@ -30,173 +37,144 @@ from workflows.journey.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-
 LOOKER = Path(__file__).parent / "looker.json"
 """Who looks where a test does not say: an invented coordinator of both clinics."""
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+T = TypeVar("T")
 
 
-class MemoryRecord(Record):
-    """What the door asks of a record, kept in lists. ``asleep``: nothing arrives."""
+class World:
+    """What the command line acts in: a database, or none, a moment, and the person at the terminal.
 
-    def __init__(self) -> None:
-        self.journeys: dict[UUID, list[Event]] = {}
-        self.enrolled: dict[UUID, tuple[bytes, str, UUID]] = {}
-        self.asleep = False
+    ``down`` is Temporal away, ``asleep`` is Temporal taking commands that never get recorded.
+    """
 
-    async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
-        return tuple(
-            StoredEvent(
-                **to_new(event).model_dump(),
-                log_id=1,
-                position=event.version,
-                journey_id=journey_id,
-                version=event.version,
-                recorded_at=event.at,
-                content_hash=b"",
-                journey_hash=b"",
-                log_hash=b"",
-            )
-            for event in self.journeys.get(journey_id, [])
-            if event.version > after_version
-        )
-
-    async def head(self, journey_id: UUID) -> Head | None:
-        events = self.journeys.get(journey_id)
-        if events is None:
-            return None
-        return Head(journey_id=journey_id, version=len(events), position=len(events), status="open")
-
-    async def enrol(self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
-        known = self.enrolled.get(request_id)
-        if known is not None:
-            same = known == (patient_key, pathway, journey_id)
-            outcome = "same_request" if same else "other_request"
-            return Enrolment.model_validate(
-                {"outcome": outcome, "journey_id": journey_id, "request_id": request_id},
-            )
-        for request, (patient, path, active) in self.enrolled.items():
-            if (patient, path) == (patient_key, pathway):
-                return Enrolment(outcome="active", journey_id=active, request_id=request)
-        self.enrolled[request_id] = (patient_key, pathway, journey_id)
-        self.journeys.setdefault(journey_id, [])
-        return Enrolment(outcome="enrolled", journey_id=journey_id, request_id=request_id)
-
-    async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
-        if self.asleep or len(self.journeys[journey_id]) < version:
-            raise NotYetRecorded
-        return len(self.journeys[journey_id])
-
-    def state(self, journey_id: UUID) -> Journey:
-        return fold(self.journeys[journey_id])
-
-
-class Memory(Services):
-    """Services in memory at a moment that tests move."""
-
-    def __init__(self, *, demonstration: bool = True, protocols_dir: Path | None = None) -> None:
-        self.books = MemoryRecord()
+    def __init__(self, database: Database | None = None, **settings: Any) -> None:
         self.at = START
         self.down = False
+        self.asleep = False
         self.received: list[Command] = []
-        self.readings: list[NewAccessLogEntry] = []
         self.questions: list[str] = []
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
         """Who sits at the terminal: they know their id, and the passphrase."""
-        self._settings = Settings(
-            database_url=SecretStr("postgresql://nowhere"),
-            demonstration=demonstration,
-            protocols_dir=protocols_dir,
-            profile=LOOKER,
-        )
+        self.settings = Settings(database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER)
+        self.set(**settings)
+        if database is not None:
+            self.use(database)
 
-    def without_a_profile(self) -> "Memory":
-        """The same, where nobody has said who acts."""
-        self._settings = self._settings.model_copy(update={"profile": None})
-        return self
+    def set(self, **settings: Any) -> None:
+        self.settings = self.settings.model_copy(update=settings)
 
-    def settings(self) -> Settings:
-        return self._settings
+    def use(self, database: Database) -> None:
+        """Act in this database from now on."""
+        self.set(database_url=SecretStr(database.app_url))
 
-    def settings_without_servers(self) -> Settings:
-        return self._settings
+    def context(self, **who: Any) -> Context:
+        """One request in this world."""
+        return Context(ask=self.ask, now=lambda: self.at, load=lambda: self.settings, connect=self.connect, **who)
 
     @asynccontextmanager
-    async def record(self) -> AsyncIterator[Record]:
-        yield self.books
-
-    @asynccontextmanager
-    async def gateway(self) -> AsyncIterator[Gateway]:
+    async def connect(self, settings: Settings) -> AsyncIterator[Journeys]:
+        """Temporal, or what stands in for it."""
         if self.down:
-            raise Problem(ExitCode.UNAVAILABLE, "Temporal cannot be reached", "Run the same command again")
-        yield MemoryGateway(self)
-
-    async def record_access(self, record: Record, reading: NewAccessLogEntry) -> None:
-        self.readings.append(reading)
-
-    async def broke_glass(self, record: Record, journey_id: UUID, reader_id: str) -> bool:
-        return any(
-            journey_id in reading.journeys and reading.reader_id == reader_id and reading.until > self.at
-            for reading in self.readings
-            if reading.until is not None
-        )
-
-    async def awaiting_signatures(self, record: Record, clinics: Sequence[str], limit: int) -> tuple[UUID, ...]:
-        return tuple(self.books.journeys)[:limit]
-
-    def now(self) -> datetime:
-        return self.at
+            raise Unavailable("Temporal cannot be reached", "Run the same command again")
+        async with open_record(settings.database_url.get_secret_value()) as record:
+            yield DirectJourneys(self, record)
 
     def ask(self, question: str, *, secret: bool = False) -> str:
         self.questions.append(question)
         return PASSPHRASE if secret else self.answers.pop(0) if self.answers else self.person
 
+    def on_record(self, act: Callable[[Record], Awaitable[T]]) -> T:
+        """Do something with the record, from a test that is not asynchronous."""
 
-class MemoryGateway:
-    """Decides at once and records at once."""
+        async def whole() -> T:
+            async with open_record(self.settings.database_url.get_secret_value()) as record:
+                return await act(record)
 
-    def __init__(self, services: Memory) -> None:
-        self._services = services
+        return asyncio.run(whole())
+
+    def put(self, journey_id: UUID, events: Sequence[Event]) -> None:
+        """Record what happens next in a journey."""
+        self.on_record(partial(append, journey_id=journey_id, events=events))
+
+    def events(self, journey_id: UUID) -> tuple[Event, ...]:
+        return self.on_record(partial(load_events, journey_id=journey_id))
+
+    def state(self, journey_id: UUID) -> Journey:
+        return fold(self.events(journey_id))
+
+    def looks(self) -> list[AccessLogEntry]:
+        """Who looked at what, the first on top."""
+        return [*self.on_record(list_access)][::-1]
+
+    def journeys(self) -> int:
+        """How many journeys are enrolled or recorded."""
+        return self.on_record(_count)
+
+
+async def append(record: Record, journey_id: UUID, events: Sequence[Event]) -> None:
+    """Record what happens next in a journey, if anything does."""
+    if events:
+        closes = events[-1].body.kind == "pathway.closed"
+        await record.append(journey_id, events[0].version - 1, [to_new(event) for event in events], closes=closes)
+
+
+async def _count(record: Record) -> int:
+    async with record.connection() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM record.journey"))
+
+
+class DirectJourneys:
+    """`Journeys` without Temporal: a command is decided at once, at the test's time, and recorded at once."""
+
+    def __init__(self, world: World, record: Record) -> None:
+        self._world, self._record = world, record
 
     async def start(self, command: Command) -> None:
         assert isinstance(command.body, StartPathway)
-        events = self._services.books.journeys.setdefault(command.body.journey_id, [])
-        decided = decide(None, command, self._services.at)
+        self._world.received.append(command)
+        decided = decide(None, command, self._world.at)
         assert not isinstance(decided, Refusal)
-        if not events:
-            events.extend(decided)
+        if not self._world.asleep:
+            await append(self._record, command.body.journey_id, decided)
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
-        self._services.received.append(command)
-        events = self._services.books.journeys.get(journey_id)
-        if not events:
-            raise no_such_journey(journey_id)
-        # As it travels: the shell parses what the door sends.
-        parsed = Command.model_validate_json(command.model_dump_json())
-        decided = decide(fold(events), parsed, self._services.at)
-        if isinstance(decided, Refusal):
-            raise refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
-        events.extend(decided)
-        return fold(events).commands[str(command.command_id)].version
+        events = await load_events(self._record, journey_id)
+        if not events or fold(events).closed:
+            raise NotFound("nothing runs under this id", "See `pathway list`")
+        return await self._take(fold(events), command)
 
     async def reopen(self, journey: Journey, command: Command) -> int:
-        return await self.submit(journey.id, command)
+        return await self._take(journey, command)
+
+    async def _take(self, journey: Journey, command: Command) -> int:
+        self._world.received.append(command)
+        # As it travels: the shell parses what is sent.
+        parsed = Command.model_validate_json(command.model_dump_json())
+        decided = decide(journey, parsed, self._world.at)
+        if isinstance(decided, Refusal):
+            raise Refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
+        if not self._world.asleep:
+            await append(self._record, journey.id, decided)
+        events = await load_events(self._record, journey.id)
+        made = [event.version for event in (*events, *decided) if event.command_id == command.command_id]
+        return max(made)
 
     async def look(self, journey_id: UUID) -> Running | None:
-        journey = self._services.books.state(journey_id)
-        return Running(runs=True, version=journey.version, recorded=journey.version, health="open")
+        raise AssertionError("nothing is compared with Temporal here")
 
     async def resume(self, journey: Journey) -> None:
         raise AssertionError("nothing was lost")
 
-    async def journeys(self, query: str, limit: int) -> AsyncIterator[UUID]:
-        for journey_id in list(self._services.books.journeys)[:limit]:
-            yield journey_id
+    def running(self, limit: int) -> AsyncIterator[UUID]:
+        raise AssertionError("nothing is compared with Temporal here")
 
 
 class Answer:
-    """What a call of the door gave: its exit code, both outputs, and its JSON."""
+    """What a call gave: its exit code, both outputs, and its JSON."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -214,10 +192,10 @@ class Answer:
         return {entry["field"]: entry["problem"] for entry in self.error["fields"]}
 
 
-def call(services: Services, *arguments: str, given: Any = None, raw: bytes | None = None) -> Answer:
-    """Call the door in this process, with ``given`` as JSON on standard input."""
+def call(world: World, *arguments: str, given: Any = None, raw: bytes | None = None) -> Answer:
+    """Call the command line in this process, with ``given`` as JSON on standard input."""
     sent = raw if raw is not None else b"" if given is None else json.dumps(given).encode()
-    result = CliRunner().invoke(app, list(arguments), input=sent, obj=services, env={"NO_COLOR": "1"})
+    result = CliRunner().invoke(app, list(arguments), input=sent, obj=world.context, env={"NO_COLOR": "1"})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Answer(result.exit_code, result.stdout, result.stderr)

@@ -1,4 +1,4 @@
-"""A door whose person answers from a list, and what signers have: keys, requests, an organisation, a protocol."""
+"""A world whose person answers from a list, and what signers have: keys, requests, an organisation, a protocol."""
 
 import json
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ import yaml
 from activities.signatures import signer_registry as registers
 from activities.signatures.keys import PrivateKey, unlock
 from activities.signatures.signer_registry import Entry
-from door.profiles import key_path
+from application.profiles import key_path
 from simulation.people import PEOPLE
-from tests.door.helpers import START, Answer, Memory, call
+from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
 from workflows.journey.actors import Role
 from workflows.protocols import shipped
@@ -25,24 +25,19 @@ OFFLINE = "kept in an invented safe"
 BY = ("--by", "demo-security", "--by", "demo-practice-manager")
 
 
-class AtTerminal(Memory):
-    """Services in memory with a person, who answers from a list; every question is kept."""
+class AtTerminal(World):
+    """A world with a person who answers from a list; every question is kept."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        super().__init__(demonstration=False, protocols_dir=directory)
-        self.set(**settings)
-        self.answers: list[str] = []
+        super().__init__(demonstration=False, protocols_dir=directory, **settings)
         self.asked: list[tuple[str, bool]] = []
-
-    def set(self, **settings: Any) -> None:
-        self._settings = self._settings.model_copy(update=settings)
 
     def ask(self, question: str, *, secret: bool = False) -> str:
         self.asked.append((question, secret))
         return self.answers.pop(0)
 
     def call(self, *words: str, answers: Sequence[str] = (), given: Any = None) -> Answer:
-        """Call the door; the person gives exactly these answers, unless the call fails before."""
+        """Call the command line; the person gives exactly these answers, unless the call fails before."""
         self.answers, self.asked = list(answers), []
         answer = call(self, *words, given=given)
         assert answer.code or not self.answers, self.asked
@@ -56,7 +51,7 @@ def _shipped() -> dict[str, Any]:
 
 
 class Clinic:
-    """Files of one organisation in one directory, made by the door itself."""
+    """Files of one organisation in one directory, made by the command line itself."""
 
     def __init__(self, directory: Path, profiles: dict[Role, str]) -> None:
         self.profiles = profiles
@@ -64,15 +59,15 @@ class Clinic:
         self.key = directory / "organisation.key"
         self.protocol = directory / "protocols" / "ours.yaml"
         self.protocol.parent.mkdir()
-        self.services = AtTerminal(self.protocol.parent)
-        made = self.services.call(
+        self.world = AtTerminal(self.protocol.parent)
+        made = self.world.call(
             *("clinician", "register", "--organisation", "Invented Clinic", "--json"),
             *("--register", str(self.register), "--organisation-key", str(self.key)),
             answers=(OFFLINE, OFFLINE),
         )
         assert made.code == 0, made.err
         self.public = made.json["public_key"]
-        self.services.set(register_file=self.register, organisation_key=self.public)
+        self.world.set(register_file=self.register, organisation_key=self.public)
         self.write_protocol()
 
     def profile(self, role: Role) -> tuple[str, str]:
@@ -80,13 +75,13 @@ class Clinic:
 
     def make_key(self, role: Role) -> Path:
         """The enrolment request of somebody's new key."""
-        made = self.services.call("clinician", "key", *self.profile(role), answers=(PASSPHRASE, PASSPHRASE))
+        made = self.world.call("clinician", "key", *self.profile(role), answers=(PASSPHRASE, PASSPHRASE))
         assert made.code == 0, made.err
         return Path(self.profiles[role]).with_suffix(".enrol.json")
 
     def enrol(self, request: Path, *more: str, by: Sequence[str] = BY, answers: Sequence[str] = (OFFLINE,)) -> Answer:
         words = ("clinician", "enrol", str(request), *by, "--organisation-key", str(self.key), *more)
-        return self.services.call(*words, "--json", answers=answers)
+        return self.world.call(*words, "--json", answers=answers)
 
     def signer(self, role: Role) -> None:
         """Somebody with an enrolled key."""
@@ -94,7 +89,7 @@ class Clinic:
         assert answer.code == 0, answer.err
 
     def revoke(self, role: Role, *more: str, answers: Sequence[str] = (OFFLINE, "y")) -> Answer:
-        return self.services.call(
+        return self.world.call(
             *("clinician", "revoke", self.own(role).key_id, "--because", "computer lost", "--by", "demo-security"),
             *("--organisation-key", str(self.key), "--json", *more),
             answers=answers,
@@ -125,4 +120,4 @@ class Clinic:
 
     def approve(self, role: Role, *more: str, answers: Sequence[str] | None = None) -> Answer:
         said = (PEOPLE[role].id, PASSPHRASE) if answers is None else answers
-        return self.services.call("protocol", "approve", "ours", *self.profile(role), "--json", *more, answers=said)
+        return self.world.call("protocol", "approve", "ours", *self.profile(role), "--json", *more, answers=said)

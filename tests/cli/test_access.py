@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import RecordUnavailable
-from activities.record.access_log import NewAccessLogEntry, Purpose, list_access
-from tests.door.clinics import OTHER, Clinics
-from tests.door.helpers import Answer, Memory, call
+from activities.record.access_log import AccessLogEntry, Purpose, list_access
+from tests.cli.clinics import OTHER, Clinics
+from tests.cli.helpers import Answer, World, call
 from tests.record.helpers import event
 from tests.record.read_models.courses import catch_up, course_of
 from workflows.journey.obligations import obligations
@@ -38,133 +38,139 @@ def person(file: Path, **fields: object) -> str:
     return str(file)
 
 
-def look(services: Memory, words: tuple[str, ...], journey: UUID, *options: str) -> Answer:
-    return call(services, *(word.format(journey) for word in words), *options)
+def look(world: World, words: tuple[str, ...], journey: UUID, *options: str) -> Answer:
+    return call(world, *(word.format(journey) for word in words), *options)
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
-def test_every_look_is_kept(services: Memory, journey: UUID, words: tuple[str, ...]) -> None:
-    assert look(services, words, journey, "--json").code == 0
-    [kept] = services.readings
+def test_every_look_is_kept(world: World, journey: UUID, words: tuple[str, ...]) -> None:
+    assert look(world, words, journey, "--json").code == 0
+    [kept] = world.looks()
     assert (kept.reader_id, kept.reader_role, kept.purpose) == ("demo-coordinator", "coordinator", "CAREMGT")
-    assert kept.command == tuple(word.format(journey) for word in words)
+    name, asked = kept.command
+    assert name == " ".join(words[:2])
+    assert json.loads(asked)["journey_id"] == str(journey)
     assert (kept.journeys, kept.shown, kept.reason, kept.until) == ((journey,), True, None, None)
-    assert kept.position == len(services.books.journeys[journey])
+    assert kept.position == len(world.events(journey))
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
 def test_what_cannot_be_kept_is_not_shown(
-    services: Memory, journey: UUID, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    world: World, journey: UUID, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unavailable(*_: object) -> None:
         raise RecordUnavailable("57P01")
 
-    monkeypatch.setattr(services, "record_access", unavailable)
-    answer = look(services, words, journey)
+    monkeypatch.setattr(access_log, "record_access", unavailable)
+    answer = look(world, words, journey)
     assert (answer.code, answer.out) == (6, "")
 
 
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
 def test_a_stranger_sees_nothing_and_that_is_kept(
-    services: Memory, journey: UUID, stranger: str, words: tuple[str, ...]
+    world: World, journey: UUID, stranger: str, words: tuple[str, ...]
 ) -> None:
-    answer = look(services, words, journey, "--profile", stranger)
+    answer = look(world, words, journey, "--profile", stranger)
     assert (answer.code, answer.out) == (4, "")
     assert "access break-glass" in answer.err
-    [kept] = services.readings
+    [kept] = world.looks()
     assert (kept.reader_id, kept.shown) == ("somebody-else", False)
 
 
-def test_trying_out_is_looking(services: Memory, journey: UUID, stranger: str) -> None:
+def test_trying_out_is_looking(world: World, journey: UUID, stranger: str) -> None:
     hold = ("pathway", "hold", str(journey), "--dry-run")
-    assert call(services, *hold, given={"reason": "Invented"}).code == 0
-    assert call(services, *hold, "--profile", stranger, given={"reason": "Invented"}).code == 4
-    assert [(kept.command, kept.shown) for kept in services.readings] == [(hold, True), (hold, False)]
+    assert call(world, *hold, given={"reason": "Invented"}).code == 0
+    assert call(world, *hold, "--profile", stranger, given={"reason": "Invented"}).code == 4
+    looks = world.looks()
+    assert [(kept.command[0], kept.shown) for kept in looks] == [("act", True), ("act", False)]
+    assert all("pathway hold --dry-run" in kept.command[1] for kept in looks)
 
 
-def test_whom_the_plan_names_may_look_from_anywhere(services: Memory, journey: UUID, tmp_path: Path) -> None:
-    clinician = services.books.state(journey).clinician
+def test_whom_the_plan_names_may_look_from_anywhere(world: World, journey: UUID, tmp_path: Path) -> None:
+    clinician = world.state(journey).clinician
     named = person(tmp_path / "named.json", id=clinician, role="therapist", clinics=[])
-    assert look(services, LOOKS[0], journey, "--profile", named).code == 0
+    assert look(world, LOOKS[0], journey, "--profile", named).code == 0
 
 
-def test_what_for(services: Memory, journey: UUID) -> None:
-    assert look(services, LOOKS[0], journey, "--purpose", "hlegal").code == 0
-    assert services.readings[0].purpose == Purpose.LEGAL
+def test_what_for(world: World, journey: UUID) -> None:
+    assert look(world, LOOKS[0], journey, "--purpose", "hlegal").code == 0
+    assert world.looks()[0].purpose == Purpose.LEGAL
     for none in ("BTG", "curiosity"):
-        assert look(services, LOOKS[0], journey, "--purpose", none).code == 2
-    assert len(services.readings) == 1
+        assert look(world, LOOKS[0], journey, "--purpose", none).code == 2
+    assert len(world.looks()) == 1
 
 
-def break_glass(services: Memory, journey: UUID, profile: str, *options: str, given: object = REASON) -> Answer:
-    return call(services, "access", "break-glass", str(journey), "--profile", profile, *options, given=given)
+def break_glass(world: World, journey: UUID, profile: str, *options: str, given: object = REASON) -> Answer:
+    return call(world, "access", "break-glass", str(journey), "--profile", profile, *options, given=given)
 
 
-def test_breaking_the_glass_lets_look_for_a_time(services: Memory, journey: UUID, stranger: str) -> None:
-    answer = break_glass(services, journey, stranger)
+def test_breaking_the_glass_lets_look_for_a_time(world: World, journey: UUID, stranger: str) -> None:
+    answer = break_glass(world, journey, stranger)
     assert answer.code == 0, answer.err
-    state = services.books.state(journey)
+    state = world.state(journey)
     assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access-review"]
-    [broken] = services.readings
+    [broken] = world.looks()
     assert broken.reason == REASON["reason"]
-    assert broken.until == services.at + timedelta(minutes=state.protocol.break_glass_minutes)
+    assert broken.until == world.at + timedelta(minutes=state.protocol.break_glass_minutes)
     assert str(broken.entry_id) in state.commands
 
-    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
-    assert (services.readings[-1].purpose, services.readings[-1].shown) == (Purpose.BREAK_THE_GLASS, True)
-    services.at = broken.until
-    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 4
+    assert look(world, LOOKS[0], journey, "--profile", stranger).code == 0
+    last = world.looks()[-1]
+    assert (last.purpose, last.shown) == (Purpose.BREAK_THE_GLASS, True)
+    assert broken.until is not None
+    world.at = broken.until
+    assert look(world, LOOKS[0], journey, "--profile", stranger).code == 4
 
 
-def test_it_lets_nobody_else_look_nor_elsewhere(services: Memory, journey: UUID, stranger: str, tmp_path: Path) -> None:
-    assert break_glass(services, journey, stranger).code == 0
+def test_it_lets_nobody_else_look_nor_elsewhere(world: World, journey: UUID, stranger: str, tmp_path: Path) -> None:
+    assert break_glass(world, journey, stranger).code == 0
     another = person(tmp_path / "another.json", id="another", clinics=[])
-    assert look(services, LOOKS[0], journey, "--profile", another).code == 4
+    assert look(world, LOOKS[0], journey, "--profile", another).code == 4
 
 
-def test_who_need_not_break_it_and_who_may_not(services: Memory, journey: UUID, stranger: str, tmp_path: Path) -> None:
+def test_who_need_not_break_it_and_who_may_not(world: World, journey: UUID, stranger: str, tmp_path: Path) -> None:
     patient = person(tmp_path / "patient.json", role="patient")
-    assert break_glass(services, journey, patient).code == 4
-    assert break_glass(services, journey, str(services.settings().profile)).code == 5
+    assert break_glass(world, journey, patient).code == 4
+    assert break_glass(world, journey, str(world.settings.profile)).code == 5
     for form in ({}, {"reason": ""}, {"reason": "x", "because": "y"}):
-        assert break_glass(services, journey, stranger, given=form).code == 2
-    assert services.readings == []
+        assert break_glass(world, journey, stranger, given=form).code == 2
+    assert world.looks() == []
 
 
-def test_an_emergency_does_not_wait_for_temporal(services: Memory, journey: UUID, stranger: str) -> None:
-    services.down = True
-    answer = break_glass(services, journey, stranger, "--json")
+def test_an_emergency_does_not_wait_for_temporal(world: World, journey: UUID, stranger: str) -> None:
+    world.down = True
+    answer = break_glass(world, journey, stranger, "--json")
     assert (answer.code, answer.json["outcome"]) == (0, "kept")
     assert "record reconcile" in answer.json["remedy"]
-    assert look(services, LOOKS[0], journey, "--profile", stranger).code == 0
+    assert look(world, LOOKS[0], journey, "--profile", stranger).code == 0
 
 
-def seen(reading: NewAccessLogEntry) -> str:
-    return " ".join(reading.command)
+def seen(entry: AccessLogEntry) -> str:
+    return entry.command[0]
 
 
 async def test_what_was_seen_is_shown_again(clinics: Clinics) -> None:
     journey_id = await clinics.add(course_of()[:77])
     before = [await clinics.call(*(word.format(journey_id) for word in words), "--json") for words in LOOKS]
-    at = clinics.services.at
+    at = clinics.world.at
     later = [event.model_copy(update={"journey_id": journey_id}) for event in course_of()[77:90]]
     await clinics.go_on(journey_id, later)
-    clinics.services.at += timedelta(days=3)
+    clinics.world.at += timedelta(days=3)
     shown_now = await clinics.call("pathway", "show", str(journey_id), "--json")
     assert shown_now.json != before[0].json
 
-    kept = await clinics.readings(journey_id)
-    assert [seen(reading) for reading in kept[: len(LOOKS)]] == [" ".join(w).format(journey_id) for w in LOOKS]
+    kept = await clinics.looks(journey_id)
+    assert [seen(entry) for entry in kept[: len(LOOKS)]] == [" ".join(words[:2]) for words in LOOKS]
     for reading, was in zip(kept, before, strict=False):
         again = await clinics.call("access", "show", str(reading.entry_id), "--json")
         assert (again.code, again.json) == (0, was.json), seen(reading)
-    assert clinics.services.at > at
+    assert clinics.world.at > at
 
 
 async def test_looking_at_who_looked_is_looking(clinics: Clinics, stranger: str) -> None:
     journey_id = next(iter(clinics.journeys))
     await clinics.call("pathway", "show", str(journey_id))
-    [first] = await clinics.readings(journey_id)
+    [first] = await clinics.looks(journey_id)
     for words in (("list", str(journey_id)), ("show", str(first.entry_id))):
         assert (await clinics.call("access", *words, "--profile", stranger)).code == 4
         assert (await clinics.call("access", *words)).code == 0
@@ -208,7 +214,7 @@ async def test_requests_for_signatures_are_shown_again(clinics: Clinics) -> None
 async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, words: tuple[str, ...]) -> None:
     before = await clinics.json(*words)
     [kept, *_] = await list_access(clinics.record, reader_id="demo-coordinator")
-    assert kept.command == words
+    assert kept.command[0] == " ".join(words[:2])
     assert set(kept.journeys) == {UUID(row["journey_id"]) for row in before["rows"]}
     assert (kept.position, kept.shown) == (before["position"], True)
 
@@ -217,7 +223,7 @@ async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, wo
     later = [event.model_copy(update={"journey_id": moved}) for event in course_of()[version : version + 9]]
     await clinics.go_on(moved, later)
     await catch_up(clinics.record)
-    clinics.services.at += timedelta(days=3)
+    clinics.world.at += timedelta(days=3)
     assert (await clinics.json(*words))["rows"] != before["rows"]
 
     again = await clinics.json("access", "show", str(kept.entry_id))

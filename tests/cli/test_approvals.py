@@ -1,4 +1,4 @@
-"""`protocol approve`: two people's own signatures under exactly one text, and what they are worth at the door."""
+"""`protocol approve`: two people's own signatures under exactly one text, and what they are worth."""
 
 import json
 import re
@@ -11,12 +11,14 @@ import pytest
 
 from activities.signatures import keys
 from activities.signatures.signer_registry import Entry
-from door.protocols.approvals import load_approval
+from application.protocol_approvals import load_approval
+from deploy.local.postgres import Database
 from simulation.people import PEOPLE
-from tests.door.conftest import Profiles
-from tests.door.helpers import START, Answer, MemoryGateway, referral
-from tests.door.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import START, Answer, referral
+from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from workflows.journey.actors import Role
+from workflows.journey.commands import StartPathway
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols import load
 
@@ -50,9 +52,9 @@ def approved(clinic: Clinic) -> None:
 
 
 def state(clinic: Clinic) -> str:
-    shown = clinic.services.call("protocol", "show", "ours", "--json").json["approval"]["state"]
-    [listed] = clinic.services.call("protocol", "list", "--json").json
-    checked = clinic.services.call("protocol", "check", str(clinic.protocol), "--json").json
+    shown = clinic.world.call("protocol", "show", "ours", "--json").json["approval"]["state"]
+    [listed] = clinic.world.call("protocol", "list", "--json").json
+    checked = clinic.world.call("protocol", "check", str(clinic.protocol), "--json").json
     assert shown == listed["approval"]["state"] == checked["approval"]["state"]
     assert isinstance(shown, str)
     return shown
@@ -61,7 +63,7 @@ def state(clinic: Clinic) -> str:
 def start(clinic: Clinic, *more: str, **changed: Any) -> Answer:
     given = referral(protocol="ours", **changed)
     coordinator = clinic.profile(Role.COORDINATOR)
-    return clinic.services.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
+    return clinic.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
 
 
 def test_two_people_approve(clinic: Clinic) -> None:
@@ -79,9 +81,9 @@ def test_two_people_approve(clinic: Clinic) -> None:
         "checked": True,
         "file": str(clinic.approval),
     }
-    assert [secret for _, secret in clinic.services.asked] == [False, True]
+    assert [secret for _, secret in clinic.world.asked] == [False, True]
     assert state(clinic) == "begun"
-    clinic.services.at = START + timedelta(days=3)
+    clinic.world.at = START + timedelta(days=3)
     second = clinic.approve(CLINICIAN)
     assert (second.json["missing"], second.json["review_by"]) == (0, "2027-03-02")
     assert state(clinic) == "approved"
@@ -93,25 +95,25 @@ def test_two_people_approve(clinic: Clinic) -> None:
 
 def test_people_see_what_they_sign_and_what_is_missing(clinic: Clinic) -> None:
     words = ("protocol", "approve", "ours")
-    first = clinic.services.call(*words, *clinic.profile(CLINICIAN), answers=(PEOPLE[CLINICIAN].id, PASSPHRASE))
+    first = clinic.world.call(*words, *clinic.profile(CLINICIAN), answers=(PEOPLE[CLINICIAN].id, PASSPHRASE))
     digest = load(clinic.protocol).digest
     for word in (digest, digest[:4] + "-" + digest[4:8], "protocol_approved", "Clio Invented, MD (clinician)"):
         assert word in first.out
     assert "one more signature, of the medical director" in first.out
     assert PASSPHRASE not in first.out + first.err
-    second = clinic.services.call(*words, *clinic.profile(DIRECTOR), answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
+    second = clinic.world.call(*words, *clinic.profile(DIRECTOR), answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
     assert "signed before by" in second.out
     assert "one more" not in second.out
-    listed = clinic.services.call("protocol", "list").out
+    listed = clinic.world.call("protocol", "list").out
     told = "yes: approved by Clio Invented, MD and Dira Invented, MD, review by 2027-03-02"
     assert told in " ".join(re.sub("[│┃]", " ", listed).split())
-    assert told.removeprefix("yes: ") in clinic.services.call("protocol", "check", str(clinic.protocol)).out
+    assert told.removeprefix("yes: ") in clinic.world.call("protocol", "check", str(clinic.protocol)).out
 
 
 def test_without_a_register_signing_is_possible_and_said_to_be_unchecked(clinic: Clinic) -> None:
-    clinic.services.set(register_file=None)
+    clinic.world.set(register_file=None)
     words = ("protocol", "approve", "ours", *clinic.profile(DIRECTOR))
-    answer = clinic.services.call(*words, answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
+    answer = clinic.world.call(*words, answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
     assert answer.code == 0
     assert "CAREPATH_REGISTER_FILE" in answer.err
     assert clinic.approve(CLINICIAN).json["checked"] is False
@@ -125,7 +127,7 @@ def test_one_more_signature_may_be_the_directors(clinic: Clinic) -> None:
     answer = clinic.approve(ON_CALL)
     assert answer.code == 5
     assert "medical director" in answer.error["reason"]
-    assert clinic.services.asked == []
+    assert clinic.world.asked == []
     assert clinic.approval.read_bytes() == before
     assert clinic.approve(DIRECTOR).code == 0
     assert state(clinic) == "approved"
@@ -162,7 +164,7 @@ def test_what_was_edited_is_signed_anew(clinic: Clinic) -> None:
 def test_signing_anew_says_that_starts_wait(clinic: Clinic) -> None:
     approved(clinic)
     words = ("protocol", "approve", "ours", "--anew", *clinic.profile(DIRECTOR))
-    answer = clinic.services.call(*words, answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
+    answer = clinic.world.call(*words, answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
     assert "nobody can be started" in answer.err
     assert state(clinic) == "begun"
 
@@ -197,7 +199,7 @@ def test_what_is_not_fit_is_not_signed(clinic: Clinic, changed: dict[str, Any], 
     answer = clinic.approve(DIRECTOR)
     assert answer.code == 5
     assert said in answer.error["reason"]
-    assert clinic.services.asked == []
+    assert clinic.world.asked == []
     assert not clinic.approval.exists()
 
 
@@ -261,7 +263,7 @@ def test_the_profile_says_what_the_register_says(clinic: Clinic, changed: dict[s
 
 
 def test_a_licence_that_is_over(clinic: Clinic) -> None:
-    clinic.services.at = datetime(2100, 1, 1, 1, tzinfo=UTC)
+    clinic.world.at = datetime(2100, 1, 1, 1, tzinfo=UTC)
     answer = clinic.approve(DIRECTOR)
     assert answer.code == 4
     assert "licence is over" in answer.error["reason"]
@@ -271,8 +273,8 @@ def test_a_register_that_does_not_verify(clinic: Clinic) -> None:
     clinic.register.write_text(clinic.register.read_text().replace("Dira", "Dora"))
     answer = clinic.approve(DIRECTOR)
     assert answer.code == 7
-    assert clinic.services.asked == []
-    clinic.services.set(organisation_key=None)
+    assert clinic.world.asked == []
+    clinic.world.set(organisation_key=None)
     assert clinic.approve(DIRECTOR).code == 2
 
 
@@ -306,15 +308,15 @@ def test_the_review_day(clinic: Clinic, day: str, code: int) -> None:
 def test_the_earlier_review_counts(clinic: Clinic) -> None:
     clinic.approve(DIRECTOR, "--review-by", "2026-09-01")
     assert clinic.approve(CLINICIAN, "--review-by", "2026-06-01").json["review_by"] == "2026-06-01"
-    clinic.services.at = datetime(2026, 6, 2, 6, 59, tzinfo=UTC)
+    clinic.world.at = datetime(2026, 6, 2, 6, 59, tzinfo=UTC)
     assert state(clinic) == "approved"
-    clinic.services.at = datetime(2026, 6, 2, 7, 0, tzinfo=UTC)
+    clinic.world.at = datetime(2026, 6, 2, 7, 0, tzinfo=UTC)
     assert state(clinic) == "review_passed"
 
 
 def test_a_first_signature_whose_review_has_passed(clinic: Clinic) -> None:
     clinic.approve(DIRECTOR, "--review-by", "2026-03-10")
-    clinic.services.at = START + timedelta(days=10)
+    clinic.world.at = START + timedelta(days=10)
     answer = clinic.approve(CLINICIAN)
     assert answer.code == 5
     assert "review date" in answer.error["reason"]
@@ -339,25 +341,21 @@ def test_an_approval_that_came_between_is_not_undone(clinic: Clinic) -> None:
     assert [signed.signer.id for signed in approval(clinic).approvals] == [PEOPLE[DIRECTOR].id]
 
 
-def test_an_approved_protocol_starts(clinic: Clinic) -> None:
+def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None:
     approved(clinic)
+    clinic.world.use(migrated)
     answer = start(clinic)
     assert answer.code == 0, answer.err
     assert answer.json["illustrative"] is False
 
 
-def test_the_approval_goes_with_the_command(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) -> None:
     approved(clinic)
-    sent = []
-    taken = MemoryGateway.start
-
-    async def start_noted(self: MemoryGateway, command: Any) -> None:
-        sent.append(command)
-        await taken(self, command)
-
-    monkeypatch.setattr(MemoryGateway, "start", start_noted)
+    clinic.world.use(migrated)
     assert start(clinic).code == 0
-    assert sent[0].body.approval == approval(clinic)
+    [command] = clinic.world.received
+    assert isinstance(command.body, StartPathway)
+    assert command.body.approval == approval(clinic)
 
 
 def refused_start(clinic: Clinic, code: int, *said: str) -> None:
@@ -366,7 +364,7 @@ def refused_start(clinic: Clinic, code: int, *said: str) -> None:
         assert answer.code == code
         assert all(word in answer.error["reason"] for word in said), answer.error
         assert answer.error["remedy"]
-    assert not clinic.services.books.enrolled
+    assert clinic.world.received == []
 
 
 def test_what_is_not_signed_does_not_start(clinic: Clinic) -> None:
@@ -388,7 +386,7 @@ def test_what_was_edited_does_not_start(clinic: Clinic) -> None:
 
 def test_after_the_review_day_nobody_starts(clinic: Clinic) -> None:
     approved(clinic)
-    clinic.services.at = START + timedelta(days=367)
+    clinic.world.at = START + timedelta(days=367)
     refused_start(clinic, 5, "review date", "2027-03-02")
 
 
@@ -400,7 +398,7 @@ def test_an_unknown_signer_does_not_start(clinic: Clinic) -> None:
 
 def test_a_revocation_before_the_signature_counts_and_a_later_one_does_not(clinic: Clinic) -> None:
     approved(clinic)
-    clinic.services.at = START + timedelta(days=1)
+    clinic.world.at = START + timedelta(days=1)
     assert clinic.revoke(CLINICIAN).code == 0
     assert state(clinic) == "approved"
     revoked = {"revoked_at": START, "revoked_because": "lost", "revoked_by": "demo-security"}
@@ -431,7 +429,7 @@ def test_one_person_under_two_names_of_a_file_does_not_start(clinic: Clinic) -> 
 )
 def test_a_start_needs_the_register(clinic: Clinic, name: str, setting: str) -> None:
     approved(clinic)
-    clinic.services.set(**{name: None})
+    clinic.world.set(**{name: None})
     assert state(clinic) == "not_checked"
     refused_start(clinic, 2, "cannot be checked")
     assert f"CAREPATH_{setting}" in start(clinic).error["remedy"]
@@ -444,5 +442,5 @@ def test_a_register_that_was_altered_starts_nobody(clinic: Clinic) -> None:
 
 
 def test_demonstrations_need_no_signatures(clinic: Clinic) -> None:
-    clinic.services.set(demonstration=True)
+    clinic.world.set(demonstration=True)
     assert start(clinic).code == 0

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from door.kinds import KINDS, Kind
-from tests.door.conftest import Profiles
-from tests.door.helpers import Answer, Memory, call
-from tests.door.valid import FORMS
+from application.command_catalog import KINDS, CommandKind
+from tests.cli.conftest import JOURNEY, Profiles
+from tests.cli.helpers import Answer, World, call
+from tests.cli.valid import FORMS
 from workflows.journey.actors import ANYONE, Role
 from workflows.journey.commands import COMMAND_LIMIT
 
@@ -22,16 +22,20 @@ each_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KI
 
 
 @pytest.fixture
-def untouched(services: Memory, journey: UUID) -> Iterator[None]:
-    before = len(services.books.journeys[journey])
+def nowhere() -> UUID:
+    """A journey of a world without a database: whatever asks for one fails with another exit code."""
+    return JOURNEY
+
+
+@pytest.fixture
+def untouched(world: World) -> Iterator[None]:
     yield
-    assert services.received == []
-    assert len(services.books.journeys[journey]) == before
+    assert world.received == []
 
 
-def send(services: Memory, kind: Kind, journey: UUID, profiles: Profiles, *more: str, **given: Any) -> Answer:
+def send(world: World, kind: CommandKind, journey: UUID, profiles: Profiles, *more: str, **given: Any) -> Answer:
     words = (kind.noun, kind.verb, str(journey), "--profile", profiles[kind.roles[0]], "--json", *more)
-    return call(services, *words, **given)
+    return call(world, *words, **given)
 
 
 def test_every_kind_has_a_valid_form() -> None:
@@ -40,10 +44,10 @@ def test_every_kind_has_a_valid_form() -> None:
 
 @each_kind
 @pytest.mark.usefixtures("keys")
-def test_a_valid_form_is_understood(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
-    answer = send(services, kind, journey, profiles, given=FORMS[kind.name])
+def test_a_valid_form_is_understood(world: World, journey: UUID, profiles: Profiles, kind: CommandKind) -> None:
+    answer = send(world, kind, journey, profiles, given=FORMS[kind.name])
     assert answer.code in (0, 5)
-    [command] = services.received
+    [command] = world.received
     assert command.body.kind == kind.name
     assert command.actor.role == kind.roles[0]
 
@@ -65,9 +69,9 @@ UNREADABLE = (
 
 @each_kind
 @pytest.mark.usefixtures("untouched")
-def test_unreadable_input(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
+def test_unreadable_input(world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind) -> None:
     for raw, said in UNREADABLE[:1] + UNREADABLE[1 if kind.needs_content else 2 :]:
-        answer = send(services, kind, journey, profiles, raw=raw)
+        answer = send(world, kind, nowhere, profiles, raw=raw)
         assert answer.code == 2
         assert answer.out == ""
         assert said in answer.error["reason"]
@@ -76,19 +80,19 @@ def test_unreadable_input(services: Memory, journey: UUID, profiles: Profiles, k
 
 @each_kind
 @pytest.mark.usefixtures("untouched")
-def test_each_missing_field_is_named(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
+def test_each_missing_field_is_named(world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind) -> None:
     required = [name for name, field in kind.model.model_fields.items() if field.is_required()]
     for name in required:
         given = {key: value for key, value in FORMS[kind.name].items() if key != name}
-        answer = send(services, kind, journey, profiles, given=given)
+        answer = send(world, kind, nowhere, profiles, given=given)
         assert answer.code == 2
         assert answer.fields == {name: "is missing"}
 
 
 @each_kind
 @pytest.mark.usefixtures("untouched")
-def test_an_unknown_field_is_named(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
-    answer = send(services, kind, journey, profiles, given=FORMS[kind.name] | {"actor": "somebody", SECRET: SECRET})
+def test_an_unknown_field_is_named(world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind) -> None:
+    answer = send(world, kind, nowhere, profiles, given=FORMS[kind.name] | {"actor": "somebody", SECRET: SECRET})
     assert answer.code == 2
     assert answer.fields == {"actor": "is not a field here", "(a name)": "is not a field here"}
     assert "Robin" not in answer.err
@@ -96,12 +100,14 @@ def test_an_unknown_field_is_named(services: Memory, journey: UUID, profiles: Pr
 
 @each_kind
 @pytest.mark.usefixtures("untouched")
-def test_each_field_of_the_wrong_type_is_named(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
+def test_each_field_of_the_wrong_type_is_named(
+    world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind
+) -> None:
     for name, value in FORMS[kind.name].items():
         if name == "answers":
             continue
         wrong = 7 if isinstance(value, str | dict | list | None) else SECRET
-        answer = send(services, kind, journey, profiles, given=FORMS[kind.name] | {name: wrong})
+        answer = send(world, kind, nowhere, profiles, given=FORMS[kind.name] | {name: wrong})
         assert answer.code == 2
         assert all(field.split(".")[0].split("[")[0] == name for field in answer.fields)
         assert answer.fields
@@ -141,7 +147,7 @@ def test_each_field_of_the_wrong_type_is_named(services: Memory, journey: UUID, 
     ],
 )
 def test_what_is_out_of_range_is_named(
-    services: Memory, journey: UUID, profiles: Profiles, name: str, field: str, value: Any
+    world: World, nowhere: UUID, profiles: Profiles, name: str, field: str, value: Any
 ) -> None:
     kind = next(kind for kind in KINDS if kind.name == name)
     given = copy.deepcopy(FORMS[name])
@@ -150,26 +156,26 @@ def test_what_is_out_of_range_is_named(
     for part in outer:
         inside = inside[part]
     inside[last] = value
-    answer = send(services, kind, journey, profiles, given=given)
+    answer = send(world, kind, nowhere, profiles, given=given)
     assert answer.code == 2
     named = next(iter(answer.fields))
     assert all(part in named or part == "kind" for part in (*outer, last))
 
 
 @pytest.mark.usefixtures("untouched")
-def test_names_people_typed_are_not_repeated(services: Memory, journey: UUID, profiles: Profiles) -> None:
+def test_names_people_typed_are_not_repeated(world: World, nowhere: UUID, profiles: Profiles) -> None:
     kind = next(kind for kind in KINDS if kind.name == "evaluation.record")
-    answer = send(services, kind, journey, profiles, given={"sections": {SECRET: "text"}})
+    answer = send(world, kind, nowhere, profiles, given={"sections": {SECRET: "text"}})
     assert answer.code == 2
     assert "Robin" not in answer.err
     assert "sections.(a name) (name)" in answer.fields
 
 
 @pytest.mark.usefixtures("untouched")
-def test_an_unknown_tag_is_not_repeated(services: Memory, journey: UUID, profiles: Profiles) -> None:
+def test_an_unknown_tag_is_not_repeated(world: World, nowhere: UUID, profiles: Profiles) -> None:
     kind = next(kind for kind in KINDS if kind.name == "pathway.amend")
     given = FORMS["pathway.amend"] | {"correction": {"kind": SECRET}}
-    answer = send(services, kind, journey, profiles, given=given)
+    answer = send(world, kind, nowhere, profiles, given=given)
     assert answer.code == 2
     assert "Robin" not in answer.err
     assert "evaluation.record" in answer.fields["correction"]
@@ -177,10 +183,12 @@ def test_an_unknown_tag_is_not_repeated(services: Memory, journey: UUID, profile
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.roles != ANYONE], ids=lambda kind: kind.name)
 @pytest.mark.usefixtures("untouched")
-def test_the_wrong_role_is_told_the_right_ones(services: Memory, journey: UUID, profiles: Profiles, kind: Kind) -> None:
+def test_the_wrong_role_is_told_the_right_ones(
+    world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind
+) -> None:
     wrong = next(role for role in profiles if role not in kind.roles)
-    words = (kind.noun, kind.verb, str(journey), "--profile", profiles[wrong], "--json")
-    answer = call(services, *words, given=FORMS[kind.name])
+    words = (kind.noun, kind.verb, str(nowhere), "--profile", profiles[wrong], "--json")
+    answer = call(world, *words, given=FORMS[kind.name])
     assert answer.code == 4
     assert all(role.value in answer.error["remedy"] for role in kind.roles)
 
@@ -188,43 +196,43 @@ def test_the_wrong_role_is_told_the_right_ones(services: Memory, journey: UUID, 
 @each_kind
 @pytest.mark.usefixtures("untouched")
 def test_the_template_has_the_fields_of_the_form_and_is_never_valid(
-    services: Memory, journey: UUID, profiles: Profiles, kind: Kind
+    world: World, nowhere: UUID, profiles: Profiles, kind: CommandKind
 ) -> None:
-    printed = call(services, kind.noun, kind.verb, "--template").json
-    schema = call(services, kind.noun, kind.verb, "--schema").json
+    printed = call(world, kind.noun, kind.verb, "--template").json
+    schema = call(world, kind.noun, kind.verb, "--schema").json
     assert list(printed) == list(schema["properties"])
     assert set(schema.get("required", [])) <= set(printed)
     if kind.name == "pathway.withdraw":
         assert printed == {"reason": None}
         return
-    answer = send(services, kind, journey, profiles, given=printed)
+    answer = send(world, kind, nowhere, profiles, given=printed)
     assert answer.code == 2
     assert set(answer.fields.values()) == {"still holds the template's placeholder"}
 
 
 @pytest.mark.usefixtures("untouched")
-def test_the_template_of_a_journey_has_the_words_of_its_protocol(services: Memory, journey: UUID) -> None:
-    protocol = services.books.state(journey).protocol
-    plan = call(services, "plan", "record", str(journey), "--template").json["plan"]
+def test_the_template_of_a_journey_has_the_words_of_its_protocol(world: World, journey: UUID) -> None:
+    protocol = world.state(journey).protocol
+    plan = call(world, "plan", "record", str(journey), "--template").json["plan"]
     assert tuple(plan["components"]) == protocol.care_plan.require_components
-    screening = call(services, "screening", "record", str(journey), "--template").json
+    screening = call(world, "screening", "record", str(journey), "--template").json
     assert list(screening["exclusions"]) == [exclusion.code for exclusion in protocol.exclusions]
-    topics = call(services, "education", "explain", str(journey), "--template").json["topics"]
+    topics = call(world, "education", "explain", str(journey), "--template").json["topics"]
     assert tuple(topics) == protocol.education_topics
 
 
 @pytest.mark.usefixtures("untouched")
-def test_the_kind_is_given_by_the_command(services: Memory, journey: UUID, profiles: Profiles) -> None:
+def test_the_kind_is_given_by_the_command(world: World, nowhere: UUID, profiles: Profiles) -> None:
     kind = next(kind for kind in KINDS if kind.name == "pathway.hold")
-    answer = send(services, kind, journey, profiles, given={"reason": "Invented", "kind": "pathway.withdraw"})
+    answer = send(world, kind, nowhere, profiles, given={"reason": "Invented", "kind": "pathway.withdraw"})
     assert answer.code == 2
     assert "kind" in answer.fields
 
 
-def test_a_form_from_a_file(services: Memory, journey: UUID, profiles: Profiles, tmp_path: Any) -> None:
+def test_a_form_from_a_file(world: World, journey: UUID, profiles: Profiles, tmp_path: Any) -> None:
     file = tmp_path / "hold.json"
     words = ("pathway", "hold", str(journey), "--profile", profiles[Role.COORDINATOR], "--json", "--file", str(file))
-    assert call(services, *words).code == 2
+    assert call(world, *words).code == 2
     file.write_text(json.dumps({"reason": "Invented"}))
-    assert call(services, *words).code == 0
-    assert services.books.state(journey).held
+    assert call(world, *words).code == 0
+    assert world.state(journey).held

@@ -1,4 +1,4 @@
-"""Where journeys stand and stood, at the door: what a fold of each journey says, filter by filter."""
+"""Where journeys stand and stood: what a fold of each journey says, filter by filter."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from activities.record.event_codec import load_events
-from door.lists.caseload import MOST
-from door.past import as_known
-from tests.door.clinics import OTHER, Clinics
-from tests.door.helpers import Memory, call
+from application.history import as_known
+from application.worklist import MOST
+from tests.cli.clinics import OTHER, Clinics
+from tests.cli.helpers import World, call
 from tests.record.read_models.courses import course_of
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.summary import health, status
@@ -31,7 +31,7 @@ async def test_where_each_stands(clinics: Clinics) -> None:
         assert (row["awaits"], row["stage"], row["pathway"], row["health"]) == (
             now.awaits, now.stage, now.pathway, now.health,
         )  # fmt: skip
-        assert row["overdue"] == (now.due is not None and now.due < clinics.services.at)
+        assert row["overdue"] == (now.due is not None and now.due < clinics.world.at)
         assert row["illustrative"] is True
     people = await clinics.call("pathway", "list")
     assert people.out.startswith("ILLUSTRATIVE")
@@ -46,7 +46,7 @@ def in_order(clinics: Clinics, fits: Callable[[Journey], bool]) -> list[UUID]:
 
 async def test_every_filter(clinics: Clinics) -> None:
     dues = [due for journey in clinics.journeys.values() if (due := status(journey, 0).due) is not None]
-    now = clinics.services.at = sorted(dues)[len(dues) // 2]
+    now = clinics.world.at = sorted(dues)[len(dues) // 2]
 
     def awaits(journey: Journey) -> str | None:
         return status(journey, 0).awaits
@@ -113,14 +113,14 @@ async def test_where_each_stood(clinics: Clinics) -> None:
 
 async def test_where_each_stood_at_a_time(clinics: Clinics) -> None:
     events = {journey_id: await load_events(clinics.record, journey_id) for journey_id in clinics.journeys}
-    clinics.services.at = max(each[-1].at for each in events.values()) + timedelta(hours=1)
+    clinics.world.at = max(each[-1].at for each in events.values()) + timedelta(hours=1)
     for at in sorted({event.at for each in events.values() for event in each})[::40]:
         found = await clinics.json("pathway", "list", "--closed", "--at", at.isoformat())
         assert found["rows"]
         for row in found["rows"]:
             then = as_known(events[UUID(row["journey_id"])], at.isoformat())
             assert (row["stage"], row["health"], row["held"]) == (then.stage, health(then), then.held)
-    now = await listed(clinics, "--at", clinics.services.at.isoformat())
+    now = await listed(clinics, "--at", clinics.world.at.isoformat())
     assert now == sorted(in_order(clinics, lambda j: not j.closed))
     assert await listed(clinics, "--at", "1999-12-31") == []
     told = await clinics.call("pathway", "list", "--at", "1999-12-31T10:00")
@@ -128,7 +128,7 @@ async def test_where_each_stood_at_a_time(clinics: Clinics) -> None:
 
 
 async def test_no_moment_that_was(clinics: Clinics) -> None:
-    clinics.services.at = course_of()[0].at
+    clinics.world.at = course_of()[0].at
     for moment in (str(clinics.position + 1), "9" * 18, "9" * 5000, "2999-01-01", "Robin", "", "-1"):
         answer = await clinics.call("pathway", "list", f"--at={moment}", "--json")
         assert answer.code == 2, moment
@@ -138,8 +138,8 @@ async def test_no_moment_that_was(clinics: Clinics) -> None:
         assert (await clinics.call("pathway", "list", "--at", "1", *options)).code == 2
 
 
-def test_options_that_do_not_fit(services: Memory) -> None:
+def test_options_that_do_not_fit(world: World) -> None:
     for option, value in (("--stage", "moon"), ("--pathway", "x"), ("--awaits", "x"), ("--clinic", "a' OR 'a")):
-        answer = call(services, "pathway", "list", option, value, "--json")
+        answer = call(world, "pathway", "list", option, value, "--json")
         assert answer.code == 2
         assert option in answer.fields

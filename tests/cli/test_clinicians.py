@@ -16,11 +16,12 @@ import pytest
 
 from activities.signatures import keys
 from activities.signatures.keys import unlock
-from door.signatures import keyring
+from application import keyring
+from application.errors import NOTHING_WRITTEN
 from simulation.people import PEOPLE
-from tests.door.conftest import Profiles
-from tests.door.helpers import START, call
-from tests.door.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import START, call
+from tests.cli.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from workflows.journey.actors import CLINICAL, Role
 
 DIRA, CLIO = PEOPLE[Role.MEDICAL_DIRECTOR], PEOPLE[Role.CLINICIAN]
@@ -41,9 +42,9 @@ def names_nothing_secret(text: str) -> bool:
 
 
 def test_a_key_is_made_beside_the_profile_with_its_request(tmp_path: Path, profiles: Profiles) -> None:
-    services = AtTerminal(tmp_path)
+    world = AtTerminal(tmp_path)
     profile = Path(profiles[Role.CLINICIAN])
-    answer = services.call("clinician", "key", "--profile", str(profile), "--json", answers=(PASSPHRASE, PASSPHRASE))
+    answer = world.call("clinician", "key", "--profile", str(profile), "--json", answers=(PASSPHRASE, PASSPHRASE))
     assert answer.code == 0, answer.err
     made = unlock(profile.with_suffix(".key"), PASSPHRASE)
     assert CLIO.licence is not None
@@ -58,12 +59,12 @@ def test_a_key_is_made_beside_the_profile_with_its_request(tmp_path: Path, profi
     assert made.person == CLIO.id
     assert json.loads(profile.with_suffix(".enrol.json").read_text()) == answer.json
     assert stat.S_IMODE(profile.with_suffix(".key").stat().st_mode) == 0o600
-    assert [secret for _, secret in services.asked] == [True, True]
+    assert [secret for _, secret in world.asked] == [True, True]
 
 
 def test_people_are_told_where_the_request_is(tmp_path: Path, profiles: Profiles) -> None:
-    services = AtTerminal(tmp_path, profile=Path(profiles[Role.MEDICAL_DIRECTOR]))
-    answer = services.call("clinician", "key", answers=(PASSPHRASE, PASSPHRASE))
+    world = AtTerminal(tmp_path, profile=Path(profiles[Role.MEDICAL_DIRECTOR]))
+    answer = world.call("clinician", "key", answers=(PASSPHRASE, PASSPHRASE))
     assert answer.code == 0
     assert "medical_director.enrol.json" in answer.out
     assert unlock(Path(profiles[Role.MEDICAL_DIRECTOR]).with_suffix(".key"), PASSPHRASE).key_id in answer.out
@@ -77,13 +78,13 @@ def test_people_are_told_where_the_request_is(tmp_path: Path, profiles: Profiles
 def test_a_passphrase_is_long_and_typed_twice(
     tmp_path: Path, profiles: Profiles, answers: tuple[str, ...], said: str
 ) -> None:
-    services = AtTerminal(tmp_path)
+    world = AtTerminal(tmp_path)
     profile = profiles[Role.CLINICIAN]
-    answer = services.call("clinician", "key", "--profile", profile, "--json", answers=answers)
+    answer = world.call("clinician", "key", "--profile", profile, "--json", answers=answers)
     assert answer.code == 2
     assert said in answer.error["reason"]
-    assert answer.error["state"] == keyring.UNCHANGED
-    assert not services.answers
+    assert answer.error["state"] == NOTHING_WRITTEN
+    assert not world.answers
     assert not list(Path(profile).parent.glob("*.key"))
     assert not list(Path(profile).parent.glob("*.enrol.json"))
 
@@ -91,10 +92,10 @@ def test_a_passphrase_is_long_and_typed_twice(
 def test_a_key_is_never_overwritten(clinic: Clinic) -> None:
     clinic.make_key(Role.CLINICIAN)
     before = clinic.own(Role.CLINICIAN).key_id
-    answer = clinic.services.call("clinician", "key", *clinic.profile(Role.CLINICIAN), "--json")
+    answer = clinic.world.call("clinician", "key", *clinic.profile(Role.CLINICIAN), "--json")
     assert answer.code == 5
     assert "clinician.key" in answer.error["reason"]
-    assert clinic.services.asked == []
+    assert clinic.world.asked == []
     assert clinic.own(Role.CLINICIAN).key_id == before
 
 
@@ -117,7 +118,7 @@ def test_a_signer_has_a_name_and_a_licence(tmp_path: Path, missing: str) -> None
 
 def test_without_a_profile(tmp_path: Path) -> None:
     terminal = AtTerminal(tmp_path)
-    terminal.without_a_profile()
+    terminal.set(profile=None)
     answer = terminal.call("clinician", "key", "--json")
     assert answer.code == 2
     assert "CAREPATH_PROFILE" in answer.error["remedy"]
@@ -143,23 +144,23 @@ def test_neither_file_is_overwritten(clinic: Clinic, there: str) -> None:
     other = str(clinic.register.with_name("other"))
     register = str(clinic.register) if there == "register" else other
     key = str(clinic.key) if there == "key" else other
-    answer = clinic.services.call(
+    answer = clinic.world.call(
         *("clinician", "register", "--organisation", "Other", "--register", register),
         *("--organisation-key", key, "--json"),
     )
     assert answer.code == 5
-    assert clinic.services.asked == []
+    assert clinic.world.asked == []
     assert (clinic.register.read_bytes(), clinic.key.read_bytes()) == before
     assert not Path(other).exists()
 
 
 def test_a_register_needs_a_place_and_a_name(tmp_path: Path) -> None:
-    services = AtTerminal(tmp_path)
+    world = AtTerminal(tmp_path)
     words = ("clinician", "register", "--organisation-key", str(tmp_path / "key"), "--json", "--organisation")
-    nowhere = services.call(*words, "Invented Clinic")
+    nowhere = world.call(*words, "Invented Clinic")
     assert nowhere.code == 2
     assert "CAREPATH_REGISTER_FILE" in nowhere.error["remedy"]
-    unnamed = services.call(*words, "  ", "--register", str(tmp_path / "register"))
+    unnamed = world.call(*words, "  ", "--register", str(tmp_path / "register"))
     assert unnamed.code == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -171,7 +172,7 @@ def test_two_people_enrol_a_third(clinic: Clinic) -> None:
     [entry] = clinic.entries()
     assert entry == clinic.as_enrolled(Role.CLINICIAN)
     assert answer.json == {"version": 2, "entry": entry.model_dump(mode="json")}
-    (question, shown), (_, secret) = clinic.services.asked
+    (question, shown), (_, secret) = clinic.world.asked
     assert entry.key_id in question
     assert entry.printed_name in question
     assert (shown, secret) == (False, True)
@@ -181,7 +182,7 @@ def test_two_people_enrol_a_third(clinic: Clinic) -> None:
 def test_who_is_enrolled_is_shown_first(clinic: Clinic) -> None:
     request = clinic.make_key(Role.CLINICIAN)
     words = ("clinician", "enrol", str(request), *BY, "--organisation-key", str(clinic.key))
-    answer = clinic.services.call(*words, answers=("n",))
+    answer = clinic.world.call(*words, answers=("n",))
     assert answer.code == 1
     assert "you stepped back" in answer.err.lower()
     shown = ("Clio Invented, MD", "clinician", "INVENTED-0000", "CA, NY, TX", "2099-12-31", "demo-security")
@@ -223,7 +224,7 @@ def test_a_request_that_is_not_right(clinic: Clinic, changed: dict[str, object])
     answer = clinic.enrol(request, "--yes")
     assert answer.code == 2
     assert answer.error["fields"]
-    assert clinic.services.asked == []
+    assert clinic.world.asked == []
     assert clinic.entries() == ()
 
 
@@ -250,7 +251,7 @@ def test_a_second_key_of_a_person_reminds_of_the_first(clinic: Clinic) -> None:
     Path(clinic.profiles[Role.CLINICIAN]).with_suffix(".key").unlink()
     request = clinic.make_key(Role.CLINICIAN)
     words = ("clinician", "enrol", str(request), *BY, "--organisation-key", str(clinic.key), "--yes")
-    answer = clinic.services.call(*words, answers=(OFFLINE,))
+    answer = clinic.world.call(*words, answers=(OFFLINE,))
     assert answer.code == 0
     assert first in answer.err
     assert len(clinic.entries()) == 2
@@ -266,12 +267,12 @@ def test_the_wrong_passphrase_changes_nothing(clinic: Clinic) -> None:
 
 def test_another_key_than_the_settings_name(clinic: Clinic) -> None:
     request = clinic.make_key(Role.CLINICIAN)
-    clinic.services.set(organisation_key="ab" * 32)
+    clinic.world.set(organisation_key="ab" * 32)
     answer = clinic.enrol(request, "--yes")
     assert answer.code == 7
     assert "CAREPATH_ORGANISATION_KEY" in answer.error["reason"]
     assert clinic.entries() == ()
-    clinic.services.set(organisation_key=None)
+    clinic.world.set(organisation_key=None)
     assert clinic.enrol(request, "--yes").code == 0  # not set yet: the key itself is the word
 
 
@@ -347,7 +348,7 @@ def test_a_register_that_cannot_be_written_stays_as_it_is(clinic: Clinic, monkey
 
 def test_one_person_revokes(clinic: Clinic) -> None:
     clinic.signer(Role.CLINICIAN)
-    clinic.services.at = START + timedelta(hours=1)
+    clinic.world.at = START + timedelta(hours=1)
     stepped_back = clinic.revoke(Role.CLINICIAN, answers=(OFFLINE, "n"))
     assert (stepped_back.code, stepped_back.error["reason"]) == (1, "you stepped back")
     assert clinic.entries()[0].revoked_at is None
@@ -367,13 +368,13 @@ def test_one_person_revokes(clinic: Clinic) -> None:
 def test_revoking_what_is_not_there_or_without_a_reason(clinic: Clinic) -> None:
     clinic.signer(Role.CLINICIAN)
     words = ("clinician", "revoke", "--by", "demo-security", "--organisation-key", str(clinic.key), "--json", "--yes")
-    unknown = clinic.services.call(*words, "0" * 32, "--because", "lost", answers=(OFFLINE,))
+    unknown = clinic.world.call(*words, "0" * 32, "--because", "lost", answers=(OFFLINE,))
     assert unknown.code == 3
     own = clinic.own(Role.CLINICIAN).key_id
-    wordless = clinic.services.call(*words, own, "--because", " ", answers=(OFFLINE,))
+    wordless = clinic.world.call(*words, own, "--because", " ", answers=(OFFLINE,))
     assert wordless.code == 5
-    assert clinic.services.call(*words, own, "--because", "lost", answers=(PASSPHRASE,)).code == 4
-    clinic.services.at = START - timedelta(minutes=1)
+    assert clinic.world.call(*words, own, "--because", "lost", answers=(PASSPHRASE,)).code == 4
+    clinic.world.at = START - timedelta(minutes=1)
     assert clinic.revoke(Role.CLINICIAN, "--yes", answers=(OFFLINE,)).code == 5
     assert clinic.entries()[0].revoked_at is None
 
@@ -382,10 +383,10 @@ def test_list_has_every_entry(clinic: Clinic) -> None:
     for role in CLINICAL:
         clinic.signer(role)
     clinic.revoke(Role.CLINICIAN)
-    listed = clinic.services.call("clinician", "list", "--json")
+    listed = clinic.world.call("clinician", "list", "--json")
     assert listed.json == [entry.model_dump(mode="json") for entry in clinic.entries()]
     assert [entry["person"] for entry in listed.json] == [PEOPLE[role].id for role in CLINICAL]
-    people = clinic.services.call("clinician", "list")
+    people = clinic.world.call("clinician", "list")
     told = ("INVENTED-0000: CA, NY, TX, until 2099-12-31", "Dira Invented, MD", "by demo-security: computer")
     assert all(word in people.out for word in ("Invented Clinic: register version 5", *told))
     assert people.out.count("revoked 2026-03-02 17:00 UTC") == 1
@@ -394,13 +395,13 @@ def test_list_has_every_entry(clinic: Clinic) -> None:
 
 def test_a_register_that_does_not_verify_is_exit_7(clinic: Clinic) -> None:
     clinic.signer(Role.CLINICIAN)
-    clinic.services.set(organisation_key="ab" * 32)
-    assert clinic.services.call("clinician", "list", "--json").code == 7
-    clinic.services.set(organisation_key=clinic.public)
+    clinic.world.set(organisation_key="ab" * 32)
+    assert clinic.world.call("clinician", "list", "--json").code == 7
+    clinic.world.set(organisation_key=clinic.public)
     content = clinic.register.read_text()
     for altered in (content.replace("Clio", "Cleo"), "{}", content[:-40], ""):
         clinic.register.write_text(altered)
-        answer = clinic.services.call("clinician", "list", "--json")
+        answer = clinic.world.call("clinician", "list", "--json")
         assert answer.code == 7
         assert answer.out == ""
 
@@ -410,9 +411,9 @@ def test_list_needs_both_settings(clinic: Clinic) -> None:
         ("register_file", "CAREPATH_REGISTER_FILE"),
         ("organisation_key", "CAREPATH_ORGANISATION_KEY"),
     ):
-        services = AtTerminal(clinic.protocol.parent, register_file=clinic.register, organisation_key=clinic.public)
-        services.set(**{missing: None})
-        answer = services.call("clinician", "list", "--json")
+        world = AtTerminal(clinic.protocol.parent, register_file=clinic.register, organisation_key=clinic.public)
+        world.set(**{missing: None})
+        answer = world.call("clinician", "list", "--json")
         assert answer.code == 2
         assert name in answer.error["remedy"]
     given = AtTerminal(clinic.protocol.parent, organisation_key=clinic.public)
@@ -422,15 +423,16 @@ def test_list_needs_both_settings(clinic: Clinic) -> None:
 
 ASK = """
 import asyncio, sys
-from door.outcomes import Problem
-from door.services import Services
+from application.errors import UseCaseError
+from cli.errors import exit_code_of
+from cli.input import ask
 
 async def act():  # as a command runs
     try:
-        answers = [Services().ask("Passphrase", secret=True), Services().ask("Who")]
+        answers = [ask("Passphrase", secret=True), ask("Who")]
         print(answers, repr(sys.stdin.read()))
-    except Problem as problem:
-        print(int(problem.code), problem.reason)
+    except UseCaseError as error:
+        print(int(exit_code_of(error)), error.reason)
 
 asyncio.run(act())
 """

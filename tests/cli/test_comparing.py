@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from door.protocols.comparing import changes, in_words
-from tests.door.helpers import Memory, call
+from application.compare_protocols import compare_protocols, in_words
+from tests.cli.helpers import World, call
 from workflows.journey.protocol import Protocol
 from workflows.protocols import load, shipped
 
@@ -25,7 +25,7 @@ def edited(edit: Edit) -> Protocol:
 
 def words(edit: Edit) -> list[str]:
     new = edited(edit)
-    return in_words(changes(OLD, new), OLD, new)
+    return in_words(compare_protocols(OLD, new), OLD, new)
 
 
 X02 = "Allergy or hypersensitivity to ketamine or esketamine"
@@ -122,10 +122,10 @@ def test_several_and_none() -> None:
         p["education_topics"].append("extra")
         p["sessions"]["planned"] = 7
 
-    found = changes(OLD, edited(both))
+    found = compare_protocols(OLD, edited(both))
     assert [change.place for change in found] == ["education_topics", "sessions.planned"]
     assert found[0].new[-1] == "extra"
-    assert changes(OLD, edited(dict)) == ()
+    assert compare_protocols(OLD, edited(dict)) == ()
 
 
 def write(path: Path, **changed: Any) -> Path:
@@ -135,22 +135,22 @@ def write(path: Path, **changed: Any) -> Path:
     return path
 
 
-def test_the_command(services: Memory, tmp_path: Path) -> None:
+def test_the_command(world: World, tmp_path: Path) -> None:
     old, new = write(tmp_path / "old.yaml"), write(tmp_path / "new.yaml", version=2, acknowledgements=["not_a_cure"])
-    found = call(services, "protocol", "diff", str(old), str(new), "--json").json
+    found = call(world, "protocol", "diff", str(old), str(new), "--json").json
     assert found[0] == {"path": "version", "old": 1, "new": 2}
     assert {"path": "acknowledgements.no_guarantee", "old": "no_guarantee", "new": None} in found
-    people = call(services, "protocol", "diff", "PTSD", str(new))
+    people = call(world, "protocol", "diff", "PTSD", str(new))
     assert "version: 1 becomes 2" in people.out
     assert "acknowledgements: `no_guarantee` removed" in people.out
     assert people.err == ""
-    same = call(services, "protocol", "diff", str(old), "PTSD")
+    same = call(world, "protocol", "diff", str(old), "PTSD")
     assert "nothing changed" in same.out
-    assert call(services, "protocol", "diff", str(old), "PTSD", "--json").json == []
-    other = call(services, "protocol", "diff", str(old), str(write(tmp_path / "x.yaml", acknowledgements=["a"])))
+    assert call(world, "protocol", "diff", str(old), "PTSD", "--json").json == []
+    other = call(world, "protocol", "diff", str(old), str(write(tmp_path / "x.yaml", acknowledgements=["a"])))
     assert "next version" in other.err
 
 
-def test_what_cannot_be_read(services: Memory, tmp_path: Path) -> None:
-    assert call(services, "protocol", "diff", "PTSD", str(tmp_path / "none.yaml")).code == 2
-    assert call(services, "protocol", "diff", "nowhere", "PTSD").code == 2
+def test_what_cannot_be_read(world: World, tmp_path: Path) -> None:
+    assert call(world, "protocol", "diff", "PTSD", str(tmp_path / "none.yaml")).code == 2
+    assert call(world, "protocol", "diff", "nowhere", "PTSD").code == 2

@@ -4,17 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID
 
 import pytest
 
-from activities.record import Record, RecordFault, RecordUnavailable
-from door.screen import plain, shown_at
-from tests.door.conftest import Profiles
-from tests.door.helpers import EXAMPLES, START, Memory, call
+from activities.record import RecordFault, RecordUnavailable
+from application import commands, context
+from cli.output import plain, shown_at
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import EXAMPLES, START, World, call
 from workflows.journey.actors import Role
 
 ROOT = Path(__file__).parents[2]
@@ -28,97 +29,84 @@ def hold(journey: UUID, profiles: Profiles) -> tuple[str, ...]:
     return ("pathway", "hold", str(journey), "--profile", profiles[Role.COORDINATOR], "--json")
 
 
-def test_recorded(services: Memory, journey: UUID, hold: tuple[str, ...]) -> None:
-    answer = call(services, *hold, given=HOLD)
+def test_recorded(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    answer = call(world, *hold, given=HOLD)
     assert answer.code == 0
     assert answer.json["outcome"] == "recorded"
-    assert answer.json["position"] == answer.json["version"] == len(services.books.journeys[journey])
+    assert answer.json["position"] == answer.json["version"] == len(world.events(journey))
     assert answer.json["illustrative"] is True
-    people = call(services, *hold[:-1], given=HOLD)
+    people = call(world, *hold[:-1], given=HOLD)
     assert "recorded at position" in people.out
     assert "Accepted as version" in people.err
     assert "ILLUSTRATIVE" in people.out
 
 
-def test_the_same_command_id_happens_once(services: Memory, hold: tuple[str, ...]) -> None:
-    first = call(services, *hold, "--command-id", ONE_ID, given=HOLD)
-    again = call(services, *hold, "--command-id", ONE_ID, given=HOLD)
+def test_the_same_command_id_happens_once(world: World, hold: tuple[str, ...]) -> None:
+    first = call(world, *hold, "--command-id", ONE_ID, given=HOLD)
+    again = call(world, *hold, "--command-id", ONE_ID, given=HOLD)
     assert first.json == again.json | {"position": first.json["position"]}
-    other = call(services, *hold, "--command-id", ONE_ID, given={"reason": "Invented: another"})
+    other = call(world, *hold, "--command-id", ONE_ID, given={"reason": "Invented: another"})
     assert other.code == 5
     assert other.error["refusal"]["code"] == "command_id_reused"
 
 
-def test_accepted_but_not_recorded(services: Memory, hold: tuple[str, ...]) -> None:
-    services.books.asleep = True
-    answer = call(services, *hold, given=HOLD)
+def test_accepted_but_not_recorded(world: World, hold: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world.asleep = True
+    monkeypatch.setattr(commands, "RECORDED_WITHIN", timedelta(milliseconds=50))
+    answer = call(world, *hold, given=HOLD)
     assert answer.code == 6
     assert "accepted as version" in answer.error["reason"]
     assert "Nothing is lost" in answer.error["state"]
     assert "Do not send it again" in answer.error["remedy"]
 
 
-def test_temporal_down_leaves_reading(services: Memory, journey: UUID, hold: tuple[str, ...]) -> None:
-    services.down = True
-    assert call(services, *hold, given=HOLD).code == 6
-    assert call(services, "signoff", "list").code == 0
+def test_temporal_down_leaves_reading(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    world.down = True
+    assert call(world, *hold, given=HOLD).code == 6
+    assert call(world, "signoff", "list").code == 0
     for verb in ("show", "timeline", "why"):
-        assert call(services, "pathway", verb, str(journey)).code == 0
+        assert call(world, "pathway", verb, str(journey)).code == 0
 
 
-def test_dry_run(services: Memory, journey: UUID, hold: tuple[str, ...]) -> None:
-    services.down = True
-    answer = call(services, *hold, "--dry-run", given=HOLD)
+def test_dry_run(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    world.down = True
+    answer = call(world, *hold, "--dry-run", given=HOLD)
     assert answer.code == 0
     assert answer.json["events"][0]["kind"] == "hold.placed"
-    wrong = call(services, "session", "release", *hold[2:], "--dry-run", given={"session": 1})
+    wrong = call(world, "session", "release", *hold[2:], "--dry-run", given={"session": 1})
     assert wrong.code == 4
-    assert services.received == []
+    assert world.received == []
 
 
-def test_a_refusal_of_the_journey(services: Memory, journey: UUID, profiles: Profiles) -> None:
+def test_a_refusal_of_the_journey(world: World, journey: UUID, profiles: Profiles) -> None:
     words = ("session", "release", str(journey), "--profile", profiles[Role.SESSION_MONITOR])
-    answer = call(services, *words, "--json", given={"session": 1})
+    answer = call(world, *words, "--json", given={"session": 1})
     assert answer.code == 5
     assert answer.error["refusal"]["code"] == "wrong_stage"
-    people = call(services, *words, given={"session": 1})
+    people = call(world, *words, given={"session": 1})
     assert "refused (exit 5)" in people.err
     assert people.out == ""
 
 
-def test_nothing_there(services: Memory, profiles: Profiles) -> None:
+def test_nothing_there(recorded: World, profiles: Profiles) -> None:
     for words in (("pathway", "show"), ("pathway", "timeline"), ("pathway", "why"), ("signoff", "list")):
-        assert call(services, *words, NOBODY).code == 3
+        assert call(recorded, *words, NOBODY).code == 3
     held = ("pathway", "hold", NOBODY, "--profile", profiles[Role.COORDINATOR])
-    assert call(services, *held, given=HOLD).code == 3
-    assert call(services, *held, "--dry-run", given=HOLD).code == 3
+    assert call(recorded, *held, given=HOLD).code == 3
+    assert call(recorded, *held, "--dry-run", given=HOLD).code == 3
 
 
-def test_a_journey_that_has_ended(services: Memory, journey: UUID, hold: tuple[str, ...]) -> None:
-    assert call(services, "pathway", "withdraw", *hold[2:]).code == 0
-    assert "withdrawn" in call(services, "pathway", "show", str(journey)).out
-    assert call(services, *hold, given=HOLD).code == 5
+def test_a_journey_that_has_ended(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    assert call(world, "pathway", "withdraw", *hold[2:]).code == 0
+    assert "withdrawn" in call(world, "pathway", "show", str(journey)).out
+    assert call(world, *hold, given=HOLD).code == 5
 
 
-def test_ids_as_temporal_spells_them_and_no_ids(services: Memory, journey: UUID) -> None:
-    assert call(services, "pathway", "why", f"journey/{journey}").code == 0
-    answer = call(services, "pathway", "why", "Robin-Example", "--json")
+def test_ids_as_temporal_spells_them_and_no_ids(world: World, journey: UUID) -> None:
+    assert call(world, "pathway", "why", f"journey/{journey}").code == 0
+    answer = call(world, "pathway", "why", "Robin-Example", "--json")
     assert answer.code == 2
     assert "Robin" not in answer.err
-
-
-class Failing(Memory):
-    """Services whose record fails in a given way."""
-
-    def __init__(self, error: Exception | None) -> None:
-        super().__init__()
-        self.error = error
-
-    @asynccontextmanager
-    async def record(self) -> AsyncIterator[Record]:
-        if self.error is not None:
-            raise self.error
-        yield self.books
 
 
 @pytest.mark.parametrize(
@@ -130,20 +118,24 @@ class Failing(Memory):
         (ExceptionGroup("Robin", [RecordUnavailable("08006")]), 6),
     ],
 )
-def test_failures_never_show_values(error: Exception, code: int) -> None:
+def test_failures_never_show_values(world: World, error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(context, "open_record", failing)
     for more in ((), ("--json",)):
-        answer = call(Failing(error), "pathway", "show", NOBODY, *more)
+        answer = call(world, "pathway", "show", NOBODY, *more)
         assert answer.code == code
         assert "Robin" not in answer.err + answer.out
         assert "Traceback" not in answer.err
 
 
-def test_profiles(services: Memory, journey: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles(world: World, journey: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def hold(profile: str | None) -> int:
         chosen = () if profile is None else ("--profile", profile)
-        return call(services, "pathway", "hold", str(journey), *chosen, given=HOLD).code
+        return call(world, "pathway", "hold", str(journey), *chosen, given=HOLD).code
 
-    services.without_a_profile()
+    world.set(profile=None)
     assert hold(None) == 2
     assert hold(str(tmp_path / "none.json")) == 2
     file = tmp_path / "own.json"
@@ -168,21 +160,21 @@ def test_profiles(services: Memory, journey: UUID, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("file", sorted((EXAMPLES / "profiles").glob("*.json")), ids=lambda path: path.stem)
-def test_the_example_profiles(services: Memory, journey: UUID, file: Path) -> None:
-    answer = call(services, "pathway", "hold", str(journey), "--profile", str(file), given=HOLD)
+def test_the_example_profiles(world: World, journey: UUID, file: Path) -> None:
+    answer = call(world, "pathway", "hold", str(journey), "--profile", str(file), given=HOLD)
     assert answer.code == 0, answer.err
 
 
-def test_texts_cannot_steer_a_terminal(services: Memory, journey: UUID, profiles: Profiles) -> None:
+def test_texts_cannot_steer_a_terminal(world: World, journey: UUID, profiles: Profiles) -> None:
     tricky = "Invented \x1b[2J\x9b1m [bold]\u202e evil"
     words = ("pathway", "hold", str(journey), "--profile", profiles[Role.PATIENT])
-    assert call(services, *words, given={"reason": tricky}).code == 0
+    assert call(world, *words, given={"reason": tricky}).code == 0
     for verb in ("show", "timeline"):
-        shown = call(services, "pathway", verb, str(journey)).out
+        shown = call(world, "pathway", verb, str(journey)).out
         assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
         assert "[bold]" in shown
-    [listed] = call(services, "signoff", "list", str(journey), "--json").json
-    evidence = call(services, "signoff", "show", str(journey), listed["request"]).out
+    [listed] = call(world, "signoff", "list", str(journey), "--json").json
+    evidence = call(world, "signoff", "show", str(journey), listed["request"]).out
     assert not {"\x1b", "\x9b", "\u202e"} & set(evidence)
     assert plain("Grüße, Zoë\n") == "Grüße, Zoë\n"
 

@@ -1,4 +1,4 @@
-"""Signing at the door: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
+"""Signing: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,15 +8,14 @@ from uuid import UUID
 import pytest
 
 from activities.signatures.verifying import Problem, check
-from door.signatures import signing
+from cli import signoff
 from simulation.keys import Signers
 from simulation.people import PEOPLE, next_move
-from tests.door.conftest import Profiles
-from tests.door.helpers import Answer, Memory, call
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import Answer, World, call
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, sealed
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import fold
 from workflows.journey.always.safety import release_obstacles
 from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
@@ -29,28 +28,28 @@ WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"
 
 
-def until_asked(services: Memory, journey: UUID, sign_off: str) -> str:
-    """Play the journey, past the door, until this is to be signed; the request's id."""
+def until_asked(world: World, journey: UUID, sign_off: str) -> str:
+    """Play the journey, past the command line, until this is to be signed; the request's id."""
     for _ in range(60):
-        state = services.books.state(journey)
-        move = next_move(state, services.at)
+        state = world.state(journey)
+        move = next_move(state, world.at)
         if isinstance(move, datetime):
-            services.at = move
+            world.at = move
             continue
         assert isinstance(move, Command)
         if isinstance(move.body, Sign):
             asked = state.waiting[move.body.request]
             if asked.sign_off == sign_off:
                 return asked.id
-        decided = decide(state, sealed(move, services.at), services.at)
+        decided = decide(state, sealed(move, world.at), world.at)
         assert not isinstance(decided, Refusal)
-        services.books.journeys[journey].extend(decided)
+        world.put(journey, decided)
     raise AssertionError("it was never asked for")
 
 
 @pytest.fixture
-def request_id(services: Memory, journey: UUID) -> str:
-    return until_asked(services, journey, "eligibility")
+def request_id(world: World, journey: UUID) -> str:
+    return until_asked(world, journey, "eligibility")
 
 
 @pytest.fixture
@@ -58,34 +57,34 @@ def clinician(profiles: Profiles, keys: Signers) -> tuple[str, str]:
     return ("--profile", profiles[Role.CLINICIAN])
 
 
-def test_list_and_show(services: Memory, journey: UUID, request_id: str, profiles: Profiles) -> None:
+def test_list_and_show(world: World, journey: UUID, request_id: str, profiles: Profiles) -> None:
     for of in ((str(journey),), ()):
-        [listed] = call(services, "signoff", "list", *of, "--json").json
+        [listed] = call(world, "signoff", "list", *of, "--json").json
         assert listed["request"] == request_id
         assert listed["journey_id"] == str(journey)
     for role, count in ((Role.MEDICAL_DIRECTOR, 1), (Role.COORDINATOR, 0)):
-        mine = call(services, "signoff", "list", "--mine", "--profile", profiles[role], "--json").json
+        mine = call(world, "signoff", "list", "--mine", "--profile", profiles[role], "--json").json
         assert len(mine) == count
-    shown = call(services, "signoff", "show", str(journey), request_id, "--json").json
+    shown = call(world, "signoff", "show", str(journey), request_id, "--json").json
     assert digest(shown["evidence"]) == shown["evidence_hash"]
     assert shown["evidence_hash"].startswith(shown["short_code"].replace("-", ""))
     assert shown["choices"] == ["at_home", "in_clinic", "neither"]
     assert shown["meaning"] == "setting_decided"
-    people = call(services, "signoff", "show", str(journey), request_id)
+    people = call(world, "signoff", "show", str(journey), request_id)
     assert "ILLUSTRATIVE" in people.out
     printed = people.out[people.out.index("\n{") : people.out.rindex("}") + 1]
     assert digest(json.loads(printed)) == shown["evidence_hash"]
 
 
 def test_a_signature_binds_what_was_shown(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
 ) -> None:
-    shown = call(services, "signoff", "show", str(journey), request_id, "--json").json
+    shown = call(world, "signoff", "show", str(journey), request_id, "--json").json
     words = ("signoff", "approve", str(journey), request_id, "--choice", "at_home", "--evidence", shown["short_code"])
-    answer = call(services, *words, *clinician, given=WHY)
+    answer = call(world, *words, *clinician, given=WHY)
     assert answer.code == 0, answer.err
     assert shown["evidence_hash"] in answer.out
-    [command] = services.received
+    [command] = world.received
     person = PEOPLE[Role.CLINICIAN]
     assert command.actor == person
     assert isinstance(command.body, Sign)
@@ -101,8 +100,8 @@ def test_a_signature_binds_what_was_shown(
         signature=signature,
     )
     statement = of_command(journey, command.body, command.actor, signature)
-    assert check(statement, signature, keys.register.current(), at=services.at, state="CA") is None
-    [*_, signed] = services.books.state(journey).sign_offs
+    assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
+    [*_, signed] = world.state(journey).sign_offs
     assert (signed.by, signed.name, signed.meaning) == (person.id, person.name, "setting_decided")
 
 
@@ -120,7 +119,7 @@ def test_a_signature_binds_what_was_shown(
     ],
 )
 def test_what_is_missing_or_wrong_is_named(
-    services: Memory,
+    world: World,
     journey: UUID,
     request_id: str,
     clinician: tuple[str, str],
@@ -129,62 +128,62 @@ def test_what_is_missing_or_wrong_is_named(
     code: int,
     field: str,
 ) -> None:
-    answer = call(services, "signoff", "approve", str(journey), request_id, *more, *clinician, "--json", given=form)
+    answer = call(world, "signoff", "approve", str(journey), request_id, *more, *clinician, "--json", given=form)
     assert answer.code == code
     assert field in answer.fields
 
 
-def test_other_evidence_than_read(services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
+def test_other_evidence_than_read(world: World, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
     words = ("signoff", "approve", str(journey), request_id, "--evidence", "0" * 64, *clinician, "--json")
-    answer = call(services, *words, given=WHY | {"choice": "at_home"})
+    answer = call(world, *words, given=WHY | {"choice": "at_home"})
     assert answer.code == 5
-    assert services.received == []
+    assert world.received == []
 
 
 @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.PATIENT, Role.OPS, Role.ON_CALL_CLINICIAN])
 def test_only_who_the_protocol_names(
-    services: Memory, journey: UUID, request_id: str, profiles: Profiles, role: Role
+    world: World, journey: UUID, request_id: str, profiles: Profiles, role: Role
 ) -> None:
     words = ("signoff", "approve", str(journey), request_id, "--profile", profiles[role], "--json")
-    answer = call(services, *words, given=WHY | {"choice": "at_home"})
+    answer = call(world, *words, given=WHY | {"choice": "at_home"})
     assert answer.code == 4
     assert "clinician" in answer.error["reason"] + answer.error["remedy"]
-    assert services.received == []
+    assert world.received == []
 
 
 @pytest.mark.parametrize("decision", ["decline", "return"])
 def test_declining_and_returning(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str], decision: str
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], decision: str
 ) -> None:
     words = ("signoff", decision, str(journey), request_id, *clinician, "--json")
-    assert call(services, *words).code == 5
+    assert call(world, *words).code == 5
     form = WHY | ({"referral": "Invented: the clinic downtown"} if decision == "decline" else {})
-    assert call(services, *words, given=form).code == 0
-    assert services.books.state(journey).sign_offs[-1].decision == decision
+    assert call(world, *words, given=form).code == 0
+    assert world.state(journey).sign_offs[-1].decision == decision
 
 
 def test_decided_superseded_and_unknown_requests(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str]
 ) -> None:
-    unknown = call(services, "signoff", "show", str(journey), "plan:000000000000", "--json")
+    unknown = call(world, "signoff", "show", str(journey), "plan:000000000000", "--json")
     assert unknown.code == 3
-    superseded = call(services, "signoff", "show", str(journey), "eligibility:000000000000", "--json")
+    superseded = call(world, "signoff", "show", str(journey), "eligibility:000000000000", "--json")
     assert superseded.code == 5
     assert request_id in superseded.error["remedy"]
     words = ("signoff", "approve", str(journey), request_id, *clinician, "--json")
     once = (*words, "--command-id", ANOTHER_ID)
-    assert call(services, *once, given=WHY | {"choice": "at_home"}).code == 0
-    assert call(services, *words, given=WHY | {"choice": "at_home"}).code == 5
-    again = call(services, *once, given=WHY | {"choice": "at_home"})
+    assert call(world, *once, given=WHY | {"choice": "at_home"}).code == 0
+    assert call(world, *words, given=WHY | {"choice": "at_home"}).code == 5
+    again = call(world, *once, given=WHY | {"choice": "at_home"})
     assert (again.code, again.json["outcome"]) == (0, "recorded")
-    reused = call(services, "signoff", "decline", *words[2:], "--command-id", ANOTHER_ID, given=WHY)
+    reused = call(world, "signoff", "decline", *words[2:], "--command-id", ANOTHER_ID, given=WHY)
     assert reused.code == 5
-    assert len(services.received) == 1
+    assert len(world.received) == 1
 
 
 @pytest.mark.parametrize(("said", "code"), [("y", 0), ("n", 1), ("", 1)], ids=["yes", "no", "nothing"])
 def test_a_person_at_a_terminal_is_asked(
-    services: Memory,
+    world: World,
     journey: UUID,
     request_id: str,
     clinician: tuple[str, str],
@@ -193,75 +192,75 @@ def test_a_person_at_a_terminal_is_asked(
     said: str,
     code: int,
 ) -> None:
-    monkeypatch.setattr(signing, "_at_terminal", lambda: True)
+    monkeypatch.setattr(signoff, "at_terminal", lambda: True)
     form = tmp_path / "form.json"
     form.write_text("{}")
     words = ("signoff", "approve", str(journey), request_id, *clinician, "--file", str(form))
-    services.answers = ["at_home", "Invented: weighed case by case", said]
-    answer = call(services, *words)
+    world.answers = ["at_home", "Invented: weighed case by case", said]
+    answer = call(world, *words)
     assert answer.code == code
     assert "setting_decided" in answer.out
-    assert "Clio Invented, MD (clinician) signs: approve" in services.questions[2]
-    assert bool(services.received) == (code == 0)
-    services.questions.clear()
-    quick = call(services, *words, "--yes", "--choice", "at_home")
+    assert "Clio Invented, MD (clinician) signs: approve" in world.questions[2]
+    assert bool(world.received) == (code == 0)
+    world.questions.clear()
+    quick = call(world, *words, "--yes", "--choice", "at_home")
     assert quick.code == 5
-    assert services.questions == []
+    assert world.questions == []
 
 
-def test_a_dry_run_signs_nothing(services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
+def test_a_dry_run_signs_nothing(world: World, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
     words = ("signoff", "approve", str(journey), request_id, *clinician, "--dry-run", "--json")
-    answer = call(services, *words, given=WHY | {"choice": "at_home"})
+    answer = call(world, *words, given=WHY | {"choice": "at_home"})
     assert answer.code == 0
     assert answer.json["events"][0]["kind"] == "signoff.signed"
-    assert call(services, *words, given=WHY).code == 5
-    assert services.received == []
+    assert call(world, *words, given=WHY).code == 5
+    assert world.received == []
 
 
 def test_a_session_of_signing_asks_for_everything_once(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str]
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str]
 ) -> None:
     words = ("signoff", "sign", str(journey), request_id, "--decision", "return", "--print", *clinician)
     asked = []
     for minutes in (0, 9, 9, 11):
-        services.at += timedelta(minutes=minutes)
-        services.questions.clear()
-        assert call(services, *words, given=WHY).code == 0
-        asked.append([question for question in services.questions if "id" in question or "Passphrase" in question])
+        world.at += timedelta(minutes=minutes)
+        world.questions.clear()
+        assert call(world, *words, given=WHY).code == 0
+        asked.append([question for question in world.questions if "id" in question or "Passphrase" in question])
     everything, passphrase = asked[0], asked[1]
     assert (len(everything), len(passphrase)) == (2, 1)
     assert asked == [everything, passphrase, passphrase, everything]
-    services.person, services.at = "somebody-else", services.at + timedelta(hours=1)
-    assert call(services, *words, "--json", given=WHY).code == 1
+    world.person, world.at = "somebody-else", world.at + timedelta(hours=1)
+    assert call(world, *words, "--json", given=WHY).code == 1
 
 
 def test_a_printed_decision_counts_for_what_it_says(
-    services: Memory, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers
 ) -> None:
     words = ("signoff", "sign", str(journey), request_id, "--decision", "approve", "--choice", "at_home", "--print")
-    printed = call(services, *words, *clinician, given=WHY)
+    printed = call(world, *words, *clinician, given=WHY)
     assert printed.code == 0
-    assert services.received == []
+    assert world.received == []
     command = Command.model_validate(printed.json)
     assert isinstance(command.body, Sign)
     assert command.body.signature is not None
     statement = of_command(journey, command.body, command.actor, command.body.signature)
     register = keys.register.current()
-    assert check(statement, command.body.signature, register, at=services.at, state="CA") is None
+    assert check(statement, command.body.signature, register, at=world.at, state="CA") is None
     other = statement.model_copy(update={"choice": "neither"})
-    assert check(other, command.body.signature, register, at=services.at, state="CA") == Problem.BAD_SIGNATURE
+    assert check(other, command.body.signature, register, at=world.at, state="CA") == Problem.BAD_SIGNATURE
 
 
 def test_nobody_signs_without_their_key(
-    services: Memory, journey: UUID, request_id: str, profiles: Profiles, keys: Signers
+    world: World, journey: UUID, request_id: str, profiles: Profiles, keys: Signers
 ) -> None:
     profile = Path(profiles[Role.CLINICIAN])
     words = ("signoff", "return", str(journey), request_id, "--profile", str(profile), "--json")
     profile.with_suffix(".key").rename(profile.with_suffix(".hidden"))
-    assert call(services, *words, given=WHY).code == 2
+    assert call(world, *words, given=WHY).code == 2
     Path(profiles[Role.MEDICAL_DIRECTOR]).with_suffix(".key").rename(profile.with_suffix(".key"))
-    somebodys = call(services, *words, given=WHY)
-    assert (somebodys.code, services.received) == (4, [])
+    somebodys = call(world, *words, given=WHY)
+    assert (somebodys.code, world.received) == (4, [])
     assert "another person" in somebodys.error["reason"]
 
 
@@ -270,51 +269,50 @@ def c_ssrs_of_high_risk() -> RecordInstrument:
 
 
 def test_a_second_person_signs_the_first_ones_approval(
-    services: Memory, journey: UUID, profiles: Profiles, keys: Signers
+    world: World, journey: UUID, profiles: Profiles, keys: Signers
 ) -> None:
-    events = services.books.journeys[journey]
-    play = Play(fold(events), services.at)
+    play = Play(world.state(journey), world.at)
     play.do(c_ssrs_of_high_risk(), Role.PATIENT)
     play.go_on(lambda journey: any(w.sign_off == "severe_hold_release" for w in journey.waiting.values()))
     play.go_on(lambda journey: not release_obstacles(journey, journey.holds["hold-1"]))
-    events.extend(play.events)
-    services.at = play.at
-    [asked] = call(services, "signoff", "list", str(journey), "--json").json
+    world.put(journey, play.events)
+    world.at = play.at
+    [asked] = call(world, "signoff", "list", str(journey), "--json").json
 
     def approve(role: Role, request: str) -> Answer:
-        services.person = PEOPLE[role].id
+        world.person = PEOPLE[role].id
         words = ("signoff", "approve", str(journey), request, "--profile", profiles[role], "--json")
-        return call(services, *words, given=WHY)
+        return call(world, *words, given=WHY)
 
     assert approve(Role.CLINICIAN, asked["request"]).code == 4
     assert approve(Role.MEDICAL_DIRECTOR, asked["request"]).code == 0
-    assert services.books.state(journey).held
-    [second] = call(services, "signoff", "list", str(journey), "--json").json
+    assert world.state(journey).held
+    [second] = call(world, "signoff", "list", str(journey), "--json").json
     assert (second["second_person"], "clinician" in second["roles"]) == (True, True)
-    shown = call(services, "signoff", "show", str(journey), second["request"], "--json").json
+    shown = call(world, "signoff", "show", str(journey), second["request"], "--json").json
     assert shown["evidence"]["first"]["name"] == PEOPLE[Role.MEDICAL_DIRECTOR].name
     alone = approve(Role.MEDICAL_DIRECTOR, second["request"])
     assert (alone.code, "second person" in alone.error["reason"]) == (4, True)
     assert approve(Role.CLINICIAN, second["request"]).code == 0
-    assert not services.books.state(journey).held
+    assert not world.state(journey).held
 
 
 def test_a_right_is_lent_with_a_signature(
-    services: Memory, journey: UUID, clinician: tuple[str, str], keys: Signers
+    world: World, journey: UUID, clinician: tuple[str, str], keys: Signers
 ) -> None:
     words = ("signoff", "delegate", str(journey), *clinician, "--json")
-    assert "signature" not in call(services, "signoff", "delegate", "--template").json
+    assert "signature" not in call(world, "signoff", "delegate", "--template").json
     form = {"to": "colleague", "sign_offs": ["plan"], "until": "2026-12-31T12:00:00Z", "reason": "Invented: on leave"}
-    assert call(services, *words, "--dry-run", given=form).code == 0
-    assert services.received == []
-    late = call(services, *words, given=form | {"until": "2026-01-31T12:00:00Z"})
-    assert (late.code, services.questions) == (5, []), "nobody is asked for a passphrase for what is refused"
-    assert call(services, *words, given=form).code == 0
-    [command] = services.received
+    assert call(world, *words, "--dry-run", given=form).code == 0
+    assert world.received == []
+    late = call(world, *words, given=form | {"until": "2026-01-31T12:00:00Z"})
+    assert (late.code, world.questions) == (5, []), "nobody is asked for a passphrase for what is refused"
+    assert call(world, *words, given=form).code == 0
+    [command] = world.received
     assert isinstance(command.body, Delegate)
     signature = command.body.signature
     assert signature is not None
     statement = of_command(journey, command.body, command.actor, signature)
-    assert check(statement, signature, keys.register.current(), at=services.at, state="CA") is None
-    [given] = services.books.state(journey).delegations.values()
+    assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
+    [given] = world.state(journey).delegations.values()
     assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "colleague")

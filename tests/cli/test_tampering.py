@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from activities.record.verification.anchors import make_key, read_key
+from application.verification_report import MEANINGS
 from deploy.local.postgres import Database
-from door.record.reports import MEANINGS
-from tests.door.helpers import call
-from tests.door.on_record import OnRecord, as_superuser
+from tests.cli.helpers import call
+from tests.cli.on_record import ProofWorld, as_superuser
 from tests.signatures.recorded import EARLY, history, rows
 from tests.signatures.room import published
 
@@ -117,19 +117,19 @@ ATTACKS = {
 def test_tampering_is_found_where_it_is(attack: str, migrated: Database, tmp_path: Path) -> None:
     register, anchors = tmp_path / "register.json", tmp_path / "anchors"
     register.write_bytes(published(EARLY))
-    services = OnRecord(migrated, register)
+    world = ProofWorld(migrated, register)
     public_key = make_key(tmp_path / "anchor.key").hex()
-    services.set(anchors_dir=anchors, anchor_public_key=public_key)
-    services.kept(rows(history()))
-    services.projected()
-    services.anchored(read_key(tmp_path / "anchor.key"))
-    before = call(services, "record", "verify", "--without", "workflows", "--json")
+    world.set(anchors_dir=anchors, anchor_public_key=public_key)
+    world.kept(rows(history()))
+    world.projected()
+    world.anchored(read_key(tmp_path / "anchor.key"))
+    before = call(world, "record", "verify", "--without", "workflows", "--json")
     assert (before.code, before.json["findings"], before.json["read_models"]) == (0, [], END)
 
     statement, expected = ATTACKS[attack]
     as_superuser(migrated, statement)
 
-    answer = call(services, "record", "verify", "--without", "workflows", "--json")
+    answer = call(world, "record", "verify", "--without", "workflows", "--json")
     assert answer.code == 7
     found = {(finding["position"], finding["reason"]) for finding in answer.json["findings"]}
     assert expected <= found

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from activities.record.read_models import projection, rebuild
 from activities.record.read_models.rows import DEFINITION, apply
-from tests.door.clinics import Clinics
+from tests.cli.clinics import Clinics
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of
 

@@ -17,13 +17,14 @@ from rich.text import Text
 
 from activities.record import RecordUnavailable
 from activities.record.read_models import WorklistFilter, claim, release, worklist
+from application.freshness import TrueUpTo
+from application.worklist import WorkPage
+from cli.output import Fitted
+from cli.watch import follow
+from cli.work import view_of
 from deploy.local.postgres import Database
-from door.lists.listing import Listing
-from door.lists.standing import TrueUpTo
-from door.lists.watching import follow
-from door.screen import Fitted
-from tests.door.clinics import Clinics
-from tests.door.helpers import LOOKER
+from tests.cli.clinics import Clinics
+from tests.cli.helpers import LOOKER
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,18 +36,18 @@ class Enough(Exception):
 async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) -> list[str]:
     """What is shown, one text for each look: the first, and one after each step, or while the record is away."""
 
-    async def look() -> Listing:
+    async def look() -> WorkPage:
         if not looks:
             raise Enough
         step = looks.pop(0)
         if isinstance(step, Exception):
             raise step
         step()
-        return await listing()
+        return await page()
 
-    async def listing() -> Listing:
+    async def page() -> WorkPage:
         answer = await worklist(clinics.record, WorklistFilter(journey_id=clinics.held))
-        return Listing(answer, TrueUpTo(answer.position, answer.position, 0), clinics.services.at)
+        return WorkPage(answer, TrueUpTo(answer.position, answer.position, 0), clinics.world.at)
 
     texts: list[str] = []
 
@@ -57,7 +58,7 @@ async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) 
         texts.append(captured.get())
 
     with pytest.raises(Enough):
-        await follow(show, look, "Of everybody.", await listing(), every=0.001)
+        await follow(show, look, view_of, "Of everybody.", await page(), every=0.001)
     return texts
 
 
@@ -65,7 +66,7 @@ async def test_what_changes_is_shown(clinics: Clinics) -> None:
     obligation = clinics.awaited(lambda journey, _: journey.held)[0][1]
 
     def later() -> None:
-        clinics.services.at += timedelta(days=100)
+        clinics.world.at += timedelta(days=100)
 
     assert await claim(clinics.record, clinics.held, obligation, "demo-coordinator")
     first, aged = await seen(clinics, [later])
@@ -101,7 +102,7 @@ def test_what_does_not_fit_is_said(lines: int, fits: bool) -> None:
 
 
 class Terminal:
-    """A terminal with the door in it, 200 wide and 60 high."""
+    """A terminal with the command line in it, 200 wide and 60 high."""
 
     def __init__(self, *words: str, **env: str) -> None:
         bare = {n: v for n, v in os.environ.items() if not n.startswith(("CAREPATH_", "TEMPORAL_", "COLUMNS"))}

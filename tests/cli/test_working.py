@@ -1,4 +1,4 @@
-"""The worklist at the door: what is awaited of whom, taken on and given up, as every journey's own state says."""
+"""The worklist: what is awaited of whom, taken on and given up, as every journey's own state says."""
 
 import asyncio
 import csv
@@ -15,10 +15,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.record.read_models import service_levels
-from door.screen import duration
-from tests.door.clinics import OTHER, Clinics
-from tests.door.conftest import Profiles
-from tests.door.helpers import Memory, call
+from cli.output import duration
+from tests.cli.clinics import OTHER, Clinics
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import World, call
 from tests.record.helpers import event
 from tests.record.read_models.courses import asked_of, catch_up, course_of
 from workflows.journey.actors import Role
@@ -56,13 +56,13 @@ async def test_a_list_is_what_every_journey_waits_for(clinics: Clinics) -> None:
         waiting = journey.waiting[row["obligation"]]
         assert (row["why"], row["version"], row["stale"]) == (why(waiting, journey), journey.version, None)
         assert (row["owner"], row["person"], row["held"]) == (waiting.owner, waiting.person, journey.held)
-        assert row["overdue"] == (waiting.deadline < clinics.services.at)
+        assert row["overdue"] == (waiting.deadline < clinics.world.at)
     assert {row["overdue"] for row in found["rows"]} == {True, False}
     assert found["rows"][0]["held"]
 
 
 async def test_every_filter(clinics: Clinics, profiles: Profiles) -> None:
-    services, me = clinics.services, ("--profile", profiles[CLINICIAN])
+    world, me = clinics.world, ("--profile", profiles[CLINICIAN])
     free = next(row for row in clinics.awaited(lambda _, waiting: waiting.person is None))
     taken = await clinics.call("work", "claim", str(free[0]), free[1], *me)
     assert taken.code == 0, taken.err
@@ -85,8 +85,8 @@ async def test_every_filter(clinics: Clinics, profiles: Profiles) -> None:
         (("--mine", *me), is_mine),
         (("--mine", "--role", "patient", *me), lambda j, w: is_mine(j, w) and PATIENT in asked_of(j, w)),
         (("--all", "--unassigned"), lambda j, w: w.person is None and not is_free(j, w)),
-        (("--all", "--overdue"), lambda _, w: w.deadline < services.at),
-        (("--mine", "--overdue", *me), lambda j, w: is_mine(j, w) and w.deadline < services.at),
+        (("--all", "--overdue"), lambda _, w: w.deadline < world.at),
+        (("--mine", "--overdue", *me), lambda j, w: is_mine(j, w) and w.deadline < world.at),
         (("--all", "--clinic", OTHER), lambda j, _: j.clinic == OTHER),
         (("--clinic", OTHER, *me), lambda j, w: j.clinic == OTHER and CLINICIAN in asked_of(j, w)),
         (("--journey", one), lambda j, _: str(j.id) == one),
@@ -130,10 +130,10 @@ async def test_today_ends_at_midnight_where_the_user_is(
         (due - timedelta(seconds=1), True),
         (due + timedelta(days=9), True),
     ):
-        clinics.services.at = at.astimezone(UTC)
+        clinics.world.at = at.astimezone(UTC)
         listed = [obligation for _, obligation in await clinics.rows("--all", "--today")]
         assert ("consent" in listed) == is_listed, at
-    clinics.services.at = midnight.astimezone(UTC)
+    clinics.world.at = midnight.astimezone(UTC)
     assert await clinics.rows("--all", "--today") == clinics.awaited(
         lambda _, w: w.deadline < midnight + timedelta(days=1)
     )
@@ -218,7 +218,7 @@ async def test_a_patient_sees_no_lists_of_others(clinics: Clinics, profiles: Pro
 
 
 async def test_nobody_is_guessed(clinics: Clinics, profiles: Profiles) -> None:
-    clinics.services.without_a_profile()
+    clinics.world.set(profile=None)
     for options in ((), ("--mine",), ("--overdue",), ("--unassigned", "--clinic", OTHER)):
         answer = await clinics.call("work", "list", *options, "--json")
         assert answer.code == 2
@@ -248,8 +248,8 @@ async def test_whose_work_is_told(clinics: Clinics, profiles: Profiles) -> None:
         (("--all", "--save", "a b"), "--save"),
     ],
 )
-def test_options_that_do_not_fit(services: Memory, options: tuple[str, ...], told: str) -> None:
-    answer = call(services, "work", "list", *options, "--json")
+def test_options_that_do_not_fit(world: World, options: tuple[str, ...], told: str) -> None:
+    answer = call(world, "work", "list", *options, "--json")
     assert answer.code == 2
     assert told in answer.fields
     assert options[-1] not in answer.err
@@ -268,8 +268,8 @@ def test_options_that_do_not_fit(services: Memory, options: tuple[str, ...], tol
         ("--all", "--limit", "0"),
     ],
 )
-def test_options_that_exclude_each_other(services: Memory, profiles: Profiles, options: tuple[str, ...]) -> None:
-    answer = call(services, "work", "list", *options, "--profile", profiles[CLINICIAN])
+def test_options_that_exclude_each_other(world: World, profiles: Profiles, options: tuple[str, ...]) -> None:
+    answer = call(world, "work", "list", *options, "--profile", profiles[CLINICIAN])
     assert answer.code == 2
     assert answer.out == ""
     assert "Robin" not in answer.err
@@ -423,18 +423,18 @@ async def test_filters_are_kept(clinics: Clinics, profiles: Profiles, own_config
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"filters": {"a": {"mine": "Robin"}}}', '{"filters": {"a b": {}}}'])
-def test_kept_filters_that_do_not_fit(services: Memory, own_configuration: Path, content: str) -> None:
+def test_kept_filters_that_do_not_fit(world: World, own_configuration: Path, content: str) -> None:
     own_configuration.parent.mkdir()
     own_configuration.write_text(content)
     for words in (("list", "--use", "a"), ("list", "--all", "--save", "b"), ("filters",)):
-        answer = call(services, "work", *words, "--json")
+        answer = call(world, "work", *words, "--json")
         assert answer.code == 2
         assert "Robin" not in answer.err
     assert own_configuration.read_text() == content
 
 
 async def test_stats(clinics: Clinics) -> None:
-    at = clinics.services.at
+    at = clinics.world.at
     answer = await service_levels(clinics.record, at)
     found = await clinics.json("work", "stats")
     assert found["rows"] == [level.model_dump(mode="json") for level in answer.rows]

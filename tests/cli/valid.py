@@ -1,4 +1,4 @@
-"""One valid form for every command the door generates."""
+"""One valid form for every command of the catalogue."""
 
 from typing import Any
 
