@@ -6,15 +6,17 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up test bench lint format docs hooks lock clean
+.PHONY: help demo up unit test soak coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
 DEV := .venv/.installed-dev
 ARGS ?=
+# Much of a test with servers is waiting for them: twice as many processes as cores are busy, and no more.
+PYTEST := $(PY) -m pytest --quiet -n $(shell echo $$((2 * $$(nproc)))) --dist loadgroup --durations 25 --durations-min 1
 
 help:  ## show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(LOCAL)  ## play one patient's journey on a local stack
 	@$(PY) -m simulation.demonstration $(ARGS)
@@ -22,8 +24,17 @@ demo: $(LOCAL)  ## play one patient's journey on a local stack
 up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
 	@$(PY) -m deploy.up $(ARGS)
 
-test: lint  ## linters, types, import contracts, then the whole suite
-	@$(PY) -m pytest $(ARGS)
+unit: $(DEV)  ## the tests that need no server
+	@$(PYTEST) -m unit $(ARGS)
+
+test: lint  ## all that guards a merge: linters, types, import contracts, tests
+	@$(PYTEST) -m "not soak" --hypothesis-profile ci $(ARGS)
+
+soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
+	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
+
+coverage: $(DEV)  ## run what `make test` runs and show what of the code it did not reach
+	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report term-missing $(ARGS)
 
 bench: $(DEV)  ## measure throughput and latency
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -184,7 +184,10 @@ def _end_after(seconds: float) -> None:
 def main(argv: Sequence[str] = ()) -> int:
     """Run the worker; the exit code says whether it could start (0, 2 settings, 6 unavailable)."""
     if argv:
-        print("usage: python worker.py   (settings come from the environment: docs/settings.md)", file=sys.stderr)
+        print(
+            "usage: python worker.py   (settings come from the environment: docs/reference/settings.md)",
+            file=sys.stderr,
+        )
         return 2
     # The zone database is the one pinned with this build, never the machine's.
     reset_tzpath(to=())

@@ -12,6 +12,7 @@ from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.aggregate import fold
 from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.notices import notices
+from workflows.journey.receipts import receipts_of
 from workflows.messages import (
     APPEND,
     COMPARE,
@@ -90,7 +91,7 @@ class RecordActivities:
         except ValueError:
             return False
         known = [event for event in recorded if event.version <= standing.version]
-        return len(known) == standing.version > 0 and state_digest(fold(known)) == standing.digest
+        return len(known) == standing.version > 0 and state_digest(fold(known), receipts_of(known)) == standing.digest
 
     @activity.defn(name=LOAD)
     async def load(self, wanted: Load) -> EventPage:

@@ -10,12 +10,13 @@ from application.access_log import ActOn
 from application.command_catalog import CommandKind
 from application.context import Context
 from application.errors import Conflict, NotFound, Unavailable
-from application.history import follow, load_journey, read_journey
+from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 
@@ -76,7 +77,15 @@ async def try_out(
     require_size(command)
     query = ActOn(action=f"{kind.noun} {kind.verb} --dry-run", journey_id=journey_id)
     history = await read_journey(context, query, journey_id)
-    return decide(history.journey, command, context.now())
+    return decide_once(context, history, command)
+
+
+def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
+    """What a command would bring about now; nothing, where it was accepted before."""
+    repeated = answer_repeated(receipts_of(history.events), command)
+    if isinstance(repeated, CommandReceipt):
+        return ()
+    return repeated or decide(history.journey, command, context.now())
 
 
 async def submit(context: Context, journey_id: UUID, command: Command) -> Accepted:
@@ -93,10 +102,10 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))
     except NotFound:
         pass
-    journey = await load_journey(context, journey_id)
-    if journey.closed and Stage.CLOSED in command.body.stages:
-        return Accepted(journey_id, command, await journeys.reopen(journey, command))
-    raise _not_running(journey)
+    history = await load_history(context, journey_id)
+    if history.journey.closed and Stage.CLOSED in command.body.stages:
+        return Accepted(journey_id, command, await journeys.reopen(history.events, command))
+    raise _not_running(history.journey)
 
 
 async def wait_until_recorded(context: Context, accepted: Accepted, known: Journey | None = None) -> Recorded:

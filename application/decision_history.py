@@ -19,7 +19,7 @@ DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded"
 GONE: tuple[DecisionStatus, ...] = ("superseded", "withdrawn")
 BY_HASH = ("evaluation", "exclusion_review", "eligibility", "plan")
 """What evidence names by its hash alone: the evidence of another sign-off."""
-_AROUND = ("answers", "declined_before", "withdrawn_before", "first")
+_AROUND = ("authors", "answers", "declined_before", "withdrawn_before", "first")
 
 
 class Earlier(NamedTuple):

@@ -1,7 +1,7 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -40,10 +40,11 @@ from workflows.care_journey import (
     initial_search_attributes,
     workflow_id,
 )
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
-from workflows.journey.decide import command_digest
+from workflows.journey.events import Event
 from workflows.journey.protocol import Condition
+from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.messages import REFUSED, Attempt, JourneyInput, JourneyResult, Receipt
@@ -144,21 +145,22 @@ async def submit(
 
 async def reopen(
     client: Client,
-    journey: Journey,
+    recorded: Sequence[Event],
     command: Command,
     *,
     task_queue: str,
     timeout: timedelta = timedelta(seconds=15),
 ) -> Receipt:
-    """Send a command to a journey that has ended: it runs on from its recorded state for as long as it waits then.
+    """Send a command to a journey that has ended: it runs on from its recorded events for as long as it waits then.
 
     Raises:
         Rejected, Unavailable: as `submit`.
         TooLarge: as `resume`.
     """
+    journey = fold(recorded)
     again = WithStartWorkflowOperation(
         CareJourney.run,
-        _handed(journey),
+        _handed(journey, recorded),
         id=workflow_id(journey.id),
         task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -231,8 +233,8 @@ async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedel
     return Running(runs=True, version=now.version, recorded=now.recorded, health=now.health)
 
 
-async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
-    """Run a journey on from its recorded state: one that Temporal has lost, ended, or knows less of than the record.
+async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) -> None:
+    """Run a journey on from its recorded events: one that Temporal has lost, ended, or knows less of than the record.
 
     What runs under its id is terminated. Nothing that is recorded happens again: events and notices have their ids.
 
@@ -240,7 +242,8 @@ async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
         Unavailable: Temporal did not take it; ask again.
         TooLarge: its state is more than one run can be handed.
     """
-    handed = _handed(journey)
+    journey = fold(recorded)
+    handed = _handed(journey, recorded)
     try:
         await client.start_workflow(
             CareJourney.run,
@@ -256,13 +259,18 @@ async def resume(client: Client, journey: Journey, *, task_queue: str) -> None:
         raise Unavailable("Temporal did not take the journey") from error
 
 
-def _handed(journey: Journey) -> JourneyInput:
+def _handed(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
     """What a run that goes on from a recorded state is started with.
 
     Raises:
         TooLarge: it does not fit.
     """
-    handed = JourneyInput(journey=journey, recorded=journey.version, unreadable=len(journey.messages))
+    handed = JourneyInput(
+        journey=journey,
+        receipts=receipts_of(recorded),
+        recorded=journey.version,
+        unreadable=len(journey.messages),
+    )
     if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
         raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
     return handed

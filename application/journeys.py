@@ -1,11 +1,11 @@
 """What use cases ask of Temporal. `application.temporal` answers it; nothing here needs Temporal to be imported."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
+from workflows.journey.events import Event
 
 
 class Running(NamedTuple):
@@ -31,14 +31,14 @@ class Journeys(Protocol):
             NotFound: nothing runs under this id.
         """
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         """The same to a journey that has ended, which runs on for as long as it waits then."""
 
     async def look(self, journey_id: UUID) -> Running | None:
         """A journey as Temporal has it; None when it knows none of this id."""
 
-    async def resume(self, journey: Journey) -> None:
-        """Run a journey on from its recorded state, in the place of whatever runs under its id."""
+    async def resume(self, recorded: Sequence[Event]) -> None:
+        """Run a journey on from its recorded events, in the place of whatever runs under its id."""
 
     def running(self, limit: int) -> AsyncIterator[UUID]:
         """The journeys that run, at most so many."""

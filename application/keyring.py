@@ -37,7 +37,7 @@ def require_signer(actor: Actor) -> Signer:
     except ValueError:
         raise InvalidInput(
             "a signature shows a printed name and a licence, and the profile lacks one of them",
-            "Put `name` and `licence` into the profile; docs/cli.md shows one",
+            "Put `name` and `licence` into the profile; docs/reference/command-line.md shows one",
             state=NOTHING_WRITTEN,
         ) from None
 

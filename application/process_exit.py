@@ -1,4 +1,4 @@
-"""The end of a process that used Temporal's native client."""
+"""How a process ends that has used Temporal's native client."""
 
 import os
 import sys
@@ -7,9 +7,10 @@ from typing import NoReturn
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now, with this exit code: everything is done, and what was said is out.
+    """Print what is still buffered, and end the process at once with this exit code.
 
-    The interpreter's own winding down may crash in the native part, and a crash would be the exit code people see.
+    Call it when everything is done. The interpreter's own shutdown sometimes crashes in Temporal's native part, and
+    people would then see the exit code of the crash.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

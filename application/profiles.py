@@ -9,7 +9,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.base import Identifier
 from workflows.journey.commands import COMMAND_LIMIT
 
-_NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/cli.md shows one"
+_NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/command-line.md shows one"
 
 
 class Profile(Actor):
@@ -60,7 +60,7 @@ def read_profile(path: Path) -> Profile:
     except InvalidInput as problem:
         raise InvalidInput(
             f"the profile is not usable: {problem.reason}",
-            "Correct the profile; docs/cli.md shows one",
+            "Correct the profile; docs/reference/command-line.md shows one",
             fields=problem.fields,
         ) from None
     if person.role == Role.SYSTEM:

@@ -39,3 +39,16 @@ async def retry_projection(context: Context, journey_id: UUID) -> None:
             state="Nothing was changed: the journey stays stale, and all others go on.",
             ids={"journey_id": str(journey_id)},
         )
+
+
+async def rebuild_projections(context: Context) -> int:
+    """Build all read models anew from the record, and show them in the place of the live ones, while people work;
+    answer the new build's number.
+
+    Raises:
+        Conflict: they are being built already, or could not be.
+    """
+    try:
+        return await read_models.rebuild(await context.record())
+    except (read_models.BeingRebuilt, read_models.BuildFailed) as refused:
+        raise Conflict(str(refused), "See `record models`", state="What was shown before still is.") from None

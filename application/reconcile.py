@@ -18,7 +18,6 @@ from application.context import Context
 from application.errors import UseCaseError
 from application.journeys import Journeys, Running
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.notices import notices
 
@@ -48,7 +47,7 @@ MEANINGS = {
     Drift.ENDED: "Temporal has ended its run: terminated, failed, or completed by something else than the journey",
     Drift.BEHIND: "Temporal runs an older state of it: its database was put back",
     Drift.AHEAD: "it says that more is recorded than there is: the record was put back. Do not repair; find the record",
-    Drift.QUARANTINED: "it is quarantined: the record says something else. See docs/operations.md",
+    Drift.QUARANTINED: "it is quarantined: the record says something else. See docs/how-to/when-something-is-wrong.md",
     Drift.SILENT: "it runs and does not answer: look at its workflow tasks, and whether a worker runs",
     Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
     Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded yet: look whether the record can be reached",
@@ -213,7 +212,7 @@ async def _resumed(record: Record, journeys: Journeys, journey_id: UUID) -> bool
     # The run that was lost may have recorded these and not yet told anybody. Each is delivered once in all.
     await deliver(record, [notice for event in events for notice in notices(event)])
     try:
-        await journeys.resume(fold(events))
+        await journeys.resume(events)
     except UseCaseError:
         return False
     return True

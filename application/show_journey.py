@@ -16,7 +16,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
 from workflows.journey.provenance import Explanation, explain
 
-LEFT_OUT = ("version", "commands", "protocol", "waiting", "paused", "refusals", "spent")
+LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
 """What a comparison of two moments leaves out: what is awaited is shown elsewhere, the rest is bookkeeping."""
 
 

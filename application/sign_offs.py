@@ -25,6 +25,7 @@ from workflows.journey.events import Event
 from workflows.journey.evidence import evidence, half_signed
 from workflows.journey.obligations import Obligation, obligations
 from workflows.journey.protocol import SignOffRule
+from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 
 Verdict: TypeAlias = Literal["approve", "decline", "return"]
@@ -191,8 +192,10 @@ async def read_to_sign(
             f"It is for: {', '.join(Sign.roles)}. Choose another profile with --profile",
         )
     history = await read_journey(context, query, query.journey_id)
-    if command_id is not None and str(command_id) in history.journey.commands:
-        return _signed_before(history.journey, query.request, verdict, signer, command_id)
+    repeated = None if command_id is None else receipts_of(history.events).get(command_id)
+    if command_id is not None and repeated is not None:
+        before = SignedBefore(history.journey, repeated.version, command_id)
+        return _require_same(before, query.request, verdict, signer)
     asked = find_request(history.journey, query.request)
     objection = asked.objection(context, signer)
     if objection is not None:
@@ -273,14 +276,12 @@ def _decision(asked: OpenRequest, verdict: Verdict, reasons: Reasons) -> Sign:
     )
 
 
-def _signed_before(
-    journey: Journey, request_id: str, verdict: Verdict, signer: Actor, command_id: UUID
-) -> SignedBefore:
-    version = journey.commands[str(command_id)].version
-    for signed in journey.sign_offs:
+def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signer: Actor) -> SignedBefore:
+    """That what was sent under a command id before is this decision."""
+    for signed in before.journey.sign_offs:
         same = (signed.request, signed.decision, signed.by) == (request_id, verdict, signer.id)
-        if same and signed.version <= version:
-            return SignedBefore(journey, version, command_id)
+        if same and signed.version <= before.version:
+            return before
     raise Conflict("this command id was used for something else", "Leave --command-id out; the earlier command stands")
 
 

@@ -1,6 +1,6 @@
 """Journeys on a connected Temporal client, its errors put into the application's."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -13,8 +13,8 @@ from application import journey_client
 from application.errors import Fault, NotFound, Refused, Unavailable
 from application.journeys import Journeys, Running
 from application.settings import Settings, load_temporal_config
-from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
+from workflows.journey.events import Event
 from workflows.messages import Receipt
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -61,11 +61,11 @@ class TemporalJourneys:
             journey_client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN), journey_id, command
         )
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         asked = journey_client.reopen(
-            self._client, journey, command, task_queue=self._task_queue, timeout=ANSWER_WITHIN
+            self._client, recorded, command, task_queue=self._task_queue, timeout=ANSWER_WITHIN
         )
-        return await _version(asked, journey.id, command)
+        return await _version(asked, recorded[0].journey_id, command)
 
     async def look(self, journey_id: UUID) -> Running | None:
         try:
@@ -73,9 +73,9 @@ class TemporalJourneys:
         except journey_client.Unavailable:
             raise Unavailable("Temporal did not answer", "Run it again") from None
 
-    async def resume(self, journey: Journey) -> None:
+    async def resume(self, recorded: Sequence[Event]) -> None:
         try:
-            await journey_client.resume(self._client, journey, task_queue=self._task_queue)
+            await journey_client.resume(self._client, recorded, task_queue=self._task_queue)
         except journey_client.Unavailable:
             raise Unavailable("Temporal did not take the journey", "Run it again") from None
         except journey_client.TooLarge as large:
@@ -106,7 +106,7 @@ async def _version(asked: Awaitable[Receipt], journey_id: UUID, command: Command
 
 
 def _too_large(large: journey_client.TooLarge) -> Fault:
-    return Fault(str(large), "See docs/operations.md")
+    return Fault(str(large), "See docs/how-to/when-something-is-wrong.md")
 
 
 def _unanswered(command: Command) -> Unavailable:

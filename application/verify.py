@@ -103,7 +103,7 @@ async def verify(
     if examined.live is None and Part.READ_MODELS not in left_out:
         unchecked[Part.READ_MODELS] = NotVerified(
             "the lists are of another version of this program",
-            "Run `python -m deploy.read_models rebuild`, or leave them out with --without read-models",
+            "Run `record rebuild`, or leave them out with --without read-models",
         )
     workflows: int | None = None
     if Part.WORKFLOWS not in left_out:
@@ -199,6 +199,6 @@ async def _workflows(context: Context, record: Record, among: Sequence[UUID] | N
         looked_at, drifted = await compare(record, await context.journeys(), among)
     except SettingsError:
         raise InvalidInput(
-            "Temporal's settings cannot be used", "docs/settings.md has them; see `record reconcile`"
+            "Temporal's settings cannot be used", "docs/reference/settings.md has them; see `record reconcile`"
         ) from None
     return looked_at, [Finding(d.position, d.journey_id, d.version, f"workflow_{d.drift}") for d in drifted]

@@ -49,29 +49,26 @@ class Nouns(TyperGroup):
         return [*NOUNS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        if cmd_name not in NOUNS:
-            return None
-        made = build(cmd_name)
-        return typer.main.get_command(made) if cmd_name == "score" else typer.main.get_group(made)
+        return build(cmd_name) if cmd_name in NOUNS else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([*NOUNS.items()])
 
 
-def build(noun: str) -> typer.Typer:
-    """The group of a noun, with its commands."""
+def build(noun: str) -> Any:
+    """The group of a noun with its commands, or the one command that stands by itself, as Typer runs them."""
     group = typer.Typer(name=noun, help=NOUNS[noun], no_args_is_help=noun != "score", add_completion=False)
     if noun in MODULES:
         import_module(f"cli.{noun}").add_commands(group)
     import_module("cli.commands").add_commands(noun, group)
-    return group
+    return typer.main.get_command(group) if noun == "score" else typer.main.get_group(group)
 
 
 app = typer.Typer(
     name="starter.py",
     cls=Nouns,
-    help="Care pathways, for coordinators, clinicians and ops. docs/cli.md has commands, profiles, exit codes.",
+    help="Care pathways, for coordinators, clinicians and ops. docs/reference/command-line.md has all.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -80,7 +77,7 @@ app = typer.Typer(
 
 @app.callback()
 def _begin() -> None:
-    """Care pathways, for coordinators, clinicians and ops. docs/cli.md has commands, profiles, exit codes."""
+    """Care pathways, for coordinators, clinicians and ops. docs/reference/command-line.md has all."""
 
 
 def main() -> None:

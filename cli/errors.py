@@ -102,7 +102,7 @@ def translate(error: Exception) -> UseCaseError:
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case SettingsError():
-            return InvalidInput(str(error), "docs/settings.md has all settings")
+            return InvalidInput(str(error), "docs/reference/settings.md has all settings")
     last = traceback.extract_tb(error.__traceback__)[-1]
     return Fault(
         f"a defect in this program: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",

@@ -10,7 +10,7 @@ import typer
 
 from application.errors import InvalidInput
 from application.export import VERIFIER, anchor_record, export_journey, make_anchor_key
-from application.projections import Projections, retry_projection, show_projections
+from application.projections import Projections, rebuild_projections, retry_projection, show_projections
 from application.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
 from application.verification_report import MEANINGS as FINDINGS
 from application.verification_report import content, report_key, write_report
@@ -58,6 +58,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("reconcile")(command(reconcile_))
     group.command("models")(command(models))
     group.command("retry")(command(retry))
+    group.command("rebuild")(command(rebuild))
 
 
 async def verify_(
@@ -139,7 +140,9 @@ def _show_verification(output: Output, found: Verification) -> None:
         for line in findings:
             add_row(shown, line.position, line.journey_id, line.version, line.reason, FINDINGS[line.reason])
         output.show(shown)
-        output.note("Nothing was changed by looking. Keep the record as it is; docs/operations.md says what to do.")
+        output.note(
+            "Nothing was changed by looking. Keep the record as it is; docs/reference/findings.md says what to do."
+        )
     for part, error in found.unchecked.items():
         output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
     if found.journey_id is not None:
@@ -279,3 +282,12 @@ async def retry(call: Call, journey: runtime.JourneyId) -> None:
         call.output.data({"journey_id": str(wanted), "stale": False})
     else:
         call.output.text("The journey is not stale.")
+
+
+async def rebuild(call: Call) -> None:
+    """Build all read models anew from the record and show them in the place of the live ones, while people work."""
+    build = await rebuild_projections(call.context)
+    if call.output.json_only:
+        call.output.data({"live": build})
+    else:
+        call.output.text(f"Build {build} is live.")

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from typer.core import TyperGroup
 
 from application.settings import PREFIX, Settings
+from application.verification_report import MEANINGS
+from cli.app import NOUNS, build
 from cli.errors import ExitCode
 from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
+from workflows.journey.protocol import Protocol
 
 REFERENCE = Path(__file__).parent / "reference"
 _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -28,7 +32,7 @@ _PATTERNS = {
     r"^[0-9a-f]{64}$": "64 hex digits",
 }
 _FORMATS = {"date-time": "[instant](#words)", "date": "day, `YYYY-MM-DD`", "uuid": "UUID", "path": "path"}
-_ELSEWHERE = {"Protocol": "[a protocol](protocol.md)"}
+_ELSEWHERE = {Protocol.__name__: "[a protocol](protocol.md)"}
 """Models with a page of their own."""
 
 Schema = Mapping[str, Any]
@@ -61,7 +65,7 @@ def _filled(part: re.Match[str]) -> str:
     return f"<!-- generated: {name} -->\n\n{PARTS[name]().strip()}\n\n<!-- end -->"
 
 
-# Settings and exit codes
+# Settings and the command line
 
 
 def settings() -> str:
@@ -80,11 +84,37 @@ def exit_codes() -> str:
     return _table(("Code", "Name", "Meaning"), [(str(int(code)), code.name, meanings[code.name]) for code in ExitCode])
 
 
+def findings() -> str:
+    """Every reason a finding of `record verify` can have."""
+    return _table(("Reason", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in MEANINGS.items()])
+
+
+def command_line() -> str:
+    """Every noun of the command line with its verbs, as they say what they do."""
+    top = {noun: build(noun) for noun in NOUNS}
+    groups = {noun: group for noun, group in top.items() if isinstance(group, TyperGroup)}
+    alone = [(f"`{verb}`", _summary(command)) for verb, command in top.items() if verb not in groups]
+    sections = [
+        f"### {name}\n\n{_summary(noun)}\n\n"
+        + _table(
+            ("Verb", "What it does"), [(f"`{name} {each}`", _summary(verb)) for each, verb in noun.commands.items()]
+        )
+        for name, noun in groups.items()
+    ]
+    return "\n\n".join([*sections, "### Without a noun\n\n" + _table(("Command", "What it does"), alone)])
+
+
+def _summary(command: Any) -> str:
+    """The first paragraph of what `--help` says."""
+    first = _plain((command.help or "").partition("\n\n")[0])
+    return first if first.endswith(".") else f"{first}."
+
+
 def _default(value: object) -> str:
     return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-# Commands and events
+# Commands, events and the protocol
 
 
 def commands() -> str:
@@ -113,6 +143,16 @@ def command_shapes() -> str:
 def event_shapes() -> str:
     """The models that events are made of."""
     return _shapes(_members(AnyEventBody))
+
+
+def protocol() -> str:
+    """The fields of a protocol file."""
+    return _fields(Protocol)
+
+
+def protocol_shapes() -> str:
+    """The models that a protocol is made of."""
+    return _shapes((Protocol,))
 
 
 def _command(body: type[CommandBody]) -> str:
@@ -319,10 +359,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "exit-codes": exit_codes,
+    "findings": findings,
+    "command-line": command_line,
     "commands": commands,
     "command-shapes": command_shapes,
     "events": events,
     "event-shapes": event_shapes,
+    "protocol": protocol,
+    "protocol-shapes": protocol_shapes,
 }
 
 if __name__ == "__main__":

@@ -108,12 +108,12 @@ def next_move(
 ) -> Move | None:
     """The next thing somebody does, the moment to wait for, or None when nobody has anything left to do.
 
+    Also once it is closed: whoever looked at it in an emergency is still reviewed.
+
     Contacts and other obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are seen
     to only once their ladder has held care or is used up. At check-ins named in ``unwell`` the patient feels
     unwell. Holds, reviews and crises that follow are dealt with as they would be.
     """
-    if journey.closed:
-        return None
     if _may_leave(journey):
         return _command(journey.id, journey.version, Role.CLINICIAN, _discharge())
     waits = []
@@ -430,7 +430,7 @@ def _read_message(scene: Scene) -> Deed:
 
 def _review_access(scene: Scene) -> Deed:
     review = c.ReviewAccess(access=scene.subject, justified=True, text=_invented("called by the emergency room"))
-    return Role.MEDICAL_DIRECTOR, review
+    return scene.waiting.owner, review
 
 
 def _answer_returned(scene: Scene) -> Deed:

@@ -31,6 +31,7 @@ from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.protocol import Condition
+from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
 from workflows.journey.summary import Entry, Status, details, health, status, timeline
@@ -121,6 +122,7 @@ class CareJourney:
         self._armed_for: datetime | None = None
         self._shown: list[object] = []
         self._recorded = begin.recorded
+        self._receipts = dict(begin.receipts)
         self._unreadable = begin.unreadable
         self._diverged = False
         self._reread_in: str | None = None
@@ -135,7 +137,7 @@ class CareJourney:
             self._journey = begin.journey
             # Here and not in `run`: a handler that runs before it takes the state on.
             self._handed = StateDigest(
-                journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey)
+                journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey, begin.receipts)
             )
         elif begin.start is not None:
             # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
@@ -144,6 +146,7 @@ class CareJourney:
                 self._unstarted = opened
             else:
                 self._journey = fold(opened)
+                add_receipts(self._receipts, opened)
                 self._send(opened)
 
     @workflow.run
@@ -197,7 +200,8 @@ class CareJourney:
         refusal = self._screen(command) or self._signature_refusal(command)
         if refusal is None:
             decided = self._decide(command)
-            if not isinstance(decided, Refusal) or keep_refusal(self._journey, command, decided, workflow.now()):
+            now = workflow.now()
+            if not isinstance(decided, Refusal) or keep_refusal(self._journey, self._receipts, command, decided, now):
                 return
             refusal = decided
         raise _refused(refusal)
@@ -246,7 +250,7 @@ class CareJourney:
     def _signed(self, command: Command) -> bool:
         """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
         body = command.body
-        known = str(command.command_id) in self._journey.commands
+        known = command.command_id in self._receipts
         return isinstance(body, SIGNED) and body.signature is not None and not known
 
     def _presented(self, command: Command) -> SignatureCheck:
@@ -262,8 +266,11 @@ class CareJourney:
         return refusal
 
     def _decide(self, command: Command) -> tuple[Event, ...] | Refusal:
-        """Decide a command now. The handler finds what its validator has just decided; a replay, which runs no
-        validators, decides the same anew."""
+        """Decide a command now, unless it was before. The handler finds what its validator has just decided; a
+        replay, which runs no validators, decides the same anew."""
+        repeated = answer_repeated(self._receipts, command)
+        if repeated is not None:
+            return repeated if isinstance(repeated, Refusal) else ()
         asked = (self._journey, command, workflow.now())
         if self._decided is None or self._decided[0] != asked:
             self._decided = (asked, decide(*asked))
@@ -276,19 +283,20 @@ class CareJourney:
         self._decided = None
         refusal = decided if isinstance(decided, Refusal) else None
         if isinstance(decided, Refusal):
-            decided = keep_refusal(self._journey, command, decided, at, unanswered=unanswered)
+            decided = keep_refusal(self._journey, self._receipts, command, decided, at, unanswered=unanswered)
         self._take(decided)
         if decided:
             self._unrecorded.append((self._journey.version, command))
         if refusal is not None:
             return Receipt(version=self._journey.version, refusal=refusal)
-        receipt = self._journey.commands.get(str(command.command_id))
+        receipt = self._receipts.get(command.command_id)
         return Receipt(version=self._journey.version if receipt is None else receipt.version)
 
     def _take(self, events: tuple[Event, ...]) -> None:
         if events:
             stage = self._journey.stage
             self._journey = fold(events, self._journey)
+            add_receipts(self._receipts, events)
             if self._journey.stage != stage:
                 self._crossed = True
                 workflow.logger.info("journey.stage_entered", extra={"stage": self._journey.stage.value})
@@ -350,8 +358,9 @@ class CareJourney:
         self._take_by_clock(Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body))
 
     def _take_by_clock(self, command: Command) -> None:
-        decided = decide(self._journey, command, workflow.now())
-        if not isinstance(decided, Refusal):
+        decided = self._decide(command)
+        self._decided = None
+        if not isinstance(decided, Refusal) and decided:
             self._take(decided)
             if isinstance(command.body, KeepUnreadable):
                 self._unrecorded.append((self._journey.version, command))
@@ -424,6 +433,7 @@ class CareJourney:
         self._put_off = []
         if recorded:
             self._journey = fold(recorded)
+            self._receipts = receipts_of(recorded)
             self._recorded = self._journey.version
             self._outbox, self._unrecorded, self._alarms = [], [], []
         for command in again:
@@ -510,7 +520,9 @@ class CareJourney:
         )
 
     def _continue(self) -> None:
-        handed = JourneyInput(journey=self._journey, recorded=self._recorded, unreadable=self._unreadable)
+        handed = JourneyInput(
+            journey=self._journey, receipts=self._receipts, recorded=self._recorded, unreadable=self._unreadable
+        )
         if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
             return
         moved = workflow.info().is_target_worker_deployment_version_changed()

@@ -4,9 +4,11 @@ The workflow knows these shapes and nothing of what is behind them. They are apa
 builds everything in the workflow's own file anew for each journey.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
+from pydantic import Field
 from temporalio.common import RetryPolicy
 
 from workflows.journey.aggregate import Journey
@@ -15,6 +17,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.journey.notices import Notice
+from workflows.journey.receipts import CommandReceipt
 from workflows.journey.refusals import Refusal
 
 APPEND = "append_to_record"
@@ -83,9 +86,10 @@ class StateDigest(ImmutableModel):
     digest: str
 
 
-def state_digest(journey: Journey) -> str:
-    """SHA-256 over the whole state of a journey, in hex."""
-    return digest(journey.model_dump(mode="json"))
+def state_digest(journey: Journey, receipts: Mapping[UUID, CommandReceipt]) -> str:
+    """SHA-256 over the whole state of a journey and its receipts, in hex."""
+    known = {str(command_id): receipt.model_dump(mode="json") for command_id, receipt in receipts.items()}
+    return digest([journey.model_dump(mode="json"), known])
 
 
 class SignatureCheck(ImmutableModel):
@@ -121,6 +125,7 @@ class JourneyInput(ImmutableModel):
 
     start: Command | None = None
     journey: Journey | None = None
+    receipts: Mapping[UUID, CommandReceipt] = Field(default_factory=dict)
     recorded: int = 0
     unreadable: int = 0
 

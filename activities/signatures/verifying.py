@@ -1,7 +1,8 @@
-"""Whether a signature counts, now: by the register, the time and the signature itself. No I/O, and nothing is raised.
+"""Says whether a signature counts: by the register, the time and the signature itself. No I/O; raises nothing.
 
-Called where a sign-off is handed in and again where it takes effect. What the decision is about (is it asked for, is
-the evidence current, may this role sign it) is the journey's to decide; here is whether this person decided it.
+It is called where a sign-off is handed in, and again where it takes effect. The journey decides whether the sign-off is
+asked for, whether its evidence is current, and whether this role may sign it. This module only says whether this person
+made the decision.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,13 +27,14 @@ from workflows.journey.signed_statement import (
 SKEW = timedelta(minutes=2)
 """How far a signer's clock may be ahead."""
 LONGEST = timedelta(hours=1)
-"""The longest a sign-off may let itself be valid: none is signed in advance."""
+"""How long a sign-off may be valid at most, so that none is signed in advance."""
 LAST_ZONE = timedelta(hours=12)
-"""A day has ended everywhere this long after it has in UTC. The patient's own midnight is the journey's to keep."""
+"""How long after the end of a day in UTC the day has ended everywhere on earth. The journey keeps the patient's own
+midnight."""
 
 
 class Problem(StrEnum):
-    """Why a signature does not count. Each says nothing about anybody, and may be logged."""
+    """Why a signature does not count. The codes say nothing about a person, and may be logged."""
 
     UNKNOWN_KEY = "unknown_key"
     BAD_SIGNATURE = "bad_signature"
@@ -53,7 +55,7 @@ class Problem(StrEnum):
 _WORDS: Mapping[Problem, tuple[str, str]] = {
     Problem.UNKNOWN_KEY: ("this key is not enrolled", "Have it enrolled (`clinician enrol`), or use the one that is"),
     Problem.BAD_SIGNATURE: (
-        "the signature is not this key's under this decision",
+        "the signature was not made with this key over this decision",
         "Sign it with your own key; if you did, tell ops: somebody changed it",
     ),
     Problem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
@@ -78,7 +80,7 @@ _WORDS: Mapping[Problem, tuple[str, str]] = {
 
 
 def refusal_of(problem: Problem) -> Refusal:
-    """A problem in words for whoever signed."""
+    """Say a problem in words for the person who signed."""
     reason, remedy = _WORDS[problem]
     return Refusal(code=RefusalCode.SIGNATURE, reason=reason, remedy=remedy, field="signature")
 
@@ -92,7 +94,7 @@ def check(
     state: str,
     skew: timedelta = SKEW,
 ) -> Problem | None:
-    """Why this signature does not count at a moment for a patient in this state, or None when it does.
+    """Say why this signature does not count at a moment for a patient in this state; None when it does.
 
     ``at`` is when the sign-off is decided: now, or the time of its event. A key revoked by then does not count
     even if it signed before; one revoked later still does.
@@ -104,7 +106,7 @@ def check(
     faults = {
         Problem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
         Problem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
-        Problem.LICENCE_EXPIRED: _over(entry.licence.expires, at),
+        Problem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, at),
         Problem.WRONG_STATE: state not in entry.licence.states,
     }
     return next(_faults(statement, signature, entry, at, skew, faults), None)
@@ -113,7 +115,7 @@ def check(
 def check_protocol(
     approval: ProtocolApproval, digest: str, register: Register, at: datetime, *, skew: timedelta = SKEW
 ) -> Problem | None:
-    """Why the protocol of this digest may not be used for patients at a moment, or None when it may.
+    """Say why the protocol of this digest may not be used for patients at a moment; None when it may.
 
     The approval stands until it expires, also when a signer's key is revoked or a licence ends after they signed.
     """
@@ -131,7 +133,7 @@ def check_protocol(
         signed_at = signed.signature.signed_at
         faults = {
             Problem.REVOKED: entry.state_at(signed_at) == "revoked",
-            Problem.LICENCE_EXPIRED: _over(entry.licence.expires, signed_at),
+            Problem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, signed_at),
         }
         problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
         if problem is not None:
@@ -147,11 +149,11 @@ def _faults(
     skew: timedelta,
     further: dict[Problem, bool],
 ) -> Iterator[Problem]:
-    """What is wrong, the signature itself first: without it nothing else that is said can be believed."""
+    """Yield what is wrong, the signature first: without a valid one nothing else in the statement can be believed."""
     seal, signer = statement.seal, statement.signer
-    if signature.seal != seal or not _made_by(entry, signature, statement):
+    if signature.seal != seal or not _verifies(entry, signature, statement):
         yield Problem.BAD_SIGNATURE
-    yield from _strangers(signer, entry)
+    yield from _mismatches(signer, entry)
     # Differences, because sums of the times people send may leave the calendar.
     early = seal.signed_at - at > skew or entry.state_at(seal.signed_at) == "not_enrolled"
     if early or seal.expires_at <= seal.signed_at:
@@ -161,7 +163,8 @@ def _faults(
     yield from (problem for problem, found in further.items() if found)
 
 
-def _strangers(signer: Signer, entry: Entry) -> Iterator[Problem]:
+def _mismatches(signer: Signer, entry: Entry) -> Iterator[Problem]:
+    """Yield what the statement says about its signer otherwise than the register."""
     if signer.id != entry.person:
         yield Problem.WRONG_PERSON
     if signer.role != entry.role:
@@ -172,7 +175,7 @@ def _strangers(signer: Signer, entry: Entry) -> Iterator[Problem]:
         yield Problem.WRONG_LICENCE
 
 
-def _made_by(
+def _verifies(
     entry: Entry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
 ) -> bool:
     try:
@@ -183,6 +186,6 @@ def _made_by(
     return True
 
 
-def _over(last_day: date, at: datetime) -> bool:
-    """Whether a day has ended everywhere."""
+def _has_ended(last_day: date, at: datetime) -> bool:
+    """Whether this day is over everywhere on earth."""
     return at - datetime.combine(last_day, time.max, tzinfo=UTC) > LAST_ZONE

@@ -154,10 +154,11 @@ class Postgres:
         # A backend that is still dying holds the shared memory, and the next start would be refused.
         psutil.wait_procs(processes[1:], timeout=10)
 
-    async def fresh_database(self) -> Database:
-        """Create an empty database owned by the owner role."""
+    async def fresh_database(self, *, template: Database | None = None) -> Database:
+        """Create a database owned by the owner role: empty, or a copy of one that nobody is connected to."""
         database = Database(f"fresh_{secrets.token_hex(6)}", self.port)
-        await self._as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}')
+        copied = "" if template is None else f' TEMPLATE "{template.name}"'
+        await self._as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}')
         return database
 
     async def drop_database(self, database: Database) -> None:

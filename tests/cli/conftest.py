@@ -13,15 +13,12 @@ from simulation.keys import Signers, invent
 from tests.cli.clinics import Clinics
 from tests.cli.clinics import clinics as made_clinics
 from tests.cli.helpers import START, World, write_profiles
-from tests.record.conftest import migrated, owner, record
 from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.protocols.demonstration import demonstration
-
-__all__ = ["migrated", "owner", "record"]
 
 Profiles = dict[Role, str]
 

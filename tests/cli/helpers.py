@@ -28,11 +28,13 @@ from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE, profile
+from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -100,6 +102,14 @@ class World:
         """Record what happens next in a journey."""
         self.on_record(partial(append, journey_id=journey_id, events=events))
 
+    def project(self) -> None:
+        """Bring the lists up with the record."""
+
+        async def now(record: Record) -> None:
+            await catch_up(record)
+
+        self.on_record(now)
+
     def events(self, journey_id: UUID) -> tuple[Event, ...]:
         return self.on_record(partial(load_events, journey_id=journey_id))
 
@@ -145,28 +155,29 @@ class DirectJourneys:
         events = await load_events(self._record, journey_id)
         if not events or fold(events).closed:
             raise NotFound("nothing runs under this id", "See `pathway list`")
-        return await self._take(fold(events), command)
+        return await self._take(events, command)
 
-    async def reopen(self, journey: Journey, command: Command) -> int:
-        return await self._take(journey, command)
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
+        return await self._take(recorded, command)
 
-    async def _take(self, journey: Journey, command: Command) -> int:
+    async def _take(self, recorded: Sequence[Event], command: Command) -> int:
         self._world.received.append(command)
         # As it travels: the shell parses what is sent.
         parsed = Command.model_validate_json(command.model_dump_json())
-        decided = decide(journey, parsed, self._world.at)
+        repeated = answer_repeated(receipts_of(recorded), parsed)
+        if isinstance(repeated, CommandReceipt):
+            return repeated.version
+        decided = repeated or decide(fold(recorded), parsed, self._world.at)
         if isinstance(decided, Refusal):
             raise Refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
         if not self._world.asleep:
-            await append(self._record, journey.id, decided)
-        events = await load_events(self._record, journey.id)
-        made = [event.version for event in (*events, *decided) if event.command_id == command.command_id]
-        return max(made)
+            await append(self._record, recorded[0].journey_id, decided)
+        return decided[-1].version
 
     async def look(self, journey_id: UUID) -> Running | None:
         raise AssertionError("nothing is compared with Temporal here")
 
-    async def resume(self, journey: Journey) -> None:
+    async def resume(self, recorded: Sequence[Event]) -> None:
         raise AssertionError("nothing was lost")
 
     def running(self, limit: int) -> AsyncIterator[UUID]:

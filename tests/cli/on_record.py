@@ -12,7 +12,6 @@ from activities.record.verification.anchors import write_anchor
 from deploy.local.postgres import Database
 from tests.cli.helpers import World
 from tests.journey.play import JOURNEY
-from tests.record.read_models.courses import catch_up
 from tests.signatures.recorded import keep
 from tests.signatures.room import ORGANISATION
 
@@ -27,14 +26,6 @@ class ProofWorld(World):
     def kept(self, made: list[NewEvent], journey_id: UUID = JOURNEY, *, after: int = 0) -> None:
         async def now(record: Record) -> None:
             await keep(record, made, journey_id, after=after)
-
-        self.on_record(now)
-
-    def projected(self) -> None:
-        """Bring the lists up with the record."""
-
-        async def now(record: Record) -> None:
-            await catch_up(record)
 
         self.on_record(now)
 

@@ -24,7 +24,7 @@ def refused(play: Play) -> list[Event]:
     command = Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=ReleaseSession(session=7))
     refusal = decide(play.journey, command, play.at)
     assert isinstance(refusal, Refusal)
-    return list(keep_refusal(play.journey, command, refusal, play.at))
+    return list(keep_refusal(play.journey, {}, command, refusal, play.at))
 
 
 def unanswered(play: Play) -> list[Event]:
@@ -32,7 +32,7 @@ def unanswered(play: Play) -> list[Event]:
     body = RequestSupport(urgency="routine", text="an invented question")
     command = Command(command_id=uuid4(), actor=PEOPLE[Role.OPS], body=body)
     refusal = Refusal(code="unknown", reason="invented", remedy="none")  # type: ignore[arg-type]
-    return list(keep_refusal(play.journey, command, refusal, play.at, unanswered=True))
+    return list(keep_refusal(play.journey, {}, command, refusal, play.at, unanswered=True))
 
 
 def until_release() -> tuple[Play, list[Event]]:

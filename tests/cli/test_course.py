@@ -36,7 +36,6 @@ def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str
     assert received == body
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("keys")
 def test_a_journey_from_referral_to_discharge(world: World, journey: UUID, profiles: dict[Role, str]) -> None:

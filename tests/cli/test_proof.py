@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities.record import RecordUnavailable, migrate, open_record
+from activities.record import RecordUnavailable, open_record
 from activities.record.event_codec import to_new
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
@@ -35,12 +35,6 @@ from workflows.journey.protocol import Condition
 ROOT = Path(__file__).parents[2]
 HALF = 100
 ANOTHER = UUID("6a0a1c8e-3f5e-4b7c-9d5a-333333333333")
-
-
-@pytest.fixture
-async def migrated(database: Database) -> Database:
-    await migrate(database.owner_url)
-    return database
 
 
 @pytest.fixture
@@ -337,7 +331,7 @@ def test_what_temporal_runs_is_a_part_of_it(world: ProofWorld) -> None:
 
 def test_a_stale_journey_is_told(world: ProofWorld, migrated: Database) -> None:
     world.kept(rows(history(), columns=lambda event: {"payload": b"{}"} if event.version == 20 else {}))
-    world.projected()
+    world.project()
     assert (20, "rows_stale") in found(verify(world))
     assert (20, "rows_stale") in found(verify(world, str(JOURNEY)))
 

@@ -58,6 +58,7 @@ def clinician(profiles: Profiles, keys: Signers) -> tuple[str, str]:
 
 
 def test_list_and_show(world: World, journey: UUID, request_id: str, profiles: Profiles) -> None:
+    world.project()
     for of in ((str(journey),), ()):
         [listed] = call(world, "signoff", "list", *of, "--json").json
         assert listed["request"] == request_id

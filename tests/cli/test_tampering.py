@@ -121,7 +121,7 @@ def test_tampering_is_found_where_it_is(attack: str, migrated: Database, tmp_pat
     public_key = make_key(tmp_path / "anchor.key").hex()
     world.set(anchors_dir=anchors, anchor_public_key=public_key)
     world.kept(rows(history()))
-    world.projected()
+    world.project()
     world.anchored(read_key(tmp_path / "anchor.key"))
     before = call(world, "record", "verify", "--without", "workflows", "--json")
     assert (before.code, before.json["findings"], before.json["read_models"]) == (0, [], END)

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from activities.record.read_models import projection, rebuild
 from activities.record.read_models.rows import DEFINITION, apply
+from cli.errors import ExitCode
 from tests.cli.clinics import Clinics
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of
@@ -27,6 +28,14 @@ async def test_builds_and_how_far_they_are(clinics: Clinics) -> None:
     shown = await clinics.call("record", "models")
     assert "retired" in shown.out
     assert shown.err == ""
+
+
+async def test_they_can_be_built_anew(clinics: Clinics, owner: Connection) -> None:
+    with capture_logs():
+        assert (await clinics.json("record", "rebuild")) == {"live": 2}
+    await owner.execute("SELECT pg_advisory_lock($1, 1)", 0x72656164)
+    busy = await clinics.call("record", "rebuild")
+    assert (busy.code, "being rebuilt already" in busy.err) == (ExitCode.REFUSED, True)
 
 
 async def test_a_build_of_another_version_is_told(clinics: Clinics, owner: Connection) -> None:

@@ -11,7 +11,7 @@ import pytest
 from deploy.local.postgres import Database, Postgres
 from deploy.local.process import StackError
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture

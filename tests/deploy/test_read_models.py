@@ -1,23 +1,15 @@
 """The commands for read models: what they say, and how they end."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from activities.record import Record, migrate, open_record
+from activities.record import Record
 from deploy.local.postgres import Database
 from deploy.read_models import act, main
 from tests.record.helpers import event
 from tests.record.read_models.courses import catch_up, put_course
-
-
-@pytest.fixture
-async def record(database: Database) -> AsyncIterator[Record]:
-    await migrate(database.owner_url)
-    async with open_record(database.app_url) as opened:
-        yield opened
 
 
 async def test_all_is_well(record: Record, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,11 +22,11 @@ async def test_all_is_well(record: Record, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == ""
 
 
-async def test_what_is_wrong_is_named(record: Record, database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_is_wrong_is_named(record: Record, migrated: Database, capsys: pytest.CaptureFixture[str]) -> None:
     journey, stuck = await put_course(record, 20), uuid4()
     await record.append(stuck, 0, [event()])
     await catch_up(record)
-    owner = await asyncpg.connect(database.owner_url)
+    owner = await asyncpg.connect(migrated.owner_url)
     await owner.execute("UPDATE read_model_1.caseload SET clinic = 'another'")
     await owner.close()
     assert await act(record, ["check"]) == 1

@@ -1,4 +1,4 @@
-"""The tour in the README, as a stranger takes it: typed at a terminal, against a stack of its own."""
+"""The tutorial, as a stranger takes it: typed at a terminal, against a stack of its own."""
 
 import asyncio
 import json
@@ -24,13 +24,22 @@ ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = {"enter your id": PEOPLE[Role.CLINICIAN].id, "Passphrase": PASSPHRASE}
 
 
-def tour() -> list[str]:
-    """The commands of the tour, each on one line, from the start of a journey on."""
-    text = (ROOT / "README.md").read_text()
-    section = text[text.index("## Five minutes with it") : text.index("## How it is built")]
-    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+def commands(text: str) -> list[str]:
+    """The commands that a text shows, each on one line, without those that start servers."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = "".join(blocks).replace("\\\n", "").splitlines()
     return [line.partition("   # ")[0].strip() for line in lines if line.strip() and not line.startswith("make")]
+
+
+def tutorial() -> list[str]:
+    return commands((ROOT / "docs" / "tutorial" / "first-journey.md").read_text())
+
+
+def test_the_readme_shows_the_beginning_of_the_tutorial() -> None:
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("## Five minutes with it") : text.index("Scoring needs no server")]
+    told = iter(tutorial())
+    assert [command for command in commands(section) if command not in told] == []
 
 
 def at_terminal(command: str, env: Mapping[str, str]) -> str:
@@ -63,9 +72,9 @@ def at_terminal(command: str, env: Mapping[str, str]) -> str:
     return shown
 
 
-@pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.timeout(300)
-async def test_the_tour_signs_forges_and_verifies(tmp_path: Path) -> None:
+async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
     shown: dict[str, str] = {}
     known: dict[str, str] = {}
     async with local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
@@ -85,7 +94,7 @@ async def test_the_tour_signs_forges_and_verifies(tmp_path: Path) -> None:
             await run_worker(stack.env, stack.logs / "worker.log"),
             open_record(stack.postgres.app_url) as record,
         ):
-            for command in tour():
+            for command in tutorial():
                 if command.startswith("J="):
                     known["J"] = json.loads(shown["pathway start"])["journey_id"]
                 elif command.startswith("R="):

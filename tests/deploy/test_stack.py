@@ -19,7 +19,7 @@ from application.settings import load_settings, load_temporal_config
 from deploy.local.process import StackError
 from deploy.local.stack import local_stack, run_worker
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from deploy.local.process import StackError, accepts_connections
 from deploy.local.temporal import TemporalServer
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture
@@ -74,14 +74,6 @@ async def test_a_failed_start_says_why_and_where_the_log_is(tmp_path: Path) -> N
 
 async def test_the_sessions_server_skips_time(temporal_client: Client) -> None:
     """No worker, so nothing runs; that the request is accepted shows the flag still has its name."""
-    from temporalio.testing import TimeSkipper, TimeSkippingConfig
-
     skipper = TimeSkipper(temporal_client, config=TimeSkippingConfig(enabled=True))
     handle = await skipper.client.start_workflow("nobody-runs-this", id=f"skip/{uuid.uuid4()}", task_queue="none")
     await handle.terminate()
-
-
-async def test_the_timer_server_answers(time_skipping_env: WorkflowEnvironment) -> None:
-    before = await time_skipping_env.get_current_time()
-    await time_skipping_env.sleep(timedelta(days=30))
-    assert await time_skipping_env.get_current_time() - before >= timedelta(days=30)

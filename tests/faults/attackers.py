@@ -370,7 +370,7 @@ class Office:
 
 def standing(journey: Journey) -> Journey:
     """The state without the traces of attempts: what care goes by."""
-    return journey.model_copy(update={"version": 0, "commands": {}, "refusals": 0, "spent": ()})
+    return journey.model_copy(update={"version": 0, "refusals": 0, "spent": ()})
 
 
 async def only_attempts(course: Course, before: Journey, count: int) -> list[e.CommandRefused]:

@@ -28,7 +28,7 @@ async def awaited(record: Record, journey_id: UUID) -> list[str]:
     return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access-review"]
 
 
-@pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.timeout(300)
 async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None:
     stranger, director = tmp_path / "stranger.json", tmp_path / "director.json"

@@ -22,7 +22,7 @@ from simulation.keys import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, eventually, signal, support
 from workflows.temporal_plugin import CarePathwayPlugin
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 DEPLOYMENT = "care-pathway"
 

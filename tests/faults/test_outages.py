@@ -20,7 +20,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.stage import Stage
 from workflows.messages import ALARM, APPEND
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 AT_RISK = c.RecordInstrument(
     instrument=Instrument.C_SSRS,
@@ -141,7 +141,6 @@ async def test_postgres_is_killed_and_comes_back(
     await _disturbed(Course(client, record, signers, task_queue), record, interrupt)
 
 
-@pytest.mark.slow
 async def test_temporal_is_killed_and_comes_back(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

@@ -18,7 +18,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal, RefusalCode
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 RACES = 200
 AT_ONCE = 40
@@ -80,7 +80,6 @@ async def race(course: Course, number: int) -> None:
     await course.checked()
 
 
-@pytest.mark.slow
 async def test_two_hundred_races_have_one_winner_each(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

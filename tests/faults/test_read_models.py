@@ -18,7 +18,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Condition
 from workflows.messages import Receipt
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 SOON = timedelta(seconds=30)
 
@@ -67,7 +67,6 @@ class ReadAtOnce(Course):
         return receipt
 
 
-@pytest.mark.slow
 async def test_whoever_writes_reads_it_at_once(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:

@@ -77,7 +77,7 @@ from workflows.journey.stage import Outcome, Stage
 from workflows.messages import APPEND, Attempt, Batch, JourneyInput
 from workflows.temporal_plugin import DATA_CONVERTER
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 FORGERIES = 100
 
@@ -130,7 +130,6 @@ async def refused_both_ways(plain: Client, course: Course, attack: c.Command, co
 # 1. Forged signatures, and a worker that lives
 
 
-@pytest.mark.slow
 async def test_a_forged_signature_leaves_the_worker_alive(
     stack: Stack, client: Client, plain: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
@@ -920,7 +919,6 @@ async def _knows_of(course: Course, kind: str) -> bool:
 # 12. A session
 
 
-@pytest.mark.slow
 async def test_a_session_is_released_by_nobody_but_who_may(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -1088,7 +1086,6 @@ async def test_a_worker_that_only_says_it_recorded_is_found_out(
 # 14. Attempts that never were
 
 
-@pytest.mark.slow
 async def test_attempts_that_never_were_change_nothing_and_are_kept_up_to_a_bound(
     plain: Client, course: Course
 ) -> None:
@@ -1159,7 +1156,6 @@ async def test_a_forgery_in_the_name_of_the_clock_does_not_use_up_a_genuine_deci
 # Sign-offs that are well, and must be found so
 
 
-@pytest.mark.slow
 async def test_what_two_people_and_a_delegate_signed_is_found_well(
     plain: Client, course: Course, record: Record, signers: Signers
 ) -> None:

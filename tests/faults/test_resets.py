@@ -16,7 +16,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 
 async def underway(client: Client, record: Record, signers: Signers, task_queue: str) -> Course:
@@ -96,8 +96,8 @@ async def test_commands_accepted_during_an_outage_survive_a_reset(
 
 
 async def _knows(course: Course, sent: list[c.Command]) -> object:
-    journey = await course.recorded()
-    return journey if all(str(one.command_id) in journey.commands for one in sent) else None
+    journey, known = await course.recorded(), await course.commands()
+    return journey if all(one.command_id in known for one in sent) else None
 
 
 async def foreign_event(record: Record, journey_id: UUID) -> None:

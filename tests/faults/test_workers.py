@@ -30,7 +30,7 @@ from workflows.journey.notices import notices
 from workflows.messages import Receipt
 from workflows.temporal_plugin import CarePathwayPlugin
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.server
 
 LOG_LOCK = "SELECT pg_advisory_xact_lock(1735289203, 1)"
 NOTICE_LOCK = "LOCK TABLE record.notice IN ACCESS EXCLUSIVE MODE"
@@ -62,7 +62,6 @@ async def waits_for_the_log(stack: Stack) -> bool:
         await connection.close()
 
 
-@pytest.mark.slow
 async def test_killed_around_a_commit(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
@@ -110,7 +109,6 @@ async def owed(course: Course) -> list[UUID]:
     return sorted(notice.id for event in await load_events(course.record, course.id) for notice in notices(event))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_killed_again_and_again_a_journey_completes(
     client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
@@ -143,7 +141,6 @@ async def test_killed_again_and_again_a_journey_completes(
         await worker.stop()
 
 
-@pytest.mark.slow
 async def test_stopped_in_good_order_it_leaves_nothing_undone(
     client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:

@@ -21,10 +21,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.decide import decide
+from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import Obligation, next_deadline, obligations
 from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import Signature
 from workflows.protocols.demonstration import demonstration
@@ -42,6 +43,7 @@ class Play:
     at: datetime
     events: list[e.Event] = field(default_factory=list)
     moves: list[tuple[Journey, c.Command, datetime]] = field(default_factory=list)
+    receipts: dict[UUID, CommandReceipt] = field(default_factory=dict)
 
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else PEOPLE[by]
@@ -51,13 +53,30 @@ class Play:
     def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
         """Decide a command now and, if it is accepted, go on from there."""
         command = sealed(command, self.at)
-        decided = decide(self.journey, command, self.at)
+        decided = self.decide(command)
         if not isinstance(decided, Refusal):
             self.moves.append((self.journey, command, self.at))
-            if decided:
-                self.journey = fold(decided, self.journey)
-            self.events += decided
+            self._follow(decided)
         return decided
+
+    def decide(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
+        """What becomes of a command now: nothing new, if it was decided before."""
+        repeated = answer_repeated(self.receipts, command)
+        if isinstance(repeated, CommandReceipt):
+            return ()
+        return repeated or decide(self.journey, command, self.at)
+
+    def keep(self, command: c.Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[e.Event, ...]:
+        """Keep a refusal where it matters, and go on from there."""
+        kept = keep_refusal(self.journey, self.receipts, command, refusal, self.at, unanswered=unanswered)
+        self._follow(kept)
+        return kept
+
+    def _follow(self, events: tuple[e.Event, ...]) -> None:
+        if events:
+            self.journey = fold(events, self.journey)
+            self.events += events
+            add_receipts(self.receipts, events)
 
     def do(self, body: c.CommandBody, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
         """Send a command that must be accepted; what followed, without what is awaited."""
@@ -173,7 +192,7 @@ class Play:
 
     def changed(self, **fields: Any) -> Play:
         """The same moment of a journey that differs in these fields of its state."""
-        return Play(self.journey.model_copy(update=fields), self.at)
+        return Play(self.journey.model_copy(update=fields), self.at, receipts=dict(self.receipts))
 
 
 def person(name: str, role: Role, **licence: Any) -> Actor:
@@ -200,7 +219,7 @@ def started(
     command = referral(protocol or PROTOCOLS[condition], JOURNEY, **kwargs)
     decided = decide(None, command, at)
     assert not isinstance(decided, Refusal), str(decided)
-    return Play(fold(decided), at, list(decided))
+    return Play(fold(decided), at, list(decided), receipts=receipts_of(decided))
 
 
 @cache
@@ -213,7 +232,13 @@ def before(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Pl
     """The undisturbed course, just before the n-th command of this kind."""
     fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
     journey, _, at = next(itertools.islice(fitting, nth - 1, None))
-    return Play(journey, at)
+    return standing(journey, at, condition)
+
+
+def standing(journey: Journey, at: datetime, condition: Condition) -> Play:
+    """A play that stands at a moment of the undisturbed course of a condition."""
+    known = receipts_of(event for event in course(condition).events if event.version <= journey.version)
+    return Play(journey, at, receipts=known)
 
 
 def after(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:

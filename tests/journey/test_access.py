@@ -7,6 +7,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.access import may_look
+from workflows.journey.notices import notices
 from workflows.journey.protocol import Condition
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome
@@ -67,6 +68,27 @@ def test_nobody_reviews_their_own_access() -> None:
     play.do(BREAK, director)
     play.refused(REVIEW, director, code=RefusalCode.NOT_ALLOWED, says="who looked does not review it")
     play.do(REVIEW, Role.MEDICAL_DIRECTOR)
+
+
+def test_when_the_director_looked_the_next_role_is_asked_and_told() -> None:
+    play = started()
+    play.do(BREAK, Role.MEDICAL_DIRECTOR)
+    waiting = play.waits_for("access-review", "access-1")
+    assert waiting is not None
+    assert waiting.owner == Role.CLINICIAN
+    assert [(n.kind, n.to) for n in notices(play.events[-1])] == [("glass_broken", Role.CLINICIAN)]
+    passed = [body for body in play.wait(days=7) if isinstance(body, e.ObligationEscalated)]
+    assert [body.to for body in passed if body.obligation == waiting.id] == [Role.CLINICIAN, Role.CLINICIAN, Role.OPS]
+    play.refused(REVIEW, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED, says="medical_director or clinician")
+    play.do(REVIEW, Role.CLINICIAN)
+    assert play.waits_for("access-review") is None
+
+
+def test_the_next_role_reviews_nobody_whom_the_first_can_review() -> None:
+    play = started()
+    play.do(BREAK, STRANGER)
+    assert [(n.kind, n.to) for n in notices(play.events[-1])] == [("glass_broken", Role.MEDICAL_DIRECTOR)]
+    play.refused(REVIEW, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="the protocol asks for medical_director")
 
 
 def test_who_may_not_and_what_is_not_there() -> None:

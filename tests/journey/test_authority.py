@@ -14,7 +14,7 @@ from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Delegation, Evaluation, Journey, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import approved, half_signed
 from workflows.journey.protocol import Condition, Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -279,6 +279,22 @@ def test_what_its_author_may_not_sign_is_not_asked_of_its_author() -> None:
 def before_plan_is_signed(**rule: Any) -> Play:
     play = started(protocol=ruled(plan=rule))
     return play.go_on(lambda journey: any(w.sign_off == SignOffKind.PLAN for w in journey.waiting.values()))
+
+
+def test_whoever_writes_the_same_anew_is_its_author_and_has_not_approved_it() -> None:
+    """What is written does not change, who wrote it does: an approval made before is not by somebody else any more."""
+    both = ["clinician", "medical_director"]
+    rule = {"roles": both, "cosigned_by": both, "not_author": True}
+    play = before("pathway.propose-discharge").changed(protocol=ruled(discharge=rule))
+    proposal, kind = next(move[1].body for move in after("pathway.propose-discharge").moves), SignOffKind.DISCHARGE
+    play.do(proposal)
+    play.sign_once(kind, by=Role.MEDICAL_DIRECTOR)
+    play.do(proposal, Role.MEDICAL_DIRECTOR)
+    play.sign_once(kind, by=Role.CLINICIAN)
+    assert not approved(play.journey, kind)
+    play.refused(play.signature(kind), Role.MEDICAL_DIRECTOR, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    play.sign_once(kind, by=person("colleague", Role.CLINICIAN))
+    assert approved(play.journey, kind)
 
 
 def test_author_of_an_evaluation_stays_its_author_when_it_is_handed_over() -> None:

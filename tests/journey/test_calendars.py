@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from tests.examples import examples
 from tests.journey.golden.make_working_time import CHANGING, COLUMNS, FILE, STEADY, deadline, table
 from tests.journey.play import Play, after, before, one, started
 from workflows.journey import commands as c
@@ -80,7 +81,6 @@ def test_the_golden_table_covers_what_it_should() -> None:
     assert sum(bool(row["holidays"]) for row in ROWS) >= 50
 
 
-@pytest.mark.slow
 def test_the_golden_table_is_what_its_script_writes() -> None:
     assert list(table()) == ROWS
 
@@ -182,7 +182,7 @@ def calendars(draw: st.DrawFn, *, shortest: int = 30) -> WorkingTime:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, AMOUNTS, AMOUNTS)
 def test_what_is_added_is_what_passes_and_adding_twice_is_adding_both(
     calendar: WorkingTime, start: datetime, amount: timedelta, more: timedelta
@@ -196,7 +196,7 @@ def test_what_is_added_is_what_passes_and_adding_twice_is_adding_both(
         assert working_time_between(start, ends - timedelta(seconds=1), calendar) < amount
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, STARTS, AMOUNTS, AMOUNTS)
 def test_later_or_more_never_ends_earlier(
     calendar: WorkingTime, one_start: datetime, other: datetime, amount: timedelta, more: timedelta
@@ -211,7 +211,7 @@ def test_later_or_more_never_ends_earlier(
     assert passed == working_time_between(early, between, calendar) + working_time_between(between, late, calendar)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(calendars(), STARTS, AMOUNTS)
 def test_a_deadline_is_never_out_of_hours(calendar: WorkingTime, start: datetime, amount: timedelta) -> None:
     ends = add_working_time(start, amount, calendar)
@@ -226,7 +226,6 @@ def test_a_deadline_is_never_out_of_hours(calendar: WorkingTime, start: datetime
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(calendars(shortest=240), STARTS, st.integers(0, 900))
 def test_walking_minute_by_minute_comes_to_the_same(calendar: WorkingTime, start: datetime, minutes: int) -> None:
     begin, end = (f"{clock:%H:%M}" for clock in calendar.hours)

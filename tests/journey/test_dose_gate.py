@@ -12,8 +12,8 @@ from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import Closing, Education, fold
-from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.aggregate import Closing, Education
+from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -415,14 +415,13 @@ def test_refused_release_is_kept_and_the_same_command_stays_refused() -> None:
     command = play.command(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
     refusal = decide(play.journey, command, play.at)
     assert isinstance(refusal, Refusal)
-    kept = keep_refusal(play.journey, command, refusal, play.at)
+    kept = play.keep(command, refusal)
     assert [event.body.kind for event in kept] == ["command.refused"]
     assert isinstance(kept[0].body, e.CommandRefused)
-    play.journey = fold(kept, play.journey)
-    assert keep_refusal(play.journey, command, refusal, play.at) == ()
+    assert play.keep(command, refusal) == ()
     measured_again(play)
     play.sign(SignOffKind.CLEARANCE, str(SECOND))
-    again = decide(play.journey, command, play.at)
+    again = play.decide(command)
     assert isinstance(again, Refusal)
     assert (again.code, again.field) == (RefusalCode.INCOMPLETE, "command_id")
     assert play.journey.sessions[SECOND].released_at is None

@@ -149,7 +149,7 @@ def test_repeated_command_gives_no_events() -> None:
 
 def test_repeated_start_gives_no_events() -> None:
     play = started()
-    assert decide(play.journey, referral(PTSD, JOURNEY), play.at) == ()
+    assert play.decide(referral(PTSD, JOURNEY)) == ()
 
 
 @pytest.mark.parametrize("change", ["body", "actor"])
@@ -182,13 +182,13 @@ def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
         command = play.command(body, by)
         refusal = decide(play.journey, command, play.at)
         assert isinstance(refusal, Refusal)
-        assert bool(keep_refusal(play.journey, command, refusal, play.at)) is kept
-        assert keep_refusal(play.journey, command, refusal, play.at, unanswered=True)
+        assert bool(keep_refusal(play.journey, {}, command, refusal, play.at)) is kept
+        assert keep_refusal(play.journey, {}, command, refusal, play.at, unanswered=True)
     full = play.changed(refusals=200)
     command = full.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
     refused = decide(full.journey, command, full.at)
     assert isinstance(refused, Refusal)
-    assert keep_refusal(full.journey, command, refused, full.at) == ()
+    assert keep_refusal(full.journey, {}, command, refused, full.at) == ()
 
 
 # Handing over
@@ -326,7 +326,7 @@ def test_closed_journey_accepts_nothing_but_a_look(condition: Condition) -> None
     command = closed.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
     refusal = decide(closed.journey, command, closed.at)
     assert isinstance(refusal, Refusal)
-    assert keep_refusal(closed.journey, command, refusal, closed.at) == ()
+    assert keep_refusal(closed.journey, {}, command, refusal, closed.at) == ()
 
 
 def test_nobody_acts_as_the_clock_in_a_role_of_theirs() -> None:

@@ -8,8 +8,7 @@ from tests.journey.play import Play, before, person, sealed
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import fold
-from workflows.journey.decide import REFUSALS_KEPT, decide, keep_refusal
+from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.evidence import approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -24,7 +23,7 @@ def asked() -> tuple[Play, c.Command]:
 
 def refused(play: Play, command: c.Command) -> Refusal:
     """The refusal of a command as it is; nothing is sealed on the way."""
-    answer = decide(play.journey, command, play.at)
+    answer = play.decide(command)
     assert isinstance(answer, Refusal), [event.body.kind for event in answer]
     return answer
 
@@ -39,14 +38,15 @@ def test_no_decision_counts_without_a_signature(decision: str) -> None:
 
 def test_unsigned_attempt_is_kept_and_changes_nothing() -> None:
     play, command = asked()
-    events = keep_refusal(play.journey, command, refused(play, command), play.at)
+    before_it = play.journey
+    events = play.keep(command, refused(play, command))
     assert [event.body.kind for event in events] == ["command.refused"]
     kept = events[0].body
     assert isinstance(kept, e.CommandRefused)
     assert (kept.command_kind, kept.code) == ("signoff.sign", "signature")
-    after_it = fold(events, play.journey)
+    after_it = play.journey
     assert (after_it.refusals, after_it.sign_offs) == (1, ())
-    assert after_it.waiting == play.journey.waiting
+    assert after_it.waiting == before_it.waiting
     assert after_it.stage == Stage.EVALUATION
 
 
@@ -54,10 +54,9 @@ def test_unsigned_attempt_does_not_keep_the_genuine_decision_out() -> None:
     """Nobody signed it, so its id says nothing: it is kept under another one, and once."""
     play, command = asked()
     refusal = refused(play, command)
-    [kept] = keep_refusal(play.journey, command, refusal, play.at)
-    play.journey = fold([kept], play.journey)
+    [kept] = play.keep(command, refusal)
     assert kept.command_id != command.command_id
-    assert keep_refusal(play.journey, command, refused(play, command), play.at) == ()
+    assert play.keep(command, refused(play, command)) == ()
     assert play.take(sealed(command, play.at))
     assert approved(play.journey, SignOffKind.EVALUATION)
 
@@ -70,12 +69,12 @@ def test_signed_decision_that_was_refused_is_spent() -> None:
     assert isinstance(signed.body, c.Sign)
     refusal = refused(play, signed)
     assert refusal.code == RefusalCode.NOT_ALLOWED
-    play.journey = fold(keep_refusal(play.journey, signed, refusal, play.at), play.journey)
+    play.keep(signed, refusal)
     until = play.at + timedelta(days=1)
     play.do(c.Delegate(to="stranger", sign_offs=(SignOffKind.EVALUATION,), until=until, reason="x"))
     again = refused(play, signed)
     assert (again.code, again.field) == (RefusalCode.NOT_ALLOWED, "command_id")
-    assert keep_refusal(play.journey, signed, again, play.at) == ()
+    assert play.keep(signed, again) == ()
     play.refused(signed.body, stranger, code=RefusalCode.SIGNATURE, field="signature", says="used before")
     assert not approved(play.journey, SignOffKind.EVALUATION)
     play.do(play.signature(SignOffKind.EVALUATION), stranger)
@@ -83,8 +82,8 @@ def test_signed_decision_that_was_refused_is_spent() -> None:
 
 def test_attempts_do_not_fill_the_record() -> None:
     play, command = asked()
-    full = play.journey.model_copy(update={"refusals": REFUSALS_KEPT})
-    assert keep_refusal(full, command, refused(play, command), play.at) == ()
+    full = play.changed(refusals=REFUSALS_KEPT)
+    assert full.keep(command, refused(play, command)) == ()
 
 
 @pytest.mark.parametrize(("late", "in_time"), [(-1, True), (0, True), (1, False)])
@@ -108,7 +107,8 @@ def test_accepted_decision_sent_again_is_that_decision_however_late() -> None:
     signed = sealed(command, play.at)
     assert not isinstance(play.take(signed), Refusal)
     for later in (timedelta(), timedelta(minutes=11), timedelta(days=400)):
-        assert decide(play.journey, signed, play.at + later) == ()
+        play.at += later
+        assert play.decide(signed) == ()
 
 
 def test_signature_is_for_one_decision() -> None:

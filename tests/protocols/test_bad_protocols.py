@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from workflows.protocols import Problem, ProtocolError, check, find, load
 from workflows.protocols.reading import MAX_BYTES, MAX_DEPTH, parse
 
@@ -297,6 +298,32 @@ BAD = {
         "      clock: working", "      clock: working\n      quiet_hours: true", "quiet_hours: true\n      rungs",
         "ladders.sign_in_1_day.quiet_hours", "patient's",
     ),
+    # a clinic with one person in each role
+    "one reviewer of looks": (
+        "    - {by: clinician, ladder: access_review_of_director}\n", "", "access_reviewers", "access_reviewers",
+        "name one more role",
+    ),
+    "a patient reviews": (
+        "{by: clinician, ladder: access_review", "{by: patient, ladder: access_review", "{by: patient",
+        "access_reviewers[1]", "may review",
+    ),
+    "the same person twice": (
+        "cosigned_by: [clinician, on_call_clinician, medical_director]", "cosigned_by: [medical_director]",
+        "    severe_hold_release:", "sign_offs.severe_hold_release", "nobody may be left to sign",
+    ),
+    "nobody but the author": (
+        "roles: [on_call_clinician, medical_director]", "roles: [medical_director]", "    serious_adverse_event:",
+        "sign_offs.serious_adverse_event", "nobody may be left to sign",
+    ),
+    "nobody second but the author": (
+        "      not_author: true\n",
+        "      not_author: true\n      cosigned_by: [on_call_clinician, medical_director]\n",
+        "    serious_adverse_event:", "sign_offs.serious_adverse_event", "nobody may be left to sign",
+    ),
+    "all may have written it": (
+        "      meaning: setting_decided\n", "      meaning: setting_decided\n      not_author: true\n",
+        "    eligibility:\n      roles", "sign_offs.eligibility", "nobody may be left to sign",
+    ),
     # YAML
     "field twice": (
         "  condition: PTSD\n", "  condition: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
@@ -447,7 +474,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     assert check(path) == ()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2.5)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     problems: tuple[Problem, ...] = ()
@@ -464,7 +491,7 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
 LINES = PTSD.splitlines(keepends=True)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.5)
 @given(st.integers(0, len(LINES) - 1), st.sampled_from(["drop", "twice", "null", "word", "indent"]))
 def test_a_damaged_line_is_accepted_or_refused_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, number: int, how: str

@@ -106,6 +106,7 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
         assert {name for name, ladder in protocol.ladders.items() if ladder.clock == "working"} < {
             *signing,
             "access_review",
+            "access_review_of_director",
         }
 
 

@@ -1,10 +1,11 @@
 """Whoever writes, projects, rebuilds and dies, in any interleaving: everything is there once, in order, and shown."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from deploy.local.postgres import Database
+from tests.examples import examples
 from tests.record.at_least_once import (
     JOURNEYS,
     Command,
@@ -39,13 +40,8 @@ scripts = st.builds(
 )
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(0.5, HealthCheck.function_scoped_fixture)
 @given(script=scripts)
 async def test_whatever_happens_at_once(migrated: Database, script: Script) -> None:
     await play(migrated, script)

@@ -41,7 +41,6 @@ def batch(events: Sequence[e.Event]) -> Batch:
     return Batch(journey_id=JOURNEY, expected_version=events[0].version - 1, events=tuple(events), closes=False)
 
 
-@pytest.mark.slow
 async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_rung(
     record: Record, recording: RecordActivities, owner: Connection
 ) -> None:

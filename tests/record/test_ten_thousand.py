@@ -33,7 +33,6 @@ class Damaged(Clear):
         return super().decode(journey_id, event_id, stored)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_ten_thousand_journeys_but_one_go_on(migrated: Database, owner: Connection) -> None:
     journeys = [uuid4() for _ in range(ALL)]

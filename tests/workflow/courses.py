@@ -30,6 +30,10 @@ class Course:
         return await world.begin(demonstration(self.condition), zone=self.zone)
 
 
+Played = Callable[[str], Awaitable[Case]]
+"""A course by its name, once it has been played."""
+
+
 def stage(wanted: Stage) -> Callable[[Journey], bool]:
     return lambda journey: journey.stage == wanted
 

@@ -13,7 +13,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.workflow.conftest import Played
+from tests.workflow.courses import Played
 from workflows.journey import events as e
 from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol

@@ -1,4 +1,4 @@
-"""Whole courses over simulated months, on the Java test server and on the real one, judged by what was recorded."""
+"""Whole courses over simulated months on the real server, judged by what was recorded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -7,8 +7,7 @@ import asyncpg
 import pytest
 
 from activities.record.verification.chains import verify_chains
-from tests.workflow.conftest import Played
-from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL
+from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
 from tests.workflow.ladders import (
     answered_at,
     assert_every_contact_due_as_the_protocol_says,
@@ -16,7 +15,7 @@ from tests.workflow.ladders import (
     due_at,
     lives,
 )
-from tests.workflow.world import Case, World, task_failures
+from tests.workflow.world import Case, task_failures
 from workflows.care_journey import CareJourney
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
@@ -40,7 +39,6 @@ OUTCOMES = {
     "uncached": Outcome.WITHDRAWN,
     "chain": Outcome.TRANSFERRED,
 }
-ON_THE_JAVA_SERVER = ("ptsd", "anxiety", "silent")
 
 
 def completed(events: Sequence[Event], journey: Journey) -> None:
@@ -164,16 +162,6 @@ async def assert_agreement(case: Case) -> None:
     finally:
         await connection.close()
     assert sorted(row["notice_id"] for row in delivered) == sorted(n.id for event in events for n in notices(event))
-
-
-@pytest.mark.parametrize("name", ON_THE_JAVA_SERVER)
-async def test_keeps_time_on_the_java_test_server(skipping_world: World, name: str) -> None:
-    case = await COURSES[name].begin(skipping_world)
-
-    await COURSES[name].play(case)
-
-    assert len(await case.histories()) == 1
-    await assert_as_it_should_be(case, name)
 
 
 @pytest.mark.parametrize("name", COURSES)

@@ -6,7 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from tests.replay.replay import replay
-from tests.workflow.conftest import Played
+from tests.workflow.courses import Played
 from tests.workflow.world import World, task_failures
 from workflows.journey.obligations import next_deadline
 

@@ -27,7 +27,7 @@ async def ended(real_world: World) -> Case:
 
 
 async def reopen(case: Case, command: c.Command) -> Receipt:
-    return await client.reopen(case.world.client, case.journey, command, task_queue=case.world.task_queue)
+    return await client.reopen(case.world.client, await case.events(), command, task_queue=case.world.task_queue)
 
 
 async def has_ended(case: Case) -> bool:

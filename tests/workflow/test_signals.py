@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from application.journey_client import Rejected
-from tests.workflow.conftest import Played
-from tests.workflow.courses import REFUSED_SIGNALS, awaits, request, signature
+from tests.workflow.courses import REFUSED_SIGNALS, Played, awaits, request, signature
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -15,6 +14,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
 from workflows.protocols.demonstration import demonstration
@@ -40,10 +40,12 @@ async def assert_decided_as_ever(case: Case) -> dict[str, bool]:
     taken: dict[str, bool] = {}
     for command in case.sent[1:]:
         followed = tuple(event for event in events if event.command_id == command.command_id)
-        before = fold(event for event in events if event.version < followed[0].version)
+        earlier = [event for event in events if event.version < followed[0].version]
+        before = fold(earlier)
         expected = decide(before, command, followed[0].at)
         if isinstance(expected, Refusal):
-            expected = keep_refusal(before, command, expected, followed[0].at, unanswered=True)
+            known = receipts_of(earlier)
+            expected = keep_refusal(before, known, command, expected, followed[0].at, unanswered=True)
         assert followed == expected, command.body.kind
         kind = command.body.kind
         taken[kind] = taken.get(kind, False) or not refused(followed)

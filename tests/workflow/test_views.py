@@ -6,8 +6,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
-from tests.workflow.conftest import Played
-from tests.workflow.courses import stage
+from tests.workflow.courses import Played, stage
 from tests.workflow.test_courses import assert_agreement
 from tests.workflow.world import Case, World, eventually
 from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney

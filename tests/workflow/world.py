@@ -17,7 +17,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
-from temporalio.testing import TimeSkipper, TimeSkippingConfig, WorkflowEnvironment
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record import Record, migrate, open_record
 from activities.record.event_codec import load_events
@@ -35,6 +35,7 @@ from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
 from workflows.journey.obligations import Obligation, next_deadline
 from workflows.journey.protocol import Protocol
+from workflows.journey.receipts import receipts_of
 from workflows.messages import JourneyResult, Receipt
 
 if TYPE_CHECKING:
@@ -45,21 +46,6 @@ else:
 Handle: TypeAlias = WorkflowHandle[CareJourney, JourneyResult]
 Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
 MOMENT = timedelta(seconds=30)
-
-
-class SharedTime:
-    """The one clock of the Java test server."""
-
-    def __init__(self, env: WorkflowEnvironment) -> None:
-        self._env = env
-
-    async def now(self) -> datetime:
-        return await self._env.get_current_time()
-
-    async def wait_until(self, moment: datetime) -> None:
-        ahead = moment - await self.now()
-        if ahead > timedelta():
-            await self._env.sleep(ahead)
 
 
 async def eventually(holds: Callable[[], Awaitable[Any]], within: timedelta = MOMENT) -> Any:
@@ -105,8 +91,6 @@ class World:
     def __init__(self, client: Client, record: Record, database: Database, signers: Signers, task_queue: str) -> None:
         self.client, self.record, self.database, self.task_queue = client, record, database, task_queue
         self.signers = signers
-        self.env: WorkflowEnvironment | None = None
-        self.send: Send = Case.submit
         self.cases: list[Case] = []
 
     async def begin(self, protocol: Protocol, *, zone: str | None = None) -> "Case":
@@ -114,14 +98,9 @@ class World:
         journey_id = uuid4()
         opening = referral(protocol, journey_id, zone=zone or morning_zone())
         handle: Handle = self.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
-        clock: Clock
-        if self.env is None:
-            skipper = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False))
-            await start(skipper.client, opening, task_queue=self.task_queue)
-            clock = SkippedTime(skipper, handle)
-        else:
-            await start(self.client, opening, task_queue=self.task_queue)
-            clock = SharedTime(self.env)
+        skipper = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False))
+        await start(skipper.client, opening, task_queue=self.task_queue)
+        clock = SkippedTime(skipper, handle)
         follower = Follower(self.record, journey_id)
         case = Case(self, handle, opening, clock, follower, await follower.at_least(1))
         self.cases.append(case)
@@ -156,12 +135,6 @@ class Case:
         await self.reach(receipt.version)
         return receipt
 
-    async def signal_in_turn(self, command: Command) -> None:
-        """Send a command as a signal, a moment after what happened before, and not always the same moment."""
-        moment = timedelta(seconds=1, milliseconds=500 * (len(self.sent) % 5))
-        await self.clock.wait_until(await self.clock.now() + moment)
-        await self.signal(command)
-
     async def signal(self, command: Command) -> None:
         """Send a command as a signal, and wait until what became of it is recorded."""
         command = await self.signed(command)
@@ -195,12 +168,12 @@ class Case:
         assert process.returncode == 0, output.decode()
 
     async def act(self, role: Role, body: CommandBody) -> None:
-        """Somebody does this, in the way that is usual in this world."""
-        await self.world.send(self, said(role, body))
+        """Somebody does this."""
+        await self.submit(said(role, body))
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""
-        while str(command.command_id) not in self.journey.commands:
+        while command.command_id not in receipts_of(await self.events()):
             await self.reach(self.journey.version + 1)
 
     async def reach(self, version: int) -> Journey:
@@ -225,7 +198,7 @@ class Case:
             seen = self.journey.model_copy(update={"waiting": waiting})
             move = next_move(seen, await self.clock.now(), late=late, unwell=unwell)
             if isinstance(move, Command):
-                await (send or self.world.send)(self, move)
+                await (send or Case.submit)(self, move)
                 continue
             deadline = next_deadline(self.journey)
             moments = [moment for moment in (move, deadline) if moment is not None]
@@ -240,7 +213,6 @@ class Case:
 
     async def histories(self) -> list[WorkflowHistory]:
         """The history of every run, first to last."""
-        # Not `handle.describe()`, which cannot read what the Java test server says of an unset search attribute.
         description = (await self._describe()).workflow_execution_info
         run_id = description.first_run_id or description.execution.run_id
         runs = []

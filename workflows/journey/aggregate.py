@@ -238,6 +238,7 @@ class Access(ImmutableModel):
 
     id: Identifier
     by: Identifier
+    role: Role
     justified: bool | None = None
 
 
@@ -245,14 +246,6 @@ class Closing(ImmutableModel):
     outcome: Outcome
     reason: Text
     referral: Text | None = None
-
-
-class Receipt(ImmutableModel):
-    """What became of a command: its digest, the version of the journey after it, and a refusal that was kept."""
-
-    digest: str
-    version: int
-    refused: e.CommandRefused | None = None
 
 
 class Journey(ImmutableModel):
@@ -298,7 +291,6 @@ class Journey(ImmutableModel):
     accesses: dict[Identifier, Access] = {}
     waiting: dict[Identifier, Obligation] = {}
     paused: dict[Identifier, Paused] = {}
-    commands: dict[str, Receipt] = {}
     refusals: int = 0
     spent: tuple[str, ...] = ()
     closing: Closing | None = None
@@ -402,22 +394,12 @@ def begin(event: e.Event) -> Journey:
         clinician=body.clinician,
         protocol=body.protocol,
         protocol_digest=body.protocol_digest,
-        commands={str(event.command_id): Receipt(digest=event.command_digest, version=event.version)},
     )
 
 
 def evolve(journey: Journey, event: e.Event) -> Journey:
     """The state after one more event. Total: it never refuses, asks no clock and decides nothing."""
-    refused = event.body if isinstance(event.body, e.CommandRefused) else None
-    receipt = Receipt(digest=event.command_digest, version=event.version, refused=refused)
-    changed = _changes(journey, event, event.body)
-    return journey.model_copy(
-        update={
-            **changed,
-            "version": event.version,
-            "commands": {**journey.commands, str(event.command_id): receipt},
-        }
-    )
+    return journey.model_copy(update={**_changes(journey, event, event.body), "version": event.version})
 
 
 def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:
@@ -673,7 +655,7 @@ def _changes(journey: Journey, event: e.Event, body: e.EventBody) -> dict[str, A
             answer = Answer(sign_off=body.sign_off, subject=body.subject, text=body.text)
             return {"answers": (*journey.answers, answer)}
         case e.GlassBroken():
-            access = Access(id=body.access, by=event.actor_id)
+            access = Access(id=body.access, by=event.actor_id, role=event.actor_role)
             return {"accesses": {**journey.accesses, access.id: access}}
         case e.AccessReviewed():
             return _update(journey, "accesses", body.access, justified=body.justified)

@@ -593,10 +593,10 @@ class BreakGlass(CommandBody):
 
 
 class ReviewAccess(CommandBody):
-    """Say whether somebody who broke the glass had reason to. Not for whoever broke it."""
+    """Say whether somebody who broke the glass had reason to. Not for whoever broke it; the protocol says for whom."""
 
     kind: Literal["access.review"] = "access.review"
-    roles: ClassVar[tuple[Role, ...]] = (Role.MEDICAL_DIRECTOR,)
+    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     access: Identifier

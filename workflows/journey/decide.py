@@ -1,18 +1,19 @@
 """`decide`: from the state and a command to the events that follow, or to the reason why not."""
 
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always import pathway
 from workflows.journey.authorization import licence_objection
-from workflows.journey.base import digest
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, advance, needs, react
 from workflows.journey.obligations import reconcile
+from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 
 MATTERS = ("signoff.sign", "signoff.delegate", "session.release", "session.dose")
@@ -21,40 +22,17 @@ REFUSALS_KEPT = 200
 """How many refusals one journey keeps, so that nobody can fill the record by trying."""
 
 
-def command_digest(command: Command) -> str:
-    """What tells a repeated command from another one under the same id."""
-    return digest(command.model_dump(mode="json"))[:32]
-
-
 def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.Event, ...] | Refusal:
     """Decide a command at a moment (UTC): the events that follow from it, in order, or a refusal.
 
-    Pure and total: the same arguments give the same answer, and nothing is raised. A command that was
-    accepted before gives no events, and one whose refusal was kept is refused again. The events contain
-    everything that follows by rule, down to what is awaited afterwards, so that folding them is all there
-    is to do.
+    Pure and total: the same arguments give the same answer, and nothing is raised. Whether the command was
+    decided before is not asked here: `answer_repeated` says so. The events contain everything that follows
+    by rule, down to what is awaited afterwards, so that folding them is all there is to do.
     """
     try:
         seen = command_digest(command)
         if journey is None:
             return _started(command, seen, at)
-        known = journey.commands.get(str(command.command_id))
-        if known is not None:
-            if known.digest == seen and known.refused is not None:
-                refuse(
-                    RefusalCode(known.refused.code),
-                    f"this command was refused before: {known.refused.reason.rstrip('.')}",
-                    "Send it again under a new id once that is settled",
-                    "command_id",
-                )
-            if known.digest == seen:
-                return ()
-            refuse(
-                RefusalCode.COMMAND_ID_REUSED,
-                "this command id was used for something else",
-                "Send a new command under a new id; the earlier one stands",
-                "command_id",
-            )
         _permit(journey, command.body, command.actor, at)
         decision = DECISIONS[type(command.body)]
         return _unfold(journey, list(decision(journey, command.body, command.actor, at)), command, seen, at)
@@ -63,10 +41,16 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
 
 
 def keep_refusal(
-    journey: Journey, command: Command, refusal: Refusal, at: datetime, *, unanswered: bool = False
+    journey: Journey,
+    receipts: Mapping[UUID, CommandReceipt],
+    command: Command,
+    refusal: Refusal,
+    at: datetime,
+    *,
+    unanswered: bool = False,
 ) -> tuple[e.Event, ...]:
     """The event that keeps a refusal, where it matters: an attempt to approve, release or give, or a
-    message whose sender gets no other answer (``unanswered``).
+    message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again.
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
     that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of its own, or a forgery
@@ -80,7 +64,7 @@ def keep_refusal(
             command = command.model_copy(update={"command_id": uuid5(command.command_id, command_digest(command))})
         else:
             nonce = signature.nonce
-    known = str(command.command_id) in journey.commands
+    known = command.command_id in receipts
     # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
     full = journey.refusals >= REFUSALS_KEPT and nonce is None
     if not worth or known or journey.closed or full:

@@ -54,7 +54,8 @@ CLEARED = {
 
 def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, first: SignOff | None = None) -> Content:
     """The content a sign-off covers, as JSON values. What it rests on is in it by hash, so that a change
-    further down makes everything above it stale as well. A second person signs the ``first`` one's approval too."""
+    further down makes everything above it stale as well. So does who wrote it, for what they approved before is then
+    their own work. A second person signs the ``first`` one's approval too."""
     before = [s for s in journey.sign_offs if (s.kind, s.subject) == (kind, subject)]
     declined = [s for s in before if s.decision == "decline"]
     return {
@@ -62,6 +63,7 @@ def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, fi
         "protocol": journey.protocol_digest,
         "sign_off": kind.value,
         "subject": subject,
+        "authors": list(authors(journey, kind, subject)),
         "answers": [a.text for a in journey.answers if (a.sign_off, a.subject) == (kind, subject)],
         "declined_before": len(declined) if kind in ASKED_AGAIN else 0,
         "withdrawn_before": len([s for s in before if s.withdrawn]),

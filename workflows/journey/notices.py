@@ -44,16 +44,18 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.ObligationsUpdated():
             for opened in body.opened:
                 # One asked for again, after its evidence changed or a hold was released, is not a second request.
-                if opened.sign_off is not None and opened.since == event.at:
+                if opened.since != event.at:
+                    continue
+                if opened.sign_off is not None:
                     yield "sign_off_requested", opened.owner, opened.id, False
+                elif opened.kind == "access-review":
+                    yield "glass_broken", opened.owner, opened.subject, False
         case e.HoldPlaced():
             yield "hold_placed", Role.COORDINATOR, body.hold, False
             yield "hold_placed", Role.ON_CALL_CLINICIAN if body.severe else Role.CLINICIAN, body.hold, body.severe
         case e.CrisisOpened() if body.level == "high":
             yield "crisis_contacts", Role.PATIENT, body.crisis, True
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
-        case e.GlassBroken():
-            yield "glass_broken", Role.MEDICAL_DIRECTOR, body.access, False
         case e.SessionReleased():
             yield "session_released", Role.PATIENT, f"session-{body.session}", False
         case e.PathwayEnding():

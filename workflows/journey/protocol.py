@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_serializer, model_validator
 
-from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
@@ -332,11 +332,24 @@ class SignOffRule(InputModel):
         return self
 
 
+class AccessReviewer(InputModel):
+    """A role that reviews why somebody broke the glass, and the ladder by which it is asked."""
+
+    by: Role
+    ladder: Identifier
+
+    @model_validator(mode="after")
+    def _staff(self) -> Self:
+        if self.by not in (*STAFF, Role.OPS):
+            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} may review")
+        return self
+
+
 OBLIGATION_LADDERS = (
     "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
     "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
     "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
-    "crisis_low", "unreadable_message", "access_review",
+    "crisis_low", "unreadable_message",
 )  # fmt: skip
 
 
@@ -367,6 +380,7 @@ class Protocol(InputModel):
     adverse_events: AdverseEvents
     sign_offs: dict[SignOffKind, SignOffRule]
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
     ladders: dict[Identifier, EscalationPolicy]
     quiet_hours: QuietHours
     working_time: WorkingTime
@@ -381,6 +395,7 @@ class Protocol(InputModel):
             *(rule.ladder for rule in self.sign_offs.values()),
             *(owed.ladder for owed in self.check_ins.after_session),
             self.check_ins.routine_ladder,
+            *(reviewer.ladder for reviewer in self.access_reviewers),
         ]
         unknown = list(dict.fromkeys(name for name in named if name not in self.ladders))
         if unknown:

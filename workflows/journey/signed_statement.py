@@ -1,6 +1,6 @@
 """What a signature is made over: every word of a decision, who signs it and until when, in one spelling.
 
-No cryptography here: this is only the content, and the format is written down in docs/signatures.md. The same
+No cryptography here: this is only the content, and the format is written down in docs/reference/signatures.md. The same
 statement is built from the command a clinician sends and from the event it became, so that what was signed
 can be told again from the record alone.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.instruments import Instrument, threshold_problems
-from workflows.journey.protocol import OBLIGATION_LADDERS, Action, EscalationPolicy, Protocol, SignOffKind
+from workflows.journey.protocol import OBLIGATION_LADDERS, Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
 from workflows.protocols.reading import Location
 
 Broken = Iterator[tuple[Location, str]]
@@ -26,13 +26,17 @@ NEVER_QUIET = (
     "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
     "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
 )  # fmt: skip
-WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine", "access_review")
-"""Ladders that may count the clinic's working time, besides those of sign-offs. All others concern safety, the
-patient's own time or an appointment, and none of these waits for opening hours."""
+WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
+"""Ladders that may count the clinic's working time, besides those of sign-offs and of reviews of who looked. All others
+concern safety, the patient's own time or an appointment, and none of these waits for opening hours."""
 URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)
 """Sign-offs that ignore working time."""
 SEVERE_FROM = 3
 """The CTCAE grade (severe) from which the review of an adverse event never waits for opening hours."""
+IN_PARTS = (SignOffKind.EVALUATION, SignOffKind.EXCLUSION_REVIEW, SignOffKind.ELIGIBILITY)
+"""Sign-offs about what several people may have written together."""
+UNWRITTEN = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP)
+"""Sign-offs about what nobody wrote."""
 NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
 NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
@@ -40,7 +44,7 @@ TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 
 def broken(protocol: Protocol) -> Broken:
     """Every rule the protocol breaks, by place."""
-    for rule in (_steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _ladders):
+    for rule in (_steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _others, _ladders):
         yield from rule(protocol)
 
 
@@ -165,10 +169,45 @@ def _sign_offs(protocol: Protocol) -> Broken:
         yield ("reviews", "decisions"), "must be the same as the choices of sign_offs.response_review"
 
 
+def _others(protocol: Protocol) -> Broken:
+    """Where another person must sign or review, a clinic with one person in each role has somebody left.
+
+    Whoever wrote what is decided, and whichever of those who may signs first. Rights that are lent do not help: two
+    signatures on one person's right are one person's decision.
+    """
+    exception = protocol.eligibility.prior_treatments.exception_cosigned_by
+    asked: list[tuple[Location, SignOffKind, tuple[Role, ...]]] = [
+        (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
+    ]
+    if exception:
+        asked.append((("eligibility", "prior_treatments", "exception_cosigned_by"), SignOffKind.EVALUATION, exception))
+    for at, kind, seconds in asked:
+        rule = protocol.sign_offs[kind]
+        if not all(_can_sign(rule.roles, seconds, authors) for authors in _authors(kind, rule, seconds)):
+            yield at, "in a clinic with one person in each role nobody may be left to sign: name one more role"
+    if len({reviewer.by for reviewer in protocol.access_reviewers}) < 2:
+        yield ("access_reviewers",), "who looked does not review it: name one more role, for when it was theirs"
+
+
+def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) -> Iterator[set[Role]]:
+    """Who of those asked to sign may have written what they are asked about, where that matters."""
+    yield set()
+    if rule.not_author and kind not in UNWRITTEN:
+        yield from ({role} for role in (*rule.roles, *seconds))
+        if kind in IN_PARTS:
+            yield {*rule.roles, *seconds}
+
+
+def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[Role]) -> bool:
+    firsts = set(roles) - authors
+    return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
+
+
 def _ladders(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
     contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
     others = {*OBLIGATION_LADDERS, *(rule.ladder for rule in protocol.sign_offs.values())}
+    others |= {reviewer.ladder for reviewer in protocol.access_reviewers}
     others -= {"visit", "follow_up_visit"}
     working = _may_wait(protocol, contacts)
     for name, ladder in protocol.ladders.items():
@@ -201,7 +240,8 @@ def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
         urgent.append(SignOffKind.ADVERSE_EVENT)
     signing = {rule.ladder for rule in protocol.sign_offs.values()} - set(OBLIGATION_LADDERS)
-    return {*WORKING, *signing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
+    reviewing = {reviewer.ladder for reviewer in protocol.access_reviewers} - set(OBLIGATION_LADDERS)
+    return {*WORKING, *signing, *reviewing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
 
 
 def _order(ladder: EscalationPolicy, at: Location) -> Broken:

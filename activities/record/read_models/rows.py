@@ -185,10 +185,8 @@ def apply(course: ProjectionState | None, event: e.Event, position: int, recorde
 
 
 def trim(course: ProjectionState) -> ProjectionState:
-    """A course without the rows that will not change any more, and without the commands it answered, which no row
-    shows: enough for the changes that follow, and smaller."""
-    journey = course.journey.model_copy(update={"commands": {}})
-    return course._replace(journey=journey, closed=(), stays=course.stays[-1:])
+    """A course without the rows that will not change any more: enough for the changes that follow, and smaller."""
+    return course._replace(closed=(), stays=course.stays[-1:])
 
 
 def rows(course: ProjectionState | None) -> dict[Key, Row]:

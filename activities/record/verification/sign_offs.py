@@ -1,9 +1,9 @@
 """Proves from the record and the register alone that every recorded sign-off was signed by who it names.
 
-Written from docs/signatures.md; no code is shared with the signing, the register or the checking while a journey
-runs, so that a mistake there is not repeated here. The journey's own rules are used for what only they can tell: what
-evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal and no
-private key.
+Written from docs/reference/signatures.md; no code is shared with the signing, the register or the checking while a
+journey runs, so that a mistake there is not repeated here. The journey's own rules are used for what only they can
+tell: what evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal
+and no private key.
 """
 
 import json
@@ -356,7 +356,7 @@ def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: da
 
 
 def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
-    """What must have been signed, as docs/signatures.md spells it."""
+    """What must have been signed, as docs/reference/signatures.md spells it."""
     licence = signer["licence"]
     return _canonical(
         {

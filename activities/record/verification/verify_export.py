@@ -3,7 +3,7 @@
 
 For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and
 the package `cryptography`, and shares no code with the service: what it checks is written down in the service's
-FORMAT.md and docs/signatures.md.
+FORMAT.md and docs/reference/signatures.md.
 
 ORGANISATION_KEY is the public key of the organisation (64 hex digits). Get it from the organisation itself, not from
 where you got the file: everything rests on it.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from simulation.people import PEOPLE, next_move
-from tests.journey.play import Play, course, sealed
+from tests.journey.play import Play, course, sealed, standing
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, CLOCK
 from workflows.journey.aggregate import Journey
@@ -164,7 +164,7 @@ def moments() -> st.SearchStrategy[tuple[Condition, int]]:
 
 def standing_at(condition: Condition, number: int) -> Play:
     journey, _, at = course(condition).moves[number]
-    return Play(journey, at)
+    return standing(journey, at, condition)
 
 
 def pauses() -> st.SearchStrategy[timedelta]:

@@ -1,6 +1,6 @@
 """What holds on every journey, whatever is sent, by whomever, in whatever order, at whatever time."""
 
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from tests.journey.play import course
@@ -13,17 +13,13 @@ from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Condition
+from workflows.journey.receipts import add_receipts
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
 
 STEPS = 12
-thorough = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 TREATMENT = (e.SessionScheduled, e.SessionReleased)
 
@@ -65,8 +61,10 @@ def check_event(journey: Journey, event: e.Event) -> None:
 def check_journey(journey: Journey) -> None:
     """What must be true of every state."""
     if journey.closed:
-        assert not journey.waiting
-        assert next_deadline(journey) is None
+        # Whoever looks at what is over is reviewed. Nothing else waits.
+        unreviewed = [f"access-review:{access.id}" for access in journey.accesses.values() if access.justified is None]
+        assert sorted(journey.waiting) == sorted(unreviewed)
+        assert unreviewed or next_deadline(journey) is None
     else:
         assert obligations(journey), "an open journey that waits for nothing is lost"
     for waiting in obligations(journey):
@@ -87,33 +85,33 @@ def check_journey(journey: Journey) -> None:
     assert timeline(journey)
 
 
-@thorough
 @given(st.data(), moments())
 def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Condition, int]) -> None:
     play = standing_at(*where)
     for _ in range(data.draw(st.integers(1, STEPS))):
         play.at += data.draw(pauses())
         command = draw_command(data, play.journey, play.at)
-        decided = decide(play.journey, command, play.at)
+        decided = play.decide(command)
         note(f"{play.at} {command.actor.role} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
-        assert decide(play.journey, command, play.at) == decided, "the same question has one answer"
+        assert play.decide(command) == decided, "the same question has one answer"
         if isinstance(decided, Refusal):
             assert decided.reason
             assert decided.remedy
-            decided = keep_refusal(play.journey, command, decided, play.at, unanswered=data.draw(st.booleans()))
+            unanswered = data.draw(st.booleans())
+            decided = keep_refusal(play.journey, play.receipts, command, decided, play.at, unanswered=unanswered)
         journey = play.journey
         for event in decided:
             check_event(journey, event)
             assert e.Event.model_validate_json(event.model_dump_json()) == event
             journey = evolve(journey, event)
         play.journey = journey
+        add_receipts(play.receipts, decided)
         check_journey(journey)
         if decided:
-            again = decide(journey, command, play.at)
+            again = play.decide(command)
             assert again == () or isinstance(again, Refusal), "nothing happens twice"
 
 
-@thorough
 @given(st.data(), moments())
 def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """A new run of the workflow begins from the state as JSON: it must go on as if nothing had happened."""
@@ -134,7 +132,6 @@ def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where
 EVENTS = [event for condition in Condition for event in course(condition).events[1:]]
 
 
-@thorough
 @given(st.data(), moments())
 def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still fold."""
@@ -148,18 +145,16 @@ def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[C
     assert Journey.model_validate_json(journey.model_dump_json()) == journey
 
 
-@thorough
 @given(st.data(), moments())
 def test_people_bring_any_disturbed_journey_to_an_end(data: st.DataObject, where: tuple[Condition, int]) -> None:
-    """After anything that was accepted, there is a way on: people and the clock can always close the journey."""
+    """After anything that was accepted, there is a way on: the people of a clinic with one person in each role, and the
+    clock, can always close the journey and settle what is left of it."""
     play = standing_at(*where)
     for _ in range(data.draw(st.integers(1, 4))):
         play.at += data.draw(pauses())
         command = draw_command(data, play.journey, play.at)
         decided = play.take(command)
         note(f"{command.actor.role} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
-    if not play.journey.closed:
-        if play.journey.closing is None:
-            play.do(Withdraw(), Role.PATIENT)
-        play.go_on(lambda journey: journey.closed, most=60)
-    assert play.journey.closed
+    if play.journey.closing is None:
+        play.do(Withdraw(), Role.PATIENT)
+    play.go_on(lambda journey: journey.closed and not journey.waiting, most=60)

@@ -4,13 +4,14 @@ the fold of the record up to their checkpoint."""
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from activities.record import Record
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import differences, rebuild, roll_back
 from deploy.local.postgres import Database
+from tests.examples import examples
 from tests.journey.play import Play
 from tests.journey.properties.journeys import draw_command, pauses
 from tests.record.at_least_once import empty_log
@@ -23,13 +24,8 @@ from workflows.journey.refusals import Refusal
 STEPS = 14
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(0.25, HealthCheck.function_scoped_fixture)
 @given(st.data())
 async def test_tables_are_the_fold_up_to_their_checkpoint(migrated: Database, data: st.DataObject) -> None:
     async with empty_log(migrated) as record:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.read_models.rows import (
@@ -33,11 +33,6 @@ from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 
 STEPS = 10
-thorough = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 
 
 def follow_all(events: tuple[e.Event, ...], known: ProjectionState | None = None) -> ProjectionState:
@@ -76,7 +71,6 @@ def check(known: ProjectionState) -> None:
     assert (stays[-1].stage, stays[-1].held, stays[-1].to_position) == (journey.stage, journey.held, None)
 
 
-@thorough
 @given(st.data(), moments())
 def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
     play = standing_at(*where)
@@ -97,7 +91,6 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -
         assert diff(trim(before), follow_all(decided, trim(before))) == changed
 
 
-@thorough
 @given(st.data(), moments())
 def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still show."""

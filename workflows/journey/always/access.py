@@ -1,7 +1,8 @@
 """Who may look at a journey, and looking from outside in an emergency (45 CFR 164.312(a)(2)(ii)).
 
 Its clinic's people may, and whoever the plan of care names. Anybody else breaks the glass: with a reason, for a time,
-and reviewed afterwards by somebody else.
+and reviewed afterwards by somebody else. The protocol names who, in order, so that a clinic with one person in each
+role has somebody left.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,9 +10,10 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Access, Journey
 from workflows.journey.obligations import Requirement
+from workflows.journey.protocol import AccessReviewer
 from workflows.journey.refusals import RefusalCode, refuse
 
 
@@ -42,18 +44,34 @@ def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -
     if access.justified is not None:
         refuse(RefusalCode.ALREADY_DONE, "this access has been reviewed", "Nothing is left to do", "access")
     if access.by == by.id:
-        refuse(RefusalCode.NOT_ALLOWED, "who looked does not review it", "Have another medical director review it")
+        refuse(RefusalCode.NOT_ALLOWED, "who looked does not review it", "Have somebody else review it")
+    roles = [reviewer.by.value for reviewer in _reviewers(journey, access)]
+    if by.role not in roles:
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            f"a {by.role.value} may not review this; the protocol asks for {' or '.join(roles)}",
+            "Have one of them review it",
+        )
     yield e.AccessReviewed(**command.model_dump(exclude={"kind"}))
+
+
+def _reviewers(journey: Journey, access: Access) -> tuple[AccessReviewer, ...]:
+    """Who may review an access, whoever is asked last: the protocol's first role, and as long as these are the role of
+    whoever looked, the next. So no role waits for another person in it, whom a small clinic may not have."""
+    named = journey.protocol.access_reviewers
+    others = (place for place, reviewer in enumerate(named, start=1) if reviewer.by != access.role)
+    return named[: next(others, len(named))]
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     for access in journey.accesses.values():
         if access.justified is None:
+            *_, asked = _reviewers(journey, access)
             yield Requirement(
                 kind="access-review",
                 subject=access.id,
-                owner=Role.MEDICAL_DIRECTOR,
-                ladder="access_review",
+                owner=asked.by,
+                ladder=asked.ladder,
                 what="review why somebody from outside the clinic looked",
                 care=False,
             )

@@ -1,0 +1,97 @@
+"""What the documents point at exists: pages, sections, files, commands, settings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from typer.core import TyperGroup
+
+from application.settings import PREFIX, Settings
+from cli.app import NOUNS, build
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("activities", "application", "deploy", "docs", "simulation", "tests", "workflows")
+PAGES = [page for pattern in ("*.md", *(f"{room}/**/*.md" for room in ROOMS)) for page in ROOT.glob(pattern)]
+SOURCES = [source for pattern in ("*.py", *(f"{room}/**/*.py" for room in ROOMS)) for source in ROOT.glob(pattern)]
+
+CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})/[\w./-]*\w")
+COMMAND = re.compile(r"starter\.py ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
+VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as viewers commonly make them."""
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """Every page or file that a page links to, with the section that is meant."""
+    for target in LINK.findall(CODE.sub("", page.read_text())):
+        if "://" not in target:
+            place, _, anchor = target.partition("#")
+            yield (page.parent / place).resolve() if place else page, anchor
+
+
+def test_every_link_leads_to_a_file_and_a_section() -> None:
+    broken = [
+        f"{name(page)} → {name(target)}#{anchor}"
+        for page in PAGES
+        for target, anchor in links(page)
+        if not target.exists() or (anchor and anchor not in anchors(target))
+    ]
+    assert broken == []
+
+
+def test_every_page_is_reached_from_the_first() -> None:
+    first = ROOT / "docs" / "README.md"
+    reached, waiting = {first}, [first]
+    while waiting:
+        for target, _ in links(waiting.pop()):
+            if target.suffix == ".md" and target.exists() and target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    assert [name(page) for page in PAGES if page not in reached] == []
+
+
+def test_every_file_that_is_named_exists() -> None:
+    pages = {page: "\n".join(CODE.findall(page.read_text())) for page in PAGES}
+    sources = {source: source.read_text() for source in SOURCES}
+    missing = [
+        f"{name(place)}: {file}"
+        for place, text in (pages | sources).items()
+        for file in FILE.findall(text)
+        if (place.suffix == ".md" or file.startswith("docs/"))
+        and not (ROOT / file).exists()
+        and not (place.parent / file).exists()
+    ]
+    assert missing == []
+
+
+def test_every_command_that_is_shown_can_be_given() -> None:
+    top = {noun: build(noun) for noun in NOUNS}
+    unknown = []
+    for page in PAGES:
+        for noun, verb in COMMAND.findall(page.read_text()):
+            group = top.get(noun)
+            if group is None or (isinstance(group, TyperGroup) and verb and verb not in group.commands):
+                unknown.append(f"{name(page)}: {noun} {verb}")
+    assert unknown == []
+
+
+def test_every_setting_that_is_named_is_one() -> None:
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    unknown = [
+        f"{name(page)}: {variable}"
+        for page in PAGES
+        for variable in VARIABLE.findall(page.read_text())
+        if variable not in known
+    ]
+    assert unknown == []
