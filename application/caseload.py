@@ -10,7 +10,7 @@ from application.errors import InvalidInput
 from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
 from workflows.journey.actors import Role
 from workflows.journey.base import Identifier
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 
 
@@ -21,7 +21,7 @@ class ListJourneys(Query):
     name: ClassVar[str] = "pathway list"
 
     stage: Stage | None = None
-    pathway: Condition | None = None
+    pathway: Pathway | None = None
     awaits: Role | None = None
     clinic: Identifier | None = None
     overdue: bool = False

@@ -18,7 +18,7 @@ class ProtocolChange(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, as people write it: ``ladders.consent.rungs[3].minutes``; positions count from one."""
+        """Where it is, as people write it: ``escalation_policies.consent.steps[3]``; positions count from one."""
         shown = ""
         for part in self.path:
             if isinstance(part, int):
@@ -79,16 +79,16 @@ def _same_order(old: list[str], new: list[str]) -> bool:
 def _sentence(change: ProtocolChange, old: Protocol, new: Protocol) -> str:
     added = change.old is None
     match change.path:
-        case ("ladders", str(name), "rungs", int(n), *_):
-            step = f"ladder {name}: step {n}"
-            before, after = _rung(old, name, n), _rung(new, name, n)
+        case ("escalation_policies", str(name), "steps", int(n), *_):
+            step = f"escalation policy {name}: step {n}"
+            before, after = _step_at(old, name, n), _step_at(new, name, n)
             if before is None or after is None:
-                return f"{step} {'added' if added else 'removed'}: {_step(after or before)}"
+                return f"{step} {'added' if added else 'removed'}: {_described(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
-        case ("ladders", name):
-            return f"ladder {name} {'added' if added else 'removed'}"
-        case ("ladders", name, "due_minutes"):
-            return f"ladder {name}: due after {change.new} min (was {change.old} min)"
+        case ("escalation_policies", name):
+            return f"escalation policy {name} {'added' if added else 'removed'}"
+        case ("escalation_policies", name, "due_minutes"):
+            return f"escalation policy {name}: due after {change.new} min (was {change.old} min)"
         case ("sign_offs", kind, "roles", role):
             return f"sign-off {kind}: {role} {'may now sign too' if added else 'may no longer sign'}"
         case ("sign_offs", kind, "cosigned_by", role):
@@ -124,22 +124,22 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _rung(protocol: Protocol, ladder: str, n: int) -> EscalationStep | None:
-    rungs = protocol.ladders[ladder].rungs if ladder in protocol.ladders else ()
-    return rungs[n - 1] if n <= len(rungs) else None
+def _step_at(protocol: Protocol, policy: str, n: int) -> EscalationStep | None:
+    steps = protocol.escalation_policies[policy].steps if policy in protocol.escalation_policies else ()
+    return steps[n - 1] if n <= len(steps) else None
 
 
-def _when(rung: EscalationStep) -> str:
-    return f"after {rung.minutes} min" if rung.percent is None else f"at {rung.percent} % of the time"
+def _when(step: EscalationStep) -> str:
+    return f"after {step.minutes} min" if step.percent is None else f"at {step.percent} % of the time"
 
 
-def _step(rung: EscalationStep | None) -> str:
-    assert rung is not None
-    return f"{_when(rung)} {_deed(rung)}{' (hold)' if rung.hold else ''}{' (alarm)' if rung.alarm else ''}"
+def _described(step: EscalationStep | None) -> str:
+    assert step is not None
+    return f"{_when(step)} {_deed(step)}{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
 
 
-def _deed(rung: EscalationStep) -> str:
-    return f"{rung.action.value} {rung.to.value}"
+def _deed(step: EscalationStep) -> str:
+    return f"{step.action.value} {step.to.value}"
 
 
 def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> str:

@@ -1,11 +1,11 @@
-"""Protocol files: found by name, id, condition or path, and what keeps one from patients."""
+"""Protocol files: found by name, id, pathway or path, and what keeps one from patients."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from application.context import Context
 from application.errors import FieldProblem, InvalidInput
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.protocols import ProtocolError, find, load, shipped
 from workflows.protocols.demonstration import demonstration
 
@@ -25,10 +25,8 @@ def directory_of(protocols_dir: Path | None) -> Path:
     return protocols_dir or shipped()[0].parent
 
 
-def choose(
-    name: str | None, condition: Condition, directory: Path, *, demonstrations: bool, files: bool = True
-) -> Chosen:
-    """The protocol of this name or file, or the only one there is for the condition.
+def choose(name: str | None, pathway: Pathway, directory: Path, *, demonstrations: bool, files: bool = True) -> Chosen:
+    """The protocol of this name or file, or the only one there is for the pathway.
 
     ``files``: whether the name may be that of a file anywhere; not when somebody else's referral says it.
 
@@ -36,16 +34,16 @@ def choose(
         InvalidInput: none, several, or one that cannot be used.
     """
     if name == DEMONSTRATION and demonstrations:
-        return Chosen(demonstration(condition), None)
+        return Chosen(demonstration(pathway), None)
     try:
-        path = path_of(name or condition.value, directory, files=files)
+        path = path_of(name or pathway, directory, files=files)
         return Chosen(load(path), path)
     except ProtocolError as error:
         raise unusable(error) from None
 
 
 def find_protocol(context: Context, name: str) -> tuple[Protocol, Path]:
-    """The protocol of this name, id, condition or file, and its file.
+    """The protocol of this name, id, pathway or file, and its file.
 
     Raises:
         InvalidInput: there is none, or it cannot be used.

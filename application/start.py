@@ -21,7 +21,7 @@ from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 
@@ -36,7 +36,7 @@ class Referral(InputModel):
     request_id: UUID | None = None
     clinic: Identifier
     patient: Patient
-    condition: Condition
+    pathway: Pathway
     reason: Text
     coordinator: Identifier
     clinician: Identifier
@@ -76,7 +76,7 @@ class Starter:
         require_role(context.actor, START)
         self._context = context
         self._protocol = protocol
-        self._chosen: dict[tuple[str, Condition], tuple[Protocol, ProtocolApproval | None]] = {}
+        self._chosen: dict[tuple[str, Pathway], tuple[Protocol, ProtocolApproval | None]] = {}
 
     def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
         """The command a referral makes.
@@ -84,7 +84,7 @@ class Starter:
         Raises:
             UseCaseError: the protocol cannot be used, or is not signed.
         """
-        key = (self._protocol or referral.protocol or "", referral.condition)
+        key = (self._protocol or referral.protocol or "", referral.pathway)
         if key not in self._chosen:
             self._chosen[key] = self._choose(*key)
         protocol, approval = self._chosen[key]
@@ -92,7 +92,7 @@ class Starter:
             journey_id=referral.journey_id,
             clinic=referral.clinic,
             patient=referral.patient,
-            condition=referral.condition,
+            pathway=referral.pathway,
             reason=referral.reason,
             coordinator=referral.coordinator,
             clinician=referral.clinician,
@@ -105,11 +105,11 @@ class Starter:
         require_size(command)
         return command
 
-    def _choose(self, name: str, condition: Condition) -> tuple[Protocol, ProtocolApproval | None]:
+    def _choose(self, name: str, pathway: Pathway) -> tuple[Protocol, ProtocolApproval | None]:
         settings = self._context.settings
         protocol, file = choose(
             name or None,
-            condition,
+            pathway,
             directory_of(settings.protocols_dir),
             demonstrations=settings.demonstration,
             files=self._protocol is not None,
@@ -136,7 +136,7 @@ class Starter:
         record, journeys = await self._context.record(), await self._context.journeys()
         enrolment = await record.enrol(
             patient_key=patient_key(referral.patient.ref),
-            pathway=referral.condition.value,
+            pathway=referral.pathway,
             request_id=referral.request,
             journey_id=referral.journey_id,
         )

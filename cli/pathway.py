@@ -38,7 +38,6 @@ from cli.input import check_options, journey_id, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, shown_at, table
 from cli.runtime import Call, command
 from workflows.journey.commands import COMMAND_LIMIT
-from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
 
 At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]
@@ -194,7 +193,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
 async def list_(
     call: Call,
     stage: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Stage)}.")] = None,
-    pathway: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Condition)}.")] = None,
+    pathway: Annotated[str | None, typer.Option(help="The name of a pathway, such as PTSD.")] = None,
     awaits: Annotated[str | None, typer.Option(metavar="ROLE", help="Who is awaited first.")] = None,
     clinic: runtime.Clinic = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,

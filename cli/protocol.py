@@ -19,8 +19,8 @@ from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval
 
-Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, condition, or its file.")]
-Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, condition, or its file.")]
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
+Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]
 New = Annotated[str, typer.Argument(metavar="NEW", help="Another one.")]
 
 
@@ -52,7 +52,7 @@ async def check(
 async def list_(call: Call) -> None:
     """List the protocols of this clinic, or the shipped ones."""
     output = call.output
-    listed = table("name", "id", "version", "condition", "status", "for patients", title="Protocols")
+    listed = table("name", "id", "version", "pathway", "status", "for patients", title="Protocols")
     found: list[dict[str, object]] = []
     illustrative = False
     for path in protocol_files(call.context):
@@ -70,7 +70,7 @@ async def list_(call: Call) -> None:
             path.stem,
             protocol.id,
             protocol.version,
-            protocol.condition.value,
+            protocol.pathway,
             protocol.status,
             f"{_fit(protocol, approval)}: {'; '.join((*protocol.obstacles(), approval.text))}",
         )
@@ -95,14 +95,14 @@ async def show(call: Call, name: Name) -> None:
         reason = "always" if rule.rationale else "unless approved"
         by = f"{', '.join(rule.roles)}{', not its author' if rule.not_author else ''}"
         add_row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
-    waits = table("ladder", "due after minutes", "steps", title="How long each wait may last")
-    for name_, ladder in protocol.ladders.items():
+    waits = table("escalation policy", "due after minutes", "steps", title="How long each wait may last")
+    for name_, policy in protocol.escalation_policies.items():
         steps = "; ".join(
             f"{'+' if r.percent is None else ''}{r.minutes if r.percent is None else r.percent}"
             f"{' min' if r.percent is None else ' %'} {r.action.value} {r.to.value}{' (hold)' if r.hold else ''}"
-            for r in ladder.rungs
+            for r in policy.steps
         )
-        add_row(waits, name_, ladder.due_minutes, steps)
+        add_row(waits, name_, policy.due_minutes, steps)
     rules = protocol.sessions
     output.show(
         facts_box(
@@ -181,7 +181,7 @@ def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
         "id": protocol.id,
         "version": protocol.version,
         "title": protocol.title,
-        "condition": protocol.condition.value,
+        "pathway": protocol.pathway,
         "status": protocol.status,
         "illustrative": protocol.illustrative,
         "digest": protocol.digest,

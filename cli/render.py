@@ -44,7 +44,7 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
     yield facts_box(
         {
             "journey": journey.id,
-            "pathway": f"{journey.protocol.condition.value} at {journey.clinic}",
+            "pathway": f"{journey.protocol.pathway} at {journey.clinic}",
             "steps": _steps(journey),
             "health": health(journey),
             "outcome": None if journey.outcome is None else journey.outcome.value,
@@ -231,9 +231,7 @@ def described(body: e.EventBody) -> str:
     """An event in a line. What is long or nested is left to ``--json``."""
     match body:
         case e.PathwayStarted():
-            return (
-                f"{body.condition.value} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
-            )
+            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
         case e.InstrumentRecorded():
             return f"{body.instrument.value} ({body.occasion}): {result(body.score)}"
         case e.ObligationsUpdated():

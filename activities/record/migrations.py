@@ -1,5 +1,11 @@
-"""Brings a database's schema up to date: ordered plain SQL files, each applied once."""
+"""Makes a database's schema, and brings it up to date.
 
+The schema stands in `schema/`, one object in a file: `roles`, `tables`, `functions`, `triggers` and `views`, which make
+a new database in this order. `migrations` are ordered plain SQL that turn an older database into what those files say;
+functions need no migration text, since their files are applied again.
+"""
+
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -7,54 +13,76 @@ from importlib.resources.abc import Traversable
 import asyncpg
 
 _LOCK = 0x6361726570617468
+_OBJECTS = ("roles", "tables", "functions", "triggers", "views")
+_MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
 
 class MigrationEdited(Exception):
-    """A file that was already applied has changed since."""
+    """A file is not what this database was made from, and no new migration says how it came about."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} was applied to this database with other content. "
-            "Restore the file as it was and put the change into a new file with the next number."
+            f"{name} is not what this database was made from. "
+            "Restore the file as it was, or add a migration with the next number that makes the change."
         )
 
 
 async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str]:
-    """Apply the migrations this database lacks, in order of their names, and return those names.
+    """Apply what this database lacks, all of it or nothing, and return the names of the files in their order.
 
-    Connects as the owner of the record, directly and not through a pooler, since the lock that makes
-    concurrent starters take turns belongs to the session. Each file is one transaction.
+    A new database is made from the files of its objects, and has every migration by that. One that has migrations
+    this build does not know is a newer build's, and is left as it is: an older build may start during a roll-out.
+    Connects as the owner of the record, directly and not through a pooler, since the lock that makes concurrent
+    starters take turns belongs to the session.
 
-    Raises MigrationEdited before anything is applied, and asyncpg's own errors otherwise: this is run by
-    operators, and the schema holds no one's data.
+    Raises:
+        MigrationEdited: a file has changed without a new migration.
+        asyncpg.PostgresError: as it is; this is run by operators, and the schema holds no one's data.
     """
-    folder = schema or files("activities.record") / "schema"
-    scripts = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".sql")}
+    scripts = dict(_scripts(schema or files("activities.record") / "schema"))
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS record")
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS record.migration "
-            "(name text PRIMARY KEY, sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        applied = {
-            row["name"]: row["sha256"]
-            for row in await connection.fetch("SELECT name, sha256 FROM record.migration ORDER BY name")
-        }
-        for name, digest in applied.items():
-            # A name that is gone is a newer build's: an older one may still start during a roll-out.
-            if name in scripts and sha256(scripts[name]).digest() != digest:
-                raise MigrationEdited(name)
-        pending = sorted(scripts.keys() - applied.keys())
-        for name in pending:
-            async with connection.transaction():
+        async with connection.transaction():
+            await connection.execute("CREATE SCHEMA IF NOT EXISTS record")
+            await connection.execute(
+                "CREATE TABLE IF NOT EXISTS record.schema_file "
+                "(name text PRIMARY KEY, sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            rows = await connection.fetch("SELECT name, sha256 FROM record.schema_file")
+            applied = {row["name"]: row["sha256"] for row in rows}
+            for name in (pending := _pending(scripts, applied)):
                 await connection.execute(scripts[name].decode())
-                await connection.execute(
-                    "INSERT INTO record.migration (name, sha256) VALUES ($1, $2)",
-                    name,
-                    sha256(scripts[name]).digest(),
+            if pending:
+                await connection.executemany(
+                    "INSERT INTO record.schema_file AS f (name, sha256) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE "
+                    "SET sha256 = excluded.sha256, applied_at = now() WHERE f.sha256 <> excluded.sha256",
+                    [(name, sha256(script).digest()) for name, script in scripts.items()],
                 )
         return pending
     finally:
         await connection.close()
+
+
+def _scripts(schema: Traversable) -> Iterator[tuple[str, bytes]]:
+    """The files by their names, `tables/record.journey.sql`, in the order in which they make a new database."""
+    for folder in (*_OBJECTS, _MIGRATIONS.rstrip("/")):
+        found = schema / folder
+        if found.is_dir():  # a folder without a file is not in a package
+            for file in sorted(found.iterdir(), key=lambda file: file.name):
+                if file.name.endswith(".sql"):
+                    yield f"{folder}/{file.name}", file.read_bytes()
+
+
+def _pending(scripts: Mapping[str, bytes], applied: Mapping[str, bytes]) -> list[str]:
+    """The files to apply now, in their order."""
+    if not applied:
+        return [name for name in scripts if not name.startswith(_MIGRATIONS)]
+    if any(name.startswith(_MIGRATIONS) and name not in scripts for name in applied):
+        return []
+    changed = [name for name, script in scripts.items() if applied.get(name) != sha256(script).digest()]
+    new = [name for name in changed if name.startswith(_MIGRATIONS) and name not in applied]
+    edited = [name for name in changed if name not in new]
+    if any(name.startswith(_MIGRATIONS) for name in edited) or (edited and not new):
+        raise MigrationEdited(edited[0])
+    return [*new, *(name for name in edited if name.startswith(_REPEATABLE))]

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -204,6 +204,13 @@ async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> 
     return answer
 
 
+class ConnectionSource(Protocol):
+    """Where a record takes its connections from: a pool of asyncpg."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager["Connection"]:
+        """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
+
+
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
 """What opens a record once more, also in another process that it is handed to."""
 
@@ -217,12 +224,12 @@ class Record:
 
     def __init__(
         self,
-        pool: "asyncpg.Pool[asyncpg.Record]",
+        connections: ConnectionSource,
         codec: PayloadCodec | None = None,
         log_id: int = 1,
         reopen: "Reopen | None" = None,
     ) -> None:
-        self._pool = pool
+        self._connections = connections
         self._codec = codec or Clear()
         self._log_id = log_id
         self.reopen = reopen
@@ -237,7 +244,7 @@ class Record:
     async def connection(self) -> "AsyncIterator[Connection]":
         """A connection to the record's database, for what is derived from the record and lies beside it."""
         with _without_values():
-            async with self._pool.acquire(timeout=5) as connection:
+            async with self._connections.acquire(timeout=5) as connection:
                 yield connection
 
     async def append(

@@ -1,7 +1,6 @@
 """How fast read models are built, how far they lag, how fast they answer."""
 
 import asyncio
-import os
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -70,8 +69,8 @@ async def building(postgres: Postgres, *, journeys: int) -> Section:
         await rebuild(record)
         in_bulk = total / (perf_counter() - began)
         behind = await owner.fetchval("SELECT read_model.begin_generation(1::smallint, $1)", DEFINITION)
-        courses, applied, began = StateCache(), 0, perf_counter()
-        while (done := await advance(record, courses, generation=behind)) and applied < total / 5:
+        cache, applied, began = StateCache(), 0, perf_counter()
+        while (done := await advance(record, cache, generation=behind)) and applied < total / 5:
             applied += done
         live = applied / (perf_counter() - began)
     return Section(
@@ -89,9 +88,8 @@ async def lagging(postgres: Postgres, *, journeys: int, seconds: int) -> Section
     async with fresh(postgres) as (database, record, owner):
         ids = await copies(record, owner, journeys, began_with)
         await rebuild(record)
-        environment = {**os.environ, "CAREPATH_DATABASE_URL": database.app_url, "CAREPATH_LOG_LEVEL": "ERROR"}
         runner = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "deploy.read_models", "run", env=environment
+            sys.executable, "-m", "tests.benchmarks.projector", database.app_url
         )
         await wait_for(record, await put(record, renamed(course_of()[:9], uuid4())), timedelta(seconds=60))
         going_on = _going_on(ids, began_with)
@@ -151,17 +149,20 @@ SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'op
        'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
 INSERT INTO read_model_1.obligation
-SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
-       ((n - 1) / 5 + 1) % 50 = 0, 'check-in', n::text,
+SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check_in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
+       ((n - 1) / 5 + 1) % 50 = 0, 'check_in', n::text,
        (ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5],
        CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
                   WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,
        'complete the check-in', noon - interval '1 day', noon + hashint4(n::int) % 604800 * interval '1 second',
-       NULL, NULL, noon, 'remind', 'patient', false, repeat('because ', 20), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL,
-       ARRAY[(ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5]]
+       ARRAY[(ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5]],
+       noon, 'remind', 'patient', false, repeat('because ', 20), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL
   FROM generate_series(1, $1::int) AS n, moment;
-INSERT INTO read_model_1.stay
+INSERT INTO read_model_1.audience
+SELECT journey_id, opened_version, obligation, owner, clinic, held, due, person FROM read_model_1.obligation;
+INSERT INTO read_model_1.status_history
 SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN (s + 1) * 1000000 + n END,
        CASE WHEN s < 6 THEN noon + (s + 1) * interval '1 day' END, 'sessions', 'open', NULL, false, 'c', 'c'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys
@@ -192,8 +193,8 @@ async def asking(postgres: Postgres, *, few: int, many: int) -> Section:
         async with fresh(postgres) as (_, record, owner):
             await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
             for statement in FILL.split(";\n")[:-1]:
-                await owner.execute(statement, rows, timeout=600)
-            for table in ("caseload", "obligation", "stay"):
+                await owner.execute(statement, *[rows] * ("$1" in statement), timeout=600)
+            for table in ("caseload", "obligation", "audience", "status_history"):
                 await owner.execute(f"ANALYZE read_model_1.{table}")
             for name, ask in questions.items():
                 for _ in range(20):

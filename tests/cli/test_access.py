@@ -110,7 +110,7 @@ def test_breaking_the_glass_lets_look_for_a_time(world: World, journey: UUID, st
     answer = break_glass(world, journey, stranger)
     assert answer.code == 0, answer.err
     state = world.state(journey)
-    assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access-review"]
+    assert [waiting.kind for waiting in obligations(state) if waiting.subject == "access-1"] == ["access_review"]
     [broken] = world.looks()
     assert broken.reason == REASON["reason"]
     assert broken.until == world.at + timedelta(minutes=state.protocol.break_glass_minutes)

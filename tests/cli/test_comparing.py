@@ -29,7 +29,7 @@ def words(edit: Edit) -> list[str]:
 
 
 X02 = "Allergy or hypersensitivity to ketamine or esketamine"
-NEW_RUNG = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
+NEW_STEP = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
 
 
 @pytest.mark.parametrize(
@@ -59,40 +59,46 @@ NEW_RUNG = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
         (lambda p: p["education_topics"].append("extra"), "education_topics: `extra` added"),
         (lambda p: p["education_topics"].remove("process"), "education_topics: `process` removed"),
         (lambda p: p["sessions"]["observe_minutes"].pop(), "[15, 30, 40, 60, 90, 120] becomes [15, 30, 40, 60, 90]"),
-        (lambda p: p["ladders"]["planning"].update(due_minutes=10), "ladder planning: due after 10 min (was 4320 min)"),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"][2].update(minutes=7),
-            "ladder suicide_risk: step 3 now after 7 min (was after 5 min)",
+            lambda p: p["escalation_policies"]["planning"].update(due_minutes=10),
+            "escalation policy planning: due after 10 min (was 4320 min)",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"][2].update(minutes=None, percent=90),
-            "ladder suicide_risk: step 3 now at 90 % of the time (was after 5 min)",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=7),
+            "escalation policy suicide_risk: step 3 now after 7 min (was after 5 min)",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"][2].update(to="medical_director"),
-            "ladder suicide_risk: step 3 now is to page medical_director (was page clinician)",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=None, percent=90),
+            "escalation policy suicide_risk: step 3 now at 90 % of the time (was after 5 min)",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"][2].update(hold=True),
-            "ladder suicide_risk: step 3 now places a hold",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(to="medical_director"),
+            "escalation policy suicide_risk: step 3 now is to page medical_director (was page clinician)",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"][2].update(alarm=False),
-            "ladder suicide_risk: step 3 no longer is an alarm",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(hold=True),
+            "escalation policy suicide_risk: step 3 now places a hold",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"].append(NEW_RUNG),
-            "ladder suicide_risk: step 5 added: after 9000 min letter patient (hold)",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(alarm=False),
+            "escalation policy suicide_risk: step 3 no longer is an alarm",
         ),
         (
-            lambda p: p["ladders"]["suicide_risk"]["rungs"].pop(),
-            "ladder suicide_risk: step 4 removed: after 10 min escalate medical_director (alarm)",
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"].append(NEW_STEP),
+            "escalation policy suicide_risk: step 5 added: after 9000 min letter patient (hold)",
         ),
-        (lambda p: p["ladders"].update(extra=p["ladders"]["planning"]), "ladder extra added"),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"].pop(),
+            "escalation policy suicide_risk: step 4 removed: after 10 min escalate medical_director (alarm)",
+        ),
+        (
+            lambda p: p["escalation_policies"].update(extra=p["escalation_policies"]["planning"]),
+            "escalation policy extra added",
+        ),
         (lambda p: p["consents"].update(extra="extra-1"), "consents.extra: not set becomes extra-1"),
         (
             lambda p: p["check_ins"]["after_session"].pop(),
-            "check_ins.after_session[3]: {hours: 72, ladder: check_in_routine} becomes not set",
+            "check_ins.after_session[3]: {hours: 72, escalation_policy: check_in_routine} becomes not set",
         ),
     ],
 )

@@ -30,7 +30,6 @@ from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put_course, renamed
 from tests.signatures.recorded import EARLY, history, keep, only, rows, sign_offs, signature_of
 from tests.signatures.room import ORGANISATION, published
-from workflows.journey.protocol import Condition
 
 ROOT = Path(__file__).parents[2]
 HALF = 100
@@ -252,7 +251,7 @@ def anchored(world: ProofWorld, tmp_path: Path) -> ProofWorld:
     world.kept(made[:HALF])
     world.anchored(read_key(tmp_path / "key"))
     world.kept(made[HALF:], after=HALF)
-    world.kept([to_new(event) for event in renamed(course_of(Condition.ANXIETY)[:3], ANOTHER)], ANOTHER)
+    world.kept([to_new(event) for event in renamed(course_of("ANXIETY")[:3], ANOTHER)], ANOTHER)
     return world
 
 

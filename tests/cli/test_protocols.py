@@ -36,10 +36,10 @@ def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:
 
 def test_list_and_show(world: World, tmp_path: Path) -> None:
     listed = call(world, "protocol", "list", "--json").json
-    assert {entry["condition"] for entry in listed} == {"PTSD", "ANXIETY"}
+    assert {entry["pathway"] for entry in listed} == {"PTSD", "ANXIETY"}
     for name in ("ptsd-at-home", "PTSD", str(shipped()[-1])):
         shown = call(world, "protocol", "show", name, "--json").json
-        assert shown["condition"] == "PTSD"
+        assert shown["pathway"] == "PTSD"
         assert shown["digest"]
     people = call(world, "protocol", "show", "ANXIETY")
     assert "ILLUSTRATIVE" in people.out

@@ -58,7 +58,7 @@ def test_a_second_start_is_refused_and_names_the_first(world: World, coordinator
     assert second.code == 5
     assert first in second.error["reason"]
     assert second.error["journey_id"] == first
-    other_pathway = start(world, coordinator, referral(condition="ANXIETY"))
+    other_pathway = start(world, coordinator, referral(pathway="ANXIETY"))
     assert other_pathway.code == 0
 
 
@@ -66,7 +66,7 @@ def test_a_request_id_repeats_and_is_not_shared(world: World, coordinator: tuple
     first = start(world, coordinator, referral(request_id=REQUEST))
     again = start(world, coordinator, referral(request_id=REQUEST, reason="Invented: other words"))
     assert first.json["journey_id"] == again.json["journey_id"]
-    other = start(world, coordinator, referral(request_id=REQUEST, condition="ANXIETY"))
+    other = start(world, coordinator, referral(request_id=REQUEST, pathway="ANXIETY"))
     assert other.code == 5
     assert "request_id" in other.fields
 
@@ -110,7 +110,7 @@ def test_without_demonstrations_an_illustrative_protocol_is_refused(world: World
 def test_the_protocol_of_an_argument_wins(world: World, coordinator: tuple[str, str]) -> None:
     wrong = start(world, coordinator, referral(), "--protocol", "anxiety-at-home")
     assert wrong.code == 5
-    assert "condition" in wrong.fields
+    assert "pathway" in wrong.fields
     assert start(world, coordinator, referral(), "--protocol", "nowhere").code == 2
     assert start(world, coordinator, referral(), "--protocol", "PTSD").code == 0
 
@@ -121,7 +121,7 @@ def test_a_referral_cannot_point_at_files(world: World, coordinator: tuple[str, 
     assert "no such protocol" in start(world, coordinator, referral(protocol=str(file))).err
 
 
-@pytest.mark.parametrize("field", ["clinic", "patient", "condition", "reason", "coordinator", "clinician"])
+@pytest.mark.parametrize("field", ["clinic", "patient", "pathway", "reason", "coordinator", "clinician"])
 def test_missing_fields(world: World, coordinator: tuple[str, str], field: str) -> None:
     given = referral()
     del given[field]

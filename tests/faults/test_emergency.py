@@ -25,7 +25,7 @@ REVIEW = {"access": "access-1", "justified": True, "text": "Invented: it was nee
 async def awaited(record: Record, journey_id: UUID) -> list[str]:
     journey = await load_journey(record, journey_id)
     assert journey is not None
-    return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access-review"]
+    return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access_review"]
 
 
 @pytest.mark.server
@@ -65,7 +65,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             assert (await reconcile(stack, "--repair"))[0] == 0
             for journey_id in both:
                 await record.wait_for(journey_id, before[journey_id] + 1, timedelta(seconds=30))
-                assert await awaited(record, journey_id) == ["access-review:access-1"]
+                assert await awaited(record, journey_id) == ["access_review:access-1"]
             assert await reconcile(stack) == (0, {"open_journeys": 2, "findings": []})
 
         await stack.temporal.stop()

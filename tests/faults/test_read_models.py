@@ -7,15 +7,15 @@ import pytest
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
-from activities.record.read_models import CaseloadFilter, WorklistFilter, caseload, differences, wait_for, worklist
+from activities.record.read_models import CaseloadFilter, WorklistFilter, caseload, wait_for, worklist
 from activities.record.store import Record
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import Course, support
+from tests.record.read_models.courses import differing
 from workflows.journey import commands as c
 from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
 from workflows.messages import Receipt
 
 pytestmark = pytest.mark.server
@@ -41,7 +41,7 @@ async def test_what_was_recorded_is_shown_by_the_worker_that_is_left(
         assert shown.position >= position
         assert {task.kind for task in shown.rows} >= {"evaluation", "support"}
         assert {task.version for task in shown.rows} == {receipt.version}
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 class ReadAtOnce(Course):
@@ -71,7 +71,7 @@ async def test_whoever_writes_reads_it_at_once(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
     """After every command of a whole course: once its receipt is here, its lists show it."""
-    course = ReadAtOnce(client, record, signers, task_queue, Condition.PTSD)
+    course = ReadAtOnce(client, record, signers, task_queue, "PTSD")
     async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, tmp_path / "worker.log"):
         await course.begin()
         journey = await course.play()

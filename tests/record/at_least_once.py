@@ -8,9 +8,8 @@ tables all the while. `play` lets them loose on each other and raises `Broken`, 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -30,14 +29,15 @@ from activities.record.event_codec import to_new
 from activities.record.read_models.claims import claim
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, stale, worklist
-from activities.record.read_models.rebuild import BeingRebuilt, differences, rebuild
+from activities.record.read_models.rebuild import BeingRebuilt, rebuild
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
+from tests.record.connections import Interrupted, One, kill, mortal, on
 from tests.record.helpers import whole_log
-from tests.record.read_models.courses import course_of, put, renamed
+from tests.record.read_models.courses import course_of, differing, put, renamed
 
 if TYPE_CHECKING:
-    from activities.record.store import Connection
+    pass
 
 T = TypeVar("T")
 Turn: TypeAlias = Callable[[Record, UUID], Awaitable[None]]
@@ -50,7 +50,6 @@ OPENING = 4
 """Events that each journey has before anybody is let loose."""
 POISON = "nonsense"
 """The type of events that no build can read."""
-STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
 PATIENCE = 60
 
 _logs = count(2)
@@ -164,65 +163,6 @@ async def empty_log(database: Database) -> AsyncIterator[Record]:
         yield record
 
 
-# Connections on which something happens
-
-
-class Interrupted(Record):
-    """A record on whose connections something happens before one of the statements sent to it, counted from 1."""
-
-    def __init__(self, record: Record, before: int, happens: Callable[["Connection"], Awaitable[object]]) -> None:
-        super().__init__(record._pool, log_id=record.log_id)
-        self._left, self._happens = before, happens
-
-    @property
-    def happened(self) -> bool:
-        return self._left <= 0
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator["Connection"]:
-        async with super().connection() as connection:
-            yield cast("Connection", _Counted(self, connection))
-
-    async def sending(self, connection: "Connection") -> None:
-        self._left -= 1
-        if self._left == 0:
-            await self._happens(connection)
-
-
-class _Counted:
-    def __init__(self, record: Interrupted, connection: "Connection") -> None:
-        self._record, self._connection = record, connection
-
-    def __getattr__(self, name: str) -> Any:
-        its_own = getattr(self._connection, name)
-        return partial(self._sent, its_own) if name in STATEMENTS else its_own
-
-    async def _sent(self, statement: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
-        await self._record.sending(self._connection)
-        return await statement(*arguments, **options)
-
-
-def mortal(record: Record, killed_before: int) -> Record:
-    return Interrupted(record, killed_before, partial(kill, record))
-
-
-async def kill(record: Record, connection: "Connection") -> None:
-    """End the server's side of a connection, and whatever transaction it is in."""
-    await record._pool.execute("SELECT pg_terminate_backend($1, 10000)", connection.get_server_pid())
-
-
-class On(Record):
-    """A record that is spoken to on one connection."""
-
-    def __init__(self, record: Record, connection: "Connection") -> None:
-        super().__init__(record._pool, log_id=record.log_id)
-        self._connection = connection
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator["Connection"]:
-        yield self._connection
-
-
 # Those who are let loose
 
 
@@ -299,7 +239,7 @@ async def _lose(record: Record, journey: UUID, batch: Sequence[NewEvent], fate: 
             with suppress(RecordUnavailable, VersionConflict):
                 version = await _version(record, journey)
                 async with record.connection() as connection, connection.transaction():
-                    await On(record, connection).append(journey, version, batch)
+                    await on(record, One(connection)).append(journey, version, batch)
                     await kill(record, connection)
         case "blind":
             refused = ""
@@ -307,7 +247,7 @@ async def _lose(record: Record, journey: UUID, batch: Sequence[NewEvent], fate: 
                 version = await _version(record, journey)
                 try:
                     async with record.connection() as connection, connection.transaction(isolation="repeatable_read"):
-                        await On(record, connection).append(journey, version, batch)
+                        await on(record, One(connection)).append(journey, version, batch)
                 except (RecordFault, RecordUnavailable) as error:
                     refused = error.code
             promised(refused == "CP004", "nobody appends who does not see what others commit")
@@ -368,7 +308,7 @@ async def _appending(record: Record, *journeys: UUID) -> None:
         async with connection.transaction():
             await connection.execute("SELECT now()")
             await put(record, first)
-            await put(On(record, connection), second)
+            await put(on(record, One(connection)), second)
             coming = asyncio.create_task(put(record, third))
             while not coming.done() and not await _somebody_waits(record):
                 pass
@@ -379,11 +319,11 @@ async def _appending(record: Record, *journeys: UUID) -> None:
 
 
 async def _somebody_waits(record: Record) -> bool:
-    return bool(
-        await record._pool.fetchval(
+    async with record.connection() as connection:
+        waiting = await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
-    )
+    return bool(waiting)
 
 
 async def projecting(record: Record, journey: UUID) -> None:
@@ -393,7 +333,7 @@ async def projecting(record: Record, journey: UUID) -> None:
         await _write_on(record, journey)
         await advance(record, one, limit=2)
         interrupted = Interrupted(record, before, lambda _: _go_on(record, journey, other))
-        await advance(interrupted, one, limit=2)
+        await advance(on(record, interrupted), one, limit=2)
         reached = await _looked(record, reached)
         if not interrupted.happened:
             return
@@ -410,7 +350,7 @@ async def rebuilding(record: Record, journey: UUID) -> None:
 
     for before in count(1):
         interrupted = Interrupted(record, before, meanwhile)
-        await rebuild(interrupted)
+        await rebuild(on(record, interrupted))
         reached = await _looked(record, reached)
         if not interrupted.happened:
             return
@@ -463,7 +403,7 @@ async def _watch(record: Record, written: asyncio.Event) -> None:
 async def _looked(record: Record, before: int) -> int:
     position = (await caseload(record, CaseloadFilter(), limit=1)).position
     promised(position >= before, "readers never go back in time")
-    promised(await differences(record) == (), "tables are the fold of the log up to their checkpoint")
+    promised(await differing(record) == [], "tables are the fold of the log up to their checkpoint")
     return position
 
 
@@ -506,7 +446,7 @@ async def _check_tables(record: Record, log: Sequence[StoredEvent]) -> None:
         pass
     answer = await caseload(record, CaseloadFilter())
     promised(answer.position == len(log), "the tables reach the end of the log")
-    promised(await differences(record) == (), "tables are the fold of the log up to their checkpoint")
+    promised(await differing(record) == [], "tables are the fold of the log up to their checkpoint")
     reached = {stored.journey_id: stored.version for stored in log}
     unreadable: dict[UUID, int] = {}
     for stored in log:

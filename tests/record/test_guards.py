@@ -44,7 +44,7 @@ async def test_nobody_changes_what_is_recorded(
 
 async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
-    assert {table["name"] for table in tables} == {"journey", "journey_event", "migration", "notice", "access_log"}
+    assert {table["name"] for table in tables} == {"access_log", "journey", "journey_event", "notice", "schema_file"}
     for table in tables:
         writes = await app.fetchval(
             "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",

@@ -1,4 +1,4 @@
-"""Migrations: in order, once, and never behind the back of a database that has them."""
+"""The schema: made from the files of its objects, and brought up to date by migrations, each applied once."""
 
 import asyncio
 import shutil
@@ -11,64 +11,107 @@ import pytest
 from activities.record import MigrationEdited, migrate
 from deploy.local.postgres import Database
 
+LOCK = "functions/record.lock_log.sql"
+
 
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
-    """A copy of the migrations, to change."""
+    """A copy of the schema, to change."""
     with as_file(files("activities.record") / "schema") as shipped:
-        return Path(shutil.copytree(shipped, tmp_path / "schema"))
+        copy = Path(shutil.copytree(shipped, tmp_path / "schema"))
+    (copy / "migrations").mkdir(exist_ok=True)
+    return copy
 
 
-async def _names(database: Database) -> list[str]:
+async def _names(database: Database) -> set[str]:
     connection = await asyncpg.connect(database.owner_url)
     try:
-        return [row["name"] for row in await connection.fetch("SELECT name FROM record.migration ORDER BY name")]
+        return {row["name"] for row in await connection.fetch("SELECT name FROM record.schema_file")}
     finally:
         await connection.close()
 
 
-async def test_applied_in_order_once(database: Database) -> None:
+async def _has(database: Database, table: str) -> bool:
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        return bool(await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table))
+    finally:
+        await connection.close()
+
+
+def _add(file: Path, text: str) -> None:
+    file.write_text((file.read_text() if file.exists() else "") + text)
+
+
+async def test_made_in_order_once(database: Database) -> None:
     applied = await migrate(database.owner_url)
-    assert [int(name[:4]) for name in applied] == list(range(1, len(applied) + 1))
+    folders = list(dict.fromkeys(name.partition("/")[0] for name in applied))
+    assert folders == ["roles", "tables", "functions", "triggers", "views"]
     assert await migrate(database.owner_url) == []
-    assert await _names(database) == applied
+    assert await _names(database) >= {*applied}
 
 
-async def test_three_starters_apply_once(database: Database) -> None:
+async def test_three_starters_make_it_once(database: Database) -> None:
     answers = await asyncio.gather(*(migrate(database.owner_url) for _ in range(3)))
-    assert sorted(map(len, answers)) == [0, 0, len(await _names(database))]
+    assert sorted(map(bool, answers)) == [False, False, True]
 
 
-async def test_an_edited_file_is_refused_by_name_and_nothing_is_applied(database: Database, schema: Path) -> None:
+async def test_a_new_database_needs_no_migration(database: Database, schema: Path) -> None:
+    _add(schema / "tables" / "record.later.sql", "CREATE TABLE record.later (n int);")
+    _add(schema / "migrations" / "0001_later.sql", "CREATE TABLE record.later (n int);")
+    assert "migrations/0001_later.sql" not in await migrate(database.owner_url, schema)
+    assert await migrate(database.owner_url, schema) == []
+    assert await _has(database, "record.later")
+
+
+async def test_an_older_database_is_brought_up_to_date(database: Database, schema: Path) -> None:
     await migrate(database.owner_url, schema)
-    before = await _names(database)
-    edited = schema / before[2]
-    edited.write_text(edited.read_text() + "-- one more thing\n")
-    (schema / "9000_later.sql").write_text("CREATE TABLE record.later (n int)")
+    _add(schema / "tables" / "record.later.sql", "CREATE TABLE record.later (n int, m int);")
+    _add(schema / LOCK, "-- and more\n")
+    _add(schema / "migrations" / "0001_later.sql", "CREATE TABLE record.later (n int);")
+    _add(schema / "migrations" / "0002_more.sql", "ALTER TABLE record.later ADD COLUMN m int;")
+    assert await migrate(database.owner_url, schema) == ["migrations/0001_later.sql", "migrations/0002_more.sql", LOCK]
+    assert await migrate(database.owner_url, schema) == []
+    assert await _has(database, "record.later")
 
-    with pytest.raises(MigrationEdited, match=rf"{edited.name} .* new file"):
+
+@pytest.mark.parametrize("name", [LOCK, "tables/record.journey.sql", "triggers/hint.sql", "tables/record.later.sql"])
+async def test_a_change_without_a_migration_is_refused_by_name(database: Database, schema: Path, name: str) -> None:
+    await migrate(database.owner_url, schema)
+    _add(schema / name, "-- one more thing\n")
+    with pytest.raises(MigrationEdited, match=rf"{name} .* add a migration"):
         await migrate(database.owner_url, schema)
 
-    assert await _names(database) == before
+
+async def test_an_edited_migration_is_refused_and_nothing_is_applied(database: Database, schema: Path) -> None:
+    _add(schema / "migrations" / "0001_first.sql", "SELECT 1;")
+    await migrate(database.owner_url, schema)
+    _add(schema / "migrations" / "0001_first.sql", "-- one more thing\n")
+    _add(schema / "migrations" / "0002_later.sql", "CREATE TABLE record.later (n int);")
+    with pytest.raises(MigrationEdited, match="0001_first"):
+        await migrate(database.owner_url, schema)
+    assert not await _has(database, "record.later")
 
 
 async def test_a_failing_file_leaves_no_trace_and_can_be_mended(database: Database, schema: Path) -> None:
-    later, broken = schema / "9000_later.sql", schema / "9001_broken.sql"
-    later.write_text("CREATE TABLE record.later (n int)")
+    await migrate(database.owner_url, schema)
+    before = await _names(database)
+    _add(schema / "migrations" / "0001_later.sql", "CREATE TABLE record.later (n int);")
+    broken = schema / "migrations" / "0002_broken.sql"
     broken.write_text("CREATE TABLE record.broken (n int); SELECT 1/0")
-
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(database.owner_url, schema)
-    assert later.name in await _names(database)
-    assert broken.name not in await _names(database)
+    assert await _names(database) == before
+    assert not await _has(database, "record.later")
 
     broken.write_text("CREATE TABLE record.broken (n int)")
-    assert await migrate(database.owner_url, schema) == [broken.name]
+    assert await migrate(database.owner_url, schema) == ["migrations/0001_later.sql", "migrations/0002_broken.sql"]
 
 
-async def test_an_older_build_starts_on_a_newer_database(database: Database, schema: Path) -> None:
-    later = schema / "9000_later.sql"
-    later.write_text("CREATE TABLE record.later (n int)")
+async def test_an_older_build_leaves_a_newer_database_as_it_is(database: Database, schema: Path) -> None:
+    later = schema / "migrations" / "0001_later.sql"
+    _add(later, "CREATE TABLE record.later (n int);")
     await migrate(database.owner_url, schema)
     later.unlink()
+    _add(schema / LOCK, "-- as it was\n")
     assert await migrate(database.owner_url, schema) == []

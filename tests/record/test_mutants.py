@@ -1,67 +1,42 @@
 """Whoever breaks the record or its read models in one of these ways is found out by the property.
 
-A mutant is a small change to a function of the database or of ours: the mistake that others made, or the guard that is
-left out. Each must break the promise that it is named with, on a system that keeps all of them without the change.
+A mutant is a small change to a source file of ours, SQL or Python: the mistake that others made, or the guard that is
+left out. Each must break the promise that it is named with, on a system that keeps all of them without the change. It
+lives in a copy of the sources, and a process of its own puts it to the test (`python -m tests.record.mutant URL`).
 """
 
-import inspect
-import textwrap
-from collections.abc import Callable, Sequence
-from types import FunctionType
+import asyncio
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
-import asyncpg
 import pytest
 
-from activities.record.read_models import projection, projector
-from activities.record.read_models.rebuild import _publish
+import activities
 from deploy.local.postgres import Database
-from tests.record.at_least_once import (
-    Broken,
-    Command,
-    Projector,
-    Script,
-    claiming,
-    play,
-    projecting,
-    rebuilding,
-    take_turns,
-)
 
-AGAIN = 3
-STORM = Script(
-    writers=[
-        [Command(0, 2, "uncommitted", 2, 1), Command(1, 1, "unanswered"), Command(0, 3, "cancelled", 2, 1)],
-        [Command(0, 1, "answered", 3), Command(0, 4, "uncommitted"), Command(1, 2, "unanswered", 1, 2)],
-        [Command(1), Command(0, 1, "blind"), Command(1, poison=True), Command(1, 2)],
-        [Command(0), Command(0, 1, "cancelled", 1, 1), Command(1, 4)],
-    ],
-    projectors=[Projector(3, tuple(range(1, 12))), Projector(7, tuple(range(11, 2, -1)))],
-    rebuilds=(0, 5, 0),
-)
-
-
-class Edit(NamedTuple):
-    """A text that stands just once in a function, and what stands in its place."""
-
-    function: str | Callable[..., object]
-    old: str
-    new: str
+ROOT = Path(__file__).parents[2]
 
 
 class Mutant(NamedTuple):
-    """What of the promises is broken, as a pattern, and by which edits, after which statement."""
+    """Which promise is broken, as a pattern, by which edits: a file of the record, a text that stands there once, and
+    what stands in its place."""
 
     breaks: str
-    edits: tuple[Edit, ...]
-    statement: str
+    edits: tuple[tuple[str, str, str], ...]
 
 
-def mutant(breaks: str, *edits: tuple[str | Callable[..., object], str, str], statement: str = "") -> Mutant:
-    return Mutant(breaks, tuple(Edit(*edit) for edit in edits), statement)
+def mutant(breaks: str, *edits: tuple[str, str, str]) -> Mutant:
+    return Mutant(breaks, edits)
 
 
-APPEND, LOCK = "record.append", "record.lock_log"
+APPEND, LOCK = "schema/functions/record.append.sql", "schema/functions/record.lock_log.sql"
+FILLED, PUBLISH = "schema/functions/read_model.filled.sql", "schema/functions/read_model.publish.sql"
+PROJECTION, PROJECTOR = "read_models/projection.py", "read_models/projector.py"
+REBUILD = "read_models/rebuild.py"
 MUTANTS = {
     "no replay of known ids": mutant(
         "nobody fails: RecordFault.*23505", (APPEND, "IF _found > 0 THEN", "IF false THEN")
@@ -96,7 +71,7 @@ MUTANTS = {
         "whoever follows the log misses nothing",
         (LOCK, "PERFORM pg_advisory_xact_lock(1735289203, _log_id);", ""),
         (APPEND, "_position := coalesce(_position, 0);", "_position := nextval('record.positions');"),
-        statement="CREATE SEQUENCE record.positions START 100 INCREMENT 10",
+        (LOCK, "-- One writer", "CREATE SEQUENCE record.positions START 100 INCREMENT 10;\n-- One writer"),
     ),
     "any isolation": mutant("nobody appends who does not see", (LOCK, "<> 'read committed'", "= 'read uncommitted'")),
     "time of the transaction": mutant(
@@ -114,84 +89,88 @@ MUTANTS = {
     "head left behind": mutant("the chains hold: .*'head'", (APPEND, "last_position = excluded.last_position,", "")),
     "checkpoint without compare-and-set": mutant(
         "readers never go back|tables are the fold",
-        (projector.advance, "WHERE id = $1 AND position = $2 ", "WHERE id = $1 AND $2::bigint IS NOT NULL "),
+        (PROJECTOR, "WHERE id = $1 AND position = $2 ", "WHERE id = $1 AND $2::bigint IS NOT NULL "),
     ),
     "checkpoint apart from its rows": mutant(
-        "tables are the fold", (projector.advance, "async with connection.transaction():", "if connection:")
+        "tables are the fold",
+        (
+            PROJECTOR,
+            "async with connection.transaction():\n            # The lock",
+            "if connection:\n            # The lock",
+        ),
     ),
     "a claim without its key": mutant(
-        "one of fifty claims wins", statement="ALTER TABLE read_model.claim DROP CONSTRAINT claim_pkey"
+        "one of fifty claims wins",
+        ("schema/tables/read_model.claim.sql", ",\n    PRIMARY KEY (journey_id, opened_version, obligation)", ""),
     ),
     "poison skipped": mutant(
-        "a journey stops", (projection.apply_events, "return course, unapplied(event, error)", "continue")
+        "a journey stops|tables are the fold", (PROJECTION, "return state, unapplied(event, error)", "continue")
     ),
     "poison stops everybody": mutant(
         "nobody fails: ValidationError",
-        (projection.apply_events, "return course, unapplied(event, error)", "raise"),
+        (PROJECTION, "return state, unapplied(event, error)", "raise"),
     ),
-    "a course at whatever version": mutant(
-        "tables are the fold", (projector.StateCache.at, " and course.journey.version == version", "")
+    "a state at whatever version": mutant(
+        "tables are the fold", (PROJECTOR, " and state.journey.version == version", "")
     ),
     "a swap that loses the tail": mutant(
         "tables are the fold|the tables reach",
         (
-            "read_model.filled",
+            FILLED,
             "SET position = _position",
             "SET position = greatest(_position, (SELECT g.position FROM generation g WHERE g.status = 'live'))",
         ),
     ),
     "a swap that goes back in time": mutant(
         "readers never go back",
-        ("read_model.publish", "IF _next.position < _live.position THEN", "IF false THEN"),
-        (_publish, "await catch_up(BATCH)", ""),
-        (_publish, "await catch_up(0)", ""),
+        (PUBLISH, "IF _next.position < _live.position THEN", "IF false THEN"),
+        (REBUILD, "await catch_up(BATCH)", ""),
+        (REBUILD, "await catch_up(0)", ""),
     ),
 }
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", MUTANTS)
-async def test_a_mutant_is_found_out(migrated: Database, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await change(migrated, MUTANTS[name], monkeypatch)
-    with pytest.raises(Broken, match=MUTANTS[name].breaks):
-        await put_to_the_test(migrated)
+async def test_a_mutant_is_found_out(database: Database, tmp_path: Path, name: str) -> None:
+    broken, said = await put_to_the_test(database, tmp_path, MUTANTS[name])
+    assert broken, said
+    assert re.search(MUTANTS[name].breaks, said), said
 
 
-async def test_without_a_mutant_there_is_nothing_to_find(migrated: Database) -> None:
-    await put_to_the_test(migrated)
+@pytest.mark.soak
+async def test_without_a_mutant_there_is_nothing_to_find(database: Database, tmp_path: Path) -> None:
+    broken, said = await put_to_the_test(database, tmp_path, mutant(""))
+    assert not broken, said
 
 
-async def put_to_the_test(database: Database) -> None:
-    """What needs only the right moment, and what needs a crowd and some luck; what takes longest last."""
-    await take_turns(database, claiming, projecting)
-    await play(database, STORM)
-    await take_turns(database, rebuilding)
-    for _ in range(AGAIN):
-        await play(database, STORM)
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_mutant_is_a_change(tmp_path: Path, name: str) -> None:
+    change(tmp_path, MUTANTS[name])
 
 
-async def change(database: Database, wanted: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a system into a mutant: its database for good, its code for the length of a test."""
-    owner = await asyncpg.connect(database.owner_url)
-    if wanted.statement:
-        await owner.execute(wanted.statement)
-    by_function: dict[str | Callable[..., object], list[Edit]] = {}
-    for edit in wanted.edits:
-        by_function.setdefault(edit.function, []).append(edit)
-    for function, edits in by_function.items():
-        if isinstance(function, str):
-            source = await owner.fetchval("SELECT pg_get_functiondef($1::regproc)", function)
-            await owner.execute(edited(source, edits))
-        else:
-            changed: dict[str, FunctionType] = {}
-            source = textwrap.dedent(inspect.getsource(function))
-            exec(edited(source, edits), vars(inspect.getmodule(function)), changed)
-            # The code and not the name: whoever has imported the function has the mutant too.
-            monkeypatch.setattr(function, "__code__", changed[function.__name__].__code__)
-    await owner.close()
+async def put_to_the_test(database: Database, directory: Path, changed: Mutant) -> tuple[bool, str]:
+    """Whether a promise was broken, and what was said."""
+    change(directory, changed)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(directory), str(ROOT)))}
+    tester = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "tests.record.mutant", database.name, str(database.port)),
+        env=environment,
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await tester.communicate()
+    assert tester.returncode in (0, 3), out.decode()
+    return tester.returncode == 3, out.decode()
 
 
-def edited(source: str, edits: Sequence[Edit]) -> str:
-    for edit in edits:
-        assert source.count(edit.old) == 1, f"stands {source.count(edit.old)} times in {edit.function}: {edit.old}"
-        source = source.replace(edit.old, edit.new)
-    return source
+def change(directory: Path, wanted: Mutant) -> None:
+    """Copy the sources, with a change."""
+    shutil.copytree(Path(activities.__file__).parent, directory / "activities")
+    for name, old, new in wanted.edits:
+        file = directory / "activities" / "record" / name
+        source = file.read_text()
+        assert source.count(old) == 1, f"stands {source.count(old)} times in {name}: {old}"
+        file.write_text(source.replace(old, new))

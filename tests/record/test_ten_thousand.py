@@ -7,43 +7,33 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from activities.record import Clear, NewEvent, Record, open_record
+from activities.record import NewEvent, Record, open_record
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import retry, wait_for
 from activities.record.read_models.queries import stale
 from activities.record.read_models.runner import running
 from activities.record.read_models.status import head
 from deploy.local.postgres import Database
+from tests.record.connections import Damaged
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, put, renamed
 
-ALL, OPENING = 10_000, 2
+ALL, MANY, OPENING = 10_000, 1_000, 2
 WITHIN = timedelta(minutes=4)
 
 
-class Damaged(Clear):
-    """Cannot read the payloads of some events."""
-
-    def __init__(self, *events: UUID) -> None:
-        self.damaged = set(events)
-
-    def decode(self, journey_id: UUID, event_id: UUID, stored: bytes) -> bytes:
-        if event_id in self.damaged:
-            raise KeyError("what the patient said")
-        return super().decode(journey_id, event_id, stored)
-
-
 @pytest.mark.timeout(600)
-async def test_ten_thousand_journeys_but_one_go_on(migrated: Database, owner: Connection) -> None:
-    journeys = [uuid4() for _ in range(ALL)]
-    sick = journeys[ALL // 2]
+@pytest.mark.parametrize("count", [MANY, pytest.param(ALL, marks=pytest.mark.soak)])
+async def test_all_journeys_but_one_go_on(migrated: Database, owner: Connection, count: int) -> None:
+    journeys = [uuid4() for _ in range(count)]
+    sick = journeys[count // 2]
     rest = renamed(course_of()[OPENING:8], sick)
     codec = Damaged(rest[0].event_id)
     async with open_record(migrated.app_url, codec=codec, connections=12) as record:
         async with running(record):
-            await put_openings(record, journeys[: ALL // 2 + 1])
+            await put_openings(record, journeys[: count // 2 + 1])
             await put(record, rest)
-            await put_openings(record, journeys[ALL // 2 + 1 :])
+            await put_openings(record, journeys[count // 2 + 1 :])
             going_on = [*journeys[:50], *journeys[-50:]]
             for journey in going_on:
                 await put(record, renamed(course_of()[OPENING:8], journey))

@@ -10,15 +10,16 @@ from activities.signatures.keys import new_seal, sign
 from application.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
-from tests.workflow.world import World, eventually
+from tests.helpers import eventually
+from tests.workflow.world import World
 from workflows.care_journey import HEALTH, CareJourney
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
 
-PROTOCOL = demonstration(Condition.ANXIETY).model_copy(update={"illustrative": False, "status": "approved"})
+PROTOCOL = demonstration("ANXIETY").model_copy(update={"illustrative": False, "status": "approved"})
 
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:

@@ -15,7 +15,7 @@ from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Actor, Role
 from workflows.journey.base import Identifier, InputModel, Json, Short, Text, canonical
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, PinnedProtocol, SignOffKind
+from workflows.journey.protocol import Pathway, PinnedProtocol, SignOffKind
 from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Stage
 
@@ -71,7 +71,7 @@ class StartPathway(CommandBody):
     journey_id: UUID
     clinic: Identifier
     patient: Patient
-    condition: Condition
+    pathway: Pathway
     reason: Text
     coordinator: Identifier
     clinician: Identifier

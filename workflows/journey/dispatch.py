@@ -98,12 +98,12 @@ NEEDS = (
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 
 BEFORE_CLOSING = (
-    "observation", "session-end", "crisis", "suicide-risk", "support", "adverse-event", "serious-adverse-event",
-    "unreadable-message", "access-review",
+    "observation", "session_end", "crisis", "suicide_risk", "support", "adverse_event", "serious_adverse_event",
+    "unreadable_message", "access_review",
 )  # fmt: skip
 """What an ending pathway still waits for: safety is settled before anything closes."""
-AFTER_DEATH = ("adverse-event", "serious-adverse-event", "access-review")
-AFTER_CLOSING = ("access-review",)
+AFTER_DEATH = ("adverse_event", "serious_adverse_event", "access_review")
+AFTER_CLOSING = ("access_review",)
 """Whoever looks in an emergency at what is long over is reviewed all the same."""
 
 

@@ -131,7 +131,7 @@ def sign_off_need(
             subject=decided.request,
             owner=Role.CLINICIAN,
             person=wrote[-1] if wrote else journey.clinician,
-            ladder="question",
+            escalation_policy="question",
             what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
             care=care,
         )
@@ -142,11 +142,11 @@ def sign_off_need(
     refused = (*(authors(journey, kind, subject) if rule.not_author else ()), *((first.by,) if first else ()))
     mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Requirement(
-        kind=kind.value.replace("_", "-"),
+        kind=kind.value,
         subject=subject,
         owner=owner,
         person=journey.clinician if mine else None,
-        ladder=rule.ladder,
+        escalation_policy=rule.escalation_policy,
         what=what if first is None else f"{what} as the second person",
         due=due,
         sign_off=kind,
@@ -250,7 +250,9 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
         "proposal": None if proposal is None else proposal.model_dump(mode="json"),
         "sessions": len(journey.ended_sessions),
         "scores": _response_review(journey, subject)["scores"],
-        "visits": [c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow-up" and c.record],
+        "visits": [
+            c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
+        ],
     }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.calendars import Instant, local
-from workflows.journey.obligations import Obligation, obligations, rung_of
+from workflows.journey.obligations import Obligation, next_escalation_step, obligations
 from workflows.journey.stage import Stage
 
 
@@ -54,7 +54,7 @@ def status(journey: Journey, recorded: int) -> Status:
     return Status(
         stage=journey.stage,
         step=step_shown(journey),
-        pathway=journey.protocol.condition.value,
+        pathway=journey.protocol.pathway,
         version=journey.version,
         recorded=recorded,
         illustrative=journey.illustrative,
@@ -72,14 +72,14 @@ def shown_at(moment: datetime, zone: str) -> str:
 def why(waiting: Obligation, journey: Journey) -> str:
     """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
     zone = journey.patient.zone
-    rung = rung_of(waiting, journey)
+    step = next_escalation_step(waiting, journey)
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
     said += f", due {shown_at(waiting.deadline, zone)}"
-    if rung is None or waiting.next_step is None:
-        return f"{said}; every step of its ladder has been taken."
-    then = f"{rung.action.value.replace('_', ' ')} ({rung.to.value.replace('_', ' ')})"
-    held = " and care is held" if rung.hold else ""
+    if step is None or waiting.next_step is None:
+        return f"{said}; every step of its escalation policy has been taken."
+    then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
+    held = " and care is held" if step.hold else ""
     return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{held}."
 
 

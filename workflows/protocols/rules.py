@@ -10,7 +10,7 @@ from typing import Any
 
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.instruments import Instrument, threshold_problems
-from workflows.journey.protocol import OBLIGATION_LADDERS, Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import OBLIGATION_POLICIES, Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
 from workflows.protocols.reading import Location
 
 Broken = Iterator[tuple[Location, str]]
@@ -27,8 +27,9 @@ NEVER_QUIET = (
     "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
 )  # fmt: skip
 WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
-"""Ladders that may count the clinic's working time, besides those of sign-offs and of reviews of who looked. All others
-concern safety, the patient's own time or an appointment, and none of these waits for opening hours."""
+"""Escalation policies that may count the clinic's working time, besides those of sign-offs and of reviews of who
+looked. All others concern safety, the patient's own time or an appointment, and none of these waits for opening
+hours."""
 URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)
 """Sign-offs that ignore working time."""
 SEVERE_FROM = 3
@@ -44,7 +45,18 @@ TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 
 def broken(protocol: Protocol) -> Broken:
     """Every rule the protocol breaks, by place."""
-    for rule in (_steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _others, _ladders):
+    for rule in (
+        _steps,
+        _thresholds,
+        _lists,
+        _durations,
+        _sessions,
+        _dose,
+        _follow_up,
+        _sign_offs,
+        _others,
+        _escalation_policies,
+    ):
         yield from rule(protocol)
 
 
@@ -203,61 +215,66 @@ def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[R
     return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
 
 
-def _ladders(protocol: Protocol) -> Broken:
+def _escalation_policies(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
-    contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
-    others = {*OBLIGATION_LADDERS, *(rule.ladder for rule in protocol.sign_offs.values())}
-    others |= {reviewer.ladder for reviewer in protocol.access_reviewers}
+    contacts = {
+        "visit",
+        "follow_up_visit",
+        protocol.check_ins.routine_escalation_policy,
+        *(after.escalation_policy for after in owed),
+    }
+    others = {*OBLIGATION_POLICIES, *(rule.escalation_policy for rule in protocol.sign_offs.values())}
+    others |= {reviewer.escalation_policy for reviewer in protocol.access_reviewers}
     others -= {"visit", "follow_up_visit"}
     working = _may_wait(protocol, contacts)
-    for name, ladder in protocol.ladders.items():
-        at = ("ladders", name)
-        yield from _order(ladder, at)
-        last = ladder.rungs[-1]
+    for name, policy in protocol.escalation_policies.items():
+        at = ("escalation_policies", name)
+        yield from _order(policy, at)
+        last = policy.steps[-1]
         if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
             yield (
-                (*at, "rungs", len(ladder.rungs) - 1),
-                "the last rung must hand over to somebody of the clinic: escalate, page or another action that does",
+                (*at, "steps", len(policy.steps) - 1),
+                "the last step must hand over to somebody of the clinic: escalate, page or another action that does",
             )
-        if ladder.quiet_hours and name in NEVER_QUIET:
-            yield (*at, "quiet_hours"), "must be false: this ladder is about safety and never waits"
-        if ladder.clock == "working" and name not in working:
+        if policy.quiet_hours and name in NEVER_QUIET:
+            yield (*at, "quiet_hours"), "must be false: this escalation policy is about safety and never waits"
+        if policy.clock == "working" and name not in working:
             yield (*at, "clock"), "must be elapsed: safety, patients and appointments do not wait for opening hours"
-        for position, rung in enumerate(ladder.rungs):
-            if rung.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
-                yield (*at, "rungs", position, "action"), "belongs to ladders of check-ins and visits only"
+        for position, step in enumerate(policy.steps):
+            if step.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
+                yield (*at, "steps", position, "action"), "belongs to escalation policies of check-ins and visits only"
     for position, after in enumerate(owed):
-        if after.hours < 24 and protocol.ladders[after.ladder].quiet_hours:
+        if after.hours < 24 and protocol.escalation_policies[after.escalation_policy].quiet_hours:
             yield (
-                ("check_ins", "after_session", position, "ladder"),
+                ("check_ins", "after_session", position, "escalation_policy"),
                 "must not wait for quiet hours on the day of a dose",
             )
 
 
 def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
-    """The ladders that may count working time: no urgent sign-off and no contact with a patient uses them."""
+    """The escalation policies that may count working time: no urgent sign-off, no contact with a patient uses them."""
     urgent = list(URGENT)
     if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
         urgent.append(SignOffKind.ADVERSE_EVENT)
-    signing = {rule.ladder for rule in protocol.sign_offs.values()} - set(OBLIGATION_LADDERS)
-    reviewing = {reviewer.ladder for reviewer in protocol.access_reviewers} - set(OBLIGATION_LADDERS)
-    return {*WORKING, *signing, *reviewing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
+    signing = {rule.escalation_policy for rule in protocol.sign_offs.values()} - set(OBLIGATION_POLICIES)
+    reviewing = {reviewer.escalation_policy for reviewer in protocol.access_reviewers} - set(OBLIGATION_POLICIES)
+    return {*WORKING, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
-def _order(ladder: EscalationPolicy, at: Location) -> Broken:
-    """Rungs are taken in their order: one that stands before an earlier time would hold that one up."""
-    percents = [rung.percent for rung in ladder.rungs if rung.percent is not None]
-    mixed = len(percents) not in (0, len(ladder.rungs))
-    for position, rung in enumerate(ladder.rungs):
-        here: Location = (*at, "rungs", position)
-        if mixed and rung.percent is not None and rung.percent > 100:
-            yield here, "beside rungs in minutes, a percent must not exceed 100"
-        if rung.to == Role.SYSTEM or (rung.to in NOT_STAFF and rung.action not in (Action.ASK, Action.REMIND)):
+def _order(policy: EscalationPolicy, at: Location) -> Broken:
+    """Steps are taken in their order: one that stands before an earlier time would hold that one up."""
+    percents = [step.percent for step in policy.steps if step.percent is not None]
+    mixed = len(percents) not in (0, len(policy.steps))
+    for position, step in enumerate(policy.steps):
+        here: Location = (*at, "steps", position)
+        if mixed and step.percent is not None and step.percent > 100:
+            yield here, "beside steps in minutes, a percent must not exceed 100"
+        if step.to == Role.SYSTEM or (step.to in NOT_STAFF and step.action not in (Action.ASK, Action.REMIND)):
             yield (*here, "to"), "must be somebody of the clinic; a patient or observer is only asked or reminded"
         if position == 0:
             continue
-        before = ladder.rungs[position - 1]
-        if rung.percent is not None and (before.percent is None or before.percent > rung.percent):
-            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
-        if rung.minutes is not None and before.minutes is not None and before.minutes > rung.minutes:
-            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
+        before = policy.steps[position - 1]
+        if step.percent is not None and (before.percent is None or before.percent > step.percent):
+            yield here, "steps must be sorted by time: percent rising, then minutes rising"
+        if step.minutes is not None and before.minutes is not None and before.minutes > step.minutes:
+            yield here, "steps must be sorted by time: percent rising, then minutes rising"

@@ -1,4 +1,4 @@
-"""Applying recorded events to courses, so that one that cannot be applied is an answer and never an error. No I/O."""
+"""Applies recorded events, so that one that cannot be applied is an answer and never an error. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -28,17 +28,17 @@ def unapplied(event: Given, error: Exception) -> Unapplied:
 
 
 def apply_events(
-    course: ProjectionState | None, events: Iterable[Given]
+    state: ProjectionState | None, events: Iterable[Given]
 ) -> tuple[ProjectionState | None, Unapplied | None]:
-    """The course after more events of its journey, as far as they can be applied, and the one that cannot."""
+    """The state after more events of its journey, as far as they can be applied, and the one that cannot."""
     for event in events:
         if isinstance(event, Unapplied):
-            return course, event
+            return state, event
         try:
-            course = apply(course, from_stored(event), event.position, event.recorded_at)
+            state = apply(state, from_stored(event), event.position, event.recorded_at)
         except Exception as error:
-            return course, unapplied(event, error)
-    return course, None
+            return state, unapplied(event, error)
+    return state, None
 
 
 def diff_states(
@@ -65,7 +65,7 @@ def project(journeys: Iterable[Sequence[Given]]) -> list[Projected]:
     """Journeys, each given with its events from the first on. One at a time is taken from what is given."""
     found = []
     for events in journeys:
-        course, stopped = apply_events(None, events)
-        new, unshown = diff_states(None, course, events[0])
+        state, stopped = apply_events(None, events)
+        new, unshown = diff_states(None, state, events[0])
         found.append(Projected(events[0], new, unshown or stopped))
     return found

@@ -1,7 +1,7 @@
 """Brings the read models up with the record: batch by batch, each in one transaction with its checkpoint.
 
 The checkpoint is moved by compare-and-set, so any number of runners may be at it: one makes progress and the
-others pass. An event that cannot be applied parks its journey, which then shows as stale; it is never skipped and
+others pass. An event that cannot be applied poisons its journey, which then shows as stale; it is never skipped and
 stops no other. Nothing here has an effect outside these tables, so any of it may happen again.
 """
 
@@ -19,7 +19,7 @@ import structlog
 
 from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, project, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
-from activities.record.read_models.tables import UNSTORABLE, clear, park, store, write
+from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
 from activities.record.store import EVENT_COLUMNS, Record, poll
 
 if TYPE_CHECKING:
@@ -41,27 +41,27 @@ class NotYetProjected(Exception):
 
 
 class StateCache:
-    """The courses that were followed last, in memory. What is in it is true whatever becomes of a transaction:
-    it is the fold of the record up to a version, and used for the version after it only.
+    """The states of the journeys that were projected last, in memory. What is in it is true whatever becomes of a
+    transaction: it is the fold of the record up to a version, and used for the version after it only.
     """
 
     def __init__(self, most: int = 1000) -> None:
         self._most = most
-        self._kept: OrderedDict[UUID, ProjectionState] = OrderedDict()
+        self._states: OrderedDict[UUID, ProjectionState] = OrderedDict()
 
-    def at(self, journey_id: UUID, version: int) -> ProjectionState | None:
-        """The course of a journey at just this version, if it is kept."""
-        course = self._kept.get(journey_id)
-        return course if course is not None and course.journey.version == version else None
+    def get(self, journey_id: UUID, version: int) -> ProjectionState | None:
+        """The state of a journey at just this version, if it is known."""
+        state = self._states.get(journey_id)
+        return state if state is not None and state.journey.version == version else None
 
-    def keep(self, course: ProjectionState) -> None:
-        self._kept[course.journey.id] = trim(course)
-        self._kept.move_to_end(course.journey.id)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+    def put(self, state: ProjectionState) -> None:
+        self._states[state.journey.id] = trim(state)
+        self._states.move_to_end(state.journey.id)
+        while len(self._states) > self._most:
+            self._states.popitem(last=False)
 
 
-async def advance(record: Record, courses: StateCache, *, generation: int | None = None, limit: int = BATCH) -> int:
+async def advance(record: Record, cache: StateCache, *, generation: int | None = None, limit: int = BATCH) -> int:
     """Apply the next events of the log to the live generation, or to a given one, and say how many.
 
     0 when there are none, when another runner is at it, or when the live generation is of another definition.
@@ -99,7 +99,7 @@ async def advance(record: Record, courses: StateCache, *, generation: int | None
             )
             if moved is None:
                 return 0
-            await _apply(record, connection, courses, found["id"], found["position"], batch)
+            await _apply_batch(record, connection, cache, found["id"], found["position"], batch)
             await connection.execute(
                 f"DELETE FROM read_model.claim c USING read_model_{found['id']:d}.obligation o "
                 "WHERE c.journey_id = ANY($1) AND o.closed_at IS NOT NULL AND o.journey_id = c.journey_id "
@@ -110,7 +110,7 @@ async def advance(record: Record, courses: StateCache, *, generation: int | None
 
 
 async def retry(record: Record, journey_id: UUID) -> str | None:
-    """Apply a parked journey anew, and let it go on. The reason code if it is stale still, None if it is not.
+    """Apply a poisoned journey anew, and let it go on. The reason code if it is stale still, None if it is not.
 
     Raises:
         RecordUnavailable: projectors were too busy to let this in between. Ask again.
@@ -124,10 +124,10 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         )
         if live is None:
             return None
-        parked = f"read_model_{live['id']:d}.parked"
-        if not await connection.fetchval(f"SELECT count(*) FROM {parked} WHERE journey_id = $1", journey_id):
+        poisoned = f"read_model_{live['id']:d}.poisoned"
+        if not await connection.fetchval(f"SELECT count(*) FROM {poisoned} WHERE journey_id = $1", journey_id):
             return None
-        [(first, new, stopped)] = project(await events_of(connection, record, [journey_id], until=live["position"]))
+        [(first, new, stopped)] = project(await load_journeys(connection, record, [journey_id], until=live["position"]))
         if stopped is None and new is not None:
             try:
                 async with connection.transaction():
@@ -136,9 +136,9 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
             except UNSTORABLE as error:
                 stopped = unapplied(first, error)
         if stopped is not None:
-            await park(connection, live["id"], [stopped])
+            await mark_poisoned(connection, live["id"], [stopped])
             return stopped.code
-        await connection.execute(f"DELETE FROM {parked} WHERE journey_id = $1", journey_id)
+        await connection.execute(f"DELETE FROM {poisoned} WHERE journey_id = $1", journey_id)
     log.info("read_models.resumed", journey_id=str(journey_id))
     return None
 
@@ -167,23 +167,23 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
     return found
 
 
-async def _apply(
+async def _apply_batch(
     record: Record,
     connection: "Connection",
-    courses: StateCache,
+    cache: StateCache,
     generation: int,
     position: int,
     batch: Sequence[asyncpg.Record],
 ) -> None:
     """Apply the events that follow a position, which the generation has reached."""
-    known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.parked")
+    known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.poisoned")
     stale = {row["journey_id"] for row in known}
-    ordered = in_journeys(record, sorted(batch, key=itemgetter("journey_id", "version")))
+    ordered = group_by_journey(record, sorted(batch, key=itemgetter("journey_id", "version")))
     fresh = [events for events in ordered if events[0].journey_id not in stale]
     changes: list[tuple[RowDiff, Given]] = []
     stopped: list[Unapplied] = []
     for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
-        reached = await _before(record, connection, courses, [events[0] for events in page], position)
+        reached = await _states_before(record, connection, cache, [events[0] for events in page], position)
         for events in page:
             first = events[0]
             before, stuck = reached[first.journey_id]
@@ -193,34 +193,34 @@ async def _apply(
                 stuck = unshown or stuck
                 if changed is not None and after is not None:
                     changes.append((changed, first))
-                    courses.keep(after)
+                    cache.put(after)
             if stuck is not None:
                 stopped.append(stuck)
             # Folding is work: whatever else runs on this loop gets its turns.
             await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
     if stopped:
-        await park(connection, generation, stopped)
+        await mark_poisoned(connection, generation, stopped)
     for each in stopped:
-        log.error("read_models.parked", journey_id=str(each.journey_id), version=each.version, code=each.code)
+        log.error("read_models.poisoned", journey_id=str(each.journey_id), version=each.version, code=each.code)
 
 
-async def _before(
-    record: Record, connection: "Connection", courses: StateCache, firsts: Sequence[Given], position: int
+async def _states_before(
+    record: Record, connection: "Connection", cache: StateCache, firsts: Sequence[Given], position: int
 ) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
-    """The courses that these events go on from, kept ones or folded up to a position, and what stopped those."""
+    """The states that these events go on from, known ones or folded up to a position, and what stopped those."""
     found: dict[UUID, tuple[ProjectionState | None, Unapplied | None]] = {
-        first.journey_id: (courses.at(first.journey_id, first.version - 1), None) for first in firsts
+        first.journey_id: (cache.get(first.journey_id, first.version - 1), None) for first in firsts
     }
     cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
     if cold:
-        for events in await events_of(connection, record, cold, until=position):
+        for events in await load_journeys(connection, record, cold, until=position):
             found[events[0].journey_id] = apply_events(None, events)
             await asyncio.sleep(0)
     return found
 
 
-async def events_of(
+async def load_journeys(
     connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
 ) -> Iterator[list[Given]]:
     """The events of some journeys up to a position: a list for each journey that has any."""
@@ -231,10 +231,10 @@ async def events_of(
         journeys,
         until,
     )
-    return in_journeys(record, events)
+    return group_by_journey(record, events)
 
 
-def in_journeys(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
+def group_by_journey(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
     """Rows of the log, in order of journeys and versions, as the events of one journey after the other."""
     return ([_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
 

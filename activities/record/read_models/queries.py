@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from activities.record.store import Record
 from workflows.journey.actors import Role
@@ -34,14 +34,14 @@ class NotACursor(ValueError):
         super().__init__("this does not continue a list; begin at its first page")
 
 
-class _Row(BaseModel):
+class _Answered(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-R = TypeVar("R", bound=_Row)
+R = TypeVar("R", bound=_Answered)
 
 
-class Answer(_Row, Generic[R]):
+class Answer(_Answered, Generic[R]):
     """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
 
     ``definition`` says which rows these are, as `rows` has it.
@@ -53,7 +53,7 @@ class Answer(_Row, Generic[R]):
     next: str | None = None
 
 
-class Task(_Row):
+class Task(_Answered):
     """An open obligation: what is awaited of whom, until when, and what happens if it does not come.
 
     ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it. ``asked`` are its
@@ -86,7 +86,7 @@ class Task(_Row):
     claimed_at: datetime | None
 
 
-class Case(_Row):
+class Case(_Answered):
     """Where a journey stands. ``holds`` are the causes of those that are not released, ``awaits`` is whom what is
     due first is awaited of."""
 
@@ -111,7 +111,7 @@ class Case(_Row):
     started_at: datetime
 
 
-class PastCase(_Row):
+class PastCase(_Answered):
     """Where a journey stood at another moment, and since when."""
 
     journey_id: UUID
@@ -130,7 +130,7 @@ class PastCase(_Row):
     from_at: datetime
 
 
-class SignOffRequest(_Row):
+class SignOffRequest(_Answered):
     """A signature that is or was asked for, and what became of it. One that was neither decided nor stands any
     more was overtaken (``because``): by newer evidence, a hold, or the end of the pathway."""
 
@@ -158,7 +158,7 @@ class SignOffRequest(_Row):
     because: str | None
 
 
-class ServiceLevel(_Row):
+class ServiceLevel(_Answered):
     """How one kind of obligation was met. ``late`` were done after they were due, ``overdue`` are open past it.
 
     Each wait counts once: where newer evidence or a hold cut one short, only what took its place does. Seconds
@@ -175,7 +175,7 @@ class ServiceLevel(_Row):
     seconds_most: float | None
 
 
-class Stale(_Row):
+class Stale(_Answered):
     """A journey that is stuck before a version, since an event at ``position`` could not be applied."""
 
     journey_id: UUID
@@ -186,19 +186,7 @@ class Stale(_Row):
     at: datetime
 
 
-class Entry(_Row):
-    """One line of what is listed within a journey. ``body`` is for its model to tell."""
-
-    journey_id: UUID
-    version: int
-    stale: str | None
-    model: str
-    key: str
-    at: datetime
-    body: Json[dict[str, Any]]
-
-
-class WorklistFilter(_Row):
+class WorklistFilter(_Answered):
     """Which part of the worklist is wanted; nothing set is all of it.
 
     ``mine`` is a person: what falls to them, and what they claimed. ``owners`` are roles: what is theirs, and what was
@@ -216,7 +204,7 @@ class WorklistFilter(_Row):
     journey_id: UUID | None = None
 
 
-class CaseloadFilter(_Row):
+class CaseloadFilter(_Answered):
     """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
 
     ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before. ``clinics``
@@ -235,100 +223,84 @@ class CaseloadFilter(_Row):
 
 
 async def worklist(
-    record: Record, work: WorklistFilter, *, limit: int = LIMIT, after: str | None = None
+    record: Record, wanted: WorklistFilter, *, limit: int = LIMIT, after: str | None = None
 ) -> Answer[Task]:
     """What is awaited: that of held journeys first, then what is due first.
 
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    ask = _Question()
-    terms = ["o.closed_at IS NULL"]
-    if work.due_before is not None:
-        terms.append(f"o.due < {ask.bind(work.due_before)}")
-    if work.clinic is not None:
-        terms.append(f"o.clinic = {ask.bind(work.clinic)}")
-    if work.clinics is not None:
-        terms.append(f"o.clinic = ANY({ask.bind([*work.clinics])})")
-    if work.journey_id is not None:
-        terms.append(f"o.journey_id = {ask.bind(work.journey_id)}")
-    if work.unassigned:
-        terms.append(
+    query = _Query(("NOT o.held", "o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
+    query.where("o.due < {}", wanted.due_before)
+    query.where("o.clinic = {}", wanted.clinic)
+    query.where("o.clinic = ANY({})", wanted.clinics)
+    query.where("o.journey_id = {}", wanted.journey_id)
+    if wanted.unassigned:
+        query.terms.append(
             "o.person IS NULL AND NOT EXISTS (SELECT FROM read_model.claim k WHERE k.journey_id = o.journey_id "
             "AND k.opened_version = o.opened_version AND k.obligation = o.obligation)"
         )
-    order = ("NOT o.held", "o.due", "o.journey_id", "o.opened_version", "o.obligation")
-    terms += ask.after(order, after, tuple[bool, AwareDatetime, UUID, _Version, _Name])
-    most = f"ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}"
-    claims = "read_model.claim k USING (journey_id, opened_version, obligation)"
+    query.after(after, tuple[bool, AwareDatetime, UUID, _Version, _Name])
+    terms, most, key = query.condition, query.page, "journey_id, opened_version, obligation"
+    open_ones = "read_model.obligation o", "o.closed_at IS NULL"
 
-    def found(join: str, *more: str) -> str:
-        return f"(SELECT o.* FROM read_model.obligation o {join} WHERE {' AND '.join((*terms, *more))} {most})"
+    def ordered(source: str, *more: str) -> str:
+        return f"(SELECT {key}, o.held, o.due FROM {source} WHERE {' AND '.join((terms, *more))} {most})"
 
     # Each way to belong to the list is a short walk along an index, where one condition would read far too much:
-    # what falls to a person or was claimed by them, or what a role was asked for, whose index is found by its name.
-    of = [f"'{Role(owner)}' = ANY (o.asked)" for owner in dict.fromkeys(work.owners)]
-    if work.mine is not None:
-        person, asked = ask.bind(work.mine), [f"({' OR '.join(of)})"] if of else []
+    # what falls to a person or was claimed by them, or what a role was asked for.
+    roles = [query.bind(Role(owner).value) for owner in dict.fromkeys(wanted.owners)]
+    if wanted.mine is not None:
+        person, asked = query.bind(wanted.mine), [f"o.asked && ARRAY[{', '.join(roles)}]"] if roles else []
         ways = [
-            found("", *asked, f"o.person = {person}"),
-            found(f"JOIN {claims}", *asked, f"k.claimed_by = {person}"),
+            ordered(*open_ones, *asked, f"o.person = {person}"),
+            ordered(
+                f"read_model.claim k JOIN {open_ones[0]} USING ({key})",
+                *asked,
+                *open_ones[1:],
+                f"k.claimed_by = {person}",
+            ),
         ]
     else:
-        ways = [found("", role) for role in of] or [found("")]
-    wanted = f"SELECT o.* FROM ({' UNION '.join(ways)}) o {most}"
-    return await ask.answer(
+        ways = [ordered("read_model.audience o", f"o.role = {role}") for role in roles] or [ordered(*open_ones)]
+    return await query.answer(
         record,
         Task,
-        f"SELECT o.*, c.version, p.code AS stale, k.claimed_by, k.claimed_at FROM ({wanted}) o "
-        f"JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.parked p USING (journey_id) "
-        f"LEFT JOIN {claims}",
-        order,
-        limit,
+        "SELECT o.*, c.version, p.code AS stale, k.claimed_by, k.claimed_at "
+        f"FROM (SELECT o.* FROM ({' UNION '.join(ways)}) o {most}) w JOIN read_model.obligation o USING ({key}) "
+        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
+        f"LEFT JOIN read_model.claim k USING ({key})",
         lambda row: (not row.held, row.due, row.journey_id, row.opened_version, row.obligation),
     )
 
 
 async def caseload(
-    record: Record, cases: CaseloadFilter, *, limit: int = LIMIT, after: str | None = None
+    record: Record, wanted: CaseloadFilter, *, limit: int = LIMIT, after: str | None = None
 ) -> Answer[Case]:
     """Where journeys stand, the oldest first.
 
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    ask = _Question()
-    terms = ["true"]
-    for column, value in (
-        ("clinic", cases.clinic),
-        ("pathway", cases.pathway),
-        ("stage", cases.stage),
-        ("held", cases.held),
-    ):
-        if value is not None:
-            terms.append(f"o.{column} = {ask.bind(value)}")
-    if cases.clinics is not None:
-        terms.append(f"o.clinic = ANY({ask.bind([*cases.clinics])})")
-    if cases.open is not None:
-        terms.append(f"(o.outcome IS NULL) = {ask.bind(cases.open)}")
-    if cases.person is not None:
-        terms.append(f"{ask.bind(cases.person)} IN (o.coordinator, o.clinician)")
-    if cases.awaits is not None:
-        terms.append(f"w.owner = {ask.bind(cases.awaits)}")
-    if cases.due_before is not None:
-        terms.append(f"o.next_due < {ask.bind(cases.due_before)}")
-    order = ("o.started_at", "o.journey_id")
-    terms += ask.after(order, after, tuple[AwareDatetime, UUID])
-    return await ask.answer(
+    query = _Query(("o.started_at", "o.journey_id"), limit)
+    query.where("o.clinic = {}", wanted.clinic)
+    query.where("o.clinic = ANY({})", wanted.clinics)
+    query.where("o.pathway = {}", wanted.pathway)
+    query.where("o.stage = {}", wanted.stage)
+    query.where("o.held = {}", wanted.held)
+    query.where("(o.outcome IS NULL) = {}", wanted.open)
+    query.where("{} IN (o.coordinator, o.clinician)", wanted.person)
+    query.where("w.owner = {}", wanted.awaits)
+    query.where("o.next_due < {}", wanted.due_before)
+    query.after(after, tuple[AwareDatetime, UUID])
+    return await query.answer(
         record,
         Case,
         "SELECT o.*, w.owner AS awaits, p.code AS stale FROM read_model.caseload o "
-        "LEFT JOIN read_model.parked p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner "
+        "LEFT JOIN read_model.poisoned p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner "
         "FROM read_model.obligation b WHERE b.journey_id = o.journey_id AND b.closed_at IS NULL "
         'ORDER BY b.due, b.obligation COLLATE "C" LIMIT 1) w ON true '
-        f"WHERE {' AND '.join(terms)} ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}",
-        order,
-        limit,
+        f"WHERE {query.condition} {query.page}",
         lambda row: (row.started_at, row.journey_id),
     )
 
@@ -346,37 +318,29 @@ async def caseload_as_of(
     after: str | None = None,
 ) -> Answer[PastCase]:
     """Where journeys stood at a moment: after the event at a position, or at a time, as they knew it then. A time
-    goes by when things were decided, not when they were recorded: the same as for one journey by itself
-    (`application.history.as_known`). Past ``position`` of the answer, it is not known yet.
+    goes by when things were decided, not when they were recorded: the same as for one journey by itself.
+    Past ``position`` of the answer, it is not known yet.
 
     ``stage`` and ``closed`` are as they were then.
 
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    ask = _Question()
-    axis, then = ("position", ask.bind(moment)) if isinstance(moment, int) else ("at", ask.bind(moment))
-    terms = [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
-    if clinic is not None:
-        terms.append(f"c.clinic = {ask.bind(clinic)}")
-    if clinics is not None:
-        terms.append(f"c.clinic = ANY({ask.bind([*clinics])})")
-    if pathway is not None:
-        terms.append(f"c.pathway = {ask.bind(pathway)}")
-    if stage is not None:
-        terms.append(f"o.stage = {ask.bind(stage)}")
-    if closed is not None:
-        terms.append(f"(o.outcome IS NOT NULL) = {ask.bind(closed)}")
-    order = ("o.journey_id",)
-    terms += ask.after(order, after, tuple[UUID])
-    return await ask.answer(
+    query = _Query(("o.journey_id",), limit)
+    axis, then = "position" if isinstance(moment, int) else "at", query.bind(moment)
+    query.terms += [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
+    query.where("c.clinic = {}", clinic)
+    query.where("c.clinic = ANY({})", clinics)
+    query.where("c.pathway = {}", pathway)
+    query.where("o.stage = {}", stage)
+    query.where("(o.outcome IS NOT NULL) = {}", closed)
+    query.after(after, tuple[UUID])
+    return await query.answer(
         record,
         PastCase,
-        "SELECT o.*, c.clinic, c.pathway, c.illustrative, p.code AS stale FROM read_model.stay o "
-        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.parked p USING (journey_id) "
-        f"WHERE {' AND '.join(terms)} ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}",
-        order,
-        limit,
+        "SELECT o.*, c.clinic, c.pathway, c.illustrative, p.code AS stale FROM read_model.status_history o "
+        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
+        f"WHERE {query.condition} {query.page}",
         lambda row: (row.journey_id,),
     )
 
@@ -395,44 +359,32 @@ async def sign_off_requests(
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    ask = _Question()
-    terms = ["o.sign_off IS NOT NULL"]
-    if journey_id is not None:
-        terms.append(f"o.journey_id = {ask.bind(journey_id)}")
-    if clinics is not None:
-        terms.append(f"o.clinic = ANY({ask.bind([*clinics])})")
+    query = _Query(("o.since", "o.journey_id", "o.opened_version", "o.obligation"), limit)
+    query.terms.append("o.sign_off IS NOT NULL")
+    query.where("o.journey_id = {}", journey_id)
+    query.where("o.clinic = ANY({})", clinics)
     if state is not None:
-        terms.append("o.closed_at IS NULL" if state == "open" else "o.decision IS NOT NULL")
-    order = ("o.since", "o.journey_id", "o.opened_version", "o.obligation")
-    terms += ask.after(order, after, tuple[AwareDatetime, UUID, _Version, _Name])
-    return await ask.answer(
+        query.terms.append("o.closed_at IS NULL" if state == "open" else "o.decision IS NOT NULL")
+    query.after(after, tuple[AwareDatetime, UUID, _Version, _Name])
+    return await query.answer(
         record,
         SignOffRequest,
         "SELECT o.*, c.version, p.code AS stale FROM read_model.obligation o "
-        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.parked p USING (journey_id) "
-        f"WHERE {' AND '.join(terms)} ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}",
-        order,
-        limit,
+        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
+        f"WHERE {query.condition} {query.page}",
         lambda row: (row.since, row.journey_id, row.opened_version, row.obligation),
     )
 
 
 async def service_levels(
-    record: Record,
-    at: datetime,
-    *,
-    clinic: str | None = None,
-    since: datetime | None = None,
+    record: Record, at: datetime, *, clinic: str | None = None, since: datetime | None = None
 ) -> Answer[ServiceLevel]:
     """How each kind of obligation was met, as of ``at``, by those that are open or were closed after ``since``."""
-    ask = _Question()
-    now = ask.bind(at)
-    terms = ["true"]
-    if clinic is not None:
-        terms.append(f"o.clinic = {ask.bind(clinic)}")
-    if since is not None:
-        terms.append(f"(o.closed_at IS NULL OR o.closed_at >= {ask.bind(since)})")
-    return await ask.answer(
+    query = _Query(("o.kind",))
+    now = query.bind(at)
+    query.where("o.clinic = {}", clinic)
+    query.where("(o.closed_at IS NULL OR o.closed_at >= {})", since)
+    return await query.answer(
         record,
         ServiceLevel,
         "SELECT o.kind, "
@@ -444,91 +396,72 @@ async def service_levels(
         "max(seconds) FILTER (WHERE done) AS seconds_most FROM read_model.obligation o "
         "CROSS JOIN LATERAL (SELECT o.because = 'done' AS done, "
         "extract(epoch FROM o.closed_at - o.since)::float8 AS seconds) d "
-        f"WHERE {' AND '.join(terms)} GROUP BY o.kind",
-        ("o.kind",),
-    )
-
-
-async def entries(
-    record: Record,
-    model: Literal["timeline", "session", "score", "adverse_event"],
-    *,
-    journey_id: UUID | None = None,
-    clinic: str | None = None,
-    limit: int = LIMIT,
-    after: str | None = None,
-) -> Answer[Entry]:
-    """What is listed within journeys, by time: of one of them, of those of a clinic, or of all.
-
-    Raises:
-        NotACursor: ``after`` is not of this list.
-    """
-    ask = _Question()
-    terms = [f"o.model = {ask.bind(model)}"]
-    if journey_id is not None:
-        terms.append(f"o.journey_id = {ask.bind(journey_id)}")
-    if clinic is not None:
-        terms.append(f"c.clinic = {ask.bind(clinic)}")
-    order = ("o.at", "o.journey_id", "o.key")
-    terms += ask.after(order, after, tuple[AwareDatetime, UUID, _Name])
-    return await ask.answer(
-        record,
-        Entry,
-        "SELECT o.*, c.version, p.code AS stale FROM read_model.entry o "
-        "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.parked p USING (journey_id) "
-        f"WHERE {' AND '.join(terms)} ORDER BY {', '.join(order)} LIMIT {ask.bind(limit + 1)}",
-        order,
-        limit,
-        lambda row: (row.at, row.journey_id, row.key),
+        f"WHERE {query.condition} GROUP BY o.kind",
     )
 
 
 async def stale(record: Record) -> Answer[Stale]:
     """The journeys that are stuck, also those no other list has anything of yet."""
-    return await _Question().answer(record, Stale, "SELECT o.* FROM read_model.parked o", ("o.position",))
+    return await _Query(("o.position",)).answer(record, Stale, "SELECT o.* FROM read_model.poisoned o")
 
 
-class _Question:
-    """A statement in the making: its arguments, and where its page begins."""
+class _Query:
+    """A statement in the making: its order, the conditions on its rows with their arguments, and where its page
+    begins and ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Sequence[str], limit: int | None = None) -> None:
+        self._order, self._limit = ", ".join(order), limit
         self._arguments: list[object] = []
+        self.terms = ["true"]
 
     def bind(self, value: object) -> str:
         """The place of a value in the statement."""
         self._arguments.append(value)
         return f"${len(self._arguments)}"
 
-    def after(self, order: Sequence[str], cursor: str | None, shape: Any) -> list[str]:
-        """The condition that a row comes after the last one of an earlier page."""
+    def where(self, term: str, value: object | None) -> None:
+        """Add a condition on a value, where one is wanted."""
+        if value is not None:
+            self.terms.append(term.format(self.bind(value)))
+
+    def after(self, cursor: str | None, shape: Any) -> None:
+        """Begin after the last row of an earlier page.
+
+        Raises:
+            NotACursor: it is not what one ended with.
+        """
         if cursor is None:
-            return []
+            return
         try:
             last = TypeAdapter(shape).validate_json(urlsafe_b64decode(cursor))
         except (ValueError, ValidationError):
             raise NotACursor from None
-        return [f"({', '.join(order)}) > ({', '.join(self.bind(value) for value in last)})"]
+        self.terms.append(f"({self._order}) > ({', '.join(self.bind(value) for value in last)})")
+
+    @property
+    def condition(self) -> str:
+        """All conditions so far."""
+        return " AND ".join(self.terms)
+
+    @property
+    def page(self) -> str:
+        """The order, and one row more than a page has, which says that there is more."""
+        return f"ORDER BY {self._order} LIMIT {self._limit + 1:d}" if self._limit is not None else ""
 
     async def answer(
-        self,
-        record: Record,
-        kind: type[R],
-        select: str,
-        order: Sequence[str],
-        limit: int | None = None,
-        key: Callable[[R], tuple[Any, ...]] = lambda _: (),
+        self, record: Record, kind: type[R], select: str, key: Callable[[R], tuple[Any, ...]] = lambda _: ()
     ) -> Answer[R]:
         """Ask for rows and for the position they are true up to, in one statement and so of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
                 "SELECT g.position AS true_up_to, g.definition, o.* FROM read_model.generation g "
                 f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
-                f"WHERE g.status = 'live' ORDER BY {', '.join(order)}",
+                f"WHERE g.status = 'live' ORDER BY {self._order}",
                 *self._arguments,
             )
         rows = tuple(kind.model_validate(dict(row)) for row in found if row["found"])
-        more = limit is not None and len(rows) > limit
-        shown = rows[:limit]
+        more = self._limit is not None and len(rows) > self._limit
+        shown = rows[: self._limit]
         return Answer(
             position=found[0]["true_up_to"],
             definition=found[0]["definition"],

@@ -1,7 +1,8 @@
-"""Building the read models anew while people work from them, and going back to the build before.
+"""Builds the read models anew while people work from them.
 
 A new generation is folded from the record in bulk up to a fixed position, brought up with the live one by the
-way every event takes, and then shown in its place in one short transaction. The one it replaces is kept.
+way every event takes, and then shown in its place in one short transaction. The one it replaces stays until the next
+build, for those who are still reading it.
 """
 
 import asyncio
@@ -12,16 +13,16 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from multiprocessing.queues import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 import structlog
 
 from activities.record.read_models.projection import project
-from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, events_of
-from activities.record.read_models.rows import DEFINITION, Key, Row, key_of
-from activities.record.read_models.tables import UNSTORABLE, fill, park, read, store
+from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, load_journeys
+from activities.record.read_models.rows import DEFINITION
+from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
 from activities.record.store import Record, Reopen
 
 if TYPE_CHECKING:
@@ -41,13 +42,6 @@ class BeingRebuilt(Exception):
         super().__init__("the read models are being rebuilt already; wait until that is done")
 
 
-class NothingToGoBackTo(Exception):
-    """There is no earlier generation of this build's definition."""
-
-    def __init__(self) -> None:
-        super().__init__("no earlier read models of this build are kept; rebuild instead")
-
-
 class BuildFailed(Exception):
     """A process that built a part of a generation ended before it was done; ``code`` says how. What is live goes on."""
 
@@ -56,24 +50,17 @@ class BuildFailed(Exception):
         self.code = code
 
 
-class Difference(NamedTuple):
-    """A row that is not what a fresh fold of the record gives: one too many, missing, or with other content."""
-
-    journey_id: UUID
-    key: Key
-
-
 async def rebuild(record: Record, processes: int | None = None) -> int:
     """Build all read models anew, show them in the place of the live ones, and return their generation.
 
-    Readers and projectors go on throughout. What was live is kept for `roll_back`; what was kept before goes.
+    Readers and projectors go on throughout.
     Unless ``processes`` says how many share the work, there is one for each processor, or none for few journeys.
 
     Raises:
         BeingRebuilt: another process is at it.
         BuildFailed: one of the processes ended early.
     """
-    async with _alone(record) as connection:
+    async with _exclusively(record) as connection:
         return await _build(connection, record, processes)
 
 
@@ -84,7 +71,7 @@ async def rebuild_if_outdated(record: Record) -> int | None:
         BeingRebuilt: another process is at it.
         BuildFailed: one of the processes ended early.
     """
-    async with _alone(record) as connection:
+    async with _exclusively(record) as connection:
         # Whoever was at it until now may have done it.
         return await _build(connection, record) if await is_outdated(record) else None
 
@@ -116,65 +103,20 @@ async def _build(connection: "Connection", record: Record, processes: int | None
         )
         processes = (os.cpu_count() or 1) if many else 0
     if processes and record.reopen is not None:
-        await _shared(record.reopen, generation, until, processes)
+        await _build_in_processes(record.reopen, generation, until, processes)
     else:
-        await _share(record, generation, until, 0, 1)
+        await _build_share(record, generation, until, 0, 1)
     await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
     await _publish(connection, record, generation)
     for old in earlier:
-        await connection.execute("SELECT read_model.drop_generation($1)", old)
+        # Somebody may be reading it for long, as verification does: the next build drops it then.
+        with suppress(asyncpg.LockNotAvailableError):
+            await connection.execute("SELECT read_model.drop_generation($1)", old)
     log.info("read_models.rebuilt", generation=generation)
     return int(generation)
 
 
-async def roll_back(record: Record) -> int:
-    """Show the generation before the live one again, once it has caught up, and return it.
-
-    Raises:
-        BeingRebuilt: another process is building one.
-        NothingToGoBackTo: none of this definition is kept.
-    """
-    async with _alone(record) as connection:
-        kept = await _generations(connection, "retired", DEFINITION)
-        if not kept:
-            raise NothingToGoBackTo
-        await _publish(connection, record, kept[0])
-    log.info("read_models.rolled_back", generation=kept[0])
-    return kept[0]
-
-
-async def differences(record: Record) -> tuple[Difference, ...]:
-    """Where the live read models are not what a fresh fold of the record gives: nowhere, when all is well.
-
-    Each page of journeys is compared at the checkpoint of one snapshot, so projectors may go on meanwhile.
-    Stale journeys are left out: they are known to be behind.
-    """
-    found: list[Difference] = []
-    async with record.connection() as connection, record.connection() as comparing:
-        async for journeys in _pages(connection, record):
-            async with comparing.transaction(isolation="repeatable_read", readonly=True):
-                found += await _compare(comparing, record, journeys)
-        strangers = await connection.fetch(
-            "SELECT journey_id FROM read_model.caseload c WHERE NOT EXISTS "
-            "(SELECT FROM record.journey j WHERE j.log_id = $1 AND j.journey_id = c.journey_id)",
-            record.log_id,
-        )
-    return (*found, *(Difference(row["journey_id"], ()) for row in strangers))
-
-
-async def _compare(connection: "Connection", record: Record, journeys: Sequence[UUID]) -> list[Difference]:
-    [live] = await connection.fetch("SELECT id, position FROM read_model.generation WHERE status = 'live'")
-    known = await connection.fetch("SELECT journey_id FROM read_model.parked WHERE journey_id = ANY($1)", journeys)
-    stale = {row["journey_id"] for row in known}
-    kept = await read(connection, live["id"], [each for each in journeys if each not in stale])
-    fresh: dict[Key, Row] = {}
-    for _, new, _ in project(await events_of(connection, record, journeys, until=live["position"])):
-        if new is not None and new.journey_id not in stale:
-            fresh |= {key_of(row): row for row in new.new}
-    return [Difference(key[1], key) for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)]
-
-
-async def _shared(reopen: Reopen, generation: int, until: int, processes: int) -> None:
+async def _build_in_processes(reopen: Reopen, generation: int, until: int, processes: int) -> None:
     """Fold all journeys in processes of their own, each of which reads and writes for itself."""
     spawn = multiprocessing.get_context("spawn")
     failures: SimpleQueue[str] = spawn.SimpleQueue()
@@ -206,7 +148,7 @@ def _child(
 
     async def fold() -> None:
         async with reopen() as record:
-            await _share(record, generation, until, which, processes)
+            await _build_share(record, generation, until, which, processes)
 
     try:
         asyncio.run(fold())
@@ -215,7 +157,7 @@ def _child(
         failures.put(getattr(error, "code", type(error).__name__))
 
 
-async def _share(record: Record, generation: int, until: int, which: int, processes: int) -> None:
+async def _build_share(record: Record, generation: int, until: int, which: int, processes: int) -> None:
     """Fold every so many-th page of journeys up to a position, and put the rows into the tables of a generation."""
     async with record.connection() as connection:
         number = 0
@@ -229,7 +171,7 @@ async def _fold(
     connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
 ) -> None:
     # In a thread, so that whoever else is on this loop gets their turns.
-    found = await asyncio.to_thread(project, await events_of(connection, record, journeys, until=until))
+    found = await asyncio.to_thread(project, await load_journeys(connection, record, journeys, until=until))
     changes = [(each.new, each.first) for each in found if each.new is not None]
     stopped = [each.stopped for each in found if each.stopped is not None]
     try:
@@ -238,12 +180,12 @@ async def _fold(
     except UNSTORABLE:
         stopped += await store(connection, generation, changes)
     if stopped:
-        await park(connection, generation, stopped)
+        await mark_poisoned(connection, generation, stopped)
 
 
 async def _publish(connection: "Connection", record: Record, generation: int) -> None:
     """Bring a generation up with the live one, and show it in its place."""
-    courses = StateCache()
+    cache = StateCache()
 
     async def catch_up(within: int) -> None:
         while await connection.fetchval(
@@ -252,7 +194,7 @@ async def _publish(connection: "Connection", record: Record, generation: int) ->
             generation,
             within,
         ):
-            await advance(record, courses, generation=generation)
+            await advance(record, cache, generation=generation)
 
     await catch_up(BATCH)
     published = False
@@ -279,19 +221,14 @@ async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list
         yield [row["journey_id"] for row in page]
 
 
-async def _generations(connection: "Connection", status: str, definition: int | None = None) -> list[int]:
-    """The generations in a status, the newest first: of one definition, or all."""
-    rows = await connection.fetch(
-        "SELECT id FROM read_model.generation WHERE status = $1 AND definition = coalesce($2, definition) "
-        "ORDER BY since DESC",
-        status,
-        definition,
-    )
+async def _generations(connection: "Connection", status: str) -> list[int]:
+    """The generations in a status."""
+    rows = await connection.fetch("SELECT id FROM read_model.generation WHERE status = $1", status)
     return [row["id"] for row in rows]
 
 
 @asynccontextmanager
-async def _alone(record: Record) -> AsyncIterator["Connection"]:
+async def _exclusively(record: Record) -> AsyncIterator["Connection"]:
     """A connection that holds the lock of whoever builds or swaps, for as long as it lasts."""
     async with record.connection() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):

@@ -1,7 +1,7 @@
 """The rows of the read models, as a pure function of what is recorded of one journey. No I/O.
 
-`follow` folds a journey's events into a `Course`: its state, and what the state forgets (what was awaited
-before, where it stood before). `rows` shows a course as rows. Whatever they answer is the definition of the
+`apply` folds a journey's events into a `ProjectionState`: the journey, and what the journey forgets (what was awaited
+before, how it stood before). `rows` gives the rows of a state. Whatever they answer is the definition of the
 read models: raise `DEFINITION` with every change to it, and the tables are built anew before anybody
 projects into them again.
 
@@ -17,20 +17,19 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.base import canonical
-from workflows.journey.obligations import Because, Obligation, obligations, rung_of
-from workflows.journey.summary import health, step_shown, timeline, why
+from workflows.journey.obligations import Because, Obligation, next_escalation_step, obligations
+from workflows.journey.summary import health, step_shown, why
 
-DEFINITION = 2
+DEFINITION = 1
 """Which rows these are. Tables of another definition are left alone."""
 
-SEEN = (
+CONTACTS = (
     e.CheckInCompleted, e.VisitRecorded, e.SessionChecked, e.DoseRecorded, e.SessionObserved, e.SessionEnded
 )  # fmt: skip
 """Events that say somebody saw or spoke to the patient, whoever recorded them."""
 
-STOOD = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clinician")
-"""What a journey's stays are made of."""
+STATUS = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clinician")
+"""What a journey's status is made of."""
 
 
 class CaseRow(NamedTuple):
@@ -59,7 +58,8 @@ class CaseRow(NamedTuple):
 class ObligationRow(NamedTuple):
     """Something that is or was awaited. What comes next is known while it is open, how it ended afterwards.
 
-    ``asked`` is its owner and, in the order they came to know of it, the roles its ladder has turned to so far.
+    ``asked`` is its owner and the roles its escalation policy has turned to so far, in the order they came to know
+    of it.
     """
 
     journey_id: UUID
@@ -94,6 +94,19 @@ class ObligationRow(NamedTuple):
     because: str | None = None
 
 
+class AudienceRow(NamedTuple):
+    """A role that an open obligation was asked of: what the worklist of that role is chosen and ordered by."""
+
+    journey_id: UUID
+    opened_version: int
+    obligation: str
+    role: str
+    clinic: str
+    held: bool
+    due: datetime
+    person: str | None
+
+
 class StatusRow(NamedTuple):
     """How a journey stood from one position and time until, and without, another.
 
@@ -115,17 +128,7 @@ class StatusRow(NamedTuple):
     clinician: str
 
 
-class EntryRow(NamedTuple):
-    """One line of what is listed within a journey; ``body`` is JSON."""
-
-    journey_id: UUID
-    model: str
-    key: str
-    at: datetime
-    body: str
-
-
-Row: TypeAlias = CaseRow | ObligationRow | StatusRow | EntryRow
+Row: TypeAlias = CaseRow | ObligationRow | AudienceRow | StatusRow
 Key: TypeAlias = tuple[Any, ...]
 """The class of a row and the values of its primary key."""
 
@@ -140,8 +143,8 @@ class Table(NamedTuple):
 TABLES: Mapping[type[Row], Table] = {
     CaseRow: Table("caseload", ("journey_id",)),
     ObligationRow: Table("obligation", ("journey_id", "opened_version", "obligation")),
-    StatusRow: Table("stay", ("journey_id", "from_position")),
-    EntryRow: Table("entry", ("journey_id", "model", "key")),
+    AudienceRow: Table("audience", ("journey_id", "opened_version", "obligation", "role")),
+    StatusRow: Table("status_history", ("journey_id", "from_position")),
 }
 
 
@@ -160,40 +163,40 @@ class ProjectionState(NamedTuple):
     last_contact: datetime | None = None
     opened: Mapping[str, int] = {}
     closed: tuple[ObligationRow, ...] = ()
-    stays: tuple[StatusRow, ...] = ()
+    history: tuple[StatusRow, ...] = ()
 
 
-def apply(course: ProjectionState | None, event: e.Event, position: int, recorded_at: datetime) -> ProjectionState:
-    """The course after one more event, which was recorded at this position and time (UTC).
+def apply(state: ProjectionState | None, event: e.Event, position: int, recorded_at: datetime) -> ProjectionState:
+    """The state after one more event, which was recorded at this position and time (UTC).
 
     Raises:
-        ValueError: there is no course yet, and the event does not open one.
+        ValueError: there is no state yet, and the event does not open one.
     """
-    journey = fold((event,)) if course is None else evolve(course.journey, event)
-    opened, closed = ({}, ()) if course is None else _awaited(course, event, journey)
-    at = event.at if course is None else max(course.at, event.at)
+    journey = fold((event,)) if state is None else evolve(state.journey, event)
+    opened, closed = ({}, ()) if state is None else _awaited(state, event, journey)
+    at = event.at if state is None else max(state.at, event.at)
     return ProjectionState(
         journey,
         position,
         recorded_at,
         at,
-        last_contact=event.at if _in_contact(event) else None if course is None else course.last_contact,
+        last_contact=event.at if _in_contact(event) else None if state is None else state.last_contact,
         opened=opened,
         closed=closed,
-        stays=_moved(course, journey, position, at),
+        history=_moved(state, journey, position, at),
     )
 
 
-def trim(course: ProjectionState) -> ProjectionState:
-    """A course without the rows that will not change any more: enough for the changes that follow, and smaller."""
-    return course._replace(closed=(), stays=course.stays[-1:])
+def trim(state: ProjectionState) -> ProjectionState:
+    """A state without the rows that will not change any more: enough for the changes that follow, and smaller."""
+    return state._replace(closed=(), history=state.history[-1:])
 
 
-def rows(course: ProjectionState | None) -> dict[Key, Row]:
+def rows(state: ProjectionState | None) -> dict[Key, Row]:
     """All rows of one journey, by their keys; none before it begins."""
-    if course is None:
+    if state is None:
         return {}
-    return {key_of(row): row for part in GROUPS for row in part.rows(course)}
+    return {key_of(row): row for group in GROUPS for row in group.rows(state)}
 
 
 def key_of(row: Row) -> Key:
@@ -210,15 +213,15 @@ class RowDiff(NamedTuple):
 
 
 def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
-    """What has to be written so that the rows of one course become those of a later one."""
+    """What has to be written so that the rows of one state become those of a later one."""
     old: dict[Key, Row] = {}
     new: dict[Key, Row] = {}
-    for part in GROUPS:
+    for group in GROUPS:
         if before is None:
-            new |= {key_of(row): row for row in part.rows(after)}
-        elif not all(was is now for was, now in zip(part.of(before), part.of(after), strict=True)):
-            old |= {key_of(row): row for row in part.rows(before)}
-            new |= {key_of(row): row for row in part.rows(after)}
+            new |= {key_of(row): row for row in group.rows(after)}
+        elif not all(was is now for was, now in zip(group.of(before), group.of(after), strict=True)):
+            old |= {key_of(row): row for row in group.rows(before)}
+            new |= {key_of(row): row for row in group.rows(after)}
     return RowDiff(
         after.journey.id,
         new=tuple(row for key, row in new.items() if old.get(key) != row),
@@ -233,65 +236,22 @@ class RowGroup(NamedTuple):
     rows: Callable[[ProjectionState], Iterable[Row]]
 
 
-def _timeline(course: ProjectionState) -> Iterator[Row]:
-    for number, entry in enumerate(timeline(course.journey)):
-        at = entry.done or entry.due or course.journey.started_at
-        yield _entry(course, "timeline", _nth(number), at, entry.model_dump(mode="json"))
-
-
-def _sessions(course: ProjectionState) -> Iterator[Row]:
-    fields = ("number", "starts_at", "supervising_clinician", "session_monitor", "live_clinician")
-    facts = ("released_at", "dosed_at", "dose_mg", "ended_at")
-    for session in course.journey.sessions.values():
-        told = session.model_dump(mode="json", include=dict.fromkeys((*fields, *facts), True))
-        told["verdict"] = None if session.check is None else session.check.verdict
-        told["observations"] = len(session.observations)
-        yield _entry(course, "session", _nth(session.number), session.starts_at, told)
-
-
-def _scores(course: ProjectionState) -> Iterator[Row]:
-    fields = ("complete", "total", "level", "band", "change")
-    for measured in course.journey.measurements:
-        told = measured.score.model_dump(mode="json", include=dict.fromkeys(fields, True)) | {
-            "instrument": measured.instrument.value,
-            "occasion": measured.occasion,
-            "version": measured.version,
-            "by": measured.administered_by.value,
-        }
-        yield _entry(course, "score", _nth(measured.version), measured.at, told)
-
-
-def _adverse_events(course: ProjectionState) -> Iterator[Row]:
-    for adverse in course.journey.adverse_events.values():
-        told = adverse.report.model_dump(mode="json", exclude={"kind", "what", "action_taken"})
-        yield _entry(course, "adverse_event", adverse.id, adverse.report.onset, told)
-
-
-def _entry(course: ProjectionState, model: str, key: str, at: datetime, body: Mapping[str, Any]) -> EntryRow:
-    return EntryRow(course.journey.id, model, key, at, canonical(body).decode())
-
-
-def _nth(number: int) -> str:
-    """A key that sorts as its number does."""
-    return f"{number:08}"
-
-
-def _case(course: ProjectionState) -> Iterator[Row]:
-    journey = course.journey
+def _case(state: ProjectionState) -> Iterator[Row]:
+    journey = state.journey
     yield CaseRow(
         journey_id=journey.id,
         version=journey.version,
-        position=course.position,
-        recorded_at=course.recorded_at,
+        position=state.position,
+        recorded_at=state.recorded_at,
         clinic=journey.clinic,
-        pathway=journey.protocol.condition.value,
+        pathway=journey.protocol.pathway,
         stage=journey.stage.value,
         step=step_shown(journey),
         health=health(journey),
         outcome=None if journey.outcome is None else journey.outcome.value,
         held=journey.held,
         holds=tuple(hold.cause for hold in journey.holds.values() if not hold.released),
-        last_contact=course.last_contact,
+        last_contact=state.last_contact,
         next_due=min((waiting.deadline for waiting in journey.waiting.values()), default=None),
         coordinator=journey.coordinator,
         clinician=journey.clinician,
@@ -300,16 +260,19 @@ def _case(course: ProjectionState) -> Iterator[Row]:
     )
 
 
-def _open(course: ProjectionState) -> Iterator[Row]:
-    for waiting in obligations(course.journey):
-        rung = rung_of(waiting, course.journey)
-        yield _obligation(course.journey, waiting, course.opened[waiting.id])._replace(
+def _open(state: ProjectionState) -> Iterator[Row]:
+    for waiting in obligations(state.journey):
+        step = next_escalation_step(waiting, state.journey)
+        row = _obligation(state.journey, waiting, state.opened[waiting.id])._replace(
             next_step=waiting.next_step,
-            next_action=None if rung is None else rung.action.value,
-            next_to=None if rung is None else rung.to.value,
-            next_holds=None if rung is None else rung.hold,
-            why=why(waiting, course.journey),
+            next_action=None if step is None else step.action.value,
+            next_to=None if step is None else step.to.value,
+            next_holds=None if step is None else step.hold,
+            why=why(waiting, state.journey),
         )
+        yield row
+        for role in row.asked:
+            yield AudienceRow(*row[:3], role, row.clinic, row.held, row.due, row.person)
 
 
 def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> ObligationRow:
@@ -347,24 +310,24 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
 
 
 def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
-    taken = journey.protocol.ladders[waiting.ladder].rungs[: waiting.taken]
-    return tuple(dict.fromkeys((waiting.owner.value, *(rung.to.value for rung in taken))))
+    taken = journey.protocol.escalation_policies[waiting.escalation_policy].steps[: waiting.taken]
+    return tuple(dict.fromkeys((waiting.owner.value, *(step.to.value for step in taken))))
 
 
 def _awaited(
-    course: ProjectionState, event: e.Event, journey: Journey
+    state: ProjectionState, event: e.Event, journey: Journey
 ) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
     """What is open after an event, and what is no longer. The same id may close and open in one event."""
-    before, after = course.journey.waiting, journey.waiting
+    before, after = state.journey.waiting, journey.waiting
     if before.keys() == after.keys() and not isinstance(event.body, e.ObligationsUpdated):
-        return course.opened, course.closed
+        return state.opened, state.closed
     said = {c.id: c.because for c in event.body.closed} if isinstance(event.body, e.ObligationsUpdated) else {}
     gone = [name for name in before if name in said or name not in after]
-    still = {name: version for name, version in course.opened.items() if name not in gone}
+    still = {name: version for name, version in state.opened.items() if name not in gone}
     ended = tuple(
-        _ended(_obligation(course.journey, before[name], course.opened[name]), event, said.get(name)) for name in gone
+        _ended(_obligation(state.journey, before[name], state.opened[name]), event, said.get(name)) for name in gone
     )
-    return {name: still.get(name, event.version) for name in after}, (*course.closed, *ended)
+    return {name: still.get(name, event.version) for name in after}, (*state.closed, *ended)
 
 
 def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> ObligationRow:
@@ -376,9 +339,9 @@ def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> Oblig
     )
 
 
-def _moved(course: ProjectionState | None, journey: Journey, position: int, at: datetime) -> tuple[StatusRow, ...]:
-    if course is not None and STOOD(course.journey) == STOOD(journey):
-        return course.stays
+def _moved(state: ProjectionState | None, journey: Journey, position: int, at: datetime) -> tuple[StatusRow, ...]:
+    if state is not None and STATUS(state.journey) == STATUS(journey):
+        return state.history
     now = StatusRow(
         journey_id=journey.id,
         from_position=position,
@@ -393,33 +356,26 @@ def _moved(course: ProjectionState | None, journey: Journey, position: int, at: 
         coordinator=journey.coordinator,
         clinician=journey.clinician,
     )
-    if course is None:
+    if state is None:
         return (now,)
-    *earlier, last = course.stays
+    *earlier, last = state.history
     how = StatusRow._fields.index("stage")
     if last[how:] == now[how:]:
-        return course.stays
+        return state.history
     return (*earlier, last._replace(to_position=position, to_at=at), now)
 
 
 def _in_contact(event: e.Event) -> bool:
-    if event.actor_role == Role.PATIENT or type(event.body) in SEEN:
+    if event.actor_role == Role.PATIENT or type(event.body) in CONTACTS:
         return True
     return isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
 
 
 GROUPS = (
-    RowGroup(lambda course: (course,), _case),
-    RowGroup(lambda course: (course,), _open),
-    RowGroup(lambda course: (course.closed,), lambda course: course.closed),
-    RowGroup(lambda course: (course.stays,), lambda course: course.stays),
-    RowGroup(lambda course: (course.journey.measurements,), _scores),
-    RowGroup(lambda course: (course.journey.sessions,), _sessions),
-    RowGroup(lambda course: (course.journey.adverse_events,), _adverse_events),
-    RowGroup(
-        lambda course: (course.journey.sign_offs, course.journey.sessions, course.journey.contacts),
-        _timeline,
-    ),
+    RowGroup(lambda state: (state,), _case),
+    RowGroup(lambda state: (state,), _open),
+    RowGroup(lambda state: (state.closed,), lambda state: state.closed),
+    RowGroup(lambda state: (state.history,), lambda state: state.history),
 )
-"""All rows of a course. The state of a journey shares what did not change with the state before, so that a part
+"""All rows of a state. The state of a journey shares what did not change with the state before, so that a part
 whose makings are the same object needs no second look; a test holds every part to its word."""

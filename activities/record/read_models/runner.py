@@ -26,15 +26,15 @@ AGAIN = timedelta(seconds=1)
 """How long to wait after an outage."""
 
 
-async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) -> None:
+async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL, again: timedelta = AGAIN) -> None:
     """Project until told to stop. Outages are waited out; nothing is lost by them, nor by ending this anywhere."""
-    courses, wake = StateCache(), asyncio.Event()
+    cache, wake = StateCache(), asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     stopping.add_done_callback(lambda _: wake.set())
     try:
         while not stop.is_set():
             try:
-                await _listen(record, courses, stop, wake, poll)
+                await _listen(record, cache, stop, wake, poll)
             except (RecordUnavailable, RecordFault, BuildFailed) as outage:
                 log.warning("read_models.waiting", code=outage.code)
             except Exception as defect:
@@ -43,7 +43,7 @@ async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL) ->
             # A notification from before is no reason to try again at once.
             wake.clear()
             if not stop.is_set():
-                await _pause(wake, AGAIN)
+                await _pause(wake, again)
     finally:
         stopping.cancel()
 
@@ -60,9 +60,7 @@ async def running(record: Record) -> AsyncIterator[None]:
         await projecting
 
 
-async def _listen(
-    record: Record, courses: StateCache, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta
-) -> None:
+async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta) -> None:
     """Project for as long as one connection for notifications lasts."""
 
     def hint(*_: object) -> None:
@@ -73,10 +71,10 @@ async def _listen(
         try:
             while not stop.is_set() and not listening.is_closed():
                 wake.clear()
-                while await advance(record, courses) and not stop.is_set():
+                while await advance(record, cache) and not stop.is_set():
                     pass
                 if not stop.is_set() and await is_outdated(record):
-                    await _renew(record, stop)
+                    await _rebuild(record, stop)
                 if not stop.is_set():
                     await _pause(wake, poll)
         finally:
@@ -84,7 +82,7 @@ async def _listen(
                 await listening.remove_listener(CHANNEL, hint)
 
 
-async def _renew(record: Record, stop: asyncio.Event) -> None:
+async def _rebuild(record: Record, stop: asyncio.Event) -> None:
     """Build anew what is outdated, unless another runner is at it. Told to stop, what was begun is left."""
     building, stopping = asyncio.create_task(rebuild_if_outdated(record)), asyncio.create_task(stop.wait())
     # Also when this is cancelled, and with it what waits for the end.

@@ -1,6 +1,5 @@
 """The tables of a generation: writing what changed in a journey's rows, and filling them in bulk."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -8,8 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from activities.record.read_models.projection import Given, Unapplied, unapplied
-from activities.record.read_models.rows import TABLES, EntryRow, Key, Row, RowDiff, Table, key_of
-from workflows.journey.base import canonical
+from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table, key_of
 
 if TYPE_CHECKING:
     from activities.record.store import Connection
@@ -42,10 +40,10 @@ async def store(connection: "Connection", generation: int, changes: Sequence[tup
     return []
 
 
-async def park(connection: "Connection", generation: int, stopped: Iterable[Unapplied]) -> None:
+async def mark_poisoned(connection: "Connection", generation: int, stopped: Iterable[Unapplied]) -> None:
     """Mark journeys as stale. Their rows stay as they were, and nothing more is applied to them."""
     await connection.executemany(
-        f"INSERT INTO read_model_{generation:d}.parked AS p (journey_id, version, position, code) "
+        f"INSERT INTO read_model_{generation:d}.poisoned AS p (journey_id, version, position, code) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (journey_id) DO UPDATE "
         "SET version = excluded.version, position = excluded.position, code = excluded.code, "
         "attempts = p.attempts + 1, at = clock_timestamp()",
@@ -83,9 +81,6 @@ async def read(connection: "Connection", generation: int, journeys: Sequence[UUI
         )
         for row in stored:
             shown = kind._make(_as_written(value) for value in row)
-            if isinstance(shown, EntryRow):
-                # The database keeps JSON in a spelling of its own.
-                shown = shown._replace(body=canonical(json.loads(shown.body)).decode())
             found[key_of(shown)] = shown
     return found
 

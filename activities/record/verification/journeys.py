@@ -160,12 +160,12 @@ def verify_journey(
     history: Sequence[StoredEvent], keys: Keys | None, until: int = 0
 ) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
     """Go through one journey, given in order of version: what is wrong with its sign-offs, how it stands after all that
-    can be read, and its course up to a position of the log, as far as it can be followed.
+    can be read, and its state up to a position of the log, as far as it can be followed.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
     """
     journey: Journey | None = None
-    course: ProjectionState | None = None
+    state: ProjectionState | None = None
     shown: ProjectionState | None = None
     found: list[Finding] = []
     used: list[Use] = []
@@ -174,12 +174,12 @@ def verify_journey(
         event, before = _event(stored), journey
         try:
             if event is not None and (journey is not None or number == 0):
-                journey, course = _applied(journey, course, event, stored)
+                journey, state = _applied(journey, state, event, stored)
         except Exception:
             event = None
-        course = None if event is None else course
-        if course is not None and stored.position <= until:
-            shown = course
+        state = None if event is None else state
+        if state is not None and stored.position <= until:
+            shown = state
         if keys is None:
             continue
         place = (stored.position, stored.journey_id, stored.version)
@@ -207,13 +207,13 @@ def _event(stored: StoredEvent) -> Event | None:
 
 
 def _applied(
-    journey: Journey | None, course: ProjectionState | None, event: Event, stored: StoredEvent
+    journey: Journey | None, state: ProjectionState | None, event: Event, stored: StoredEvent
 ) -> tuple[Journey, ProjectionState | None]:
-    """A journey and its course after one more event. Where its course cannot be followed the journey goes on alone."""
-    if course is not None or journey is None:
+    """A journey and its state after one more event. Where its state cannot be followed the journey goes on alone."""
+    if state is not None or journey is None:
         with suppress(Exception):
-            course = apply(course, event, stored.position, stored.recorded_at)
-            return course.journey, course
+            state = apply(state, event, stored.position, stored.recorded_at)
+            return state.journey, state
     return begin(event) if journey is None else evolve(journey, event), None
 
 
@@ -235,7 +235,7 @@ async def _judge(
     """Everything about some journeys."""
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
-    courses: dict[UUID, ProjectionState | None] = {}
+    states: dict[UUID, ProjectionState | None] = {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
         if keys is None and live is None:
@@ -244,12 +244,12 @@ async def _judge(
             )
             continue
         history = [_stored(record, row) for row in events]
-        one, journey, courses[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
+        one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
         judged.append(one)
         if head is not None and journey is not None and _differs(head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
-        found += await _differing(connection, live, courses)
+        found += await _differing(connection, live, states)
     return JourneyFindings(
         findings=(*found, *(finding for one in judged for finding in one.findings)),
         events=sum(one.events for one in judged),
@@ -265,7 +265,7 @@ def _differs(head: DatabaseRow, journey: Journey) -> bool:
     journey that nobody enrolled has neither."""
     said = {
         "status": "closed" if journey.closed else "open",
-        "pathway": journey.protocol.condition.value,
+        "pathway": journey.protocol.pathway,
         "patient_key": patient_key(journey.patient.ref),
     }
     return any(head[name] not in (None, value) for name, value in said.items())
@@ -286,30 +286,35 @@ async def _live(connection: Connection, log_id: int) -> Live | None:
         log_id,
         DEFINITION,
     )
-    return None if row is None else Live(*row)
+    if row is None:
+        return None
+    for table in (*(table.name for table in TABLES.values()), "poisoned"):
+        # Held until the end: what is read must not be dropped by rebuilds meanwhile.
+        await connection.execute(f"SELECT FROM read_model_{row['id']:d}.{table} LIMIT 0")
+    return Live(*row)
 
 
 async def _differing(
-    connection: Connection, live: Live, courses: Mapping[UUID, ProjectionState | None]
+    connection: Connection, live: Live, states: Mapping[UUID, ProjectionState | None]
 ) -> Iterable[Finding]:
     """The journeys whose rows are not those that a fresh fold gives, and those whose rows are known not to go on."""
     parked = await connection.fetch(
-        f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.parked "  # noqa: S608 - a number
+        f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.poisoned "  # noqa: S608 - a number
         "WHERE journey_id = ANY($1)",
-        list(courses),
+        list(states),
     )
     stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in parked]
     known = {finding.journey_id for finding in stale}
-    kept = await read(connection, live.generation, [each for each in courses if each not in known])
-    fresh = {key: row for each, course in courses.items() if each not in known for key, row in _fresh(course).items()}
+    kept = await read(connection, live.generation, [each for each in states if each not in known])
+    fresh = {key: row for each, state in states.items() if each not in known for key, row in _fresh(state).items()}
     differing = {key[1] for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)}
     return (*stale, *(Finding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
 
 
-def _fresh(course: ProjectionState | None) -> Mapping[Key, Shown]:
-    """The rows of a course. One that cannot be shown has none; whoever projects marks its journey as stale."""
+def _fresh(state: ProjectionState | None) -> Mapping[Key, Shown]:
+    """The rows of a state. One that cannot be shown has none; whoever projects marks its journey as stale."""
     try:
-        return rows(course)
+        return rows(state)
     except Exception:
         return {}
 

@@ -9,19 +9,21 @@ from uuid import UUID, uuid4, uuid5
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import StateCache, advance
+from activities.record.verification.chains import Finding
+from activities.record.verification.journeys import verify_record
 from tests.journey.play import course
 from tests.record.helpers import Connection
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
 from workflows.journey.obligations import Obligation
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 
 
 @cache
-def course_of(condition: Condition = Condition.PTSD) -> tuple[Event, ...]:
+def course_of(pathway: Pathway = "PTSD") -> tuple[Event, ...]:
     """All events of an undisturbed course."""
-    return tuple(course(condition).events)
+    return tuple(course(pathway).events)
 
 
 def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
@@ -39,9 +41,9 @@ def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
 
 
 def asked_of(journey: Journey, waiting: Obligation) -> set[Role]:
-    """The owner of an obligation, and whom its ladder has turned to so far."""
-    rungs = journey.protocol.ladders[waiting.ladder].rungs
-    return {waiting.owner, *(rungs[step].to for step in range(waiting.taken))}
+    """The owner of an obligation, and whom its escalation policy has turned to so far."""
+    steps = journey.protocol.escalation_policies[waiting.escalation_policy].steps
+    return {waiting.owner, *(steps[step].to for step in range(waiting.taken))}
 
 
 async def put(record: Record, events: Sequence[Event]) -> int:
@@ -57,10 +59,10 @@ async def put(record: Record, events: Sequence[Event]) -> int:
     return position
 
 
-async def put_course(record: Record, count: int | None = None, condition: Condition = Condition.PTSD) -> UUID:
+async def put_course(record: Record, count: int | None = None, pathway: Pathway = "PTSD") -> UUID:
     """Record a course, or so many events of it, under a new id, and return that."""
     journey_id = uuid4()
-    await put(record, renamed(course_of(condition)[:count], journey_id))
+    await put(record, renamed(course_of(pathway)[:count], journey_id))
     return journey_id
 
 
@@ -89,3 +91,9 @@ async def catch_up(record: Record, *, limit: int = 500) -> None:
     courses = StateCache()
     while await advance(record, courses, limit=limit):
         pass
+
+
+async def differing(record: Record) -> list[Finding]:
+    """The journeys whose rows are not what a fresh fold of the record gives: none, when all is well."""
+    found = (await verify_record(record, read_models=True)).findings
+    return [finding for finding in found if finding.reason == "rows_differ"]

@@ -1,18 +1,16 @@
 """The read models are what the record says, whatever happens to those who project it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from asyncpg.transaction import Transaction
 
-from activities.record import Record, RecordUnavailable
-from activities.record.event_codec import from_stored
-from activities.record.read_models import projection, runner
+from activities.record import Record, RecordUnavailable, open_record
 from activities.record.read_models.projector import (
     NotYetProjected,
     StateCache,
@@ -20,15 +18,17 @@ from activities.record.read_models.projector import (
     retry,
     wait_for,
 )
-from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, entries, stale, worklist
-from activities.record.read_models.rebuild import differences, rebuild
-from activities.record.read_models.runner import run
-from activities.record.store import StoredEvent
+from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, stale, worklist
+from activities.record.read_models.rebuild import rebuild
+from activities.record.read_models.runner import CHANNEL, run, running
 from deploy.local.postgres import Database
+from tests.record.connections import Damaged, Transactions, on
 from tests.record.helpers import Connection, event
-from tests.record.read_models.courses import catch_up, course_of, put, put_course, renamed
-from workflows.journey.events import Event, SessionCancelled, SessionScheduled, SignedOff
-from workflows.journey.protocol import Condition
+from tests.record.read_models.courses import catch_up, course_of, differing, put, put_course, renamed
+from workflows.journey.events import Event, SignedOff
+
+if TYPE_CHECKING:
+    from activities.record.store import Connection as PooledConnection
 
 SOON = timedelta(seconds=30)
 
@@ -53,21 +53,30 @@ async def checkpoint(owner: Connection) -> int:
 async def test_live_equals_a_fresh_fold(record: Record) -> None:
     for count in (None, 150, 60, 7):
         await put_course(record, count)
-    await put_course(record, None, Condition.ANXIETY)
+    await put_course(record, None, "ANXIETY")
     await catch_up(record, limit=64)
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
-async def test_rows_that_are_no_longer_true_go(record: Record) -> None:
-    planned = next(n for n, each in enumerate(course_of(), 1) if isinstance(each.body, SessionScheduled))
-    journey = await put_course(record, planned)
-    await catch_up(record)
-    assert len((await entries(record, "session", journey_id=journey)).rows) == 1
-    cancelled = SessionCancelled(session=1, reason="the patient is ill")
-    await put(record, renamed([course_of()[planned].model_copy(update={"body": cancelled})], journey))
-    await catch_up(record)
-    assert (await entries(record, "session", journey_id=journey)).rows == ()
-    assert await differences(record) == ()
+async def test_rows_that_are_no_longer_true_go(record: Record, owner: Connection) -> None:
+    """Who was asked is known of what is open, and of nothing else."""
+    key = "SELECT journey_id, opened_version, obligation"
+    same = f"{key}, unnest(asked) FROM read_model.obligation WHERE closed_at IS NULL"
+    audience = f"{key}, role FROM read_model.audience"
+    journey = await put_course(record, 9)
+    seen = set()
+    for count in (9, 40, 77, 120, len(course_of())):
+        await put(record, renamed(course_of()[await _version(record, journey) : count], journey))
+        await catch_up(record)
+        assert {*await owner.fetch(audience)} == {*await owner.fetch(same)}
+        seen.add(len(await owner.fetch(audience)))
+    assert len(seen) > 2
+    assert await differing(record) == []
+
+
+async def _version(record: Record, journey: UUID) -> int:
+    head = await record.head(journey)
+    return 0 if head is None else head.version
 
 
 @pytest.mark.parametrize(
@@ -76,9 +85,10 @@ async def test_rows_that_are_no_longer_true_go(record: Record) -> None:
         "UPDATE read_model_1.caseload SET clinic = 'another'",
         "UPDATE read_model_1.obligation SET why = NULL WHERE closed_at IS NULL",
         "DELETE FROM read_model_1.obligation WHERE closed_at IS NULL",
-        "UPDATE read_model_1.stay SET held = true",
-        "UPDATE read_model_1.entry SET body = '{}'",
-        "INSERT INTO read_model_1.entry SELECT journey_id, model, 'more', at, body FROM read_model_1.entry LIMIT 1",
+        "UPDATE read_model_1.status_history SET held = true",
+        "UPDATE read_model_1.audience SET role = 'somebody'",
+        "INSERT INTO read_model_1.audience SELECT journey_id, opened_version, obligation, 'more', clinic, held, due, "
+        "person FROM read_model_1.audience LIMIT 1",
         "UPDATE read_model_1.caseload SET journey_id = gen_random_uuid()",
     ],
 )
@@ -86,18 +96,18 @@ async def test_a_row_that_is_not_the_records_is_found(record: Record, owner: Con
     await put_course(record, 60)
     await catch_up(record)
     await owner.execute(tampering)
-    assert await differences(record) != ()
+    assert await differing(record) != []
 
 
 async def test_a_crash_before_the_commit_changes_nothing(record: Record, owner: Connection, admin: Connection) -> None:
     journey = await put_course(record, 40)
-    courses = StateCache()
-    await advance(record, courses, limit=20)
+    cache = StateCache()
+    await advance(record, cache, limit=20)
     before = await checkpoint(owner), await owner.fetch("SELECT * FROM read_model_1.caseload")
 
     async with owner.transaction():
         await owner.execute("LOCK TABLE read_model_1.caseload IN SHARE MODE")
-        attempt = asyncio.create_task(advance(record, courses, limit=5))
+        attempt = asyncio.create_task(advance(record, cache, limit=5))
         while not await admin.fetchval(
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'read_model_1.caseload'::regclass"
         ):
@@ -110,30 +120,26 @@ async def test_a_crash_before_the_commit_changes_nothing(record: Record, owner: 
             await attempt
     assert (await checkpoint(owner), await owner.fetch("SELECT * FROM read_model_1.caseload")) == before
 
-    # The courses in memory are ahead of the tables now.
-    while await advance(record, courses, limit=7):
+    # The states in memory are ahead of the tables now.
+    while await advance(record, cache, limit=7):
         pass
-    assert await differences(record) == ()
+    assert await differing(record) == []
     assert (await worklist(record, WorklistFilter(journey_id=journey))).rows[0].version == 40
 
 
-async def test_a_crash_after_the_commit_applies_nothing_twice(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_after_the_commit_applies_nothing_twice(record: Record) -> None:
     await put_course(record, 40)
-    courses, commit = StateCache(), Transaction._Transaction__commit  # type: ignore[attr-defined]
+    cache = StateCache()
 
-    async def commit_and_die(self: Transaction) -> None:
-        await commit(self)
-        if not self._nested:  # type: ignore[attr-defined]
-            raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+    async def die() -> None:
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Transaction, "_Transaction__commit", commit_and_die)
-        with pytest.raises(RecordUnavailable):
-            await advance(record, courses, limit=10)
+    with pytest.raises(RecordUnavailable):
+        await advance(on(record, Transactions(record, after=die)), cache, limit=10)
     assert await wait_for(record, 10, timedelta(0)) == 10
-    while await advance(record, courses, limit=10):
+    while await advance(record, cache, limit=10):
         pass
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def test_a_runner_passes_while_another_is_at_it(record: Record, owner: Connection) -> None:
@@ -144,22 +150,12 @@ async def test_a_runner_passes_while_another_is_at_it(record: Record, owner: Con
     assert await advance(record, StateCache()) == 10
 
 
-async def test_a_runner_that_comes_late_writes_nothing(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_runner_that_comes_late_writes_nothing(record: Record) -> None:
     await put_course(record, 60)
-    start, overtaken = Transaction.start, False
-
-    async def overtaken_once(self: Transaction) -> None:
-        nonlocal overtaken
-        if not overtaken:
-            overtaken = True
-            await catch_up(record)
-        await start(self)
-
-    monkeypatch.setattr(Transaction, "start", overtaken_once)
-    assert await advance(record, StateCache(), limit=10) == 0
-    assert overtaken
+    overtaken = on(record, Transactions(record, before=lambda: catch_up(record)))
+    assert await advance(overtaken, StateCache(), limit=10) == 0
     assert await wait_for(record, 60, timedelta(0)) == 60
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def test_three_runners_and_many_writers(record: Record) -> None:
@@ -167,7 +163,7 @@ async def test_three_runners_and_many_writers(record: Record) -> None:
         await asyncio.gather(*(put_course(record, count) for count in (60, 45, 30, 25, 20, 15, 10, 9, 8)))
         [last] = await record.tail(60 + 45 + 30 + 25 + 20 + 15 + 10 + 9 + 8 - 1)
         await wait_for(record, last.position, SOON)
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def test_a_notification_is_enough(record: Record) -> None:
@@ -204,7 +200,7 @@ async def test_a_runner_outlives_its_connections(record: Record, admin: Connecti
                 break
             except RecordUnavailable:
                 continue
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def _recorded(record: Record, journey: UUID) -> bool:
@@ -215,50 +211,68 @@ async def _recorded(record: Record, journey: UUID) -> bool:
     return True
 
 
-async def test_a_defect_stops_no_runner(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "AGAIN", timedelta())
-    seen = asyncio.Event()
+class Failing:
+    """Connections of a record of which, while it is broken, the one that listens can be had and no other. Before each
+    failure a notification has come in."""
 
-    async def broken(*_: object) -> int:
-        seen.set()
-        raise TypeError
+    def __init__(self, record: Record, error: Exception) -> None:
+        self._record, self._error = record, error
+        self._listening: PooledConnection | None = None
+        self.broken, self.failed, self.seen = True, 0, asyncio.Event()
 
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator["PooledConnection"]:
+        if self.broken and self._listening is not None:
+            await self._notified(self._listening)
+            self.failed += 1
+            self.seen.set()
+            raise self._error
+        async with self._record.connection() as connection:
+            self._listening = connection
+            try:
+                yield connection
+            finally:
+                self._listening = None
+
+    async def _notified(self, connection: "PooledConnection") -> None:
+        heard = asyncio.Event()
+
+        def hear(*_: object) -> None:
+            heard.set()
+
+        await connection.add_listener(CHANNEL, hear)
+        await connection.execute(f"NOTIFY {CHANNEL}")
+        await heard.wait()
+        await connection.remove_listener(CHANNEL, hear)
+
+
+async def test_a_defect_stops_no_runner(record: Record) -> None:
+    failing = Failing(record, TypeError())
     stop = asyncio.Event()
-    with monkeypatch.context() as patched:
-        patched.setattr(runner, "advance", broken)
-        running = asyncio.create_task(run(record, stop, poll=timedelta(milliseconds=5)))
-        await seen.wait()
+    projecting = asyncio.create_task(run(on(record, failing), stop, poll=timedelta(milliseconds=5), again=timedelta()))
+    await failing.seen.wait()
+    failing.broken = False
     await put_course(record, 9)
     await wait_for(record, 9, SOON)
     stop.set()
-    await running
+    await projecting
 
 
-async def test_an_outage_is_waited_out_and_not_hammered(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "AGAIN", timedelta(hours=1))
-    tried = 0
-
-    async def down(
-        _record: Record, _courses: StateCache, _stop: asyncio.Event, wake: asyncio.Event, _poll: object
-    ) -> None:
-        nonlocal tried
-        tried += 1
-        wake.set()
-        raise RecordUnavailable("08006")
-
-    monkeypatch.setattr(runner, "_listen", down)
+async def test_an_outage_is_waited_out_and_not_hammered(record: Record) -> None:
+    failing = Failing(record, OSError())
     stop = asyncio.Event()
-    running = asyncio.create_task(run(record, stop))
+    projecting = asyncio.create_task(run(on(record, failing), stop, again=timedelta(hours=1)))
+    await failing.seen.wait()
     for _ in range(50):
-        await asyncio.sleep(0)
-    assert tried == 1
+        await record.log_head()
+    assert failing.failed == 1
     stop.set()
-    await running
+    await projecting
 
 
 async def test_running_ends_with_what_it_is_for(record: Record) -> None:
     with pytest.raises(KeyError):
-        async with runner.running(record):
+        async with running(record):
             raise KeyError
 
 
@@ -275,31 +289,16 @@ async def test_waiting_for_a_position(record: Record) -> None:
 # Journeys that cannot be applied
 
 
-Poison = Callable[[Event], Event]
-
-
-@pytest.fixture
-def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[UUID, int], None]:
-    """Makes one event unreadable to this build, until the end of the patch."""
-
-    def poison(journey_id: UUID, version: int) -> None:
-        def read(stored: StoredEvent) -> Event:
-            if (stored.journey_id, stored.version) == (journey_id, version):
-                raise KeyError("what the patient said")
-            return from_stored(stored)
-
-        monkeypatch.setattr(projection, "from_stored", read)
-
-    return poison
-
-
-async def test_one_journey_of_many_is_parked_and_the_others_go_on(
-    record: Record, unreadable: Callable[[UUID, int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others = [await put_course(record, 9) for _ in range(40)]
+async def test_one_journey_of_many_is_poisoned_and_the_others_go_on(migrated: Database) -> None:
     journey = uuid4()
     events = renamed(course_of()[:60], journey)
-    unreadable(journey, 33)
+    codec = Damaged(events[32].event_id)
+    async with open_record(migrated.app_url, codec=codec) as record:
+        await go_on_around(record, codec, journey, events)
+
+
+async def go_on_around(record: Record, codec: Damaged, journey: UUID, events: Sequence[Event]) -> None:
+    others = [await put_course(record, 9) for _ in range(40)]
     await put(record, events[:20])
     await catch_up(record)
     await put(record, events[20:50])
@@ -318,7 +317,7 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
     assert tasks
     assert all((task.version, task.stale) == (32, "KeyError") for task in tasks)
     assert "patient said" not in str(stuck)
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
     assert await retry(record, journey) == "KeyError"
     [stuck] = (await stale(record)).rows
@@ -327,17 +326,17 @@ async def test_one_journey_of_many_is_parked_and_the_others_go_on(
     [stuck] = (await stale(record)).rows
     assert (stuck.journey_id, stuck.version) == (journey, 33)
 
-    monkeypatch.setattr(projection, "from_stored", from_stored)
+    codec.damaged.clear()
     # What is recorded and not projected yet is for the projector.
     await put(record, renamed(course_of()[60:65], journey))
     assert await retry(record, journey) is None
     assert (await stale(record)).rows == ()
-    assert await differences(record) == ()
+    assert await differing(record) == []
     assert {task.version for task in (await worklist(record, WorklistFilter(journey_id=journey))).rows} == {60}
     await put(record, renamed(course_of()[65:70], journey))
     await catch_up(record)
     assert {task.version for task in (await worklist(record, WorklistFilter(journey_id=journey))).rows} == {70}
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def test_an_event_of_no_known_kind_is_never_skipped(record: Record) -> None:
@@ -351,7 +350,7 @@ async def test_an_event_of_no_known_kind_is_never_skipped(record: Record) -> Non
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
-async def test_a_row_the_database_cannot_hold_parks_its_journey_alone(record: Record, rebuilt: bool) -> None:
+async def test_a_row_the_database_cannot_hold_poisons_its_journey_alone(record: Record, rebuilt: bool) -> None:
     """A text may hold a NUL, which no text column takes: only writing the rows shows it."""
     signed = next(n for n, each in enumerate(course_of()) if isinstance(each.body, SignedOff))
     name = course_of()[signed].body.model_copy(update={"name": "Somebody\0"})
@@ -366,15 +365,15 @@ async def test_a_row_the_database_cannot_hold_parks_its_journey_alone(record: Re
     cases = {case.journey_id: case.version for case in (await caseload(record, CaseloadFilter())).rows}
     assert dict.fromkeys(others, 30).items() <= cases.items()
     assert await retry(record, journey) == "CharacterNotInRepertoireError"
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
-async def test_retrying_what_is_not_parked_does_nothing(record: Record) -> None:
+async def test_retrying_what_is_not_poisoned_does_nothing(record: Record) -> None:
     journey = await put_course(record, 9)
     await catch_up(record)
     assert await retry(record, journey) is None
     assert await retry(record, uuid4()) is None
-    assert await differences(record) == ()
+    assert await differing(record) == []
 
 
 async def test_another_definition_is_left_alone(record: Record, owner: Connection, migrated: Database) -> None:

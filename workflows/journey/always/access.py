@@ -68,10 +68,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         if access.justified is None:
             *_, asked = _reviewers(journey, access)
             yield Requirement(
-                kind="access-review",
+                kind="access_review",
                 subject=access.id,
                 owner=asked.by,
-                ladder=asked.ladder,
+                escalation_policy=asked.escalation_policy,
                 what="review why somebody from outside the clinic looked",
                 care=False,
             )

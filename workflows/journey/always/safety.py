@@ -160,7 +160,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=crisis.id,
                 owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
                 person=None if crisis.level == "high" else journey.clinician,
-                ladder=f"crisis_{crisis.level}",
+                escalation_policy=f"crisis_{crisis.level}",
                 what="reach the patient: suicide risk",
                 care=False,
             )
@@ -185,17 +185,17 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=support.id,
                 owner=owner,
                 person={Role.CLINICIAN: journey.clinician, Role.COORDINATOR: journey.coordinator}.get(owner),
-                ladder=f"support_{support.urgency}",
+                escalation_policy=f"support_{support.urgency}",
                 what="answer the support request",
                 care=False,
             )
     for message in journey.messages.values():
         if not message.handled:
             yield Requirement(
-                kind="unreadable-message",
+                kind="unreadable_message",
                 subject=message.id,
                 owner=Role.OPS,
-                ladder="unreadable_message",
+                escalation_policy="unreadable_message",
                 what="read a message the service could not",
                 care=False,
             )

@@ -225,7 +225,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             subject=question,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            ladder="question",
+            escalation_policy="question",
             what="answer the patient's question",
             care=False,
         )
@@ -245,15 +245,17 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield Requirement(
             kind="acknowledgement",
             owner=Role.PATIENT,
-            ladder="acknowledgement",
+            escalation_policy="acknowledgement",
             what="acknowledge what this treatment is and is not",
         )
     if not untaught(journey) and not unanswered_questions(journey) and unconsented(journey):
-        yield Requirement(kind="consent", owner=Role.PATIENT, ladder="consent", what="decide about the consents")
+        yield Requirement(
+            kind="consent", owner=Role.PATIENT, escalation_policy="consent", what="decide about the consents"
+        )
 
 
 def _mine(journey: Journey, kind: str, what: str) -> Requirement:
-    return Requirement(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, ladder=kind, what=what)
+    return Requirement(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, escalation_policy=kind, what=what)
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:

@@ -126,7 +126,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             kind="evaluation",
             owner=Role.CLINICIAN,
             person=journey.evaluation.evaluator or journey.clinician,
-            ladder="evaluation",
+            escalation_policy="evaluation",
             what="complete the evaluation",
         )
     elif request := sign_off_need(journey, SignOffKind.EVALUATION, what="sign the evaluation"):

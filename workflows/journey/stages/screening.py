@@ -122,9 +122,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     eligibility = journey.protocol.eligibility
     if journey.item_9_open:
         yield Requirement(
-            kind="suicide-risk",
+            kind="suicide_risk",
             owner=Role.ON_CALL_CLINICIAN,
-            ladder="suicide_risk",
+            escalation_policy="suicide_risk",
             what="ask the C-SSRS now: PHQ-9 item 9",
             care=False,
         )
@@ -135,7 +135,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             kind="screening",
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            ladder="screening",
+            escalation_policy="screening",
             what="answer the screening",
         )
         return
@@ -154,7 +154,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             subject="renewal",
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            ladder="screening",
+            escalation_policy="screening",
             what="repeat the whole screening before it expires",
             due=journey.screening.completed_at + timedelta(days=eligibility.screening_valid_days),
         )

@@ -192,7 +192,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
                 kind="measure",
                 subject=occasion,
                 owner=Role.PATIENT,
-                ladder="measure",
+                escalation_policy="measure",
                 what=f"fill in {primary} before session {number}",
             )
     if session is None:
@@ -205,11 +205,11 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
     if risk is None or begins - risk.at > valid:
         yield Requirement(
-            kind="suicide-risk",
+            kind="suicide_risk",
             subject=subject,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            ladder="suicide_risk",
+            escalation_policy="suicide_risk",
             what=f"ask the C-SSRS before session {number}",
             due=session.starts_at,
         )
@@ -219,7 +219,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             subject=subject,
             owner=Role.COORDINATOR,
             person=journey.coordinator,
-            ladder="instructions",
+            escalation_policy="instructions",
             what=f"deliver the instructions for session {number}",
             due=session.starts_at,
         )
@@ -243,7 +243,9 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
 
 
 def _scheduling(subject: str, what: str) -> Requirement:
-    return Requirement(kind="scheduling", subject=subject, owner=Role.COORDINATOR, ladder="scheduling", what=what)
+    return Requirement(
+        kind="scheduling", subject=subject, owner=Role.COORDINATOR, escalation_policy="scheduling", what=what
+    )
 
 
 def _monitors(
@@ -260,7 +262,7 @@ def _monitors(
         subject=subject or str(session.number),
         owner=Role.SESSION_MONITOR,
         person=session.session_monitor,
-        ladder=kind.replace("-", "_"),
+        escalation_policy=kind,
         what=what,
         due=due,
         care=care,
@@ -287,7 +289,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     elif session.dosed_at is not None:
         yield _monitors(
             session,
-            "session-end",
+            "session_end",
             f"end session {number} once the criteria are met",
             due=session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes),
             care=False,

@@ -21,20 +21,5 @@ CREATE TABLE record.journey_event (
     CONSTRAINT journey_event_version UNIQUE (log_id, journey_id, version),
     CONSTRAINT journey_event_id UNIQUE (log_id, event_id)
 );
-
 CREATE INDEX journey_event_recorded_at ON record.journey_event USING brin (recorded_at);
-
-CREATE FUNCTION record.refuse_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CP005';
-END
-$$;
-REVOKE ALL ON FUNCTION record.refuse_change() FROM PUBLIC;
-
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.journey_event
-    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
--- ALWAYS: session_replication_role = replica must not open the log.
-ALTER TABLE record.journey_event ENABLE ALWAYS TRIGGER append_only;
-
 GRANT SELECT ON record.journey_event TO carepath_app;

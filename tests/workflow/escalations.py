@@ -1,4 +1,4 @@
-"""What a protocol's ladders and schedules say, worked out from the protocol alone and compared with a record."""
+"""What a protocol's escalation policies and schedules say, worked out from it alone and compared with a record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -63,26 +63,26 @@ def waking(moment: datetime, protocol: Protocol, zone: str) -> datetime:
 
 
 def steps(waiting: Obligation, protocol: Protocol, zone: str) -> list[datetime]:
-    """When each rung of an obligation's ladder is to be reached."""
-    ladder = protocol.ladders[waiting.ladder]
+    """When each step of an obligation's escalation policy is to be reached."""
+    policy = protocol.escalation_policies[waiting.escalation_policy]
     moments = []
-    for rung in ladder.rungs:
-        working = protocol.working_time if ladder.clock == "working" else None
-        begin, after = waiting.deadline, timedelta(minutes=rung.minutes or 0)
-        if rung.percent is not None:
+    for step in policy.steps:
+        working = protocol.working_time if policy.clock == "working" else None
+        begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0)
+        if step.percent is not None:
             begin, whole = waiting.since, waiting.deadline - waiting.since
             after = (working_time_between(begin, waiting.deadline, working) if working else whole) * (
-                rung.percent / 100
+                step.percent / 100
             )
         moment = add_working_time(begin, after, working) if working else begin + after
-        moments.append(waking(moment, protocol, zone) if ladder.quiet_hours else moment)
+        moments.append(waking(moment, protocol, zone) if policy.quiet_hours else moment)
     return moments
 
 
 def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zone: str) -> int:
-    """Every step of every ladder was taken once, at its time, and none that was not due; how many there were."""
+    """Every step of every escalation policy was taken once and at its time, none that was not due; how many."""
     for life in lives(events):
-        waiting, rungs = life.opened, protocol.ladders[life.opened.ladder].rungs
+        waiting, policy = life.opened, protocol.escalation_policies[life.opened.escalation_policy]
         due = steps(waiting, protocol, zone)
         assert waiting.due is not None, waiting.id
         assert waiting.owner, waiting.id
@@ -90,11 +90,11 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
             assert life.resumed or abs(planned - wanted) < timedelta(milliseconds=1), waiting.id
         numbers = [step.step for _, step in life.taken]
         assert numbers == list(range(waiting.taken, waiting.taken + len(numbers))), f"{waiting.id}: once, in order"
-        for at, step in life.taken:
-            rung = rungs[step.step]
-            assert (step.action, step.to, step.hold, step.alarm) == (rung.action, rung.to, rung.hold, rung.alarm)
-            assert step.due == waiting.steps[step.step]
-            assert step.due <= at <= step.due + SHORTLY, f"{waiting.id} step {step.step}: {at - step.due} late"
+        for at, taken in life.taken:
+            step = policy.steps[taken.step]
+            assert (taken.action, taken.to, taken.hold, taken.alarm) == (step.action, step.to, step.hold, step.alarm)
+            assert taken.due == waiting.steps[taken.step]
+            assert taken.due <= at <= taken.due + SHORTLY, f"{waiting.id} step {taken.step}: {at - taken.due} late"
         missing = [due for due in waiting.steps[waiting.taken + len(numbers) :] if due + SHORTLY < life.until]
         assert not missing, f"{waiting.id}: not taken"
     return sum(len(life.taken) for life in lives(events))
@@ -128,9 +128,9 @@ def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], pro
                     assert contact.id not in scheduled
                     scheduled[contact.id] = contact.due
                     every = {
-                        "follow-up": protocol.follow_up.then_every_days,
+                        "follow_up_visit": protocol.follow_up.then_every_days,
                         "measure": protocol.instrument_schedule.then_every_days,
-                        "check-in": protocol.check_ins.then_every_days,
+                        "check_in": protocol.check_ins.then_every_days,
                     }.get(contact.type, 0)
                     if contact.id not in wanted:
                         later[contact.id] = waking(event.at + timedelta(days=every), protocol, zone)

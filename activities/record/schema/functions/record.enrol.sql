@@ -1,6 +1,6 @@
 -- Makes the head of a new journey, or says which one stands in its place:
 -- at most one open journey for a patient on a pathway, and one journey for a request.
-CREATE FUNCTION record.enrol(
+CREATE OR REPLACE FUNCTION record.enrol(
     _log_id smallint,
     _patient_key bytea,
     _pathway text,

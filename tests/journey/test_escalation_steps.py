@@ -1,4 +1,4 @@
-"""Steps of ladders: each once however often its time is announced, when working time says so, and at once if urgent."""
+"""Steps of an escalation policy: each once however often its time is announced, in working time or at once."""
 
 import random
 from collections import Counter
@@ -66,7 +66,7 @@ def test_a_thousand_deliveries_among_other_commands_take_each_step_once(seed: in
             play.do(c.Reassign(duty="clinician", to=f"clinician-{n}", reason="x"), Role.COORDINATOR)
     assert play.at > request.steps[-1]
     steps = escalations(play)
-    assert {rung for rung in steps if rung[0] == request.id} == {(request.id, step) for step in range(4)}
+    assert {taken for taken in steps if taken[0] == request.id} == {(request.id, step) for step in range(4)}
     assert set(steps.values()) == {1}
     assert told(play)["sign_off_requested", request.id] == 1, "the request itself is told once"
     ids = [notice.id for event in play.events for notice in notices(event)]

@@ -1,0 +1,8 @@
+-- What the triggers of append-only tables do.
+CREATE OR REPLACE FUNCTION record.refuse_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CP005';
+END
+$$;
+REVOKE ALL ON FUNCTION record.refuse_change() FROM PUBLIC;

@@ -1,0 +1,12 @@
+-- Notices delivered to people. No foreign key to the event: a safety alarm leaves before its event is recorded.
+CREATE TABLE record.notice (
+    log_id         smallint    NOT NULL,
+    notice_id      uuid        NOT NULL,
+    journey_id     uuid        NOT NULL,
+    event_id       uuid        NOT NULL,
+    kind           text        NOT NULL,
+    recipient_role text        NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (log_id, notice_id)
+);
+GRANT SELECT ON record.notice TO carepath_app;

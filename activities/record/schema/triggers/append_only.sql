@@ -1,0 +1,12 @@
+-- ALWAYS: session_replication_role = replica must not open the log.
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.journey_event
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.journey_event ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.notice
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.notice ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.access_log
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.access_log ENABLE ALWAYS TRIGGER append_only;

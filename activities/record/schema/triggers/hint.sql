@@ -1,0 +1,2 @@
+CREATE TRIGGER hint AFTER INSERT ON record.journey_event
+    FOR EACH STATEMENT EXECUTE FUNCTION record.hint();
