@@ -17,7 +17,7 @@ from door.services import RECORDED_WITHIN, Gateway, Services, load, load_recorde
 from door.signatures import sealing
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
+from workflows.journey.commands import SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
@@ -131,7 +131,7 @@ def try_out(screen: Screen, recorded: Sequence[Event], command: Command, at: dat
 
 
 def _refuse_too_large(command: Command) -> None:
-    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+    if command.too_large:
         raise forms.too_large()
 
 

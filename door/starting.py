@@ -231,7 +231,7 @@ def start_command(
 def starter_command(starter: Starter, referral: Referral, command_id: UUID | None) -> Command:
     """The command of a referral, within the size a command may have. Raises Problem."""
     command = starter.command(referral, command_id)
-    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+    if command.too_large:
         raise forms.too_large()
     return command
 
