@@ -40,7 +40,8 @@ from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import PEOPLE
 from simulation.player import SkippedTime
-from tests.faults.helpers import PATIENCE, Course, command, eventually
+from tests.faults.helpers import PATIENCE, Course, command
+from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
