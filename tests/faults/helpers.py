@@ -251,7 +251,7 @@ async def findings(stack: Stack) -> tuple[Finding, ...]:
         await connection.close()
 
 
-async def door(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
+async def run_cli(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
     """A command as people run it, with a form on standard input: its exit code, and its JSON if it gave any."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "starter.py", *words, "--json"),

@@ -1,4 +1,4 @@
-"""May this person decide this, now? The one answer, with its reason, for every door.
+"""May this person decide this, now? The one answer, with its reason, for every way in.
 
 Software never widens it: a right comes from a role the protocol names, or from a named colleague who has that role
 and lent it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.100 (a signature is one person's own),

@@ -2,7 +2,7 @@
 
 A command is one envelope (`Command`) around one body. Each body says which roles may send it and in which
 stages it makes sense; that is checked here for all of them alike, before a stage decides anything. The kind
-is ``noun.verb``, and is what people type at the door.
+is ``noun.verb``, and is what people type at a terminal.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""A journey in words: the same sentences for the door, the Temporal UI and the worklist."""
+"""A journey in words: the same sentences for the command line, the Temporal UI and the worklist."""
 
 from datetime import datetime
 
