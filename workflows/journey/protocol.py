@@ -16,15 +16,13 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
+from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
 from workflows.journey.signed_statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-PROTOCOL_LIMIT = 128 * 1024
 
 
 def _in_capitals(name: str) -> str:
