@@ -11,7 +11,7 @@ from door.protocols.approvals import Standing, standing
 from door.screen import Screen, facts, row, table
 from door.services import Services
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.protocols import ProtocolError, find, load, shipped
+from workflows.protocols import ProtocolError, find, load, protocol_files, shipped
 from workflows.protocols.demonstration import demonstration
 
 DEMONSTRATION = "demonstration"
@@ -80,8 +80,7 @@ def path_of(name: str, directory: Path, *, files: bool = True) -> Path:
 def unusable(error: ProtocolError) -> Problem:
     """The error for a protocol file, by line and field."""
     fields = tuple(
-        FieldProblem(field=p.field, problem=p.rule if p.line is None else f"{p.rule} (line {p.line})")
-        for p in error.problems
+        FieldProblem(field=p.field, problem=f"{p.rule} ({p.place})" if p.place else p.rule) for p in error.problems
     )
     return Problem(
         ExitCode.USAGE, "the protocol cannot be used", "Correct it and run `protocol check FILE`", fields=fields
@@ -153,7 +152,7 @@ def list_command(context: typer.Context, json: shell.Json = False) -> None:
         listed = table("name", "id", "version", "pathway", "status", "for patients", title="Protocols")
         found: list[dict[str, object]] = []
         illustrative = False
-        for path in sorted(directory.glob("*.yaml")):
+        for path in protocol_files(directory):
             try:
                 protocol = load(path)
             except ProtocolError:
