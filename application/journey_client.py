@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -31,6 +31,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.journeys import Running
 from workflows.care_journey import (
     HANDOVER_BYTES,
     MOVING_ON,
@@ -209,15 +210,6 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", MOVING_ON):
         return _MovingOn()
     return Unavailable("the journey could not read the command")
-
-
-class Running(NamedTuple):
-    """What Temporal knows of a journey: whether it runs, and if it answers, its version and what it knows recorded."""
-
-    runs: bool
-    version: int | None = None
-    recorded: int | None = None
-    health: str | None = None
 
 
 async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:

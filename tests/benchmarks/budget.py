@@ -12,7 +12,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from application.journey_client import handle_of, start
 from simulation.people import referral
-from simulation.player import SkippedTime, play
+from simulation.player import on_servers, play
 from tests.benchmarks.course import open_ended
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import QUEUE, Servers
@@ -87,14 +87,7 @@ async def _cost(servers: Servers, pathway: Pathway) -> Cost:
     await start(skipper.client, referral(demonstration(pathway), journey_id), task_queue=QUEUE)
     handle = handle_of(servers.client, journey_id)
     first_run = (await handle.describe()).run_id
-    await play(
-        servers.client,
-        servers.record,
-        SkippedTime(skipper, handle),
-        servers.stack.signers,
-        journey_id,
-        until=open_ended,
-    )
+    await play(on_servers(servers.client, servers.record, servers.stack.signers, journey_id), until=open_ended)
     return await _read(servers.client, handle.id, first_run)
 
 

@@ -61,7 +61,8 @@ from tests.faults.attackers import (
     with_key,
     with_seal,
 )
-from tests.faults.helpers import PROTOCOLS, Course, at_work, command, eventually, findings, reset, support
+from tests.faults.helpers import PROTOCOLS, Course, at_work, command, findings, reset, support
+from tests.helpers import eventually
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c

@@ -16,17 +16,19 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from simulation.people import PEOPLE, next_move, referral, signer
+from simulation.people import PEOPLE, referral, signer
+from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
-from workflows.journey.obligations import Obligation, next_deadline, obligations
+from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature
 from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
@@ -127,22 +129,19 @@ class Play:
         most: int = 400,
     ) -> Play:
         """Let everybody do what they should, and the clock what it must, until something holds."""
-        for _ in range(most):
-            if until(self.journey):
-                return self
-            move = next_move(self.journey, self.at, late=late, unwell=unwell)
-            deadline = next_deadline(self.journey)
-            acts = self.at if isinstance(move, c.Command) else move
-            if deadline is not None and (acts is None or deadline <= max(acts, self.at)):
-                self.at = max(self.at, deadline)
-                self.clock()
-            elif isinstance(move, c.Command):
-                decided = self.take(move)
-                assert not isinstance(decided, Refusal), f"{move.body.kind}: {decided}"
-            else:
-                assert move is not None, f"stuck: {[waiting.id for waiting in obligations(self.journey)]}"
-                self.at = move
-        raise AssertionError(f"not reached: {[waiting.id for waiting in obligations(self.journey)]}")
+        at_once(play(self, until=until, late=late, unwell=unwell, most=most))
+        return self
+
+    async def look(self) -> tuple[Journey, datetime]:
+        self.wait()
+        return self.journey, self.at
+
+    async def submit(self, command: c.Command) -> None:
+        decided = self.take(command)
+        assert not isinstance(decided, Refusal), f"{command.body.kind}: {decided}"
+
+    async def wait_until(self, moment: datetime) -> None:
+        self.wait(seconds=(moment - self.at).total_seconds())
 
     def request(self, kind: SignOffKind, subject: str | None = None) -> Obligation:
         """The open request for this sign-off."""

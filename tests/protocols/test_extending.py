@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from workflows.protocols import ProtocolError, check, find, load, pathways, protocol_files, resolve, shipped
+from workflows.protocols import ProtocolError, check, files_in, find, load, pathways, resolve, shipped
 from workflows.protocols.resolution import ITS_OWN, SHARED, overlay
 
 PTSD = find("PTSD")
@@ -140,7 +140,7 @@ def test_what_is_shared_is_no_pathway(tmp_path: Path) -> None:
         [problem] = check(path)
         assert "is none by itself" in problem.rule
     write(tmp_path, mine=PTSD.read_text())
-    assert [path.stem for path in protocol_files(tmp_path)] == ["mine"]
+    assert [path.stem for path in files_in(tmp_path)] == ["mine"]
     assert pathways(tmp_path) == ("PTSD",)
     assert find("PTSD", tmp_path).stem == "mine"
     with pytest.raises(ProtocolError, match="no such protocol; name one of: mine"):

@@ -10,7 +10,8 @@ from activities.signatures.keys import new_seal, sign
 from application.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
-from tests.workflow.world import World, eventually
+from tests.helpers import eventually
+from tests.workflow.world import World
 from workflows.care_journey import HEALTH, CareJourney
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from activities.record.verification.chains import verify_chains
+from tests.helpers import task_failures
 from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
 from tests.workflow.escalations import (
     answered_at,
@@ -15,7 +16,7 @@ from tests.workflow.escalations import (
     due_at,
     lives,
 )
-from tests.workflow.world import Case, task_failures
+from tests.workflow.world import Case
 from workflows.care_journey import CareJourney
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role

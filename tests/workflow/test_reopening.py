@@ -6,7 +6,8 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from application import journey_client as client
-from tests.workflow.world import Case, World, eventually, said
+from tests.helpers import eventually
+from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode

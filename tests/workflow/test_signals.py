@@ -1,4 +1,4 @@
-"""The signal door: whatever a command does as an update it does as a signal, from the command line too."""
+"""Signals: whatever a command does as an update it does as a signal, from the command line too."""
 
 from typing import get_args
 from uuid import uuid4

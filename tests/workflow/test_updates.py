@@ -1,4 +1,4 @@
-"""The update door: validated, refused without a trace or with one, and counted once however often it is sent."""
+"""Updates: validated, refused without a trace or with one, and counted once however often it is sent."""
 
 from collections.abc import Callable
 from uuid import uuid4

@@ -6,9 +6,10 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from tests.helpers import eventually
 from tests.workflow.courses import Played, stage
 from tests.workflow.test_courses import assert_agreement
-from tests.workflow.world import Case, World, eventually
+from tests.workflow.world import Case, World
 from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway

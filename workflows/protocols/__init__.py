@@ -16,7 +16,7 @@ from workflows.protocols.reading import Document, Location, Problem, ProtocolErr
 from workflows.protocols.resolution import is_shared, resolve
 from workflows.protocols.rules import broken
 
-__all__ = ["Problem", "ProtocolError", "check", "find", "load", "pathways", "protocol_files", "resolve", "shipped"]
+__all__ = ["Problem", "ProtocolError", "check", "files_in", "find", "load", "pathways", "resolve", "shipped"]
 
 SHIPPED = Path(__file__).parent
 
@@ -31,10 +31,10 @@ _FIELDS = ("model_type", "dict_type", "model_attributes_type")
 
 def shipped() -> tuple[Path, ...]:
     """The protocol files that come with the service. All of them are illustrative."""
-    return protocol_files(SHIPPED)
+    return files_in(SHIPPED)
 
 
-def protocol_files(directory: Path = SHIPPED) -> tuple[Path, ...]:
+def files_in(directory: Path = SHIPPED) -> tuple[Path, ...]:
     """The protocol files in a directory, without those that are only there to be extended."""
     return tuple(path for path in sorted(directory.glob("*.yaml")) if not is_shared(path))
 
@@ -45,7 +45,7 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     Raises:
         ProtocolError: there is none, or more than one.
     """
-    known = protocol_files(directory)
+    known = files_in(directory)
     found = [path for path in known if path.stem == name]
     if not found:
         readable = list(_readable(known))
@@ -60,7 +60,7 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
 
 def pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
     """The pathways that ``directory`` has protocols for, in alphabetical order."""
-    return tuple(sorted({protocol.pathway for _, protocol in _readable(protocol_files(directory))}))
+    return tuple(sorted({protocol.pathway for _, protocol in _readable(files_in(directory))}))
 
 
 def load(path: Path) -> Protocol:

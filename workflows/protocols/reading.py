@@ -16,7 +16,10 @@ from yaml.composer import Composer
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
-MAX_BYTES = 256 * 1024
+from workflows.journey.limits import PROTOCOL_LIMIT
+
+MAX_BYTES = 2 * PROTOCOL_LIMIT
+"""A file has comments and white space beside what it says."""
 MAX_DEPTH = 16
 
 Location = tuple[str | int, ...]

@@ -24,7 +24,7 @@ from activities.record.read_models.queries import (
     worklist,
 )
 from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
-from door.past import as_known
+from application.history import as_known
 from tests.journey.play import started
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
 from workflows.journey.actors import Role
