@@ -62,6 +62,7 @@ from tests.faults.attackers import (
     with_seal,
 )
 from tests.faults.helpers import PROTOCOLS, Course, at_work, command, eventually, findings, reset, support
+from tests.journey.play import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
@@ -952,7 +953,7 @@ def _wants(journey: Journey, kind: SignOffKind) -> bool:
 
 # 13. Journeys that may not begin
 
-FIT = PROTOCOLS[Condition.ANXIETY].model_copy(update={"illustrative": False, "status": "approved"})
+FIT = for_patients(PROTOCOLS[Condition.ANXIETY])
 STARTS: dict[str, tuple[dict[str, Any], str]] = {
     "an illustrative protocol": ({"demonstration": False}, "may not carry patients"),
     "a protocol nobody signed": ({"demonstration": False, "protocol": FIT}, "is not signed"),

@@ -10,6 +10,7 @@ from activities.signatures.keys import new_seal, sign
 from application.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
+from tests.journey.play import for_patients
 from tests.workflow.world import World, eventually
 from workflows.care_journey import HEALTH, CareJourney
 from workflows.journey.actors import Role
@@ -18,7 +19,7 @@ from workflows.journey.protocol import Condition, Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
 
-PROTOCOL = demonstration(Condition.ANXIETY).model_copy(update={"illustrative": False, "status": "approved"})
+PROTOCOL = for_patients(demonstration(Condition.ANXIETY))
 
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:

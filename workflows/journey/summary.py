@@ -4,7 +4,7 @@ from datetime import datetime
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
-from workflows.journey.calendars import Instant, local
+from workflows.journey.calendars import Instant, holidays_known_at, local
 from workflows.journey.obligations import Obligation, obligations, rung_of
 from workflows.journey.stage import Stage
 
@@ -69,6 +69,13 @@ def shown_at(moment: datetime, zone: str) -> str:
     return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
 
+def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
+    """Whether a time of an obligation was counted over days of which nobody has said whether they are holidays."""
+    if journey.protocol.ladders[waiting.ladder].clock != "working":
+        return False
+    return any(not holidays_known_at(moment, journey.protocol.working_time) for moment in waiting.steps)
+
+
 def why(waiting: Obligation, journey: Journey) -> str:
     """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
     zone = journey.patient.zone
@@ -76,6 +83,9 @@ def why(waiting: Obligation, journey: Journey) -> str:
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
     said += f", due {shown_at(waiting.deadline, zone)}"
+    if beyond_known_holidays(waiting, journey):
+        until = journey.protocol.working_time.holidays_known_until
+        said += f" (early if the clinic has a holiday after {until}: its list ends there)"
     if rung is None or waiting.next_step is None:
         return f"{said}; every step of its ladder has been taken."
     then = f"{rung.action.value.replace('_', ' ')} ({rung.to.value.replace('_', ' ')})"

@@ -5,6 +5,7 @@ Each rule is a function of a valid `Protocol` that yields where it is broken, an
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -44,8 +45,34 @@ TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 
 def broken(protocol: Protocol) -> Broken:
     """Every rule the protocol breaks, by place."""
-    for rule in (_steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _others, _ladders):
+    for rule in (
+        _steps,
+        _thresholds,
+        _lists,
+        _durations,
+        _sessions,
+        _dose,
+        _follow_up,
+        _sign_offs,
+        _others,
+        _ladders,
+        _holidays,
+    ):
         yield from rule(protocol)
+
+
+def warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
+    """What is right now and will not be before a journey that starts today has ended. ``today`` is the clinic's day."""
+    known = protocol.working_time.holidays_known_until
+    lasts = timedelta(days=protocol.sessions.course_max_days, weeks=protocol.follow_up.weeks[-1])
+    if today > known:
+        return (f"its list of holidays ended on {known}: nobody is started on it, add those of {today.year}",)
+    if today + lasts > known:
+        return (
+            f"its list of holidays ends on {known}, before a journey that starts today does: add those of "
+            f"{known.year + 1 if (known.month, known.day) == (12, 31) else known.year}",
+        )
+    return ()
 
 
 def _steps(protocol: Protocol) -> Broken:
@@ -203,6 +230,15 @@ def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[R
     return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
 
 
+def _holidays(protocol: Protocol) -> Broken:
+    """A list that says it reaches further than it does would silently make working days of holidays."""
+    working = protocol.working_time
+    years = {day.year for day in working.holidays} or {working.holidays_known_until.year}
+    missing = sorted({*range(min(years), working.holidays_known_until.year + 1)} - years)
+    if missing:
+        yield ("working_time", "holidays_known_until"), f"no holiday is listed in {missing[0]}"
+
+
 def _ladders(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
     contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
@@ -261,3 +297,8 @@ def _order(ladder: EscalationPolicy, at: Location) -> Broken:
             yield here, "rungs must be sorted by time: percent rising, then minutes rising"
         if rung.minutes is not None and before.minutes is not None and before.minutes > rung.minutes:
             yield here, "rungs must be sorted by time: percent rising, then minutes rising"
+
+
+RULES = (
+    _steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _others, _ladders, _holidays,
+)  # fmt: skip
