@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -31,6 +31,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.journeys import Running
 from workflows.care_journey import (
     HANDOVER_BYTES,
     MOVING_ON,
@@ -42,7 +43,7 @@ from workflows.care_journey import (
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import Event
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
@@ -98,8 +99,8 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=initial_search_attributes(Stage.EVALUATION, body.condition, body.clinic),
-            static_summary=_summary(body.condition, body.clinic),
+            search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),
+            static_summary=_summary(body.pathway, body.clinic),
         )
     except WorkflowAlreadyStartedError:
         return
@@ -112,8 +113,8 @@ def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, J
     return client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
 
 
-def _summary(condition: Condition, clinic: str) -> str:
-    return f"{condition.value} pathway · {clinic}"
+def _summary(pathway: Pathway, clinic: str) -> str:
+    return f"{pathway} pathway · {clinic}"
 
 
 async def submit(
@@ -164,8 +165,8 @@ async def reopen(
         task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=initial_search_attributes(journey.stage, journey.protocol.condition, journey.clinic),
-        static_summary=_summary(journey.protocol.condition, journey.clinic),
+        search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
+        static_summary=_summary(journey.protocol.pathway, journey.clinic),
     )
     asked = client.execute_update_with_start_workflow(
         CareJourney.submit,
@@ -211,15 +212,6 @@ def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
     return Unavailable("the journey could not read the command")
 
 
-class Running(NamedTuple):
-    """What Temporal knows of a journey: whether it runs, and if it answers, its version and what it knows recorded."""
-
-    runs: bool
-    version: int | None = None
-    recorded: int | None = None
-    health: str | None = None
-
-
 async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
     """A journey as Temporal has it; None when it knows none of this id.
 
@@ -260,8 +252,8 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-            search_attributes=initial_search_attributes(journey.stage, journey.protocol.condition, journey.clinic),
-            static_summary=_summary(journey.protocol.condition, journey.clinic),
+            search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
+            static_summary=_summary(journey.protocol.pathway, journey.clinic),
         )
     except RPCError as error:
         raise Unavailable("Temporal did not take the journey") from error

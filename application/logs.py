@@ -4,24 +4,30 @@ What may be logged is listed, not what may not: a key that nobody thought of is 
 """
 
 import logging
+import re
 import sys
 from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
-ALLOWED = (
-    "event", "level", "timestamp", "logger", "exception", "journey_id", "workflow_id", "run_id", "notice_id",
-    "command_id", "command", "code", "version", "position", "attempt", "task_queue", "to", "activity", "count",
-    "seconds", "step", "stage", "build_id",
+OF_EVERY_LINE = ("event", "level", "timestamp", "logger", "exception")
+WORDS = (
+    "attempt", "by", "claimed_by", "code", "command_id", "definition", "error", "generation", "journey_id", "notice_id",
+    "run_id", "stage", "task_queue", "to", "version", "workflow_id",
 )  # fmt: skip
-"""Keys an event may carry."""
+"""Keys an event may carry beside those: ids, numbers, codes, and names of error classes."""
+_WORD = re.compile(r"[\w.:/+@-]{1,200}")
+"""What the value of such a key looks like. Whatever has a space in it may be a sentence about somebody."""
 
 LIBRARIES = "WARNING"
 
 
-def _allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {key: value for key, value in event.items() if key in ALLOWED or key.startswith("_")}
+def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """What of an event may be logged. A value that is no word is left out, and that is seen."""
+    kept = {key: value for key, value in event.items() if key in OF_EVERY_LINE}
+    words = {key: value for key, value in event.items() if key in WORDS}
+    return kept | {key: value if _WORD.fullmatch(str(value)) else "[not shown]" for key, value in words.items()}
 
 
 def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -70,8 +76,8 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=ALLOWED), _temporal],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _allowed, renderer],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _temporal],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, allowed, renderer],
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)

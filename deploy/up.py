@@ -16,7 +16,7 @@ HOME = Path(".local")
 
 
 def write_environment(stack: Stack, directory: Path) -> Path:
-    """Write the profiles of the invented people, and a file to source that points the door at this stack."""
+    """Write the profiles of the invented people, and a file to source that points the command line at this stack."""
     profiles = directory / PROFILES
     profiles.mkdir(parents=True, exist_ok=True)
     for role, person in PEOPLE.items():

@@ -15,12 +15,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from application.settings import PREFIX, Settings
-from door.app import app
-from door.outcomes import ExitCode
-from door.record.reports import MEANINGS
+from application.verification_report import MEANINGS
+from cli.app import NOUNS, build
+from cli.errors import ExitCode
 from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
@@ -92,10 +91,9 @@ def findings() -> str:
 
 def command_line() -> str:
     """Every noun of the command line with its verbs, as they say what they do."""
-    top = get_command(app)
-    assert isinstance(top, TyperGroup)
-    groups = {noun: group for noun, group in top.commands.items() if isinstance(group, TyperGroup)}
-    alone = [(f"`{verb}`", _summary(command)) for verb, command in top.commands.items() if verb not in groups]
+    top = {noun: build(noun) for noun in NOUNS}
+    groups = {noun: group for noun, group in top.items() if isinstance(group, TyperGroup)}
+    alone = [(f"`{verb}`", _summary(command)) for verb, command in top.items() if verb not in groups]
     sections = [
         f"### {name}\n\n{_summary(noun)}\n\n"
         + _table(

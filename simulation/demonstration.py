@@ -1,4 +1,4 @@
-"""`make demo`: one PTSD and one anxiety journey, months long, on real servers, in seconds.
+"""`make demo`: performance PTSD and performance anxiety journey, months long, on real servers, in seconds.
 
 Invented people act through the same client as everybody; the server skips the time between their moves, so
 that the Temporal UI shows the journeys over their true dates.
@@ -30,11 +30,11 @@ from application.process_exit import leave
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from simulation.keys import Signers
 from simulation.people import referral
-from simulation.player import SkippedTime, play
+from simulation.player import on_servers, play
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.summary import shown_at, step_shown, timeline
 from workflows.protocols.demonstration import demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -49,64 +49,61 @@ class Disagreement(Exception):
 
 
 @dataclass
-class Scene:
+class Performance:
     """One journey as it is being played."""
 
-    condition: Condition
+    pathway: Pathway
     journey_id: UUID = field(default_factory=uuid4)
     journey: Journey | None = None
     doing: str = "starting"
     now: datetime | None = None
     commands: int = 0
 
-    def told(self, journey: Journey, command: Command | None, at: datetime) -> None:
+    def on_event(self, journey: Journey, command: Command | None, at: datetime) -> None:
         self.journey, self.now = journey, at
         if command is not None:
             self.commands += 1
             self.doing = f"{command.actor.role.value}: {command.body.kind}"
 
 
-def _board(scenes: Sequence[Scene]) -> Group:
+def _board(performances: Sequence[Performance]) -> Group:
     tables = []
-    for scene in scenes:
-        journey = scene.journey
-        table = Table(
-            title=f"{scene.condition.value}  (illustrative, invented people)", title_justify="left", width=100
-        )
+    for performance in performances:
+        journey = performance.journey
+        table = Table(title=f"{performance.pathway}  (illustrative, invented people)", title_justify="left", width=100)
         table.add_column("step", ratio=2)
         table.add_column("their time", ratio=2)
         table.add_column("now", ratio=4)
-        if journey is None or scene.now is None:
-            table.add_row("", "", scene.doing)
+        if journey is None or performance.now is None:
+            table.add_row("", "", performance.doing)
         else:
             first = next(iter(obligations(journey)), None)
             awaited = "" if first is None else f"waiting for {first.owner.value} to {first.what}"
-            when = shown_at(scene.now, journey.patient.zone).rpartition(" ")[0]
+            when = shown_at(performance.now, journey.patient.zone).rpartition(" ")[0]
             step = step_shown(journey).replace("_", " ")
-            table.add_row(step, when, f"{scene.doing}\n[dim]{awaited}[/dim]")
+            table.add_row(step, when, f"{performance.doing}\n[dim]{awaited}[/dim]")
         tables.append(table)
     return Group(*tables)
 
 
-async def _play(client: Client, record: Record, signers: Signers, scene: Scene) -> None:
+async def _play(client: Client, record: Record, signers: Signers, performance: Performance) -> None:
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    protocol = demonstration(scene.condition)
-    await start(skipper.client, referral(protocol, scene.journey_id), task_queue=TASK_QUEUE)
-    handle = handle_of(client, scene.journey_id)
-    late = LATE if scene.condition == Condition.PTSD else ()
-    scene.journey = await play(
-        client, record, SkippedTime(skipper, handle), signers, scene.journey_id, late=late, told=scene.told
-    )
+    protocol = demonstration(performance.pathway)
+    await start(skipper.client, referral(protocol, performance.journey_id), task_queue=TASK_QUEUE)
+    handle = handle_of(client, performance.journey_id)
+    late = LATE if performance.pathway == "PTSD" else ()
+    driver = on_servers(client, record, signers, performance.journey_id)
+    performance.journey = await play(driver, late=late, on_event=performance.on_event)
     ending = await handle.result()
-    scene.doing = f"ended: {ending.outcome}"
-    recorded = await load_journey(record, scene.journey_id)
+    performance.doing = f"ended: {ending.outcome}"
+    recorded = await load_journey(record, performance.journey_id)
     if recorded is None or (recorded.version, recorded.outcome) != (ending.version, ending.outcome):
-        raise Disagreement(f"journey {scene.journey_id}: the record and the workflow disagree")
+        raise Disagreement(f"journey {performance.journey_id}: the record and the workflow disagree")
 
 
-async def _refresh(live: Live, scenes: Sequence[Scene]) -> None:
+async def _refresh(live: Live, performances: Sequence[Performance]) -> None:
     while True:
-        live.update(_board(scenes))
+        live.update(_board(performances))
         await asyncio.sleep(0.1)
 
 
@@ -130,7 +127,7 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
 
 
 async def _perform(stack: Stack, console: Console) -> None:
-    scenes = [Scene(Condition.PTSD), Scene(Condition.ANXIETY)]
+    performances = [Performance("PTSD"), Performance("ANXIETY")]
     client = await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
     )
@@ -140,22 +137,24 @@ async def _perform(stack: Stack, console: Console) -> None:
     ):
         console.print(f"Temporal UI while this runs: {stack.ui_url}")
         began = monotonic()
-        with Live(_board(scenes), console=console, refresh_per_second=10) as live:
-            refreshing = asyncio.create_task(_refresh(live, scenes))
+        with Live(_board(performances), console=console, refresh_per_second=10) as live:
+            refreshing = asyncio.create_task(_refresh(live, performances))
             try:
-                await asyncio.gather(*(_play(client, record, stack.signers, scene) for scene in scenes))
+                await asyncio.gather(
+                    *(_play(client, record, stack.signers, performance) for performance in performances)
+                )
             finally:
                 refreshing.cancel()
-                live.update(_board(scenes))
-        for scene in scenes:
-            assert scene.journey is not None
-            _print_timeline(console, scene.journey)
+                live.update(_board(performances))
+        for performance in performances:
+            assert performance.journey is not None
+            _print_timeline(console, performance.journey)
         findings = await _verify(stack, record)
         if findings:
             raise Disagreement(f"the record does not verify: {findings[0]}")
-        versions = sum(scene.journey.version for scene in scenes if scene.journey is not None)
+        versions = sum(performance.journey.version for performance in performances if performance.journey is not None)
         console.print(
-            f"{sum(scene.commands for scene in scenes)} commands and {versions} events in "
+            f"{sum(performance.commands for performance in performances)} commands and {versions} events in "
             f"{monotonic() - began:.1f} s. The record agrees with both workflows; chains and signatures verify."
         )
 

@@ -37,7 +37,7 @@ class Signers:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which a worker or the door finds it."""
+        """The variables by which a worker or the command line finds it."""
         return {
             "CAREPATH_REGISTER_FILE": str(self.register_path),
             "CAREPATH_ORGANISATION_KEY": self.organisation_key.hex(),

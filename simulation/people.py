@@ -18,14 +18,15 @@ from workflows.journey.always.safety import release_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.evaluation import BASELINE
 
-Move = c.Command | datetime
+NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
 
 HOME = "CA"
@@ -61,11 +62,11 @@ def profile(person: Actor, *clinics: str) -> str:
     return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
 
 
-Deed = tuple[Role, c.CommandBody]
+Action = tuple[Role, c.CommandBody]
 
 
 @dataclass(frozen=True)
-class Scene:
+class Situation:
     """One obligation, at one moment."""
 
     journey: Journey
@@ -93,7 +94,7 @@ def referral(
             state=state,
             emergency_contact_ref="demo-contact-1",
         ),
-        condition=protocol.condition,
+        pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
         coordinator=PEOPLE[Role.COORDINATOR].id,
         clinician=PEOPLE[Role.CLINICIAN].id,
@@ -105,13 +106,13 @@ def referral(
 
 def next_move(
     journey: Journey, at: datetime, *, late: Collection[str] = (), unwell: Collection[str] = ()
-) -> Move | None:
+) -> NextMove | None:
     """The next thing somebody does, the moment to wait for, or None when nobody has anything left to do.
 
     Also once it is closed: whoever looked at it in an emergency is still reviewed.
 
     Contacts and other obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are seen
-    to only once their ladder has held care or is used up. At check-ins named in ``unwell`` the patient feels
+    to only once their escalation policy has held care or is used up. At check-ins named in ``unwell`` the patient feels
     unwell. Holds, reviews and crises that follow are dealt with as they would be.
     """
     if _may_leave(journey):
@@ -121,11 +122,11 @@ def next_move(
         if (waiting.subject in late or waiting.kind in late) and not _escalated(journey, waiting):
             waits.append(waiting.next_step)
             continue
-        act = _sign if waiting.sign_off is not None else DEEDS[waiting.kind]
-        deed = act(Scene(journey, waiting, at, waiting.subject in unwell))
-        if isinstance(deed, tuple):
-            return _command(journey.id, journey.version, *deed)
-        waits.append(deed)
+        act = _sign if waiting.sign_off is not None else ACTIONS[waiting.kind]
+        action = act(Situation(journey, waiting, at, waiting.subject in unwell))
+        if isinstance(action, tuple):
+            return _command(journey.id, journey.version, *action)
+        waits.append(action)
     return min((moment for moment in waits if moment is not None and moment > at), default=None)
 
 
@@ -144,7 +145,7 @@ def _may_leave(journey: Journey) -> bool:
         journey.stage == Stage.FOLLOW_UP
         and journey.discharge is None
         and journey.closing is None
-        and any(k.type == "follow-up" and k.done_at and k.id not in fixed for k in journey.contacts.values())
+        and any(k.type == "follow_up_visit" and k.done_at and k.id not in fixed for k in journey.contacts.values())
     )
 
 
@@ -162,8 +163,8 @@ def _invented(text: str) -> str:
 # Before treatment
 
 
-def _evaluate(scene: Scene) -> Deed | None:
-    found, protocol = scene.journey.evaluation, scene.journey.protocol
+def _evaluate(situation: Situation) -> Action | None:
+    found, protocol = situation.journey.evaluation, situation.journey.protocol
     tried = protocol.eligibility.prior_treatments
     if not found.sections:
         return Role.CLINICIAN, c.RecordEvaluation(
@@ -175,12 +176,12 @@ def _evaluate(scene: Scene) -> Deed | None:
             ),
         )
     for instrument in protocol.instruments.baseline:
-        if scene.journey.latest(instrument, occasion=BASELINE) is None:
-            return _fill_in(scene.journey, instrument, BASELINE)
+        if situation.journey.latest(instrument, occasion=BASELINE) is None:
+            return _fill_in(situation.journey, instrument, BASELINE)
     return None
 
 
-def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Deed:
+def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     """A questionnaire filled in: milder every time. A clinician asks the C-SSRS."""
     if instrument == Instrument.C_SSRS:
         return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
@@ -199,20 +200,20 @@ def no_risk() -> dict[str, bool]:
     return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
 
 
-def _ask_about_suicide(scene: Scene) -> Deed | datetime:
-    if scene.waiting.subject is not None:
-        shortly_before = scene.waiting.deadline - timedelta(hours=2)
-        if scene.at < shortly_before:
+def _ask_about_suicide(situation: Situation) -> Action | datetime:
+    if situation.waiting.subject is not None:
+        shortly_before = situation.waiting.deadline - timedelta(hours=2)
+        if situation.at < shortly_before:
             return shortly_before
-    return _fill_in(scene.journey, Instrument.C_SSRS, f"asked-{scene.journey.version}")
+    return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
 
 
-def _screen(scene: Scene) -> Deed | datetime:
-    if scene.waiting.subject is not None:
-        week_before = scene.waiting.deadline - timedelta(days=7)
-        if scene.at < week_before:
+def _screen(situation: Situation) -> Action | datetime:
+    if situation.waiting.subject is not None:
+        week_before = situation.waiting.deadline - timedelta(days=7)
+        if situation.at < week_before:
             return week_before
-    protocol = scene.journey.protocol
+    protocol = situation.journey.protocol
     return Role.CLINICIAN, c.RecordScreening(
         exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
@@ -220,10 +221,10 @@ def _screen(scene: Scene) -> Deed | datetime:
     )
 
 
-def _plan(scene: Scene) -> Deed:
-    first = scene.journey.plan is None
+def _plan(situation: Situation) -> Action:
+    first = situation.journey.plan is None
     rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
-    return Role.CLINICIAN, c.RecordPlan(plan=plan(scene.journey.protocol, scene.at), rationale=rationale)
+    return Role.CLINICIAN, c.RecordPlan(plan=plan(situation.journey.protocol, situation.at), rationale=rationale)
 
 
 def plan(protocol: Protocol, at: datetime) -> c.Plan:
@@ -252,30 +253,30 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
     )
 
 
-def _explain(scene: Scene) -> Deed:
-    explained = scene.journey.education.explained
-    topics = tuple(topic for topic in scene.journey.protocol.education_topics if topic not in explained)
+def _explain(situation: Situation) -> Action:
+    explained = situation.journey.education.explained
+    topics = tuple(topic for topic in situation.journey.protocol.education_topics if topic not in explained)
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
 
 
-def _acknowledge(scene: Scene) -> Deed:
-    return Role.PATIENT, c.Acknowledge(statements=scene.journey.protocol.acknowledgements)
+def _acknowledge(situation: Situation) -> Action:
+    return Role.PATIENT, c.Acknowledge(statements=situation.journey.protocol.acknowledgements)
 
 
-def _consent(scene: Scene) -> Deed:
-    return Role.PATIENT, c.GiveConsent(consents=scene.journey.protocol.consents)
+def _consent(situation: Situation) -> Action:
+    return Role.PATIENT, c.GiveConsent(consents=situation.journey.protocol.consents)
 
 
-def _answer_question(scene: Scene) -> Deed:
-    return Role.CLINICIAN, c.AnswerQuestion(question=scene.subject, text=_invented("explained, in plain words"))
+def _answer_question(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.AnswerQuestion(question=situation.subject, text=_invented("explained, in plain words"))
 
 
 # Sessions
 
 
-def _schedule(scene: Scene) -> Deed:
-    journey, number = scene.journey, int(scene.subject)
-    soonest, last, planned = scene.at + timedelta(hours=24), journey.last_dose_at, journey.plan
+def _schedule(situation: Situation) -> Action:
+    journey, number = situation.journey, int(situation.subject)
+    soonest, last, planned = situation.at + timedelta(hours=24), journey.last_dose_at, journey.plan
     if last is not None and planned is not None:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     return Role.COORDINATOR, c.ScheduleSession(
@@ -287,14 +288,14 @@ def _schedule(scene: Scene) -> Deed:
     )
 
 
-def _instruct(scene: Scene) -> Deed:
-    return Role.COORDINATOR, c.Instruct(session=int(scene.subject), content_version="demo-1")
+def _instruct(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
 
 
-def _check(scene: Scene) -> Deed | datetime:
-    if scene.at < scene.waiting.deadline:
-        return scene.waiting.deadline
-    return Role.SESSION_MONITOR, checklist(scene.journey, int(scene.subject), scene.at)
+def _check(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
 def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
@@ -315,25 +316,25 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
     return c.Vitals(systolic=systolic, diastolic=diastolic, heart_rate=72, oxygen=98, measured_at=at)
 
 
-def _release(scene: Scene) -> Deed | None:
-    number = int(scene.subject)
-    obstacles = dose_gate(scene.journey, number, scene.at)
+def _release(situation: Situation) -> Action | None:
+    number = int(situation.subject)
+    obstacles = dose_gate(situation.journey, number, situation.at)
     if "the C-SSRS is too old" in obstacles:
-        return _fill_in(scene.journey, Instrument.C_SSRS, f"asked-{scene.journey.version}")
+        return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
-        return Role.SESSION_MONITOR, checklist(scene.journey, number, scene.at)
+        return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
     return None if obstacles else (Role.SESSION_MONITOR, c.ReleaseSession(session=number))
 
 
-def _dose(scene: Scene) -> Deed:
-    journey, number = scene.journey, int(scene.subject)
+def _dose(situation: Situation) -> Action:
+    journey, number = situation.journey, int(situation.subject)
     assert journey.plan is not None
     taken = c.RecordDose(
         session=number,
         dose_mg=journey.plan.dose_mg,
         route=journey.plan.route,
-        taken_at=scene.at,
+        taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
     if dose_deviations(journey, journey.sessions[number], taken):
@@ -341,11 +342,11 @@ def _dose(scene: Scene) -> Deed:
     return Role.SESSION_MONITOR, taken
 
 
-def _observe(scene: Scene) -> Deed | datetime:
-    if scene.at < scene.waiting.deadline:
-        return scene.waiting.deadline
-    number, minute = (int(part) for part in scene.subject.split("-"))
-    return Role.SESSION_MONITOR, observation(scene.journey, number, minute, scene.at)
+def _observe(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    number, minute = (int(part) for part in situation.subject.split("-"))
+    return Role.SESSION_MONITOR, observation(situation.journey, number, minute, situation.at)
 
 
 def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:
@@ -362,11 +363,11 @@ def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.O
     )
 
 
-def _end(scene: Scene) -> Deed | datetime:
-    session, rules = scene.journey.sessions[int(scene.subject)], scene.journey.protocol.sessions
+def _end(situation: Situation) -> Action | datetime:
+    session, rules = situation.journey.sessions[int(situation.subject)], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
-    if scene.at < earliest:
+    if situation.at < earliest:
         return earliest
     return Role.SESSION_MONITOR, c.EndSession(
         session=session.number, criteria=dict.fromkeys(rules.release_criteria, True)
@@ -376,24 +377,24 @@ def _end(scene: Scene) -> Deed | datetime:
 # After sessions
 
 
-def _check_in(scene: Scene) -> Deed | datetime:
-    if scene.at < scene.waiting.deadline:
-        return scene.waiting.deadline
+def _check_in(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
     return Role.PATIENT, c.CompleteCheckIn(
-        check_in=scene.subject,
-        feeling="unwell" if scene.unwell else "well",
-        side_effects=_invented("dizzy, and worried about it" if scene.unwell else "a little tired"),
+        check_in=situation.subject,
+        feeling="unwell" if situation.unwell else "well",
+        side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
     )
 
 
-def _visit(scene: Scene) -> Deed | datetime:
+def _visit(situation: Situation) -> Action | datetime:
     """Visits after a session are held in the day before they are due, follow-up visits when they are due."""
-    opens = scene.waiting.deadline - timedelta(hours=24 if scene.waiting.kind == "visit" else 0)
-    if scene.at < opens:
+    opens = situation.waiting.deadline - timedelta(hours=24 if situation.waiting.kind == "visit" else 0)
+    if situation.at < opens:
         return opens
-    rules = scene.journey.protocol.follow_up
+    rules = situation.journey.protocol.follow_up
     return Role.CLINICIAN, c.RecordVisit(
-        visit=scene.subject,
+        visit=situation.subject,
         assessments={name: _invented(f"{_spoken(name)} assessed") for name in rules.assessments},
         answers={name: _invented(f"{_spoken(name)}: nothing new") for name in rules.questions},
         outcome=rules.outcomes[0],
@@ -401,52 +402,54 @@ def _visit(scene: Scene) -> Deed | datetime:
     )
 
 
-def _measure(scene: Scene) -> Deed | datetime:
-    if scene.subject in scene.journey.contacts and scene.at < scene.waiting.deadline:
-        return scene.waiting.deadline
-    return _fill_in(scene.journey, scene.journey.protocol.instruments.primary, scene.subject)
+def _measure(situation: Situation) -> Action | datetime:
+    if situation.subject in situation.journey.contacts and situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
 # At any time
 
 
-def _reach(scene: Scene) -> Deed:
+def _reach(situation: Situation) -> Action:
     return Role.ON_CALL_CLINICIAN, c.RecordCrisisContact(
-        crisis=scene.subject,
+        crisis=situation.subject,
         reached=True,
         assessment=_invented("seen by video; no intent; safety plan made, means secured"),
         safety_plan=True,
-        next_contact_at=scene.at + timedelta(hours=24),
+        next_contact_at=situation.at + timedelta(hours=24),
     )
 
 
-def _support(scene: Scene) -> Deed:
-    return scene.waiting.owner, c.AnswerSupport(support=scene.subject, text=_invented("called back and settled"))
+def _support(situation: Situation) -> Action:
+    return situation.waiting.owner, c.AnswerSupport(
+        support=situation.subject, text=_invented("called back and settled")
+    )
 
 
-def _read_message(scene: Scene) -> Deed:
-    return Role.OPS, c.HandleMessage(message=scene.subject, text=_invented("read; a form sent twice"))
+def _read_message(situation: Situation) -> Action:
+    return Role.OPS, c.HandleMessage(message=situation.subject, text=_invented("read; a form sent twice"))
 
 
-def _review_access(scene: Scene) -> Deed:
-    review = c.ReviewAccess(access=scene.subject, justified=True, text=_invented("called by the emergency room"))
-    return scene.waiting.owner, review
+def _review_access(situation: Situation) -> Action:
+    review = c.ReviewAccess(access=situation.subject, justified=True, text=_invented("called by the emergency room"))
+    return situation.waiting.owner, review
 
 
-def _answer_returned(scene: Scene) -> Deed:
-    return Role.CLINICIAN, c.AnswerReturned(request=scene.subject, text=_invented("here is what was asked for"))
+def _answer_returned(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.AnswerReturned(request=situation.subject, text=_invented("here is what was asked for"))
 
 
 CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "continue"}
 
 
-def _sign(scene: Scene) -> Deed | None:
+def _sign(situation: Situation) -> Action | None:
     """Whoever the protocol asks reads the evidence and approves it."""
-    journey, request = scene.journey, scene.waiting
+    journey, request = situation.journey, situation.waiting
     assert request.sign_off is not None
     assert request.evidence is not None
     if request.sign_off in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
-        hold = journey.holds[scene.subject]
+        hold = journey.holds[situation.subject]
         before = release_obstacles(journey, hold)
         if any("C-SSRS" in obstacle for obstacle in before):
             return _fill_in(journey, Instrument.C_SSRS, f"asked-{journey.version}")
@@ -473,9 +476,9 @@ def signer(journey: Journey, request: Obligation) -> Role:
     return next(role for role in roles if PEOPLE[role].id not in not_they)
 
 
-DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
+ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "evaluation": _evaluate,
-    "suicide-risk": _ask_about_suicide,
+    "suicide_risk": _ask_about_suicide,
     "screening": _screen,
     "planning": _plan,
     "education": _explain,
@@ -489,14 +492,14 @@ DEEDS: Mapping[str, Callable[[Scene], Deed | datetime | None]] = {
     "release": _release,
     "dose": _dose,
     "observation": _observe,
-    "session-end": _end,
-    "check-in": _check_in,
+    "session_end": _end,
+    "check_in": _check_in,
     "visit": _visit,
-    "follow-up": _visit,
+    "follow_up_visit": _visit,
     "crisis": _reach,
     "support": _support,
-    "unreadable-message": _read_message,
-    "access-review": _review_access,
+    "unreadable_message": _read_message,
+    "access_review": _review_access,
     "returned": _answer_returned,
 }
 """What somebody does about each kind of obligation, besides signing."""

@@ -1,8 +1,10 @@
-"""Plays invented people against a real journey: their moves through the client, the state from the record."""
+"""Plays invented people in a journey, wherever their commands go: to the core alone, to servers, to a terminal."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
@@ -10,23 +12,24 @@ from temporalio.testing import TimeSkipper
 
 from activities.record.event_codec import from_stored
 from activities.record.store import Record
-from application.journey_client import submit
+from application.journey_client import handle_of, submit
 from simulation.keys import Signers
 from simulation.people import next_move
 from workflows.care_journey import CareJourney
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command
 from workflows.journey.obligations import next_deadline
-from workflows.messages import JourneyResult
+from workflows.journey.requirements import Obligation
+from workflows.messages import JourneyResult, Receipt
 
 RECORDED_WITHIN = timedelta(seconds=30)
+MOST_STEPS = 2000
+
+T = TypeVar("T")
 
 
-class Clock(Protocol):
-    """The time a journey lives in."""
-
-    async def now(self) -> datetime: ...
-    async def wait_until(self, moment: datetime) -> None: ...
+class Stuck(Exception):
+    """A journey that is not where it should come, and does not get there."""
 
 
 class SkippedTime:
@@ -67,41 +70,108 @@ class Follower:
         return self._journey
 
 
+class Driver(Protocol):
+    """The way into one journey: its state, its time, and where commands go."""
+
+    async def look(self) -> tuple[Journey, datetime]:
+        """The journey as it is, and the time in it (UTC)."""
+
+    async def submit(self, command: Command) -> object:
+        """Have a command of somebody done."""
+
+    async def wait_until(self, moment: datetime) -> None:
+        """Let time pass up to this moment (UTC), and let the clock do what falls due until then."""
+
+
 async def play(
-    client: Client,
-    record: Record,
-    clock: Clock,
-    signers: Signers,
-    journey_id: UUID,
+    driver: Driver,
     *,
     late: Collection[str] = (),
     unwell: Collection[str] = (),
+    sees: Callable[[Obligation], bool] | None = None,
     until: Callable[[Journey], bool] = lambda journey: journey.closed,
-    told: Callable[[Journey, Command | None, datetime], None] = lambda *_: None,
+    on_event: Callable[[Journey, Command | None, datetime], None] = lambda *_: None,
+    most: int = MOST_STEPS,
 ) -> Journey:
-    """Play a started journey until it ends, or until ``until`` is true of it, and return its last state.
+    """Play a started journey until it ends, or instead until something is true of it, and return its last state.
 
-    ``told`` hears of every command as it is sent, and, with None, of every wait.
+    People see to all obligations, or to those that ``sees`` is true of; the clock sees to all of them.
+    ``on_event`` hears of every command before it is sent, and, with None, of every wait.
 
     Raises:
-        RuntimeError: nobody has anything left to do, and the journey has not ended.
+        Stuck: nobody has anything left to do, or it takes more than ``most`` steps.
     """
-    follower = Follower(record, journey_id)
-    journey = await follower.at_least(1)
-    while not until(journey) and not journey.closed:
-        at = await clock.now()
-        move = next_move(journey, at, late=late, unwell=unwell)
+    for _ in range(most):
+        journey, at = await driver.look()
+        if until(journey):
+            return journey
+        seen = journey
+        if sees is not None:
+            waiting = {name: obligation for name, obligation in journey.waiting.items() if sees(obligation)}
+            seen = journey.model_copy(update={"waiting": waiting})
+        move = next_move(seen, at, late=late, unwell=unwell)
         if isinstance(move, Command):
-            told(journey, move, at)
-            receipt = await submit(client, journey_id, signers.signed(journey_id, move, at))
-            journey = await follower.at_least(receipt.version)
+            on_event(journey, move, at)
+            await driver.submit(move)
             continue
-        deadline = next_deadline(journey)
-        moments = [moment for moment in (move, deadline) if moment is not None]
+        moments = [moment for moment in (move, next_deadline(journey)) if moment is not None]
         if not moments:
-            raise RuntimeError("nobody has anything left to do, and the journey has not ended")
-        told(journey, None, min(moments))
-        await clock.wait_until(min(moments))
-        if deadline == min(moments):
-            journey = await follower.at_least(journey.version + 1)
-    return journey
+            raise Stuck(f"nobody has anything left to do, and the journey waits for {[*journey.waiting]}")
+        on_event(journey, None, min(moments))
+        await driver.wait_until(min(moments))
+    raise Stuck(f"the journey did not get there in {most} steps")
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that never waits for anything outside, as with a driver of the core alone.
+
+    Raises:
+        RuntimeError: it waits.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        returned: T = done.value
+        return returned
+    coroutine.close()
+    raise RuntimeError("this waits for something outside")
+
+
+@dataclass
+class ServerDriver:
+    """A journey on servers. Commands are signed and sent, its state comes from its record, its time can be skipped."""
+
+    journey_id: UUID
+    signers: Signers
+    clock: SkippedTime
+    send: Callable[[Command], Awaitable[Receipt]]
+    read: Callable[[int], Awaitable[Journey]]
+    """The journey once its record has this version."""
+    version: int = 1
+    """How far the record must at least be."""
+
+    async def look(self) -> tuple[Journey, datetime]:
+        return await self.read(self.version), await self.clock.now()
+
+    async def submit(self, command: Command) -> Receipt:
+        receipt = await self.send(self.signers.signed(self.journey_id, command, await self.clock.now()))
+        self.version = receipt.version
+        return receipt
+
+    async def wait_until(self, moment: datetime) -> None:
+        journey = await self.read(self.version)
+        deadline = next_deadline(journey)
+        await self.clock.wait_until(moment)
+        if deadline is not None and deadline <= moment:
+            self.version = journey.version + 1
+
+
+def on_servers(client: Client, record: Record, signers: Signers, journey_id: UUID) -> ServerDriver:
+    """The usual way to a journey that has been started so that its time can be skipped."""
+    return ServerDriver(
+        journey_id,
+        signers,
+        SkippedTime(TimeSkipper(client), handle_of(client, journey_id)),
+        send=partial(submit, client, journey_id),
+        read=Follower(record, journey_id).at_least,
+    )

@@ -29,10 +29,11 @@ from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnrea
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.notices import Notice, notices
-from workflows.journey.obligations import Obligation, next_deadline, obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.obligations import next_deadline, obligations
+from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.summary import Entry, Status, details, health, status, timeline
 from workflows.messages import (
@@ -91,12 +92,12 @@ def workflow_id(journey_id: UUID) -> str:
     return f"journey/{journey_id}"
 
 
-def initial_search_attributes(stage: Stage, condition: Condition, clinic: str) -> TypedSearchAttributes:
+def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> TypedSearchAttributes:
     """The search attributes a journey starts with; given at the start they cost nothing."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(STAGE, stage.value),
-            SearchAttributePair(PATHWAY, condition.value),
+            SearchAttributePair(PATHWAY, pathway),
             SearchAttributePair(CLINIC, clinic),
         ]
     )

@@ -42,7 +42,12 @@ Component: TypeAlias = Literal["person", "passphrase"]
 
 
 class KeyFileError(Exception):
-    """A key file cannot be made or used; the message says what to do."""
+    """A key file cannot be made or used; ``reason`` says why, ``remedy`` what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason[:1].upper()}{reason[1:]}. {remedy}.")
+        self.reason = reason
+        self.remedy = remedy
 
 
 class WrongPassphrase(Exception):
@@ -103,7 +108,7 @@ def generate(path: Path, person: str, passphrase: str, *, cost: int = COST) -> P
         KeyFileError: the passphrase is too short, the id unusable, or the file exists or cannot be written.
     """
     if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise KeyFileError(f"The passphrase is too short. Use at least {SHORTEST_PASSPHRASE} characters.")
+        raise KeyFileError("the passphrase is too short", f"Use at least {SHORTEST_PASSPHRASE} characters")
     key = Ed25519PrivateKey.generate()
     unlocked = PrivateKey(person, key_id_of(key.public_key().public_bytes_raw()), key)
     try:
@@ -119,7 +124,7 @@ def generate(path: Path, person: str, passphrase: str, *, cost: int = COST) -> P
             ciphertext=sealed.hex(),
         )
     except ValidationError:
-        raise KeyFileError("This is no id of a person. Use the id of their profile.") from None
+        raise KeyFileError("this is no id of a person", "Use the id of their profile") from None
     try:
         # Exclusively: an existing key is never overwritten.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -127,9 +132,9 @@ def generate(path: Path, person: str, passphrase: str, *, cost: int = COST) -> P
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise KeyFileError("There is a file of this name already. Choose another; no key is overwritten.") from None
+        raise KeyFileError("there is a file of this name already", "Choose another; no key is overwritten") from None
     except OSError as error:
-        raise KeyFileError(f"The key file cannot be written ({error.strerror}). Check its directory.") from None
+        raise KeyFileError(f"the key file cannot be written ({error.strerror})", "Check its directory") from None
     return unlocked
 
 
@@ -145,13 +150,13 @@ def unlock(path: Path, passphrase: str) -> PrivateKey:
             shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
             raw = file.read(KEY_FILE_LIMIT)
     except OSError as error:
-        raise KeyFileError(f"The key file cannot be read ({error.strerror}). Check the path.") from None
+        raise KeyFileError(f"the key file cannot be read ({error.strerror})", "Check the path") from None
     if shared:
-        raise KeyFileError("Others can read this key file. Close it to them with chmod 600; consider a new key.")
+        raise KeyFileError("others can read this key file", "Close it to them with chmod 600; consider a new key")
     try:
         content = _KeyFile.model_validate_json(raw)
     except ValidationError:
-        raise KeyFileError("This is not a key file. Give the one that enrolling wrote.") from None
+        raise KeyFileError("this is not a key file", "Give the one that enrolling wrote") from None
     try:
         clear = _cipher(content.kdf, passphrase).decrypt(
             bytes.fromhex(content.nonce),

@@ -33,7 +33,12 @@ _WEAK = (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8)
 
 
 class RegisterError(Exception):
-    """The register cannot be trusted, or a change to it is not allowed; the message says what to do."""
+    """The register cannot be trusted, or a change to it is not allowed; ``reason`` says why, ``remedy`` what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason[:1].upper()}{reason[1:]}. {remedy}.")
+        self.reason = reason
+        self.remedy = remedy
 
 
 class Entry(InputModel):
@@ -106,9 +111,9 @@ def enrol(register: Register, entry: Entry) -> Register:
         RegisterError: the key is in it already, comes with a revocation, or is dated before the register.
     """
     if register.entry(entry.key_id) is not None:
-        raise RegisterError("This key is enrolled already. Generate a new one: a key is never used again.")
+        raise RegisterError("this key is enrolled already", "Generate a new one: a key is never used again")
     if entry.revoked_at is not None:
-        raise RegisterError("A new entry cannot be revoked. Enrol it, then revoke it.")
+        raise RegisterError("a new entry cannot be revoked", "Enrol it, then revoke it")
     return _next(register, entry.enrolled_at, (*register.entries, entry))
 
 
@@ -120,21 +125,25 @@ def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: s
     """
     entry = register.entry(key_id)
     if entry is None:
-        raise RegisterError("No such key is enrolled. Look up its id in the register.")
+        raise RegisterError("no such key is enrolled", "Look up its id in the register")
     if entry.revoked_at is not None:
-        raise RegisterError("This key is revoked already. The first revocation stands.")
+        raise RegisterError("this key is revoked already", "The first revocation stands")
     try:
         revoked = Entry.model_validate(
             {**entry.model_dump(), "revoked_at": at, "revoked_because": because, "revoked_by": by}
         )
     except ValidationError:
-        raise RegisterError("A revocation says when (with offset), why (up to 200 characters) and by whom.") from None
+        raise RegisterError(
+            "this is no revocation", "Say when (with offset), why (up to 200 characters) and by whom"
+        ) from None
     return _next(register, at, tuple(revoked if known is entry else known for known in register.entries))
 
 
 def _next(register: Register, at: datetime, entries: tuple[Entry, ...]) -> Register:
     if at < register.issued_at:
-        raise RegisterError("The register was issued later than that. Date a change when it is made, and check clocks.")
+        raise RegisterError(
+            "the register was issued later than that", "Date a change when it is made, and check clocks"
+        )
     return Register(organisation=register.organisation, version=register.version + 1, issued_at=at, entries=entries)
 
 
@@ -158,17 +167,17 @@ def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int =
         Ed25519PublicKey.from_public_bytes(organisation_public_key).verify(value, signed)
     except InvalidSignature:
         raise RegisterError(
-            "The register is not signed by this organisation's key: it was altered, or the key is another's. "
-            "Use nothing of it; publish it anew from the offline copy."
+            "the register is not signed by this organisation's key: it was altered, or the key is another's",
+            "Use nothing of it; publish it anew from the offline copy",
         ) from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise RegisterError("The register is not readable. Publish it anew from the offline copy.") from None
+        raise RegisterError("the register is not readable", "Publish it anew from the offline copy") from None
     try:
         register = Register.model_validate(claimed)
     except ValidationError:
-        raise RegisterError("The register is signed but breaks its own rules. Correct and publish it anew.") from None
+        raise RegisterError("the register is signed but breaks its own rules", "Correct and publish it anew") from None
     if register.version < seen_version:
-        raise RegisterError("The register is older than one seen before. Put the newest one back.")
+        raise RegisterError("the register is older than one seen before", "Put the newest one back")
     return register
 
 
@@ -213,9 +222,9 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(REGISTER_LIMIT + 1)
     except OSError as error:
-        raise RegisterError(f"The register cannot be read ({error.strerror}). Put it back.") from None
+        raise RegisterError(f"the register cannot be read ({error.strerror})", "Put it back") from None
     if len(content) > REGISTER_LIMIT:
-        raise RegisterError("The register is larger than a register can be. Put the right file back.")
+        raise RegisterError("the register is larger than a register can be", "Put the right file back")
     return content
 
 

@@ -49,7 +49,7 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables a worker or the door needs to find this stack."""
+        """The variables a worker or the command line needs to find this stack."""
         return {
             "CAREPATH_DATABASE_URL": self.postgres.app_url,
             "CAREPATH_DEMONSTRATION": "true",

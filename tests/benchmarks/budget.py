@@ -12,11 +12,12 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from application.journey_client import handle_of, start
 from simulation.people import referral
-from simulation.player import SkippedTime, play
+from simulation.player import on_servers, play
 from tests.benchmarks.course import open_ended
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import QUEUE, Servers
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 EVENTS, ACTIONS, KILOBYTES = Aim(300), Aim(65), Aim(64)
@@ -64,36 +65,29 @@ class Cost:
 
 async def budget(servers: Servers) -> Section:
     """Play both courses on skipped time up to the first follow-up without a fixed end, and read their histories."""
-    costs = await asyncio.gather(*(_cost(servers, condition) for condition in Condition))
+    costs = await asyncio.gather(*(_cost(servers, pathway) for pathway in pathways()))
     section = Section("History of one journey, up to the first open-ended follow-up")
     figures, notes = [], []
-    for condition, cost in zip(Condition, costs, strict=True):
+    for pathway, cost in zip(pathways(), costs, strict=True):
         figures += [
-            Figure(f"{condition.value}: events", cost.events, "", aim=EVENTS),
-            Figure(f"{condition.value}: size", cost.size / 1024, "KB", aim=KILOBYTES),
-            Figure(f"{condition.value}: billable actions", cost.actions.total(), "", aim=ACTIONS),
+            Figure(f"{pathway}: events", cost.events, "", aim=EVENTS),
+            Figure(f"{pathway}: size", cost.size / 1024, "KB", aim=KILOBYTES),
+            Figure(f"{pathway}: billable actions", cost.actions.total(), "", aim=ACTIONS),
         ]
         actions = ", ".join(f"{count} {what}" for what, count in cost.actions.most_common())
         largest = ", ".join(f"{size / 1024:.0f} KB {name}" for name, size in cost.by_type.most_common(3))
-        notes.append(f"{condition.value}: {actions}; {cost.runs} runs; most of the size: {largest}")
+        notes.append(f"{pathway}: {actions}; {cost.runs} runs; most of the size: {largest}")
     section.figures, section.notes = figures, notes
     return section
 
 
-async def _cost(servers: Servers, condition: Condition) -> Cost:
+async def _cost(servers: Servers, pathway: Pathway) -> Cost:
     skipper = TimeSkipper(servers.client, config=TimeSkippingConfig(enabled=False))
     journey_id = uuid4()
-    await start(skipper.client, referral(demonstration(condition), journey_id), task_queue=QUEUE)
+    await start(skipper.client, referral(demonstration(pathway), journey_id), task_queue=QUEUE)
     handle = handle_of(servers.client, journey_id)
     first_run = (await handle.describe()).run_id
-    await play(
-        servers.client,
-        servers.record,
-        SkippedTime(skipper, handle),
-        servers.stack.signers,
-        journey_id,
-        until=open_ended,
-    )
+    await play(on_servers(servers.client, servers.record, servers.stack.signers, journey_id), until=open_ended)
     return await _read(servers.client, handle.id, first_run)
 
 

@@ -9,8 +9,8 @@ from tests.benchmarks.course import Step, course
 from tests.benchmarks.report import Figure, Section
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
-from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
+from workflows.protocols import pathways
 
 BEGAN = datetime(2026, 11, 23, 17, tzinfo=UTC)
 SLOWEST = 6
@@ -19,20 +19,20 @@ SLOWEST = 6
 def core(*, passes: int) -> Section:
     """Take every step of both courses from the beginning, again and again."""
     figures, notes = [], []
-    for condition in Condition:
-        steps = course(condition, BEGAN, lambda journey: journey.closed)
+    for pathway in pathways():
+        steps = course(pathway, BEGAN, lambda journey: journey.closed)
         timed = [_timed_pass(steps) for _ in range(passes)]
         deciding = [median(taken[n][0] for taken in timed) for n in range(len(steps))]
         evolving = [median(taken[n][1] for taken in timed) for n in range(len(steps))]
         figures += [
             Figure(
-                f"{condition.value}: decide and evolve, {len(steps)} commands",
+                f"{pathway}: decide and evolve, {len(steps)} commands",
                 len(steps) / (sum(deciding) + sum(evolving)),
                 "per second",
             ),
-            Figure(f"{condition.value}: evolving alone", 100 * sum(evolving) / (sum(deciding) + sum(evolving)), "%"),
+            Figure(f"{pathway}: evolving alone", 100 * sum(evolving) / (sum(deciding) + sum(evolving)), "%"),
         ]
-        notes.append(f"{condition.value}, slowest to decide: {_slowest(steps, deciding)}")
+        notes.append(f"{pathway}, slowest to decide: {_slowest(steps, deciding)}")
     return Section(f"The pure core: both courses from referral to discharge, median of {passes} passes", figures, notes)
 
 

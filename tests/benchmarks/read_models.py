@@ -149,8 +149,8 @@ SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'op
        'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
 INSERT INTO read_model_1.obligation
-SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check-in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
-       ((n - 1) / 5 + 1) % 50 = 0, 'check-in', n::text,
+SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check_in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
+       ((n - 1) / 5 + 1) % 50 = 0, 'check_in', n::text,
        (ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5],
        CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
                   WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,

@@ -22,15 +22,14 @@ from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
-from workflows.journey.obligations import Obligation
-from workflows.journey.protocol import Condition
+from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult
 from workflows.protocols.demonstration import demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
 QUEUE = "care-pathway"
 BARE_QUEUE = "bare"
-PROTOCOL = demonstration(Condition.PTSD)
+PROTOCOL = demonstration("PTSD")
 WITHIN = timedelta(seconds=60)
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +67,7 @@ async def servers(directory: Path) -> AsyncIterator[Servers]:
 
 def inputs() -> tuple[Command, ...]:
     """What follows a referral up to the end of education: all that a journey takes without waiting for time."""
-    steps = course(Condition.PTSD, datetime.now(UTC) - timedelta(hours=1), educated)
+    steps = course("PTSD", datetime.now(UTC) - timedelta(hours=1), educated)
     return tuple(step.command for step in steps[1:])
 
 

@@ -19,11 +19,10 @@ from tests.signatures.room import ORGANISATION, published
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 from workflows.protocols.demonstration import demonstration
 
-PROTOCOL = demonstration(Condition.PTSD)
+PROTOCOL = demonstration("PTSD")
 FAST = Aim(25_000, at_least=True)
 
 

@@ -1,14 +1,14 @@
 """What the documents point at exists: pages, sections, files, commands, settings."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from application.settings import PREFIX, Settings
-from door.app import app
+from cli.app import NOUNS, build
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("activities", "application", "deploy", "docs", "simulation", "tests", "workflows")
@@ -19,6 +19,7 @@ CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})/[\w./-]*\w")
+DEFINITION = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 COMMAND = re.compile(r"starter\.py ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 
@@ -76,13 +77,38 @@ def test_every_file_that_is_named_exists() -> None:
     assert missing == []
 
 
+def test_every_definition_that_is_named_exists() -> None:
+    missing = [
+        f"{name(page)}: {file}::{definition}"
+        for page in PAGES
+        for file, definition in DEFINITION.findall(page.read_text())
+        if not (ROOT / file).exists() or definition not in definitions(ROOT / file)
+    ]
+    assert missing == []
+
+
+def definitions(source: Path) -> set[str]:
+    """The names that a module defines or takes from others."""
+    found: set[str] = set()
+    for node in ast.parse(source.read_text()).body:
+        match node:
+            case ast.FunctionDef(name=one) | ast.AsyncFunctionDef(name=one) | ast.ClassDef(name=one):
+                found.add(one)
+            case ast.AnnAssign(target=ast.Name(one)):
+                found.add(one)
+            case ast.Assign(targets=targets):
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.ImportFrom(names=names):
+                found |= {alias.asname or alias.name for alias in names}
+    return found
+
+
 def test_every_command_that_is_shown_can_be_given() -> None:
-    top = get_command(app)
-    assert isinstance(top, TyperGroup)
+    top = {noun: build(noun) for noun in NOUNS}
     unknown = []
     for page in PAGES:
         for noun, verb in COMMAND.findall(page.read_text()):
-            group = top.commands.get(noun)
+            group = top.get(noun)
             if group is None or (isinstance(group, TyperGroup) and verb and verb not in group.commands):
                 unknown.append(f"{name(page)}: {noun} {verb}")
     assert unknown == []

@@ -40,16 +40,17 @@ from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import PEOPLE
 from simulation.player import SkippedTime
-from tests.faults.helpers import PATIENCE, Course, command, eventually
+from tests.faults.helpers import PATIENCE, Course, command
+from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature, SignatureHeader, of_command
 from workflows.messages import APPEND, CHECK, Batch, Recorded
 

@@ -11,7 +11,8 @@ from activities.record.store import Record, open_record
 from application.journey_client import register_search_attributes
 from deploy.local.stack import Stack, local_stack
 from simulation.keys import Signers
-from tests.faults.helpers import answers, eventually, findings
+from tests.faults.helpers import answers, findings
+from tests.helpers import eventually
 from workflows.temporal_plugin import CarePathwayPlugin
 
 

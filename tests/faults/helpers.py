@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
@@ -26,30 +26,25 @@ from activities.record.verification.chains import Finding, verify_chains
 from application.journey_client import Unavailable, start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from simulation.people import PEOPLE, next_move, referral
-from simulation.player import Follower, SkippedTime
+from simulation.people import PEOPLE, referral
+from simulation.player import Follower, ServerDriver, SkippedTime, play
+from tests.helpers import task_failures
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.summary import Status
 from workflows.messages import JourneyResult, Receipt
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
-PROTOCOLS: Mapping[Condition, Protocol] = {condition: demonstration(condition) for condition in Condition}
-
-NOT_OURS = (
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
-)
+PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: demonstration(pathway) for pathway in pathways()}
 
 Row = tuple[Any, ...]
 
@@ -63,11 +58,11 @@ class Course:
         record: Record,
         signers: Signers,
         task_queue: str,
-        condition: Condition = Condition.ANXIETY,
+        pathway: Pathway = "ANXIETY",
     ) -> None:
         self.client, self.record, self.signers, self.task_queue = client, record, signers, task_queue
         self.id = uuid4()
-        self.opening = referral(PROTOCOLS[condition], self.id)
+        self.opening = referral(PROTOCOLS[pathway], self.id)
         self.receipts: dict[UUID, Receipt] = {}
         self._follower = Follower(record, self.id)
         self.retried = 0
@@ -104,20 +99,7 @@ class Course:
     async def play(self, until: Callable[[Journey], bool] = lambda journey: journey.closed) -> Journey:
         """Play on until the journey ends, or until ``until`` is true of it, whatever happens meanwhile."""
         clock = SkippedTime(TimeSkipper(self.client), self.handle)
-        journey = await self._at_least(1)
-        while not until(journey) and not journey.closed:
-            at = await clock.now()
-            move = next_move(journey, at)
-            if isinstance(move, c.Command):
-                receipt = await self.submit(self.signers.signed(self.id, move, at))
-                journey = await self._at_least(receipt.version)
-                continue
-            deadline = next_deadline(journey)
-            moments = [moment for moment in (move, deadline) if moment is not None]
-            await clock.wait_until(min(moments))
-            if deadline == min(moments):
-                journey = await self._at_least(journey.version + 1)
-        return journey
+        return await play(ServerDriver(self.id, self.signers, clock, self.submit, self._at_least), until=until)
 
     async def _at_least(self, version: int) -> Journey:
         """The journey as recorded, once it has this version; an outage of the record is waited out."""
@@ -238,28 +220,6 @@ async def reset(course: Course, *, task: int = 0) -> None:
     )
 
 
-async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
-    """Ask again until there is an answer that counts.
-
-    Raises:
-        TimeoutError: there never was.
-    """
-    async with asyncio.timeout(seconds):
-        while not (answer := await check()):  # noqa: ASYNC110 - what is asked has no event to wait for
-            await asyncio.sleep(0.02)
-        return answer
-
-
-def task_failures(history: Iterable[HistoryEvent]) -> list[str]:
-    """The workflow tasks that failed by a fault of ours; resets and commands that came in between are none."""
-    failures = []
-    for event in history:
-        failed = event.workflow_task_failed_event_attributes
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED and failed.cause not in NOT_OURS:
-            failures.append(f"{WorkflowTaskFailedCause.Name(failed.cause)}: {failed.failure.message}")
-    return failures
-
-
 @asynccontextmanager
 async def blocked(stack: Stack, statement: str) -> AsyncIterator[None]:
     """Run a statement as the superuser, and keep its locks until the end."""
@@ -291,7 +251,7 @@ async def findings(stack: Stack) -> tuple[Finding, ...]:
         await connection.close()
 
 
-async def door(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
+async def run_cli(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
     """A command as people run it, with a form on standard input: its exit code, and its JSON if it gave any."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "starter.py", *words, "--json"),

@@ -11,7 +11,7 @@ import pytest
 from activities.record import Record, open_record
 from activities.record.event_codec import load_journey
 from deploy.local.stack import local_stack, run_worker
-from tests.faults.helpers import Course, at_work, door
+from tests.faults.helpers import Course, at_work, run_cli
 from tests.faults.test_lost_temporal import connected, reconcile
 from workflows.journey.actors import Role
 from workflows.journey.commands import Withdraw
@@ -25,7 +25,7 @@ REVIEW = {"access": "access-1", "justified": True, "text": "Invented: it was nee
 async def awaited(record: Record, journey_id: UUID) -> list[str]:
     journey = await load_journey(record, journey_id)
     assert journey is not None
-    return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access-review"]
+    return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access_review"]
 
 
 @pytest.mark.server
@@ -49,11 +49,11 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
 
         await stack.temporal.stop()
         for journey_id in both:
-            assert (await door(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 4
+            assert (await run_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 4
             assert (
-                await door(stack, "access", "break-glass", str(journey_id), "--profile", str(stranger), given=REASON)
+                await run_cli(stack, "access", "break-glass", str(journey_id), "--profile", str(stranger), given=REASON)
             )[0] == 0
-            assert (await door(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
+            assert (await run_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
             assert await awaited(record, journey_id) == []
 
         before = {head.journey_id: head.version for head in await record.open_heads()}
@@ -65,7 +65,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             assert (await reconcile(stack, "--repair"))[0] == 0
             for journey_id in both:
                 await record.wait_for(journey_id, before[journey_id] + 1, timedelta(seconds=30))
-                assert await awaited(record, journey_id) == ["access-review:access-1"]
+                assert await awaited(record, journey_id) == ["access_review:access-1"]
             assert await reconcile(stack) == (0, {"open_journeys": 2, "findings": []})
 
         await stack.temporal.stop()
@@ -78,7 +78,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})
             for journey_id in both:
                 assert (
-                    await door(stack, "access", "review", str(journey_id), "--profile", str(director), given=REVIEW)
+                    await run_cli(stack, "access", "review", str(journey_id), "--profile", str(director), given=REVIEW)
                 )[0] == 0
                 assert await awaited(record, journey_id) == []
             await client.get_workflow_handle(f"journey/{ended.id}").result()

@@ -15,7 +15,7 @@ from activities.record import open_record
 from activities.record.event_codec import load_journey
 from application.journey_client import look, register_search_attributes, submit
 from deploy.local.stack import Stack, local_stack, run_worker
-from tests.faults.helpers import Course, at_work, command, door, support
+from tests.faults.helpers import Course, at_work, command, run_cli, support
 from workflows.journey.actors import Role
 from workflows.journey.commands import PlaceHold
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -32,7 +32,7 @@ async def connected(stack: Stack) -> Client:
 
 
 async def reconcile(stack: Stack, *options: str) -> tuple[int, Any]:
-    return await door(stack, "record", "reconcile", *options)
+    return await run_cli(stack, "record", "reconcile", *options)
 
 
 async def notices(stack: Stack) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,8 @@ from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.journey_client import NoSuchJourney, Rejected, submit
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, eventually, signal, support
+from tests.faults.helpers import Course, at_work, command, signal, support
+from tests.helpers import eventually
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.refusals import RefusalCode
@@ -52,7 +54,7 @@ async def kept_unreadable(course: Course, messages: int) -> None:
     journey = await course.recorded()
     assert len(journey.messages) == messages
     assert journey.held
-    waiting = [one for one in journey.waiting.values() if one.kind == "unreadable-message"]
+    waiting = [one for one in journey.waiting.values() if one.kind == "unreadable_message"]
     assert len(waiting) == messages
     assert {one.owner for one in waiting} == {Role.OPS}
 
@@ -130,7 +132,7 @@ async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:
 async def test_a_flood_is_worked_through(course: Course) -> None:
     sent = [command(support(f"invented: {number}")) for number in range(300)]
     await asyncio.gather(*(signal(course, "command", one.model_dump_json().encode()) for one in sent))
-    await eventually(lambda: _at_least(course, "support.requested", 300), seconds=60)
+    await eventually(lambda: _at_least(course, "support.requested", 300), within=timedelta(seconds=60))
     await course.recorded()
     known = await course.commands()
     assert [one.command_id for one in sent if one.command_id not in known] == []

@@ -19,7 +19,8 @@ from activities.record.store import Record
 from application.journey_client import register_search_attributes
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
-from tests.faults.helpers import PATIENCE, Course, at_work, command, eventually, signal, support
+from tests.faults.helpers import PATIENCE, Course, at_work, command, signal, support
+from tests.helpers import eventually
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.server

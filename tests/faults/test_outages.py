@@ -13,7 +13,8 @@ from temporalio.client import Client
 from activities.record.store import NotYetRecorded, Record, RecordUnavailable
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, eventually, reset, support
+from tests.faults.helpers import Course, at_work, command, reset, support
+from tests.helpers import eventually
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
@@ -183,4 +184,4 @@ async def _waited(record: Record, course: Course, version: int) -> bool:
             return False
         return True
 
-    return bool(await eventually(reached, seconds=60))
+    return bool(await eventually(reached, within=timedelta(seconds=60)))

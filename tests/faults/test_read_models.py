@@ -16,7 +16,6 @@ from tests.record.read_models.courses import differing
 from workflows.journey import commands as c
 from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
 from workflows.messages import Receipt
 
 pytestmark = pytest.mark.server
@@ -72,7 +71,7 @@ async def test_whoever_writes_reads_it_at_once(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
     """After every command of a whole course: once its receipt is here, its lists show it."""
-    course = ReadAtOnce(client, record, signers, task_queue, Condition.PTSD)
+    course = ReadAtOnce(client, record, signers, task_queue, "PTSD")
     async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, tmp_path / "worker.log"):
         await course.begin()
         journey = await course.play()

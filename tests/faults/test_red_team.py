@@ -61,7 +61,8 @@ from tests.faults.attackers import (
     with_key,
     with_seal,
 )
-from tests.faults.helpers import PROTOCOLS, Course, at_work, command, eventually, findings, reset, support
+from tests.faults.helpers import PROTOCOLS, Course, at_work, command, findings, reset, support
+from tests.helpers import eventually
 from tests.journey.play import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
@@ -71,7 +72,7 @@ from workflows.journey.actors import Licence, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import SignatureHeader
 from workflows.journey.stage import Outcome, Stage
@@ -191,7 +192,7 @@ async def test_what_has_not_even_the_shape_of_a_signature_is_kept_for_people(pla
     await eventually(kept)
     journey = await course.recorded()
     assert not journey.sign_offs
-    assert [one.kind for one in journey.waiting.values()].count("unreadable-message") == 1
+    assert [one.kind for one in journey.waiting.values()].count("unreadable_message") == 1
     await course.send(c.HandleMessage(message="message-1", text="invented: a forgery"), by=Role.OPS)
     await counts(plain, course)
 
@@ -953,7 +954,7 @@ def _wants(journey: Journey, kind: SignOffKind) -> bool:
 
 # 13. Journeys that may not begin
 
-FIT = for_patients(PROTOCOLS[Condition.ANXIETY])
+FIT = for_patients(PROTOCOLS["ANXIETY"])
 STARTS: dict[str, tuple[dict[str, Any], str]] = {
     "an illustrative protocol": ({"demonstration": False}, "may not carry patients"),
     "a protocol nobody signed": ({"demonstration": False, "protocol": FIT}, "is not signed"),

@@ -11,7 +11,8 @@ from activities.record.store import NewEvent, Record
 from application.journey_client import Rejected, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, eventually, reset, signal, support
+from tests.faults.helpers import Course, at_work, command, reset, signal, support
+from tests.helpers import eventually
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage

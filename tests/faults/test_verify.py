@@ -7,11 +7,11 @@ from temporalio.client import Client
 from activities.record import Record
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, door
+from tests.faults.helpers import Course, at_work, run_cli
 
 
 async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
-    return await door(stack, "record", "verify", str(course.id))
+    return await run_cli(stack, "record", "verify", str(course.id))
 
 
 async def test_a_workflow_that_was_ended_is_found(

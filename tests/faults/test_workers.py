@@ -21,7 +21,8 @@ from application.journey_client import SearchAttributeMismatch, register_search_
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, blocked, eventually, support
+from tests.faults.helpers import Course, at_work, blocked, support
+from tests.helpers import eventually
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
 from workflows.journey import commands as c

@@ -16,23 +16,26 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from simulation.people import PEOPLE, next_move, referral, signer
+from simulation.people import PEOPLE, referral, signer
+from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
-from workflows.journey.obligations import Obligation, next_deadline, obligations
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.obligations import next_deadline, obligations
+from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
-PROTOCOLS = {condition: demonstration(condition) for condition in Condition}
+PROTOCOLS = {pathway: demonstration(pathway) for pathway in pathways()}
 
 
 @dataclass
@@ -126,22 +129,19 @@ class Play:
         most: int = 400,
     ) -> Play:
         """Let everybody do what they should, and the clock what it must, until something holds."""
-        for _ in range(most):
-            if until(self.journey):
-                return self
-            move = next_move(self.journey, self.at, late=late, unwell=unwell)
-            deadline = next_deadline(self.journey)
-            acts = self.at if isinstance(move, c.Command) else move
-            if deadline is not None and (acts is None or deadline <= max(acts, self.at)):
-                self.at = max(self.at, deadline)
-                self.clock()
-            elif isinstance(move, c.Command):
-                decided = self.take(move)
-                assert not isinstance(decided, Refusal), f"{move.body.kind}: {decided}"
-            else:
-                assert move is not None, f"stuck: {[waiting.id for waiting in obligations(self.journey)]}"
-                self.at = move
-        raise AssertionError(f"not reached: {[waiting.id for waiting in obligations(self.journey)]}")
+        at_once(play(self, until=until, late=late, unwell=unwell, most=most))
+        return self
+
+    async def look(self) -> tuple[Journey, datetime]:
+        self.wait()
+        return self.journey, self.at
+
+    async def submit(self, command: c.Command) -> None:
+        decided = self.take(command)
+        assert not isinstance(decided, Refusal), f"{command.body.kind}: {decided}"
+
+    async def wait_until(self, moment: datetime) -> None:
+        self.wait(seconds=(moment - self.at).total_seconds())
 
     def request(self, kind: SignOffKind, subject: str | None = None) -> Obligation:
         """The open request for this sign-off."""
@@ -204,7 +204,7 @@ def person(name: str, role: Role, **licence: Any) -> Actor:
 
 def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, Any]) -> Protocol:
     """The demonstration protocol with other rules for these kinds of sign-off, and for exceptions if so said."""
-    values: dict[str, Any] = PROTOCOLS[Condition.PTSD].model_dump(mode="json")
+    values: dict[str, Any] = PROTOCOLS["PTSD"].model_dump(mode="json")
     if exception_cosigned_by is not None:
         values["eligibility"]["prior_treatments"]["exception_cosigned_by"] = exception_cosigned_by
     for kind, changed in rules.items():
@@ -219,38 +219,38 @@ def for_patients(protocol: Protocol) -> Protocol:
 
 
 def started(
-    condition: Condition = Condition.PTSD, *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
+    pathway: Pathway = "PTSD", *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
 ) -> Play:
     """A journey that was just referred."""
-    command = referral(protocol or PROTOCOLS[condition], JOURNEY, **kwargs)
+    command = referral(protocol or PROTOCOLS[pathway], JOURNEY, **kwargs)
     decided = decide(None, command, at)
     assert not isinstance(decided, Refusal), str(decided)
     return Play(fold(decided), at, list(decided), receipts=receipts_of(decided))
 
 
 @cache
-def course(condition: Condition, at: datetime = START) -> Play:
-    """The undisturbed course of a condition, from referral to discharge. Do not take it further: branch."""
-    return started(condition, at=at).go_on(lambda journey: journey.closed)
+def course(pathway: Pathway, at: datetime = START) -> Play:
+    """The undisturbed course of a pathway, from referral to discharge. Do not take it further: branch."""
+    return started(pathway, at=at).go_on(lambda journey: journey.closed)
 
 
-def before(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+def before(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just before the n-th command of this kind."""
-    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
     journey, _, at = next(itertools.islice(fitting, nth - 1, None))
-    return standing(journey, at, condition)
+    return standing(journey, at, pathway)
 
 
-def standing(journey: Journey, at: datetime, condition: Condition) -> Play:
-    """A play that stands at a moment of the undisturbed course of a condition."""
-    known = receipts_of(event for event in course(condition).events if event.version <= journey.version)
+def standing(journey: Journey, at: datetime, pathway: Pathway) -> Play:
+    """A play that stands at a moment of the undisturbed course of a pathway."""
+    known = receipts_of(event for event in course(pathway).events if event.version <= journey.version)
     return Play(journey, at, receipts=known)
 
 
-def after(kind: str, nth: int = 1, condition: Condition = Condition.PTSD) -> Play:
+def after(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just after the n-th command of this kind."""
-    play = before(kind, nth, condition)
-    fitting = (move for move in course(condition).moves if move[1].body.kind == kind)
+    play = before(kind, nth, pathway)
+    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
     _, command, _ = next(itertools.islice(fitting, nth - 1, None))
     assert not isinstance(play.take(command), Refusal)
     return play

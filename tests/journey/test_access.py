@@ -8,7 +8,6 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.access import may_look
 from workflows.journey.notices import notices
-from workflows.journey.protocol import Condition
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome
 
@@ -38,18 +37,18 @@ def test_acting_or_being_refused_lets_nobody_in() -> None:
     assert not may_look(play.journey, STRANGER.id, ())
 
 
-@pytest.mark.parametrize("where", [started(), before("session.dose"), course(Condition.ANXIETY)])
+@pytest.mark.parametrize("where", [started(), before("session.dose"), course("ANXIETY")])
 def test_breaking_the_glass_is_reviewed_whatever_the_stage(where: Play) -> None:
     play = Play(where.journey, where.at).later(hours=1)
     assert kinds(play.do(BREAK, STRANGER)) == ["access.glass-broken"]
-    waiting = play.waits_for("access-review", "access-1")
+    waiting = play.waits_for("access_review", "access-1")
     assert waiting is not None
     assert waiting.owner == Role.MEDICAL_DIRECTOR
     assert waiting.deadline > play.at
     assert not may_look(play.journey, STRANGER.id, ())
 
     assert kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR)) == ["access.reviewed"]
-    assert play.waits_for("access-review") is None
+    assert play.waits_for("access_review") is None
     play.refused(REVIEW, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE, field="access")
 
 
@@ -58,8 +57,8 @@ def test_each_access_is_reviewed_by_itself() -> None:
     play.do(BREAK, STRANGER)
     play.do(BREAK, STRANGER)
     play.do(REVIEW.model_copy(update={"access": "access-2", "justified": False}), Role.MEDICAL_DIRECTOR)
-    assert play.waits_for("access-review", "access-1") is not None
-    assert play.waits_for("access-review", "access-2") is None
+    assert play.waits_for("access_review", "access-1") is not None
+    assert play.waits_for("access_review", "access-2") is None
     assert play.journey.accesses["access-2"].justified is False
 
 
@@ -73,7 +72,7 @@ def test_nobody_reviews_their_own_access() -> None:
 def test_when_the_director_looked_the_next_role_is_asked_and_told() -> None:
     play = started()
     play.do(BREAK, Role.MEDICAL_DIRECTOR)
-    waiting = play.waits_for("access-review", "access-1")
+    waiting = play.waits_for("access_review", "access-1")
     assert waiting is not None
     assert waiting.owner == Role.CLINICIAN
     assert [(n.kind, n.to) for n in notices(play.events[-1])] == [("glass_broken", Role.CLINICIAN)]
@@ -81,7 +80,7 @@ def test_when_the_director_looked_the_next_role_is_asked_and_told() -> None:
     assert [body.to for body in passed if body.obligation == waiting.id] == [Role.CLINICIAN, Role.CLINICIAN, Role.OPS]
     play.refused(REVIEW, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED, says="medical_director or clinician")
     play.do(REVIEW, Role.CLINICIAN)
-    assert play.waits_for("access-review") is None
+    assert play.waits_for("access_review") is None
 
 
 def test_the_next_role_reviews_nobody_whom_the_first_can_review() -> None:
@@ -114,11 +113,11 @@ def test_a_pathway_closes_once_every_access_is_reviewed() -> None:
     assert not play.journey.closed
     assert "pathway.closed" in kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR))
     assert play.journey.outcome == Outcome.DECEASED
-    assert play.waits_for("access-review") is None
+    assert play.waits_for("access_review") is None
 
 
 def test_what_is_over_stays_over() -> None:
-    play = Play(course(Condition.PTSD).journey, course(Condition.PTSD).at)
+    play = Play(course("PTSD").journey, course("PTSD").at)
     outcome = play.journey.outcome
     play.do(BREAK, STRANGER)
     play.refused(c.PlaceHold(reason="invented"), Role.COORDINATOR, code=RefusalCode.CLOSED)

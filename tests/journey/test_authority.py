@@ -15,7 +15,7 @@ from workflows.journey.aggregate import Delegation, Evaluation, Journey, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, half_signed
-from workflows.journey.protocol import Condition, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
@@ -84,7 +84,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(c.PlaceHold(reason="invented"), Role.OBSERVER)
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
-    protocol = STRICT if protocol_name == "strict" else PROTOCOLS[Condition.PTSD]
+    protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
 

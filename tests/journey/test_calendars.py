@@ -338,7 +338,7 @@ def times(*moments: str) -> tuple[datetime, ...]:
     return tuple(at(moment, LA).astimezone(UTC) for moment in moments)
 
 
-def test_two_business_days_and_their_rungs() -> None:
+def test_two_business_days_and_their_steps() -> None:
     play = before("signoff.sign", 2)
     request = play.request(SignOffKind.ELIGIBILITY)
     assert (request.since, *request.steps) == times(
@@ -360,7 +360,7 @@ def test_business_days_leave_out_the_holiday_and_the_weekend() -> None:
 def test_a_task_and_the_signature_under_it_have_clocks_of_their_own() -> None:
     play = before("signoff.sign", 1)
     request = play.request(SignOffKind.EVALUATION)
-    assert request.ladder == "sign_in_2_days"
+    assert request.escalation_policy == "sign_in_2_days"
     assert request.due == times("2026-11-24T17:00")[0]
 
 
@@ -368,27 +368,27 @@ def test_a_task_and_the_signature_under_it_have_clocks_of_their_own() -> None:
 def test_adverse_events_do_not_wait_for_opening_hours(grade: int, minutes: int) -> None:
     play = before("signoff.sign", 2).later(days=5, hours=3)
     play.do(c.ReportAdverseEvent(what="invented", grade=grade, serious=False, onset=play.at))
-    review = next(w for w in play.journey.waiting.values() if w.kind in ("adverse-event", "serious-adverse-event"))
+    review = next(w for w in play.journey.waiting.values() if w.kind in ("adverse_event", "serious_adverse_event"))
     assert review.due == play.at + timedelta(minutes=minutes)
-    release = next(w for w in play.journey.waiting.values() if w.kind.endswith("hold-release"))
+    release = next(w for w in play.journey.waiting.values() if w.kind.endswith("hold_release"))
     assert release.due == times("2026-11-30T17:00")[0]
 
 
-def test_a_thousand_redeliveries_give_one_event_and_one_notice_per_rung() -> None:
+def test_a_thousand_redeliveries_give_one_event_and_one_notice_per_step() -> None:
     play = before("signoff.sign", 2)
     request = play.request(SignOffKind.ELIGIBILITY)
     escalated: list[e.Event] = []
-    for rung, step in enumerate(request.steps):
-        play.at = step - timedelta(microseconds=1)
+    for number, moment in enumerate(request.steps):
+        play.at = moment - timedelta(microseconds=1)
         assert not [body for body in play.clock() if isinstance(body, e.ObligationEscalated)]
-        play.at = step
+        play.at = moment
         timer = play.command(c.PassDeadline(), CLOCK)
         for delivery in range(1000):
             play.at += timedelta(seconds=delivery % 2)
             decided = play.take(timer if delivery % 3 else play.command(c.PassDeadline(), CLOCK))
             assert not isinstance(decided, Refusal)
             escalated += [event for event in decided if isinstance(event.body, e.ObligationEscalated)]
-        assert play.journey.waiting[request.id].taken == rung + 1
+        assert play.journey.waiting[request.id].taken == number + 1
     bodies = [event.body for event in escalated if isinstance(event.body, e.ObligationEscalated)]
     assert [(body.obligation, body.step, body.action.value, body.to.value) for body in bodies] == [
         (request.id, 0, "remind", "clinician"),
@@ -494,9 +494,9 @@ def test_only_what_is_still_awaited_is_paused() -> None:
 
 
 def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -> None:
-    rung = {"percent": 100, "action": "escalate", "to": "medical_director"}
+    step = {"percent": 100, "action": "escalate", "to": "medical_director"}
     with pytest.raises(ValidationError, match="patient's"):
-        EscalationPolicy.model_validate({"due_minutes": 1, "rungs": [rung], "clock": "working", "quiet_hours": True})
+        EscalationPolicy.model_validate({"due_minutes": 1, "steps": [step], "clock": "working", "quiet_hours": True})
     protocol = started().journey.protocol.model_dump(mode="json")
     protocol["working_time"]["hours"] = ["09:00", "09:01"]
     with pytest.raises(ValidationError, match="more than a year of the clinic's working time: sign_in_1_day"):
@@ -522,5 +522,6 @@ def test_a_deadline_over_unknown_holidays_says_so(start: str, beyond: bool) -> N
     said = "its list ends there" in why(request, play.journey)
     assert said == beyond
     assert said == any(step > at("2028-01-01T00:00", LA) for step in request.steps)
-    others = [w for w in play.journey.waiting.values() if play.journey.protocol.ladders[w.ladder].clock == "elapsed"]
+    policies = play.journey.protocol.escalation_policies
+    others = [w for w in play.journey.waiting.values() if policies[w.escalation_policy].clock == "elapsed"]
     assert not any("its list ends there" in why(waiting, play.journey) for waiting in others)

@@ -1,4 +1,4 @@
-"""The clock: each step of a ladder once, never early, and never an approval; local times by local rules."""
+"""The clock: each step of an escalation policy once, never early, and never an approval; local times by local rules."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +13,8 @@ from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import QuietHours, after_quiet_hours, age_on, is_quiet, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
+from workflows.protocols import pathways
 
 NIGHT = QuietHours.model_validate({"start": "21:00", "end": "08:00"})
 HOME = ZoneInfo("America/Los_Angeles")
@@ -41,7 +42,7 @@ def test_each_step_is_taken_once_however_often_the_clock_looks() -> None:
         taken += escalated(play.clock()) + escalated(play.clock())
     assert taken == [("evaluation", step) for step in range(4)]
     assert next_deadline(play.journey) is None
-    assert obligations(play.journey), "an obligation at the top of its ladder still waits"
+    assert obligations(play.journey), "an obligation at the top of its escalation policy still waits"
 
 
 def test_clock_that_comes_late_takes_every_step_that_was_missed_in_order() -> None:
@@ -85,12 +86,12 @@ def test_time_alone_approves_nothing(moment: str) -> None:
     assert obligations(play.journey)
 
 
-def test_hold_at_the_top_of_a_ladder_is_placed_once() -> None:
+def test_hold_at_the_top_of_an_escalation_policy_is_placed_once() -> None:
     play = after("session.end")
     play.wait(hours=3)
     assert not play.journey.held
     passed = play.wait(hours=4)
-    assert [body.source for body in passed if isinstance(body, e.HoldPlaced)] == ["check-in:check-in-1-4h"]
+    assert [body.source for body in passed if isinstance(body, e.HoldPlaced)] == ["check_in:check-in-1-4h"]
     assert not [body for body in play.wait(hours=12) if isinstance(body, e.HoldPlaced)]
 
 
@@ -171,10 +172,10 @@ def test_answers_are_json() -> None:
     assert given.answers == [1, 2]
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_every_ladder_of_the_protocol_climbs(condition: Condition) -> None:
+@pytest.mark.parametrize("pathway", pathways())
+def test_every_escalation_policy_of_the_protocol_climbs(pathway: Pathway) -> None:
     """Steps of an opened obligation follow each other in time: none would be passed over."""
-    play: Play = after("session.dose", condition=condition)
-    assert PROTOCOLS[condition].ladders
+    play: Play = after("session.dose", pathway=pathway)
+    assert PROTOCOLS[pathway].escalation_policies
     for waiting in obligations(play.journey):
         assert list(waiting.steps) == sorted(waiting.steps)

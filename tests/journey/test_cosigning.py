@@ -14,9 +14,9 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import approved, current, evidence, half_signed
 from workflows.journey.instruments import Instrument
-from workflows.journey.obligations import Obligation
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.sessions import review_owed
@@ -288,7 +288,7 @@ def test_second_person_is_asked_on_a_clock_of_their_own(kind: SignOffKind, owner
     second = play.request(kind, subject)
     assert (second.owner, second.person) == (owner, asked)
     assert (second.since, second.taken) == (play.at, 0)
-    assert second.ladder == request.ladder
+    assert second.escalation_policy == request.escalation_policy
     assert second.deadline > request.deadline
     assert all(step > play.at for step in second.steps)
     assert second.what.endswith("as the second person")
@@ -389,7 +389,7 @@ def test_two_signatures_for_maintenance_are_one_more_course() -> None:
     play.sign(SignOffKind.RESPONSE_REVIEW, review_owed(play.journey), choice="maintenance")
     plan = play.journey.plan
     assert plan is not None
-    one_more, two_more = (courses * PROTOCOLS[Condition.PTSD].sessions.planned for courses in (2, 3))
+    one_more, two_more = (courses * PROTOCOLS["PTSD"].sessions.planned for courses in (2, 3))
     for sessions in (two_more, one_more + 1):
         longer = plan.model_copy(update={"planned_sessions": sessions, "weighed_at": play.at})
         refused = c.RecordPlan(plan=longer, rationale="x")

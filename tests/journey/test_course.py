@@ -9,24 +9,26 @@ from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.obligations import Obligation, next_deadline
-from workflows.journey.protocol import Condition
+from workflows.journey.obligations import next_deadline
+from workflows.journey.protocol import Pathway
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome
+from workflows.protocols import pathways
 
-both = pytest.mark.parametrize("condition", list(Condition))
+both = pytest.mark.parametrize("pathway", pathways())
 
 DISTURBED: dict[str, dict[str, Any]] = {
     "missed check-in": {"late": ("check-in-1-24h",)},
     "unwell": {"unwell": ("check-in-1-24h", "check-in-1-4h")},
-    "everything in sessions late": {"late": ("checklist", "dose", "observation", "session-end")},
-    "every contact late": {"late": ("check-in", "visit", "measure", "follow-up")},
+    "everything in sessions late": {"late": ("checklist", "dose", "observation", "session_end")},
+    "every contact late": {"late": ("check_in", "visit", "measure", "follow_up_visit")},
     "before treatment late": {"late": ("evaluation", "screening", "eligibility", "planning", "plan", "consent")},
 }
 
 
 @both
-def test_course_goes_through_the_stages_in_order_to_completion(condition: Condition) -> None:
-    played = course(condition)
+def test_course_goes_through_the_stages_in_order_to_completion(pathway: Pathway) -> None:
+    played = course(pathway)
     entered = [event.body.stage for event in played.events if isinstance(event.body, e.StageEntered)]
     assert entered == ["screening", "education", "sessions", "follow_up"]
     assert played.journey.outcome == Outcome.COMPLETED
@@ -36,14 +38,14 @@ def test_course_goes_through_the_stages_in_order_to_completion(condition: Condit
 
 
 @both
-def test_steps_shown_are_those_of_the_pathway(condition: Condition) -> None:
-    shown = len(course(condition).journey.protocol.steps_shown)
-    assert shown == {Condition.PTSD: 4, Condition.ANXIETY: 5}[condition]
+def test_steps_shown_are_those_of_the_pathway(pathway: Pathway) -> None:
+    shown = len(course(pathway).journey.protocol.steps_shown)
+    assert shown == {"PTSD": 4, "ANXIETY": 5}[pathway]
 
 
 @both
-def test_every_wait_has_an_owner_a_due_time_and_a_ladder_and_none_is_left(condition: Condition) -> None:
-    played = course(condition)
+def test_every_wait_has_an_owner_a_due_time_and_an_escalation_policy_and_none_is_left(pathway: Pathway) -> None:
+    played = course(pathway)
     opened: list[Obligation] = []
     for event in played.events:
         if isinstance(event.body, e.ObligationsUpdated):
@@ -51,17 +53,18 @@ def test_every_wait_has_an_owner_a_due_time_and_a_ladder_and_none_is_left(condit
     assert opened
     for waiting in opened:
         assert waiting.owner in type(waiting.owner)
-        assert waiting.deadline >= waiting.since or waiting.kind in ("check-in", "visit", "observation")
-        assert waiting.ladder in played.journey.protocol.ladders
-        assert len(waiting.steps) == len(played.journey.protocol.ladders[waiting.ladder].rungs) > 0
+        assert waiting.deadline >= waiting.since or waiting.kind in ("check_in", "visit", "observation")
+        assert (
+            len(waiting.steps) == len(played.journey.protocol.escalation_policies[waiting.escalation_policy].steps) > 0
+        )
         assert waiting.what
     assert played.journey.waiting == {}
     assert next_deadline(played.journey) is None
 
 
 @both
-def test_versions_have_no_gaps_and_ids_never_repeat(condition: Condition) -> None:
-    events = course(condition).events
+def test_versions_have_no_gaps_and_ids_never_repeat(pathway: Pathway) -> None:
+    events = course(pathway).events
     assert [event.version for event in events] == list(range(1, len(events) + 1))
     assert len({event.event_id for event in events}) == len(events)
     assert all(later.at >= earlier.at for earlier, later in pairwise(events))
@@ -70,48 +73,48 @@ def test_versions_have_no_gaps_and_ids_never_repeat(condition: Condition) -> Non
 
 
 @both
-def test_events_are_the_same_after_json(condition: Condition) -> None:
-    for event in course(condition).events:
+def test_events_are_the_same_after_json(pathway: Pathway) -> None:
+    for event in course(pathway).events:
         assert e.Event.model_validate_json(event.model_dump_json()) == event
 
 
 @both
-def test_folding_the_events_gives_the_state(condition: Condition) -> None:
-    played = course(condition)
+def test_folding_the_events_gives_the_state(pathway: Pathway) -> None:
+    played = course(pathway)
     through_json = [e.Event.model_validate_json(event.model_dump_json()) for event in played.events]
     assert fold(played.events) == played.journey
     assert fold(through_json) == played.journey
 
 
 @both
-def test_journey_is_the_same_after_json_at_every_step(condition: Condition) -> None:
-    moves = course(condition).moves
+def test_journey_is_the_same_after_json_at_every_step(pathway: Pathway) -> None:
+    moves = course(pathway).moves
     for journey, _, _ in moves:
         assert Journey.model_validate_json(journey.model_dump_json()) == journey
     assert len(moves) > 50
 
 
 @both
-def test_commands_are_the_same_after_json(condition: Condition) -> None:
-    for _, command, _ in course(condition).moves:
+def test_commands_are_the_same_after_json(pathway: Pathway) -> None:
+    for _, command, _ in course(pathway).moves:
         assert c.Command.model_validate_json(command.model_dump_json()) == command
         assert len(command.model_dump_json()) < c.COMMAND_LIMIT
 
 
 @both
-def test_every_event_is_marked_illustrative_in_a_demonstration(condition: Condition) -> None:
-    assert all(event.illustrative for event in course(condition).events)
+def test_every_event_is_marked_illustrative_in_a_demonstration(pathway: Pathway) -> None:
+    assert all(event.illustrative for event in course(pathway).events)
 
 
 @both
 @pytest.mark.parametrize("how", DISTURBED)
-def test_disturbed_course_is_completed_once_people_see_to_it(condition: Condition, how: str) -> None:
-    played = started(condition).go_on(lambda journey: journey.closed, **DISTURBED[how])
+def test_disturbed_course_is_completed_once_people_see_to_it(pathway: Pathway, how: str) -> None:
+    played = started(pathway).go_on(lambda journey: journey.closed, **DISTURBED[how])
     assert played.journey.outcome == Outcome.COMPLETED
     assert not played.journey.held
     assert played.journey.waiting == {}
     assert fold(played.events) == played.journey
-    undisturbed = course(condition)
+    undisturbed = course(pathway)
     assert len(played.events) > len(undisturbed.events)
 
 
@@ -120,7 +123,7 @@ def test_missed_check_in_holds_care_until_a_clinician_signs() -> None:
     bodies = [event.body for event in played.events]
     [held] = [body for body in bodies if isinstance(body, e.HoldPlaced)]
     [released] = [body for body in bodies if isinstance(body, e.HoldReleased)]
-    assert (held.cause, held.source) == ("missed_deadline", "check-in:check-in-1-24h")
+    assert (held.cause, held.source) == ("missed_deadline", "check_in:check-in-1-24h")
     assert released.hold == held.hold
     between = bodies[bodies.index(held) : bodies.index(released)]
     assert not [body for body in between if isinstance(body, e.SessionScheduled | e.SessionReleased | e.StageEntered)]
@@ -128,7 +131,7 @@ def test_missed_check_in_holds_care_until_a_clinician_signs() -> None:
 
 def test_same_people_at_the_same_time_play_the_same_course() -> None:
     again: Play = started(at=START).go_on(lambda journey: journey.closed)
-    assert again.events == course(Condition.PTSD).events
+    assert again.events == course("PTSD").events
 
 
 def test_a_state_compares_copies_and_prints_without_its_hashes() -> None:
@@ -138,4 +141,4 @@ def test_a_state_compares_copies_and_prints_without_its_hashes() -> None:
     assert not known.hashes
     assert known == journey
     assert "hashes" not in journey.model_dump()
-    assert not evolve(journey, course(Condition.PTSD).events[-1]).hashes
+    assert not evolve(journey, course("PTSD").events[-1]).hashes

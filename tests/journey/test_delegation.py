@@ -11,9 +11,9 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.calendars import working_time_between
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
@@ -198,13 +198,13 @@ def test_everything_that_is_the_clinicians_is_the_stand_ins() -> None:
 
 
 def test_stand_in_is_told_of_nothing_twice() -> None:
-    """A request that is handed over is the same request: no rung is climbed again."""
+    """A request that is handed over is the same request: no step is taken again."""
     play = asked()
     passed = play.wait(hours=30)
     cover(play, until=timedelta(days=3))
     passed += play.wait(days=5)
-    rungs = [(body.obligation, body.step) for body in passed if isinstance(body, e.ObligationEscalated)]
-    assert len(rungs) == len(dict.fromkeys(rungs)) > 2
+    steps = [(body.obligation, body.step) for body in passed if isinstance(body, e.ObligationEscalated)]
+    assert len(steps) == len(dict.fromkeys(steps)) > 2
 
 
 def test_clock_stands_still_under_a_hold_also_for_the_stand_in() -> None:

@@ -9,13 +9,13 @@ from simulation.people import PEOPLE, plan
 from tests.journey.play import Play, after, before, kinds, started
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.protocol import Condition, Dose, SignOffKind
+from workflows.journey.protocol import Dose, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
 
 
-def planned(condition: Condition = Condition.PTSD, **changed: Any) -> c.RecordPlan:
-    standing = before("plan.record", condition=condition)
+def planned(pathway: Pathway = "PTSD", **changed: Any) -> c.RecordPlan:
+    standing = before("plan.record", pathway=pathway)
     good = plan(standing.journey.protocol, standing.at)
     return c.RecordPlan(plan=c.Plan.model_validate({**good.model_dump(), **changed}))
 
@@ -113,14 +113,14 @@ def test_therapy_may_be_absent_with_a_reason() -> None:
 
 
 def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
-    play = before("plan.record", condition=Condition.ANXIETY)
+    play = before("plan.record", pathway="ANXIETY")
     components = dict.fromkeys(play.journey.protocol.care_plan.require_components, "x")
     play.refused(
-        planned(Condition.ANXIETY, components=components),
+        planned("ANXIETY", components=components),
         code=RefusalCode.INCOMPLETE,
         field="plan.therapy_absent_because",
     )
-    play.do(planned(Condition.ANXIETY, components=components, therapy_absent_because="not wished (invented)"))
+    play.do(planned("ANXIETY", components=components, therapy_absent_because="not wished (invented)"))
 
 
 def test_change_of_plan_needs_a_rationale_and_a_new_signature() -> None:

@@ -10,7 +10,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation import missing
@@ -22,10 +22,10 @@ def treatment(kind: str, response: str = "none") -> c.PriorTreatment:
     return c.PriorTreatment.model_validate({"type": kind, "what": "invented", "response": response})
 
 
-def recorded(condition: Condition = Condition.PTSD, **changed: Any) -> Play:
+def recorded(pathway: Pathway = "PTSD", **changed: Any) -> Play:
     """A journey whose evaluation form is recorded with something changed, and its baseline filled in."""
-    play = before("evaluation.record", condition=condition)
-    [form] = [m[1].body for m in after("evaluation.record", condition=condition).moves]
+    play = before("evaluation.record", pathway=pathway)
+    [form] = [m[1].body for m in after("evaluation.record", pathway=pathway).moves]
     play.do(form.model_copy(update=changed))
     for instrument in play.journey.protocol.instruments.baseline[:2]:
         length = {"PCL-5": 20, "GAD-7": 7, "PHQ-9": 9}[instrument]
@@ -67,38 +67,38 @@ def test_function_is_required(area: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "tried", "lacking"),
+    ("pathway", "tried", "lacking"),
     [
-        (Condition.PTSD, [("evidence_based_psychotherapy", "none"), ("medication", "partial")], ()),
-        (Condition.PTSD, [("medication", "none")], ("prior evidence_based_psychotherapy without adequate relief",)),
+        ("PTSD", [("evidence_based_psychotherapy", "none"), ("medication", "partial")], ()),
+        ("PTSD", [("medication", "none")], ("prior evidence_based_psychotherapy without adequate relief",)),
         (
-            Condition.PTSD,
+            "PTSD",
             [("evidence_based_psychotherapy", "worse"), ("medication", "adequate")],
             ("prior medication without adequate relief",),
         ),
         (
-            Condition.PTSD,
+            "PTSD",
             [("evidence_based_psychotherapy", "unknown"), ("medication", "none")],
             ("prior evidence_based_psychotherapy without adequate relief",),
         ),
-        (Condition.ANXIETY, [("therapy", "none"), ("lifestyle_changes", "unknown")], ()),
-        (Condition.ANXIETY, [("medication", "partial"), ("lifestyle_changes", "adequate")], ()),
+        ("ANXIETY", [("therapy", "none"), ("lifestyle_changes", "unknown")], ()),
+        ("ANXIETY", [("medication", "partial"), ("lifestyle_changes", "adequate")], ()),
         (
-            Condition.ANXIETY,
+            "ANXIETY",
             [("lifestyle_changes", "none")],
             ("prior therapy or medication without adequate relief",),
         ),
         (
-            Condition.ANXIETY,
+            "ANXIETY",
             [("therapy", "none")],
             ("prior lifestyle_changes recorded (response unknown will do)",),
         ),
     ],
 )
 def test_standard_treatments_come_first(
-    condition: Condition, tried: list[tuple[str, str]], lacking: tuple[str, ...]
+    pathway: Pathway, tried: list[tuple[str, str]], lacking: tuple[str, ...]
 ) -> None:
-    play = recorded(condition, prior_treatments=tuple(treatment(*each) for each in tried))
+    play = recorded(pathway, prior_treatments=tuple(treatment(*each) for each in tried))
     assert missing(play.journey) == lacking
     assert can_be_signed(play) is (not lacking)
 

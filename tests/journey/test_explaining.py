@@ -7,13 +7,14 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.provenance import explain
+from workflows.protocols import pathways
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_every_event_of_a_course_is_explained(condition: Condition) -> None:
-    events = course(condition).events
+@pytest.mark.parametrize("pathway", pathways())
+def test_every_event_of_a_course_is_explained(pathway: Pathway) -> None:
+    events = course(pathway).events
     for event in events:
         explained = explain(events, event.version)
         first, *rest = explained.chain

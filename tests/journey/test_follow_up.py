@@ -11,7 +11,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
@@ -52,7 +52,7 @@ def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
     assert one(bodies, e.SupportRequested).urgency == "urgent"
     waiting = play.waits_for("support")
     assert waiting is not None
-    assert (waiting.owner, waiting.ladder) == (Role.ON_CALL_CLINICIAN, "support_urgent")
+    assert (waiting.owner, waiting.escalation_policy) == (Role.ON_CALL_CLINICIAN, "support_urgent")
     assert waiting.deadline == play.at + timedelta(minutes=15)
 
 
@@ -70,16 +70,18 @@ def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
         ),
     ],
 )  # fmt: skip
-def test_missed_check_in_climbs_its_ladder_and_holds_at_the_top(check_in: str, steps: list[tuple[int, str]]) -> None:
+def test_missed_check_in_climbs_its_escalation_policy_and_holds_at_the_top(
+    check_in: str, steps: list[tuple[int, str]]
+) -> None:
     play = after("session.end")
     due = play.journey.contacts[check_in].due
-    climbed = [
+    taken = [
         ((body.due - due).total_seconds() / 60, body.action.value)
         for body in play.wait(hours=60)
-        if isinstance(body, e.ObligationEscalated) and body.obligation == f"check-in:{check_in}"
+        if isinstance(body, e.ObligationEscalated) and body.obligation == f"check_in:{check_in}"
     ]
-    assert climbed == steps
-    assert any(hold.source == f"check-in:{check_in}" for hold in play.journey.holds.values())
+    assert taken == steps
+    assert any(hold.source == f"check_in:{check_in}" for hold in play.journey.holds.values())
 
 
 def test_late_answer_cancels_the_later_steps_and_keeps_the_earlier_ones() -> None:
@@ -93,8 +95,8 @@ def test_late_answer_cancels_the_later_steps_and_keeps_the_earlier_ones() -> Non
 def test_routine_check_ins_wait_for_the_morning_and_safety_check_ins_do_not() -> None:
     play = after("session.end")
     zone = play.journey.patient.zone
-    three_days = play.waits_for("check-in", "check-in-1-72h")
-    four_hours = play.waits_for("check-in", "check-in-1-4h")
+    three_days = play.waits_for("check_in", "check-in-1-72h")
+    four_hours = play.waits_for("check_in", "check-in-1-4h")
     assert three_days is not None
     assert four_hours is not None
     assert all(8 <= local(step, zone).hour < 21 for step in three_days.steps)
@@ -102,7 +104,7 @@ def test_routine_check_ins_wait_for_the_morning_and_safety_check_ins_do_not() ->
 
 
 @pytest.mark.parametrize(("heightened", "steps"), [(False, [0, 30, 60, 60, 90, 120]), (True, [0, 15, 30, 30, 45, 60])])
-def test_ladders_are_steeper_after_suicide_risk(heightened: bool, steps: list[int]) -> None:
+def test_escalation_policies_are_steeper_after_suicide_risk(heightened: bool, steps: list[int]) -> None:
     play = before("session.dose")
     if heightened:
         risky = play.journey.measurements[-1].model_copy(
@@ -115,14 +117,14 @@ def test_ladders_are_steeper_after_suicide_risk(heightened: bool, steps: list[in
         play = play.changed(measurements=(risky, *play.journey.measurements))
     [command] = [m[1] for m in after("session.dose").moves]
     play.take(command)
-    waiting = play.waits_for("check-in", "check-in-1-4h")
+    waiting = play.waits_for("check_in", "check-in-1-4h")
     assert waiting is not None
     assert [(step - waiting.deadline).total_seconds() / 60 for step in waiting.steps] == steps
 
 
 def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_them() -> None:
     play = after("check-in.complete", 3)
-    weekly = play.waits_for("check-in")
+    weekly = play.waits_for("check_in")
     assert weekly is not None
     assert weekly.deadline - play.at == timedelta(days=7)
     play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
@@ -134,7 +136,9 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     play = following_up()
     last = play.journey.last_dose_at
     assert last is not None
-    days = {k.id: (k.due - last).days for k in play.journey.contacts.values() if k.type in ("follow-up", "measure")}
+    days = {
+        k.id: (k.due - last).days for k in play.journey.contacts.values() if k.type in ("follow_up_visit", "measure")
+    }
     assert days == {
         "follow-up-week-1": 7,
         "follow-up-week-2": 14,
@@ -176,7 +180,7 @@ def test_visit_after_a_session_needs_no_follow_up_questions() -> None:
 def test_visits_are_held_by_clinicians() -> None:
     play = following_up()
     play.refused(visit("follow-up-week-1"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
-    waiting = play.waits_for("follow-up", "follow-up-week-1")
+    waiting = play.waits_for("follow_up_visit", "follow-up-week-1")
     assert waiting is not None
     assert waiting.owner == Role.CLINICIAN
 
@@ -186,7 +190,7 @@ def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
     for week in (1, 2, 4, 8, 12):
         play.do(visit(f"follow-up-week-{week}"))
     for number in (6, 7, 8):
-        waiting = play.waits_for("follow-up", f"follow-up-{number}")
+        waiting = play.waits_for("follow_up_visit", f"follow-up-{number}")
         assert waiting is not None
         play.at = waiting.deadline
         play.do(visit(f"follow-up-{number}"))
@@ -245,7 +249,7 @@ def test_lost_to_follow_up_is_a_decision_of_a_clinician() -> None:
     play = following_up()
     play.go_on(lambda journey: journey.contacts["check-in-3-72h"].done_at is not None)
     play.wait(days=30)
-    lost = play.waits_for("lost-to-follow-up", "follow-up-week-1")
+    lost = play.waits_for("lost_to_follow_up", "follow-up-week-1")
     assert lost is not None
     assert play.journey.outcome is None
     play.sign(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
@@ -261,11 +265,11 @@ def test_declined_lost_to_follow_up_is_asked_again_and_a_contact_ends_the_questi
     assert again.id != first.id
     assert again.since == play.at
     play.do(visit("follow-up-week-1"))
-    assert play.waits_for("lost-to-follow-up", "follow-up-week-1") is None
+    assert play.waits_for("lost_to_follow_up", "follow-up-week-1") is None
 
 
 def test_anxiety_measures_by_its_own_instrument() -> None:
-    play = after("session.end", 2, Condition.ANXIETY)
+    play = after("session.end", 2, "ANXIETY")
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-2", choice="continue")
     assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.GAD_7}
 

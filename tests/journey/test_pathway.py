@@ -17,14 +17,14 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import ProtocolApproval, signer_of
 from workflows.journey.stage import Outcome
-from workflows.protocols import find, load
+from workflows.protocols import find, load, pathways
 from workflows.temporal_plugin import DATA_CONVERTER
 
-PTSD = PROTOCOLS[Condition.PTSD]
+PTSD = PROTOCOLS["PTSD"]
 
 
 def start(**changed: Any) -> tuple[e.Event, ...] | Refusal:
@@ -49,9 +49,9 @@ def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
     assert [waiting.kind for waiting in journey.waiting.values()] == ["evaluation"]
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_shipped_protocols_carry_nobody(condition: Condition) -> None:
-    refusal = refusal_of(start(protocol=load(find(condition)), condition=condition, demonstration=False))
+@pytest.mark.parametrize("pathway", pathways())
+def test_shipped_protocols_carry_nobody(pathway: Pathway) -> None:
+    refusal = refusal_of(start(protocol=load(find(pathway)), pathway=pathway, demonstration=False))
     assert refusal.code == RefusalCode.PROTOCOL
     for obstacle in ("illustrative", "draft", "dose limits are not set"):
         assert obstacle in refusal.reason
@@ -127,9 +127,9 @@ def test_a_protocol_for_patients_is_signed_by_two_as_it_is(changed: dict[str, An
     assert (refusal.code, says in refusal.reason) == (RefusalCode.PROTOCOL, True)
 
 
-def test_protocol_is_that_of_the_condition() -> None:
-    refusal = refusal_of(start(condition=Condition.ANXIETY))
-    assert (refusal.code, refusal.field) == (RefusalCode.PROTOCOL, "condition")
+def test_protocol_is_that_of_the_pathway() -> None:
+    refusal = refusal_of(start(pathway="ANXIETY"))
+    assert (refusal.code, refusal.field) == (RefusalCode.PROTOCOL, "pathway")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
-    assert left == ["adverse-event", "crisis", "support", "unreadable-message"]
+    assert left == ["adverse_event", "crisis", "support", "unreadable_message"]
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
@@ -320,7 +320,7 @@ def test_death_freezes_the_journey_and_is_reviewed_unless_unrelated(
     bodies = play.do(c.RecordDeath.model_validate({"related": related, "reason": "found at home"}))
     assert len([body for body in bodies if isinstance(body, e.PathwayEnding)]) == 1
     assert play.journey.outcome == outcome
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious-adverse-event"] * review
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious_adverse_event"] * review
     if review:
         play.refused(c.RecordDeath(related="yes", reason="x"), code=RefusalCode.ALREADY_DONE)
         play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
@@ -336,9 +336,9 @@ def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
     assert Role.PATIENT not in [notice.to for notice in told]
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_closed_journey_accepts_nothing_but_a_look(condition: Condition) -> None:
-    closed = Play(course(condition).journey, course(condition).at)
+@pytest.mark.parametrize("pathway", pathways())
+def test_closed_journey_accepts_nothing_but_a_look(pathway: Pathway) -> None:
+    closed = Play(course(pathway).journey, course(pathway).at)
     closed.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.CLOSED)
     closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=RefusalCode.CLOSED)
     assert closed.clock() == []
@@ -377,7 +377,7 @@ def test_journeys_do_not_share_event_ids() -> None:
 
 
 def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there() -> None:
-    shipped = load(find(Condition.PTSD))
+    shipped = load(find("PTSD"))
     command = referral(shipped, JOURNEY)
     sent = DATA_CONVERTER.payload_converter.to_payload(command)
     arrived = DATA_CONVERTER.payload_converter.from_payload(sent, c.Command)

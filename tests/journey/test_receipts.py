@@ -4,13 +4,12 @@ from tests.journey.play import before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.protocol import Condition
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 
 
 def test_every_command_has_its_receipt_at_its_last_version() -> None:
-    events = course(Condition.PTSD).events
+    events = course("PTSD").events
     receipts = receipts_of(events)
     for event in events:
         assert receipts[event.command_id].digest == event.command_digest
@@ -19,7 +18,7 @@ def test_every_command_has_its_receipt_at_its_last_version() -> None:
 
 
 def test_receipts_of_parts_are_those_of_the_whole() -> None:
-    events = course(Condition.PTSD).events
+    events = course("PTSD").events
     whole = receipts_of(events)
     for cut in range(0, len(events), 17):
         receipts = receipts_of(events[:cut])

@@ -77,7 +77,7 @@ def test_grade_5_ends_the_journey_as_a_death_and_keeps_the_review() -> None:
     play = after("session.end")
     bodies = play.do(event(play, 5, serious=True, serious_because=("death",)))
     assert one(bodies, e.PathwayEnding).outcome == Outcome.DECEASED
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious-adverse-event"]
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious_adverse_event"]
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.journey.outcome == Outcome.DECEASED
 
@@ -119,10 +119,10 @@ def test_under_a_hold_what_is_care_waits_and_what_is_safety_goes_on() -> None:
     bodies = play.take(play.command(c.PlaceHold(reason="x"), Role.OPS))
     [updated] = [each.body for each in bodies if isinstance(each.body, e.ObligationsUpdated)]  # type: ignore[union-attr]
     assert {closed.because for closed in updated.closed} == {"held"}
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["hold-release"]
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["hold_release"]
     play.do(c.RequestSupport(urgency="urgent", text="scared"), Role.PATIENT)
     play.do(c.AskQuestion(text="what now?"), Role.PATIENT)
-    assert {waiting.kind for waiting in play.journey.waiting.values()} == {"hold-release", "support", "question"}
+    assert {waiting.kind for waiting in play.journey.waiting.values()} == {"hold_release", "support", "question"}
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     again = play.waits_for("checklist")
     assert again is not None
@@ -139,7 +139,7 @@ def test_hold_during_a_session_does_not_cancel_its_observation() -> None:
     criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
     play.do(c.EndSession(session=1, criteria=criteria), Role.SESSION_MONITOR)
     assert play.journey.held
-    assert play.waits_for("check-in", "check-in-1-4h") is not None
+    assert play.waits_for("check_in", "check-in-1-4h") is not None
 
 
 def test_stage_does_not_change_under_a_hold() -> None:
@@ -182,7 +182,7 @@ def test_treatment_stops_for_safety_once_what_happened_is_reviewed() -> None:
     play.do(event(play, 4), Role.SESSION_MONITOR)
     bodies = play.do(c.StopForSafety(reason="x", referral="cardiology"), Role.CLINICIAN)
     assert one(bodies, e.PathwayEnding).outcome == Outcome.STOPPED_FOR_SAFETY
-    assert play.waits_for("serious-adverse-event") is not None
+    assert play.waits_for("serious_adverse_event") is not None
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.journey.outcome == Outcome.STOPPED_FOR_SAFETY
 
@@ -265,7 +265,7 @@ def test_alarms_work_before_anything_is_signed() -> None:
     play = started()
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-")), Role.PATIENT)
     assert play.waits_for("crisis") is not None
-    assert play.waits_for("severe-hold-release") is not None
+    assert play.waits_for("severe_hold_release") is not None
 
 
 # Support
@@ -298,7 +298,7 @@ def test_unreadable_message_holds_care_until_ops_have_read_it() -> None:
     bodies = play.do(c.KeepUnreadable(name="sign_off", content="{broken"), CLOCK)
     assert kinds(bodies) == ["message.kept", "hold.placed"]
     assert play.journey.messages["message-1"].content == "{broken"
-    waiting = play.waits_for("unreadable-message")
+    waiting = play.waits_for("unreadable_message")
     assert waiting is not None
     assert waiting.owner == Role.OPS
     play.refused(
@@ -318,7 +318,7 @@ def test_unreadable_message_holds_care_until_ops_have_read_it() -> None:
 
 
 def test_same_fact_found_twice_at_once_makes_holds_of_their_own() -> None:
-    """Two ladders that reach their top in the same moment: two holds, none overwritten."""
+    """Two escalation policies that reach their top in the same moment: two holds, none overwritten."""
     play = after("session.end")
     play.later(days=5)
     holds = [body for body in play.clock() if isinstance(body, e.HoldPlaced)]

@@ -199,7 +199,7 @@ def test_suicide_risk_holds_care_and_opens_a_crisis_at_its_level(marks: str, lev
         crisis = play.waits_for("crisis")
         assert crisis is not None
         assert crisis.owner == (Role.ON_CALL_CLINICIAN if level == "high" else Role.CLINICIAN)
-        assert crisis.ladder == f"crisis_{level}"
+        assert crisis.escalation_policy == f"crisis_{level}"
 
 
 def test_self_report_raises_the_alarm_and_never_clears_it() -> None:
@@ -223,15 +223,15 @@ def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]
     play = screened()
     bodies = play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=answers), Role.PATIENT)
     assert one(bodies, e.HoldPlaced).cause == "item_9"
-    asked = play.waits_for("suicide-risk")
+    asked = play.waits_for("suicide_risk")
     assert asked is not None
     assert asked.owner == Role.ON_CALL_CLINICIAN
     release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
     play.refused(release, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS")
     play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra-2", answers=[0] * 9), Role.PATIENT)
-    assert play.waits_for("suicide-risk") is not None, "a later zero does not take back what was said"
+    assert play.waits_for("suicide_risk") is not None, "a later zero does not take back what was said"
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()))
-    assert play.waits_for("suicide-risk") is None
+    assert play.waits_for("suicide_risk") is None
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
     assert play.asks_for(SignOffKind.ELIGIBILITY)

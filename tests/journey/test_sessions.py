@@ -12,7 +12,7 @@ from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
@@ -36,22 +36,22 @@ def last_dose(play: Play) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("condition", "interval", "says"),
+    ("pathway", "interval", "says"),
     [
-        (Condition.PTSD, timedelta(hours=71, minutes=59), "less than 72 hours"),
-        (Condition.PTSD, timedelta(hours=72), None),
-        (Condition.ANXIETY, timedelta(hours=119, minutes=59), "less than 120 hours"),
-        (Condition.ANXIETY, timedelta(hours=120), "more than 1 in 7 days"),
-        (Condition.ANXIETY, timedelta(hours=167, minutes=59), "more than 1 in 7 days"),
-        (Condition.ANXIETY, timedelta(hours=168), None),
-        (Condition.PTSD, timedelta(days=21), None),
-        (Condition.PTSD, timedelta(days=21, seconds=1), "more than 21 days after the last dose"),
-        (Condition.ANXIETY, timedelta(days=28), None),
-        (Condition.ANXIETY, timedelta(days=28, seconds=1), "more than 28 days after the last dose"),
+        ("PTSD", timedelta(hours=71, minutes=59), "less than 72 hours"),
+        ("PTSD", timedelta(hours=72), None),
+        ("ANXIETY", timedelta(hours=119, minutes=59), "less than 120 hours"),
+        ("ANXIETY", timedelta(hours=120), "more than 1 in 7 days"),
+        ("ANXIETY", timedelta(hours=167, minutes=59), "more than 1 in 7 days"),
+        ("ANXIETY", timedelta(hours=168), None),
+        ("PTSD", timedelta(days=21), None),
+        ("PTSD", timedelta(days=21, seconds=1), "more than 21 days after the last dose"),
+        ("ANXIETY", timedelta(days=28), None),
+        ("ANXIETY", timedelta(days=28, seconds=1), "more than 28 days after the last dose"),
     ],
 )
-def test_intervals_between_doses(condition: Condition, interval: timedelta, says: str | None) -> None:
-    play = before("session.schedule", 2, condition)
+def test_intervals_between_doses(pathway: Pathway, interval: timedelta, says: str | None) -> None:
+    play = before("session.schedule", 2, pathway)
     body = at(play, last_dose(play) + interval)
     if says is None:
         assert kinds(play.do(body, Role.COORDINATOR)) == ["session.scheduled"]
@@ -267,7 +267,7 @@ def test_every_item_of_the_checklist_is_answered() -> None:
 def test_suicide_risk_is_asked_about_before_a_session_that_starts_late() -> None:
     play = before("session.check").later(hours=2)
     play.do(checklist(play.journey, 1, play.at), Role.SESSION_MONITOR)
-    assert play.waits_for("suicide-risk", "1") is not None
+    assert play.waits_for("suicide_risk", "1") is not None
 
 
 # The dose
@@ -467,12 +467,12 @@ def test_later_observation_covers_one_that_was_missed() -> None:
 
 def test_missed_observation_climbs_to_emergency_services_and_holds() -> None:
     play = after("session.dose")
-    climbed = [
+    taken = [
         (body.action, body.to, body.alarm)
         for body in play.wait(minutes=45)
         if isinstance(body, e.ObligationEscalated) and body.obligation == "observation:1-15"
     ]
-    assert climbed == [
+    assert taken == [
         ("ask", Role.SESSION_MONITOR, False),
         ("call_observer", Role.SESSION_MONITOR, True),
         ("page", Role.ON_CALL_CLINICIAN, True),
@@ -574,12 +574,12 @@ def test_ended_session_takes_no_more() -> None:
 @pytest.mark.parametrize(
     ("choice", "stage", "asks"),
     [
-        ("continue", Stage.FOLLOW_UP, "follow-up"),
+        ("continue", Stage.FOLLOW_UP, "follow_up_visit"),
         ("adjust", Stage.SESSIONS, "planning"),
         ("maintenance", Stage.SESSIONS, "planning"),
         ("add_support", Stage.FOLLOW_UP, "support"),
-        ("pause", Stage.SESSIONS, "hold-release"),
-        ("stop", Stage.FOLLOW_UP, "follow-up"),
+        ("pause", Stage.SESSIONS, "hold_release"),
+        ("stop", Stage.FOLLOW_UP, "follow_up_visit"),
     ],
 )
 def test_review_at_the_end_of_the_course_leads_where_the_clinician_decides(

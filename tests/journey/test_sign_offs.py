@@ -14,9 +14,10 @@ from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, current, evidence, evidence_of
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
+from workflows.protocols import pathways
 
 
 def asked() -> Play:
@@ -253,10 +254,10 @@ def test_evidence_is_json_and_bound_to_journey_protocol_and_matter(kind: SignOff
     assert evidence_of(elsewhere, kind, "1") != evidence_of(journey, kind, "1")
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_every_signature_of_a_course_is_a_persons_on_current_evidence(condition: Condition) -> None:
+@pytest.mark.parametrize("pathway", pathways())
+def test_every_signature_of_a_course_is_a_persons_on_current_evidence(pathway: Pathway) -> None:
     signed = 0
-    for journey, command, at in course(condition).moves:
+    for journey, command, at in course(pathway).moves:
         decided = decide(journey, command, at)
         assert isinstance(decided, tuple)
         for event in decided:
@@ -264,7 +265,7 @@ def test_every_signature_of_a_course_is_a_persons_on_current_evidence(condition:
                 signed += 1
                 assert event.actor_role in CLINICAL
                 assert event.body.evidence == evidence_of(journey, event.body.sign_off, event.body.subject)
-    assert signed == len(course(condition).journey.sign_offs) > 5
+    assert signed == len(course(pathway).journey.sign_offs) > 5
 
 
 def test_waiting_never_signs() -> None:

@@ -1,4 +1,4 @@
-"""The clock may wake a journey as often as it likes: each step of a ladder is taken once."""
+"""The clock may wake a journey as often as it likes: each step of an escalation policy is taken once."""
 
 from collections import Counter
 from uuid import uuid5
@@ -11,7 +11,6 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import Condition
 from workflows.journey.refusals import Refusal
 
 WAKE_UPS = 1000
@@ -29,10 +28,10 @@ def wake_up(play: Play, number: int) -> tuple[e.Event, ...]:
 
 
 def test_a_thousand_wake_ups_at_each_deadline_take_each_step_once() -> None:
-    """Of a request nobody answers, up to the top of its ladder."""
-    play = started(Condition.PTSD).go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
+    """Of a request nobody answers, up to the top of its escalation policy."""
+    play = started("PTSD").go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
     [request] = [waiting for waiting in play.journey.waiting.values() if waiting.sign_off]
-    rungs = play.journey.protocol.ladders[request.ladder].rungs
+    steps = play.journey.protocol.escalation_policies[request.escalation_policy].steps
     number = 0
     while (kept := play.journey.waiting[request.id]).next_step is not None:
         deadline = next_deadline(play.journey)
@@ -47,7 +46,7 @@ def test_a_thousand_wake_ups_at_each_deadline_take_each_step_once() -> None:
         assert play.journey.waiting[request.id].taken >= kept.taken
     taken = [event for event in play.events if isinstance(event.body, e.ObligationEscalated)]
     mine = [event for event in taken if event.body.obligation == request.id]  # type: ignore[union-attr]
-    assert [event.body.step for event in mine] == list(range(len(rungs)))  # type: ignore[union-attr]
-    assert len(rungs) > 2
+    assert [event.body.step for event in mine] == list(range(len(steps)))  # type: ignore[union-attr]
+    assert len(steps) > 2
     told = [notice for event in mine for notice in notices(event)]
-    assert len(told) == len({notice.id for notice in told}) == len(rungs)
+    assert len(told) == len({notice.id for notice in told}) == len(steps)

@@ -13,7 +13,7 @@ from workflows.journey.aggregate import SignOff
 from workflows.journey.always.sign_offs import took_effect
 from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, current, evidence_of
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
@@ -53,10 +53,10 @@ def reviewed() -> Play:
     return play
 
 
-def asked(kind: SignOffKind, condition: Condition = Condition.PTSD) -> Play:
+def asked(kind: SignOffKind, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, where a decision of this kind is asked for the first time."""
     numbers = range(1, 40)
-    plays = (before("signoff.sign", n, condition) for n in numbers)
+    plays = (before("signoff.sign", n, pathway) for n in numbers)
     return next(play for play in plays if any(w.sign_off == kind for w in play.journey.waiting.values()))
 
 

@@ -16,7 +16,7 @@ NINES = "9" * 5000
 PLAN_RULE = """\
     plan:
       roles: [clinician, medical_director]
-      ladder: sign_in_3_days
+      escalation_policy: sign_in_3_days
       meaning: plan_approved
 """
 
@@ -51,7 +51,8 @@ BAD = {
         "sessions.vitals.systolic.go", "at most 2",
     ),
     "unknown status": ("status: draft", "status: signed", "status:", "status", "'draft', 'approved' or 'retired'"),
-    "unknown condition": ("condition: PTSD", "condition: GRIEF", "condition:", "condition", "'PTSD' or 'ANXIETY'"),
+    "pathway not in capitals": ("pathway: PTSD", "pathway: ptsd", "pathway:", "pathway", "capitals"),
+    "pathway of two words": ("pathway: PTSD", "pathway: TWO WORDS", "pathway:", "pathway", "one word"),
     "other unit": ("unit: mg", "unit: ml", "unit:", "dose.unit", "'mg'"),
     "negative dose": ("max_course: null", "max_course: -1", "max_course", "dose.max_course", "greater than 0"),
     "words in a code": ("therapy: psychotherapy", "therapy: talk to me", "talk", "care_plan.therapy", "one word"),
@@ -59,7 +60,7 @@ BAD = {
     "unknown sign-off": ("    discharge:\n", "    dismissal:\n", "dismissal", "sign_offs.dismissal", "'discharge'"),
     "unknown role": (
         "to: ops, alarm: true}\n        - {percent: 50", "to: janitor}\n        - {percent: 50", "janitor",
-        "ladders.unreadable_message.rungs[0].to", "must be 'patient'",
+        "escalation_policies.unreadable_message.steps[0].to", "must be 'patient'",
     ),
     "neither number nor last": (
         "after_session: [1, 3, last]", "after_session: [1, 3, first]", "[1, 3, first]",
@@ -69,17 +70,23 @@ BAD = {
         "hold_from_grade: 2", "hold_from_grade: 6", "hold_from", "adverse_events.hold_from_grade", "equal to 5",
     ),
     # the schema's own rules
-    "rung with two times": (
+    "step with two times": (
         "{minutes: 5, action: page", "{minutes: 5, percent: 5, action: page", "percent: 5,",
-        "ladders.suicide_risk.rungs[2]", "either",
+        "escalation_policies.suicide_risk.steps[2]", "either",
     ),
     "patient signs": (
         "roles: [medical_director]", "roles: [patient]", "    severe_hold_release:", "sign_offs.severe_hold_release",
         "may sign",
     ),
     "nobody signs": (PLAN_RULE, "", "  sign_offs:", "sign_offs", "plan"),
-    "unknown ladder": ("ladder: sign_clearance", "ladder: sign_soon", "  ladders:\n", "ladders", "sign_soon"),
-    "missing ladder": ("    scheduling:\n", "    planning_of_sessions:\n", "  ladders:\n", "ladders", "scheduling"),
+    "unknown escalation policy": (
+        "escalation_policy: sign_clearance", "escalation_policy: sign_soon", "  escalation_policies:\n",
+        "escalation_policies", "sign_soon",
+    ),
+    "missing escalation policy": (
+        "    scheduling:\n", "    planning_of_sessions:\n", "  escalation_policies:\n", "escalation_policies",
+        "scheduling",
+    ),
     "steps out of order": (
         "[evaluation, screening]", "[screening, evaluation]", "steps_shown", "steps_shown", "in order",
     ),
@@ -130,7 +137,8 @@ BAD = {
     ),
     "weeks not rising": ("[1, 2, 4, 8, 12]", "[1, 2, 8, 4, 12]", "weeks:", "follow_up.weeks[3]", "later than"),
     "check-ins not rising": (
-        "{hours: 24, ladder", "{hours: 4, ladder", "check_in_24h}", "check_ins.after_session[1]", "later",
+        "{hours: 24, escalation_policy", "{hours: 4, escalation_policy", "check_in_24h}", "check_ins.after_session[1]",
+        "later",
     ),
     "session that is not planned": (
         "live_clinician_sessions: [1]", "live_clinician_sessions: [1, 7]", "live_clinician",
@@ -181,50 +189,51 @@ BAD = {
     "reviews disagree": (
         "decisions: [continue, adjust,", "decisions: [continue,", "decisions:", "reviews.decisions", "same",
     ),
-    "ladder not sorted": (
+    "escalation policy not sorted": (
         "{minutes: 30, action: remind, to: patient}", "{minutes: 75, action: remind, to: patient}",
         "        - {minutes: 60, action: call_patient, to: coordinator}\n        - {minutes: 60",
-        "ladders.check_in_4h.rungs[2]", "sorted",
+        "escalation_policies.check_in_4h.steps[2]", "sorted",
     ),
     "percent after minutes": (
         "{minutes: 15, action: escalate, to: clinician}", "{percent: 90, action: escalate, to: clinician}",
-        "percent: 90", "ladders.release.rungs[2]", "sorted",
+        "percent: 90", "escalation_policies.release.steps[2]", "sorted",
     ),
     "percent beyond due beside minutes": (
         "{percent: 50, action: remind, to: session_monitor}", "{percent: 120, action: remind, to: session_monitor}",
-        "percent: 120", "ladders.release.rungs[0]", "exceed 100",
+        "percent: 120", "escalation_policies.release.steps[0]", "exceed 100",
     ),
-    "ladder ends with a reminder": (
+    "escalation policy ends with a reminder": (
         "        - {minutes: 30, action: escalate, to: clinician}\n",
         "        - {minutes: 30, action: remind, to: clinician}\n",
-        "        - {minutes: 30, action: remind, to: clinician}", "ladders.checklist.rungs[2]", "hand over",
+        "        - {minutes: 30, action: remind, to: clinician}", "escalation_policies.checklist.steps[2]", "hand over",
     ),
-    "ladder ends with the patient": (
+    "escalation policy ends with the patient": (
         "        - {minutes: 30, action: escalate, to: clinician}\n",
         "        - {minutes: 30, action: ask, to: patient}\n", "        - {minutes: 30, action: ask, to: patient}",
-        "ladders.checklist.rungs[2]", "hand over",
+        "escalation_policies.checklist.steps[2]", "hand over",
     ),
     "patient is paged": (
         "{minutes: 30, action: remind, to: patient}", "{minutes: 30, action: page, to: patient}", "page, to: patient",
-        "ladders.check_in_4h.rungs[1].to", "only asked",
+        "escalation_policies.check_in_4h.steps[1].to", "only asked",
     ),
     "safety waits for the morning": (
         "    crisis_high:\n", "    crisis_high:\n      quiet_hours: true\n", "quiet_hours: true\n      due_minutes",
-        "ladders.crisis_high.quiet_hours", "never waits",
+        "escalation_policies.crisis_high.quiet_hours", "never waits",
     ),
     "first check-in waits": (
-        "{hours: 4, ladder: check_in_4h}", "{hours: 4, ladder: check_in_routine}", "hours: 4",
-        "check_ins.after_session[0].ladder", "quiet hours",
+        "{hours: 4, escalation_policy: check_in_4h}", "{hours: 4, escalation_policy: check_in_routine}", "hours: 4",
+        "check_ins.after_session[0].escalation_policy", "quiet hours",
     ),
     "lost without a contact": (
         "{percent: 100, action: escalate, to: clinician}", "{percent: 100, action: lost_to_follow_up, to: clinician}",
-        "action: lost_to_follow_up", "ladders.scheduling.rungs[2].action", "check-ins and visits",
+        "action: lost_to_follow_up", "escalation_policies.scheduling.steps[2].action", "check-ins and visits",
     ),
     "longer than ten years": (
         "[1, 2, 4, 8, 12]", "[1, 2, 4, 8, 99999999]", "weeks:", "follow_up.weeks[4]", "ten years",
     ),
-    "ladder longer than ten years": (
-        "due_minutes: 14400", "due_minutes: 99999999", "99999999", "ladders.evaluation.due_minutes", "ten years",
+    "escalation policy longer than ten years": (
+        "due_minutes: 14400", "due_minutes: 99999999", "99999999", "escalation_policies.evaluation.due_minutes",
+        "ten years",
     ),
     # working time
     "clinic without a place": (
@@ -277,35 +286,37 @@ BAD = {
         '"2027-01-01"', '"2026-12-25"', '"2026-12-25"\n      - "2027-01-18"', "working_time.holidays[11]", "twice",
     ),
     "hours too short for the deadlines": (
-        'hours: ["09:00", "17:00"]', 'hours: ["09:00", "09:01"]', "  ladders:\n", "ladders", "more than a year",
+        'hours: ["09:00", "17:00"]', 'hours: ["09:00", "09:01"]', "  escalation_policies:\n", "escalation_policies",
+        "more than a year",
     ),
     "unknown clock": (
-        "      clock: working", "      clock: business", "clock: business", "ladders.sign_in_1_day.clock", "'working'",
+        "      clock: working", "      clock: business", "clock: business", "escalation_policies.sign_in_1_day.clock",
+        "'working'",
     ),
     "safety waits for opening hours": (
         "    crisis_high:\n", "    crisis_high:\n      clock: working\n", "clock: working\n      due_minutes",
-        "ladders.crisis_high.clock", "do not wait",
+        "escalation_policies.crisis_high.clock", "do not wait",
     ),
     "patients wait for opening hours": (
         "    check_in_24h:\n", "    check_in_24h:\n      clock: working\n", "clock: working\n      due_minutes",
-        "ladders.check_in_24h.clock", "do not wait",
+        "escalation_policies.check_in_24h.clock", "do not wait",
     ),
     "a serious event waits for opening hours": (
         "    sign_serious_adverse_event:\n", "    sign_serious_adverse_event:\n      clock: working\n",
-        "clock: working\n      due_minutes: 240", "ladders.sign_serious_adverse_event.clock", "do not wait",
+        "clock: working\n      due_minutes: 240", "escalation_policies.sign_serious_adverse_event.clock", "do not wait",
     ),
     "two calendars at once": (
-        "      clock: working", "      clock: working\n      quiet_hours: true", "quiet_hours: true\n      rungs",
-        "ladders.sign_in_1_day.quiet_hours", "patient's",
+        "      clock: working", "      clock: working\n      quiet_hours: true", "quiet_hours: true\n      steps",
+        "escalation_policies.sign_in_1_day.quiet_hours", "patient's",
     ),
     # a clinic with one person in each role
     "one reviewer of looks": (
-        "    - {by: clinician, ladder: access_review_of_director}\n", "", "access_reviewers", "access_reviewers",
-        "name one more role",
+        "    - {by: clinician, escalation_policy: access_review_of_director}\n", "", "access_reviewers",
+        "access_reviewers", "name one more role",
     ),
     "a patient reviews": (
-        "{by: clinician, ladder: access_review", "{by: patient, ladder: access_review", "{by: patient",
-        "access_reviewers[1]", "may review",
+        "{by: clinician, escalation_policy: access_review", "{by: patient, escalation_policy: access_review",
+        "{by: patient", "access_reviewers[1]", "may review",
     ),
     "the same person twice": (
         "cosigned_by: [clinician, on_call_clinician, medical_director]", "cosigned_by: [medical_director]",
@@ -334,11 +345,11 @@ BAD = {
     ),
     # YAML
     "field twice": (
-        "  condition: PTSD\n", "  condition: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
+        "  pathway: PTSD\n", "  pathway: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
     ),
-    "ladder twice": (
+    "escalation policy twice": (
         "    planning:\n", "    consent:\n", "    consent:\n      due_minutes: 4320\n      quiet_hours",
-        "ladders.consent", "first in line",
+        "escalation_policies.consent", "first in line",
     ),
     "bare time": ('start: "21:00"', "start: 21:00", "start: 21", "quiet_hours.start", "times in quotes"),
     "no such time": ('start: "21:00"', 'start: "24:00"', "start:", "quiet_hours.start", "time of day"),
@@ -359,7 +370,7 @@ BAD = {
     "a field that is no text": (
         "    treatment: treatment-1\n", "    no: treatment-1\n", "no: treat", "consents", "text",
     ),
-    "merge": ("  condition: PTSD\n", "  condition: PTSD\n  <<: {version: 2}\n", "<<", "protocol", "text"),
+    "merge": ("  pathway: PTSD\n", "  pathway: PTSD\n  <<: {version: 2}\n", "<<", "protocol", "text"),
     "unprintable text": ("title: At-home", 'title: "\\u202E" #', "title:", "title", "printed"),
     "half a character": ("title: At-home", 'title: "\\uD800" #', "title:", "title", "printed"),
     "anchor": ("planned: 6", "planned: &six 6", "planned:", "file", "anchors"),
@@ -396,7 +407,7 @@ def test_the_review_of_a_severe_adverse_event_never_waits_for_opening_hours(tmp_
     assert check(path) == ()
     path.write_text(waiting.replace("severe_from_grade: 3", "severe_from_grade: 4"), encoding="utf-8")
     [problem] = check(path)
-    assert problem.field == "ladders.sign_in_24_hours.clock"
+    assert problem.field == "escalation_policies.sign_in_24_hours.clock"
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
-from workflows.protocols import ProtocolError, check, find, load, shipped
+from workflows.journey.protocol import Pathway, Protocol, SignOffKind
+from workflows.protocols import ProtocolError, check, find, load, pathways, shipped
 from workflows.protocols.demonstration import demonstration
 from workflows.protocols.rules import broken, warnings
 
@@ -28,13 +28,13 @@ def test_shipped_files_are_valid_and_may_not_carry_patients(path: Path) -> None:
     assert "not medical advice" in path.read_text(encoding="utf-8").split("protocol:")[0].lower()
 
 
-def test_both_conditions_are_shipped() -> None:
-    assert {load(path).condition for path in shipped()} == set(Condition)
+def test_both_pathways_are_shipped() -> None:
+    assert {load(path).pathway for path in shipped()} == set(pathways())
 
 
-def test_the_files_are_found_by_name_id_and_condition(tmp_path: Path) -> None:
+def test_the_files_are_found_by_name_id_and_pathway(tmp_path: Path) -> None:
     assert find("ptsd-at-home").stem == find("PTSD").stem == find("ptsd").stem == "ptsd-at-home"
-    assert find(Condition.ANXIETY).stem == "anxiety-at-home"
+    assert find("ANXIETY").stem == "anxiety-at-home"
     (tmp_path / "ours.yaml").write_bytes(find("PTSD").read_bytes())
     (tmp_path / "broken.yaml").write_text("protocol: 1\n")
     assert find("ptsd-at-home", tmp_path).stem == "ours"
@@ -52,14 +52,14 @@ def test_a_protocol_survives_its_journey_through_json() -> None:
         assert Protocol.model_validate(protocol.model_dump(mode="json")).digest == protocol.digest
 
 
-def test_the_conditions_differ_where_the_sources_differ() -> None:
+def test_the_pathways_differ_where_the_sources_differ() -> None:
     ptsd, anxiety = load(find("PTSD")), load(find("ANXIETY"))
     assert (len(ptsd.steps_shown), len(anxiety.steps_shown)) == (4, 5)
     assert ptsd.eligibility.prior_treatments.require_all_of == ("evidence_based_psychotherapy", "medication")
     assert anxiety.eligibility.prior_treatments.require_any_of == ("therapy", "medication")
     assert (ptsd.instruments.primary, anxiety.instruments.primary) == (Instrument.PCL_5, Instrument.GAD_7)
     assert (ptsd.sessions.planned, anxiety.sessions.planned) == (6, 4)
-    for name in ("exclusions", "ladders", "sign_offs", "dose", "check_ins", "follow_up"):
+    for name in ("exclusions", "escalation_policies", "sign_offs", "dose", "check_ins", "follow_up"):
         assert getattr(ptsd, name) == getattr(anxiety, name)
 
 
@@ -94,16 +94,16 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
         protocol = load(path)
         day = protocol.working_time.week / len(protocol.working_time.weekdays)
         for kind, rule in protocol.sign_offs.items():
-            ladder = protocol.ladders[rule.ladder]
-            due = timedelta(minutes=ladder.due_minutes)
-            assert (ladder.clock == "working") == (kind in BUSINESS_DAYS)
+            policy = protocol.escalation_policies[rule.escalation_policy]
+            due = timedelta(minutes=policy.due_minutes)
+            assert (policy.clock == "working") == (kind in BUSINESS_DAYS)
             assert due == (
                 BUSINESS_DAYS[kind] * day if kind in BUSINESS_DAYS else timedelta(minutes=ELAPSED_MINUTES[kind])
             )
-            assert [rung.percent for rung in ladder.rungs][-4:] == [50, 80, 100, 150]
-            assert not ladder.quiet_hours
-        signing = {rule.ladder for rule in protocol.sign_offs.values()}
-        assert {name for name, ladder in protocol.ladders.items() if ladder.clock == "working"} < {
+            assert [step.percent for step in policy.steps][-4:] == [50, 80, 100, 150]
+            assert not policy.quiet_hours
+        signing = {rule.escalation_policy for rule in protocol.sign_offs.values()}
+        assert {name for name, policy in protocol.escalation_policies.items() if policy.clock == "working"} < {
             *signing,
             "access_review",
             "access_review_of_director",
@@ -126,23 +126,23 @@ def test_holidays_that_run_out_are_warned_of_before_they_do(today: date, says: s
 
 
 def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
-    protocol = demonstration(Condition.PTSD)
+    protocol = demonstration("PTSD")
     lasts = timedelta(days=protocol.sessions.course_max_days, weeks=max(protocol.follow_up.weeks))
     known = protocol.working_time.holidays_known_until
     assert not warnings(protocol, known - lasts)
     assert warnings(protocol, known - lasts + timedelta(days=1))
 
 
-@pytest.mark.parametrize("condition", Condition)
-def test_demonstrations_are_short_complete_and_never_for_patients(condition: Condition) -> None:
-    protocol = demonstration(condition)
-    assert protocol.condition == condition
+@pytest.mark.parametrize("pathway", pathways())
+def test_demonstrations_are_short_complete_and_never_for_patients(pathway: Pathway) -> None:
+    protocol = demonstration(pathway)
+    assert protocol.pathway == pathway
     assert "INVENTED" in protocol.title
     assert protocol.id.endswith("-demonstration")
     assert protocol.dose.unset == ()
     assert list(broken(protocol)) == []
     assert any("illustrative" in obstacle for obstacle in protocol.obstacles())
-    assert protocol.sessions.planned == {Condition.PTSD: 3, Condition.ANXIETY: 2}[condition]
+    assert protocol.sessions.planned == {"PTSD": 3, "ANXIETY": 2}[pathway]
 
 
 def test_the_core_does_not_load_yaml() -> None:

@@ -12,14 +12,14 @@ from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.evidence import half_signed
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.protocols.rules import broken
 
 STAFF = [PEOPLE[role] for role in CLINICAL]
 KIND = SignOffKind.SERIOUS_ADVERSE_EVENT
 SUBJECT = "adverse-event-1"
 GROUPS = list(chain.from_iterable(combinations(CLINICAL, size) for size in range(4)))
-BASE = PROTOCOLS[Condition.PTSD]
+BASE = PROTOCOLS["PTSD"]
 
 
 def reported_by(role: Role) -> Play:

@@ -58,9 +58,9 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "coalesce(array_to_string(proconfig, ';'), '') LIKE 'search_path=%pg_temp' AS fixed "
         "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
     )
-    doors = [function for function in functions if function["callable"]]
-    assert {door["name"] for door in doors} == {"append", "enrol", "deliver_notice", "record_access"}
-    assert all(door["definer"] and door["fixed"] for door in doors)
+    callable_ = [function for function in functions if function["callable"]]
+    assert {function["name"] for function in callable_} == {"append", "enrol", "deliver_notice", "record_access"}
+    assert all(function["definer"] and function["fixed"] for function in callable_)
 
 
 @pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])

@@ -1,4 +1,4 @@
-"""An append that is delivered again and again records once, and tells people once: per rung, not per delivery."""
+"""An append that is delivered again and again records once, and tells people once: per step, not per delivery."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from tests.record.helpers import Connection, whole_log
 from tests.signatures.room import ORGANISATION, published, register
 from workflows.journey import events as e
 from workflows.journey.notices import notices
-from workflows.journey.protocol import Condition
 from workflows.messages import Alarm, Batch, Recorded
 
 DELIVERIES = 1000
@@ -29,9 +28,9 @@ def recording(record: Record, tmp_path: Path) -> RecordActivities:
     return RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
 
 
-def climbed() -> tuple[list[e.Event], list[e.Event]]:
+def escalating() -> tuple[list[e.Event], list[e.Event]]:
     """A journey up to its first open sign-off, and what followed when nobody answered it for two weeks."""
-    play = started(Condition.PTSD).go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
+    play = started("PTSD").go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
     before = list(play.events)
     play.wait(days=14)
     return before, play.events[len(before) :]
@@ -41,10 +40,10 @@ def batch(events: Sequence[e.Event]) -> Batch:
     return Batch(journey_id=JOURNEY, expected_version=events[0].version - 1, events=tuple(events), closes=False)
 
 
-async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_rung(
+async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step(
     record: Record, recording: RecordActivities, owner: Connection
 ) -> None:
-    before, after = climbed()
+    before, after = escalating()
     await recording.append(batch(before))
     again = batch(after)
     alarms = Alarm(notices=tuple(notice for event in after for notice in notices(event) if notice.alarm))

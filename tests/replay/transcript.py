@@ -18,7 +18,7 @@ from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import Condition, Protocol, SignOffKind
+from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.protocols.demonstration import demonstration
 
 GOLDEN = Path(__file__).parent / "transcript.txt"
@@ -26,13 +26,15 @@ GOLDEN = Path(__file__).parent / "transcript.txt"
 
 def _elapsed(protocol: Protocol) -> Protocol:
     """The protocol with every clock counting elapsed time: working time lasts as long as the day it is played on."""
-    ladders = {name: ladder.model_copy(update={"clock": "elapsed"}) for name, ladder in protocol.ladders.items()}
-    return protocol.model_copy(update={"ladders": ladders})
+    escalation_policies = {
+        name: policy.model_copy(update={"clock": "elapsed"}) for name, policy in protocol.escalation_policies.items()
+    }
+    return protocol.model_copy(update={"escalation_policies": escalation_policies})
 
 
 async def transcript(world: World) -> str:
     """Play a short journey, in which one thing is over before the next is done, and write down what it asked for."""
-    case = await world.begin(_elapsed(demonstration(Condition.ANXIETY)))
+    case = await world.begin(_elapsed(demonstration("ANXIETY")))
     await case.quiet()
     await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=_one_by_one)
     serious = c.ReportAdverseEvent(

@@ -14,7 +14,6 @@ from activities.signatures.keys import new_seal, sign
 from tests.journey.play import JOURNEY, course
 from tests.signatures.room import KEYS, register
 from workflows.journey import events as e
-from workflows.journey.protocol import Condition
 from workflows.journey.signed_statement import of_event
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,7 +24,7 @@ EARLY = register().model_copy(
 
 
 def history() -> list[e.Event]:
-    return course(Condition.PTSD).events
+    return course("PTSD").events
 
 
 def sign_offs() -> list[e.Event]:

@@ -11,7 +11,7 @@ from tests.journey.properties.journeys import draw_command, moments, pauses, sta
 from tests.signatures.recorded import EARLY, rows
 from tests.signatures.room import ORGANISATION, published
 from workflows.journey import events as e
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 
 STEPS = 10
@@ -36,7 +36,7 @@ def stored(events: list[e.Event]) -> list[StoredEvent]:
 
 
 @given(st.data(), moments())
-def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Condition, int]) -> None:
+def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Pathway, int]) -> None:
     play = standing_at(*moment)
     before = [event for event in course(moment[0]).events if event.version <= play.journey.version]
     for _ in range(STEPS):

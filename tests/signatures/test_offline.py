@@ -27,10 +27,11 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Delegate, RecordInstrument, Withdraw
 from workflows.journey.evidence import evidence_of
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.journey.stage import Outcome, Stage
+from workflows.protocols import pathways
 
 RELEASES = (e.HoldReleased, e.SessionReleased)
 
@@ -141,7 +142,7 @@ async def test_a_decision_in_another_name_is_found(record: Record) -> None:
 
 async def test_a_decision_the_protocol_gives_to_others_is_found(record: Record) -> None:
     """Signed by somebody enrolled, with their own key: they are not who the protocol lets decide this."""
-    protocol, other = course(Condition.PTSD).journey.protocol, PEOPLE[Role.ON_CALL_CLINICIAN]
+    protocol, other = course("PTSD").journey.protocol, PEOPLE[Role.ON_CALL_CLINICIAN]
     event = next(
         event
         for event in sign_offs()
@@ -206,7 +207,7 @@ async def test_times_are_checked(record: Record) -> None:
 
 async def test_a_revocation_is_a_fact_in_time(record: Record) -> None:
     """The journey is still to come, so that the record's own clock is earlier than everything in it."""
-    events = course(Condition.PTSD, datetime.now(UTC) + timedelta(days=1)).events
+    events = course("PTSD", datetime.now(UTC) + timedelta(days=1)).events
     await keep(record, rows(events))
     mine = [event for event in events if isinstance(event.body, e.SignedOff) and event.actor_id == CLIO_KEY.person]
     middle = mine[len(mine) // 2]
@@ -344,7 +345,7 @@ def test_without_the_organisations_register_nothing_is_judged() -> None:
 
 async def test_an_empty_record_and_a_journey_without_sign_offs_are_fine(record: Record) -> None:
     assert await found(record) == set()
-    await keep(record, rows(started(Condition.ANXIETY).events))
+    await keep(record, rows(started("ANXIETY").events))
     assert await found(record) == set()
 
 
@@ -461,7 +462,7 @@ async def test_a_release_through_a_shut_gate_is_found(record: Record) -> None:
     assert (session.version, "gate_shut") in await found(record)
 
 
-@pytest.mark.parametrize("condition", Condition)
+@pytest.mark.parametrize("pathway", pathways())
 @pytest.mark.parametrize(
     "ends",
     [
@@ -472,10 +473,8 @@ async def test_a_release_through_a_shut_gate_is_found(record: Record) -> None:
     ],
     ids=["declined", "in clinic", "neither", "to its end"],
 )
-async def test_every_way_to_its_end_has_nothing_wrong(
-    record: Record, condition: Condition, ends: dict[str, Any]
-) -> None:
-    play = started(condition)
+async def test_every_way_to_its_end_has_nothing_wrong(record: Record, pathway: Pathway, ends: dict[str, Any]) -> None:
+    play = started(pathway)
     if ends:
         play.go_on(lambda journey: any(w.sign_off == SignOffKind.ELIGIBILITY for w in journey.waiting.values()))
         play.sign(SignOffKind.ELIGIBILITY, **ends)
@@ -505,7 +504,7 @@ async def test_a_step_that_nobody_signed_for_is_found(record: Record, body: e.Ev
 
 
 async def test_a_course_that_a_review_stops_has_nothing_wrong(record: Record) -> None:
-    play = started(Condition.PTSD)
+    play = started("PTSD")
 
     def asked(journey: Journey) -> bool:
         return any(w.sign_off == SignOffKind.RESPONSE_REVIEW for w in journey.waiting.values())
@@ -518,7 +517,7 @@ async def test_a_course_that_a_review_stops_has_nothing_wrong(record: Record) ->
 
 
 async def test_what_is_ended_by_hand_takes_no_signature(record: Record) -> None:
-    play = started(Condition.PTSD)
+    play = started("PTSD")
     play.do(Withdraw(reason="x"), Role.PATIENT)
     await keep(record, rows(play.events))
     assert await found(record) == set()
@@ -527,7 +526,7 @@ async def test_what_is_ended_by_hand_takes_no_signature(record: Record) -> None:
 @cache
 def severe_hold() -> Play:
     """A journey held because of a high risk, until two people have released it."""
-    play = started(Condition.PTSD)
+    play = started("PTSD")
     answers = RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-"))
     play.do(answers, Role.PATIENT)
     return play.go_on(lambda journey: bool(journey.holds) and not journey.held)

@@ -10,8 +10,8 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded
-from workflows.journey.obligations import Obligation
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.protocols.demonstration import demonstration
 
@@ -21,13 +21,13 @@ class Course:
     """How one journey goes, and where: on the real server, on one that suggests to continue as new early, or with
     a worker that keeps nothing in memory."""
 
-    condition: Condition
+    pathway: Pathway
     play: Callable[[Case], Awaitable[object]]
     zone: str | None = None
     world: Literal["real", "early", "uncached"] = "real"
 
     async def begin(self, world: World) -> Case:
-        return await world.begin(demonstration(self.condition), zone=self.zone)
+        return await world.begin(demonstration(self.pathway), zone=self.zone)
 
 
 Played = Callable[[str], Awaitable[Case]]
@@ -83,7 +83,7 @@ UNWELL = "check-in-2-4h"
 
 
 async def late(case: Case) -> None:
-    """A check-in is answered after its ladder has held care, and the patient is unwell at a later one."""
+    """A check-in is answered after its escalation policy has held care, and the patient is unwell at a later one."""
     await case.play(late=(LATE,), unwell=(UNWELL,))
 
 
@@ -208,16 +208,16 @@ async def signals(case: Case) -> None:
 
 
 COURSES: Mapping[str, Course] = {
-    "ptsd": Course(Condition.PTSD, happy),
-    "anxiety": Course(Condition.ANXIETY, happy),
-    "late": Course(Condition.PTSD, late, zone="America/Los_Angeles"),
-    "silent": Course(Condition.PTSD, silent, zone="Australia/Adelaide"),
-    "in-clinic": Course(Condition.ANXIETY, in_clinic),
-    "withdrawal": Course(Condition.ANXIETY, withdrawal),
-    "malformed": Course(Condition.ANXIETY, malformed),
-    "signals": Course(Condition.PTSD, signals),
-    "uncached": Course(Condition.ANXIETY, uncached, world="uncached"),
-    "chain": Course(Condition.ANXIETY, chain, world="early"),
+    "ptsd": Course("PTSD", happy),
+    "anxiety": Course("ANXIETY", happy),
+    "late": Course("PTSD", late, zone="America/Los_Angeles"),
+    "silent": Course("PTSD", silent, zone="Australia/Adelaide"),
+    "in-clinic": Course("ANXIETY", in_clinic),
+    "withdrawal": Course("ANXIETY", withdrawal),
+    "malformed": Course("ANXIETY", malformed),
+    "signals": Course("PTSD", signals),
+    "uncached": Course("ANXIETY", uncached, world="uncached"),
+    "chain": Course("ANXIETY", chain, world="early"),
 }
 
 SHORTLY = timedelta(seconds=10)

@@ -10,16 +10,17 @@ from activities.signatures.keys import new_seal, sign
 from application.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
+from tests.helpers import eventually
 from tests.journey.play import for_patients
-from tests.workflow.world import World, eventually
+from tests.workflow.world import World
 from workflows.care_journey import HEALTH, CareJourney
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
 
-PROTOCOL = for_patients(demonstration(Condition.ANXIETY))
+PROTOCOL = for_patients(demonstration("ANXIETY"))
 
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:

@@ -49,7 +49,7 @@ def first_without_an_end(events: tuple[Event, ...], protocol: Protocol) -> datet
         event.at
         for event in events
         if isinstance(event.body, e.ContactsScheduled)
-        and any(contact.type == "follow-up" and contact.id not in fixed for contact in event.body.contacts)
+        and any(contact.type == "follow_up_visit" and contact.id not in fixed for contact in event.body.contacts)
     )
 
 

@@ -7,15 +7,16 @@ import asyncpg
 import pytest
 
 from activities.record.verification.chains import verify_chains
+from tests.helpers import task_failures
 from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
-from tests.workflow.ladders import (
+from tests.workflow.escalations import (
     answered_at,
     assert_every_contact_due_as_the_protocol_says,
     assert_every_step_in_time,
     due_at,
     lives,
 )
-from tests.workflow.world import Case, task_failures
+from tests.workflow.world import Case
 from workflows.care_journey import CareJourney
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
@@ -23,9 +24,10 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Outcome
 from workflows.journey.summary import status, timeline
+from workflows.protocols import pathways
 
 OUTCOMES = {
     "ptsd": Outcome.COMPLETED,
@@ -54,15 +56,17 @@ def completed(events: Sequence[Event], journey: Journey) -> None:
     check_ins = len(protocol.check_ins.after_session) * protocol.sessions.planned
     assert sum(contact in held for contact in due if contact.startswith("check-in")) == check_ins
     assert all(f"follow-up-week-{week}" in held for week in protocol.follow_up.weeks)
-    asked = [life.opened.subject for life in lives(events) if life.opened.kind == "check-in" and life.taken]
+    asked = [life.opened.subject for life in lives(events) if life.opened.kind == "check_in" and life.taken]
     assert len(asked) == check_ins, "each check-in is asked for when it is due"
     assert journey.sign_offs[-1].kind == SignOffKind.DISCHARGE
 
 
 def late(events: Sequence[Event], journey: Journey) -> None:
-    """The ladder was climbed to its top and held care until a clinician released it."""
+    """The escalation policy went to its last step and held care until a clinician released it."""
     [life] = [life for life in lives(events) if life.opened.subject == LATE]
-    assert [step.step for _, step in life.taken] == list(range(len(journey.protocol.ladders["check_in_24h"].rungs)))
+    assert [step.step for _, step in life.taken] == list(
+        range(len(journey.protocol.escalation_policies["check_in_24h"].steps))
+    )
     hold = the(events, e.HoldPlaced)
     assert hold.at == next(at for at, step in life.taken if step.hold)
     released = the(events, e.HoldReleased)
@@ -77,7 +81,7 @@ def late(events: Sequence[Event], journey: Journey) -> None:
 
 
 def silent(events: Sequence[Event], journey: Journey) -> None:
-    """Every ladder ran to its top, and only then did a clinician decide that the patient is lost."""
+    """Every escalation policy ran to its top, and only then did a clinician decide that the patient is lost."""
     due = due_at(events)
     routine = next(name for name in due if name.endswith("-72h"))
     lost = next(
@@ -86,9 +90,9 @@ def silent(events: Sequence[Event], journey: Journey) -> None:
         if isinstance(event.body, e.ObligationEscalated) and event.body.action == "lost_to_follow_up"
     )
     assert isinstance(lost.body, e.ObligationEscalated)
-    assert lost.body.obligation == f"check-in:{routine}"
-    last_rung = journey.protocol.ladders["check_in_routine"].rungs[-1]
-    assert lost.at >= due[routine] + timedelta(minutes=last_rung.minutes or 0)
+    assert lost.body.obligation == f"check_in:{routine}"
+    last_step = journey.protocol.escalation_policies["check_in_routine"].steps[-1]
+    assert lost.at >= due[routine] + timedelta(minutes=last_step.minutes or 0)
     ending = the(events, e.PathwayEnding)
     signed = next(event for event in events if event.command_id == ending.command_id)
     assert isinstance(signed.body, e.SignedOff)
@@ -172,4 +176,4 @@ async def test_keeps_time_on_the_real_server(played: Played, name: str) -> None:
 
 
 async def test_both_pathways_are_played() -> None:
-    assert {COURSES[name].condition for name in ("ptsd", "anxiety")} == set(Condition)
+    assert {COURSES[name].pathway for name in ("ptsd", "anxiety")} == set(pathways())

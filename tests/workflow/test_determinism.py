@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 
+from tests.helpers import task_failures
 from tests.replay.replay import replay
 from tests.workflow.courses import Played
-from tests.workflow.world import World, task_failures
+from tests.workflow.world import World
 from workflows.journey.obligations import next_deadline
 
 

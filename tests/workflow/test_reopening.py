@@ -6,10 +6,10 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from application import journey_client as client
-from tests.workflow.world import Case, World, eventually, said
+from tests.helpers import eventually
+from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.protocol import Condition
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import Receipt
 from workflows.protocols.demonstration import demonstration
@@ -20,7 +20,7 @@ REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it wa
 
 @pytest.fixture
 async def ended(real_world: World) -> Case:
-    case = await real_world.begin(demonstration(Condition.ANXIETY))
+    case = await real_world.begin(demonstration("ANXIETY"))
     await case.act(Role.PATIENT, c.Withdraw())
     await case.handle.result()
     return case
@@ -41,7 +41,7 @@ async def test_it_runs_on_until_the_access_is_reviewed(ended: Case) -> None:
 
     journey = await ended.reach(receipt.version)
     assert receipt.version > before
-    assert [waiting.kind for waiting in journey.waiting.values()] == ["access-review"]
+    assert [waiting.kind for waiting in journey.waiting.values()] == ["access_review"]
     assert not await has_ended(ended)
 
     await ended.act(Role.MEDICAL_DIRECTOR, REVIEW)

@@ -1,4 +1,4 @@
-"""The update door: validated, refused without a trace or with one, and counted once however often it is sent."""
+"""Updates: validated, refused without a trace or with one, and counted once however often it is sent."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -16,7 +16,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import JourneyInput
 from workflows.protocols.demonstration import demonstration
@@ -26,7 +26,7 @@ ASK = c.AskQuestion(text="Invented: does it hurt?")
 
 
 async def begin(world: World) -> Case:
-    return await world.begin(demonstration(Condition.ANXIETY))
+    return await world.begin(demonstration("ANXIETY"))
 
 
 def as_somebody_unlicensed(journey: Journey) -> c.Command:

@@ -6,14 +6,16 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from tests.helpers import eventually
 from tests.workflow.courses import Played, stage
 from tests.workflow.test_courses import assert_agreement
-from tests.workflow.world import Case, World, eventually
+from tests.workflow.world import Case, World
 from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 from workflows.journey.summary import details, health, status, why
+from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
@@ -30,7 +32,7 @@ async def assert_shown(case: Case) -> None:
     shown = {pair.key.name: pair.value for pair in description.typed_search_attributes}
     wanted = {
         STAGE.name: journey.stage.value,
-        PATHWAY.name: journey.protocol.condition.value,
+        PATHWAY.name: journey.protocol.pathway,
         CLINIC.name: journey.clinic,
         HEALTH.name: health(journey),
         AWAITS.name: now.awaits,
@@ -40,12 +42,12 @@ async def assert_shown(case: Case) -> None:
     metadata = await case.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     assert metadata.current_details == details(journey)
     assert [update.name for update in metadata.definition.update_definitions] == ["submit"]
-    assert await description.static_summary() == f"{journey.protocol.condition.value} pathway · {journey.clinic}"
+    assert await description.static_summary() == f"{journey.protocol.pathway} pathway · {journey.clinic}"
 
 
-@pytest.mark.parametrize("condition", Condition)
-async def test_every_stage_shows_where_it_stands(real_world: World, condition: Condition) -> None:
-    case = await real_world.begin(demonstration(condition))
+@pytest.mark.parametrize("pathway", pathways())
+async def test_every_stage_shows_where_it_stands(real_world: World, pathway: Pathway) -> None:
+    case = await real_world.begin(demonstration(pathway))
 
     for reached in (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         await case.play(until=stage(reached))
@@ -57,7 +59,7 @@ async def test_every_stage_shows_where_it_stands(real_world: World, condition: C
 
     wanted = {
         STAGE: "sessions",
-        PATHWAY: condition.value,
+        PATHWAY: pathway,
         HEALTH: "open",
         AWAITS: status(case.journey, case.journey.version).awaits,
     }
@@ -84,7 +86,7 @@ async def test_an_ended_journey_shows_that_it_ended(played: Played, name: str) -
     assert (shown.get(STAGE), shown.get(HEALTH), shown.get(PATHWAY)) == (
         "closed",
         "ended",
-        case.journey.protocol.condition.value,
+        case.journey.protocol.pathway,
     )
     assert shown.get(AWAITS) is None
     assert shown.get(DUE) is None

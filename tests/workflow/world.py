@@ -4,16 +4,16 @@ import asyncio
 import os
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
@@ -25,17 +25,19 @@ from application.journey_client import start, submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
-from simulation.people import PEOPLE, next_move, referral
-from simulation.player import Clock, Follower, SkippedTime
+from simulation.people import PEOPLE, referral
+from simulation.player import Follower, SkippedTime, play
+from tests.helpers import eventually
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
-from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol
 from workflows.journey.receipts import receipts_of
+from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult, Receipt
 
 if TYPE_CHECKING:
@@ -45,19 +47,6 @@ else:
 
 Handle: TypeAlias = WorkflowHandle[CareJourney, JourneyResult]
 Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
-MOMENT = timedelta(seconds=30)
-
-
-async def eventually(holds: Callable[[], Awaitable[Any]], within: timedelta = MOMENT) -> Any:
-    """What `holds` answers once it is true. For what nobody can wait for in another way.
-
-    Raises:
-        TimeoutError: it did not become true.
-    """
-    async with asyncio.timeout(within.total_seconds()):
-        while not (answer := await holds()):  # noqa: ASYNC110 - the server can only be asked
-            await asyncio.sleep(0.01)
-    return answer
 
 
 PLACES = (
@@ -111,7 +100,7 @@ class Case:
     """One journey: its people act through `act`, `play` and `send`, and `journey` is what the record has of it."""
 
     def __init__(
-        self, world: World, handle: Handle, opening: Command, clock: Clock, follower: Follower, journey: Journey
+        self, world: World, handle: Handle, opening: Command, clock: SkippedTime, follower: Follower, journey: Journey
     ) -> None:
         self.world, self.handle, self.opening, self.clock = world, handle, opening, clock
         self.journey, self._follower = journey, follower
@@ -186,27 +175,15 @@ class Case:
         until: Callable[[Journey], bool] = lambda journey: journey.closed,
         late: Collection[str] = (),
         unwell: Collection[str] = (),
-        sees: Callable[[Obligation], bool] = lambda _: True,
+        sees: Callable[[Obligation], bool] | None = None,
         send: Send | None = None,
     ) -> Journey:
         """Let the people act until the journey ends or ``until`` is true.
 
         They see to the obligations that ``sees`` is true of; the others are left to the clock.
         """
-        while not until(self.journey) and not self.journey.closed:
-            waiting = {name: kept for name, kept in self.journey.waiting.items() if sees(kept)}
-            seen = self.journey.model_copy(update={"waiting": waiting})
-            move = next_move(seen, await self.clock.now(), late=late, unwell=unwell)
-            if isinstance(move, Command):
-                await (send or Case.submit)(self, move)
-                continue
-            deadline = next_deadline(self.journey)
-            moments = [moment for moment in (move, deadline) if moment is not None]
-            assert moments, "nobody has anything left to do, and the journey has not ended"
-            await self.clock.wait_until(min(moments))
-            if deadline == min(moments):
-                await self.reach(self.journey.version + 1)
-        return self.journey
+        by = _ByWayOf(self, send or Case.submit)
+        return await play(by, until=until, late=late, unwell=unwell, sees=sees)
 
     async def events(self) -> tuple[Event, ...]:
         return await load_events(self.world.record, self.id)
@@ -242,6 +219,26 @@ class Case:
         )
 
 
+@dataclass
+class _ByWayOf:
+    """A case whose people send their commands in one of the ways there are."""
+
+    case: Case
+    send: Send
+
+    async def look(self) -> tuple[Journey, datetime]:
+        return self.case.journey, await self.case.clock.now()
+
+    async def submit(self, command: Command) -> None:
+        await self.send(self.case, command)
+
+    async def wait_until(self, moment: datetime) -> None:
+        deadline = next_deadline(self.case.journey)
+        await self.case.clock.wait_until(moment)
+        if deadline is not None and deadline <= moment:
+            await self.case.reach(self.case.journey.version + 1)
+
+
 def said(role: Role, body: Any, command_id: UUID | None = None) -> Command:
     """A command of the invented person in this role."""
     return Command(command_id=command_id or uuid4(), actor=PEOPLE[role], body=body)
@@ -260,20 +257,3 @@ async def open_world(
         ),
     ):
         yield World(client, record, database, signers, task_queue)
-
-
-def task_failures(history: Sequence[HistoryEvent]) -> list[str]:
-    """Why workflow tasks failed, without those the server asks to repeat because a message came in between."""
-    failed = [
-        event.workflow_task_failed_event_attributes
-        for event in history
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    ]
-    return [
-        f"{attributes.cause}: {attributes.failure.message}"
-        for attributes in failed
-        if attributes.cause != UNHANDLED_COMMAND
-    ]
-
-
-UNHANDLED_COMMAND = 1

@@ -15,8 +15,8 @@ from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 from workflows.journey.instruments import Instrument, Score
-from workflows.journey.obligations import Closed, Obligation
-from workflows.journey.protocol import Action, Condition, PinnedProtocol, SignOffKind
+from workflows.journey.protocol import Action, Pathway, PinnedProtocol, SignOffKind
+from workflows.journey.requirements import Closed, Obligation
 from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Outcome, Stage
 
@@ -31,7 +31,7 @@ class PathwayStarted(EventBody):
     kind: Literal["pathway.started"] = "pathway.started"
     clinic: Identifier
     patient: Patient
-    condition: Condition
+    pathway: Pathway
     reason: Text
     coordinator: Identifier
     clinician: Identifier
@@ -191,9 +191,9 @@ class Contact(ImmutableModel):
     """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in."""
 
     id: Identifier
-    type: Literal["check-in", "visit", "follow-up", "measure"]
+    type: Literal["check_in", "visit", "follow_up_visit", "measure"]
     due: Instant
-    ladder: Identifier
+    escalation_policy: Identifier
     session: int | None = None
     instrument: Instrument | None = None
     zone: Zone
@@ -428,7 +428,7 @@ class ObligationsUpdated(EventBody):
 
 
 class ObligationEscalated(EventBody):
-    """A step of a ladder was taken. It decides nothing about care beyond, where so written, holding it."""
+    """A step of an escalation policy was taken. It decides nothing about care beyond, where so written, holding it."""
 
     kind: Literal["obligation.escalated"] = "obligation.escalated"
     obligation: Identifier

@@ -48,7 +48,7 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
                     continue
                 if opened.sign_off is not None:
                     yield "sign_off_requested", opened.owner, opened.id, False
-                elif opened.kind == "access-review":
+                elif opened.kind == "access_review":
                     yield "glass_broken", opened.owner, opened.subject, False
         case e.HoldPlaced():
             yield "hold_placed", Role.COORDINATOR, body.hold, False

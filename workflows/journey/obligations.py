@@ -2,145 +2,79 @@
 
 Obligations are the hinge of the service. Timers, worklists, reminders, escalations, search attributes, the
 Temporal UI and the sentence "why is this patient waiting?" are all views of this one list. Each stage says
-what it needs now (`Need`, derived from the state and nothing else); a need that is new becomes an
+what it needs now (`Requirement`, derived from the state and nothing else); a need that is new becomes an
 `Obligation` with its due time and every later step worked out once, and kept in an event from then on.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant, add_working_time, after_quiet_hours, working_time_between
-from workflows.journey.protocol import EscalationPolicy, EscalationStep, SignOffKind
-
-if TYPE_CHECKING:
-    from workflows.journey.aggregate import Journey
-
-CONTACTS = ("check-in", "visit", "follow-up", "measure")
-"""Needs whose ladders are climbed faster while suicide risk is heightened."""
-
-Because = Literal["done", "superseded", "held", "no_longer_needed"]
+from workflows.journey.aggregate import Journey
+from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.protocol import EscalationPolicy, EscalationStep
+from workflows.journey.requirements import Closed, Obligation, Paused, Requirement
 
 
-class Requirement(ImmutableModel):
-    """Something a stage waits for. ``care`` needs pause under a hold; safety never does."""
-
-    kind: Identifier
-    subject: Identifier | None = None
-    owner: Role
-    person: Identifier | None = None
-    ladder: Identifier
-    what: Short
-    due: Instant | None = None
-    sign_off: SignOffKind | None = None
-    evidence: str | None = None
-    care: bool = True
-
-    @property
-    def matter(self) -> str:
-        """What it is about, whatever the evidence: one need per matter stands at a time."""
-        return self.kind if self.subject is None else f"{self.kind}:{self.subject}"
-
-    @property
-    def id(self) -> str:
-        """The matter, and for a sign-off the first letters of the evidence it is asked for."""
-        return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
-
-
-class Obligation(Requirement):
-    """A need with its clock: times are UTC instants, ``steps`` one per rung of the ladder, ``taken`` so far."""
-
-    since: Instant
-    steps: tuple[Instant, ...]
-    taken: int = 0
-
-    @property
-    def next_step(self) -> datetime | None:
-        """When the next step of its ladder is taken, if any is left."""
-        return self.steps[self.taken] if self.taken < len(self.steps) else None
-
-    @property
-    def deadline(self) -> datetime:
-        """The due time. Every obligation has one from the moment it is opened."""
-        assert self.due is not None
-        return self.due
-
-
-class Closed(ImmutableModel):
-    """An obligation that no longer waits, and why. ``reason`` names the holds that paused its clock."""
-
-    id: Identifier
-    because: Because
-    reason: Text | None = None
-
-
-class Paused(ImmutableModel):
-    """An obligation whose clock stands still since ``at`` (UTC), because care is held."""
-
-    obligation: Obligation
-    at: Instant
-
-
-def open_obligation(need: Requirement, journey: "Journey", at: datetime) -> Obligation:
-    """Start the clock of a need: its due time and steps, in the patient's or the clinic's time where the ladder says
-    so. Percents are of the time its ladder counts, so that 100 % of working time is when it is due."""
-    ladder = journey.protocol.ladders[need.ladder]
-    due = need.due or _later(at, timedelta(minutes=ladder.due_minutes), ladder, journey)
+def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obligation:
+    """Start the clock of a need: its due time and steps, in the patient's or the clinic's time where its escalation
+    policy says so. Percents are of the time the policy counts, so that 100 % of working time is when it is due."""
+    policy = journey.protocol.escalation_policies[need.escalation_policy]
+    due = need.due or _later(at, timedelta(minutes=policy.due_minutes), policy, journey)
     check_ins = journey.protocol.check_ins
-    heightened = need.kind in CONTACTS and journey.suicide_risk_heightened(at)
+    about = OBLIGATION_TYPES.get(need.kind)
+    heightened = about is not None and about.hastened and journey.suicide_risk_heightened(at)
 
-    def step(rung: EscalationStep) -> datetime:
-        if rung.percent is not None:
-            return _later(at, _passed(at, due, ladder, journey) * rung.percent / 100, ladder, journey)
-        assert rung.minutes is not None
-        after = timedelta(minutes=rung.minutes)
-        if heightened and rung.minutes:
+    def time_of(step: EscalationStep) -> datetime:
+        if step.percent is not None:
+            return _later(at, _passed(at, due, policy, journey) * step.percent / 100, policy, journey)
+        assert step.minutes is not None
+        after = timedelta(minutes=step.minutes)
+        if heightened and step.minutes:
             floor = timedelta(minutes=check_ins.heightened_minimum_minutes)
             after = max(after / check_ins.heightened_divide_by, min(floor, after))
-        return _later(due, after, ladder, journey)
+        return _later(due, after, policy, journey)
 
-    steps = tuple(step(rung) for rung in ladder.rungs)
+    steps = tuple(time_of(step) for step in policy.steps)
     return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps)
 
 
-def resume_obligation(need: Requirement, paused: Paused, journey: "Journey", at: datetime) -> Obligation:
+def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:
     """Let a paused clock go on: what was left until each moment to come is left again from ``at`` on, and no step
     is taken twice. A due time the need brings itself (an appointment) was never paused."""
-    ladder, kept = journey.protocol.ladders[need.ladder], paused.obligation
+    policy, kept = journey.protocol.escalation_policies[need.escalation_policy], paused.obligation
 
     def left(moment: datetime) -> datetime:
         if need.due is not None or moment <= paused.at:
             return moment
-        return _later(at, _passed(paused.at, moment, ladder, journey), ladder, journey)
+        return _later(at, _passed(paused.at, moment, policy, journey), policy, journey)
 
     clock = {"since": kept.since, "due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
     return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
 
 
-def _later(start: datetime, amount: timedelta, ladder: EscalationPolicy, journey: "Journey") -> datetime:
-    """``amount`` after ``start`` as the ladder counts, and not in quiet hours it keeps."""
+def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: Journey) -> datetime:
+    """``amount`` after ``start`` as the escalation policy counts, and not in quiet hours it keeps."""
     protocol = journey.protocol
-    if ladder.clock == "working":
+    if policy.clock == "working":
         return add_working_time(start, amount, protocol.working_time)
     later = start + amount
-    return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if ladder.quiet_hours else later
+    return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if policy.quiet_hours else later
 
 
-def _passed(start: datetime, end: datetime, ladder: EscalationPolicy, journey: "Journey") -> timedelta:
-    """The time from ``start`` to ``end`` as the ladder counts."""
-    return working_time_between(start, end, journey.protocol.working_time) if ladder.clock == "working" else end - start
+def _passed(start: datetime, end: datetime, policy: EscalationPolicy, journey: Journey) -> timedelta:
+    """The time from ``start`` to ``end`` as the escalation policy counts."""
+    return working_time_between(start, end, journey.protocol.working_time) if policy.clock == "working" else end - start
 
 
-def rung_of(obligation: Obligation, journey: "Journey") -> EscalationStep | None:
-    """The next rung of an obligation's ladder, or None when it has reached the top."""
-    rungs = journey.protocol.ladders[obligation.ladder].rungs
-    return rungs[obligation.taken] if obligation.taken < len(rungs) else None
+def next_escalation_step(obligation: Obligation, journey: Journey) -> EscalationStep | None:
+    """The next step of an obligation's escalation policy, or None when all were taken."""
+    steps = journey.protocol.escalation_policies[obligation.escalation_policy].steps
+    return steps[obligation.taken] if obligation.taken < len(steps) else None
 
 
 def reconcile(
-    needs: Iterable[Requirement], journey: "Journey", at: datetime
+    needs: Iterable[Requirement], journey: Journey, at: datetime
 ) -> tuple[tuple[Obligation, ...], tuple[Closed, ...]]:
     """What to open and what to close so that the obligations are exactly the needs.
 
@@ -180,13 +114,13 @@ def _stays(kept: Obligation, need: Requirement | None) -> bool:
     return need is not None and need.person == kept.person and need.due in (None, kept.due)
 
 
-def _same_wait(need: Requirement, earlier: Obligation, journey: "Journey") -> bool:
-    """Whether this is what was awaited before, by the same ladder and undecided, so that its clock goes on."""
+def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool:
+    """Whether this is what was awaited before, undecided and by the same escalation policy: its clock goes on."""
     decided = any(signed.request == earlier.id for signed in journey.sign_offs)
-    return need.ladder == earlier.ladder and need.due in (None, earlier.due) and not decided
+    return need.escalation_policy == earlier.escalation_policy and need.due in (None, earlier.due) and not decided
 
 
-def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: "Journey") -> Closed:
+def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: Journey) -> Closed:
     if obligation.matter in again:
         return Closed(id=obligation.id, because="superseded")
     if obligation.matter in pausing:
@@ -195,12 +129,12 @@ def _closed(obligation: Obligation, again: list[str], pausing: list[str], journe
     return Closed(id=obligation.id, because="no_longer_needed" if journey.closing is not None else "done")
 
 
-def obligations(journey: "Journey") -> tuple[Obligation, ...]:
+def obligations(journey: Journey) -> tuple[Obligation, ...]:
     """Everything the journey waits for, what is due first on top."""
     return tuple(sorted(journey.waiting.values(), key=lambda waiting: (waiting.deadline, waiting.id)))
 
 
-def next_deadline(journey: "Journey") -> datetime | None:
-    """The earliest moment at which a step of any ladder is to be taken, or a cover ends."""
+def next_deadline(journey: Journey) -> datetime | None:
+    """The earliest moment at which a step of any escalation policy is to be taken, or a cover ends."""
     steps = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
     return min(steps if journey.covered is None else [*steps, journey.covered.until], default=None)

@@ -16,6 +16,8 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
+from workflows.journey.limits import PROTOCOL_LIMIT
+from workflows.journey.obligation_types import ESCALATION_POLICIES
 from workflows.journey.signed_statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
@@ -23,12 +25,14 @@ Minutes = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-PROTOCOL_LIMIT = 128 * 1024
+def _in_capitals(name: str) -> str:
+    if name != name.upper():
+        raise ValueError("must be a name in capitals, such as PTSD")
+    return name
 
 
-class Condition(StrEnum):
-    PTSD = "PTSD"
-    ANXIETY = "ANXIETY"
+Pathway = Annotated[Identifier, AfterValidator(_in_capitals)]
+"""The name of a pathway, as its protocol spells it. In capitals only, so that no pathway has two names."""
 
 
 class SignOffKind(StrEnum):
@@ -50,7 +54,7 @@ class SignOffKind(StrEnum):
 
 
 class Action(StrEnum):
-    """What a step of a ladder does. None of them decides anything about care."""
+    """What a step of an escalation policy does. None of them decides anything about care."""
 
     ASK = "ask"
     REMIND = "remind"
@@ -67,7 +71,7 @@ class Action(StrEnum):
 
 
 class EscalationStep(InputModel):
-    """One step of a ladder, at ``minutes`` after the due time or at ``percent`` of the way to it.
+    """One step of an escalation policy, at ``minutes`` after the due time or at ``percent`` of the way to it.
 
     ``hold`` places a hold on the journey when the step is reached; ``alarm`` makes its notice leave at once.
     """
@@ -82,7 +86,7 @@ class EscalationStep(InputModel):
     @model_validator(mode="after")
     def _one_time(self) -> Self:
         if (self.minutes is None) == (self.percent is None):
-            raise ValueError("a rung has either `minutes` (after due) or `percent` (of the time until due)")
+            raise ValueError("a step has either `minutes` (after due) or `percent` (of the time until due)")
         return self
 
 
@@ -90,29 +94,29 @@ class EscalationPolicy(InputModel):
     """How long somebody has, and what happens, step by step, when nothing comes.
 
     ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. With the clock
-    ``working`` these minutes, and those and the percents of the rungs, are minutes of the clinic's working time.
+    ``working`` these minutes, and those and the percents of the steps, are minutes of the clinic's working time.
     Where ``quiet_hours`` is true, times that fall into the patient's quiet hours wait until these are over.
     """
 
     due_minutes: Minutes
-    rungs: Annotated[tuple[EscalationStep, ...], Field(min_length=1)]
+    steps: Annotated[tuple[EscalationStep, ...], Field(min_length=1)]
     clock: Literal["elapsed", "working"] = "elapsed"
     quiet_hours: bool = False
 
     @model_validator(mode="after")
     def _one_calendar(self) -> Self:
         if self.clock == "working" and self.quiet_hours:
-            raise ValueError("quiet_hours are the patient's: a ladder in the clinic's working time has none")
+            raise ValueError("quiet_hours are the patient's: a policy in the clinic's working time has none")
         return self
 
     @property
     def longest(self) -> timedelta:
-        """From when the wait began to its last rung, in the time the ladder counts."""
+        """From when the wait began to its last step, in the time the escalation policy counts."""
         return max(
-            timedelta(minutes=self.due_minutes) * rung.percent / 100
-            if rung.percent is not None
-            else timedelta(minutes=self.due_minutes + (rung.minutes or 0))
-            for rung in self.rungs
+            timedelta(minutes=self.due_minutes) * step.percent / 100
+            if step.percent is not None
+            else timedelta(minutes=self.due_minutes + (step.minutes or 0))
+            for step in self.steps
         )
 
 
@@ -265,16 +269,16 @@ class Dose(InputModel):
 
 
 class AfterSession(InputModel):
-    """A contact owed ``hours`` after a dose; answered ones stop the ladder."""
+    """A contact owed ``hours`` after a dose; answered ones stop the escalation policy."""
 
     hours: Count
-    ladder: Identifier
+    escalation_policy: Identifier
 
 
 class CheckIns(InputModel):
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     then_every_days: Count
-    routine_ladder: Identifier
+    routine_escalation_policy: Identifier
     heightened_divide_by: Count
     heightened_minimum_minutes: Count
 
@@ -320,7 +324,7 @@ class SignOffRule(InputModel):
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     cosigned_by: tuple[Role, ...] = ()
     not_author: bool = False
-    ladder: Identifier
+    escalation_policy: Identifier
     meaning: Meaning
     choices: tuple[Identifier, ...] = ()
     rationale: bool = False
@@ -333,24 +337,16 @@ class SignOffRule(InputModel):
 
 
 class AccessReviewer(InputModel):
-    """A role that reviews why somebody broke the glass, and the ladder by which it is asked."""
+    """A role that reviews why somebody broke the glass, and the escalation policy by which it is asked."""
 
     by: Role
-    ladder: Identifier
+    escalation_policy: Identifier
 
     @model_validator(mode="after")
     def _staff(self) -> Self:
         if self.by not in (*STAFF, Role.OPS):
             raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} may review")
         return self
-
-
-OBLIGATION_LADDERS = (
-    "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
-    "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
-    "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
-    "crisis_low", "unreadable_message",
-)  # fmt: skip
 
 
 class Protocol(InputModel):
@@ -360,7 +356,7 @@ class Protocol(InputModel):
     version: Count
     status: Literal["draft", "approved", "retired"]
     illustrative: bool
-    condition: Condition
+    pathway: Pathway
     title: Short
     steps_shown: dict[Identifier, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
     eligibility: Eligibility
@@ -381,7 +377,7 @@ class Protocol(InputModel):
     sign_offs: dict[SignOffKind, SignOffRule]
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
     access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
-    ladders: dict[Identifier, EscalationPolicy]
+    escalation_policies: dict[Identifier, EscalationPolicy]
     quiet_hours: QuietHours
     working_time: WorkingTime
 
@@ -391,20 +387,22 @@ class Protocol(InputModel):
         if missing:
             raise ValueError(f"sign_offs must say who may sign: {', '.join(missing)}")
         named = [
-            *OBLIGATION_LADDERS,
-            *(rule.ladder for rule in self.sign_offs.values()),
-            *(owed.ladder for owed in self.check_ins.after_session),
-            self.check_ins.routine_ladder,
-            *(reviewer.ladder for reviewer in self.access_reviewers),
+            *ESCALATION_POLICIES,
+            *(rule.escalation_policy for rule in self.sign_offs.values()),
+            *(owed.escalation_policy for owed in self.check_ins.after_session),
+            self.check_ins.routine_escalation_policy,
+            *(reviewer.escalation_policy for reviewer in self.access_reviewers),
         ]
-        unknown = list(dict.fromkeys(name for name in named if name not in self.ladders))
+        unknown = list(dict.fromkeys(name for name in named if name not in self.escalation_policies))
         if unknown:
-            raise ValueError(f"ladders must define: {', '.join(unknown)}")
+            raise ValueError(f"escalation_policies must define: {', '.join(unknown)}")
         # Also what makes counting working time end: day by day, it never goes further than a few years.
-        working = [name for name, ladder in self.ladders.items() if ladder.clock == "working"]
-        endless = [name for name in working if self.ladders[name].longest > 52 * self.working_time.week]
+        working = [name for name, policy in self.escalation_policies.items() if policy.clock == "working"]
+        endless = [name for name in working if self.escalation_policies[name].longest > 52 * self.working_time.week]
         if endless:
-            raise ValueError(f"ladders take more than a year of the clinic's working time: {', '.join(endless)}")
+            raise ValueError(
+                f"escalation_policies take more than a year of the clinic's working time: {', '.join(endless)}"
+            )
         steps = [stage for stages in self.steps_shown.values() for stage in stages]
         if sorted(steps) != ["education", "evaluation", "follow_up", "screening", "sessions"]:
             raise ValueError("steps_shown must show each of the five stages once")

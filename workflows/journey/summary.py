@@ -1,11 +1,12 @@
-"""A journey in words: the same sentences for the door, the Temporal UI and the worklist."""
+"""A journey in words: the same sentences for the command line, the Temporal UI and the worklist."""
 
 from datetime import datetime
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.calendars import Instant, holidays_known_at, local
-from workflows.journey.obligations import Obligation, obligations, rung_of
+from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 
@@ -54,7 +55,7 @@ def status(journey: Journey, recorded: int) -> Status:
     return Status(
         stage=journey.stage,
         step=step_shown(journey),
-        pathway=journey.protocol.condition.value,
+        pathway=journey.protocol.pathway,
         version=journey.version,
         recorded=recorded,
         illustrative=journey.illustrative,
@@ -71,25 +72,26 @@ def shown_at(moment: datetime, zone: str) -> str:
 
 def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
     """Whether a time of an obligation was counted over days of which nobody has said whether they are holidays."""
-    if journey.protocol.ladders[waiting.ladder].clock != "working":
+    protocol = journey.protocol
+    if protocol.escalation_policies[waiting.escalation_policy].clock != "working":
         return False
-    return any(not holidays_known_at(moment, journey.protocol.working_time) for moment in waiting.steps)
+    return any(not holidays_known_at(moment, protocol.working_time) for moment in waiting.steps)
 
 
 def why(waiting: Obligation, journey: Journey) -> str:
     """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
     zone = journey.patient.zone
-    rung = rung_of(waiting, journey)
+    step = next_escalation_step(waiting, journey)
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
     said += f", due {shown_at(waiting.deadline, zone)}"
     if beyond_known_holidays(waiting, journey):
         until = journey.protocol.working_time.holidays_known_until
         said += f" (early if the clinic has a holiday after {until}: its list ends there)"
-    if rung is None or waiting.next_step is None:
-        return f"{said}; every step of its ladder has been taken."
-    then = f"{rung.action.value.replace('_', ' ')} ({rung.to.value.replace('_', ' ')})"
-    held = " and care is held" if rung.hold else ""
+    if step is None or waiting.next_step is None:
+        return f"{said}; every step of its escalation policy has been taken."
+    then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
+    held = " and care is held" if step.hold else ""
     return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{held}."
 
 

@@ -3,7 +3,8 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from workflows.journey.protocol import Protocol
 from workflows.protocols.reading import Document, Location, Problem, ProtocolError, read
 from workflows.protocols.rules import broken
 
-__all__ = ["Problem", "ProtocolError", "check", "find", "load", "shipped"]
+__all__ = ["Problem", "ProtocolError", "check", "find", "load", "pathways", "shipped"]
 
 SHIPPED = Path(__file__).parent
 
@@ -33,7 +34,7 @@ def shipped() -> tuple[Path, ...]:
 
 
 def find(name: str, directory: Path = SHIPPED) -> Path:
-    """The file in ``directory`` with this name or protocol id, or the only one for this condition.
+    """The file in ``directory`` with this name or protocol id, or the only one for this pathway, in any spelling.
 
     Raises:
         ProtocolError: there is none, or more than one.
@@ -41,14 +42,19 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     files = sorted(directory.glob("*.yaml"))
     found = [path for path in files if path.stem == name]
     if not found:
-        readable = [(path, load(path)) for path in files if not check(path)]
+        readable = list(_readable(files))
         found = [path for path, protocol in readable if protocol.id == name]
-        found = found or [path for path, protocol in readable if protocol.condition == name.upper()]
+        found = found or [path for path, protocol in readable if protocol.pathway == name.upper()]
     if len(found) == 1:
         return found[0]
     there = ", ".join(path.stem for path in files) or "none"
     rule = "more than one protocol fits" if found else "no such protocol"
     raise ProtocolError((Problem(None, "protocol", f"{rule}; name one of: {there}"),))
+
+
+def pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
+    """The pathways that ``directory`` has protocols for, in alphabetical order."""
+    return tuple(sorted({protocol.pathway for _, protocol in _readable(sorted(directory.glob("*.yaml")))}))
 
 
 def load(path: Path) -> Protocol:
@@ -82,6 +88,12 @@ def check(path: Path) -> tuple[Problem, ...]:
     except ProtocolError as error:
         return error.problems
     return ()
+
+
+def _readable(files: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
+    for path in files:
+        with suppress(ProtocolError):
+            yield path, load(path)
 
 
 def _protocol_of(document: Document) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""Protocols for demonstrations and tests: the shipped files with INVENTED dose limits and short courses.
+"""Protocols for demonstrations and tests: protocol files with INVENTED dose limits and short courses.
 
-No value here has any clinical meaning. The protocols stay illustrative and drafts, so that they are refused
-for patients wherever the shipped ones are.
+No value here has any clinical meaning. They are illustrative and drafts, so that they are refused for patients.
 """
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from workflows.journey.protocol import Condition, Protocol
-from workflows.protocols import find, load
+from workflows.journey.protocol import Pathway, Protocol
+from workflows.protocols import SHIPPED, find, load
 
 INVENTED_DOSE = {
     "starting_dose": 100,
@@ -23,27 +23,38 @@ INVENTED_DOSE = {
 }
 """INVENTED. Chosen so that arithmetic is easy to follow, and for nothing else."""
 
-PLANNED = {Condition.PTSD: 3, Condition.ANXIETY: 2}
-OBSERVE_MINUTES = [15, 40, 120]
-
 
 @cache
-def demonstration(condition: Condition) -> Protocol:
-    """The shipped protocol of this condition with invented dose limits, fewer sessions and fewer observations.
+def demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
+    """The protocol of this pathway with invented dose limits, half the sessions and fewer observations.
 
     Raises:
-        ProtocolError: the shipped file cannot be used.
+        ProtocolError: there is no file for this pathway in ``directory``, or it cannot be used.
     """
-    values: dict[str, Any] = load(find(condition)).model_dump(mode="json")
-    planned = PLANNED[condition]
-    values["id"] += "-demonstration"
-    values["title"] = f"DEMONSTRATION with INVENTED values: {values['title']}"
+    return shortened(load(find(pathway, directory)))
+
+
+def shortened(protocol: Protocol) -> Protocol:
+    """A protocol with invented dose limits and a short course, illustrative and a draft whatever it was before."""
+    values: dict[str, Any] = protocol.model_dump(mode="json")
+    planned, observed = (protocol.sessions.planned + 1) // 2, protocol.sessions.observe_minutes
+    values |= {
+        "id": f"{protocol.id}-demonstration",
+        "title": f"DEMONSTRATION with INVENTED values: {protocol.title}",
+        "status": "draft",
+        "illustrative": True,
+    }
     values["dose"] |= INVENTED_DOSE
-    values["sessions"] |= {"planned": planned, "observe_minutes": OBSERVE_MINUTES}
+    values["sessions"] |= {
+        "planned": planned,
+        "observe_minutes": sorted({observed[0], observed[len(observed) // 3], observed[-1]}),
+    }
     for name, field in (
         ("clinician_visits", "after_session"),
         ("instrument_schedule", "before_session"),
         ("reviews", "after_session"),
+        ("sessions", "live_clinician_sessions"),
+        ("sessions", "cosigned_sessions"),
     ):
         values[name][field] = [n for n in values[name][field] if n == "last" or n <= planned]
     return Protocol.model_validate_json(json.dumps(values), strict=True)

@@ -12,7 +12,10 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES = 256 * 1024
+from workflows.journey.limits import PROTOCOL_LIMIT
+
+MAX_BYTES = 2 * PROTOCOL_LIMIT
+"""A file has comments and white space beside what it says."""
 MAX_DEPTH = 16
 
 Location = tuple[str | int, ...]

@@ -11,33 +11,15 @@ from typing import Any
 
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.instruments import Instrument, threshold_problems
-from workflows.journey.protocol import OBLIGATION_LADDERS, Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
+from workflows.journey.protocol import Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.reading import Location
 
 Broken = Iterator[tuple[Location, str]]
 
-SETTINGS = ("at_home", "in_clinic", "neither")
-DECISIONS = ("continue", "adjust", "add_support", "pause", "switch_to_in_clinic", "stop", "maintenance")
-"""The choices the journey knows how to carry out. Any other would be signed and have no effect."""
-REASONED = (
-    SignOffKind.ELIGIBILITY, SignOffKind.EXCLUSION_REVIEW, SignOffKind.RESPONSE_REVIEW, SignOffKind.HOLD_RELEASE,
-    SignOffKind.SEVERE_HOLD_RELEASE, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.DISCHARGE,
-)  # fmt: skip
-NEVER_QUIET = (
-    "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
-    "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
-)  # fmt: skip
-WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
-"""Ladders that may count the clinic's working time, besides those of sign-offs and of reviews of who looked. All others
-concern safety, the patient's own time or an appointment, and none of these waits for opening hours."""
-URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)
-"""Sign-offs that ignore working time."""
 SEVERE_FROM = 3
 """The CTCAE grade (severe) from which the review of an adverse event never waits for opening hours."""
-IN_PARTS = (SignOffKind.EVALUATION, SignOffKind.EXCLUSION_REVIEW, SignOffKind.ELIGIBILITY)
-"""Sign-offs about what several people may have written together."""
-UNWRITTEN = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP)
-"""Sign-offs about what nobody wrote."""
 NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
 NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
@@ -55,7 +37,7 @@ def broken(protocol: Protocol) -> Broken:
         _follow_up,
         _sign_offs,
         _others,
-        _ladders,
+        _escalation_policies,
         _holidays,
     ):
         yield from rule(protocol)
@@ -70,7 +52,7 @@ def warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
     if today + lasts > known:
         return (
             f"its list of holidays ends on {known}, before a journey that starts today does: add those of "
-            f"{known.year + 1 if (known.month, known.day) == (12, 31) else known.year}",
+            f"{(known + timedelta(days=1)).year}",
         )
     return ()
 
@@ -182,9 +164,12 @@ def _follow_up(protocol: Protocol) -> Broken:
 def _sign_offs(protocol: Protocol) -> Broken:
     for kind, rule in protocol.sign_offs.items():
         at = ("sign_offs", kind.value)
-        if kind in REASONED and not rule.rationale:
+        about = SIGN_OFF_TYPES[kind]
+        if rule.meaning != about.meaning:
+            yield (*at, "meaning"), f"must be {about.meaning.value}: signing this means nothing else"
+        if about.reasoned and not rule.rationale:
             yield (*at, "rationale"), "this decision needs a rationale: must be true"
-        known = {SignOffKind.ELIGIBILITY: SETTINGS, SignOffKind.RESPONSE_REVIEW: DECISIONS}.get(kind, ())
+        known = tuple(about.choices)
         for position, choice in enumerate(rule.choices):
             if choice not in known:
                 words = f"one of {', '.join(known)}" if known else "left out: there is nothing to choose here"
@@ -219,9 +204,9 @@ def _others(protocol: Protocol) -> Broken:
 def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) -> Iterator[set[Role]]:
     """Who of those asked to sign may have written what they are asked about, where that matters."""
     yield set()
-    if rule.not_author and kind not in UNWRITTEN:
+    if rule.not_author and SIGN_OFF_TYPES[kind].written_by != "nobody":
         yield from ({role} for role in (*rule.roles, *seconds))
-        if kind in IN_PARTS:
+        if SIGN_OFF_TYPES[kind].written_by == "several":
             yield {*rule.roles, *seconds}
 
 
@@ -239,66 +224,67 @@ def _holidays(protocol: Protocol) -> Broken:
         yield ("working_time", "holidays_known_until"), f"no holiday is listed in {missing[0]}"
 
 
-def _ladders(protocol: Protocol) -> Broken:
+def _escalation_policies(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
-    contacts = {"visit", "follow_up_visit", protocol.check_ins.routine_ladder, *(after.ladder for after in owed)}
-    others = {*OBLIGATION_LADDERS, *(rule.ladder for rule in protocol.sign_offs.values())}
-    others |= {reviewer.ladder for reviewer in protocol.access_reviewers}
-    others -= {"visit", "follow_up_visit"}
+    visits = {key for about in OBLIGATION_TYPES.values() if about.may_be_lost for key, _ in about.policies}
+    contacts = {
+        *visits,
+        protocol.check_ins.routine_escalation_policy,
+        *(after.escalation_policy for after in owed),
+    }
+    others = {*ESCALATION_POLICIES, *(rule.escalation_policy for rule in protocol.sign_offs.values())}
+    others |= {reviewer.escalation_policy for reviewer in protocol.access_reviewers}
+    others -= visits
     working = _may_wait(protocol, contacts)
-    for name, ladder in protocol.ladders.items():
-        at = ("ladders", name)
-        yield from _order(ladder, at)
-        last = ladder.rungs[-1]
+    for name, policy in protocol.escalation_policies.items():
+        at = ("escalation_policies", name)
+        yield from _order(policy, at)
+        last = policy.steps[-1]
         if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
             yield (
-                (*at, "rungs", len(ladder.rungs) - 1),
-                "the last rung must hand over to somebody of the clinic: escalate, page or another action that does",
+                (*at, "steps", len(policy.steps) - 1),
+                "the last step must hand over to somebody of the clinic: escalate, page or another action that does",
             )
-        if ladder.quiet_hours and name in NEVER_QUIET:
-            yield (*at, "quiet_hours"), "must be false: this ladder is about safety and never waits"
-        if ladder.clock == "working" and name not in working:
+        if policy.quiet_hours and ESCALATION_POLICIES.get(name) == MayWaitFor.NOTHING:
+            yield (*at, "quiet_hours"), "must be false: this escalation policy is about safety and never waits"
+        if policy.clock == "working" and name not in working:
             yield (*at, "clock"), "must be elapsed: safety, patients and appointments do not wait for opening hours"
-        for position, rung in enumerate(ladder.rungs):
-            if rung.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
-                yield (*at, "rungs", position, "action"), "belongs to ladders of check-ins and visits only"
+        for position, step in enumerate(policy.steps):
+            if step.action == Action.LOST_TO_FOLLOW_UP and (name not in contacts or name in others):
+                yield (*at, "steps", position, "action"), "belongs to escalation policies of check-ins and visits only"
     for position, after in enumerate(owed):
-        if after.hours < 24 and protocol.ladders[after.ladder].quiet_hours:
+        if after.hours < 24 and protocol.escalation_policies[after.escalation_policy].quiet_hours:
             yield (
-                ("check_ins", "after_session", position, "ladder"),
+                ("check_ins", "after_session", position, "escalation_policy"),
                 "must not wait for quiet hours on the day of a dose",
             )
 
 
 def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
-    """The ladders that may count working time: no urgent sign-off and no contact with a patient uses them."""
-    urgent = list(URGENT)
+    """The escalation policies that may count working time: no urgent sign-off, no contact with a patient uses them."""
+    urgent = [kind for kind, about in SIGN_OFF_TYPES.items() if about.urgent]
     if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
         urgent.append(SignOffKind.ADVERSE_EVENT)
-    signing = {rule.ladder for rule in protocol.sign_offs.values()} - set(OBLIGATION_LADDERS)
-    reviewing = {reviewer.ladder for reviewer in protocol.access_reviewers} - set(OBLIGATION_LADDERS)
-    return {*WORKING, *signing, *reviewing} - {protocol.sign_offs[kind].ladder for kind in urgent} - contacts
+    signing = {rule.escalation_policy for rule in protocol.sign_offs.values()} - set(ESCALATION_POLICIES)
+    reviewing = {reviewer.escalation_policy for reviewer in protocol.access_reviewers} - set(ESCALATION_POLICIES)
+    working = {key for key, may in ESCALATION_POLICIES.items() if may == MayWaitFor.WORKING_TIME}
+    return {*working, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
-def _order(ladder: EscalationPolicy, at: Location) -> Broken:
-    """Rungs are taken in their order: one that stands before an earlier time would hold that one up."""
-    percents = [rung.percent for rung in ladder.rungs if rung.percent is not None]
-    mixed = len(percents) not in (0, len(ladder.rungs))
-    for position, rung in enumerate(ladder.rungs):
-        here: Location = (*at, "rungs", position)
-        if mixed and rung.percent is not None and rung.percent > 100:
-            yield here, "beside rungs in minutes, a percent must not exceed 100"
-        if rung.to == Role.SYSTEM or (rung.to in NOT_STAFF and rung.action not in (Action.ASK, Action.REMIND)):
+def _order(policy: EscalationPolicy, at: Location) -> Broken:
+    """Steps are taken in their order: one that stands before an earlier time would hold that one up."""
+    percents = [step.percent for step in policy.steps if step.percent is not None]
+    mixed = len(percents) not in (0, len(policy.steps))
+    for position, step in enumerate(policy.steps):
+        here: Location = (*at, "steps", position)
+        if mixed and step.percent is not None and step.percent > 100:
+            yield here, "beside steps in minutes, a percent must not exceed 100"
+        if step.to == Role.SYSTEM or (step.to in NOT_STAFF and step.action not in (Action.ASK, Action.REMIND)):
             yield (*here, "to"), "must be somebody of the clinic; a patient or observer is only asked or reminded"
         if position == 0:
             continue
-        before = ladder.rungs[position - 1]
-        if rung.percent is not None and (before.percent is None or before.percent > rung.percent):
-            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
-        if rung.minutes is not None and before.minutes is not None and before.minutes > rung.minutes:
-            yield here, "rungs must be sorted by time: percent rising, then minutes rising"
-
-
-RULES = (
-    _steps, _thresholds, _lists, _durations, _sessions, _dose, _follow_up, _sign_offs, _others, _ladders, _holidays,
-)  # fmt: skip
+        before = policy.steps[position - 1]
+        if step.percent is not None and (before.percent is None or before.percent > step.percent):
+            yield here, "steps must be sorted by time: percent rising, then minutes rising"
+        if step.minutes is not None and before.minutes is not None and before.minutes > step.minutes:
+            yield here, "steps must be sorted by time: percent rising, then minutes rising"

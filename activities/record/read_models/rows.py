@@ -17,7 +17,8 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.obligations import Because, Obligation, obligations, rung_of
+from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.summary import health, step_shown, why
 
 DEFINITION = 1
@@ -58,7 +59,8 @@ class CaseRow(NamedTuple):
 class ObligationRow(NamedTuple):
     """Something that is or was awaited. What comes next is known while it is open, how it ended afterwards.
 
-    ``asked`` is its owner and, in the order they came to know of it, the roles its ladder has turned to so far.
+    ``asked`` is its owner and the roles its escalation policy has turned to so far, in the order they came to know
+    of it.
     """
 
     journey_id: UUID
@@ -243,7 +245,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         position=state.position,
         recorded_at=state.recorded_at,
         clinic=journey.clinic,
-        pathway=journey.protocol.condition.value,
+        pathway=journey.protocol.pathway,
         stage=journey.stage.value,
         step=step_shown(journey),
         health=health(journey),
@@ -261,12 +263,12 @@ def _case(state: ProjectionState) -> Iterator[Row]:
 
 def _open(state: ProjectionState) -> Iterator[Row]:
     for waiting in obligations(state.journey):
-        rung = rung_of(waiting, state.journey)
+        step = next_escalation_step(waiting, state.journey)
         row = _obligation(state.journey, waiting, state.opened[waiting.id])._replace(
             next_step=waiting.next_step,
-            next_action=None if rung is None else rung.action.value,
-            next_to=None if rung is None else rung.to.value,
-            next_holds=None if rung is None else rung.hold,
+            next_action=None if step is None else step.action.value,
+            next_to=None if step is None else step.to.value,
+            next_holds=None if step is None else step.hold,
             why=why(waiting, state.journey),
         )
         yield row
@@ -309,8 +311,8 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
 
 
 def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
-    taken = journey.protocol.ladders[waiting.ladder].rungs[: waiting.taken]
-    return tuple(dict.fromkeys((waiting.owner.value, *(rung.to.value for rung in taken))))
+    taken = journey.protocol.escalation_policies[waiting.escalation_policy].steps[: waiting.taken]
+    return tuple(dict.fromkeys((waiting.owner.value, *(step.to.value for step in taken))))
 
 
 def _awaited(
@@ -329,7 +331,7 @@ def _awaited(
     return {name: still.get(name, event.version) for name in after}, (*state.closed, *ended)
 
 
-def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> ObligationRow:
+def _ended(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
     # A signature that ends the pathway leaves nothing needed any more, and was given all the same.
     return row._replace(
         closed_version=event.version,

@@ -31,7 +31,12 @@ Flaw: TypeAlias = Literal["anchor_unreadable", "anchor_forged", "log_cut", "log_
 
 
 class AnchorKeyError(Exception):
-    """The key of anchors or reports cannot be made or used; the message says what to do."""
+    """The key of anchors or reports cannot be made or used; ``reason`` says why, ``remedy`` what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason[:1].upper()}{reason[1:]}. {remedy}.")
+        self.reason = reason
+        self.remedy = remedy
 
 
 class Anchor(BaseModel):
@@ -63,7 +68,7 @@ def make_key(path: Path) -> bytes:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(key.private_bytes_raw().hex() + "\n")
     except OSError as error:
-        raise AnchorKeyError(f"The key cannot be written ({error.strerror}). Choose another place.") from None
+        raise AnchorKeyError(f"the key cannot be written ({error.strerror})", "Choose another place") from None
     return key.public_key().public_bytes_raw()
 
 
@@ -76,9 +81,9 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except OSError as error:
-        raise AnchorKeyError(f"The key cannot be read ({error.strerror}). Check its path.") from None
+        raise AnchorKeyError(f"the key cannot be read ({error.strerror})", "Check its path") from None
     except ValueError:
-        raise AnchorKeyError("This is no key of this kind. Give the file that `record anchor-key` wrote.") from None
+        raise AnchorKeyError("this is no key of this kind", "Give the file that `record anchor-key` wrote") from None
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:

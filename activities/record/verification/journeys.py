@@ -265,7 +265,7 @@ def _differs(head: DatabaseRow, journey: Journey) -> bool:
     journey that nobody enrolled has neither."""
     said = {
         "status": "closed" if journey.closed else "open",
-        "pathway": journey.protocol.condition.value,
+        "pathway": journey.protocol.pathway,
         "patient_key": patient_key(journey.patient.ref),
     }
     return any(head[name] not in (None, value) for name, value in said.items())

@@ -15,8 +15,9 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, CLOCK
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition, Protocol
+from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.stage import Stage
+from workflows.protocols import pathways
 
 BODIES = [kind for kind in get_args(get_args(c.AnyBody)[0]) if kind is not c.StartPathway]
 
@@ -154,17 +155,17 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
     return sealed(c.Command(command_id=command_id, actor=actor, body=what), at)
 
 
-MOMENTS = [(condition, n) for condition in Condition for n in range(len(course(condition).moves))]
+MOMENTS = [(pathway, n) for pathway in pathways() for n in range(len(course(pathway).moves))]
 
 
-def moments() -> st.SearchStrategy[tuple[Condition, int]]:
+def moments() -> st.SearchStrategy[tuple[Pathway, int]]:
     """A moment of an undisturbed course, by its number."""
     return st.sampled_from(MOMENTS)
 
 
-def standing_at(condition: Condition, number: int) -> Play:
-    journey, _, at = course(condition).moves[number]
-    return standing(journey, at, condition)
+def standing_at(pathway: Pathway, number: int) -> Play:
+    journey, _, at = course(pathway).moves[number]
+    return standing(journey, at, pathway)
 
 
 def pauses() -> st.SearchStrategy[timedelta]:

@@ -12,12 +12,13 @@ from workflows.journey.authorization import cosigners
 from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
+from workflows.protocols import pathways
 
 STEPS = 12
 
@@ -62,14 +63,14 @@ def check_journey(journey: Journey) -> None:
     """What must be true of every state."""
     if journey.closed:
         # Whoever looks at what is over is reviewed. Nothing else waits.
-        unreviewed = [f"access-review:{access.id}" for access in journey.accesses.values() if access.justified is None]
+        unreviewed = [f"access_review:{access.id}" for access in journey.accesses.values() if access.justified is None]
         assert sorted(journey.waiting) == sorted(unreviewed)
         assert unreviewed or next_deadline(journey) is None
     else:
         assert obligations(journey), "an open journey that waits for nothing is lost"
     for waiting in obligations(journey):
         assert waiting.deadline >= waiting.since or waiting.due is not None
-        assert len(waiting.steps) == len(journey.protocol.ladders[waiting.ladder].rungs)
+        assert len(waiting.steps) == len(journey.protocol.escalation_policies[waiting.escalation_policy].steps)
         assert waiting.matter
         assert why(waiting, journey)
     matters = [waiting.matter for waiting in obligations(journey)]
@@ -86,7 +87,7 @@ def check_journey(journey: Journey) -> None:
 
 
 @given(st.data(), moments())
-def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     play = standing_at(*where)
     for _ in range(data.draw(st.integers(1, STEPS))):
         play.at += data.draw(pauses())
@@ -113,7 +114,7 @@ def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple
 
 
 @given(st.data(), moments())
-def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """A new run of the workflow begins from the state as JSON: it must go on as if nothing had happened."""
     play = standing_at(*where)
     resumed = play.journey
@@ -129,11 +130,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where
     assert resumed == play.journey
 
 
-EVENTS = [event for condition in Condition for event in course(condition).events[1:]]
+EVENTS = [event for pathway in pathways() for event in course(pathway).events[1:]]
 
 
 @given(st.data(), moments())
-def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still fold."""
     journey = standing_at(*where).journey
     for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=20)):
@@ -146,7 +147,7 @@ def test_evolve_takes_any_event_on_any_state(data: st.DataObject, where: tuple[C
 
 
 @given(st.data(), moments())
-def test_people_bring_any_disturbed_journey_to_an_end(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_people_bring_any_disturbed_journey_to_an_end(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """After anything that was accepted, there is a way on: the people of a clinic with one person in each role, and the
     clock, can always close the journey and settle what is left of it."""
     play = standing_at(*where)

@@ -16,10 +16,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.evidence import approved, evidence_of
-from workflows.journey.protocol import Condition, SignOffKind
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 
-SHIPPED = PROTOCOLS[Condition.PTSD].model_dump(mode="json")
+SHIPPED = PROTOCOLS["PTSD"].model_dump(mode="json")
 TWO = {kind.value: {"cosigned_by": [role.value for role in CLINICAL]} for kind in SignOffKind}
 FEW = {name: rule["roles"][-1:] for name, rule in SHIPPED["sign_offs"].items()}
 STRICT = ruled([], **{kind: {"roles": few, "cosigned_by": few, "not_author": True} for kind, few in FEW.items()})

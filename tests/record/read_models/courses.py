@@ -16,14 +16,14 @@ from tests.record.helpers import Connection
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
-from workflows.journey.obligations import Obligation
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
+from workflows.journey.requirements import Obligation
 
 
 @cache
-def course_of(condition: Condition = Condition.PTSD) -> tuple[Event, ...]:
+def course_of(pathway: Pathway = "PTSD") -> tuple[Event, ...]:
     """All events of an undisturbed course."""
-    return tuple(course(condition).events)
+    return tuple(course(pathway).events)
 
 
 def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
@@ -41,9 +41,9 @@ def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
 
 
 def asked_of(journey: Journey, waiting: Obligation) -> set[Role]:
-    """The owner of an obligation, and whom its ladder has turned to so far."""
-    rungs = journey.protocol.ladders[waiting.ladder].rungs
-    return {waiting.owner, *(rungs[step].to for step in range(waiting.taken))}
+    """The owner of an obligation, and whom its escalation policy has turned to so far."""
+    steps = journey.protocol.escalation_policies[waiting.escalation_policy].steps
+    return {waiting.owner, *(steps[step].to for step in range(waiting.taken))}
 
 
 async def put(record: Record, events: Sequence[Event]) -> int:
@@ -59,10 +59,10 @@ async def put(record: Record, events: Sequence[Event]) -> int:
     return position
 
 
-async def put_course(record: Record, count: int | None = None, condition: Condition = Condition.PTSD) -> UUID:
+async def put_course(record: Record, count: int | None = None, pathway: Pathway = "PTSD") -> UUID:
     """Record a course, or so many events of it, under a new id, and return that."""
     journey_id = uuid4()
-    await put(record, renamed(course_of(condition)[:count], journey_id))
+    await put(record, renamed(course_of(pathway)[:count], journey_id))
     return journey_id
 
 

@@ -18,8 +18,9 @@ from tests.record.at_least_once import empty_log
 from tests.record.read_models.courses import course_of, differing, put, renamed
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
+from workflows.protocols import pathways
 
 STEPS = 14
 
@@ -32,9 +33,9 @@ async def test_tables_are_the_fold_up_to_their_checkpoint(migrated: Database, da
         await go(record, data)
 
 
-def ends(condition: Condition) -> list[int]:
+def ends(pathway: Pathway) -> list[int]:
     """How many events a course has after each of its commands: within one, nobody can act."""
-    events = course_of(condition)
+    events = course_of(pathway)
     ended = (n for n in range(1, len(events)) if events[n].command_id != events[n - 1].command_id)
     return [*ended, len(events)]
 
@@ -42,8 +43,8 @@ def ends(condition: Condition) -> list[int]:
 async def go(record: Record, data: st.DataObject) -> None:
     projectors = [StateCache(), StateCache(most=1)]
     plays = []
-    for condition in data.draw(st.lists(st.sampled_from(Condition), min_size=1, max_size=3)):
-        opening = renamed(course_of(condition)[: data.draw(st.sampled_from(ends(condition)))], uuid4())
+    for pathway in data.draw(st.lists(st.sampled_from(pathways()), min_size=1, max_size=3)):
+        opening = renamed(course_of(pathway)[: data.draw(st.sampled_from(ends(pathway)))], uuid4())
         await put(record, opening)
         plays.append(Play(fold(opening), opening[-1].at))
 

@@ -24,14 +24,13 @@ from activities.record.read_models.queries import (
     worklist,
 )
 from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
-from door.past import as_known
+from application.history import as_known
 from tests.journey.play import started
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import HoldPlaced
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
 from workflows.journey.stage import Stage
 from workflows.journey.summary import health, why
 
@@ -165,7 +164,7 @@ async def test_the_caseload(record: Record, journeys: dict[UUID, Journey]) -> No
         (CaseloadFilter(held=True), lambda journey: journey.held),
         (CaseloadFilter(open=False), lambda journey: journey.closed),
         (CaseloadFilter(open=True, held=False), lambda journey: not journey.closed and not journey.held),
-        (CaseloadFilter(pathway=Condition.PTSD.value), lambda _: True),
+        (CaseloadFilter(pathway="PTSD"), lambda _: True),
         (CaseloadFilter(person="demo-clinician"), lambda _: True),
         (CaseloadFilter(person="nobody"), lambda _: False),
     ):

@@ -28,8 +28,9 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import Condition
+from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
+from workflows.protocols import pathways
 
 STEPS = 10
 
@@ -45,8 +46,8 @@ def every_row(known: ProjectionState) -> list[Row]:
     return [row for part in GROUPS for row in part.rows(known)]
 
 
-def up_to(condition: Condition, journey: Journey) -> ProjectionState:
-    return follow_all(course_of(condition)[: journey.version])
+def up_to(pathway: Pathway, journey: Journey) -> ProjectionState:
+    return follow_all(course_of(pathway)[: journey.version])
 
 
 def check(known: ProjectionState) -> None:
@@ -73,7 +74,7 @@ def check(known: ProjectionState) -> None:
 
 
 @given(st.data(), moments())
-def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     play = standing_at(*where)
     known = up_to(where[0], play.journey)
     check(known)
@@ -93,10 +94,10 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Condition, int]) -
 
 
 @given(st.data(), moments())
-def test_any_event_on_any_course(data: st.DataObject, where: tuple[Condition, int]) -> None:
+def test_any_event_on_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still show."""
     known = up_to(where[0], standing_at(*where).journey)
-    every = [event for condition in Condition for event in course_of(condition)[1:]]
+    every = [event for pathway in pathways() for event in course_of(pathway)[1:]]
     for event in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=20)):
         later = event.model_copy(update={"version": known.journey.version + 1})
         known = apply(known, later, known.position + 1, event.at)
@@ -146,7 +147,7 @@ def test_no_free_text_leaves_the_record() -> None:
 
 
 def test_an_id_that_closes_and_opens_in_one_event_is_two_waits() -> None:
-    known = up_to(Condition.PTSD, standing_at(Condition.PTSD, 3).journey)
+    known = up_to("PTSD", standing_at("PTSD", 3).journey)
     [first, *_] = obligations(known.journey)
     later = first.model_copy(update={"due": first.deadline + timedelta(days=1)})
     body = e.ObligationsUpdated(opened=(later,), closed=({"id": first.id, "because": "superseded"},))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The clock: every step of a ladder is taken once, when its time has come, and never approves anything."""
+"""The clock: every step of an escalation policy is taken once, when its time has come, and never approves anything."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,17 +12,17 @@ from workflows.journey.obligations import obligations
 
 def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     for waiting in obligations(journey):
-        rungs = journey.protocol.ladders[waiting.ladder].rungs
-        for step in range(waiting.taken, len(waiting.steps)):
-            if waiting.steps[step] > at:
+        policy = journey.protocol.escalation_policies[waiting.escalation_policy]
+        for number in range(waiting.taken, len(waiting.steps)):
+            if waiting.steps[number] > at:
                 break
-            rung = rungs[step]
+            step = policy.steps[number]
             yield e.ObligationEscalated(
                 obligation=waiting.id,
-                step=step,
-                due=waiting.steps[step],
-                action=rung.action,
-                to=rung.to,
-                hold=rung.hold,
-                alarm=rung.alarm,
+                step=number,
+                due=waiting.steps[number],
+                action=step.action,
+                to=step.to,
+                hold=step.hold,
+                alarm=step.alarm,
             )

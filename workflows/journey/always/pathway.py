@@ -17,18 +17,18 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
     """The opening event of a journey.
 
     Raises:
-        Refused: wrong role, under age, the protocol is for another condition, or not fit for patients or out of
-            date and this is no demonstration.
+        Refused: wrong role, under age, the protocol is for another pathway, or not fit for patients or out
+            of date and this is no demonstration.
     """
     protocol = command.protocol
     if by.role not in command.roles:
         refuse(RefusalCode.NOT_ALLOWED, "a pathway is started by a coordinator", "Act with a coordinator's profile")
-    if protocol.condition != command.condition:
+    if protocol.pathway != command.pathway:
         refuse(
             RefusalCode.PROTOCOL,
-            f"protocol {protocol.id} is for {protocol.condition}, the referral for {command.condition}",
-            "Choose the protocol of this condition",
-            "condition",
+            f"protocol {protocol.id} is for {protocol.pathway}, the referral for {command.pathway}",
+            "Choose the protocol of this pathway",
+            "pathway",
         )
     obstacles = protocol.obstacles()
     if obstacles and not command.demonstration:

@@ -78,7 +78,7 @@ class Score(ImmutableModel):
         return Flag.ITEM_9 in self.flags or Flag.ITEM_9_NOT_ANSWERED in self.flags
 
     def as_line(self) -> dict[str, object]:
-        """The result as the door prints it: `total` only if there is one, `level` for the C-SSRS instead."""
+        """The result as the command line prints it: `total` only if there is one, `level` for the C-SSRS instead."""
         line: dict[str, object] = {"instrument": self.instrument.value}
         if self.instrument is Instrument.C_SSRS:
             line["level"] = None if self.level is None else self.level.value

@@ -57,7 +57,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += [
         f"{contact.id} not completed"
         for contact in journey.contacts.values()
-        if contact.open and contact.due <= at and contact.type == "check-in"
+        if contact.open and contact.due <= at and contact.type == "check_in"
     ]
     if session is None:
         return (*found, "the session is not scheduled")

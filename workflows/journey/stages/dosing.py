@@ -14,6 +14,7 @@ from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, Session
 from workflows.journey.always.holds import ask_support, place
 from workflows.journey.instruments import Instrument, score
+from workflows.journey.obligation_types import VISIT
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stages.dose_gate import scheduled
@@ -116,9 +117,9 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     owed = [
         e.Contact(
             id=f"check-in-{number}-{after.hours}h",
-            type="check-in",
+            type="check_in",
             due=body.taken_at + timedelta(hours=after.hours),
-            ladder=after.ladder,
+            escalation_policy=after.escalation_policy,
             session=number,
             zone=zone,
         )
@@ -131,7 +132,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
                 id=f"visit-{number}",
                 type="visit",
                 due=body.taken_at + timedelta(hours=visits.within_hours),
-                ladder="visit",
+                escalation_policy=VISIT.kind,
                 session=number,
                 zone=zone,
             )
@@ -139,7 +140,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     new = tuple(
         contact for contact in owed if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
     )
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check-in" and k.session is None)
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.session is None)
     yield e.ContactsScheduled(contacts=new, replaced=routine)
 
 

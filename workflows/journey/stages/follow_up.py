@@ -13,44 +13,46 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, OwedContact
 from workflows.journey.always.holds import ask_support
 from workflows.journey.calendars import after_quiet_hours
-from workflows.journey.evidence import sign_off_need
-from workflows.journey.obligations import Requirement
+from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, VISIT
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
-WHAT = {
-    "check-in": (Role.PATIENT, "check-in", "answer the check-in"),
-    "visit": (Role.CLINICIAN, "visit", "visit the patient after the session"),
-    "follow-up": (Role.CLINICIAN, "follow-up", "hold the follow-up visit"),
-    "measure": (Role.PATIENT, "measure", "fill in the questionnaire"),
+CONTACTS = {
+    CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
+    VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient after the session"),
+    FOLLOW_UP_VISIT.kind: (FOLLOW_UP_VISIT, Role.CLINICIAN, "hold the follow-up visit"),
+    MEASURE.kind: (MEASURE, Role.PATIENT, "fill in the questionnaire"),
 }
+"""What each type of contact asks for, and of whom."""
 
 
 def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    _owed(journey, command.check_in, ("check-in",), "check_in")
+    _owed(journey, command.check_in, ("check_in",), "check_in")
     yield e.CheckInCompleted(**command.model_dump(exclude={"kind"}))
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
     if body.feeling == "unwell":
         yield ask_support(journey, "urgent", f"feels unwell at {body.check_in}")
-    waiting = any(k.open and k.type == "check-in" for k in journey.contacts.values())
+    waiting = any(k.open and k.type == "check_in" for k in journey.contacts.values())
     if journey.stage == Stage.SESSIONS and not waiting:
-        number = sum(k.type == "check-in" and k.session is None for k in journey.contacts.values()) + 1
+        number = sum(k.type == "check_in" and k.session is None for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
-        ladder = journey.protocol.check_ins.routine_ladder
-        yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check-in", due, ladder),))
+        policy = journey.protocol.check_ins.routine_escalation_policy
+        yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check_in", due, policy),))
 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    _owed(journey, command.visit, ("visit", "follow-up"), "visit")
+    _owed(journey, command.visit, ("visit", "follow_up_visit"), "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
     require_known({**command.answers}, rules.questions, "answers")
     require_known((command.outcome,), rules.outcomes, "outcome")
     lacking = [name for name in rules.assessments if name not in command.assessments]
-    if journey.contacts[command.visit].type == "follow-up":
+    if journey.contacts[command.visit].type == "follow_up_visit":
         lacking += [name for name in rules.questions if name not in command.answers]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
@@ -73,14 +75,14 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
     cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
     owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
     owed += [_measure(journey, f"day-{day}", start + timedelta(days=day)) for day in schedule.after_last_session_days]
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check-in" and k.session is None)
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.session is None)
     yield e.ContactsScheduled(contacts=tuple(owed), replaced=routine)
 
 
 def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
     done = journey.contacts.get(body.visit)
-    if journey.stage == Stage.FOLLOW_UP and done is not None and not _waiting(journey, "follow-up"):
-        number = sum(k.type == "follow-up" for k in journey.contacts.values()) + 1
+    if journey.stage == Stage.FOLLOW_UP and done is not None and not _waiting(journey, "follow_up_visit"):
+        number = sum(k.type == "follow_up_visit" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.follow_up.then_every_days)
         yield e.ContactsScheduled(contacts=(_follow_up(journey, f"follow-up-{number}", due),))
 
@@ -104,45 +106,39 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for contact in journey.contacts.values():
         if not contact.open:
             continue
-        owner, kind, what = WHAT[contact.type]
-        yield Requirement(
-            kind=kind,
+        about, owner, what = CONTACTS[contact.type]
+        yield require(
+            about,
             subject=contact.id,
             owner=owner,
             person=journey.clinician if owner == Role.CLINICIAN else None,
-            ladder=contact.ladder,
+            policy=contact.escalation_policy,
             what=what,
             due=contact.due,
             care=False,
         )
         if contact.lost:
-            lost = sign_off_need(
-                journey,
-                SignOffKind.LOST_TO_FOLLOW_UP,
-                contact.id,
-                what="decide whether the patient is lost to follow-up",
-                care=False,
-            )
+            lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, contact.id)
             if lost:
                 yield lost
     if journey.discharge is not None:
-        discharge = sign_off_need(journey, SignOffKind.DISCHARGE, what="sign the discharge", care=False)
+        discharge = sign_off_requirement(journey, SignOffKind.DISCHARGE)
         if discharge:
             yield discharge
 
 
-def _contact(journey: Journey, name: str, kind: str, due: datetime, ladder: str) -> e.Contact:
+def _contact(journey: Journey, name: str, kind: str, due: datetime, policy: str) -> e.Contact:
     zone, rules = journey.patient.zone, journey.protocol
-    if rules.ladders[ladder].quiet_hours:
+    if rules.escalation_policies[policy].quiet_hours:
         due = after_quiet_hours(due, zone, rules.quiet_hours)
     instrument = rules.instruments.primary if kind == "measure" else None
     return e.Contact.model_validate(
-        {"id": name, "type": kind, "due": due, "ladder": ladder, "instrument": instrument, "zone": zone}
+        {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
     )
 
 
 def _follow_up(journey: Journey, name: str, due: datetime) -> e.Contact:
-    return _contact(journey, name, "follow-up", due, "follow_up_visit")
+    return _contact(journey, name, "follow_up_visit", due, "follow_up_visit")
 
 
 def _measure(journey: Journey, name: str, due: datetime) -> e.Contact:

@@ -1,0 +1,171 @@
+"""Approve a protocol: the medical director and a second licensed person each sign exactly one text of it."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from activities.signatures.keys import PrivateKey, new_seal, sign
+from activities.signatures.signer_registry import Register
+from application import keyring
+from application.context import Context
+from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
+from application.files import content_of, replace
+from application.protocol_approvals import (
+    ANEW,
+    ApprovalStatus,
+    approval_path,
+    check_approval,
+    lacking_of,
+    read_approval,
+    review_by,
+    signers,
+    status_of,
+)
+from application.protocols import find_protocol
+from workflows.journey.actors import Role
+from workflows.journey.calendars import local
+from workflows.journey.protocol import Protocol
+from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, Signer
+
+REVIEW_AFTER = timedelta(days=365)
+"""When a protocol is reviewed, unless the first of its signers says otherwise."""
+LATEST_REVIEW = timedelta(days=10 * 365)
+"""What is later was mistyped."""
+
+
+class ToApprove(NamedTuple):
+    """A protocol in front of somebody who may sign it: what was signed before, and until when journeys may be started.
+
+    ``known`` is the content of the file with the approval; ``register`` is None where none is set.
+    """
+
+    protocol: Protocol
+    file: Path
+    signer: Signer
+    begun: ProtocolApproval | None
+    known: bytes | None
+    until: datetime
+    status: ApprovalStatus
+    register: Register | None
+
+
+def read_to_approve(context: Context, name: str, review: date | None, *, anew: bool) -> ToApprove:
+    """A protocol in front of the person, if their signature is what is missing.
+
+    ``review`` is the last day to start journeys on; ``anew`` sets earlier signatures aside.
+
+    Raises:
+        UseCaseError: they do not sign, or this protocol is not to be signed by them now.
+    """
+    signer = keyring.require_signer(context.actor)
+    protocol, file = find_protocol(context, name)
+    _require_fit(protocol)
+    known = content_of(approval_path(file))
+    begun = None if known is None or anew else read_approval(known)
+    if begun is not None:
+        _require_open(begun, protocol, signer, context.now())
+    settings = context.settings
+    return ToApprove(
+        protocol=protocol,
+        file=file,
+        signer=signer,
+        begun=begun,
+        known=known,
+        register=None if settings.register_file is None else keyring.verified_register(settings),
+        until=_until(review, begun, protocol, context.now()),
+        status=status_of(protocol, file, settings, context.now()),
+    )
+
+
+def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
+    """Sign it with the person's own key, and put the approval beside its file.
+
+    Raises:
+        UseCaseError: they did not give what a signing asks for, their key cannot be used, or the approval would not
+            hold. Nothing is written then.
+    """
+    # Always both components: a protocol is not signed in a series (21 CFR 11.200(a)(1)).
+    keyring.require_same(context, asked.signer)
+    key = keyring.unlock_own(context, asked.signer)
+    at = context.now()
+    if asked.register is not None:
+        keyring.require_enrolled(asked.register, key, asked.signer, at)
+    approval = _signed(asked.protocol, asked.begun, asked.signer, key, at, asked.until - at)
+    if asked.register is not None:
+        _require_holding(approval, asked.protocol, asked.register, at)
+    replace(approval_path(asked.file), approval.model_dump_json(indent=2).encode() + b"\n", asked.known)
+    return approval
+
+
+def _require_fit(protocol: Protocol) -> None:
+    if obstacles := protocol.obstacles():
+        raise Conflict(
+            f"this protocol cannot be approved: {'; '.join(obstacles)}",
+            "Complete its file, set `status: approved` and `illustrative: false`, then sign that text",
+            state=NOTHING_WRITTEN,
+        )
+
+
+def _require_open(begun: ProtocolApproval, protocol: Protocol, signer: Signer, now: datetime) -> None:
+    """That one signature of this signer's is what is missing."""
+    lacking = lacking_of(begun, protocol)
+    if lacking is None:
+        reason = f"two people have signed this protocol: {signers(begun)}"
+        remedy = "Nothing is missing. To sign it again, at its review, start over with --anew"
+    elif lacking.state == "edited":
+        reason, remedy = f"this protocol was {lacking.text}", f"Read what changed: `protocol diff`. {ANEW}"
+    elif review_by(begun) <= now:
+        reason, remedy = f"the review date of {signers(begun)} has passed", ANEW
+    elif begun.approvals[0].signer.id == signer.id:
+        reason, remedy = "you have signed this protocol", "Now another licensed person has to sign it"
+    elif Role.MEDICAL_DIRECTOR not in (begun.approvals[0].signer.role, signer.role):
+        reason, remedy = "the medical director has not signed, and there are two signatures", "Have them sign it"
+    else:
+        return
+    raise Conflict(reason, remedy, state=NOTHING_WRITTEN)
+
+
+def _until(day: date | None, begun: ProtocolApproval | None, protocol: Protocol, now: datetime) -> datetime:
+    """The end of the review day where the clinic is."""
+    if day is None and begun is not None:
+        return review_by(begun)
+    zone = protocol.working_time.zone
+    today = local(now, zone).date()
+    day = day or today + REVIEW_AFTER
+    if not today <= day <= today + LATEST_REVIEW:
+        raise InvalidInput(
+            "the review date is in the past, or more than ten years away",
+            "Give --review-by the last day on which journeys may be started",
+            state=NOTHING_WRITTEN,
+        )
+    return datetime.combine(day, time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)
+
+
+def _signed(
+    protocol: Protocol,
+    begun: ProtocolApproval | None,
+    signer: Signer,
+    key: PrivateKey,
+    at: datetime,
+    valid_for: timedelta,
+) -> ProtocolApproval:
+    header = new_seal(key.key_id, at, valid_for)
+    statement = ProtocolStatement(
+        protocol=protocol.id, version=protocol.version, digest=protocol.digest, signer=signer, seal=header
+    )
+    approval = Approval(signer=signer, signature=sign(key, statement))
+    return ProtocolApproval(
+        protocol=protocol.id,
+        version=protocol.version,
+        digest=protocol.digest,
+        approvals=(*(begun.approvals if begun else ()), approval),
+    )
+
+
+def _require_holding(approval: ProtocolApproval, protocol: Protocol, register: Register, at: datetime) -> None:
+    """That with this signature the protocol may be used, once there are two."""
+    if len(approval.approvals) == 2:
+        found = check_approval(approval, protocol, register, at)
+        if found.approval is None:
+            raise found.error(f"with your signature, {found.text}", found.remedy, state=NOTHING_WRITTEN)

@@ -1,0 +1,68 @@
+"""Look at a journey from outside its clinic in an emergency: with a reason, for a time, and reviewed afterwards."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, NamedTuple
+from uuid import UUID, uuid4
+
+from activities.record.access_log import Purpose
+from application.access_log import Query, keep_look, may_see
+from application.command_catalog import CommandKind, require_role
+from application.commands import Recorded, submit, wait_until_recorded
+from application.context import Context
+from application.errors import Conflict, UseCaseError
+from application.history import load_history
+from workflows.journey.commands import BreakGlass, Command
+
+BREAK = CommandKind("access", "break-glass", BreakGlass)
+
+
+class OpenInEmergency(Query):
+    """Somebody breaks the glass."""
+
+    name: ClassVar[str] = "access break-glass"
+
+    journey_id: UUID
+
+
+class GlassBroken(NamedTuple):
+    """Until when (UTC) somebody may look. ``untold`` is why the journey could not be told yet, so that nobody is asked
+    to review it; what they look at is kept all the same."""
+
+    command: Command
+    until: datetime
+    recorded: Recorded | None
+    untold: UseCaseError | None
+
+
+async def break_glass(context: Context, journey_id: UUID, body: BreakGlass) -> GlassBroken:
+    """Let the person look at a journey for the time its protocol says. An emergency does not wait for Temporal.
+
+    Raises:
+        NotAllowed: it is not for this role.
+        NotFound: there is no such journey.
+        Conflict: they may look at it as it is.
+    """
+    actor = context.actor
+    require_role(actor, BREAK)
+    history = await load_history(context, journey_id)
+    if may_see(context, history.journey):
+        raise Conflict("you may look at this journey as it is", "`pathway show` and the others show it")
+    # One id for the look and the command: by it, whoever reconciles sees that a journey was told.
+    command = Command(command_id=uuid4(), actor=actor, body=body)
+    until = context.now() + timedelta(minutes=history.journey.protocol.break_glass_minutes)
+    await keep_look(
+        context,
+        OpenInEmergency(journey_id=journey_id),
+        [journey_id],
+        history.position,
+        entry_id=command.command_id,
+        purpose=Purpose.BREAK_THE_GLASS,
+        reason=body.reason,
+        until=until,
+    )
+    try:
+        accepted = await submit(context, journey_id, command)
+        recorded = await wait_until_recorded(context, accepted, history.journey)
+    except UseCaseError as untold:
+        return GlassBroken(command, until, None, untold)
+    return GlassBroken(command, until, recorded, None)

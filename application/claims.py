@@ -1,0 +1,75 @@
+"""Claims: who will see to something, so that two people do not."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record.read_models import Claim, Task, WorklistFilter, claim, release, worklist
+from application.access_log import ActOn
+from application.context import Context
+from application.errors import Conflict, NotFound
+from application.freshness import true_up_to, wait_for_read_models
+from application.history import read_stored
+from application.worklist import MOST
+from workflows.journey.actors import Role
+
+IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
+"""Who may release what others claimed."""
+
+
+class Released(NamedTuple):
+    """What was released, and the claim that was given up; None if there was none."""
+
+    task: Task
+    was: Claim | None
+
+
+async def claim_task(context: Context, journey_id: UUID, obligation: str) -> Task:
+    """Say that the person will see to something. It stops nobody, and nothing waits for it.
+
+    Raises:
+        NotFound, NotAllowed: nothing of this id is awaited, or the journey is not theirs to look at.
+        Conflict: somebody else has claimed it.
+    """
+    await read_stored(context, ActOn(action="work claim", journey_id=journey_id), journey_id)
+    head = await wait_for_read_models(context)
+    await claim(await context.record(), journey_id, obligation, context.person.id)
+    return await _untaken(context, journey_id, obligation, head)
+
+
+async def release_task(context: Context, journey_id: UUID, obligation: str) -> Released:
+    """Give up what the person claimed; whoever is in charge, also what somebody claimed who is away.
+
+    Raises:
+        NotFound, NotAllowed, Conflict: as `claim_task`.
+    """
+    await read_stored(context, ActOn(action="work release", journey_id=journey_id), journey_id)
+    head = await wait_for_read_models(context)
+    in_charge = context.person.role in IN_CHARGE
+    was = await release(await context.record(), journey_id, obligation, context.person.id, of_anybody=in_charge)
+    return Released(await _untaken(context, journey_id, obligation, head), was)
+
+
+async def _untaken(context: Context, journey_id: UUID, obligation: str, head: int) -> Task:
+    """What is awaited under this id, which nobody else has claimed."""
+    answer = await worklist(await context.record(), WorklistFilter(journey_id=journey_id), limit=MOST)
+    task = next((task for task in answer.rows if task.obligation == obligation), None)
+    if task is None:
+        raise NotFound(
+            "nothing of this id is awaited in this journey",
+            f"See `work list --journey {journey_id}`; what was done or overtaken is not there any more",
+            state=f"Nothing was changed. {await true_up_to(context, answer.position, head)}",
+            ids={"journey_id": str(journey_id)},
+        )
+    if task.claimed_by not in (None, context.person.id):
+        since = "" if task.claimed_at is None else f"{task.claimed_at.astimezone():%a %Y-%m-%d %H:%M %Z}"
+        raise Conflict(
+            f"{task.claimed_by} has claimed it, on {since}",
+            "Ask them, or a coordinator if they are away. Whoever does it first has done it, claimed or not",
+            state="Nothing was changed.",
+            ids={
+                "journey_id": str(task.journey_id),
+                "obligation": task.obligation,
+                "claimed_by": task.claimed_by or "",
+            },
+        )
+    return task

@@ -1,0 +1,99 @@
+"""The commands of the core that people send, each with what a way in needs to offer it."""
+
+import inspect
+from dataclasses import dataclass
+from typing import get_args
+
+from application.errors import NotAllowed
+from workflows.journey import commands as c
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+
+SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
+"""They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKind:
+    """One kind of command: what people type, who may, and when."""
+
+    noun: str
+    verb: str
+    model: type[c.CommandBody]
+
+    @property
+    def name(self) -> str:
+        return f"{self.noun}.{self.verb}"
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return self.model.roles
+
+    @property
+    def needs_content(self) -> bool:
+        """Whether it cannot be sent without a form."""
+        return any(field.is_required() for field in self.model.model_fields.values())
+
+    @property
+    def summary(self) -> str:
+        return inspect.getdoc(self.model) or ""
+
+    @property
+    def help(self) -> str:
+        """What the command does, for whom and when it is, and what its form holds."""
+        fields = [
+            name + ("" if field.is_required() else " (optional)")
+            for name, field in self.model.model_fields.items()
+            if name != "kind"
+        ]
+        stages = ", ".join(stage.value for stage in self.model.stages)
+        when = "any, until the pathway is closed" if self.model.stages == c.OPEN else stages
+        return (
+            f"{self.summary}\n\nFor: {', '.join(self.roles)}.\n\nStages: {when}."
+            f"\n\nThe form is JSON with: {', '.join(fields)}."
+        )
+
+
+def _kinds() -> tuple[CommandKind, ...]:
+    found = []
+    for model in get_args(get_args(c.AnyBody)[0]):
+        noun, _, verb = model.model_fields["kind"].default.partition(".")
+        if noun != "clock" and model not in SPECIAL:
+            found.append(CommandKind(noun, verb, model))
+    return tuple(found)
+
+
+KINDS = _kinds()
+
+
+def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str, ...]]:
+    """The coded words the journey's protocol asks for in this form, by field, for a template of this journey."""
+    p = journey.protocol
+    asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
+        c.RecordEvaluation: {"sections": p.eligibility.evaluation_sections, "function": p.eligibility.function},
+        c.RecordScreening: {
+            "exclusions": tuple(exclusion.code for exclusion in p.exclusions),
+            "criteria": p.eligibility.attest,
+            "factors": p.eligibility.factors,
+        },
+        c.RecordPlan: {"plan.components": p.care_plan.require_components, "plan.sections": p.care_plan.sections},
+        c.ExplainTopics: {"topics": p.education_topics},
+        c.Acknowledge: {"statements": p.acknowledgements},
+        c.CheckSession: {"items": p.sessions.checklist},
+        c.EndSession: {"criteria": p.sessions.release_criteria},
+        c.RecordVisit: {"assessments": p.follow_up.assessments, "answers": p.follow_up.questions},
+    }
+    return asked.get(kind.model, {})
+
+
+def require_role(actor: Actor, kind: CommandKind) -> None:
+    """That the actor's role may send this.
+
+    Raises:
+        NotAllowed: it may not; who may.
+    """
+    if actor.role not in kind.roles:
+        raise NotAllowed(
+            f"a {actor.role.value} may not send {kind.noun} {kind.verb}",
+            f"It is for: {', '.join(kind.roles)}. Choose another profile with --profile",
+        )

@@ -1,0 +1,158 @@
+"""Send a command to a journey, or try it out. Accepted and recorded are told apart."""
+
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
+from application import command_catalog, signing
+from application.access_log import ActOn
+from application.command_catalog import CommandKind
+from application.context import Context
+from application.errors import Conflict, NotFound, Unavailable
+from application.history import History, follow, load_history, load_journey, read_journey
+from application.input import too_large
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import SIGNED, AnyBody, Command
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
+from workflows.journey.refusals import Refusal
+from workflows.journey.stage import Stage
+
+RECORDED_WITHIN = timedelta(seconds=5)
+"""How long a person waits for "recorded" after "accepted"."""
+
+
+class Accepted(NamedTuple):
+    """A command that Temporal holds: it happens. ``version`` is that of the journey after it."""
+
+    journey_id: UUID
+    command: Command
+    version: int
+
+
+class Recorded(NamedTuple):
+    """A command that the record has, at this position. ``journey`` is the state then, if it could be read."""
+
+    accepted: Accepted
+    position: int
+    journey: Journey | None
+
+
+async def prepare(
+    context: Context, kind: CommandKind, journey_id: UUID, body: AnyBody, command_id: UUID | None = None
+) -> tuple[Command, Journey | None]:
+    """The command of a form, signed where it counts only so, and the journey if that had to be read for it.
+
+    Raises:
+        NotAllowed: it is not for this role.
+        UseCaseError: as `signing.sign`.
+    """
+    actor = context.actor
+    command_catalog.require_role(actor, kind)
+    once = command_id or uuid4()
+    if isinstance(body, SIGNED):
+        journey = await load_journey(context, journey_id)
+        return signing.sign(context, actor, journey, once, body), journey
+    return Command.model_construct(command_id=once, actor=actor, body=body), None
+
+
+async def try_out(
+    context: Context, kind: CommandKind, journey_id: UUID, body: AnyBody, command_id: UUID | None = None
+) -> tuple[Event, ...] | Refusal:
+    """What a command would bring about now. Nothing is sent; that somebody looked is kept.
+
+    Raises:
+        NotAllowed: it is not for this role, or the journey is not theirs to look at.
+        NotFound: there is no such journey.
+    """
+    actor = context.actor
+    command_catalog.require_role(actor, kind)
+    once = command_id or uuid4()
+    if isinstance(body, SIGNED):
+        command = signing.unsigned(context, actor, once, body)
+    else:
+        command = Command.model_construct(command_id=once, actor=actor, body=body)
+    require_size(command)
+    query = ActOn(action=f"{kind.noun} {kind.verb} --dry-run", journey_id=journey_id)
+    history = await read_journey(context, query, journey_id)
+    return decide_once(context, history, command)
+
+
+def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
+    """What a command would bring about now; nothing, where it was accepted before."""
+    repeated = answer_repeated(receipts_of(history.events), command)
+    if isinstance(repeated, CommandReceipt):
+        return ()
+    return repeated or decide(history.journey, command, context.now())
+
+
+async def submit(context: Context, journey_id: UUID, command: Command) -> Accepted:
+    """Send a command to a journey; one that has ended is opened again where the command is for that.
+
+    Raises:
+        Refused: the journey refused it.
+        NotFound, Conflict: there is no such journey, or it has ended.
+        Unavailable: whether it arrived is not known; the same again is safe.
+    """
+    require_size(command)
+    journeys = await context.journeys()
+    try:
+        return Accepted(journey_id, command, await journeys.submit(journey_id, command))
+    except NotFound:
+        pass
+    history = await load_history(context, journey_id)
+    if history.journey.closed and Stage.CLOSED in command.body.stages:
+        return Accepted(journey_id, command, await journeys.reopen(history.events, command))
+    raise _not_running(history.journey)
+
+
+async def wait_until_recorded(context: Context, accepted: Accepted, known: Journey | None = None) -> Recorded:
+    """Wait until the record has what was accepted. ``known`` is the journey as it was read before, if it was.
+
+    Raises:
+        Unavailable: the record has it not yet; nothing is lost.
+    """
+    try:
+        record = await context.record()
+        position = await record.wait_for(accepted.journey_id, accepted.version, RECORDED_WITHIN)
+    except (NotYetRecorded, RecordUnavailable, RecordFault):
+        position = None
+    if position is None:
+        raise Unavailable(
+            f"accepted as version {accepted.version}, not yet recorded",
+            "Do not send it again; look with `pathway show`",
+            state="Nothing is lost: it is held by Temporal and is recorded as soon as the record can be reached.",
+            ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
+        )
+    try:
+        journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
+    except RecordUnavailable:
+        journey = None
+    return Recorded(accepted, position, journey)
+
+
+def require_size(command: Command) -> None:
+    """That a command is not larger than one may be.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if command.too_large:
+        raise too_large()
+
+
+def _not_running(journey: Journey) -> Conflict | Unavailable:
+    """Why a journey takes no commands: it has ended, or Temporal has lost it."""
+    if journey.outcome is not None:
+        return Conflict(
+            f"this pathway is closed ({journey.outcome.value})",
+            "A new referral starts a new journey",
+            ids={"journey_id": str(journey.id)},
+        )
+    return Unavailable(
+        "this journey is recorded, but Temporal does not run it",
+        "Tell ops at once; it can be taken up again from the record",
+        ids={"journey_id": str(journey.id)},
+    )

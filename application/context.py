@@ -1,0 +1,209 @@
+"""What one request has: settings, who acts, the record and Temporal, each opened once, when it is first needed.
+
+So reading works while Temporal is down, and what needs no server needs none. Whoever makes a context closes it:
+``async with Context(...) as context``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from copy import copy
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, Self
+
+from pydantic import SecretStr
+
+from activities.record import Record, open_record
+from activities.record.access_log import AccessLogEntry, Purpose
+from application.errors import InvalidInput, SteppedBack
+from application.journeys import Journeys
+from application.logs import configure_logging
+from application.profiles import Profile, profile_path, read_profile
+from application.settings import Settings, SettingsError, load_settings
+from workflows.journey.actors import Actor, Role
+
+DATABASE = "CAREPATH_DATABASE_URL"
+PURPOSES = {
+    Role.PATIENT: Purpose.PATIENT_REQUEST,
+    Role.COORDINATOR: Purpose.CARE_MANAGEMENT,
+    Role.OPS: Purpose.SYSTEM_ADMINISTRATION,
+}
+"""What people look for unless they say otherwise; all others: treatment."""
+
+
+class Ask(Protocol):
+    """How a way in asks the person who acts. A ``secret`` answer is not shown."""
+
+    def __call__(self, question: str, *, secret: bool = False) -> str:
+        """Raises `UseCaseError` when there is nobody to ask, or they do not answer."""
+
+
+def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the form of `Ask`
+    """Where nobody can be asked."""
+    raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
+    """The journeys that Temporal runs.
+
+    Raises:
+        SettingsError: Temporal's settings cannot be used.
+        Unavailable: it cannot be reached.
+    """
+    # Temporal's client takes longer to import than all the rest, and most requests do without: it is imported here and
+    # nowhere else.
+    from application.temporal import connect
+
+    async with connect(settings) as journeys:
+        yield journeys
+
+
+class Context:
+    """One request of one person.
+
+    ``profile`` is the name or file of who acts, ``purpose`` what they look for; None is what the settings and their
+    role say. ``load`` and ``connect`` are where settings and Temporal come from.
+
+    ``as_seen`` is an entry of the access log that is being shown again: what is read ends where it ended
+    then, ``now`` is the clock of then, and nothing new is kept.
+    """
+
+    as_seen: AccessLogEntry | None = None
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        purpose: str | None = None,
+        ask: Ask = nobody,
+        now: Callable[[], datetime] = utc_now,
+        load: Callable[[], Settings] = load_settings,
+        connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
+    ) -> None:
+        self.ask = ask
+        self._load = load
+        self._connect = connect
+        self._profile = profile
+        self._purpose = purpose
+        self._now = now
+        self._lacking: SettingsError | None = None
+        self._record: Record | None = None
+        self._journeys: Journeys | None = None
+        self._opening = asyncio.Lock()
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._exits.aclose()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings. Where only the database is not named they still serve what needs none.
+
+        Raises:
+            SettingsError: they cannot be used.
+        """
+        try:
+            return self._load()
+        except SettingsError as error:
+            if error.variables != (DATABASE,):
+                raise
+            self._lacking = error
+        return Settings(database_url=SecretStr("postgresql://not-needed"))
+
+    @cached_property
+    def profile_path(self) -> Path:
+        """The file of who acts. Their key is beside it.
+
+        Raises:
+            InvalidInput: nobody said who acts.
+        """
+        return profile_path(self._profile, self.settings.profile)
+
+    @cached_property
+    def person(self) -> Profile:
+        """Who acts, and for which clinics they work.
+
+        Raises:
+            InvalidInput, NotAllowed: the profile cannot be used.
+        """
+        return read_profile(self.profile_path)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, as commands name them.
+
+        Raises:
+            InvalidInput, NotAllowed: as `person`.
+        """
+        return self.person.actor
+
+    @cached_property
+    def purpose(self) -> Purpose:
+        """What the person looks for.
+
+        Raises:
+            InvalidInput: it is no purpose.
+        """
+        if self._purpose is None:
+            return PURPOSES.get(self.person.role, Purpose.TREATMENT)
+        offered = [code for code in Purpose if code != Purpose.BREAK_THE_GLASS]
+        if self._purpose.upper() not in offered:
+            raise InvalidInput("--purpose is none", f"One of: {', '.join(offered)}")
+        return Purpose(self._purpose.upper())
+
+    def now(self) -> datetime:
+        """The time (UTC)."""
+        return self._now() if self.as_seen is None else self.as_seen.clock
+
+    @property
+    def up_to(self) -> int | None:
+        """The position of the record that what is shown ends at; None for all there is."""
+        return None if self.as_seen is None else self.as_seen.position
+
+    async def record(self) -> Record:
+        """The record.
+
+        Raises:
+            SettingsError: no database is named.
+            RecordUnavailable, RecordFault: it cannot be reached.
+        """
+        async with self._opening:
+            if self._record is None:
+                self._record = await self._exits.enter_async_context(self._open_record(self.settings))
+        return self._record
+
+    async def journeys(self) -> Journeys:
+        """The journeys that Temporal runs.
+
+        Raises:
+            SettingsError: Temporal's settings cannot be used.
+            Unavailable: it cannot be reached.
+        """
+        async with self._opening:
+            if self._journeys is None:
+                self._journeys = await self._exits.enter_async_context(self._connect(self.settings))
+        return self._journeys
+
+    def as_it_was(self, entry: AccessLogEntry) -> "Context":
+        """This request, but reading what somebody read then. It closes with this one."""
+        past = copy(self)
+        past.as_seen = entry
+        return past
+
+    @asynccontextmanager
+    async def _open_record(self, settings: Settings) -> AsyncIterator[Record]:
+        if self._lacking is not None:
+            raise self._lacking
+        configure_logging(settings.log_level, settings.log_format)
+        async with open_record(settings.database_url.get_secret_value()) as record:
+            yield record

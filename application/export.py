@@ -1,0 +1,70 @@
+"""What leaves the database, so that others can check what stays in it: one journey to verify, and anchors."""
+
+from pathlib import Path
+from uuid import UUID
+
+from activities.record import export as record_export
+from activities.record.verification.anchors import AnchorKeyError, make_key, read_key, write_anchor
+from application import keyring
+from application.access_log import ActOn
+from application.context import Context
+from application.errors import InvalidInput, Unavailable
+from application.files import content_of, refuse_existing, write_new
+from application.history import read_journey
+
+VERIFIER = record_export.VERIFIER.name
+"""The program in an export that verifies it."""
+
+
+async def export_journey(context: Context, journey_id: UUID, file: Path) -> int:
+    """Write one journey to a ZIP that a stranger can verify with the program in it; answer its size in bytes.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        InvalidInput, Conflict: there is no register to go with it, or the file is there or cannot be written.
+    """
+    register = content_of(keyring.register_path(None, context.settings))
+    if register is None:
+        raise InvalidInput("there is no register where it should be", "Check CAREPATH_REGISTER_FILE")
+    refuse_existing(file, "nothing is overwritten")
+    await read_journey(context, ActOn(action="record export", journey_id=journey_id), journey_id)
+    bundle = await record_export.export(await context.record(), journey_id, register)
+    assert bundle is not None
+    write_new(file, bundle)
+    return len(bundle)
+
+
+def make_anchor_key(file: Path) -> bytes:
+    """Make a key for anchors or reports in a new file, and answer its public half (32 bytes).
+
+    Raises:
+        InvalidInput: there is a file, or it cannot be written.
+    """
+    try:
+        return make_key(file)
+    except AnchorKeyError as error:
+        raise InvalidInput(error.reason, error.remedy) from None
+
+
+async def anchor_record(context: Context) -> int:
+    """Write an anchor of the record now; answer its position, 0 where nothing is recorded yet.
+
+    Raises:
+        InvalidInput: a setting is missing, or the key cannot be used.
+        Unavailable: it cannot be written.
+    """
+    settings = context.settings
+    if settings.anchors_dir is None or settings.anchor_key_file is None:
+        raise InvalidInput(
+            "it is not known where anchors are kept, or with which key they are signed",
+            "Set CAREPATH_ANCHORS_DIR and CAREPATH_ANCHOR_KEY_FILE; `record anchor-key` makes a key",
+        )
+    try:
+        key = read_key(settings.anchor_key_file)
+    except AnchorKeyError as error:
+        raise InvalidInput(error.reason, error.remedy) from None
+    try:
+        anchor = await write_anchor(await context.record(), settings.anchors_dir, key)
+    except OSError as error:
+        raise Unavailable(f"the anchor cannot be written ({error.strerror})", "Check the directory") from None
+    return 0 if anchor is None else anchor.position

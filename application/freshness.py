@@ -1,0 +1,39 @@
+"""How far what is shown is true: said wherever something comes from the read models, which follow the record."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from activities.record.read_models import stale, wait_until_caught_up
+from application.context import Context
+
+CAUGHT_UP_WITHIN = timedelta(seconds=1)
+"""How long a read waits for the read models to be where the record was when it was asked."""
+
+
+class TrueUpTo(NamedTuple):
+    """The position an answer is true up to, where the record was when it was asked for, and how many journeys are
+    stale: what they wait for may not be in any list."""
+
+    position: int
+    record: int
+    stale: int
+
+    def __str__(self) -> str:
+        said = f"True up to position {self.position}"
+        if self.position < self.record:
+            said += f"; the record is at {self.record}, and what is newer is not in it yet: run it again"
+        if self.stale:
+            journeys = "1 journey is" if self.stale == 1 else f"{self.stale} journeys are"
+            said += f"; {journeys} STALE, and what it waits for may be missing: tell ops (`record models`)"
+        return f"{said}."
+
+
+async def wait_for_read_models(context: Context) -> int:
+    """Wait a moment until the read models have what is recorded, so that people find what they just did; and
+    return where the record was. They need not have got there."""
+    return await wait_until_caught_up(await context.record(), CAUGHT_UP_WITHIN)
+
+
+async def true_up_to(context: Context, position: int, head: int) -> TrueUpTo:
+    """How far an answer at this position is true, asked for when the record was at ``head``."""
+    return TrueUpTo(position, head, len((await stale(await context.record())).rows))

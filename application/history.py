@@ -1,0 +1,188 @@
+"""A journey as recorded, read from the record, parsed and folded once per request."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record import StoredEvent
+from activities.record.access_log import Purpose
+from activities.record.event_codec import from_stored
+from application.access_log import Query, broke_glass, keep_look, may_see
+from application.context import Context
+from application.errors import Fault, InvalidInput, NotAllowed, NotFound
+from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.events import Event, FactAmended
+
+MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
+
+
+class History(NamedTuple):
+    """A journey's events, oldest first, and its state after them. It is true up to ``position`` of the record."""
+
+    events: tuple[Event, ...]
+    journey: Journey
+    position: int
+
+
+class _Read(NamedTuple):
+    """What is stored of a journey, and what could be read of it. ``journey`` is None where its opening could not."""
+
+    stored: tuple[StoredEvent, ...]
+    events: tuple[Event, ...]
+    journey: Journey | None
+
+    @property
+    def position(self) -> int:
+        """Up to where in the record it is true; 0 where there is nothing."""
+        return self.stored[-1].position if self.stored else 0
+
+    @property
+    def whole(self) -> bool:
+        return len(self.events) == len(self.stored)
+
+
+async def read_journey(context: Context, query: Query, journey_id: UUID) -> History:
+    """A journey, once it is kept who looks at it.
+
+    Raises:
+        NotFound: there is no such journey.
+        NotAllowed: it is not theirs to look at; that they tried is kept.
+        Fault: an event of it cannot be read.
+    """
+    return _require_whole(await _looked_at(context, query, journey_id), journey_id)
+
+
+async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple[StoredEvent, ...]:
+    """The rows of a journey, also those that cannot be read as events.
+
+    Raises:
+        NotFound, NotAllowed: as `read_journey`.
+    """
+    return (await _looked_at(context, query, journey_id)).stored
+
+
+async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
+    """Those of these journeys that are theirs to look at, as far as they are readable, once that is kept."""
+    read = [await _load(context, journey_id) for journey_id in journey_ids]
+    theirs = [(each.journey, each.position) for each in read if each.journey is not None]
+    theirs = [(journey, position) for journey, position in theirs if may_see(context, journey)]
+    position = max((position for _, position in theirs), default=0)
+    await keep_look(context, query, [journey.id for journey, _ in theirs], position)
+    return tuple(journey for journey, _ in theirs)
+
+
+async def load_history(context: Context, journey_id: UUID) -> History:
+    """A journey, for what shows nothing of it: nobody is asked whether they may look, and nothing is kept.
+
+    Raises:
+        NotFound: there is no such journey.
+        Fault: an event of it cannot be read.
+    """
+    return _require_whole(await _load(context, journey_id), journey_id)
+
+
+async def load_journey(context: Context, journey_id: UUID) -> Journey:
+    """The state of a journey, as `load_history`."""
+    return (await load_history(context, journey_id)).journey
+
+
+async def follow(context: Context, journey: Journey) -> Journey:
+    """A journey that was read before, with what was recorded since."""
+    stored = await (await context.record()).load(journey.id, after_version=journey.version)
+    return fold(map(from_stored, stored), journey)
+
+
+def no_such_journey(journey_id: UUID) -> NotFound:
+    """The error for an id that nothing is recorded under."""
+    return NotFound(
+        "there is no journey of this id",
+        "See `pathway list`; ids look like 00000000-0000-0000-0000-000000000000",
+        ids={"journey_id": str(journey_id)},
+    )
+
+
+def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -> Journey:
+    """A journey as it was known at a moment, or, ``corrected``, with what was found out later about that.
+
+    Two times are kept apart. What was *known* at a moment is what the journey had decided by then; for that it does
+    not matter when the record had it. What was *true* of it, as far as is known today, takes in the corrections that
+    were made later of what was known then.
+
+    Raises:
+        InvalidInput: it is no moment.
+        NotFound: the journey had not begun.
+    """
+    version = _version_at(events, moment)
+    known = [event for event in events if event.version <= version]
+    if not known:
+        raise NotFound("the journey had not begun then", "Give a later moment")
+    journey = fold(known)
+    if not corrected:
+        return journey
+    for event in events:
+        if event.version > version and isinstance(event.body, FactAmended) and event.body.version <= version:
+            journey = evolve(journey, event)
+    return journey.model_copy(update={"version": version})
+
+
+def _version_at(events: Sequence[Event], moment: str) -> int:
+    if moment.isdigit():
+        return int(moment)
+    try:
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None:
+            raise ValueError
+    except ValueError:
+        raise InvalidInput("this is neither a version nor a time with its offset", f"Give one: {MOMENT}") from None
+    # Up to the first event that was decided later: one that says it is older still came after it.
+    return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)
+
+
+def _require_whole(found: _Read, journey_id: UUID) -> History:
+    if not found.stored:
+        raise no_such_journey(journey_id)
+    if found.journey is None or not found.whole:
+        raise Fault(
+            "an event of this journey cannot be read",
+            f"Tell ops: `record verify {journey_id}` says which",
+            ids={"journey_id": str(journey_id)},
+        )
+    return History(found.events, found.journey, found.position)
+
+
+async def _looked_at(context: Context, query: Query, journey_id: UUID) -> _Read:
+    found = await _load(context, journey_id)
+    if not found.stored:
+        raise no_such_journey(journey_id)
+    may = found.journey is not None and may_see(context, found.journey)
+    broke = not may and (context.as_seen is not None or await broke_glass(context, journey_id))
+    purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
+    await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)
+    if not may and not broke:
+        raise NotAllowed(
+            "this journey is of a clinic you do not work for, and its plan of care does not name you",
+            f"Ask its clinic; in an emergency: `access break-glass {journey_id}`",
+            state="That you tried is kept. Nothing else happened.",
+        )
+    return found
+
+
+async def _load(context: Context, journey_id: UUID) -> _Read:
+    stored = await (await context.record()).load(journey_id)
+    return _read([each for each in stored if context.up_to is None or each.position <= context.up_to])
+
+
+def _read(stored: Sequence[StoredEvent]) -> _Read:
+    """One event that cannot be read must not keep people from all the others: reading ends before it."""
+    events: list[Event] = []
+    journey: Journey | None = None
+    for each in stored:
+        try:
+            event = from_stored(each)
+            journey = fold([event], journey)
+        except Exception:  # whatever is in a row: `record verify` says what is wrong with it
+            break
+        events.append(event)
+    return _Read(tuple(stored), tuple(events), journey)

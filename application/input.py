@@ -1,0 +1,269 @@
+"""What people hand in: bounded, parsed, checked against its model, and the skeletons to fill in.
+
+Whatever is wrong is told by field name. What was given is never repeated: it may be about a patient.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from application.errors import FieldProblem, InvalidInput
+from workflows.journey.base import canonical
+from workflows.journey.commands import COMMAND_LIMIT
+
+AnyForm = TypeVar("AnyForm", bound=BaseModel)
+Content = dict[str, Any]
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
+_PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
+_PRESENCE = ("is missing", "is not a field here")
+MADE_HERE = ("kind", "signature")
+"""What a way in adds to a form itself, and nobody fills in."""
+FILLABLE = "Write it from `--template`, or see `--schema`"
+
+
+class NotStrictJson(ValueError):
+    """Not JSON, or JSON that two readers could understand differently. The text never quotes the input."""
+
+
+def require_small(raw: bytes) -> bytes:
+    """What was given, if it is not larger than a command may be.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if len(raw) > COMMAND_LIMIT:
+        raise too_large()
+    return raw
+
+
+def too_large() -> InvalidInput:
+    """The error for more than one command may hold."""
+    return InvalidInput(
+        f"what was given is larger than {COMMAND_LIMIT // 1024} KiB",
+        "Documents belong elsewhere; refer to them",
+    )
+
+
+def strict_json(raw: bytes) -> Any:
+    """The JSON value of these bytes.
+
+    Raises:
+        NotStrictJson: not UTF-8, not JSON, a key twice, NaN or Infinity, half a character, or nested too deep.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotStrictJson("not UTF-8") from None
+    try:
+        value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        canonical(value)
+    except NotStrictJson:
+        raise
+    except json.JSONDecodeError as error:
+        raise NotStrictJson(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+    except UnicodeEncodeError:
+        raise NotStrictJson("a text holds half a character") from None
+    except RecursionError:
+        raise NotStrictJson("nested too deep") from None
+    except ValueError:
+        raise NotStrictJson("a number is too long or not finite") from None
+    return value
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> Content:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotStrictJson("a field stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise NotStrictJson(f"{name} is not JSON")
+
+
+def read_object(raw: bytes, *, optional: bool = False) -> Content:
+    """The JSON object of these bytes.
+
+    Raises:
+        InvalidInput: it is not one.
+    """
+    if optional and not raw.strip():
+        return {}
+    try:
+        value = strict_json(raw)
+    except NotStrictJson as error:
+        raise InvalidInput(f"what was given is {_as_clause(error)}", f"Correct it. {FILLABLE}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("what was given is not a JSON object", f"Correct it. {FILLABLE}")
+    return value
+
+
+def _as_clause(error: NotStrictJson) -> str:
+    text = str(error)
+    return text if text.startswith(("not ", "nested")) else f"not usable: {text}"
+
+
+def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | None = None) -> AnyForm:
+    """The form in ``content``, with what was ``given`` by arguments. Strict: "5" is no number, 1 is not true.
+
+    Raises:
+        InvalidInput: it names every field that is missing, unknown, of the wrong type or out of range.
+    """
+    problems = [
+        FieldProblem(field=name, problem="is given by the command itself; leave it out")
+        for name, value in (given or {}).items()
+        if name in content and content[name] != value
+    ]
+    whole = {**content, **(given or {})}
+    unfilled = _placeholders(whole)
+    problems += [
+        FieldProblem(field=_shown(path), problem="still holds the template's placeholder") for path in unfilled
+    ]
+    checked: AnyForm | None = None
+    try:
+        checked = model.model_validate_json(canonical(whole), strict=True)
+    except ValidationError as invalid:
+        held = [problem.field for problem in problems]
+        # What else does not fit about a placeholder would only hide it.
+        told = [problem for problem in field_problems(invalid) if not unfilled or problem.problem in _PRESENCE]
+        problems += [problem for problem in told if problem.field not in held]
+    if checked is None or problems:
+        # Raised outside the handler, so that no traceback carries the values.
+        raise InvalidInput("what was given does not fit", f"Correct these fields. {FILLABLE}", fields=tuple(problems))
+    return checked
+
+
+def check_options(model: type[AnyForm], given: Content) -> AnyForm:
+    """Options of a command, checked as a form is. None counts as not given.
+
+    Raises:
+        InvalidInput: it names every option that does not fit.
+    """
+    try:
+        return check(model, {name: value for name, value in given.items() if value is not None})
+    except InvalidInput as problem:
+        fields = [FieldProblem(field=f"--{f.field.partition('[')[0]}", problem=f.problem) for f in problem.fields]
+    raise InvalidInput("an option does not fit", "See --help", fields=tuple(fields))
+
+
+def field_problems(invalid: ValidationError) -> tuple[FieldProblem, ...]:
+    """What pydantic found, without what it found it in."""
+    return tuple(
+        FieldProblem(field=_shown(error["loc"]), problem=_problem(error))
+        for error in invalid.errors(include_input=False, include_url=False)
+    )
+
+
+def _problem(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "missing":
+            return _PRESENCE[0]
+        case "extra_forbidden":
+            return _PRESENCE[1]
+        case "union_tag_invalid" | "union_tag_not_found":
+            return f"must name one of: {error.get('ctx', {}).get('expected_tags', 'the kinds in --schema')}"
+        case "string_pattern_mismatch":
+            return "must be a coded word: letters, digits and _ . : + - only, at most 64"
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Input ")
+    return message[0].lower() + message[1:]
+
+
+def _shown(path: tuple[str | int, ...]) -> str:
+    """Where a field is. A name that is no coded word was typed by somebody and may say anything."""
+    shown = ""
+    for part in path:
+        if isinstance(part, int):
+            shown += f"[{part + 1}]"
+        elif part == "[key]":
+            shown += " (name)"
+        else:
+            shown += ("." if shown else "") + (part if _SAFE_NAME.fullmatch(part) else "(a name)")
+    return shown or "(the whole)"
+
+
+def _placeholders(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    if isinstance(value, str):
+        return [path] if _PLACEHOLDER.fullmatch(value) else []
+    if isinstance(value, dict):
+        named = [(*path, "[key]") for key in value if _PLACEHOLDER.fullmatch(key)]
+        return named + [found for key, inner in value.items() for found in _placeholders(inner, (*path, key))]
+    if isinstance(value, list):
+        return [found for n, inner in enumerate(value) for found in _placeholders(inner, (*path, n))]
+    return []
+
+
+def schema(model: type[BaseModel]) -> Content:
+    """The JSON schema of what is to be handed in, without what a way in adds."""
+    whole = model.model_json_schema()
+    whole["properties"] = {name: part for name, part in whole.get("properties", {}).items() if name not in MADE_HERE}
+    return whole
+
+
+def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> Content:
+    """A skeleton to fill in. Placeholders are never valid, so that none is ever sent by mistake.
+
+    ``names`` are the coded words a protocol asks for, by field.
+    """
+    whole = schema(model)
+    skeleton = {name: _sample(part, whole.get("$defs", {})) for name, part in whole["properties"].items()}
+    for name, codes in (names or {}).items():
+        field, _, inner = name.partition(".")
+        within, key = (skeleton[field], inner) if inner else (skeleton, field)
+        example = within[key]
+        if isinstance(example, dict):
+            (one,) = example.values()
+            within[key] = dict.fromkeys(codes, one)
+        else:
+            within[key] = list(codes)
+    return skeleton
+
+
+def _sample(part: Content, definitions: Content) -> Any:
+    if "$ref" in part:
+        part = definitions[part["$ref"].rpartition("/")[2]]
+    if "default" in part and part["default"] not in ({}, [], ()):
+        return part["default"]
+    match part:
+        case {"const": constant}:
+            return constant
+        case {"enum": words}:
+            return f"<{' | '.join(words)}>"
+        case {"oneOf": variants} | {"anyOf": variants}:
+            kinds = part.get("discriminator", {}).get("mapping", {})
+            return {"kind": f"<{' | '.join(kinds)}>"} if kinds else _sample(variants[0], definitions)
+        case {"type": "object", "properties": properties}:
+            return {name: _sample(inner, definitions) for name, inner in properties.items()}
+        case {"type": "object"}:
+            named = list(part.get("patternProperties", {}).values()) or [part.get("additionalProperties")]
+            return {"<code>": _sample(named[0], definitions)}
+        case {"type": "array"}:
+            return [_sample(part.get("items", {}), definitions)] * part.get("minItems", 1)
+        case {"type": "boolean"}:
+            return "<true | false>"
+        case {"type": "integer" | "number"}:
+            return f"<number{_bounds(part)}>"
+        case {"type": "string"}:
+            return _SAMPLES.get(part.get("format", ""), _text_sample(part))
+    return "<answers>"
+
+
+def _bounds(part: Content) -> str:
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
+    return "".join(f" {word} {part[key]:g}" for key, word in words.items() if key in part)
+
+
+_SAMPLES = {"date": "<YYYY-MM-DD>", "date-time": "<YYYY-MM-DDTHH:MM:SS+HH:MM>", "uuid": "<uuid>"}
+
+
+def _text_sample(part: Content) -> str:
+    if "pattern" in part:
+        return "<code>"
+    # Only zones are texts of up to 64 characters.
+    return "<Area/City>" if part.get("maxLength") == 64 else "<text>"

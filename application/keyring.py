@@ -1,0 +1,213 @@
+"""People's keys and the register of signers, as use cases need them.
+
+Passphrases are asked of a person (`Context.ask`), used once, and never kept, logged or taken from anywhere else.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from activities.signatures import keys, signer_registry
+from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
+from activities.signatures.signer_registry import Register, RegisterError
+from application.context import Context
+from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack
+from application.files import is_missing, refuse_existing
+from application.profiles import key_path
+from application.settings import Settings
+from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.signed_statement import Signer, signer_of
+
+
+def require_signer(actor: Actor) -> Signer:
+    """The person as they are printed beside a signature.
+
+    Raises:
+        NotAllowed: their role does not sign.
+        InvalidInput: their profile has no name or licence.
+    """
+    if actor.role not in CLINICAL:
+        raise NotAllowed(
+            f"a {actor.role.value} does not sign",
+            f"It is for: {', '.join(CLINICAL)}. Choose another profile with --profile",
+            state=NOTHING_WRITTEN,
+        )
+    try:
+        return signer_of(actor)
+    except ValueError:
+        raise InvalidInput(
+            "a signature shows a printed name and a licence, and the profile lacks one of them",
+            "Put `name` and `licence` into the profile; docs/reference/command-line.md shows one",
+            state=NOTHING_WRITTEN,
+        ) from None
+
+
+def make_key(context: Context, path: Path, person: str, whose: str) -> PrivateKey:
+    """A new key in a new file, under a passphrase that is asked for twice.
+
+    Raises:
+        Conflict: there is a file already.
+        InvalidInput: the passphrase is too short or was mistyped, or the file cannot be written.
+    """
+    refuse_existing(path, "no key is overwritten")
+    passphrase = context.ask(f"New passphrase of {whose}, at least {keys.SHORTEST_PASSPHRASE} characters", secret=True)
+    if len(passphrase) >= keys.SHORTEST_PASSPHRASE and context.ask("The same again", secret=True) != passphrase:
+        raise InvalidInput(
+            "the two passphrases are not the same", "Run it again and take your time", state=NOTHING_WRITTEN
+        )
+    try:
+        return keys.generate(path, person, passphrase)
+    except KeyFileError as error:
+        raise InvalidInput(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+
+
+def unlock(context: Context, path: Path, whose: str) -> PrivateKey:
+    """A key, opened with the passphrase its owner is asked for. Sign with it, and let go of it.
+
+    Raises:
+        InvalidInput: there is no such key, or it cannot be used.
+        NotAllowed: the passphrase is wrong.
+    """
+    if is_missing(path):
+        raise InvalidInput(
+            f"there is no file {path.name} with {whose}",
+            "Make a key with `clinician key`, or give the place of the one there is",
+            state=NOTHING_WRITTEN,
+        )
+    try:
+        return keys.unlock(path, context.ask(f"Passphrase of {whose}", secret=True))
+    except KeyFileError as error:
+        raise InvalidInput(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+    except WrongPassphrase:
+        raise NotAllowed(
+            f"this passphrase does not open {whose}",
+            "Run it again with the right one; nobody can recover it. If it is lost, make a new key",
+            state=NOTHING_WRITTEN,
+        ) from None
+
+
+def unlock_own(context: Context, signer: Signer) -> PrivateKey:
+    """The key beside the person's profile, as `unlock`.
+
+    Raises:
+        InvalidInput, NotAllowed: as `unlock`, or it is another person's.
+    """
+    key = unlock(context, key_path(context.profile_path), "your key")
+    if key.person != signer.id:
+        raise NotAllowed(
+            "the key beside this profile is another person's",
+            "Use your own profile and key; a key signs only for its owner",
+            state=NOTHING_WRITTEN,
+        )
+    return key
+
+
+def unlock_for_signing(context: Context, signer: Signer) -> PrivateKey:
+    """The key beside the person's profile, once they have given what a signing asks for (`keys.asked_for`): who they
+    are and the passphrase at the first signing of a session, the passphrase alone within ``signing_minutes`` of the
+    last (21 CFR 11.200(a)(1)).
+
+    Raises:
+        UseCaseError: as `unlock_own`, or they gave another id than their profile's.
+    """
+    window = timedelta(minutes=context.settings.signing_minutes)
+    session = context.profile_path.with_suffix(".signed")
+    if "person" in keys.asked_for(_last_signed(session), context.now(), window):
+        require_same(context, signer)
+    key = unlock_own(context, signer)
+    with suppress(OSError):  # without it, the next signing asks for everything again
+        session.write_text(context.now().isoformat())
+    return key
+
+
+def require_same(context: Context, signer: Signer) -> None:
+    """The person names themselves: the first component of a signature.
+
+    Raises:
+        SteppedBack: they gave another id than their profile's.
+    """
+    if context.ask("To sign this, enter your id").strip() != signer.id:
+        raise SteppedBack(
+            "not signed: this is not the id of your profile", "Run it again to sign", state=NOTHING_WRITTEN
+        )
+
+
+def _last_signed(session: Path) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(session.read_text().strip())
+    except (OSError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: datetime) -> None:
+    """That the register knows this key as this signer's, now.
+
+    Raises:
+        NotAllowed: it does not, the key is revoked, or the licence is over.
+    """
+    entry = register.entry(key.key_id)
+    if entry is None or entry.state_at(at) == "not_enrolled":
+        reason, remedy = "your key is not enrolled", "Hand in the request that `clinician key` wrote, and sign after"
+    elif entry.state_at(at) == "revoked":
+        reason, remedy = "your key is revoked", "Make a new one with `clinician key` and have it enrolled"
+    elif signer != Signer(id=entry.person, role=entry.role, name=entry.printed_name, licence=entry.licence):
+        reason = "your profile says another id, role, name or licence than the register"
+        remedy = "Correct the profile; if the register is out of date, make a new key and have it enrolled"
+    elif entry.licence.expires < at.date():
+        reason, remedy = "your licence is over", "Have the renewed licence enrolled, with a new key"
+    else:
+        return
+    raise NotAllowed(reason, remedy, state=NOTHING_WRITTEN)
+
+
+def register_path(given: Path | None, settings: Settings) -> Path:
+    """The file of the register.
+
+    Raises:
+        InvalidInput: it is neither given nor set.
+    """
+    path = given or settings.register_file
+    if path is None:
+        raise InvalidInput(
+            "it is not known where the register is",
+            "Set CAREPATH_REGISTER_FILE; `clinician register` makes a new one",
+            state=NOTHING_WRITTEN,
+        )
+    return path
+
+
+def read_register(path: Path, organisation_key: bytes) -> Register:
+    """The register in a file, once its signature has proved right.
+
+    Raises:
+        InvalidInput: there is no file.
+        NotVerified: it cannot be believed.
+    """
+    if is_missing(path):
+        raise InvalidInput(
+            "there is no register where it should be",
+            "Check CAREPATH_REGISTER_FILE; `clinician register` makes a new one",
+            state=NOTHING_WRITTEN,
+        )
+    try:
+        return signer_registry.read(path, organisation_key)
+    except RegisterError as error:
+        raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+
+
+def verified_register(settings: Settings, given: Path | None = None) -> Register:
+    """The register, believed by the organisation's key that the settings name.
+
+    Raises:
+        InvalidInput: a setting or the file is missing.
+        NotVerified: it cannot be believed.
+    """
+    path = register_path(given, settings)
+    if settings.organisation_key is None:
+        raise InvalidInput(
+            "it is not known by which key the register is to be believed",
+            "Set CAREPATH_ORGANISATION_KEY to the public key that `clinician register` printed",
+            state=NOTHING_WRITTEN,
+        )
+    return read_register(path, bytes.fromhex(settings.organisation_key))

@@ -1,0 +1,82 @@
+"""Who acts: a profile file, never a field somebody typed into a command."""
+
+import os
+from pathlib import Path
+
+from application import input as forms
+from application.errors import InvalidInput, NotAllowed
+from workflows.journey.actors import Actor, Role
+from workflows.journey.base import Identifier
+from workflows.journey.commands import COMMAND_LIMIT
+
+_NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/command-line.md shows one"
+
+
+class Profile(Actor):
+    """A person as their profile has them: who they are, and the clinics they work for, whose journeys they may see."""
+
+    clinics: tuple[Identifier, ...] = ()
+
+    @property
+    def actor(self) -> Actor:
+        """The person as commands name them."""
+        return Actor(id=self.id, role=self.role, name=self.name, licence=self.licence)
+
+
+def profile_path(given: str | None, default: Path | None) -> Path:
+    """The file of the profile that was given by file or name, or else of the default one.
+
+    A name is looked for as NAME.json beside the default profile, or in carepath/profiles of the user's own
+    configuration.
+
+    Raises:
+        InvalidInput: none was given, and there is no default.
+    """
+    path = default if given is None else _find(given, default)
+    if path is None:
+        raise InvalidInput("who acts is not known", _NO_PROFILE)
+    return path
+
+
+def key_path(profile: Path) -> Path:
+    """Where the key of the person in a profile is kept: beside it, encrypted under their passphrase."""
+    return profile.with_suffix(".key")
+
+
+def read_profile(path: Path) -> Profile:
+    """The person in a profile file.
+
+    Raises:
+        InvalidInput: there is no such profile, or it is malformed.
+        NotAllowed: nobody may act in its role.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(COMMAND_LIMIT)
+    except OSError as error:
+        raise InvalidInput(f"the profile cannot be read ({error.strerror})", _NO_PROFILE) from None
+    try:
+        person = forms.check(Profile, forms.read_object(raw))
+    except InvalidInput as problem:
+        raise InvalidInput(
+            f"the profile is not usable: {problem.reason}",
+            "Correct the profile; docs/reference/command-line.md shows one",
+            fields=problem.fields,
+        ) from None
+    if person.role == Role.SYSTEM:
+        raise NotAllowed("no person acts in the role system", "Use the profile of a person", state="Nothing was sent.")
+    return person
+
+
+def own_configuration() -> Path:
+    """The directory of what a user keeps for themselves: profiles, and filters of the worklist."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "carepath"
+
+
+def _find(given: str, default: Path | None) -> Path:
+    if os.sep in given or given.endswith(".json"):
+        return Path(given)
+    home = own_configuration() / "profiles"
+    places = [home] if default is None else [default.parent, home]
+    candidates = [place / f"{given}.json" for place in places]
+    return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])

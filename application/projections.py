@@ -1,0 +1,54 @@
+"""How far what people work from is, and what is stuck."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record import read_models
+from activities.record.read_models import ProjectionStatus, Stale
+from application.context import Context
+from application.errors import Conflict
+
+
+class Projections(NamedTuple):
+    """The builds of the read models and where the record is, and the journeys that are stuck."""
+
+    status: ProjectionStatus
+    stale: tuple[Stale, ...]
+
+
+async def show_projections(context: Context) -> Projections:
+    """Raises RecordUnavailable, RecordFault."""
+    record = await context.record()
+    return Projections(await read_models.read_status(record), (await read_models.stale(record)).rows)
+
+
+async def retry_projection(context: Context, journey_id: UUID) -> None:
+    """Apply a stale journey anew, from its first event, and let its lists go on. It may be run at any time.
+
+    Raises:
+        Conflict: an event of it still cannot be applied.
+    """
+    record = await context.record()
+    await read_models.retry(record, journey_id)
+    stuck = (await read_models.stale(record)).rows
+    code = next((each.code for each in stuck if each.journey_id == journey_id), None)
+    if code is not None:
+        raise Conflict(
+            f"an event of this journey cannot be applied ({code})",
+            "See `record models` for which; `record verify JOURNEY` says whether it is as it was recorded",
+            state="Nothing was changed: the journey stays stale, and all others go on.",
+            ids={"journey_id": str(journey_id)},
+        )
+
+
+async def rebuild_projections(context: Context) -> int:
+    """Build all read models anew from the record, and show them in the place of the live ones, while people work;
+    answer the new build's number.
+
+    Raises:
+        Conflict: they are being built already, or could not be.
+    """
+    try:
+        return await read_models.rebuild(await context.record())
+    except (read_models.BeingRebuilt, read_models.BuildFailed) as refused:
+        raise Conflict(str(refused), "See `record models`", state="What was shown before still is.") from None

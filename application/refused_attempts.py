@@ -1,0 +1,84 @@
+"""What somebody tried to sign, release or give and was refused, as the record kept it."""
+
+from collections.abc import AsyncIterator
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from activities.record import StoredEvent
+from activities.record.event_codec import from_stored
+from application.access_log import Query
+from application.context import Context
+from application.history import read_journeys, read_stored
+from workflows.journey.decide import MATTERS
+from workflows.journey.events import CommandRefused, Event
+
+PAGE = 500
+LOOKED_BACK = 50_000
+"""Events of the whole record that are looked through for the latest attempts."""
+
+
+class ListAttempts(Query):
+    """Attempts of one journey, or the latest of all that the person may look at."""
+
+    name: ClassVar[str] = "signoff attempts"
+
+    journey_id: UUID | None = None
+    limit: int = 50
+
+
+class RefusedAttempt(NamedTuple):
+    """An attempt that was refused, and where in the record it stands."""
+
+    position: int
+    event: Event
+    body: CommandRefused
+
+
+class Attempts(NamedTuple):
+    """Attempts, the oldest first; whether there are ``more``, and how many events were looked through, if not all."""
+
+    attempts: tuple[RefusedAttempt, ...]
+    more: bool
+    looked_through: int | None
+
+
+async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
+    """Raises NotFound, NotAllowed."""
+    if query.journey_id is not None:
+        stored = await read_stored(context, query, query.journey_id)
+        whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]
+        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit, None)
+    seen = [attempt async for attempt in _latest(context, query.limit + 1)]
+    journeys = await read_journeys(context, query, dict.fromkeys(attempt.event.journey_id for attempt in seen))
+    ids = [journey.id for journey in journeys]
+    found = [attempt for attempt in seen[: query.limit][::-1] if attempt.event.journey_id in ids]
+    return Attempts(tuple(found), len(seen) > query.limit, LOOKED_BACK)
+
+
+async def _latest(context: Context, most: int) -> AsyncIterator[RefusedAttempt]:
+    """The latest attempts in the record, the newest first."""
+    record = await context.record()
+    head = await record.log_head()
+    after = end = min(0 if head is None else head[0], context.up_to if context.up_to is not None else 2**63)
+    while after > max(0, end - LOOKED_BACK):
+        after = max(0, after - PAGE)
+        for stored in reversed(await record.tail(after, limit=PAGE)):
+            attempt = _attempt(stored)
+            # Events may have come since the end was looked for: each is taken once, with its own page.
+            if attempt is not None and stored.position <= min(after + PAGE, end):
+                yield attempt
+                most -= 1
+                if not most:
+                    return
+
+
+def _attempt(stored: StoredEvent) -> RefusedAttempt | None:
+    if stored.event_type != "command.refused":
+        return None
+    try:
+        event = from_stored(stored)
+    except ValueError:  # `record verify` finds it
+        return None
+    if not isinstance(event.body, CommandRefused) or event.body.command_kind not in MATTERS:
+        return None
+    return RefusedAttempt(stored.position, event, event.body)

@@ -1,0 +1,58 @@
+"""Score questionnaires. It needs neither a database nor Temporal."""
+
+from pathlib import Path
+from typing import Any
+
+from application import input as forms
+from application.errors import InvalidInput
+from application.protocols import unusable
+from workflows.journey import instruments
+from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.instruments import Instrument, Score, Thresholds
+from workflows.protocols import ProtocolError, load, shipped
+
+_NAMES = {"".join(filter(str.isalnum, name.casefold())): name for name in Instrument}
+
+
+def instrument_of(name: str) -> Instrument:
+    """The instrument somebody means: `PCL-5`, `pcl5` and `pcl_5` alike.
+
+    Raises:
+        InvalidInput: it is none of ours.
+    """
+    found = _NAMES.get("".join(filter(str.isalnum, name.casefold())))
+    if found is None:
+        raise InvalidInput("INSTRUMENT is not known", f"Use: {', '.join(Instrument)}")
+    return found
+
+
+def thresholds_of(instrument: Instrument, file: Path | None) -> Thresholds:
+    """The thresholds of a protocol file, or of the shipped protocol that the instrument is primary in, or used in.
+
+    Raises:
+        InvalidInput: the file cannot be used.
+    """
+    try:
+        protocols = [load(path) for path in ((file,) if file is not None else shipped())]
+    except ProtocolError as error:
+        raise unusable(error) from None
+    protocols.sort(key=lambda protocol: protocol.instruments.primary != instrument)
+    found = (protocol.instruments.thresholds.get(instrument) for protocol in protocols)
+    return next((thresholds for thresholds in found if thresholds is not None), Thresholds())
+
+
+def score_line(raw: bytes, instrument: Instrument, thresholds: Thresholds, previous: int | None) -> Score:
+    """The result of one line, whatever it holds."""
+    problem: str | None = None
+    answers: Any = None
+    if len(raw) > COMMAND_LIMIT:
+        problem = f"the line is larger than {COMMAND_LIMIT // 1024} KiB"
+    elif not raw.strip():
+        problem = "the line is empty"
+    else:
+        try:
+            answers = forms.strict_json(raw)
+        except forms.NotStrictJson as error:
+            problem = f"the line cannot be read: {error}"
+    scored = instruments.score(instrument, answers, thresholds, previous)
+    return scored if problem is None else scored.model_copy(update={"reason": problem})

@@ -1,0 +1,164 @@
+"""Who looked at what, and the same shown again: the same use case, on what was recorded then, at the time of then."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
+from uuid import UUID
+
+from activities.record.access_log import AccessLogEntry, find_access, list_access
+from activities.record.event_codec import from_stored
+from activities.record.read_models import Answer, Case, Task
+from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
+from application.access_log import ActOn, Query
+from application.caseload import CasePage, ListJourneys, list_journeys
+from application.context import Context
+from application.errors import Conflict, NotAllowed, NotFound
+from application.freshness import TrueUpTo
+from application.history import read_journeys, read_stored
+from application.refused_attempts import ListAttempts, list_attempts
+from application.show_journey import (
+    CompareMoments,
+    ExplainEvent,
+    ShowJourney,
+    ShowReasons,
+    ShowTimeline,
+    compare_moments,
+    explain_event,
+    show_journey,
+    show_reasons,
+    show_timeline,
+)
+from application.sign_offs import ListRequests, ShowRequest, list_requests, show_request
+from application.worklist import ListWork, WorkPage
+from workflows.journey.obligations import obligations
+
+Q = TypeVar("Q", bound=Query)
+Answered: TypeAlias = Callable[[Context, str], Awaitable[object]]
+
+
+def _use_case(query: type[Q], answer: Callable[[Context, Q], Awaitable[object]]) -> tuple[str, Answered]:
+    async def again(context: Context, kept: str) -> object:
+        return await answer(context, query.model_validate_json(kept))
+
+    return query.name, again
+
+
+USE_CASES: Mapping[str, Answered] = dict(
+    (
+        _use_case(ShowJourney, show_journey),
+        _use_case(ShowTimeline, show_timeline),
+        _use_case(ShowReasons, show_reasons),
+        _use_case(ExplainEvent, explain_event),
+        _use_case(CompareMoments, compare_moments),
+        _use_case(ListRequests, list_requests),
+        _use_case(ShowRequest, show_request),
+        _use_case(ListAttempts, list_attempts),
+        _use_case(ListJourneys, list_journeys),
+    )
+)
+"""What answers the same again from the same events at the same time; the caseload only of a past moment."""
+
+
+class ListLooks(Query):
+    """Who looked at a journey, or what one person looked at."""
+
+    name: ClassVar[str] = "access list"
+
+    journey_id: UUID | None = None
+    by: str | None = None
+    limit: int = 50
+
+
+class Seen(NamedTuple):
+    """A look, and what it showed: the answer of the use case it names."""
+
+    entry: AccessLogEntry
+    answer: object
+
+
+async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry, ...]:
+    """Who looked, the latest first, at what the person may look at themselves.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
+    if query.journey_id is not None:
+        await read_stored(context, query, query.journey_id)
+    record = await context.record()
+    found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
+    if query.journey_id is not None:
+        return found
+    asked = dict.fromkeys(each for entry in found for each in entry.journeys)
+    theirs = {journey.id for journey in await read_journeys(context, query, asked)}
+    return tuple(entry for entry in found if theirs.issuperset(entry.journeys))
+
+
+async def show_again(context: Context, entry_id: UUID) -> Seen:
+    """What somebody saw, once it is kept who looks at it again.
+
+    Raises:
+        NotFound: there is no look of this id that showed anything.
+        NotAllowed: it is not theirs to look at.
+        Conflict: it was a list of an earlier version of this program.
+    """
+    entry = await find_access(await context.record(), entry_id)
+    if entry is None or not entry.shown or entry.command[0] not in {*USE_CASES, ListWork.name}:
+        raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
+    query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
+    if query is not None and len(entry.journeys) == 1:
+        await read_stored(context, query, entry.journeys[0])
+    elif query is not None and len(await read_journeys(context, query, entry.journeys)) < len(entry.journeys):
+        raise NotAllowed("this list is not of your clinics alone", "Somebody of all of them may look")
+    name, kept = entry.command
+    past = context.as_it_was(entry)
+    if name == ListWork.name:
+        return Seen(entry, await _work_then(past, entry))
+    if name == ListJourneys.name and ListJourneys.model_validate_json(kept).at is None:
+        return Seen(entry, await _cases_then(past, entry))
+    return Seen(entry, await USE_CASES[name](past, kept))
+
+
+async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
+    """A page of the worklist as it was. Who had claimed what is not known any more."""
+    states = await _states(context, entry)
+    known = {journey_id: rows(state) for journey_id, state in states.items()}
+    tasks = []
+    for name in entry.rows:
+        journey, version, obligation = name.split("/", 2)
+        journey_id = UUID(journey)
+        shown = known[journey_id][(ObligationRow, journey_id, int(version), obligation)]
+        unknown = {"stale": None, "claimed_by": None, "claimed_at": None}
+        tasks.append(Task.model_validate({**shown._asdict(), "version": states[journey_id].journey.version, **unknown}))
+    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))
+    return WorkPage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
+
+
+async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:
+    """A page of the caseload as it was."""
+    states = await _states(context, entry)
+    cases = []
+    for journey_id in entry.journeys:
+        case: Any = rows(states[journey_id])[(CaseRow, journey_id)]
+        first = next(iter(obligations(states[journey_id].journey)), None)
+        awaits = None if first is None else first.owner
+        cases.append(Case.model_validate({**case._asdict(), "awaits": awaits, "stale": None}))
+    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(cases))
+    return CasePage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
+
+
+async def _states(context: Context, entry: AccessLogEntry) -> dict[UUID, ProjectionState]:
+    """The journeys of a list, folded anew up to where it was true."""
+    if entry.definition != DEFINITION:
+        raise Conflict(
+            "this list was of an earlier version of this program, which alone can show it again",
+            f"See how each journey stood: `pathway list --at {entry.position}`, `pathway show --at`",
+        )
+    record = await context.record()
+    states: dict[UUID, ProjectionState] = {}
+    for journey_id in dict.fromkeys(entry.journeys):
+        state: ProjectionState | None = None
+        for stored in await record.load(journey_id):
+            if stored.position <= entry.position:
+                state = apply(state, from_stored(stored), stored.position, stored.recorded_at)
+        assert state is not None
+        states[journey_id] = state
+    return states

@@ -1,0 +1,138 @@
+"""Look at one journey: where it stands or stood, what happened in it, why, and what changed.
+
+All of it is as recorded, so it works while Temporal is down.
+"""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from application.access_log import Query
+from application.changes import Change, compare
+from application.context import Context
+from application.errors import NotFound
+from application.history import as_known, read_journey
+from workflows.journey.aggregate import Journey
+from workflows.journey.events import Event
+from workflows.journey.provenance import Explanation, explain
+
+LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
+"""What a comparison of two moments leaves out: what is awaited is shown elsewhere, the rest is bookkeeping."""
+
+
+class ShowJourney(Query):
+    """Where a journey stands; with ``at``, as it was known at a version or a time; with ``corrected``, as was found
+    out later about that."""
+
+    name: ClassVar[str] = "pathway show"
+
+    journey_id: UUID
+    at: str | None = None
+    corrected: bool = False
+
+
+class ShowTimeline(Query):
+    """What happened in a journey."""
+
+    name: ClassVar[str] = "pathway timeline"
+
+    journey_id: UUID
+
+
+class ShowReasons(Query):
+    """Why a journey waits."""
+
+    name: ClassVar[str] = "pathway why"
+
+    journey_id: UUID
+
+
+class ExplainEvent(Query):
+    """Why an event is in a journey."""
+
+    name: ClassVar[str] = "pathway explain"
+
+    journey_id: UUID
+    version: int
+
+
+class CompareMoments(Query):
+    """What changed in a journey from one moment to another, or until now."""
+
+    name: ClassVar[str] = "pathway diff"
+
+    journey_id: UUID
+    earlier: str
+    later: str | None = None
+
+
+class JourneyAt(NamedTuple):
+    """A journey, and the moment (UTC) it is looked at."""
+
+    journey: Journey
+    at: datetime
+
+
+class Timeline(NamedTuple):
+    """A journey's events, oldest first, and the zone of its patient."""
+
+    events: tuple[Event, ...]
+    zone: str
+
+
+class Explained(NamedTuple):
+    """Why an event is there, and of which journey it is."""
+
+    explanation: Explanation
+    journey: Journey
+
+
+class Compared(NamedTuple):
+    """Two states of a journey, and what differs."""
+
+    before: Journey
+    after: Journey
+    changes: tuple[Change, ...]
+
+
+async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
+    """Raises NotFound, NotAllowed, InvalidInput."""
+    history = await read_journey(context, query, query.journey_id)
+    journey = history.journey if query.at is None else as_known(history.events, query.at, corrected=query.corrected)
+    return JourneyAt(journey, context.now())
+
+
+async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
+    """Raises NotFound, NotAllowed."""
+    history = await read_journey(context, query, query.journey_id)
+    return Timeline(history.events, history.journey.patient.zone)
+
+
+async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
+    """Raises NotFound, NotAllowed."""
+    history = await read_journey(context, query, query.journey_id)
+    return JourneyAt(history.journey, context.now())
+
+
+async def explain_event(context: Context, query: ExplainEvent) -> Explained:
+    """Raises NotFound, NotAllowed."""
+    history = await read_journey(context, query, query.journey_id)
+    try:
+        explanation = explain(history.events, query.version)
+    except ValueError:
+        raise NotFound("the journey has no such version", f"See `pathway timeline {query.journey_id}`") from None
+    return Explained(explanation, history.journey)
+
+
+async def compare_moments(context: Context, query: CompareMoments) -> Compared:
+    """Raises NotFound, NotAllowed, InvalidInput."""
+    history = await read_journey(context, query, query.journey_id)
+    before = as_known(history.events, query.earlier)
+    after = history.journey if query.later is None else as_known(history.events, query.later)
+    return Compared(before, after, differences(before, after))
+
+
+def differences(before: Journey, after: Journey) -> tuple[Change, ...]:
+    """What differs between two states of a journey."""
+    then, now = (state.model_dump(mode="json", exclude=dict.fromkeys(LEFT_OUT, True)) for state in (before, after))
+    return compare(then, now)

@@ -1,0 +1,296 @@
+"""What clinicians are asked to sign: listed, shown, and decided.
+
+A signature binds the signer, the decision, its meaning and the hash of exactly the evidence shown, and is made with the
+signer's own key, once they have given its passphrase.
+"""
+
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from uuid import UUID, uuid4
+
+from activities.record.read_models import sign_off_requests
+from application import signing
+from application.access_log import Query, clinics_to_list
+from application.context import Context
+from application.decision_history import Decision, Since, changes_since, decision_on
+from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
+from application.freshness import wait_for_read_models
+from application.history import History, read_journey, read_journeys
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.base import Identifier, InputModel, Text, digest
+from workflows.journey.commands import Command, Sign
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
+from workflows.journey.evidence import evidence, half_signed
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import SignOffRule
+from workflows.journey.receipts import receipts_of
+from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
+
+Verdict: TypeAlias = Literal["approve", "decline", "return"]
+
+
+class Reasons(InputModel):
+    """What a signer may add: why, what was chosen, where the patient goes next."""
+
+    rationale: Text | None = None
+    choice: Identifier | None = None
+    referral: Text | None = None
+
+
+class ListRequests(Query):
+    """Open sign-off requests of one journey, or of all of the person's clinics; ``mine`` is what they may sign now."""
+
+    name: ClassVar[str] = "signoff list"
+
+    journey_id: UUID | None = None
+    mine: bool = False
+    limit: int = 200
+
+
+class ShowRequest(Query):
+    """One sign-off request, open or decided."""
+
+    name: ClassVar[str] = "signoff show"
+
+    journey_id: UUID
+    request: str
+
+
+class OpenRequest(NamedTuple):
+    """A request for a signature, and the journey it is of."""
+
+    journey: Journey
+    request: Obligation
+
+    @property
+    def rule(self) -> SignOffRule:
+        """Who may sign it, what that means, and what there is to choose."""
+        assert self.request.sign_off is not None
+        return self.journey.protocol.sign_offs[self.request.sign_off]
+
+    @property
+    def first(self) -> SignOff | None:
+        """The approval that waits for this one, as the second person's."""
+        assert self.request.sign_off is not None
+        return half_signed(self.journey, self.request.sign_off, self.request.subject)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles one of which is to sign."""
+        assert self.request.sign_off is not None
+        return self.rule.roles if self.first is None else cosigners(self.journey, self.request.sign_off)
+
+    def evidence(self) -> dict[str, Any]:
+        """The content it is about: what its hash covers, and nothing else.
+
+        Raises:
+            NotVerified: it is not what the request names. Nobody may sign then.
+        """
+        assert self.request.sign_off is not None
+        content = evidence(self.journey, self.request.sign_off, self.request.subject, self.first)
+        if digest(content) != self.request.evidence:
+            raise NotVerified("the evidence as recorded is not what this request was made for", "Do not sign; tell ops")
+        return content
+
+    def objection(self, context: Context, signer: Actor) -> Refusal | None:
+        """Why this signer may not decide it now."""
+        assert self.request.sign_off is not None
+        return may_decide(self.journey, self.request.sign_off, self.request.subject, signer, context.now(), self.first)
+
+
+class ShownRequest(NamedTuple):
+    """An open request with its evidence, and what has changed since the last decision on the matter."""
+
+    asked: OpenRequest
+    evidence: dict[str, Any]
+    since: Since
+
+
+class ShownDecision(NamedTuple):
+    """A request that was decided, with the decision."""
+
+    journey: Journey
+    decision: Decision
+
+
+class ToSign(NamedTuple):
+    """An open request in front of somebody who may decide it, with its evidence as it was read for them."""
+
+    history: History
+    asked: OpenRequest
+    evidence: dict[str, Any]
+    signer: Actor
+
+
+class SignedBefore(NamedTuple):
+    """A signature that was sent before under the same command id. It stands, as recorded."""
+
+    journey: Journey
+    version: int
+    command_id: UUID
+
+
+def short_code(evidence_hash: str) -> str:
+    """The first letters of a hash, as people compare them."""
+    return "-".join(evidence_hash[n : n + 4] for n in (0, 4, 8))
+
+
+async def list_requests(context: Context, query: ListRequests) -> tuple[OpenRequest, ...]:
+    """Open requests, due first on top.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it or its clinics are not the person's to look at.
+    """
+    if query.journey_id is not None:
+        journeys: tuple[Journey, ...] = ((await read_journey(context, query, query.journey_id)).journey,)
+    else:
+        journeys = await read_journeys(context, query, await _awaiting_signatures(context, query.limit))
+    found = (OpenRequest(journey, request) for journey in journeys for request in requests(journey))
+    theirs = [each for each in found if not query.mine or each.objection(context, context.person) is None]
+    return tuple(sorted(theirs, key=lambda each: each.request.deadline))
+
+
+async def show_request(context: Context, query: ShowRequest) -> ShownRequest | ShownDecision:
+    """A request with its evidence; once it was decided, the decision.
+
+    Raises:
+        NotFound, NotAllowed, Conflict: there is no such journey or request, or it is not open to look at.
+        NotVerified: the evidence is not what was signed or is asked for.
+    """
+    history = await read_journey(context, query, query.journey_id)
+    events, journey = history.events, history.journey
+    decision = None if query.request in journey.waiting else decision_on(events, journey, query.request)
+    if decision is not None:
+        return ShownDecision(journey, decision)
+    asked = find_request(journey, query.request)
+    return ShownRequest(asked, asked.evidence(), changes_since(events, journey, asked.request))
+
+
+async def read_to_sign(
+    context: Context,
+    query: ShowRequest,
+    verdict: Verdict,
+    *,
+    command_id: UUID | None = None,
+    evidence_seen: str | None = None,
+) -> ToSign | SignedBefore:
+    """A request in front of whoever may decide it. AccessLogEntry it is a look, and is kept.
+
+    ``evidence_seen`` is the hash or short code that was read before, if any.
+
+    Raises:
+        NotAllowed, Refused: it is not theirs to decide.
+        NotFound, Conflict: there is no such request, it is not open, or its evidence is not what was read.
+        NotVerified: its evidence is not what the request names.
+    """
+    signer = context.actor
+    if signer.role not in Sign.roles:
+        raise NotAllowed(
+            f"a {signer.role.value} may not sign this",
+            f"It is for: {', '.join(Sign.roles)}. Choose another profile with --profile",
+        )
+    history = await read_journey(context, query, query.journey_id)
+    repeated = None if command_id is None else receipts_of(history.events).get(command_id)
+    if command_id is not None and repeated is not None:
+        before = SignedBefore(history.journey, repeated.version, command_id)
+        return _require_same(before, query.request, verdict, signer)
+    asked = find_request(history.journey, query.request)
+    objection = asked.objection(context, signer)
+    if objection is not None:
+        raise Refused(objection)
+    known = asked.request.evidence or ""
+    if evidence_seen is not None and evidence_seen.lower() not in (known, short_code(known), known[:12]):
+        raise Conflict(
+            "the evidence is not the one you read", "Read it again (`signoff show`) and decide on what it says now"
+        )
+    return ToSign(history, asked, asked.evidence(), signer)
+
+
+def sign_request(
+    context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
+) -> Command:
+    """The signed decision.
+
+    Raises:
+        Refused: the journey would refuse it.
+        UseCaseError: they did not give what a signing asks for, or their key cannot be used.
+    """
+    body = _decision(to_sign.asked, verdict, reasons)
+    return signing.sign(context, to_sign.signer, to_sign.history.journey, command_id or uuid4(), body)
+
+
+def try_to_sign(
+    context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
+) -> tuple[Command, tuple[Event, ...] | Refusal]:
+    """The decision as it would be, unsigned, and what it would bring about now. Nothing is sent."""
+    body = _decision(to_sign.asked, verdict, reasons)
+    command = signing.unsigned(context, to_sign.signer, command_id or uuid4(), body)
+    return command, decide(to_sign.history.journey, command, context.now())
+
+
+def requests(journey: Journey) -> tuple[Obligation, ...]:
+    """The sign-offs a journey waits for."""
+    return tuple(waiting for waiting in obligations(journey) if waiting.sign_off is not None)
+
+
+def find_request(journey: Journey, request_id: str) -> OpenRequest:
+    """The open request of this id.
+
+    Raises:
+        Conflict: it was decided or superseded, or waits for a hold.
+        NotFound: there is none.
+    """
+    found = next((waiting for waiting in requests(journey) if waiting.id == request_id), None)
+    if found is not None:
+        return OpenRequest(journey, found)
+    decided = next((signed for signed in journey.sign_offs if signed.request == request_id), None)
+    if decided is not None:
+        at = decided.at.isoformat(timespec="seconds")
+        raise Conflict(f"{decided.name} has decided this at {at} ({decided.decision})", "See `pathway timeline`")
+    if journey.held:
+        raise Conflict(
+            "this request waits until the hold is released, or there is none of this id",
+            f"Decide on the hold first: `signoff list {journey.id}`",
+        )
+    matter = request_id.rpartition(":")[0]
+    newer = next((waiting for waiting in requests(journey) if waiting.matter == matter), None)
+    if newer is not None:
+        raise Conflict(
+            "this request was superseded: its evidence has changed",
+            f"Read the new one: `signoff show {journey.id} {newer.id}`",
+        )
+    raise NotFound("this journey has no such request", f"See `signoff list {journey.id}`")
+
+
+def _decision(asked: OpenRequest, verdict: Verdict, reasons: Reasons) -> Sign:
+    return Sign(
+        request=asked.request.id,
+        decision=verdict,
+        meaning=asked.rule.meaning,
+        evidence=asked.request.evidence or "",
+        choice=reasons.choice,
+        rationale=reasons.rationale,
+        referral=reasons.referral,
+    )
+
+
+def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signer: Actor) -> SignedBefore:
+    """That what was sent under a command id before is this decision."""
+    for signed in before.journey.sign_offs:
+        same = (signed.request, signed.decision, signed.by) == (request_id, verdict, signer.id)
+        if same and signed.version <= before.version:
+            return before
+    raise Conflict("this command id was used for something else", "Leave --command-id out; the earlier command stands")
+
+
+async def _awaiting_signatures(context: Context, limit: int) -> tuple[UUID, ...]:
+    """The journeys of the person's clinics that wait for a signature, at most so many requests looked at."""
+    if context.as_seen is not None:
+        return context.as_seen.journeys
+    clinics = clinics_to_list(context, None)
+    await wait_for_read_models(context)
+    found = await sign_off_requests(await context.record(), clinics=clinics, state="open", limit=limit)
+    return tuple(dict.fromkeys(request.journey_id for request in found.rows))

@@ -1,0 +1,243 @@
+"""Who may sign, by keys that only they have: make a key, enrol it, revoke it, list the register."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from activities.signatures import signer_registry
+from activities.signatures.keys import PrivateKey
+from activities.signatures.signer_registry import Entry, Register, RegisterError
+from application import input as forms
+from application import keyring
+from application.context import Context
+from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
+from application.files import content_of, refuse_existing, replace
+from application.profiles import key_path
+from workflows.journey.actors import Licence, Role
+from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.signed_statement import Sha256
+
+ORGANISATION = "organisation"
+"""Whose the organisation's key is, in its file."""
+WHOSE = "the organisation's key"
+
+
+class EnrolmentRequest(InputModel):
+    """What a clinician hands over to be enrolled: who they are, and the public half of their key."""
+
+    person: Identifier
+    role: Role
+    printed_name: Short
+    licence: Licence
+    public_key: Sha256
+    key_id: Identifier
+
+
+class MadeKey(NamedTuple):
+    """A new key's file, and the request to enrol it, which is beside it."""
+
+    request: EnrolmentRequest
+    key_file: Path
+    request_file: Path
+
+
+class NewRegister(NamedTuple):
+    """A new register, its file, and the public half of the organisation's key in hex."""
+
+    register: Register
+    file: Path
+    public_key: str
+
+
+def request_path(profile: Path) -> Path:
+    """Where the enrolment request of the person in a profile is written: beside it."""
+    return profile.with_suffix(".enrol.json")
+
+
+def make_own_key(context: Context) -> MadeKey:
+    """Make the person's own key beside their profile, and the request to enrol it.
+
+    Raises:
+        NotAllowed: their role does not sign.
+        InvalidInput, Conflict: the profile, the passphrase or a file is not as it has to be.
+    """
+    path = context.profile_path
+    signer = keyring.require_signer(context.actor)
+    written = request_path(path)
+    earlier = content_of(written)
+    key = keyring.make_key(context, key_path(path), signer.id, "your key")
+    request = EnrolmentRequest(
+        person=signer.id,
+        role=signer.role,
+        printed_name=signer.name,
+        licence=signer.licence,
+        public_key=key.public_key.hex(),
+        key_id=key.key_id,
+    )
+    replace(
+        written,
+        request.model_dump_json(indent=2).encode() + b"\n",
+        earlier,
+        state="Your key was made; the request to enrol it was not written: remove the key before you try again.",
+    )
+    return MadeKey(request, key_path(path), written)
+
+
+def begin_register(context: Context, organisation: str, organisation_key: Path, register: Path | None) -> NewRegister:
+    """Make the organisation's key and its empty register, once.
+
+    Raises:
+        Conflict: there is a register or a key already.
+        InvalidInput: the name or the passphrase is not usable, or a file cannot be written.
+    """
+    path = keyring.register_path(register, context.settings)
+    refuse_existing(path, "a register is never begun again")
+    try:
+        empty = Register(organisation=organisation, version=1, issued_at=context.now())
+    except ValidationError:
+        raise InvalidInput("NAME is no name", "Give one of at most 200 characters", state=NOTHING_WRITTEN) from None
+    key = keyring.make_key(context, organisation_key, ORGANISATION, WHOSE)
+    replace(
+        path,
+        signer_registry.publish(empty, key),
+        None,
+        state="The organisation's key was made; the register was not: remove the key before you try again.",
+    )
+    return NewRegister(empty, path, key.public_key.hex())
+
+
+def find_register(context: Context, register: Path | None) -> Path:
+    """The file of the register that is to be changed.
+
+    Raises:
+        InvalidInput: it is neither given nor set.
+    """
+    return keyring.register_path(register, context.settings)
+
+
+def parse_request(raw: bytes) -> EnrolmentRequest:
+    """The enrolment request in these bytes.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return forms.check(EnrolmentRequest, forms.read_object(raw))
+    except InvalidInput as problem:
+        raise InvalidInput(
+            f"the enrolment request is not usable: {problem.reason}",
+            "Give the file that `clinician key` wrote, as it is",
+            state=NOTHING_WRITTEN,
+            fields=problem.fields,
+        ) from None
+
+
+def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> Entry:
+    """The entry of the register that a request asks for, by the two people who enrol it.
+
+    Raises:
+        NotAllowed: they are not two people, neither of them the one enrolled.
+        InvalidInput: it cannot be enrolled.
+    """
+    if len(by) != 2 or len({request.person, *by}) != 3:
+        raise NotAllowed(
+            "two different people enrol a key, and neither of them is the one enrolled",
+            "Give --by PERSON twice, with the ids of the two who are here",
+            state=NOTHING_WRITTEN,
+        )
+    try:
+        return Entry(**dict(request), enrolled_at=context.now(), enrolled_by=(by[0], by[1]))
+    except ValidationError as invalid:
+        fields = forms.field_problems(invalid)
+    raise InvalidInput(
+        "this cannot be enrolled",
+        "Have the request made again with `clinician key`; ids of people are coded words",
+        state=NOTHING_WRITTEN,
+        fields=fields,
+    )
+
+
+def enrol(context: Context, entry: Entry, organisation_key: Path, register: Path | None) -> Register:
+    """Put an entry into the register, signed with the organisation's key; answer the register.
+
+    Raises:
+        Conflict: the key is enrolled already, or somebody changed the register meanwhile.
+        UseCaseError: the organisation's key or the register cannot be used.
+    """
+    return _change(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
+
+
+def revoke(
+    context: Context,
+    key_id: str,
+    organisation_key: Path,
+    register: Path | None,
+    *,
+    because: str,
+    by: str,
+    confirm: Callable[[Entry], None],
+) -> Register:
+    """Revoke a key from now on; what it signed before stays valid. ``confirm`` may step back by raising.
+
+    Raises:
+        NotFound: no such key is enrolled.
+        Conflict: it is revoked already, or somebody changed the register meanwhile.
+        UseCaseError: the organisation's key or the register cannot be used.
+    """
+
+    def revoked(known: Register) -> Register:
+        entry = known.entry(key_id)
+        if entry is None:
+            raise NotFound("no such key is enrolled", "Look up its id: `clinician list`", state=NOTHING_WRITTEN)
+        changed = signer_registry.revoke(known, key_id, at=context.now(), because=because, by=by)
+        confirm(entry)
+        return changed
+
+    return _change(context, register, organisation_key, revoked)
+
+
+def list_signers(context: Context, register: Path | None) -> Register:
+    """The register: every key there ever was.
+
+    Raises:
+        InvalidInput, NotVerified: it is not there, or cannot be believed.
+    """
+    return keyring.verified_register(context.settings, register)
+
+
+def confirm(context: Context, question: str) -> None:
+    """Have the person say yes.
+
+    Raises:
+        SteppedBack: they did not.
+    """
+    if context.ask(f"{question}? [y/N]").strip().lower() not in ("y", "yes"):
+        raise SteppedBack("you stepped back", "Run it again when you want to go on", state=NOTHING_WRITTEN)
+
+
+def _change(
+    context: Context, register: Path | None, organisation_key: Path, change: Callable[[Register], Register]
+) -> Register:
+    """The register, changed, signed with the organisation's key and put in its place."""
+    path = keyring.register_path(register, context.settings)
+    key = keyring.unlock(context, organisation_key, WHOSE)
+    _require_ours(context, key)
+    known = content_of(path)
+    try:
+        changed = change(keyring.read_register(path, key.public_key))
+    except RegisterError as error:
+        raise Conflict(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+    replace(path, signer_registry.publish(changed, key), known)
+    return changed
+
+
+def _require_ours(context: Context, key: PrivateKey) -> None:
+    known = context.settings.organisation_key
+    if known is not None and known != key.public_key.hex():
+        raise NotVerified(
+            "this is not the organisation's key that CAREPATH_ORGANISATION_KEY names",
+            "Give the key file it names, or correct the setting",
+            state=NOTHING_WRITTEN,
+        )

@@ -1,0 +1,59 @@
+"""What counts only with a signature gets it here: from its sender's own key, once they have given the passphrase."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from activities.signatures import keys
+from application import keyring
+from application.context import Context
+from application.errors import Refused
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command, Delegate, Sign
+from workflows.journey.decide import decide
+from workflows.journey.refusals import Refusal
+from workflows.journey.signed_statement import Signature, of_command
+
+
+def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, body: Sign | Delegate) -> Command:
+    """The command with the signer's signature. What the journey would not accept is not worth one: that is said before
+    the passphrase is asked for.
+
+    Raises:
+        Refused: the journey would refuse it.
+        UseCaseError: they did not give what a signing asks for, or their key cannot be used.
+    """
+    refusal = decide(journey, unsigned(context, signer, command_id, body), context.now())
+    if isinstance(refusal, Refusal):
+        raise Refused(refusal)
+    return _with(body, _signature(context, signer, journey.id, body), command_id, signer)
+
+
+def unsigned(context: Context, signer: Actor, command_id: UUID, body: Sign | Delegate) -> Command:
+    """The command as it is only tried, with a signature nobody made. It is never sent."""
+    return _with(body, _stand_in(context.now()), command_id, signer)
+
+
+def _with(body: Sign | Delegate, signature: Signature, command_id: UUID, signer: Actor) -> Command:
+    signed = body.model_copy(update={"signature": signature})
+    return Command.model_construct(command_id=command_id, actor=signer, body=signed)
+
+
+def _stand_in(at: datetime) -> Signature:
+    return Signature(
+        key_id="nobody",
+        nonce=secrets.token_hex(16),
+        signed_at=at,
+        expires_at=at + keys.VALID_FOR,
+        value="00" * 64,
+    )
+
+
+def _signature(context: Context, signer: Actor, journey_id: UUID, body: Sign | Delegate) -> Signature:
+    printed = keyring.require_signer(signer)
+    key = keyring.unlock_for_signing(context, printed)
+    if context.settings.register_file is not None:
+        keyring.require_enrolled(keyring.verified_register(context.settings), key, printed, context.now())
+    header = keys.new_seal(key.key_id, context.now())
+    return keys.sign(key, of_command(journey_id, body, signer, header))

@@ -1,0 +1,142 @@
+"""What a verification says, as JSON values, and in a signed report that can be handed on."""
+
+import tomllib
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from activities.record.verification.anchors import AnchorKeyError, read_key
+from activities.record.verification.reports import signed_report
+from application.errors import InvalidInput
+from application.files import refuse_existing, write_new
+from application.verify import Part, Verification
+
+FORMAT = "care-pathway/report/1"
+PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+MEANINGS: Mapping[str, str] = {
+    "position": "There is a gap in the log before this event: events were removed, or this one was put in.",
+    "version": "There is a gap in the journey before this event: events were removed, or this one was put in.",
+    "clock": "It says it was recorded before the event that precedes it.",
+    "content": "The event is not what was recorded: something in this row was changed.",
+    "journey_chain": "The event does not follow from the one before it in its journey.",
+    "log_chain": "The event does not follow from the one before it in the log.",
+    "head": "The journey's last event is not the one its head names: its end was cut off or added to.",
+    "unreadable": "The event cannot be read, or the journey's opening cannot. It counts as not having happened.",
+    "mislabelled": "The event says it is of another kind than what it holds.",
+    "unsigned": "A decision or delegation without a signature. Nobody made it.",
+    "unknown_key": "The register has no such key, or not two people enrolled it.",
+    "bad_signature": "The signature was not made with this key over this decision: one of them was changed or copied.",
+    "wrong_person": "The key is somebody else's.",
+    "wrong_role": "The key is enrolled for another role, or neither role nor delegation let this person decide it.",
+    "wrong_name": "The printed name is not the one the key is enrolled under.",
+    "wrong_licence": "The licence is not the one the key is enrolled with.",
+    "wrong_meaning": "It says it means something else than the protocol gives it.",
+    "wrong_state": "The licence does not cover the state the patient was in.",
+    "wrong_evidence": "What was signed is not what the record says was there to decide on.",
+    "wrong_count": "It counts as the decision of more, or fewer, people than the protocol asks for.",
+    "not_theirs": "They wrote it or signed it first themselves, or had their right from who did.",
+    "not_yet_valid": "It was signed before the key was enrolled, or after it was decided.",
+    "expired": "It was decided after the signature had expired.",
+    "valid_too_long": "The signature let itself be valid for more than an hour.",
+    "licence_expired": "The licence was over when it was decided.",
+    "revoked": "The key had been revoked.",
+    "recorded_after_revocation": "It says it was decided before the key was revoked, and was recorded after.",
+    "nonce_reused": "The same signature number stands under an earlier decision.",
+    "released_unsigned": "A hold or a session was released without the signed decision that needs.",
+    "gate_shut": "A session was released though something else than a signature stood in its way.",
+    "effect_unsigned": "The journey went on, or ended, without the signed decision that takes.",
+    "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
+    "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
+    "anchor_unreadable": "An anchor of this position cannot be read.",
+    "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
+    "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
+    "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
+    "head_differs": "The journey's head has another patient, pathway or status than its events have.",
+    "rows_differ": "What lists show of this journey is not what its record gives: rows were changed, lost or put in.",
+    "rows_stale": "An event of this journey could not be taken into the lists, which show it as it was before.",
+    "workflow_lost": "The journey is open, and Temporal does not know it.",
+    "workflow_ended": "The journey is open, and Temporal has ended its run.",
+    "workflow_behind": "Temporal runs an older state of the journey than is recorded.",
+    "workflow_ahead": "The journey says that more of it was recorded than there is: the record was cut, or put back.",
+    "workflow_quarantined": "The journey stands still: what it decided is not what is recorded, or was not signed.",
+    "workflow_silent": "The journey runs and does not answer, so it is not known what it takes to be recorded.",
+    "workflow_unstarted": "A patient is enrolled, and the journey never began.",
+    "workflow_unrecorded": "Temporal runs a journey that nothing is recorded of.",
+    "workflow_unreviewed": "Somebody looked at the journey in an emergency, and nobody is asked to review that.",
+}
+"""Every reason a finding can have, and what it means."""
+
+
+def content(found: Verification) -> dict[str, Any]:
+    """A verification as JSON values."""
+    examined, since = found.examined, found.since
+    judged = Part.SIGN_OFFS not in {*found.unchecked, *found.left_out}
+    return {
+        "format": FORMAT,
+        "verified": found.holds,
+        "at": found.at.isoformat(),
+        "program": _program(),
+        "journey_id": None if found.journey_id is None else str(found.journey_id),
+        "since": None if since is None else {"position": since.position, "log_hash": since.log_hash},
+        "position": examined.position,
+        "log_hash": None if examined.log_hash is None else examined.log_hash.hex(),
+        "anchored": None if found.anchored is None else found.anchored.position,
+        "events": examined.events,
+        "journeys": len(examined.journeys),
+        "illustrative": examined.illustrative if judged else None,
+        "sign_offs": examined.sign_offs if judged else None,
+        "register": None if found.register is None else sha256(found.register).hexdigest(),
+        "read_models": None if examined.live is None else examined.live.position,
+        "workflows": found.workflows,
+        "left_out": sorted(found.left_out),
+        "not_checked": [
+            {"part": part, "reason": problem.reason, "remedy": problem.remedy}
+            for part, problem in found.unchecked.items()
+        ],
+        "findings": [
+            {
+                "position": finding.position,
+                "journey_id": None if finding.journey_id is None else str(finding.journey_id),
+                "version": finding.version,
+                "reason": finding.reason,
+                "meaning": MEANINGS[finding.reason],
+            }
+            for finding in found.findings
+        ],
+    }
+
+
+def _program() -> str:
+    """The version of this program: of the installed one, or of the checkout it is run from."""
+    try:
+        return version("carepath")
+    except PackageNotFoundError:
+        return str(tomllib.loads(PROJECT.read_text())["project"]["version"])
+
+
+def report_key(report: Path, key: Path) -> Ed25519PrivateKey:
+    """The key that a report is to be signed with.
+
+    Raises:
+        Conflict: the report's file is there already.
+        InvalidInput: the key cannot be used.
+    """
+    refuse_existing(report, "nothing is overwritten")
+    try:
+        return read_key(key)
+    except AnchorKeyError as error:
+        raise InvalidInput(error.reason, error.remedy) from None
+
+
+def write_report(report: Path, found: Verification, key: Ed25519PrivateKey) -> None:
+    """Write a signed report to a new file, whatever it says.
+
+    Raises:
+        InvalidInput: it cannot be written.
+    """
+    write_new(report, signed_report(content(found), key))

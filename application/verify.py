@@ -1,0 +1,204 @@
+"""Prove again that nothing recorded was changed, that all was signed, and that lists and Temporal say the same as the
+record. Nothing is changed by it.
+
+What reads the chains and the signatures shares no code with what wrote them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record import Record
+from activities.record.verification.anchors import Anchor, check_anchors
+from activities.record.verification.chains import Finding, by_place
+from activities.record.verification.journeys import VerificationResult, verify_record
+from activities.record.verification.sign_offs import Keys, RegisterNotVerified, trusted_keys
+from application import keyring
+from application.context import Context
+from application.errors import InvalidInput, NotVerified, UseCaseError
+from application.files import content_of
+from application.history import no_such_journey
+from application.reconcile import compare
+from application.settings import Settings, SettingsError
+
+
+class Part(StrEnum):
+    """What is checked beside the chains, and can be left out."""
+
+    SIGN_OFFS = "sign-offs"
+    READ_MODELS = "read-models"
+    WORKFLOWS = "workflows"
+    ANCHORS = "anchors"
+
+
+class Verification(NamedTuple):
+    """What was asked for, looked at and found, oldest first.
+
+    ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one it was read from. ``workflows``
+    is how many open journeys were compared. ``unchecked`` is why a part could not be checked, ``left_out`` what was
+    not to be.
+    """
+
+    at: datetime
+    journey_id: UUID | None
+    since: Anchor | None
+    examined: VerificationResult
+    anchored: Anchor | None
+    register: bytes | None
+    workflows: int | None
+    findings: tuple[Finding, ...]
+    unchecked: Mapping[Part, UseCaseError]
+    left_out: frozenset[Part]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found and all that was asked for was checked. What could not be is not a pass."""
+        return not self.findings and not self.unchecked
+
+
+async def verify(
+    context: Context,
+    journey_id: UUID | None,
+    since_anchor: str | None,
+    left_out: frozenset[Part],
+    register: Path | None,
+    progress: Callable[[int], None],
+) -> Verification:
+    """Check everything but what is left out, of one journey, of what came since an anchor, or of all.
+
+    Raises:
+        UseCaseError: there is no such journey or anchor, or what is asked for contradicts the settings.
+        RecordUnavailable, RecordFault: the record cannot be read.
+    """
+    settings = context.settings
+    unchecked: dict[Part, UseCaseError] = {}
+    found: list[Finding] = []
+    record = await context.record()
+    agreed: Sequence[Anchor] = ()
+    if journey_id is None and Part.ANCHORS not in left_out:
+        cut, agreed = await _anchors(record, settings)
+        found += cut
+    since = None if since_anchor is None else _chosen(agreed, since_anchor)
+    keys: Keys | None = None
+    content_of_register: bytes | None = None
+    if Part.SIGN_OFFS not in left_out:
+        try:
+            content_of_register, keys = _keys(settings, register)
+        except UseCaseError as problem:
+            unchecked[Part.SIGN_OFFS] = problem
+    examined = await verify_record(
+        record,
+        keys=keys,
+        read_models=Part.READ_MODELS not in left_out,
+        journey_id=journey_id,
+        after=None if since is None else since.position,
+        progress=progress,
+    )
+    found += examined.findings
+    if journey_id is not None and not examined.events and not found:
+        raise no_such_journey(journey_id)
+    if examined.live is None and Part.READ_MODELS not in left_out:
+        unchecked[Part.READ_MODELS] = NotVerified(
+            "the lists are of another version of this program",
+            "Run `record rebuild`, or leave them out with --without read-models",
+        )
+    workflows: int | None = None
+    if Part.WORKFLOWS not in left_out:
+        among = None if journey_id is None and since is None else examined.journeys
+        try:
+            workflows, differing = await _workflows(context, record, among)
+            found += differing
+        except UseCaseError as problem:
+            unchecked[Part.WORKFLOWS] = problem
+    return Verification(
+        at=context.now(),
+        journey_id=journey_id,
+        since=since,
+        examined=examined,
+        anchored=agreed[-1] if agreed else None,
+        register=content_of_register,
+        workflows=workflows,
+        findings=tuple(sorted(found, key=by_place)),
+        unchecked=unchecked,
+        left_out=left_out,
+    )
+
+
+async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[Finding], Sequence[Anchor]]:
+    """What is wrong with anchors or with the log by them, and those it agrees with; nothing where none are kept.
+
+    Raises:
+        UseCaseError: it is not known by which key they are to be believed.
+    """
+    if settings.anchors_dir is None:
+        return (), ()
+    if settings.anchor_public_key is None:
+        raise InvalidInput(
+            "it is not known by which key anchors are to be believed",
+            "Set CAREPATH_ANCHOR_PUBLIC_KEY, or leave CAREPATH_ANCHORS_DIR out",
+        )
+
+    return await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
+
+
+def _chosen(agreed: Sequence[Anchor], wanted: str) -> Anchor:
+    """The newest anchor that the log agrees with, or the one of a position.
+
+    Raises:
+        UseCaseError: there is none.
+    """
+    if wanted != "newest" and not wanted.isdecimal():
+        raise InvalidInput("--since-anchor takes a position, or the word newest", "See `record verify`")
+    fitting = [anchor for anchor in agreed if wanted in ("newest", str(anchor.position))]
+    if not fitting:
+        raise NotVerified(
+            "there is no such anchor, or the log does not agree with it",
+            "Leave --since-anchor out: the whole record is checked then, and every anchor",
+        )
+    return fitting[-1]
+
+
+def _keys(settings: Settings, given: Path | None) -> tuple[bytes, Keys]:
+    """The content of the register, and the keys in it.
+
+    Raises:
+        UseCaseError: there is no register that can be believed.
+    """
+    path = keyring.register_path(given, settings)
+    if settings.organisation_key is None:
+        raise NotVerified(
+            "it is not known by which key the register is to be believed",
+            "Set CAREPATH_ORGANISATION_KEY to the public key that `clinician register` printed",
+        )
+    register = content_of(path)
+    if register is None:
+        raise NotVerified(
+            "there is no register where it should be",
+            "Name it with --register, or check CAREPATH_REGISTER_FILE",
+        )
+    try:
+        return register, trusted_keys(register, bytes.fromhex(settings.organisation_key))
+    except RegisterNotVerified as error:
+        reason = str(error).rstrip(".")
+        raise NotVerified(
+            reason[:1].lower() + reason[1:],
+            "Take the newest register from the offline copy, and the public key from where it was first printed",
+        ) from None
+
+
+async def _workflows(context: Context, record: Record, among: Sequence[UUID] | None) -> tuple[int, list[Finding]]:
+    """How many open journeys were compared with what Temporal runs, and what differs.
+
+    Raises:
+        UseCaseError: Temporal cannot be asked.
+    """
+    try:
+        looked_at, drifted = await compare(record, await context.journeys(), among)
+    except SettingsError:
+        raise InvalidInput(
+            "Temporal's settings cannot be used", "docs/reference/settings.md has them; see `record reconcile`"
+        ) from None
+    return looked_at, [Finding(d.position, d.journey_id, d.version, f"workflow_{d.drift}") for d in drifted]

@@ -1,0 +1,116 @@
+"""What people work from: what is awaited, of whom and until when, as the read models have it."""
+
+from datetime import datetime, time, timedelta
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from activities.record.read_models import Answer, NotACursor, Task, WorklistFilter, worklist
+from application.access_log import Query, clinics_to_list, keep_look
+from application.context import Context
+from application.errors import InvalidInput
+from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
+from workflows.journey.actors import Actor, Role
+from workflows.journey.base import Identifier
+
+MOST = 1000
+"""Rows of a page at most."""
+
+
+class ListWork(Query):
+    """Which part of the worklist is wanted.
+
+    Without ``mine``, ``role``, ``all`` or ``journey`` it is what is awaited of the person's own role, whoever it falls
+    to; and for a coordinator, who sees to it that nobody waits, what is awaited of anybody.
+    """
+
+    name: ClassVar[str] = "work list"
+
+    mine: bool = False
+    role: tuple[Role, ...] = ()
+    all: bool = False
+    unassigned: bool = False
+    overdue: bool = False
+    today: bool = False
+    clinic: Identifier | None = None
+    journey: UUID | None = None
+    limit: int = 50
+    after: str | None = None
+
+    @property
+    def of_own_role(self) -> bool:
+        """Whether whom it is awaited of is left to the profile."""
+        return not (self.mine or self.role or self.all or self.journey)
+
+
+class WorkPage(NamedTuple):
+    """A page of the worklist at a moment (UTC)."""
+
+    answer: Answer[Task]
+    true: TrueUpTo
+    at: datetime
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows, each by what tells it from all others."""
+        return [f"{task.journey_id}/{task.opened_version}/{task.obligation}" for task in self.answer.rows]
+
+    @property
+    def illustrative(self) -> bool:
+        return any(task.illustrative for task in self.answer.rows)
+
+    def is_overdue(self, task: Task) -> bool:
+        return task.due < self.at
+
+
+async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None = None) -> WorkPage:
+    """A page of the worklist, once it is kept who looks. ``seen`` is what they looked at just before: the same rows
+    again are no new look.
+
+    Raises:
+        NotAllowed: it is of a clinic they do not work for.
+        InvalidInput: ``after`` does not continue the list.
+    """
+    head, now = await wait_for_read_models(context), context.now()
+    record = await context.record()
+    try:
+        answer = await worklist(record, _work_of(context, query, now), limit=query.limit, after=query.after)
+    except NotACursor as error:
+        raise InvalidInput(str(error), "Leave --after out") from None
+    page = WorkPage(answer, await true_up_to(context, answer.position, head), now)
+    if seen is None or seen.rows != page.rows:
+        journeys = dict.fromkeys(task.journey_id for task in answer.rows)
+        await keep_look(
+            context, query, [*journeys], answer.position, rows=tuple(page.rows), definition=answer.definition
+        )
+    return page
+
+
+def roles_asked(query: ListWork, person: Actor) -> tuple[Role, ...]:
+    """The roles whose work is wanted; none for everybody's.
+
+    A coordinator who names none wants everybody's: what others let slip is theirs to chase, and stays the others'.
+    """
+    if not query.of_own_role:
+        return query.role
+    return () if person.role == Role.COORDINATOR else (person.role,)
+
+
+def midnight_after(moment: datetime) -> datetime:
+    """When the day of a moment ends where the user is."""
+    tomorrow = moment.astimezone().date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time()).astimezone()
+
+
+def _work_of(context: Context, query: ListWork, now: datetime) -> WorklistFilter:
+    # One clinic is found by its index, and of several only those rows are kept.
+    theirs = () if query.mine else clinics_to_list(context, query.clinic)
+    due_before = now if query.overdue else midnight_after(now) if query.today else None
+    return WorklistFilter(
+        mine=context.person.id if query.mine else None,
+        owners=roles_asked(query, context.person),
+        unassigned=query.unassigned,
+        due_before=due_before,
+        clinic=theirs[0] if len(theirs) == 1 else query.clinic,
+        clinics=theirs if len(theirs) > 1 else None,
+        journey_id=query.journey,
+    )

@@ -1,0 +1,130 @@
+"""`access`: who looked at what, what they saw, and looking in an emergency."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from activities.record.access_log import AccessLogEntry
+from application.access_log import Query
+from application.break_glass import BREAK, GlassBroken, break_glass
+from application.caseload import ListJourneys
+from application.input import check, read_object
+from application.refused_attempts import ListAttempts
+from application.show_again import ListLooks, list_looks, show_again
+from application.show_journey import CompareMoments, ExplainEvent, ShowJourney, ShowReasons, ShowTimeline
+from application.sign_offs import ListRequests, ShowRequest
+from application.worklist import ListWork
+from cli import pathway, runtime, signoff, work
+from cli.commands import show_recorded
+from cli.input import journey_id, read_input
+from cli.output import Output, add_row, facts_box, local_time, table
+from cli.runtime import Call, command
+from workflows.journey.commands import BreakGlass
+
+RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
+    ShowJourney: pathway.render_journey,
+    ShowTimeline: pathway.render_timeline,
+    ShowReasons: pathway.render_reasons,
+    ExplainEvent: pathway.render_explanation,
+    CompareMoments: pathway.render_comparison,
+    ListJourneys: pathway.render_journeys,
+    ListRequests: signoff.render_requests,
+    ShowRequest: signoff.render_request,
+    ListAttempts: signoff.render_attempts,
+    ListWork: lambda output, page: work.render_work(output, page, ""),
+}
+"""How the answer to each question is shown, also when it is shown again."""
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("list")(command(list_, looks=True))
+    group.command("show")(command(show, looks=True))
+    made = command(break_glass_command, acts=True)
+    group.command("break-glass", help=BREAK.help, short_help=BREAK.summary.split(". ")[0])(made)
+
+
+async def list_(
+    call: Call,
+    journey: runtime.AnyJourney = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="Only what this person looked at.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+) -> None:
+    """Show who looked at a journey, when and what for, the latest first; or what a person looked at.
+
+    Without JOURNEY, of all journeys that you may look at.
+    """
+    wanted = None if journey is None else journey_id(journey)
+    found = await list_looks(call.context, ListLooks(journey_id=wanted, by=by, limit=limit))
+    if call.output.json_only:
+        call.output.data([entry.model_dump(mode="json") for entry in found])
+        return
+    shown = table("reading", "when (your time)", "who", "purpose", "journeys")
+    for entry in found:
+        asked_for = _spell(entry) + ("" if entry.shown else "\nREFUSED")
+        by_whom = f"{entry.reader_role} {entry.reader_id}"
+        why = entry.purpose if entry.reason is None else f"{entry.purpose}\n{entry.reason}"
+        add_row(shown, f"{entry.entry_id}\n{asked_for}", local_time(entry.at), by_whom, why, len(entry.journeys))
+    call.output.show(shown)
+    if len(found) == limit:
+        call.output.note(f"There may be more than {limit}; raise --limit.")
+
+
+def _spell(entry: AccessLogEntry) -> str:
+    """What somebody asked for, in words."""
+    name, *rest = entry.command
+    given = json.loads(rest[0]) if rest else {}
+    return " ".join([name, *(f"{key}={value}" for key, value in given.items())])
+
+
+async def show(
+    call: Call,
+    reading: Annotated[str, typer.Argument(metavar="READING", help="Its id; see `access list`.", show_default=False)],
+) -> None:
+    """Show again what somebody saw: the same question on what was recorded then, with the clock of then."""
+    entry, answer = await show_again(call.context, journey_id(reading))
+    if not call.output.json_only:
+        said = {
+            "who": f"{entry.reader_role} {entry.reader_id}",
+            "when": local_time(entry.at),
+            "purpose": entry.purpose,
+            "asked for": _spell(entry),
+            "true up to position": entry.position,
+        }
+        call.output.show(facts_box(said, f"Reading {entry.entry_id}"))
+    renderers = {query.name: render for query, render in RENDERERS.items()}
+    renderers[entry.command[0]](call.output, answer)
+
+
+async def break_glass_command(call: Call, journey: runtime.JourneyId, file: runtime.File = None) -> None:
+    """See `BreakGlass`."""
+    wanted = journey_id(journey)
+    if file is None and sys.stdin.isatty():
+        content = {"reason": call.context.ask("Why do you have to look? This is kept, and reviewed")}
+    else:
+        content = read_object(read_input(file))
+    _show_broken(call.output, await break_glass(call.context, wanted, check(BreakGlass, content, {"kind": BREAK.name})))
+
+
+def _show_broken(output: Output, broken: GlassBroken) -> None:
+    told = (
+        f"You may look until {local_time(broken.until)}. What you look at is kept, and a medical director reviews it."
+    )
+    if broken.recorded is not None:
+        output.note(f"Accepted as version {broken.recorded.accepted.version}.")
+        show_recorded(output, broken.recorded)
+    elif broken.untold is not None:
+        if output.json_only:
+            kept = {
+                "outcome": "kept",
+                "command_id": str(broken.command.command_id),
+                "until": broken.until.isoformat(),
+            }
+            output.data({**kept, "reason": broken.untold.reason, "remedy": "record reconcile --repair"})
+        told += f" Nobody is asked to yet ({broken.untold.reason}): `record reconcile --repair` does it."
+    output.note(told)

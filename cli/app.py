@@ -1,0 +1,90 @@
+"""The whole command line: every command in the group of its noun.
+
+A group's module is imported when one of its commands is asked for, here and nowhere else, so that no command pays for
+the start of all the others.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+from zoneinfo import reset_tzpath
+
+import typer
+from typer.core import TyperGroup
+
+from application.process_exit import leave
+
+NOUNS = {
+    "pathway": "Start, find, follow, change and end a patient's pathway.",
+    "evaluation": "The psychiatric evaluation.",
+    "instrument": "Completed questionnaires.",
+    "screening": "Exclusions, criteria, and the factors of eligibility and setting.",
+    "plan": "The personalised plan.",
+    "education": "What was explained, and what the patient acknowledges.",
+    "question": "The patient's questions.",
+    "consent": "The patient's consents.",
+    "session": "Supervised sessions, from the appointment to the release home.",
+    "check-in": "Check-ins with the patient.",
+    "visit": "Clinician visits.",
+    "adverse-event": "Adverse events.",
+    "crisis": "A patient at risk.",
+    "support": "Requests for support.",
+    "signoff": "What a clinician is asked to sign.",
+    "access": "Who looked, and looking in an emergency.",
+    "work": "What is to be done: lists, claims, and how promptly it is.",
+    "protocol": "Protocol files: a clinic's clinical numbers, lists and deadlines.",
+    "clinician": "Who may sign: keys, and the register of them.",
+    "record": "The record: proof that it holds, and that Temporal agrees with it.",
+    "score": "Score questionnaires from standard input: one JSON array of answers per line.",
+}
+"""The groups and the one command that stands by itself, with what each is for."""
+MODULES = ("pathway", "signoff", "access", "work", "protocol", "clinician", "record", "score")
+"""Nouns with a module of their own. All others have only the commands that `cli.commands` makes of the core's."""
+
+
+class Nouns(TyperGroup):
+    """The groups, each built when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's own form
+        return [*NOUNS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        return build(cmd_name) if cmd_name in NOUNS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([*NOUNS.items()])
+
+
+def build(noun: str) -> Any:
+    """The group of a noun with its commands, or the one command that stands by itself, as Typer runs them."""
+    group = typer.Typer(name=noun, help=NOUNS[noun], no_args_is_help=noun != "score", add_completion=False)
+    if noun in MODULES:
+        import_module(f"cli.{noun}").add_commands(group)
+    import_module("cli.commands").add_commands(noun, group)
+    return typer.main.get_command(group) if noun == "score" else typer.main.get_group(group)
+
+
+app = typer.Typer(
+    name="starter.py",
+    cls=Nouns,
+    help="Care pathways, for coordinators, clinicians and ops. docs/reference/command-line.md has all.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _begin() -> None:
+    """Care pathways, for coordinators, clinicians and ops. docs/reference/command-line.md has all."""
+
+
+def main() -> None:
+    """Run the command line as a program, and leave with its exit code."""
+    # The zone database is the one pinned with this build, never the machine's.
+    reset_tzpath(to=())
+    try:
+        app(prog_name="starter.py" if sys.argv[0].endswith("starter.py") else "carepath")
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else int(end.code is not None))

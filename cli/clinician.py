@@ -1,0 +1,190 @@
+"""`clinician`: who may sign, by keys that only they have."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from activities.signatures.signer_registry import Entry, Register
+from application import signers
+from application.signers import EnrolmentRequest
+from cli import runtime
+from cli.input import read_input
+from cli.output import Output, add_row, facts_box, table
+from cli.runtime import Call, command
+from workflows.journey.actors import Licence
+
+OrganisationKey = Annotated[
+    Path,
+    typer.Option("--organisation-key", metavar="KEYFILE", help="The offline key file.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation; the passphrase is always asked for.")]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("key")(command(key, acts=True))
+    group.command("register")(command(register_))
+    group.command("enrol")(command(enrol))
+    group.command("revoke")(command(revoke))
+    group.command("list")(command(list_))
+
+
+async def key(call: Call) -> None:
+    """Make your own key, on your own computer, and the request to enrol it. For: who signs.
+
+    The key is written beside your profile, readable by you alone and only with the passphrase you are asked for.
+    Hand over the request, never the key.
+    """
+    made = signers.make_own_key(call.context)
+    if call.output.json_only:
+        call.output.data(made.request.model_dump(mode="json"))
+        return
+    said = {
+        **_who(made.request),
+        "key file": made.key_file.name,
+        "request": str(made.request_file),
+        "next": "hand over the request, and compare the key id when it is enrolled",
+    }
+    call.output.show(facts_box(said, "clinician key: made"))
+
+
+async def register_(
+    call: Call,
+    organisation: Annotated[
+        str, typer.Option("--organisation", metavar="NAME", help="As it is to be printed.", show_default=False)
+    ],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+) -> None:
+    """Make the organisation's key and its empty register, once. Keep the key file offline."""
+    made = signers.begin_register(call.context, organisation, organisation_key, register)
+    if call.output.json_only:
+        begun = made.register
+        call.output.data({"organisation": begun.organisation, "public_key": made.public_key, "version": begun.version})
+        return
+    said = {
+        "organisation": made.register.organisation,
+        "register": str(made.file),
+        "key file": str(organisation_key),
+        "next": "keep the key file offline; set everybody's CAREPATH_ORGANISATION_KEY to this public key:",
+    }
+    call.output.show(facts_box(said, "clinician register: made"))
+    call.output.text(made.public_key)  # by itself, so that it can be copied whole
+
+
+async def enrol(
+    call: Call,
+    request: Annotated[str, typer.Argument(metavar="REQUEST.json", help="As `clinician key` wrote it; - for input.")],
+    by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enrols: twice, two people.")],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+    yes: Yes = False,
+) -> None:
+    """Enrol a clinician's key, two people together, neither of them the one enrolled.
+
+    Check identity and licence before, and compare the key id with the one on the clinician's own screen.
+    """
+    context, output = call.context, call.output
+    signers.find_register(context, register)
+    asked = signers.parse_request(read_input(request))
+    entry = signers.entry_of(context, asked, by)
+    if not output.json_only:
+        output.show(facts_box({**_who(asked), "enrolled by": " and ".join(by)}, "clinician enrol"))
+    if not yes:
+        signers.confirm(context, f"Enrol {asked.printed_name} with key {asked.key_id}")
+    changed = signers.enrol(context, entry, organisation_key, register)
+    also = [
+        other.key_id
+        for other in changed.entries
+        if other.person == entry.person and other.key_id != entry.key_id and other.revoked_at is None
+    ]
+    if also:
+        output.note(f"{entry.person} has other keys that are not revoked: {', '.join(also)}")
+    _tell(output, changed, entry.key_id, "clinician enrol: done")
+
+
+async def revoke(
+    call: Call,
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="See `clinician list`.", show_default=False)],
+    because: Annotated[
+        str,
+        typer.Option("--because", metavar="TEXT", help="Why, in a few words; nothing about a patient."),
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="PERSON", help="Who revokes; one is enough.")],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+    yes: Yes = False,
+) -> None:
+    """Revoke a key: from now on nothing is accepted that it signs. What it signed before stays valid."""
+
+    def confirm(entry: Entry) -> None:
+        if not yes:
+            signers.confirm(call.context, f"Revoke the key of {entry.printed_name} ({entry.role.value})")
+
+    changed = signers.revoke(call.context, key_id, organisation_key, register, because=because, by=by, confirm=confirm)
+    _tell(call.output, changed, key_id, "clinician revoke: done")
+
+
+async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
+    """List every key there ever was: whose, with which licence, since when, by whom, and whether it is revoked."""
+    found = signers.list_signers(call.context, register)
+    if call.output.json_only:
+        call.output.data([entry.model_dump(mode="json") for entry in found.entries])
+        return
+    title = f"{found.organisation}: register version {found.version} of {_minute(found.issued_at)}"
+    listed = table("who", "id", "enrolled and revoked", title=title)
+    for entry in found.entries:
+        revoked = f"\nrevoked {_revocation(entry)}" if entry.revoked_at else ""
+        add_row(
+            listed,
+            f"{entry.printed_name}\n{entry.person}, {entry.role.value}\n{_licence(entry.licence)}",
+            entry.key_id,
+            f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
+        )
+    call.output.show(listed)
+
+
+def _tell(output: Output, register: Register, key_id: str, title: str) -> None:
+    entry = register.entry(key_id)
+    assert entry is not None
+    if output.json_only:
+        output.data({"version": register.version, "entry": entry.model_dump(mode="json")})
+        return
+    output.show(
+        facts_box(
+            {
+                "person": entry.person,
+                "name": entry.printed_name,
+                "key id": entry.key_id,
+                "revoked": _revocation(entry),
+                "register": f"version {register.version}",
+            },
+            title,
+        )
+    )
+
+
+def _who(request: EnrolmentRequest) -> dict[str, Any]:
+    return {
+        "person": request.person,
+        "name": request.printed_name,
+        "role": request.role.value,
+        "licence": _licence(request.licence),
+        "key id": request.key_id,
+    }
+
+
+def _licence(licence: Licence) -> str:
+    return f"{licence.number}: {', '.join(licence.states)}, until {licence.expires}"
+
+
+def _revocation(entry: Entry) -> str:
+    if entry.revoked_at is None:
+        return ""
+    return f"{_minute(entry.revoked_at)} by {entry.revoked_by}: {entry.revoked_because}"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

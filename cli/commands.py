@@ -1,0 +1,131 @@
+"""Every command of the core that needs nothing special: form in, decision out. Made of its models."""
+
+from typing import Annotated, cast
+from uuid import UUID
+
+import typer
+
+from application import input as forms
+from application.command_catalog import KINDS, CommandKind, names_asked_for, require_role
+from application.commands import Recorded, prepare, submit, try_out, wait_until_recorded
+from application.errors import InvalidInput
+from application.history import load_journey
+from cli import runtime
+from cli.errors import ExitCode, exit_code_of_refusal
+from cli.input import journey_id, read_form
+from cli.output import Output, add_row, facts_box, table
+from cli.runtime import Act, Call
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import AnyBody, Command
+from workflows.journey.events import Event
+from workflows.journey.obligations import obligations
+from workflows.journey.refusals import Refusal
+from workflows.journey.summary import why
+
+Template = Annotated[
+    bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
+]
+Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the form.")]
+
+
+def add_commands(noun: str, group: typer.Typer) -> None:
+    """Give every kind of command of a noun its place in the noun's group."""
+    for kind in KINDS:
+        if kind.noun == noun:
+            made = runtime.command(_act_of(kind), acts=True, json_if=("template", "schema"))
+            group.command(kind.verb, help=kind.help, short_help=kind.summary.split(". ")[0])(made)
+
+
+def _act_of(kind: CommandKind) -> Act[...]:
+    async def act(
+        call: Call,
+        journey: runtime.AnyJourney = None,
+        file: runtime.File = None,
+        command_id: runtime.CommandId = None,
+        dry_run: runtime.DryRun = False,
+        template: Template = False,
+        schema: Schema = False,
+    ) -> ExitCode | None:
+        if schema:
+            call.output.form(forms.schema(kind.model))
+            return None
+        if template:
+            names = {}
+            if journey is not None:
+                names = names_asked_for(kind, await load_journey(call.context, journey_id(journey)))
+            call.output.form(forms.template(kind.model, names))
+            return None
+        if journey is None:
+            raise InvalidInput("JOURNEY is missing", "Give the id of a journey; see `pathway list`")
+        wanted = journey_id(journey)
+        require_role(call.context.actor, kind)
+        form = read_form(kind.model, file, {"kind": kind.name}, optional=not kind.needs_content)
+        body = cast("AnyBody", form)
+        if dry_run:
+            return show_trial(call.output, await try_out(call.context, kind, wanted, body, command_id))
+        command, known = await prepare(call.context, kind, wanted, body, command_id)
+        await send(call, wanted, command, known)
+        return None
+
+    return act
+
+
+async def send(call: Call, wanted: UUID, command: Command, known: Journey | None = None) -> None:
+    """Send a command, and show what became of it once it is recorded. ``known`` is the journey as it was read before.
+
+    Raises:
+        Refused, Unavailable: it was refused, or is not recorded yet.
+    """
+    accepted = await submit(call.context, wanted, command)
+    call.output.note(f"Accepted as version {accepted.version}.")
+    show_recorded(call.output, await wait_until_recorded(call.context, accepted, known))
+
+
+def show_recorded(output: Output, recorded: Recorded) -> None:
+    """What became of a command, and what is awaited since."""
+    (_, command, version), position, journey = recorded
+    if output.json_only:
+        output.data(
+            {
+                "outcome": "recorded",
+                "journey_id": None if journey is None else str(journey.id),
+                "illustrative": None if journey is None else journey.illustrative,
+                "version": version,
+                "position": position,
+                "command_id": str(command.command_id),
+            }
+        )
+        return
+    output.illustrative(journey is not None and journey.illustrative)
+    said: dict[str, object] = {
+        "durability": f"recorded at position {position}",
+        "version": version,
+        "command": command.command_id,
+    }
+    if journey is not None:
+        said["journey"] = journey.id
+        said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
+        waiting = obligations(journey)
+        said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
+    output.show(facts_box(said, f"{command.body.kind.replace('.', ' ')}: done"))
+
+
+def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode | None:
+    """What a command would bring about. Nothing was sent."""
+    if isinstance(decided, Refusal):
+        if output.json_only:
+            output.data({"dry_run": True, "refusal": decided.model_dump(mode="json")})
+        else:
+            output.show(facts_box({"reason": decided, "field": decided.field}, "dry run: it would be refused"))
+        return exit_code_of_refusal(decided)
+    if output.json_only:
+        output.data({"dry_run": True, "events": [event.body.model_dump(mode="json") for event in decided]})
+        return None
+    output.illustrative(any(event.illustrative for event in decided))
+    events = table("version", "event", title="dry run: these events would be recorded; nothing was sent")
+    for event in decided:
+        add_row(events, event.version, event.body.kind)
+    if not decided:
+        output.note("This command was accepted before; sending it again changes nothing.")
+    output.show(events)
+    return None

@@ -1,0 +1,111 @@
+"""Exit codes, and the one place where errors get theirs."""
+
+import traceback
+from enum import IntEnum
+from pathlib import Path
+
+from activities.record import RecordFault, RecordUnavailable
+from application.errors import (
+    Conflict,
+    Fault,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotVerified,
+    Refused,
+    SteppedBack,
+    Unavailable,
+    UseCaseError,
+)
+from application.settings import SettingsError
+from workflows.journey.refusals import Refusal, RefusalCode
+
+UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
+
+
+class ExitCode(IntEnum):
+    """How a command ended. Scripts rely on these numbers."""
+
+    OK = 0
+    """Done."""
+    FAULT = 1
+    """A defect, a wrong set-up, or you stepped back."""
+    USAGE = 2
+    """Wrong arguments, forms, profiles, protocol files or settings. Nothing was recorded."""
+    NOT_FOUND = 3
+    """No such journey or request. Nothing was recorded."""
+    NOT_ALLOWED = 4
+    """Role, licence, key or passphrase do not allow it. Nothing was recorded, except an attempt to sign."""
+    REFUSED = 5
+    """The pathway refused it; in a batch, some row failed. Nothing was recorded, except an attempt to sign, to release
+    a session or to record a dose."""
+    UNAVAILABLE = 6
+    """Not reached, no answer in time, or accepted and not yet recorded. Nothing that was accepted is lost."""
+    UNVERIFIED = 7
+    """Verification failed: evidence is not what was asked to be signed, the register or an approval is not as signed,
+    or `record verify` found something or could not check all. Nothing was recorded."""
+
+
+_CODES: dict[type[UseCaseError], ExitCode] = {
+    InvalidInput: ExitCode.USAGE,
+    NotFound: ExitCode.NOT_FOUND,
+    NotAllowed: ExitCode.NOT_ALLOWED,
+    Conflict: ExitCode.REFUSED,
+    Unavailable: ExitCode.UNAVAILABLE,
+    NotVerified: ExitCode.UNVERIFIED,
+    SteppedBack: ExitCode.FAULT,
+    Fault: ExitCode.FAULT,
+}
+
+
+def exit_code_of(error: UseCaseError) -> ExitCode:
+    """The exit code of an error."""
+    return exit_code_of_refusal(error.refusal) if isinstance(error, Refused) else _CODES[type(error)]
+
+
+def exit_code_of_refusal(refusal: Refusal) -> ExitCode:
+    """Who asks is not allowed, or not proven to be who they say, or what is asked is refused."""
+    denied = refusal.code in (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE)
+    return ExitCode.NOT_ALLOWED if denied else ExitCode.REFUSED
+
+
+def as_json(error: UseCaseError) -> dict[str, object]:
+    """The error as scripts read it."""
+    code = exit_code_of(error)
+    found: dict[str, object] = {
+        "error": code.name.lower(),
+        "exit_code": int(code),
+        "reason": error.reason,
+        "state": error.state,
+        "remedy": error.remedy,
+        "fields": [field._asdict() for field in error.fields],
+    }
+    if isinstance(error, Refused):
+        found["refusal"] = error.refusal.model_dump(mode="json")
+    return found | error.ids
+
+
+def interrupted() -> UseCaseError:
+    """The error for Ctrl-C."""
+    return SteppedBack("interrupted", "Look with `pathway show` before sending it again", state=UNKNOWN_STATE)
+
+
+def translate(error: Exception) -> UseCaseError:
+    """The error people read for any other. Texts of errors we do not know may hold values: never shown."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case UseCaseError():
+            return error
+        case RecordUnavailable():
+            return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
+        case RecordFault():
+            return Fault(str(error), "Tell ops: the database is not set up as this version needs")
+        case SettingsError():
+            return InvalidInput(str(error), "docs/reference/settings.md has all settings")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Fault(
+        f"a defect in this program: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",
+        "Tell ops these words. Look with `pathway show` before sending a command again",
+        state=UNKNOWN_STATE,
+    )

@@ -1,0 +1,148 @@
+"""What comes in: files, standard input, the person's terminal, and the words of an option."""
+
+import getpass
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from application.errors import FieldProblem, InvalidInput, SteppedBack
+from application.input import FILLABLE, check, read_object, require_small
+from workflows.journey.commands import COMMAND_LIMIT
+
+M = TypeVar("M", bound=BaseModel)
+
+TERMINAL = Path("/dev/tty")
+"""The person's own terminal, also where standard input and output are files."""
+
+
+def read_input(source: str | None, *, optional: bool = False) -> bytes:
+    """A file, or standard input for ``-`` and by default. ``optional`` ones are empty at a terminal.
+
+    Raises:
+        InvalidInput: it cannot be read, or is larger than a command may be.
+    """
+    if source is not None and source != "-":
+        try:
+            with Path(source).open("rb") as file:
+                return require_small(file.read(COMMAND_LIMIT + 1))
+        except OSError as error:
+            raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
+    if source is None and sys.stdin.isatty():
+        if optional:
+            return b""
+        raise InvalidInput("nothing was given to send", f"Give --file FILE or standard input. {FILLABLE}")
+    return require_small(sys.stdin.buffer.read(COMMAND_LIMIT + 1))
+
+
+def read_form(model: type[M], source: str | None, given: dict[str, Any] | None = None, *, optional: bool = False) -> M:
+    """The form in a file or standard input, with what was ``given`` by arguments.
+
+    Raises:
+        InvalidInput: it names every field that does not fit.
+    """
+    return check(model, read_object(read_input(source, optional=optional), optional=optional), given)
+
+
+def check_options(model: type[M], given: dict[str, Any]) -> M:
+    """Options of a command, checked as a form is. None counts as not given.
+
+    Raises:
+        InvalidInput: it names every option that does not fit.
+    """
+    try:
+        return check(model, {name: value for name, value in given.items() if value is not None})
+    except InvalidInput as problem:
+        fields = [FieldProblem(f"--{field.partition('[')[0]}", said) for field, said in problem.fields]
+    raise InvalidInput("an option does not fit", "See --help", fields=tuple(fields))
+
+
+def journey_id(given: str) -> UUID:
+    """The id in an argument; Temporal's own spelling of it will do.
+
+    Raises:
+        InvalidInput: it is no id.
+    """
+    try:
+        return UUID(given.removeprefix("journey/"))
+    except ValueError:
+        raise InvalidInput(
+            "JOURNEY is not the id of a journey",
+            "Ids look like 00000000-0000-0000-0000-000000000000; see `pathway list`",
+        ) from None
+
+
+def moment(option: str, given: str) -> datetime:
+    """The moment in an option: a day is its beginning, and without an offset it is the user's own time.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return datetime.fromisoformat(given).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise InvalidInput(
+            f"{option} is no moment", "Write 2026-03-02, 2026-03-02T09:30 (your time) or 2026-03-02T09:30-08:00"
+        ) from None
+
+
+def one_of(**options: bool) -> None:
+    """Refuse options that exclude each other.
+
+    Raises:
+        InvalidInput: more than one was given.
+    """
+    given = [option for option, is_given in options.items() if is_given]
+    if len(given) > 1:
+        raise InvalidInput(f"{' and '.join(given)} do not go together", "Leave all but one out")
+
+
+def at_terminal() -> bool:
+    """Whether a person sits before standard input and output."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str, *, secret: bool = False) -> str:
+    """What the person at the terminal answers; standard input stays free for a form. A secret is not shown.
+
+    Raises:
+        InvalidInput: there is no terminal.
+        SteppedBack: they stepped back.
+    """
+    try:
+        with TERMINAL.open() as heard, TERMINAL.open("w") as said, _stopped_at_once():
+            if secret:
+                return getpass.getpass(f"{question}: ")
+            said.write(f"{question}: ")
+            said.flush()
+            answer = heard.readline()
+    except OSError:
+        raise InvalidInput(
+            "signing needs a person at a terminal, and there is none",
+            "Run it in a terminal; a passphrase comes from nowhere else",
+        ) from None
+    except (KeyboardInterrupt, EOFError):
+        answer = ""
+    if not answer.endswith("\n"):
+        raise SteppedBack("you stepped back", "Run it again when you want to go on")
+    return answer.rstrip("\r\n")
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Ctrl-C ends the question: a running event loop would only take note of the first one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,347 @@
+"""`pathway`: start journeys, list them, and look at one as recorded, with Temporal up or down."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from activities.record import RecordUnavailable
+from application import input as forms
+from application.caseload import CasePage, ListJourneys, PastPage, list_journeys
+from application.errors import InvalidInput, Unavailable, UseCaseError
+from application.history import MOMENT
+from application.show_journey import (
+    Compared,
+    CompareMoments,
+    Explained,
+    ExplainEvent,
+    JourneyAt,
+    ShowJourney,
+    ShowReasons,
+    ShowTimeline,
+    Timeline,
+    compare_moments,
+    explain_event,
+    show_journey,
+    show_reasons,
+    show_timeline,
+)
+from application.start import Referral, Started, Starter, start_batch
+from application.worklist import MOST
+from cli import render, runtime
+from cli.commands import Schema, show_trial
+from cli.errors import ExitCode, as_json, exit_code_of
+from cli.input import check_options, journey_id, moment, read_form
+from cli.output import Output, add_row, facts_box, local_time, shown_at, table
+from cli.runtime import Call, command
+from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.stage import Stage
+
+At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]
+Corrected = Annotated[
+    bool, typer.Option("--corrected", help="With --at: with later corrections of what was recorded by then.")
+]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("start")(command(start, acts=True, json_if=("template", "schema")))
+    group.command("list")(command(list_, looks=True))
+    group.command("show")(command(show, looks=True))
+    group.command("timeline")(command(timeline, looks=True))
+    group.command("why")(command(why, looks=True))
+    group.command("explain")(command(explain, looks=True))
+    group.command("diff")(command(diff, looks=True))
+
+
+async def start(
+    call: Call,
+    referral: Annotated[
+        str | None, typer.Argument(metavar="REFERRAL.json", help="The referral; - for standard input.")
+    ] = None,
+    batch: Annotated[
+        Path | None, typer.Option("--batch", metavar="FILE.jsonl", help="Many referrals, one per line.")
+    ] = None,
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=1, max=64, help="With --batch: referrals under way at a time.")
+    ] = 16,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", metavar="NAME|FILE", help="Instead of the one the referral names.")
+    ] = None,
+    command_id: runtime.CommandId = None,
+    dry_run: runtime.DryRun = False,
+    template: Annotated[bool, typer.Option("--template", help="Print a referral to fill in.")] = False,
+    schema: Schema = False,
+) -> ExitCode | None:
+    """Start a patient's journey from a referral. For: coordinator.
+
+    A patient has one open journey per pathway. The same referral again starts nothing new and answers with
+    the journey it started, so that a start, or a whole batch, can be run again after any interruption.
+    """
+    if schema:
+        call.output.form(forms.schema(Referral))
+        return None
+    if template:
+        call.output.form(forms.template(Referral))
+        return None
+    if (referral is None) == (batch is None):
+        raise InvalidInput("either REFERRAL.json or --batch FILE.jsonl is needed", "Give one of them; see --help")
+    starter = Starter(call.context, protocol)
+    if batch is not None:
+        if command_id is not None:
+            raise InvalidInput("--command-id is for one referral", "Leave it out with --batch")
+        return await _start_batch(call, starter, batch, at_once=at_once, dry_run=dry_run)
+    given = read_form(Referral, referral)
+    made = starter.command(given, command_id)
+    if dry_run:
+        return show_trial(call.output, starter.try_out(made))
+    try:
+        started = await starter.start(given, made)
+    except RecordUnavailable:
+        started = None
+    if started is None or started.outcome == "accepted":
+        raise Unavailable(
+            "accepted, not yet recorded" if started else "the record did not answer",
+            "Look with `pathway show`; sending the same referral again is safe and starts nothing twice",
+            state="Nothing is lost.",
+            ids={"journey_id": str(given.journey_id), "request_id": str(given.request)},
+        )
+    _show_started(call, started)
+    return None
+
+
+def _show_started(call: Call, started: Started) -> None:
+    illustrative = call.context.settings.demonstration
+    if call.output.json_only:
+        call.output.data(_line(started) | {"illustrative": illustrative})
+        return
+    call.output.illustrative(illustrative)
+    title = "pathway start: done" if started.outcome == "started" else "pathway start: this referral was sent before"
+    said = {
+        "journey": started.journey_id,
+        "durability": f"recorded at position {started.position}",
+        "version": started.version,
+        "request": started.request_id,
+        "next": f"pathway why {started.journey_id}",
+    }
+    call.output.show(facts_box(said, title))
+
+
+def _line(started: Started) -> dict[str, object]:
+    return {
+        "outcome": started.outcome,
+        "journey_id": str(started.journey_id),
+        "request_id": str(started.request_id),
+        "version": started.version,
+        "position": started.position,
+    }
+
+
+async def _start_batch(call: Call, starter: Starter, path: Path, *, at_once: int, dry_run: bool) -> ExitCode | None:
+    """Start every row; what fails is told by row number, and nothing else of it. Exit code 5 when any row did not end
+    in a journey."""
+    output = call.output
+    try:
+        rows = tuple(_rows(path))
+    except OSError as error:
+        raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
+    counted: Counter[str] = Counter()
+    async for number, outcome in start_batch(call.context, starter, rows, at_once=at_once, dry_run=dry_run):
+        line: dict[str, object]
+        match outcome:
+            case UseCaseError():
+                line = {"outcome": exit_code_of(outcome).name.lower(), **as_json(outcome)}
+                output.note(f"row {number}: {_clauses(outcome)}")
+            case Referral():
+                ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request)}
+                line = {"outcome": "valid", **ids}
+            case Started():
+                line = _line(outcome)
+        counted[str(line["outcome"])] += 1
+        if output.json_only:
+            output.data({"row": number, **line})
+        elif counted.total() % 100 == 0:
+            output.note(f"{counted.total()} rows done")
+    left = len(rows) - counted.total()
+    failed = counted.total() - counted["started"] - counted["already_started"] - counted["valid"]
+    if not output.json_only:
+        said: dict[str, object] = {"rows": len(rows), **counted}
+        if left:
+            said["not tried"] = f"{left}, because of the outage"
+        if left or counted["unavailable"] or counted["accepted"]:
+            said["next"] = "run the same batch again: what was started stays as it is"
+        output.show(facts_box(said, "dry run: nothing was sent" if dry_run else "batch"))
+    return ExitCode.REFUSED if failed or left else None
+
+
+def _clauses(error: UseCaseError) -> str:
+    fields = "; ".join(field if said == error.reason else f"{field} {said}" for field, said in error.fields)
+    return f"{error.reason}{f' ({fields})' if fields else ''}. {error.remedy}"
+
+
+def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The rows that hold something, by line number. Of one that is too long only the beginning is kept."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line[: COMMAND_LIMIT + 1]
+
+
+async def list_(
+    call: Call,
+    stage: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Stage)}.")] = None,
+    pathway: Annotated[str | None, typer.Option(help="The name of a pathway, such as PTSD.")] = None,
+    awaits: Annotated[str | None, typer.Option(metavar="ROLE", help="Who is awaited first.")] = None,
+    clinic: runtime.Clinic = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,
+    closed: Annotated[bool, typer.Option("--closed", help="Closed journeys too.")] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POSITION|TIME",
+            help="As was known after this position of the record, or at this time (yours, without an offset).",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
+    after: runtime.After = None,
+) -> None:
+    """List journeys, the oldest first: where each stands, who is awaited first, and until when.
+
+    With --at, where each stood as it knew then, in the order of their ids. A time is that of deciding, as for
+    `pathway show --at`; after a position, what was recorded later is not in it.
+    """
+    options = {"stage": stage, "pathway": pathway and pathway.upper(), "awaits": awaits, "clinic": clinic}
+    query = check_options(ListJourneys, options)
+    then = None if at is None else _moment(at)
+    more = {"overdue": overdue, "closed": closed, "at": then, "limit": limit, "after": after}
+    render_journeys(call.output, await list_journeys(call.context, query.model_copy(update=more)))
+
+
+def _moment(at: str) -> int | datetime:
+    # A position of more digits is no position; Python would not even read it.
+    return int(at) if at.isdecimal() and len(at) < 19 else moment("--at", at)
+
+
+def render_journeys(output: Output, page: CasePage | PastPage) -> None:
+    """A page of journeys."""
+    answer, true = page.answer, page.true
+    past = page.moment if isinstance(page, PastPage) else None
+    if output.json_only:
+        known = {} if past is None else {"at": past if isinstance(past, int) else past.isoformat()}
+        rows = [case.model_dump(mode="json") for case in answer.rows]
+        if isinstance(page, CasePage):
+            rows = [{**row, "overdue": page.is_overdue(case)} for row, case in zip(rows, page.answer.rows, strict=True)]
+        output.data({**render.freshness(true), **known, "next": answer.next, "rows": rows})
+        return
+    output.illustrative(any(case.illustrative for case in answer.rows))
+    output.show(render.cases(page) if isinstance(page, CasePage) else render.past_cases(page))
+    if past is not None:
+        output.note(f"As was known {f'after position {past}' if isinstance(past, int) else local_time(past)}.")
+    output.freshness(true)
+    output.more(answer.next)
+
+
+async def show(call: Call, journey: runtime.JourneyId, at: At = None, corrected: Corrected = False) -> None:
+    """Show where a journey stands, as recorded; with --at, as it was known at a version or a time."""
+    query = ShowJourney(journey_id=journey_id(journey), at=at, corrected=corrected)
+    render_journey(call.output, await show_journey(call.context, query))
+
+
+def render_journey(output: Output, shown: JourneyAt) -> None:
+    """Where a journey stands or stood."""
+    if output.json_only:
+        output.data(render.summary(shown.journey))
+        return
+    output.illustrative(shown.journey.illustrative)
+    output.show(*render.overview(shown.journey, shown.at))
+
+
+async def timeline(call: Call, journey: runtime.JourneyId) -> None:
+    """Show what happened in a journey, oldest first, as recorded."""
+    render_timeline(call.output, await show_timeline(call.context, ShowTimeline(journey_id=journey_id(journey))))
+
+
+def render_timeline(output: Output, shown: Timeline) -> None:
+    """What happened in a journey."""
+    if output.json_only:
+        output.data([event.model_dump(mode="json") for event in shown.events])
+        return
+    output.illustrative(shown.events[0].illustrative)
+    output.show(render.timeline(shown.events, shown.zone))
+
+
+async def why(call: Call, journey: runtime.JourneyId) -> None:
+    """Say why this patient is waiting: what is awaited, of whom, since, until when, and what comes next."""
+    render_reasons(call.output, await show_reasons(call.context, ShowReasons(journey_id=journey_id(journey))))
+
+
+def render_reasons(output: Output, shown: JourneyAt) -> None:
+    """Why a journey waits."""
+    journey = shown.journey
+    sentences = list(render.sentences(journey, shown.at))
+    if output.json_only:
+        awaited = render.summary(journey)["obligations"]
+        output.data({"illustrative": journey.illustrative, "sentences": sentences, "obligations": awaited})
+        return
+    output.illustrative(journey.illustrative)
+    for said in sentences:
+        output.text(f"• {said}")
+
+
+async def explain(
+    call: Call,
+    journey: runtime.JourneyId,
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="The event; see `pathway timeline`.")],
+) -> None:
+    """Say why an event is in the record: who asked for what, and which rule made what followed."""
+    query = ExplainEvent(journey_id=journey_id(journey), version=version)
+    render_explanation(call.output, await explain_event(call.context, query))
+
+
+def render_explanation(output: Output, shown: Explained) -> None:
+    """Why an event is in the record."""
+    explained, journey = shown
+    if output.json_only:
+        output.data(explained.model_dump(mode="json"))
+        return
+    output.illustrative(journey.illustrative)
+    said = {
+        "event": explained.kind,
+        "at": shown_at(explained.at, journey.patient.zone),
+        "asked by": f"{explained.actor_role.value} {explained.actor_id}",
+        "command": explained.command_id,
+    }
+    output.show(facts_box(said, f"Version {explained.version} of journey {journey.id}"))
+    chain = table("version", "event", "because of", title="How it came about")
+    for each in explained.chain:
+        add_row(chain, each.version, each.kind, each.rule)
+    output.show(chain)
+
+
+async def diff(
+    call: Call,
+    journey: runtime.JourneyId,
+    earlier: Annotated[str, typer.Argument(metavar="FROM", help=MOMENT)],
+    later: Annotated[str | None, typer.Argument(metavar="TO", help="The same; otherwise now.")] = None,
+) -> None:
+    """Show what changed in a journey between two moments, as was known at each."""
+    query = CompareMoments(journey_id=journey_id(journey), earlier=earlier, later=later)
+    render_comparison(call.output, await compare_moments(call.context, query))
+
+
+def render_comparison(output: Output, shown: Compared) -> None:
+    """What changed in a journey."""
+    before, after, changes = shown
+    if output.json_only:
+        output.data([{"path": change.place, "then": change.then, "now": change.now} for change in changes])
+        return
+    output.illustrative(after.illustrative)
+    output.text(f"version {before.version} → version {after.version}")
+    for change in changes:
+        output.text(change.sentence)
+    if not changes:
+        output.note("Nothing changed but what is awaited.")

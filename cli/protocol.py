@@ -1,0 +1,248 @@
+"""`protocol`: protocol files, checked, shown, compared and approved."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from application.approve_protocol import ToApprove, approve_protocol, read_to_approve
+from application.compare_protocols import compare_protocols, in_words
+from application.errors import InvalidInput
+from application.protocol_approvals import ApprovalStatus, approval_path, review_day, signers, status_of
+from application.protocols import find_protocol, load_protocol, protocol_files
+from application.sign_offs import short_code
+from cli.output import Output, add_row, facts_box, table
+from cli.runtime import Call, command
+from workflows.journey.actors import Role
+from workflows.journey.calendars import local
+from workflows.journey.protocol import Protocol
+from workflows.journey.signed_statement import ProtocolApproval
+
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
+Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]
+New = Annotated[str, typer.Argument(metavar="NEW", help="Another one.")]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("check")(command(check))
+    group.command("list")(command(list_))
+    group.command("show")(command(show))
+    group.command("approve")(command(approve, acts=True))
+    group.command("diff")(command(diff))
+
+
+async def check(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file.", show_default=False)],
+) -> None:
+    """Check a protocol file: every problem with its line and field, and what keeps it from patients.
+
+    Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
+    """
+    protocol = load_protocol(file)
+    approval = _status(call, protocol, file)
+    if call.output.json_only:
+        call.output.data({"valid": True, **_summary(protocol, approval)})
+    else:
+        _show_summary(call.output, protocol, approval, "valid")
+
+
+async def list_(call: Call) -> None:
+    """List the protocols of this clinic, or the shipped ones."""
+    output = call.output
+    listed = table("name", "id", "version", "pathway", "status", "for patients", title="Protocols")
+    found: list[dict[str, object]] = []
+    illustrative = False
+    for path in protocol_files(call.context):
+        try:
+            protocol = load_protocol(path)
+        except InvalidInput:
+            found.append({"name": path.stem, "valid": False})
+            add_row(listed, path.stem, "", "", "", "not valid", f"no: run `protocol check {path.name}`")
+            continue
+        illustrative |= protocol.illustrative
+        approval = _status(call, protocol, path)
+        found.append({"name": path.stem, "valid": True, **_summary(protocol, approval)})
+        add_row(
+            listed,
+            path.stem,
+            protocol.id,
+            protocol.version,
+            protocol.pathway,
+            protocol.status,
+            f"{_fit(protocol, approval)}: {'; '.join((*protocol.obstacles(), approval.text))}",
+        )
+    if output.json_only:
+        output.data(found)
+    else:
+        output.illustrative(illustrative)
+        output.show(listed)
+
+
+async def show(call: Call, name: Name) -> None:
+    """Show a protocol: what it asks for, who signs, and how long each wait may last."""
+    output = call.output
+    protocol, path = find_protocol(call.context, name)
+    approval = _status(call, protocol, path)
+    if output.json_only:
+        output.data({**_summary(protocol, approval), "protocol": protocol.model_dump(mode="json")})
+        return
+    _show_summary(output, protocol, approval, protocol.title)
+    signing = table("sign-off", "by", "second person", "meaning", "choices", "rationale", title="Who signs")
+    for kind, rule in protocol.sign_offs.items():
+        reason = "always" if rule.rationale else "unless approved"
+        by = f"{', '.join(rule.roles)}{', not its author' if rule.not_author else ''}"
+        add_row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
+    waits = table("escalation policy", "due after minutes", "steps", title="How long each wait may last")
+    for name_, policy in protocol.escalation_policies.items():
+        steps = "; ".join(
+            f"{'+' if r.percent is None else ''}{r.minutes if r.percent is None else r.percent}"
+            f"{' min' if r.percent is None else ' %'} {r.action.value} {r.to.value}{' (hold)' if r.hold else ''}"
+            for r in policy.steps
+        )
+        add_row(waits, name_, policy.due_minutes, steps)
+    rules = protocol.sessions
+    output.show(
+        facts_box(
+            {
+                "sessions": f"{rules.planned}, at least {rules.min_interval_hours} hours apart",
+                "observed at minutes": ", ".join(map(str, rules.observe_minutes)),
+                "dose limits not set": ", ".join(protocol.dose.unset) or "none",
+                "exclusions": f"{len(protocol.exclusions)}",
+                "instruments": ", ".join(protocol.instruments.baseline),
+                "follow-up weeks": ", ".join(map(str, protocol.follow_up.weeks)),
+            },
+            "What it asks for",
+        ),
+        signing,
+        waits,
+    )
+
+
+async def diff(call: Call, old: Old, new: New) -> None:
+    """Show what changed from one protocol to another."""
+    output = call.output
+    (older, _), (newer, _) = find_protocol(call.context, old), find_protocol(call.context, new)
+    found = compare_protocols(older, newer)
+    if output.json_only:
+        output.data([{"path": change.place, "old": change.old, "new": change.new} for change in found])
+        return
+    output.illustrative(older.illustrative or newer.illustrative)
+    output.text(f"{_title(older)} → {_title(newer)}")
+    for line in in_words(found, older, newer) or ["nothing changed"]:
+        output.text(line)
+    if found and (older.id, older.version) == (newer.id, newer.version):
+        output.note("Both have the same id and version: give the newer one the next version.")
+
+
+async def approve(
+    call: Call,
+    name: Name,
+    review: Annotated[
+        datetime | None,
+        typer.Option(
+            "--review-by",
+            metavar="YYYY-MM-DD",
+            formats=["%Y-%m-%d"],
+            help="The last day to start journeys on. Otherwise as signed before, or in a year.",
+            show_default=False,
+        ),
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Set earlier signatures aside and start over.")] = False,
+) -> None:
+    """Sign a protocol as fit for patients. For: clinician, on_call_clinician, medical_director.
+
+    Two people sign, each with their own key, one of them the medical director. Their approval stands beside the
+    protocol's file and holds for exactly this text, until the day of its review.
+    """
+    context, output = call.context, call.output
+    asked = read_to_approve(context, name, review.date() if review else None, anew=anew)
+    if not output.json_only:
+        _show_summary(output, asked.protocol, asked.status, f"protocol approve {name}")
+        output.show(facts_box(_meaning(asked), "what is signed"))
+        if anew and asked.known is not None:
+            output.note("Earlier signatures are set aside: nobody can be started until a second person has signed.")
+    _show_approval(output, asked, approve_protocol(context, asked))
+
+
+def _title(protocol: Protocol) -> str:
+    return f"{protocol.id} version {protocol.version} ({short_code(protocol.digest)})"
+
+
+def _status(call: Call, protocol: Protocol, path: Path) -> ApprovalStatus:
+    return status_of(protocol, path, call.context.settings, call.context.now())
+
+
+def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
+    """What a protocol is, and what keeps it from patients."""
+    return {
+        "id": protocol.id,
+        "version": protocol.version,
+        "title": protocol.title,
+        "pathway": protocol.pathway,
+        "status": protocol.status,
+        "illustrative": protocol.illustrative,
+        "digest": protocol.digest,
+        "obstacles": list(protocol.obstacles()),
+        "approval": {"state": approval.state, "text": approval.text},
+    }
+
+
+def _show_summary(output: Output, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
+    """The same for people."""
+    output.illustrative(protocol.illustrative)
+    words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
+    words["for patients"] = _fit(protocol, approval)
+    output.show(facts_box(_summary(protocol, approval) | words, title))
+
+
+def _fit(protocol: Protocol, approval: ApprovalStatus) -> str:
+    return "no" if protocol.obstacles() or approval.approval is None else "yes"
+
+
+def _meaning(asked: ToApprove) -> dict[str, object]:
+    signer = asked.signer
+    return {
+        "short code": short_code(asked.protocol.digest),
+        "signing means": "protocol_approved",
+        "signed before by": None if asked.begun is None else signers(asked.begun),
+        "you sign as": f"{signer.name} ({signer.role.value}), licence {signer.licence.number}",
+        "review by": local(asked.until, asked.protocol.working_time.zone).date(),
+    }
+
+
+def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval) -> None:
+    protocol, path, unchecked = asked.protocol, approval_path(asked.file), asked.register is None
+    whole = len(approval.approvals) == 2
+    if output.json_only:
+        output.data(
+            {
+                "protocol": protocol.id,
+                "version": protocol.version,
+                "digest": protocol.digest,
+                "short_code": short_code(protocol.digest),
+                "signed_by": [signed.signer.id for signed in approval.approvals],
+                "missing": 2 - len(approval.approvals),
+                "review_by": review_day(approval, protocol),
+                "checked": not unchecked,
+                "file": str(path),
+            }
+        )
+        return
+    if unchecked:
+        output.note("No register is set (CAREPATH_REGISTER_FILE), so it was not checked that the signers are enrolled.")
+    director = Role.MEDICAL_DIRECTOR in [signed.signer.role for signed in approval.approvals]
+    who = "another licensed person" if director else "the medical director"
+    output.show(
+        facts_box(
+            {
+                "signed by": signers(approval),
+                "review by": review_day(approval, protocol),
+                "missing": None if whole else f"one more signature, of {who}",
+                "approval": str(path),
+            },
+            "protocol approve: approved" if whole else "protocol approve: begun",
+        )
+    )

@@ -1,0 +1,293 @@
+"""`record`: proof that it holds, what leaves it, that Temporal agrees with it, and how far what is made of it is."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from application.errors import InvalidInput
+from application.export import VERIFIER, anchor_record, export_journey, make_anchor_key
+from application.projections import Projections, rebuild_projections, retry_projection, show_projections
+from application.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
+from application.verification_report import MEANINGS as FINDINGS
+from application.verification_report import content, report_key, write_report
+from application.verify import Part, Verification, verify
+from cli import runtime
+from cli.errors import ExitCode
+from cli.input import journey_id
+from cli.output import Output, add_row, facts_box, local_time, table
+from cli.runtime import Call, command
+
+TOLD_EVERY = 2.0
+"""Seconds between two words about how far it is."""
+
+NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
+Register = Annotated[
+    Path | None,
+    typer.Option("--register", metavar="FILE", help="The newest register. Otherwise CAREPATH_REGISTER_FILE."),
+]
+Without = Annotated[
+    list[Part] | None, typer.Option("--without", help="Leave a part out on purpose; may be given more than once.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since-anchor",
+        metavar="newest|POSITION",
+        help="Read only what came behind an anchor, and trust what it was signed for.",
+        show_default=False,
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write a signed report to a new file, whatever it says.")
+]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="The key to sign it with, as `record anchor-key` makes.")
+]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("verify")(command(verify_))
+    group.command("export")(command(export, looks=True))
+    group.command("anchor-key")(command(anchor_key))
+    group.command("anchor")(command(anchor))
+    group.command("reconcile")(command(reconcile_))
+    group.command("models")(command(models))
+    group.command("retry")(command(retry))
+    group.command("rebuild")(command(rebuild))
+
+
+async def verify_(
+    call: Call,
+    journey: runtime.AnyJourney = None,
+    since_anchor: Since = None,
+    without: Without = None,
+    register: Register = None,
+    report: Report = None,
+    key: Key = None,
+) -> ExitCode:
+    """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
+    people work from, and the open workflows.
+
+    It changes nothing. Exit code 0 says that everything asked for was checked and nothing found; 7 that something was
+    found, or could not be checked. Years later, without Temporal: --without workflows.
+    """
+    wanted = None if journey is None else journey_id(journey)
+    left_out = frozenset(without or ())
+    if since_anchor is not None and (wanted is not None or Part.ANCHORS in left_out):
+        raise InvalidInput("--since-anchor goes with neither JOURNEY nor --without anchors", "Leave one of them out")
+    if (report is None) != (key is None):
+        raise InvalidInput("a report has a file and a key", "Give both --report FILE and --key FILE")
+    signing_key = None if report is None or key is None else report_key(report, key)
+    found = await verify(call.context, wanted, since_anchor, left_out, register, _progress(call.output))
+    if report is not None and signing_key is not None:
+        write_report(report, found, signing_key)
+    if call.output.json_only:
+        call.output.data(content(found))
+    else:
+        _show_verification(call.output, found)
+    return ExitCode.OK if found.holds else ExitCode.UNVERIFIED
+
+
+def _progress(output: Output) -> Callable[[int], None]:
+    """Says now and then how far it is; to people only."""
+    told_at = time.monotonic()
+
+    def tell(judged: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= TOLD_EVERY:
+            told_at = time.monotonic()
+            output.note(f"{judged} events judged")
+
+    return tell
+
+
+def _show_verification(output: Output, found: Verification) -> None:
+    """A verification, for people."""
+    examined, findings = found.examined, found.findings
+    output.illustrative(bool(examined.illustrative))
+
+    def checked(part: Part, said: str) -> str:
+        if part in found.left_out:
+            return "left out"
+        return said if part not in found.unchecked else f"not checked: {found.unchecked[part].reason}"
+
+    live = examined.live
+    output.show(
+        facts_box(
+            {
+                "result": _result(found),
+                "events": examined.events,
+                "sign-offs": checked(Part.SIGN_OFFS, str(examined.sign_offs)),
+                "lists": checked(Part.READ_MODELS, "" if live is None else f"as of position {live.position}"),
+                "open workflows": checked(Part.WORKFLOWS, str(found.workflows)),
+                "journeys": len(examined.journeys),
+                "illustrative": f"{examined.illustrative} of them" if examined.illustrative else None,
+                "behind position": None if found.since is None else found.since.position,
+                "up to position": examined.position,
+                "hash there": None if examined.log_hash is None else examined.log_hash.hex(),
+                "newest anchor": None if found.anchored is None else f"position {found.anchored.position}",
+            },
+            "The record" if found.journey_id is None else f"The record of journey {found.journey_id}",
+        )
+    )
+    if findings:
+        shown = table("position", "journey", "version", "reason", "what it means", title="Findings")
+        for line in findings:
+            add_row(shown, line.position, line.journey_id, line.version, line.reason, FINDINGS[line.reason])
+        output.show(shown)
+        output.note(
+            "Nothing was changed by looking. Keep the record as it is; docs/reference/findings.md says what to do."
+        )
+    for part, error in found.unchecked.items():
+        output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
+    if found.journey_id is not None:
+        output.note("Only this journey was looked at. Its place in the log is checked when JOURNEY is left out.")
+    elif found.since is not None:
+        output.note(
+            f"What lies before position {found.since.position} is taken as the anchor has it: a change there was not "
+            "looked for, but in journeys in which something happened since."
+        )
+    elif found.anchored is None:
+        output.note("There was no anchor: newest events that were cut off together with their heads would not show.")
+
+
+def _result(found: Verification) -> str:
+    if found.findings:
+        return f"NOT VERIFIED: {len(found.findings)} {'finding' if len(found.findings) == 1 else 'findings'}"
+    if found.unchecked:
+        return f"NOT VERIFIED: the {' and the '.join(found.unchecked)} were not checked"
+    left_out = f"; left out: {', '.join(sorted(found.left_out))}" if found.left_out else ""
+    return f"everything that was checked is right{left_out}"
+
+
+async def export(call: Call, journey: runtime.JourneyId, file: NewFile) -> None:
+    """Write one journey to a ZIP that a stranger can verify with the program in it.
+
+    It holds health data, and is readable by you alone.
+    """
+    wanted = journey_id(journey)
+    size = await export_journey(call.context, wanted, file)
+    if call.output.json_only:
+        call.output.data({"journey_id": str(wanted), "file": str(file), "bytes": size})
+    else:
+        told = {"file": file, "size": f"{size} bytes", "check it": f"python {VERIFIER} {file.name} KEY"}
+        call.output.show(facts_box(told, "record export: done"))
+
+
+async def anchor_key(call: Call, file: NewFile) -> None:
+    """Make a key: for workers to sign anchors of the record with, or for `record verify --report`."""
+    public = make_anchor_key(file).hex()
+    if call.output.json_only:
+        call.output.data({"file": str(file), "public_key": public})
+    else:
+        call.output.show(facts_box({"CAREPATH_ANCHOR_KEY_FILE": file}, "for workers"))
+        call.output.text(f"CAREPATH_ANCHOR_PUBLIC_KEY={public}")
+
+
+async def anchor(call: Call) -> None:
+    """Write an anchor of the record now. Workers do so by themselves, on a schedule."""
+    position = await anchor_record(call.context)
+    if call.output.json_only:
+        call.output.data({"position": position})
+    else:
+        call.output.note(f"Anchored at position {position}." if position else "Nothing is recorded yet.")
+
+
+async def reconcile_(
+    call: Call,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Run on from the record what Temporal has lost, ended or set back.")
+    ] = False,
+) -> ExitCode | None:
+    """Compare every journey that waits with what Temporal runs. Exit code 7 while something is left that differs.
+
+    With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice
+    leaves twice and nothing is released twice. It may be run again at any time.
+    """
+    found = await reconcile(call.context, repair=repair)
+    _show_reconciliation(call.output, found)
+    return ExitCode.UNVERIFIED if any(not each.repaired for each in found.found) else None
+
+
+def _now(reconciled: Reconciled) -> str:
+    if not reconciled.repaired:
+        return ""
+    return "is to be reviewed" if reconciled.drift == Drift.UNREVIEWED else "runs on from its record"
+
+
+def _show_reconciliation(output: Output, reconciliation: Reconciliation) -> None:
+    looked_at, found = reconciliation
+    if output.json_only:
+        output.data({"open_journeys": looked_at, "findings": [each._asdict() for each in found]})
+        return
+    if found:
+        listed = table("journey", "difference", "now", title="Temporal and the record")
+        for each in found:
+            add_row(listed, each.journey_id, MEANINGS[each.drift], _now(each))
+        output.show(listed)
+    left = sum(not each.repaired for each in found)
+    output.note(f"{looked_at} open journeys; {len(found)} differed, {left} still do.")
+
+
+async def models(call: Call) -> None:
+    """Show the read models: their builds, how far each is behind the record, and the journeys that are stale."""
+    output = call.output
+    found = await show_projections(call.context)
+    if output.json_only:
+        output.data(_projections_as_json(found))
+        return
+    status, stuck = found
+    builds = table("build", "status", "position", "behind by", "since (your time)", "note")
+    for build in status.builds:
+        told = "" if build.ours else "not of this version or log: nothing is projected into it"
+        behind, since = status.head - build.position, local_time(build.since)
+        add_row(builds, build.id, build.status, build.position, behind, since, told)
+    output.show(builds)
+    if stuck:
+        waiting = table("journey", "version", "position", "reason", "tried", "last (your time)", title="Stale")
+        for each in stuck:
+            tried = (each.code, each.attempts, local_time(each.at))
+            add_row(waiting, each.journey_id, each.version, each.position, *tried)
+        output.show(waiting)
+        output.note("An event could not be applied. Once that is mended: `record retry JOURNEY`.")
+    if not any(build.ours and build.status == "live" for build in status.builds):
+        output.note("What is live is not this version's. If it is older, a runner of this version builds it anew.")
+
+
+def _projections_as_json(found: Projections) -> dict[str, Any]:
+    def plain(value: object) -> object:
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    status, stuck = found
+    return {
+        "record": status.head,
+        "builds": [
+            {**{name: plain(value) for name, value in build._asdict().items()}, "behind": status.head - build.position}
+            for build in status.builds
+        ],
+        "stale": [each.model_dump(mode="json") for each in stuck],
+    }
+
+
+async def retry(call: Call, journey: runtime.JourneyId) -> None:
+    """Apply a stale journey anew, from its first event, and let its lists go on. It may be run at any time."""
+    wanted = journey_id(journey)
+    await retry_projection(call.context, wanted)
+    if call.output.json_only:
+        call.output.data({"journey_id": str(wanted), "stale": False})
+    else:
+        call.output.text("The journey is not stale.")
+
+
+async def rebuild(call: Call) -> None:
+    """Build all read models anew from the record and show them in the place of the live ones, while people work."""
+    build = await rebuild_projections(call.context)
+    if call.output.json_only:
+        call.output.data({"live": build})
+    else:
+        call.output.text(f"Build {build} is live.")

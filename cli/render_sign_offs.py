@@ -1,0 +1,206 @@
+"""Sign-off requests and decisions, for scripts and for people.
+
+Wherever a decision is shown, its printed name, time and meaning are shown with it (21 CFR 11.50(b)).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+
+from application.decision_history import Decision, DecisionStatus, Since, status_of
+from application.sign_offs import OpenRequest, ShownDecision, short_code
+from cli.output import Output, add_row, facts_box, shown_at, table
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey, SignOff
+
+STANDS: dict[DecisionStatus, str] = {
+    "standing": "it stands: the evidence is as it was signed",
+    "waits_for_second": "it waits for a second person's signature, and counts for nothing until then",
+    "superseded": "it is superseded: the evidence has changed since, or was decided on again",
+    "withdrawn": "it was withdrawn by who made it",
+}
+
+
+def request_as_json(asked: OpenRequest) -> dict[str, Any]:
+    """An open request, as an answer in JSON."""
+    journey, request, rule = asked.journey, asked.request, asked.rule
+    return {
+        "journey_id": str(journey.id),
+        "illustrative": journey.illustrative,
+        "request": request.id,
+        "sign_off": request.sign_off,
+        "subject": request.subject,
+        "what": request.what,
+        "meaning": rule.meaning,
+        "roles": list(asked.roles),
+        "second_person": asked.first is not None,
+        "choices": list(rule.choices),
+        "rationale_needed": rule.rationale,
+        "since": request.since.isoformat(),
+        "due": request.deadline.isoformat(),
+        "evidence_hash": request.evidence,
+        "short_code": short_code(request.evidence or ""),
+    }
+
+
+def request_box(asked: OpenRequest) -> RenderableType:
+    """An open request, for people."""
+    journey, request, rule = asked.journey, asked.request, asked.rule
+    zone = journey.patient.zone
+    return facts_box(
+        {
+            "request": request.id,
+            "what": request.what,
+            "signing means": rule.meaning,
+            "who may sign": ", ".join(asked.roles),
+            "choices": ", ".join(rule.choices),
+            "rationale": "always" if rule.rationale else "to decline or return",
+            "asked": shown_at(request.since, zone),
+            "due": shown_at(request.deadline, zone),
+            "evidence hash": request.evidence,
+            "short code": short_code(request.evidence or ""),
+        },
+        f"Sign-off of journey {journey.id}",
+    )
+
+
+def since_as_json(journey: Journey, since: Since) -> dict[str, Any]:
+    """What has changed and what went before, as part of an answer in JSON."""
+    return {
+        "untold": since.untold,
+        "compared_with": None if since.compared is None else since.compared.request,
+        "changes": [{"path": change.place, "then": change.then, "now": change.now} for change in since.changes],
+        "superseded": [
+            {
+                "request": each.request,
+                "evidence_hash": each.evidence,
+                "at": each.at.isoformat(),
+                "decided": None if each.signed is None else _signature_as_json(journey, each.signed),
+            }
+            for each in since.earlier
+        ],
+    }
+
+
+def show_since(output: Output, journey: Journey, since: Since) -> None:
+    """What went before a request and what has changed since, for people."""
+    zone = journey.patient.zone
+    if since.earlier:
+        before = table("request", "at", "decision", "meaning", "by", "", title="Before, on other evidence")
+        for each in since.earlier:
+            signed = each.signed
+            if signed is None:
+                add_row(before, each.request, shown_at(each.at, zone), "none", "", "", "superseded")
+            else:
+                stands = status_of(journey, signed).replace("_", " ")
+                add_row(
+                    before,
+                    each.request,
+                    shown_at(signed.at, zone),
+                    _chosen(signed),
+                    signed.meaning,
+                    f"{signed.name} ({signed.role.value})",
+                    stands,
+                )
+        output.show(before)
+    if since.untold is not None:
+        output.text(f"What has changed since cannot be told: {since.untold}.")
+    if since.changes and since.compared is not None:
+        output.text(f"Changed since {since.compared.request}:")
+        for change in since.changes:
+            output.text(f"• {change.sentence}")
+
+
+def decision_as_json(journey: Journey, found: Decision) -> dict[str, Any]:
+    """A decision, as an answer in JSON."""
+    signed, signature = found.signed, found.body.signature
+    back = found.withdrawn
+    return {
+        "journey_id": str(journey.id),
+        "illustrative": journey.illustrative,
+        "request": signed.request,
+        "sign_off": signed.kind.value,
+        "subject": signed.subject,
+        "evidence_hash": signed.evidence,
+        "decided": {
+            **_signature_as_json(journey, signed),
+            "licence": signed.licence.model_dump(mode="json"),
+            "rationale": signed.rationale,
+            "referral": found.body.referral,
+            "version": signed.version,
+            "key_id": signature.key_id,
+            "signed_at": signature.signed_at.isoformat(),
+            "took_effect": found.took_effect,
+            "withdrawn": None if back is None else _withdrawal(back),
+            "addenda": [added.model_dump(mode="json") for added in signed.addenda],
+        },
+        **since_as_json(journey, found.since),
+        "evidence": found.evidence,
+    }
+
+
+def show_decision(output: Output, shown: ShownDecision) -> None:
+    """A decision: who, when, what it means; then what it was made on."""
+    journey, found = shown
+    code = short_code(found.signed.evidence)
+    if output.json_only:
+        output.data({**decision_as_json(journey, found), "short_code": code})
+        return
+    output.illustrative(journey.illustrative)
+    output.show(*_decision(journey, found, code))
+    show_since(output, journey, found.since)
+    output.document(found.evidence)
+
+
+def _decision(journey: Journey, found: Decision, code: str) -> Iterator[RenderableType]:
+    signed, signature, zone = found.signed, found.body.signature, journey.patient.zone
+    licence, back = signed.licence, found.withdrawn
+    yield facts_box(
+        {
+            "request": signed.request,
+            "decision": _chosen(signed),
+            "meaning": signed.meaning,
+            "signed by": f"{signed.name} ({signed.role.value} {signed.by})",
+            "licence": f"{licence.number}, {', '.join(licence.states)}, until {licence.expires}",
+            "decided": shown_at(signed.at, zone),
+            "signed": f"{shown_at(signature.signed_at, zone)}, by their clock",
+            "rationale": signed.rationale,
+            "referral": found.body.referral,
+            "now": STANDS[found.status],
+            "withdrawn": None if back is None else shown_at(back.at, zone),
+            "because": None if back is None else _withdrawal(back)["reason"],
+            "effect": "it has taken effect" if found.took_effect else "nothing was done on its strength yet",
+            "key": signature.key_id,
+            "evidence hash": signed.evidence,
+            "short code": code,
+        },
+        f"Decision in journey {journey.id}",
+    )
+    if signed.addenda:
+        added = table("at", "by", "text", title="Added since")
+        for addendum in signed.addenda:
+            add_row(added, shown_at(addendum.at, zone), f"{addendum.name} ({addendum.by})", addendum.text)
+        yield added
+
+
+def _withdrawal(event: e.Event) -> dict[str, Any]:
+    assert isinstance(event.body, e.SignOffWithdrawn)
+    return {"at": event.at.isoformat(), "by": event.actor_id, "reason": event.body.reason}
+
+
+def _signature_as_json(journey: Journey, signed: SignOff) -> dict[str, Any]:
+    return {
+        "decision": signed.decision,
+        "choice": signed.choice,
+        "meaning": signed.meaning,
+        "name": signed.name,
+        "by": signed.by,
+        "role": signed.role.value,
+        "at": signed.at.isoformat(),
+        "standing": status_of(journey, signed),
+    }
+
+
+def _chosen(signed: SignOff) -> str:
+    return signed.decision if signed.choice is None else f"{signed.decision}: {signed.choice}"

@@ -1,0 +1,117 @@
+"""Between Typer, which is synchronous, and the commands, which are not; and the options that many of them take."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeAlias
+from uuid import UUID
+
+import typer
+
+from application.context import Context
+from application.errors import UseCaseError
+from cli.errors import ExitCode, exit_code_of, interrupted, translate
+from cli.input import ask
+from cli.output import Output
+
+Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
+Clinic = Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.", show_default=False)]
+After = Annotated[
+    str | None, typer.Option(metavar="CURSOR", help="The page after the one that ended with this.", show_default=False)
+]
+File = Annotated[
+    str | None,
+    typer.Option("--file", metavar="FILE|-", help="The form, in JSON. Otherwise standard input.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; send and record nothing.")]
+CommandId = Annotated[
+    UUID | None,
+    typer.Option("--command-id", metavar="UUID", help="Repeat a command: one id happens once.", show_default=False),
+]
+JourneyId = Annotated[str, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
+AnyJourney = Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)]
+RegisterFile = Annotated[
+    Path | None,
+    typer.Option("--register", metavar="FILE", help="Otherwise CAREPATH_REGISTER_FILE.", show_default=False),
+]
+
+_PROFILE = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME|FILE", help="Who acts. Otherwise CAREPATH_PROFILE.", show_default=False),
+]
+_PURPOSE = Annotated[
+    str | None,
+    typer.Option("--purpose", metavar="CODE", help="What you look for. Otherwise by your role.", show_default=False),
+]
+_JSON = Annotated[bool, typer.Option("--json", help="Answer in JSON; errors too, on standard error.")]
+
+P = ParamSpec("P")
+MakeContext: TypeAlias = Callable[..., Context]
+
+
+class Call:
+    """One call of a command: what it acts through, and where it puts what it has to say."""
+
+    def __init__(self, context: Context, output: Output) -> None:
+        self.context = context
+        self.output = output
+
+
+Act: TypeAlias = Callable[Concatenate[Call, P], Awaitable[ExitCode | None]]
+
+
+def command(
+    act: Act[P], *, acts: bool = False, looks: bool = False, json_if: tuple[str, ...] = ()
+) -> Callable[..., None]:
+    """A command for Typer: it takes ``act``'s own options and --json; --profile where somebody ``acts`` or ``looks``;
+    --purpose where they look. The options named in ``json_if`` make it answer in JSON too."""
+    own = [parameter for name, parameter in inspect.signature(act).parameters.items() if name != "call"]
+    shared: dict[str, tuple[Any, object]] = {"json": (_JSON, False)}
+    if looks:
+        shared = {"purpose": (_PURPOSE, None)} | shared
+    if acts or looks:
+        shared = {"profile": (_PROFILE, None)} | shared
+
+    def run(context: typer.Context, **given: Any) -> None:
+        who = {name: given.pop(name) for name in ("profile", "purpose") if name in given and name in shared}
+        json_only = given.pop("json") or any(given[name] for name in json_if)
+        make: MakeContext = context.find_root().obj or partial(Context, ask=ask)
+        _run(make(**who), Output(json_only=json_only), partial(act, **given))
+
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    first = inspect.Parameter("context", positional, annotation=typer.Context)
+    added = [inspect.Parameter(n, positional, annotation=a, default=d) for n, (a, d) in shared.items()]
+    run.__signature__ = inspect.Signature([first, *own, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in (first, *own, *added)}
+    run.__doc__ = inspect.getdoc(act)
+    return run
+
+
+def _run(context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]]) -> None:
+    """Run one command to its end, and leave with its exit code. Nothing else handles its errors.
+
+    Raises:
+        typer.Exit: always, unless all went well.
+    """
+
+    async def whole() -> ExitCode | None:
+        async with context:
+            return await act(Call(context, output))
+
+    error: UseCaseError
+    try:
+        code = asyncio.run(whole())
+    except (BrokenPipeError, typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        error = interrupted()
+    except Exception as raised:
+        error = translate(raised)
+    else:
+        if code:
+            raise typer.Exit(int(code))
+        return
+    output.error(error)
+    raise typer.Exit(int(exit_code_of(error)))

@@ -1,0 +1,63 @@
+"""`score`: answers in, one line out for every line in. It needs neither a database nor Temporal."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from application.score import instrument_of, score_line, thresholds_of
+from cli.output import add_row, table
+from cli.runtime import Call, command
+from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.instruments import Instrument
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its one command."""
+    group.command("score")(command(score))
+
+
+async def score(
+    call: Call,
+    instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help=", ".join(Instrument), show_default=False)],
+    previous: Annotated[
+        int | None, typer.Option("--previous", metavar="N", help="An earlier total to judge the change from.")
+    ] = None,
+    protocol: Annotated[
+        Path | None, typer.Option("--protocol", metavar="FILE", help="Take the thresholds from this protocol.")
+    ] = None,
+) -> None:
+    """Score questionnaires from standard input: one JSON array of answers per line.
+
+    For the C-SSRS each line is an object: {"q1": true, "q2": false, ..., "q6": false, "q6_recent": null}.
+
+    There is always one result per line. An incomplete or invalid line has complete: false, no total, and a
+    reason that names items and never answers.
+    """
+    output, known = call.output, instrument_of(instrument)
+    thresholds = thresholds_of(known, protocol)
+    if sys.stdin.isatty():
+        output.note("One JSON array of answers per line; end with Ctrl-D.")
+    shown = table("line", "result", "band", "complete", "flags", "change", "reason", title=known.value)
+    for number, line in enumerate(_lines(), start=1):
+        scored = score_line(line, known, thresholds, previous)
+        if output.json_only:
+            output.data(scored.as_line())
+            continue
+        result = scored.total if scored.level is None else scored.level.value
+        change = None if scored.change is None else ", ".join(scored.change)
+        complete = "yes" if scored.complete else "no"
+        add_row(shown, number, result, scored.band, complete, ", ".join(scored.flags), change, scored.reason)
+    if not output.json_only:
+        output.show(shown)
+
+
+def _lines() -> Iterator[bytes]:
+    """The lines of standard input. Of one that is too long only the beginning is kept."""
+    while line := sys.stdin.buffer.readline(COMMAND_LIMIT + 2):
+        kept = line
+        while not line.endswith(b"\n") and (line := sys.stdin.buffer.readline(COMMAND_LIMIT)):
+            pass
+        yield kept.rstrip(b"\r\n")

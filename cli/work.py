@@ -1,0 +1,277 @@
+"""`work`: what people work from, as the read models have it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from activities.record.read_models import ServiceLevel, Task
+from application.claims import claim_task, release_task
+from application.errors import InvalidInput
+from application.service_levels import show_service_levels
+from application.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
+from cli import render, runtime, saved_filters, watch
+from cli.input import journey_id, moment, one_of
+from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, table
+from cli.runtime import Call, command
+from workflows.journey.actors import Actor, Role
+
+Obligation = Annotated[
+    str,
+    typer.Argument(
+        metavar="OBLIGATION", help="The id that `work list` shows below that of the journey.", show_default=False
+    ),
+]
+COUNTS = ("opened", "done", "late", "overdue")
+SECONDS = ("seconds_median", "seconds_90", "seconds_most")
+_CLAIM = {"journey_id", "obligation", "illustrative", "stale", "due", "claimed_by", "claimed_at"}
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("list")(command(list_, looks=True))
+    group.command("claim")(command(claim, acts=True))
+    group.command("release")(command(release, acts=True))
+    group.command("stats")(command(stats))
+    group.command("filters")(command(filters))
+
+
+async def list_(
+    call: Call,
+    mine: Annotated[bool, typer.Option("--mine", help="What falls to you, and what you claimed, of any role.")] = False,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="What is awaited of this role; may be repeated.")
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="What is awaited of anybody.")] = False,
+    unassigned: Annotated[
+        bool, typer.Option("--unassigned", help="Only what falls to nobody in particular and nobody claimed.")
+    ] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,
+    today: Annotated[
+        bool, typer.Option("--today", help="Only what is due before midnight where you are, or overdue.")
+    ] = False,
+    clinic: runtime.Clinic = None,
+    journey: Annotated[
+        str | None, typer.Option(metavar="JOURNEY", help="Only this journey, of anybody.", show_default=False)
+    ] = None,
+    use: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Begin with the options kept as NAME.", show_default=False)
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep these options as NAME.", show_default=False)
+    ] = None,
+    watching: Annotated[bool, typer.Option("--watch", help="Show it live, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
+    after: runtime.After = None,
+    csv: runtime.Csv = False,
+) -> None:
+    """List what is awaited: that of held journeys first, then what is due first.
+
+    Without --mine, --role, --all or --journey it is what is awaited of your profile's role, whoever it falls to;
+    and for a coordinator, who sees to it that nobody waits, what is awaited of anybody.
+    """
+    context, output = call.context, call.output
+    one_of(**{"--watch": watching, "--csv": csv, "--json": output.json_only})
+    if watching and not output.at_terminal:
+        raise InvalidInput("--watch is for a person at a terminal", "For scripts: --json, as often as it is needed")
+    given = {
+        "mine": mine,
+        "role": role,
+        "all": everybody,
+        "unassigned": unassigned,
+        "overdue": overdue,
+        "today": today,
+        "clinic": clinic,
+        "journey": None if journey is None else str(journey_id(journey)),
+    }
+    wanted = saved_filters.check_filters(given, None if use is None else saved_filters.find_filters(use))
+    scope = _scope(wanted, context.person)
+    if save is not None:
+        saved_filters.save_filters(save, wanted)
+        output.note(f"Kept: `work list --use {save}`.")
+    query = wanted.model_copy(update={"limit": limit, "after": after})
+    if not watching:
+        render_work(output, await list_work(context, query), scope, csv=csv)
+        return
+    seen: list[WorkPage] = []
+
+    async def look() -> WorkPage:
+        page = await list_work(context, query, seen=seen[-1] if seen else None)
+        seen[:] = [page]
+        return page
+
+    await watch.watch(output, look, view_of, scope)
+
+
+def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False) -> None:
+    """A page of the worklist."""
+    rows = [_as_json(page, task) for task in page.answer.rows]
+    if output.json_only:
+        output.data({**render.freshness(page.true), "next": page.answer.next, "rows": rows})
+        return
+    if csv:
+        columns = (*Task.model_fields, "overdue")
+        output.csv(columns, ([task[column] for column in columns] for task in rows))
+    else:
+        output.illustrative(page.illustrative)
+        if rows:
+            output.show(_table(page))
+        else:
+            output.text("Nothing is awaited.")
+    output.note(f"{scope} {page.true}".strip())
+    output.more(page.answer.next)
+
+
+def _as_json(page: WorkPage, task: Task) -> dict[str, Any]:
+    return {**task.model_dump(mode="json"), "overdue": page.is_overdue(task)}
+
+
+def view_of(page: WorkPage) -> watch.View:
+    return watch.View(
+        drawn=_table(page) if page.answer.rows else None,
+        at=page.at,
+        illustrative=page.illustrative,
+        true=page.true,
+        more=page.answer.next is not None,
+    )
+
+
+def _table(page: WorkPage) -> Table:
+    """One row for each thing that is awaited."""
+    shown = table("journey", "what", "due (your time)", "otherwise")
+    shown.show_lines = True
+    for task in page.answer.rows:
+        marks = [f"STALE: as of version {task.version}"] if task.stale else []
+        marks += ["HELD"] if task.held else []
+        claimed = [] if task.claimed_by is None else [f"claimed by {task.claimed_by}"]
+        late = [f"overdue by {elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
+        add_row(
+            shown,
+            "\n".join([str(task.journey_id), task.obligation, *marks]),
+            "\n".join([task.what, _whom(task), *claimed]),
+            "\n".join([local_time(task.due), *late, f"since {local_time(task.since)}"]),
+            _otherwise(task),
+        )
+    return shown
+
+
+def _whom(task: Task) -> str:
+    """Whom it is awaited of: a role, who it falls to by the plan of care, and the roles it was escalated to since."""
+    since = [_words(role) for role in task.asked if role != task.owner]
+    escalated = f", escalated to {', '.join(since)}" if since else ""
+    return f"of {_words(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
+
+
+def _otherwise(task: Task) -> str:
+    """What happens if it does not come."""
+    if task.next_step is None or task.next_action is None or task.next_to is None:
+        return "every step was taken"
+    held = "; care is held" if task.next_holds else ""
+    return f"{_words(task.next_action)} ({_words(task.next_to)})\n{local_time(task.next_step)}{held}"
+
+
+def _words(coded: str | Role) -> str:
+    return str(coded).replace("_", " ")
+
+
+def _scope(wanted: ListWork, person: Actor) -> str:
+    """Whose work is shown, for people: a list that leaves something out says so."""
+    roles = ", ".join(f"every {_words(role)}" for role in roles_asked(wanted, person))
+    if wanted.of_own_role and roles:
+        whose = f"{roles}; --all shows everybody's"
+    elif wanted.mine:
+        whose = f"{person.id}{f', only what is awaited of {roles}' if roles else ''}"
+    else:
+        whose = roles or "everybody"
+    narrowed = saved_filters.spell_options(wanted.model_copy(update={"mine": False, "role": (), "all": False}))
+    return f"Of {whose}{f' ({narrowed})' if narrowed else ''}."
+
+
+async def claim(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
+    """Say that you will see to something, so that two people do not. It ends when the thing is done.
+
+    It stops nobody, and nothing waits for it: what is overdue is followed up all the same.
+    """
+    _show_claim(call, "claimed", await claim_task(call.context, journey_id(journey), obligation), {}, {})
+
+
+async def release(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
+    """Give up what you claimed: it is anybody's again.
+
+    A coordinator or a medical director releases also what somebody claimed who is away, and is told whose it was.
+    """
+    task, was = await release_task(call.context, journey_id(journey), obligation)
+    by = None if was is None else was.by
+    _show_claim(call, "released", task, {"was_claimed_by": by}, {} if by is None else {"was claimed by": by})
+
+
+def _show_claim(call: Call, outcome: str, task: Task, for_scripts: dict[str, Any], for_people: dict[str, Any]) -> None:
+    if call.output.json_only:
+        call.output.data({"outcome": outcome, **task.model_dump(mode="json", include=_CLAIM), **for_scripts})
+        return
+    call.output.illustrative(task.illustrative)
+    said = {"journey": task.journey_id, "obligation": task.obligation, "what": task.what, "due": local_time(task.due)}
+    if task.claimed_at is not None:
+        said |= {"by": call.context.person.id, "since": local_time(task.claimed_at)}
+    said |= for_people
+    said |= {} if task.stale is None else {"STALE": f"this is as of version {task.version}"}
+    call.output.show(facts_box(said, f"It is {outcome}"))
+
+
+async def stats(
+    call: Call,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE|TIME", help="Leave out what was closed before, your time.", show_default=False),
+    ] = None,
+    clinic: runtime.Clinic = None,
+    csv: runtime.Csv = False,
+) -> None:
+    """Show how promptly things are done, by kind: how many, late and overdue, and how long they took.
+
+    Time runs from the first asking to the deed, by the clock on the wall, nights and holds included.
+    """
+    output = call.output
+    one_of(**{"--csv": csv, "--json": output.json_only})
+    from_then = None if since is None else moment("--since", since)
+    wanted = saved_filters.check_filters({"clinic": clinic})
+    found = await show_service_levels(call.context, clinic=wanted.clinic, since=from_then)
+    if output.json_only:
+        rows = [level.model_dump(mode="json") for level in found.rows]
+        output.data({**render.freshness(found.true), "rows": rows})
+        return
+    if csv:
+        columns = tuple(ServiceLevel.model_fields)
+        output.csv(columns, ([getattr(level, column) for column in columns] for level in found.rows))
+    else:
+        output.illustrative(found.illustrative)
+        output.show(_levels(found.rows))
+    output.freshness(found.true)
+
+
+def _levels(levels: Sequence[ServiceLevel]) -> Table:
+    shown = table("kind", *COUNTS, "median", "90 % within", "longest")
+    for level in levels:
+        counts = (getattr(level, column) for column in COUNTS)
+        add_row(shown, level.kind, *counts, *(duration(getattr(level, column)) for column in SECONDS))
+    return shown
+
+
+async def filters(
+    call: Call,
+    forget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep the one of this name no longer.", show_default=False)
+    ] = None,
+) -> None:
+    """List the filters you keep: `work list --save NAME` keeps one, `--use NAME` lists by it."""
+    if forget is not None:
+        saved_filters.find_filters(forget)
+        saved_filters.save_filters(forget, None)
+    if call.output.json_only:
+        call.output.data(saved_filters.as_json())
+        return
+    shown = table("name", "work list")
+    for name, each in sorted(saved_filters.load_filters().items()):
+        add_row(shown, name, saved_filters.spell_options(each))
+    call.output.show(shown)

@@ -1,1 +1,0 @@
-"""Who may look, who looked, and what they saw."""

@@ -1,1 +1,0 @@
-"""What people work from: worklists, caseloads, claims and figures."""

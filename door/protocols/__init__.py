@@ -1,1 +1,0 @@
-"""Protocol files: shown, compared and approved."""

@@ -1,1 +1,0 @@
-"""The record: proven, reconciled, exported and kept up."""

@@ -1,1 +1,0 @@
-"""Signing, what is signed, the keys, and who may sign."""

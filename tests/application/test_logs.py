@@ -1,0 +1,78 @@
+"""What is logged to be read by ops is read by them, and nothing about anybody goes with it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from application.logs import OF_EVERY_LINE, WORDS, allowed
+
+ROOT = Path(__file__).parents[2]
+NOT_IN_PRODUCTION = {"tests", "docs", "build", ".venv"}
+METHODS = {"debug", "info", "warning", "error", "critical", "exception"}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Every call of a logger in production code, and where it stands."""
+    for path in sorted(ROOT.rglob("*.py")):
+        if NOT_IN_PRODUCTION.intersection(path.relative_to(ROOT).parts):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+                logger = ast.unparse(node.func.value)
+                if logger.rpartition(".")[2].lstrip("_") in ("log", "logger"):
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def keywords(call: ast.Call) -> Iterator[str]:
+    """The keys a call gives its event: keywords, and those of the standard library's `extra`."""
+    for keyword in call.keywords:
+        if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
+            yield from (ast.literal_eval(key) for key in keyword.value.keys if key is not None)
+        elif keyword.arg not in ("exc_info", None):
+            yield keyword.arg
+
+
+def test_every_key_that_is_logged_is_shown() -> None:
+    found = {where: sorted(keywords(call)) for where, call in calls()}
+    assert len(found) > 10
+    dropped = {
+        where: [key for key in keys if key not in allowed(None, "", {key: "x"})] for where, keys in found.items()
+    }
+    assert {where: keys for where, keys in dropped.items() if keys} == {}
+
+
+def test_every_event_is_a_constant() -> None:
+    """A text made at run time may hold anything."""
+    for where, call in calls():
+        assert call.args, where
+        assert isinstance(call.args[0], ast.Constant), where
+        assert len(call.args) == 1, where
+
+
+def test_no_key_is_allowed_that_nobody_uses() -> None:
+    used = {key for _, call in calls() for key in keywords(call)}
+    from_temporal = {"workflow_id", "run_id", "attempt"}
+    assert {*WORDS} == used | from_temporal
+
+
+@pytest.mark.parametrize("key", ["patient", "text", "payload", "reason", "name"])
+def test_another_key_is_not_shown(key: str) -> None:
+    assert allowed(None, "", {"event": "x", key: "y"}) == {"event": "x"}
+
+
+@pytest.mark.parametrize("key", WORDS)
+@pytest.mark.parametrize("said", ["Robin has nightmares", "KeyError: Robin", "a\nb", "", "x" * 201])
+def test_a_value_that_is_no_word_is_not_shown(key: str, said: str) -> None:
+    assert said not in allowed(None, "", {key: said}).values()
+
+
+@pytest.mark.parametrize("said", ["KeyError", "08006", "journey/0f8ee4c0-0000-4000-8000-000000000000", 7, 1.5])
+def test_a_word_is_shown(said: object) -> None:
+    assert allowed(None, "", {"error": said}) == {"error": said}
+
+
+def test_what_every_line_has_is_shown() -> None:
+    line = dict.fromkeys(OF_EVERY_LINE, "worker.started with more words")
+    assert allowed(None, "", line) == line

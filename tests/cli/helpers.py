@@ -1,0 +1,229 @@
+"""The command line in this process: on a real record, with a clock and a person that tests move.
+
+Temporal is stood in for by `DirectJourneys`: it decides by the same core on what is recorded, and appends to the real
+record, at the test's own time. What a real Temporal does with commands is tested in tests/workflow and tests/faults.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from activities.record import Record, open_record
+from activities.record.access_log import AccessLogEntry, list_access
+from activities.record.event_codec import load_events, to_new
+from application.context import Context
+from application.errors import NotFound, Refused, Unavailable
+from application.journeys import Journeys, Running
+from application.settings import Settings
+from cli.app import app
+from deploy.local.postgres import Database
+from simulation.keys import PASSPHRASE
+from simulation.people import CLINIC, PEOPLE, profile
+from tests.record.read_models.courses import catch_up
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.commands import Command, StartPathway
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
+from workflows.journey.refusals import Refusal
+
+START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+LOOKER = Path(__file__).parent / "looker.json"
+"""Who looks where a test does not say: an invented coordinator of both clinics."""
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+T = TypeVar("T")
+
+
+class World:
+    """What the command line acts in: a database, or none, a moment, and the person at the terminal.
+
+    ``down`` is Temporal away, ``asleep`` is Temporal taking commands that never get recorded.
+    """
+
+    def __init__(self, database: Database | None = None, **settings: Any) -> None:
+        self.at = START
+        self.down = False
+        self.asleep = False
+        self.received: list[Command] = []
+        self.questions: list[str] = []
+        self.answers: list[str] = []
+        self.person = PEOPLE[Role.CLINICIAN].id
+        """Who sits at the terminal: they know their id, and the passphrase."""
+        self.settings = Settings(database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER)
+        self.set(**settings)
+        if database is not None:
+            self.use(database)
+
+    def set(self, **settings: Any) -> None:
+        self.settings = self.settings.model_copy(update=settings)
+
+    def use(self, database: Database) -> None:
+        """Act in this database from now on."""
+        self.set(database_url=SecretStr(database.app_url))
+
+    def context(self, **who: Any) -> Context:
+        """One request in this world."""
+        return Context(ask=self.ask, now=lambda: self.at, load=lambda: self.settings, connect=self.connect, **who)
+
+    @asynccontextmanager
+    async def connect(self, settings: Settings) -> AsyncIterator[Journeys]:
+        """Temporal, or what stands in for it."""
+        if self.down:
+            raise Unavailable("Temporal cannot be reached", "Run the same command again")
+        async with open_record(settings.database_url.get_secret_value()) as record:
+            yield DirectJourneys(self, record)
+
+    def ask(self, question: str, *, secret: bool = False) -> str:
+        self.questions.append(question)
+        return PASSPHRASE if secret else self.answers.pop(0) if self.answers else self.person
+
+    def on_record(self, act: Callable[[Record], Awaitable[T]]) -> T:
+        """Do something with the record, from a test that is not asynchronous."""
+
+        async def whole() -> T:
+            async with open_record(self.settings.database_url.get_secret_value()) as record:
+                return await act(record)
+
+        return asyncio.run(whole())
+
+    def put(self, journey_id: UUID, events: Sequence[Event]) -> None:
+        """Record what happens next in a journey."""
+        self.on_record(partial(append, journey_id=journey_id, events=events))
+
+    def project(self) -> None:
+        """Bring the lists up with the record."""
+
+        async def now(record: Record) -> None:
+            await catch_up(record)
+
+        self.on_record(now)
+
+    def events(self, journey_id: UUID) -> tuple[Event, ...]:
+        return self.on_record(partial(load_events, journey_id=journey_id))
+
+    def state(self, journey_id: UUID) -> Journey:
+        return fold(self.events(journey_id))
+
+    def looks(self) -> list[AccessLogEntry]:
+        """Who looked at what, the first on top."""
+        return [*self.on_record(list_access)][::-1]
+
+    def journeys(self) -> int:
+        """How many journeys are enrolled or recorded."""
+        return self.on_record(_count)
+
+
+async def append(record: Record, journey_id: UUID, events: Sequence[Event]) -> None:
+    """Record what happens next in a journey, if anything does."""
+    if events:
+        closes = events[-1].body.kind == "pathway.closed"
+        await record.append(journey_id, events[0].version - 1, [to_new(event) for event in events], closes=closes)
+
+
+async def _count(record: Record) -> int:
+    async with record.connection() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM record.journey"))
+
+
+class DirectJourneys:
+    """`Journeys` without Temporal: a command is decided at once, at the test's time, and recorded at once."""
+
+    def __init__(self, world: World, record: Record) -> None:
+        self._world, self._record = world, record
+
+    async def start(self, command: Command) -> None:
+        assert isinstance(command.body, StartPathway)
+        self._world.received.append(command)
+        decided = decide(None, command, self._world.at)
+        assert not isinstance(decided, Refusal)
+        if not self._world.asleep:
+            await append(self._record, command.body.journey_id, decided)
+
+    async def submit(self, journey_id: UUID, command: Command) -> int:
+        events = await load_events(self._record, journey_id)
+        if not events or fold(events).closed:
+            raise NotFound("nothing runs under this id", "See `pathway list`")
+        return await self._take(events, command)
+
+    async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
+        return await self._take(recorded, command)
+
+    async def _take(self, recorded: Sequence[Event], command: Command) -> int:
+        self._world.received.append(command)
+        # As it travels: the shell parses what is sent.
+        parsed = Command.model_validate_json(command.model_dump_json())
+        repeated = answer_repeated(receipts_of(recorded), parsed)
+        if isinstance(repeated, CommandReceipt):
+            return repeated.version
+        decided = repeated or decide(fold(recorded), parsed, self._world.at)
+        if isinstance(decided, Refusal):
+            raise Refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
+        if not self._world.asleep:
+            await append(self._record, recorded[0].journey_id, decided)
+        return decided[-1].version
+
+    async def look(self, journey_id: UUID) -> Running | None:
+        raise AssertionError("nothing is compared with Temporal here")
+
+    async def resume(self, recorded: Sequence[Event]) -> None:
+        raise AssertionError("nothing was lost")
+
+    def running(self, limit: int) -> AsyncIterator[UUID]:
+        raise AssertionError("nothing is compared with Temporal here")
+
+
+class Answer:
+    """What a call gave: its exit code, both outputs, and its JSON."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.err)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return {entry["field"]: entry["problem"] for entry in self.error["fields"]}
+
+
+def call(world: World, *arguments: str, given: Any = None, raw: bytes | None = None) -> Answer:
+    """Call the command line in this process, with ``given`` as JSON on standard input."""
+    sent = raw if raw is not None else b"" if given is None else json.dumps(given).encode()
+    result = CliRunner().invoke(app, list(arguments), input=sent, obj=world.context, env={"NO_COLOR": "1"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def write_profiles(directory: Path) -> dict[Role, str]:
+    """A profile file for each invented person."""
+    directory.mkdir(exist_ok=True)
+    written = {}
+    for role, person in PEOPLE.items():
+        path = directory / f"{role.value}.json"
+        path.write_text(profile(person, CLINIC, "night-clinic"))
+        written[role] = str(path)
+    return written
+
+
+def referral(**changes: Any) -> dict[str, Any]:
+    """The example referral, changed."""
+    whole: dict[str, Any] = json.loads((EXAMPLES / "referral-ptsd.json").read_text())
+    return whole | changes

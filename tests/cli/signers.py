@@ -1,0 +1,123 @@
+"""A world whose person answers from a list, and what signers have: keys, requests, an organisation, a protocol."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from activities.signatures import signer_registry as registers
+from activities.signatures.keys import PrivateKey, unlock
+from activities.signatures.signer_registry import Entry
+from application.profiles import key_path
+from simulation.people import PEOPLE
+from tests.cli.helpers import START, Answer, World, call
+from tests.signatures.room import entry
+from workflows.journey.actors import Role
+from workflows.protocols import shipped
+from workflows.protocols.demonstration import INVENTED_DOSE
+
+PASSPHRASE = "an invented passphrase"
+OFFLINE = "kept in an invented safe"
+BY = ("--by", "demo-security", "--by", "demo-practice-manager")
+
+
+class AtTerminal(World):
+    """A world with a person who answers from a list; every question is kept."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        super().__init__(demonstration=False, protocols_dir=directory, **settings)
+        self.asked: list[tuple[str, bool]] = []
+
+    def ask(self, question: str, *, secret: bool = False) -> str:
+        self.asked.append((question, secret))
+        return self.answers.pop(0)
+
+    def call(self, *words: str, answers: Sequence[str] = (), given: Any = None) -> Answer:
+        """Call the command line; the person gives exactly these answers, unless the call fails before."""
+        self.answers, self.asked = list(answers), []
+        answer = call(self, *words, given=given)
+        assert answer.code or not self.answers, self.asked
+        return answer
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    whole: dict[str, Any] = yaml.safe_load(shipped()[-1].read_text())
+    return whole["protocol"]  # type: ignore[no-any-return]
+
+
+class Clinic:
+    """Files of one organisation in one directory, made by the command line itself."""
+
+    def __init__(self, directory: Path, profiles: dict[Role, str]) -> None:
+        self.profiles = profiles
+        self.register = directory / "register.json"
+        self.key = directory / "organisation.key"
+        self.protocol = directory / "protocols" / "ours.yaml"
+        self.protocol.parent.mkdir()
+        self.world = AtTerminal(self.protocol.parent)
+        made = self.world.call(
+            *("clinician", "register", "--organisation", "Invented Clinic", "--json"),
+            *("--register", str(self.register), "--organisation-key", str(self.key)),
+            answers=(OFFLINE, OFFLINE),
+        )
+        assert made.code == 0, made.err
+        self.public = made.json["public_key"]
+        self.world.set(register_file=self.register, organisation_key=self.public)
+        self.write_protocol()
+
+    def profile(self, role: Role) -> tuple[str, str]:
+        return ("--profile", self.profiles[role])
+
+    def make_key(self, role: Role) -> Path:
+        """The enrolment request of somebody's new key."""
+        made = self.world.call("clinician", "key", *self.profile(role), answers=(PASSPHRASE, PASSPHRASE))
+        assert made.code == 0, made.err
+        return Path(self.profiles[role]).with_suffix(".enrol.json")
+
+    def enrol(self, request: Path, *more: str, by: Sequence[str] = BY, answers: Sequence[str] = (OFFLINE,)) -> Answer:
+        words = ("clinician", "enrol", str(request), *by, "--organisation-key", str(self.key), *more)
+        return self.world.call(*words, "--json", answers=answers)
+
+    def signer(self, role: Role) -> None:
+        """Somebody with an enrolled key."""
+        answer = self.enrol(self.make_key(role), "--yes")
+        assert answer.code == 0, answer.err
+
+    def revoke(self, role: Role, *more: str, answers: Sequence[str] = (OFFLINE, "y")) -> Answer:
+        return self.world.call(
+            *("clinician", "revoke", self.own(role).key_id, "--because", "computer lost", "--by", "demo-security"),
+            *("--organisation-key", str(self.key), "--json", *more),
+            answers=answers,
+        )
+
+    def own(self, role: Role) -> PrivateKey:
+        return unlock(key_path(Path(self.profiles[role])), PASSPHRASE)
+
+    def entries(self) -> tuple[Entry, ...]:
+        return registers.read(self.register, bytes.fromhex(self.public)).entries
+
+    def publish(self, *entries: Entry, at: datetime = START) -> None:
+        """Another register, truly signed."""
+        organisation = registers.Register(organisation="Invented Clinic", version=9, issued_at=at, entries=entries)
+        self.register.write_bytes(registers.publish(organisation, unlock(self.key, OFFLINE)))
+
+    def as_enrolled(self, role: Role, **changed: Any) -> Entry:
+        return entry(PEOPLE[role], self.own(role), enrolled_at=START, **changed)
+
+    def write_protocol(self, **changed: Any) -> None:
+        """A protocol that could be approved: the shipped one with invented limits, marked fit."""
+        fit = {"status": "approved", "illustrative": False, "dose": {"unit": "mg", **INVENTED_DOSE}}
+        self.protocol.write_text(json.dumps({"protocol": {**_shipped(), **fit, **changed}}))
+
+    @property
+    def approval(self) -> Path:
+        return self.protocol.with_suffix(".approval.json")
+
+    def approve(self, role: Role, *more: str, answers: Sequence[str] | None = None) -> Answer:
+        said = (PEOPLE[role].id, PASSPHRASE) if answers is None else answers
+        return self.world.call("protocol", "approve", "ours", *self.profile(role), "--json", *more, answers=said)

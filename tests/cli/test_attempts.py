@@ -1,0 +1,101 @@
+"""What somebody tried and was refused is shown: when, by whom they claimed to be, and why."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.record.event_codec import to_new
+from application import refused_attempts
+from deploy.local.postgres import Database
+from simulation.people import PEOPLE
+from tests.cli.helpers import World, call
+from tests.cli.on_record import ProofWorld
+from tests.journey.play import JOURNEY, Play, before
+from tests.signatures.recorded import history
+from workflows.journey.actors import Role
+from workflows.journey.commands import Command, ReleaseSession, RequestSupport
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.events import Event
+from workflows.journey.refusals import Refusal
+
+
+def refused(play: Play) -> list[Event]:
+    """A release that nothing was ready for, and whose refusal the journey kept."""
+    command = Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=ReleaseSession(session=7))
+    refusal = decide(play.journey, command, play.at)
+    assert isinstance(refusal, Refusal)
+    return list(keep_refusal(play.journey, {}, command, refusal, play.at))
+
+
+def unanswered(play: Play) -> list[Event]:
+    """A refusal that is kept because nobody else was told; it is no attempt to sign, release or give."""
+    body = RequestSupport(urgency="routine", text="an invented question")
+    command = Command(command_id=uuid4(), actor=PEOPLE[Role.OPS], body=body)
+    refusal = Refusal(code="unknown", reason="invented", remedy="none")  # type: ignore[arg-type]
+    return list(keep_refusal(play.journey, {}, command, refusal, play.at, unanswered=True))
+
+
+def until_release() -> tuple[Play, list[Event]]:
+    play = before("session.release")
+    return play, history()[: play.journey.version]
+
+
+@pytest.fixture
+def world(migrated: Database) -> World:
+    play, events = until_release()
+    world = World(migrated)
+    world.put(JOURNEY, events + refused(play))
+    return world
+
+
+def test_attempts_of_a_journey(world: World) -> None:
+    [attempt] = call(world, "signoff", "attempts", str(JOURNEY), "--json").json
+    play, _ = until_release()
+    assert attempt["journey_id"] == str(JOURNEY)
+    assert (attempt["tried"], attempt["version"]) == ("session.release", play.journey.version + 1)
+    assert (attempt["claimed_by"], attempt["claimed_role"]) == (PEOPLE[Role.CLINICIAN].id, "clinician")
+    assert attempt["at"] == play.at.isoformat()
+    assert attempt["illustrative"]
+    assert "session" in attempt["reason"]
+    people = call(world, "signoff", "attempts", str(JOURNEY))
+    for shown in ("ILLUSTRATIVE", "session.release", PEOPLE[Role.CLINICIAN].id, attempt["code"]):
+        assert shown in people.out
+
+
+def test_only_what_was_tried_to_sign_release_or_give(migrated: Database) -> None:
+    play, events = until_release()
+    world = World(migrated)
+    world.put(JOURNEY, events + unanswered(play))
+    assert world.events(JOURNEY)[-1].body.kind in ("command.refused", "obligations.updated")
+    assert call(world, "signoff", "attempts", str(JOURNEY), "--json").json == []
+    assert "No attempt" in call(world, "signoff", "attempts", str(JOURNEY)).err
+
+
+def test_the_timeline_tells_attempts_whole(world: World) -> None:
+    told = call(world, "pathway", "timeline", str(JOURNEY)).out
+    assert "refused session.release" in told
+
+
+def test_an_unknown_journey(world: World) -> None:
+    answer = call(world, "signoff", "attempts", "6a0a1c8e-3f5e-4b7c-9d5a-333333333333", "--json")
+    assert answer.code == 3
+
+
+def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused_attempts, "PAGE", 7)
+    world = ProofWorld(migrated, None)
+    assert call(world, "signoff", "attempts", "--json").json == []
+    play, events = until_release()
+    last = events[-1].version
+    first = refused(play)
+    for n in range(3):
+        first += [each.model_copy(update={"event_id": uuid4(), "version": last + n + 2}) for each in refused(play)[:1]]
+    world.kept([to_new(event) for event in events + first[:1] + first[-3:]])
+    found = call(world, "signoff", "attempts", "--json").json
+    assert [attempt["position"] for attempt in found] == [last + n for n in (1, 2, 3, 4)]
+    assert {UUID(attempt["journey_id"]) for attempt in found} == {JOURNEY}
+    two = call(world, "signoff", "attempts", "--limit", "2", "--json").json
+    assert [attempt["position"] for attempt in two] == [last + 3, last + 4]
+    assert "more than 2" in call(world, "signoff", "attempts", "--limit", "2").err
+    monkeypatch.setattr(refused_attempts, "LOOKED_BACK", 1)
+    assert "Only the latest 1 events" in call(world, "signoff", "attempts").err

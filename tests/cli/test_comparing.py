@@ -1,0 +1,162 @@
+"""`protocol diff`: every difference is told, and only differences are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from application.compare_protocols import compare_protocols, in_words
+from tests.cli.helpers import World, call
+from workflows.journey.protocol import Protocol
+from workflows.protocols import load, shipped
+
+OLD = load(shipped()[-1])
+Edit = Callable[[dict[str, Any]], object]
+
+
+def edited(edit: Edit) -> Protocol:
+    whole = OLD.model_dump(mode="json")
+    edit(whole)
+    return Protocol.model_validate_json(json.dumps(whole))
+
+
+def words(edit: Edit) -> list[str]:
+    new = edited(edit)
+    return in_words(compare_protocols(OLD, new), OLD, new)
+
+
+X02 = "Allergy or hypersensitivity to ketamine or esketamine"
+NEW_STEP = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda p: p["sessions"].update(min_interval_hours=96), "sessions.min_interval_hours: 72 becomes 96"),
+        (lambda p: p["dose"].update(max_single_dose=120), "dose.max_single_dose: not set becomes 120"),
+        (lambda p: p.update(illustrative=False), "illustrative: true becomes false"),
+        (lambda p: p["exclusions"].pop(1), f"exclusion `X02` removed: {X02} (hard)"),
+        (
+            lambda p: p["exclusions"].append({"code": "X99", "rule": "review", "text": "Invented"}),
+            "exclusion `X99` added: Invented (review)",
+        ),
+        (lambda p: p["exclusions"][1].update(rule="review"), "exclusion `X02`: rule hard becomes review"),
+        (
+            lambda p: p["sign_offs"]["clearance"]["roles"].append("medical_director"),
+            "sign-off clearance: medical_director may now sign too",
+        ),
+        (
+            lambda p: p["sign_offs"]["plan"]["roles"].remove("medical_director"),
+            "sign-off plan: medical_director may no longer sign",
+        ),
+        (
+            lambda p: p["sign_offs"]["plan"].update(cosigned_by=["medical_director"]),
+            "sign-off plan: medical_director may now sign as the second person",
+        ),
+        (lambda p: p["education_topics"].append("extra"), "education_topics: `extra` added"),
+        (lambda p: p["education_topics"].remove("process"), "education_topics: `process` removed"),
+        (lambda p: p["sessions"]["observe_minutes"].pop(), "[15, 30, 40, 60, 90, 120] becomes [15, 30, 40, 60, 90]"),
+        (
+            lambda p: p["escalation_policies"]["planning"].update(due_minutes=10),
+            "escalation policy planning: due after 10 min (was 4320 min)",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=7),
+            "escalation policy suicide_risk: step 3 now after 7 min (was after 5 min)",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=None, percent=90),
+            "escalation policy suicide_risk: step 3 now at 90 % of the time (was after 5 min)",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(to="medical_director"),
+            "escalation policy suicide_risk: step 3 now is to page medical_director (was page clinician)",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(hold=True),
+            "escalation policy suicide_risk: step 3 now places a hold",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(alarm=False),
+            "escalation policy suicide_risk: step 3 no longer is an alarm",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"].append(NEW_STEP),
+            "escalation policy suicide_risk: step 5 added: after 9000 min letter patient (hold)",
+        ),
+        (
+            lambda p: p["escalation_policies"]["suicide_risk"]["steps"].pop(),
+            "escalation policy suicide_risk: step 4 removed: after 10 min escalate medical_director (alarm)",
+        ),
+        (
+            lambda p: p["escalation_policies"].update(extra=p["escalation_policies"]["planning"]),
+            "escalation policy extra added",
+        ),
+        (lambda p: p["consents"].update(extra="extra-1"), "consents.extra: not set becomes extra-1"),
+        (
+            lambda p: p["check_ins"]["after_session"].pop(),
+            "check_ins.after_session[3]: {hours: 72, escalation_policy: check_in_routine} becomes not set",
+        ),
+    ],
+)
+def test_a_change_is_one_sentence(edit: Edit, told: str) -> None:
+    [sentence] = words(edit)
+    assert sentence.endswith(told)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda p: p["education_topics"].reverse(),
+        lambda p: p["exclusions"].reverse(),
+        lambda p: p["education_topics"].append("process"),
+        lambda p: p["sign_offs"]["plan"]["choices"].extend(["yes", "yes"]),
+    ],
+    ids=["words", "exclusions", "twice", "twice new"],
+)
+def test_order_and_repetition_are_changes_too(edit: Edit) -> None:
+    assert OLD.digest != edited(edit).digest
+    assert words(edit)
+
+
+def test_several_and_none() -> None:
+    def both(p: dict[str, Any]) -> None:
+        p["education_topics"].reverse()
+        p["education_topics"].append("extra")
+        p["sessions"]["planned"] = 7
+
+    found = compare_protocols(OLD, edited(both))
+    assert [change.place for change in found] == ["education_topics", "sessions.planned"]
+    assert found[0].new[-1] == "extra"
+    assert compare_protocols(OLD, edited(dict)) == ()
+
+
+def write(path: Path, **changed: Any) -> Path:
+    whole = yaml.safe_load(shipped()[-1].read_text())
+    whole["protocol"] |= changed
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_the_command(world: World, tmp_path: Path) -> None:
+    old, new = write(tmp_path / "old.yaml"), write(tmp_path / "new.yaml", version=2, acknowledgements=["not_a_cure"])
+    found = call(world, "protocol", "diff", str(old), str(new), "--json").json
+    assert found[0] == {"path": "version", "old": 1, "new": 2}
+    assert {"path": "acknowledgements.no_guarantee", "old": "no_guarantee", "new": None} in found
+    people = call(world, "protocol", "diff", "PTSD", str(new))
+    assert "version: 1 becomes 2" in people.out
+    assert "acknowledgements: `no_guarantee` removed" in people.out
+    assert people.err == ""
+    same = call(world, "protocol", "diff", str(old), "PTSD")
+    assert "nothing changed" in same.out
+    assert call(world, "protocol", "diff", str(old), "PTSD", "--json").json == []
+    other = call(world, "protocol", "diff", str(old), str(write(tmp_path / "x.yaml", acknowledgements=["a"])))
+    assert "next version" in other.err
+
+
+def test_what_cannot_be_read(world: World, tmp_path: Path) -> None:
+    assert call(world, "protocol", "diff", "PTSD", str(tmp_path / "none.yaml")).code == 2
+    assert call(world, "protocol", "diff", "nowhere", "PTSD").code == 2

@@ -1,0 +1,71 @@
+"""A whole journey by the command line, as people send it: every move accepted, shown and awaited."""
+
+import json
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+
+from application.command_catalog import KINDS
+from simulation.people import next_move
+from tests.cli.helpers import World, call
+from workflows.journey.actors import Role
+from workflows.journey.commands import Command, Sign
+
+MOST_MOVES = 400
+
+
+def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str]) -> None:
+    body, profile = command.body, profiles[command.actor.role]
+    common = ("--profile", profile, "--command-id", str(command.command_id), "--json")
+    if isinstance(body, Sign):
+        form = body.model_dump(mode="json", include={"rationale", "choice", "referral"}, exclude_none=True)
+        words: tuple[str, ...] = ("signoff", body.decision, str(journey), body.request, "--evidence", body.evidence)
+    else:
+        form = body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+        noun, _, verb = body.kind.partition(".")
+        words = (noun, verb, str(journey))
+    world.person = command.actor.id
+    sent = call(world, *words, *common, given=form)
+    assert sent.code == 0, (words, sent.err)
+    assert sent.json["outcome"] == "recorded"
+    received = world.received[-1].body
+    if isinstance(received, Sign):
+        assert received.signature is not None
+        received = received.model_copy(update={"signature": None})
+    assert received == body
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("keys")
+def test_a_journey_from_referral_to_discharge(world: World, journey: UUID, profiles: dict[Role, str]) -> None:
+    for _ in range(MOST_MOVES):
+        state = world.state(journey)
+        move = next_move(state, world.at)
+        if move is None:
+            break
+        if isinstance(move, datetime):
+            world.at = move
+            continue
+        why = call(world, "pathway", "why", str(journey), "--json").json["sentences"]
+        assert len(why) >= len(state.waiting)
+        send(world, journey, move, profiles)
+    assert world.state(journey).outcome == "completed"
+
+    shown = call(world, "pathway", "show", str(journey))
+    assert "ILLUSTRATIVE" in shown.out
+    assert "completed" in shown.out
+    history = call(world, "pathway", "timeline", str(journey))
+    assert "signoff.signed" in history.out
+    assert len(call(world, "pathway", "timeline", str(journey), "--json").json) == len(world.events(journey))
+    assert "Nothing is awaited" in call(world, "pathway", "why", str(journey)).out
+    late = call(world, "pathway", "hold", str(journey), "--profile", profiles[Role.PATIENT], given={"reason": "x"})
+    assert late.code == 5
+    json.loads(call(world, "pathway", "show", str(journey), "--json").out)
+
+
+def test_every_kind_of_the_core_has_its_command(world: World) -> None:
+    for kind in KINDS:
+        helped = call(world, kind.noun, kind.verb, "--help")
+        assert helped.code == 0
+        assert kind.roles[0].value in helped.out

@@ -1,0 +1,231 @@
+"""Exit codes, profiles, and what people and scripts are told when something does not work."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+from uuid import UUID
+
+import pytest
+
+from activities.record import RecordFault, RecordUnavailable
+from application import commands, context
+from cli.output import plain, shown_at
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import EXAMPLES, START, World, call
+from workflows.journey.actors import Role
+
+ROOT = Path(__file__).parents[2]
+NOBODY = "00000000-0000-0000-0000-000000000000"
+HOLD = {"reason": "Invented: Robin asked for it"}
+ONE_ID = "6a0a1c8e-3f5e-4b7c-9d5a-333333333333"
+
+
+@pytest.fixture
+def hold(journey: UUID, profiles: Profiles) -> tuple[str, ...]:
+    return ("pathway", "hold", str(journey), "--profile", profiles[Role.COORDINATOR], "--json")
+
+
+def test_recorded(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    answer = call(world, *hold, given=HOLD)
+    assert answer.code == 0
+    assert answer.json["outcome"] == "recorded"
+    assert answer.json["position"] == answer.json["version"] == len(world.events(journey))
+    assert answer.json["illustrative"] is True
+    people = call(world, *hold[:-1], given=HOLD)
+    assert "recorded at position" in people.out
+    assert "Accepted as version" in people.err
+    assert "ILLUSTRATIVE" in people.out
+
+
+def test_the_same_command_id_happens_once(world: World, hold: tuple[str, ...]) -> None:
+    first = call(world, *hold, "--command-id", ONE_ID, given=HOLD)
+    again = call(world, *hold, "--command-id", ONE_ID, given=HOLD)
+    assert first.json == again.json | {"position": first.json["position"]}
+    other = call(world, *hold, "--command-id", ONE_ID, given={"reason": "Invented: another"})
+    assert other.code == 5
+    assert other.error["refusal"]["code"] == "command_id_reused"
+
+
+def test_accepted_but_not_recorded(world: World, hold: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    world.asleep = True
+    monkeypatch.setattr(commands, "RECORDED_WITHIN", timedelta(milliseconds=50))
+    answer = call(world, *hold, given=HOLD)
+    assert answer.code == 6
+    assert "accepted as version" in answer.error["reason"]
+    assert "Nothing is lost" in answer.error["state"]
+    assert "Do not send it again" in answer.error["remedy"]
+
+
+def test_temporal_down_leaves_reading(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    world.down = True
+    assert call(world, *hold, given=HOLD).code == 6
+    assert call(world, "signoff", "list").code == 0
+    for verb in ("show", "timeline", "why"):
+        assert call(world, "pathway", verb, str(journey)).code == 0
+
+
+def test_dry_run(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    world.down = True
+    answer = call(world, *hold, "--dry-run", given=HOLD)
+    assert answer.code == 0
+    assert answer.json["events"][0]["kind"] == "hold.placed"
+    wrong = call(world, "session", "release", *hold[2:], "--dry-run", given={"session": 1})
+    assert wrong.code == 4
+    assert world.received == []
+
+
+def test_a_refusal_of_the_journey(world: World, journey: UUID, profiles: Profiles) -> None:
+    words = ("session", "release", str(journey), "--profile", profiles[Role.SESSION_MONITOR])
+    answer = call(world, *words, "--json", given={"session": 1})
+    assert answer.code == 5
+    assert answer.error["refusal"]["code"] == "wrong_stage"
+    people = call(world, *words, given={"session": 1})
+    assert "refused (exit 5)" in people.err
+    assert people.out == ""
+
+
+def test_nothing_there(recorded: World, profiles: Profiles) -> None:
+    for words in (("pathway", "show"), ("pathway", "timeline"), ("pathway", "why"), ("signoff", "list")):
+        assert call(recorded, *words, NOBODY).code == 3
+    held = ("pathway", "hold", NOBODY, "--profile", profiles[Role.COORDINATOR])
+    assert call(recorded, *held, given=HOLD).code == 3
+    assert call(recorded, *held, "--dry-run", given=HOLD).code == 3
+
+
+def test_a_journey_that_has_ended(world: World, journey: UUID, hold: tuple[str, ...]) -> None:
+    assert call(world, "pathway", "withdraw", *hold[2:]).code == 0
+    assert "withdrawn" in call(world, "pathway", "show", str(journey)).out
+    assert call(world, *hold, given=HOLD).code == 5
+
+
+def test_ids_as_temporal_spells_them_and_no_ids(world: World, journey: UUID) -> None:
+    assert call(world, "pathway", "why", f"journey/{journey}").code == 0
+    answer = call(world, "pathway", "why", "Robin-Example", "--json")
+    assert answer.code == 2
+    assert "Robin" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RecordUnavailable("08006"), 6),
+        (RecordFault("42P01"), 1),
+        (ValueError("Robin has nightmares"), 1),
+        (ExceptionGroup("Robin", [RecordUnavailable("08006")]), 6),
+    ],
+)
+def test_failures_never_show_values(world: World, error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(context, "open_record", failing)
+    for more in ((), ("--json",)):
+        answer = call(world, "pathway", "show", NOBODY, *more)
+        assert answer.code == code
+        assert "Robin" not in answer.err + answer.out
+        assert "Traceback" not in answer.err
+
+
+def test_profiles(world: World, journey: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hold(profile: str | None) -> int:
+        chosen = () if profile is None else ("--profile", profile)
+        return call(world, "pathway", "hold", str(journey), *chosen, given=HOLD).code
+
+    world.set(profile=None)
+    assert hold(None) == 2
+    assert hold(str(tmp_path / "none.json")) == 2
+    file = tmp_path / "own.json"
+    for content, code in (
+        ({"id": "clock", "role": "system"}, 4),
+        ({"id": "demo-ops", "role": "ops"}, 0),
+        ({"id": "demo-ops", "role": "queen"}, 2),
+        ({"id": "demo-ops"}, 2),
+        ({"id": "demo-ops", "role": "ops", "key": "x"}, 2),
+        ({"id": "demo ops", "role": "ops"}, 2),
+    ):
+        file.write_text(json.dumps(content))
+        assert hold(str(file)) == code
+    file.write_text("{")
+    assert hold(str(file)) == 2
+    home = tmp_path / "config"
+    (home / "carepath" / "profiles").mkdir(parents=True)
+    (home / "carepath" / "profiles" / "night.json").write_text(json.dumps({"id": "demo-ops", "role": "ops"}))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    assert hold("night") == 0
+    assert hold("day") == 2
+
+
+@pytest.mark.parametrize("file", sorted((EXAMPLES / "profiles").glob("*.json")), ids=lambda path: path.stem)
+def test_the_example_profiles(world: World, journey: UUID, file: Path) -> None:
+    answer = call(world, "pathway", "hold", str(journey), "--profile", str(file), given=HOLD)
+    assert answer.code == 0, answer.err
+
+
+def test_texts_cannot_steer_a_terminal(world: World, journey: UUID, profiles: Profiles) -> None:
+    tricky = "Invented \x1b[2J\x9b1m [bold]\u202e evil"
+    words = ("pathway", "hold", str(journey), "--profile", profiles[Role.PATIENT])
+    assert call(world, *words, given={"reason": tricky}).code == 0
+    for verb in ("show", "timeline"):
+        shown = call(world, "pathway", verb, str(journey)).out
+        assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+        assert "[bold]" in shown
+    [listed] = call(world, "signoff", "list", str(journey), "--json").json
+    evidence = call(world, "signoff", "show", str(journey), listed["request"]).out
+    assert not {"\x1b", "\x9b", "\u202e"} & set(evidence)
+    assert plain("Grüße, Zoë\n") == "Grüße, Zoë\n"
+
+
+def test_times_in_both_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        shown = shown_at(START, "America/Los_Angeles")
+        assert shown == "Mon 2026-03-02 09:00 America/Los_Angeles (Mon 2026-03-02 18:00 CET for you)"
+        assert "for you" not in shown_at(START, "Europe/Paris")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
+    return subprocess.run(
+        [sys.executable, "starter.py", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=ROOT,
+        env=bare | environment,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_as_a_program(tmp_path: Path) -> None:
+    assert b"pathway" in run("--help").stdout
+    assert run("pathway", "fly").returncode == 2
+    assert run("pathway", "list", "--limit", "0").returncode == 2
+    coordinator = ("--profile", "docs/examples/profiles/coordinator.json")
+    missing = run("pathway", "show", NOBODY, *coordinator)
+    assert missing.returncode == 2
+    assert b"CAREPATH_DATABASE_URL" in missing.stderr
+    nobody_there = "postgresql://somebody:hidden@127.0.0.1:1/none"
+    away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
+    assert away.returncode == 6
+    assert b"hidden" not in away.stderr
+    assert run("pathway", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there).returncode == 6
+    form = tmp_path / "hold.json"
+    form.write_text(json.dumps(HOLD))
+    hold = ("pathway", "hold", NOBODY, *coordinator, "--file", str(form))
+    unset = run(*hold, CAREPATH_DATABASE_URL=nobody_there)
+    assert unset.returncode == 2
+    assert b"TEMPORAL_ADDRESS" in unset.stderr
+    gone = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
+    assert gone.returncode == 6
+    assert b"Traceback" not in gone.stderr
+    assert gone.stdout == b""

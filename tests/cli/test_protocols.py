@@ -1,0 +1,57 @@
+"""`protocol check`, `list` and `show`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import World, call
+from workflows.protocols import shipped
+
+
+@pytest.mark.parametrize("file", shipped(), ids=lambda path: path.stem)
+def test_the_shipped_ones_are_valid_and_not_for_patients(world: World, file: Path) -> None:
+    answer = call(world, "protocol", "check", str(file), "--json")
+    assert answer.code == 0
+    assert answer.json["valid"] is True
+    assert any("illustrative" in obstacle for obstacle in answer.json["obstacles"])
+    people = call(world, "protocol", "check", str(file))
+    assert "ILLUSTRATIVE" in people.out
+    assert "dose limits are not set" in people.out
+
+
+def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:
+    text = shipped()[-1].read_text()
+    file = tmp_path / "own.yaml"
+    file.write_text(text.replace("min_age_years: 18", "min_age_years: young").replace("  title:", "  titel:"))
+    answer = call(world, "protocol", "check", str(file), "--json")
+    assert answer.code == 2
+    assert "eligibility.min_age_years" in answer.fields
+    assert "line" in answer.fields["eligibility.min_age_years"]
+    assert "young" not in answer.err
+    for content in (b"", b"\xff", b"protocol: [", b"a: &x 1\nb: *x\n"):
+        file.write_bytes(content)
+        assert call(world, "protocol", "check", str(file)).code == 2
+    assert call(world, "protocol", "check", str(tmp_path / "none.yaml")).code == 2
+
+
+def test_list_and_show(world: World, tmp_path: Path) -> None:
+    listed = call(world, "protocol", "list", "--json").json
+    assert {entry["pathway"] for entry in listed} == {"PTSD", "ANXIETY"}
+    for name in ("ptsd-at-home", "PTSD", str(shipped()[-1])):
+        shown = call(world, "protocol", "show", name, "--json").json
+        assert shown["pathway"] == "PTSD"
+        assert shown["digest"]
+    people = call(world, "protocol", "show", "ANXIETY")
+    assert "ILLUSTRATIVE" in people.out
+    assert "Who signs" in people.out
+    assert "second person" in people.out
+    assert call(world, "protocol", "show", "nowhere").code == 2
+
+
+def test_a_clinics_own_directory(tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(shipped()[-1].read_text())
+    (tmp_path / "broken.yaml").write_text("protocol: 7")
+    world = World(protocols_dir=tmp_path)
+    listed = call(world, "protocol", "list", "--json").json
+    assert [(entry["name"], entry["valid"]) for entry in listed] == [("broken", False), ("ours", True)]
+    assert "protocol check broken.yaml" in call(world, "protocol", "list").out

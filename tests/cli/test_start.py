@@ -1,0 +1,240 @@
+"""`pathway start`: one open journey per patient and pathway, safe to repeat, one or thousands."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from application import start as start_use_case
+from deploy.local.postgres import Database
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral
+from workflows.journey.actors import Role
+
+REQUEST = "6a0a1c8e-3f5e-4b7c-9d5a-111111111111"
+
+
+@pytest.fixture
+def world(migrated: Database) -> World:
+    return World(migrated)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for what is not recorded."""
+    monkeypatch.setattr(start_use_case, "RECORDED_WITHIN", timedelta(milliseconds=50))
+
+
+@pytest.fixture
+def coordinator(profiles: Profiles) -> tuple[str, str]:
+    return ("--profile", profiles[Role.COORDINATOR])
+
+
+def start(world: World, coordinator: tuple[str, str], given: Any, *more: str) -> Answer:
+    return call(world, "pathway", "start", "-", *coordinator, "--json", *more, given=given)
+
+
+@pytest.mark.parametrize("name", ["referral-ptsd.json", "referral-anxiety.json"])
+def test_the_examples_start(world: World, coordinator: tuple[str, str], name: str) -> None:
+    answer = call(world, "pathway", "start", str(EXAMPLES / name), *coordinator)
+    assert answer.code == 0, answer.err
+    assert "recorded at position" in answer.out
+    assert "ILLUSTRATIVE" in answer.out
+
+
+def test_the_same_referral_again_is_the_same_journey(world: World, coordinator: tuple[str, str]) -> None:
+    first = start(world, coordinator, referral())
+    again = start(world, coordinator, dict(reversed(referral().items())))
+    assert (first.json["outcome"], again.json["outcome"]) == ("started", "already_started")
+    assert first.json["journey_id"] == again.json["journey_id"]
+    assert world.journeys() == 1
+
+
+def test_a_second_start_is_refused_and_names_the_first(world: World, coordinator: tuple[str, str]) -> None:
+    first = start(world, coordinator, referral()).json["journey_id"]
+    second = start(world, coordinator, referral(reason="Invented: another one"))
+    assert second.code == 5
+    assert first in second.error["reason"]
+    assert second.error["journey_id"] == first
+    other_pathway = start(world, coordinator, referral(pathway="ANXIETY"))
+    assert other_pathway.code == 0
+
+
+def test_a_request_id_repeats_and_is_not_shared(world: World, coordinator: tuple[str, str]) -> None:
+    first = start(world, coordinator, referral(request_id=REQUEST))
+    again = start(world, coordinator, referral(request_id=REQUEST, reason="Invented: other words"))
+    assert first.json["journey_id"] == again.json["journey_id"]
+    other = start(world, coordinator, referral(request_id=REQUEST, pathway="ANXIETY"))
+    assert other.code == 5
+    assert "request_id" in other.fields
+
+
+def test_enrolled_but_not_started_is_taken_up_again(world: World, coordinator: tuple[str, str]) -> None:
+    world.asleep = True
+    held = start(world, coordinator, referral())
+    assert held.code == 6
+    assert held.error["state"] == "Nothing is lost."
+    world.asleep = False
+    blocked = start(world, coordinator, referral(reason="Invented: another one"))
+    assert "send its referral again" in blocked.error["remedy"]
+    assert start(world, coordinator, referral()).json["outcome"] == "started"
+
+
+def test_dry_run_sends_nothing(world: World, coordinator: tuple[str, str]) -> None:
+    world.down = True
+    answer = start(world, coordinator, referral(), "--dry-run")
+    assert answer.code == 0
+    assert [event["kind"] for event in answer.json["events"]] == ["pathway.started", "obligations.updated"]
+    assert world.journeys() == 0
+
+
+def test_a_minor_is_refused_before_anything_is_enrolled(world: World, coordinator: tuple[str, str]) -> None:
+    given = referral()
+    given["patient"]["born"] = f"{START.year - 17}-01-01"
+    for more in ((), ("--dry-run",)):
+        assert start(world, coordinator, given, *more).code == 5
+    assert world.journeys() == 0
+
+
+def test_without_demonstrations_an_illustrative_protocol_is_refused(world: World, coordinator: tuple[str, str]) -> None:
+    world.set(demonstration=False)
+    answer = start(world, coordinator, referral(protocol="ptsd-at-home"))
+    assert answer.code == 5
+    assert "illustrative" in answer.error["reason"]
+    assert start(world, coordinator, referral()).code == 2  # "demonstration" is no protocol there
+    assert world.journeys() == 0
+
+
+def test_the_protocol_of_an_argument_wins(world: World, coordinator: tuple[str, str]) -> None:
+    wrong = start(world, coordinator, referral(), "--protocol", "anxiety-at-home")
+    assert wrong.code == 5
+    assert "pathway" in wrong.fields
+    assert start(world, coordinator, referral(), "--protocol", "nowhere").code == 2
+    assert start(world, coordinator, referral(), "--protocol", "PTSD").code == 0
+
+
+def test_a_referral_cannot_point_at_files(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("protocol: 7")
+    assert "no such protocol" in start(world, coordinator, referral(protocol=str(file))).err
+
+
+@pytest.mark.parametrize("field", ["clinic", "patient", "pathway", "reason", "coordinator", "clinician"])
+def test_missing_fields(world: World, coordinator: tuple[str, str], field: str) -> None:
+    given = referral()
+    del given[field]
+    answer = start(world, coordinator, given)
+    assert answer.code == 2
+    assert answer.fields == {field: "is missing"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("zone", "Etc/UTC"),
+        ("zone", None),
+        ("born", "yesterday"),
+        ("born", 19860402),
+        ("ref", "Robin Example"),
+        ("x", 1),
+    ],
+)
+def test_wrong_fields(world: World, coordinator: tuple[str, str], field: str, value: Any) -> None:
+    given = referral()
+    given["patient"][field] = value
+    answer = start(world, coordinator, given)
+    assert answer.code == 2
+    assert list(answer.fields) == [f"patient.{field}"]
+    assert "Robin" not in answer.err
+
+
+def test_who_may(world: World, profiles: Profiles) -> None:
+    answer = call(world, "pathway", "start", "-", "--profile", profiles[Role.CLINICIAN], "--json", given=referral())
+    assert answer.code == 4
+    assert "coordinator" in answer.error["remedy"]
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    made = [referral() for _ in range(count)]
+    for number, row in enumerate(made):
+        row["patient"] = row["patient"] | {"ref": f"demo-batch-{number}"}
+    return made
+
+
+def batch(world: World, coordinator: tuple[str, str], path: Path, *more: str) -> Answer:
+    return call(world, "pathway", "start", "--batch", str(path), *coordinator, *more)
+
+
+def test_a_batch_and_the_same_batch_again(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(150))) + "\n\n")
+    first = batch(world, coordinator, path)
+    assert first.code == 0, first.err
+    assert "100 rows done" in first.err
+    assert world.journeys() == 150
+    again = batch(world, coordinator, path, "--json")
+    assert [json.loads(line)["outcome"] for line in again.out.splitlines()] == ["already_started"] * 150
+    assert world.journeys() == 150
+
+
+def test_bad_rows_are_named_by_number_and_do_not_stop_the_others(
+    world: World, coordinator: tuple[str, str], tmp_path: Path
+) -> None:
+    good = rows(4)
+    minor = referral(patient=good[0]["patient"] | {"ref": "demo-minor", "born": "2020-01-01"})
+    lines = [
+        json.dumps(good[0]),
+        "{",
+        json.dumps({key: value for key, value in good[1].items() if key != "reason"}),
+        json.dumps(good[1]),
+        json.dumps(minor),
+        json.dumps(good[0] | {"reason": "Invented: twice"}),
+        json.dumps(good[2] | {"reason": "x" * 70_000}),
+        json.dumps(good[3]),
+    ]
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(lines))
+    answer = batch(world, coordinator, path)
+    assert answer.code == 5
+    assert [n for n in range(1, 9) if f"row {n}:" in answer.err] == [2, 3, 5, 6, 7]
+    assert "reason is missing" in answer.err
+    assert world.journeys() == 3
+    scripted = batch(world, coordinator, path, "--json")
+    found = {json.loads(line)["row"]: json.loads(line)["outcome"] for line in scripted.out.splitlines()}
+    assert found == {
+        1: "already_started", 2: "usage", 3: "usage", 4: "already_started",
+        5: "refused", 6: "refused", 7: "usage", 8: "already_started",
+    }  # fmt: skip
+
+
+def test_a_batch_stops_trying_in_an_outage(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(3))))
+    world.down = True
+    assert batch(world, coordinator, path).code == 6
+    world.down = False
+    world.asleep = True
+    answer = batch(world, coordinator, path)
+    assert answer.code == 5
+    assert "run the same batch again" in answer.out
+    assert batch(world, coordinator, tmp_path / "none.jsonl").code == 2
+
+
+def test_a_dry_run_of_a_batch(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join([*map(json.dumps, rows(2)), "{"]))
+    world.down = True
+    answer = batch(world, coordinator, path, "--dry-run", "--json")
+    assert answer.code == 5
+    assert [json.loads(line)["outcome"] for line in answer.out.splitlines()] == ["valid", "valid", "usage"]
+    assert world.journeys() == 0
+
+
+def test_one_or_many(world: World, coordinator: tuple[str, str]) -> None:
+    assert call(world, "pathway", "start", *coordinator).code == 2
+    assert call(world, "pathway", "start", "-", "--batch", "x.jsonl", *coordinator).code == 2
+    printed = call(world, "pathway", "start", "--template").json
+    assert list(printed) == list(call(world, "pathway", "start", "--schema").json["properties"])
+    assert start(world, coordinator, printed).code == 2

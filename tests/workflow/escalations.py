@@ -1,0 +1,159 @@
+"""What a protocol's escalation policies and schedules say, worked out from it alone and compared with a record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tests.workflow.courses import SHORTLY
+from workflows.journey import events as e
+from workflows.journey.calendars import add_working_time, working_time_between
+from workflows.journey.protocol import Protocol
+from workflows.journey.requirements import Obligation
+from workflows.journey.stage import Stage
+
+
+@dataclass
+class Life:
+    """One obligation from the event that opened it to the one that closed it, and the steps taken in between.
+
+    A ``resumed`` one was paused by a hold: its clock went on with what was left, so its steps are not those of a
+    clock that began at ``since``.
+    """
+
+    opened: Obligation
+    until: datetime
+    resumed: bool = False
+    taken: list[tuple[datetime, e.ObligationEscalated]] = field(default_factory=list)
+
+
+def lives(events: Sequence[e.Event]) -> list[Life]:
+    """Every obligation a record tells of, in the order they were opened."""
+    found: list[Life] = []
+    standing: dict[str, Life] = {}
+    paused: list[str] = []
+    for event in events:
+        match event.body:
+            case e.ObligationsUpdated() as updated:
+                for closed in updated.closed:
+                    life = standing.pop(closed.id)
+                    life.until = event.at
+                    paused += [life.opened.matter] if closed.because == "held" else []
+                for opened in updated.opened:
+                    assert opened.id not in standing, "opened twice"
+                    standing[opened.id] = Life(opened, events[-1].at, resumed=opened.matter in paused)
+                    found.append(standing[opened.id])
+            case e.ObligationEscalated() as step:
+                standing[step.obligation].taken.append((event.at, step))
+            case e.PathwayClosed():
+                for life in standing.values():
+                    life.until = event.at
+                standing.clear()
+    return found
+
+
+def waking(moment: datetime, protocol: Protocol, zone: str) -> datetime:
+    """The moment, or the next morning's end of quiet hours."""
+    quiet, here = protocol.quiet_hours, moment.astimezone(ZoneInfo(zone))
+    assert quiet.start > quiet.end, "these protocols are quiet over midnight"
+    if quiet.end <= here.time() < quiet.start:
+        return moment
+    morning = here.date() + timedelta(days=here.time() >= quiet.start)
+    return datetime.combine(morning, quiet.end, ZoneInfo(zone)).astimezone(UTC)
+
+
+def steps(waiting: Obligation, protocol: Protocol, zone: str) -> list[datetime]:
+    """When each step of an obligation's escalation policy is to be reached."""
+    policy = protocol.escalation_policies[waiting.escalation_policy]
+    moments = []
+    for step in policy.steps:
+        working = protocol.working_time if policy.clock == "working" else None
+        begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0)
+        if step.percent is not None:
+            begin, whole = waiting.since, waiting.deadline - waiting.since
+            after = (working_time_between(begin, waiting.deadline, working) if working else whole) * (
+                step.percent / 100
+            )
+        moment = add_working_time(begin, after, working) if working else begin + after
+        moments.append(waking(moment, protocol, zone) if policy.quiet_hours else moment)
+    return moments
+
+
+def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zone: str) -> int:
+    """Every step of every escalation policy was taken once and at its time, none that was not due; how many."""
+    for life in lives(events):
+        waiting, policy = life.opened, protocol.escalation_policies[life.opened.escalation_policy]
+        due = steps(waiting, protocol, zone)
+        assert waiting.due is not None, waiting.id
+        assert waiting.owner, waiting.id
+        for planned, wanted in zip(waiting.steps, due, strict=True):
+            assert life.resumed or abs(planned - wanted) < timedelta(milliseconds=1), waiting.id
+        numbers = [step.step for _, step in life.taken]
+        assert numbers == list(range(waiting.taken, waiting.taken + len(numbers))), f"{waiting.id}: once, in order"
+        for at, taken in life.taken:
+            step = policy.steps[taken.step]
+            assert (taken.action, taken.to, taken.hold, taken.alarm) == (step.action, step.to, step.hold, step.alarm)
+            assert taken.due == waiting.steps[taken.step]
+            assert taken.due <= at <= taken.due + SHORTLY, f"{waiting.id} step {taken.step}: {at - taken.due} late"
+        missing = [due for due in waiting.steps[waiting.taken + len(numbers) :] if due + SHORTLY < life.until]
+        assert not missing, f"{waiting.id}: not taken"
+    return sum(len(life.taken) for life in lives(events))
+
+
+def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], protocol: Protocol, zone: str) -> None:
+    """Check-ins 4, 24 and 72 hours after each dose, visits within 48, follow-up weeks after the last, and so on."""
+    wanted: dict[str, datetime] = {}
+    later: dict[str, datetime] = {}
+    scheduled: dict[str, datetime] = {}
+    last_dose: datetime | None = None
+    for event in events:
+        match event.body:
+            case e.DoseRecorded() as dose:
+                last_dose = dose.taken_at
+                for owed in protocol.check_ins.after_session:
+                    wanted[f"check-in-{dose.session}-{owed.hours}h"] = last_dose + timedelta(hours=owed.hours)
+                last = dose.session == protocol.sessions.planned
+                visits = protocol.clinician_visits.after_session
+                if dose.session in visits or (last and "last" in visits):
+                    within = timedelta(hours=protocol.clinician_visits.within_hours)
+                    wanted[f"visit-{dose.session}"] = last_dose + within
+            case e.StageEntered(stage=Stage.FOLLOW_UP):
+                assert last_dose is not None
+                for week in protocol.follow_up.weeks:
+                    wanted[f"follow-up-week-{week}"] = waking(last_dose + timedelta(weeks=week), protocol, zone)
+                for day in protocol.instrument_schedule.after_last_session_days:
+                    wanted[f"day-{day}"] = waking(last_dose + timedelta(days=day), protocol, zone)
+            case e.ContactsScheduled() as contacts:
+                for contact in contacts.contacts:
+                    assert contact.id not in scheduled
+                    scheduled[contact.id] = contact.due
+                    every = {
+                        "follow_up_visit": protocol.follow_up.then_every_days,
+                        "measure": protocol.instrument_schedule.then_every_days,
+                        "check_in": protocol.check_ins.then_every_days,
+                    }.get(contact.type, 0)
+                    if contact.id not in wanted:
+                        later[contact.id] = waking(event.at + timedelta(days=every), protocol, zone)
+    assert scheduled == wanted | later
+
+
+def answered_at(events: Sequence[e.Event]) -> dict[str, datetime]:
+    """When each check-in and visit was held."""
+    held = {}
+    for event in events:
+        match event.body:
+            case e.CheckInCompleted():
+                held[event.body.check_in] = event.at
+            case e.VisitRecorded():
+                held[event.body.visit] = event.at
+    return held
+
+
+def due_at(events: Sequence[e.Event]) -> dict[str, datetime]:
+    """When each contact was due."""
+    return {
+        contact.id: contact.due
+        for event in events
+        if isinstance(event.body, e.ContactsScheduled)
+        for contact in event.body.contacts
+    }
