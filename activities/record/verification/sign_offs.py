@@ -73,15 +73,15 @@ _ENTERED_BY = {
 
 
 Keys: TypeAlias = Mapping[str, dict[str, Any]]
-"""The entries of a register that may be believed, by key id."""
+"""The entries of a verified register, by key id."""
 
 
 class RegisterNotVerified(Exception):
-    """The register is not the organisation's, or not readable: no sign-off can be judged by it."""
+    """The register is not signed by the organisation, or not readable: no sign-off can be checked with it."""
 
 
 def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
-    """The keys in the content of a register file, once the organisation's signature over it has proved right.
+    """Return the keys of a register file, after verifying the organisation's signature over it.
 
     Take the newest register: a revocation is a fact in time, and sign-offs made before it stay valid.
 
@@ -107,13 +107,13 @@ def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
 
 
 def is_sign_off(stored: StoredEvent, event: Event | None) -> bool:
-    """Whether a row is a decision, or says it is one. ``event`` is what it reads as, None when it cannot be read."""
+    """Whether a row is a decision, or claims to be one. ``event`` is its parsed event, None when it cannot be read."""
     kind = _body(stored).get("kind") if event is None else event.body.kind
     return "signoff.signed" in (stored.event_type, kind)
 
 
 def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
-    """The number of the signature in a row, which no other may have; None where there is none."""
+    """Return the nonce of the signature in a row, which no other row may have; None where there is none."""
     if event is not None and event.body.kind not in SIGNED:
         return None
     signature = _body(stored).get("signature")
@@ -122,20 +122,20 @@ def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
 
 
 def check_event(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
-    """What is wrong with one row, each reason once, by the journey as it was just before.
+    """Return what is wrong with one row, each reason once, given the journey as it was just before.
 
-    ``event`` is what the row reads as, and None when it cannot be read: it then counts as not having happened. Judge
-    the rows after it without it. What rested on it does not fit any more and is found as well, and no row can blind the
-    check to those after it.
+    ``event`` is the parsed event, and None when the row cannot be read. It then counts as not having happened: judge
+    the rows after it without it. What depended on it no longer fits and is found as well, so no row can hide those
+    after it.
     """
     if event is not None and event.body.kind == stored.event_type and event.body.kind not in _JUDGED:
         return ()
     found: list[Reason] = []
     try:
-        # One by one, so that what was found before the row proved unreadable is kept.
+        # One by one, so that the reasons found before the row turns out unreadable are kept.
         for reason in _reasons(journey, stored, keys):
             found.append(reason)  # noqa: PERF402
-    except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
+    except Exception:  # a forged row can be wrong in any way, and must not stop the check of the others
         found.append("unreadable")
     if event is None and "unsigned" not in found:
         found.append("unreadable")
@@ -143,7 +143,7 @@ def check_event(journey: Journey | None, stored: StoredEvent, event: Event | Non
 
 
 def _body(stored: StoredEvent) -> dict[str, Any]:
-    """The content of a row, or nothing where there is none: whoever forges a row may put anything there."""
+    """Return the content of a row, or an empty one: a forged row may hold anything."""
     try:
         payload = json.loads(stored.payload)
     except (ValueError, RecursionError):
@@ -153,7 +153,7 @@ def _body(stored: StoredEvent) -> dict[str, Any]:
 
 
 def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterator[Reason]:
-    """What is wrong with one row, by the journey as it was just before."""
+    """Yield what is wrong with one row, given the journey as it was just before."""
     payload = json.loads(stored.payload)
     body = payload["body"]
     if body["kind"] != stored.event_type:
@@ -163,25 +163,25 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterat
     elif body["kind"] in SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
-        yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
-        yield from _misfits(journey, stored, body)
+        yield from _find_faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
+        yield from _find_misfits(journey, stored, body)
     elif body["kind"] == "signoff.delegated":
         lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
-        yield from _faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
-        yield from _overreach(journey, stored, body)
+        yield from _find_faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
+        yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
     elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
         yield "unreadable" if journey is None else "effect_unsigned"
 
 
-def _faults(
+def _find_faults(
     what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: Keys
 ) -> Iterator[Reason]:
-    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
+    """Yield what is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature, decided_at = body["signature"], stored.occurred_at
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
-    signed = _spell(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    signed = _spell_statement(what, {"journey": str(stored.journey_id), **content}, signer, signature)
     yield from _signing(signed, signer, signature, decided_at, keys)
     entry = keys.get(signature["key_id"])
     if entry is None:
@@ -189,21 +189,21 @@ def _faults(
     signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
     if expires_at - signed_at > _LONGEST:
         yield "valid_too_long"
-    if _over(entry["licence"], decided_at):
+    if _has_ended(entry["licence"], decided_at):
         yield "licence_expired"
     if entry.get("revoked_at") is not None:
         revoked_at = _time(entry["revoked_at"])
         if revoked_at <= max(signed_at, decided_at):
             yield "revoked"
         elif revoked_at <= stored.recorded_at:
-            # The signer's and the worker's clocks can be made to lie; the record's own was after the revocation.
+            # The clocks of the signer and the worker can be set back. The record's own clock was past the revocation.
             yield "recorded_after_revocation"
 
 
 def _signing(
     signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
 ) -> Iterator[Reason]:
-    """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
+    """Yield what is wrong with any signature, given the entry of its key and the moment it took effect."""
     entry = keys.get(signature["key_id"])
     if entry is None:
         yield "unknown_key"
@@ -227,8 +227,8 @@ def _signing(
         yield "expired"
 
 
-def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """What does not agree with the journey as it was just before the decision."""
+def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Yield what contradicts the journey as it was just before the decision."""
     if journey is None:
         yield "unreadable"
         return
@@ -247,7 +247,7 @@ def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         given.to == stored.actor_id and kind in given.sign_offs and at < given.until and given.role in roles
         for given in journey.delegations.values()
     )
-    # The licence is judged by itself above: with one that fits, what is left is whose decision this was.
+    # The licence is checked above. With one that fits, the remaining question is whose decision this was.
     fitting = Licence(number="any", states=(journey.patient.state,), expires=date.max)
     by = Actor(id=stored.actor_id, role=Role(stored.actor_role), name="any", licence=fitting)
     if by.role not in roles and not lent:
@@ -256,8 +256,9 @@ def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         yield "not_theirs"
 
 
-def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """Whether somebody lent a right that was not theirs by their own role, or not where the patient was."""
+def _exceeds_right(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether somebody delegated what their own role may not decide, or what they may not decide where the patient
+    is."""
     if journey is None:
         yield "unreadable"
         return
@@ -269,7 +270,7 @@ def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any
 
 
 def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """Whether what was released had every signed decision it needs, and the one it names."""
+    """Yield what a release lacks: a signed decision it needs, or the one it names."""
     if journey is None:
         yield "unreadable"
     elif body["kind"] == "hold.released":
@@ -292,7 +293,7 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
 
 
 def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
-    """Whether a journey had the signed decision it takes to go on, or to end this way."""
+    """Whether a journey had the signed decision that is needed to go on, or to end this way."""
     last = journey.sign_offs[-1] if journey.sign_offs else None
     made = last is not None and not last.first_of_two and not last.withdrawn
     kind, choice = (last.kind, last.choice) if last is not None and made else (None, None)
@@ -313,11 +314,11 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
         case {"outcome": "ineligible"}:
             of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
             return (approves and choice == "neither") or (declines and of_patient)
-    return True  # ended by hand, or by death: nobody signs for these
+    return True  # ended by a person's command, or by death: these need no signature
 
 
 def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
-    """Whether a journey began under the protocol it names, and that was fit for patients."""
+    """Yield what is wrong with a start: another protocol than it names, or one not approved for patients."""
     body = payload["body"]
     digest = sha256(_canonical(body["protocol"])).hexdigest()
     if body["protocol_digest"] != digest:
@@ -325,15 +326,15 @@ def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator
     if payload["illustrative"] is True:
         return
     try:
-        fit = _fit(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
+        fit = _is_approved(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
     except (KeyError, TypeError, ValueError, AttributeError):
         fit = False
     if not fit:
         yield "protocol_not_approved"
 
 
-def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
-    """Whether two people, one of them the medical director, had signed exactly this protocol for this moment."""
+def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
+    """Whether two people, one of them the medical director, had approved exactly this protocol for this moment."""
     content = {name: approval[name] for name in ("protocol", "version", "digest")}
     signers = [signed["signer"] for signed in approval["approvals"]]
     signatures = [signed["signature"] for signed in approval["approvals"]]
@@ -344,19 +345,19 @@ def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: da
     if all(signer["role"] != "medical_director" for signer in signers):
         return False
     for signer, signature in zip(signers, signatures, strict=True):
-        signed = _spell("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        signed = _spell_statement("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
         if any(_signing(signed, signer, signature, at, keys)):
             return False
-        # The approval stands until it expires, also when a key is revoked or a licence ends after it was given.
+        # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.
         entry, signed_at = keys[signature["key_id"]], _time(signature["signed_at"])
         revoked_at = entry.get("revoked_at")
-        if _over(entry["licence"], signed_at) or (revoked_at is not None and _time(revoked_at) <= signed_at):
+        if _has_ended(entry["licence"], signed_at) or (revoked_at is not None and _time(revoked_at) <= signed_at):
             return False
     return True
 
 
-def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
-    """What must have been signed, as docs/reference/signatures.md spells it."""
+def _spell_statement(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
+    """Return the bytes that must have been signed, spelled as docs/reference/signatures.md says."""
     licence = signer["licence"]
     return _canonical(
         {
@@ -376,8 +377,8 @@ def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature
     )
 
 
-def _over(licence: dict[str, Any], at: datetime) -> bool:
-    """Whether the last day of a licence was over everywhere."""
+def _has_ended(licence: dict[str, Any], at: datetime) -> bool:
+    """Whether the last day of a licence was over everywhere on earth."""
     last_day = datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), tzinfo=UTC)
     return at - last_day > timedelta(hours=12)
 
@@ -387,7 +388,7 @@ def _canonical(content: Any) -> bytes:
 
 
 def _time(spelled: str) -> datetime:
-    """A time as the record or the register spells it; one without an offset is none."""
+    """Parse a time as the record or the register spells it. One without an offset is an error."""
     moment = datetime.fromisoformat(spelled)
     if moment.tzinfo is None:
         raise ValueError("a time without an offset")
