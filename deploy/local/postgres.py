@@ -17,7 +17,7 @@ from typing import Literal
 import asyncpg
 import psutil
 
-from deploy.local.process import Child, StackError, free_port, require_free
+from deploy.local.process import Child, StackError, Supervised, free_port, require_free
 
 ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
@@ -74,7 +74,7 @@ class Database:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{self.name}?sslmode=disable"
 
 
-class Postgres:
+class Postgres(Supervised):
     """A PostgreSQL server on a loopback port. `start`, `stop` and `kill` may alternate on the same data.
 
     Everybody on this machine may connect: it is for demonstrations and tests, never for patients.
@@ -85,7 +85,7 @@ class Postgres:
         self.port = port or free_port()
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
         self.data_directory = _reachable_data_directory(directory.resolve(), self._account)
-        self._server = Child("PostgreSQL", log_path, death_signal=signal.SIGINT)
+        super().__init__(Child("PostgreSQL", log_path, death_signal=signal.SIGINT))
 
     @property
     def database(self) -> Database:
@@ -103,18 +103,6 @@ class Postgres:
     def admin_url(self) -> str:
         return self.database.admin_url
 
-    @property
-    def log_path(self) -> Path:
-        return self._server.log_path
-
-    @property
-    def pid(self) -> int:
-        return self._server.pid
-
-    @property
-    def running(self) -> bool:
-        return self._server.running
-
     async def start(self) -> None:
         """Start the server, creating its data on the first run, and wait until it answers.
 
@@ -128,18 +116,18 @@ class Postgres:
             await self._initialise(binaries)
         self._clear_stale_lock()
         options = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
-        self._server.spawn(
+        self._child.spawn(
             [binaries / "postgres", "-D", self.data_directory, *options],
             env=_environment(),
             cwd=self.data_directory,
             account=self._account,
         )
-        await self._server.ready(self._answers, seconds=60)
+        await self._child.ready(self._answers, seconds=60)
         await self._create_owner()
 
     async def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """Stop the server: `fast` breaks connections and flushes, `immediate` recovers later."""
-        await self._server.stop(_STOP_SIGNALS[mode], seconds=30)
+        await self._child.stop(_STOP_SIGNALS[mode], seconds=30)
 
     async def kill(self) -> None:
         """End the server and all its processes at once, as a power cut would end them."""
@@ -150,7 +138,7 @@ class Postgres:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        await self._server.kill()
+        await super().kill()
         # A backend that is still dying holds the shared memory, and the next start would be refused.
         psutil.wait_procs(processes[1:], timeout=10)
 
