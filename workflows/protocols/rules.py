@@ -213,6 +213,8 @@ def _escalation_policies(protocol: Protocol) -> Broken:
     working = _may_wait(protocol, contacts)
     for name, policy in protocol.escalation_policies.items():
         at = ("escalation_policies", name)
+        if name not in {*contacts, *others}:
+            yield at, "nothing asks for this escalation policy: its name may be misspelt"
         yield from _order(policy, at)
         last = policy.steps[-1]
         if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
