@@ -143,6 +143,8 @@ class PriorTreatments(InputModel):
 
 
 class Eligibility(InputModel):
+    """What an evaluation and a screening must say, and for how many days they are good. Ages are in whole years."""
+
     min_age_years: Count
     evaluation_sections: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     function: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -162,6 +164,12 @@ class Exclusion(InputModel):
 
 
 class Instruments(InputModel):
+    """Which questionnaires are filled in, with the clinic's thresholds.
+
+    ``suicide_risk_valid_days``: how old a C-SSRS may be at a session. ``suicide_risk_heightened_days``: how long missed
+    contacts escalate faster after one that was moderate or worse.
+    """
+
     primary: Instrument
     baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
     thresholds: dict[Instrument, Thresholds]
@@ -214,6 +222,12 @@ class VitalsRules(InputModel):
 
 
 class Sessions(InputModel):
+    """How many sessions, how far apart, what is checked before, observed during and met after one.
+
+    Units are in the names. ``observe_minutes`` and ``minimum_minutes`` count from the dose: at least two hours of
+    observation, blood pressure about 40 minutes after the dose (esketamine label).
+    """
+
     planned: Count
     target_spacing_hours: Count
     min_interval_hours: Count
@@ -265,6 +279,7 @@ class Dose(InputModel):
 
     @property
     def unset(self) -> tuple[str, ...]:
+        """The limits that nobody has set."""
         return tuple(name for name, value in self if value is None)
 
 
@@ -276,6 +291,9 @@ class AfterSession(InputModel):
 
 
 class CheckIns(InputModel):
+    """Check-ins owed to the patient after a dose and between sessions, and how much faster they escalate while suicide
+    risk is heightened: minutes are divided by ``heightened_divide_by``, and are never fewer than the minimum."""
+
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     then_every_days: Count
     routine_escalation_policy: Identifier
@@ -284,22 +302,31 @@ class CheckIns(InputModel):
 
 
 class ClinicianVisits(InputModel):
+    """After which sessions a clinician sees the patient, and within how many hours of the dose."""
+
     after_session: tuple[Count | Literal["last"], ...]
     within_hours: Count
 
 
 class InstrumentSchedule(InputModel):
+    """When the primary questionnaire is filled in: before which sessions, on which days after the last dose, then how
+    often."""
+
     before_session: tuple[Count, ...]
     after_last_session_days: tuple[Count, ...]
     then_every_days: Count
 
 
 class Reviews(InputModel):
+    """After which sessions the response is reviewed, and what the review can decide."""
+
     after_session: tuple[Count | Literal["last"], ...]
     decisions: Annotated[tuple[Identifier, ...], Field(min_length=1)]
 
 
 class FollowUp(InputModel):
+    """Visits in follow-up: in which weeks after the last dose, how often then, and what each of them records."""
+
     weeks: Annotated[tuple[Count, ...], Field(min_length=1)]
     then_every_days: Count
     assessments: Annotated[tuple[Identifier, ...], Field(min_length=3, max_length=3)]
