@@ -31,7 +31,8 @@ from application.journey_client import (
 )
 from application.logs import configure_logging
 from application.process_exit import leave
-from application.settings import Settings, SettingsError, load_settings, load_temporal_config
+from application.settings import Settings, SettingsError, load_settings
+from application.temporal_settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.messages import Attempt, SignatureCheck
 from workflows.record_anchor import AnchorRecord

@@ -12,7 +12,8 @@ from temporalio.service import RPCError
 from application import journey_client
 from application.errors import Fault, NotFound, Refused, Unavailable
 from application.journeys import Journeys, Running
-from application.settings import Settings, load_temporal_config
+from application.settings import Settings
+from application.temporal_settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.messages import Receipt
