@@ -13,7 +13,7 @@ from application.errors import Conflict, NotFound, Unavailable
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import COMMAND_LIMIT, SIGNED, AnyBody, Command
+from workflows.journey.commands import SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
@@ -139,7 +139,7 @@ def require_size(command: Command) -> None:
     Raises:
         InvalidInput: it is.
     """
-    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+    if command.too_large:
         raise too_large()
 
 

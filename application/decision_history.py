@@ -10,14 +10,15 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, SignOff, fold
 from workflows.journey.always.sign_offs import took_effect
 from workflows.journey.base import digest
-from workflows.journey.evidence import Content, current, evidence, evidence_of, half_signed
-from workflows.journey.obligations import Obligation
+from workflows.journey.evidence import current, evidence, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.requirements import Obligation
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES, Content
 
 DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded", "withdrawn"]
 
 GONE: tuple[DecisionStatus, ...] = ("superseded", "withdrawn")
-BY_HASH = ("evaluation", "exclusion_review", "eligibility", "plan")
+BY_HASH = tuple(below.value for about in SIGN_OFF_TYPES.values() for below in about.rests_on)
 """What evidence names by its hash alone: the evidence of another sign-off."""
 _AROUND = ("authors", "answers", "declined_before", "withdrawn_before", "first")
 

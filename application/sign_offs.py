@@ -23,10 +23,11 @@ from workflows.journey.commands import Command, Sign
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.evidence import evidence, half_signed
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 
 Verdict: TypeAlias = Literal["approve", "decline", "return"]
 

@@ -15,7 +15,8 @@ from activities.record import Record
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.chains import Finding, by_place
 from activities.record.verification.journeys import VerificationResult, verify_record
-from activities.record.verification.sign_offs import Keys, RegisterNotVerified, trusted_keys
+from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
+from activities.record.verification.verify_export import Keys
 from application import keyring
 from application.context import Context
 from application.errors import InvalidInput, NotVerified, UseCaseError

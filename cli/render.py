@@ -13,7 +13,8 @@ from cli.output import add_row, elapsed, facts_box, local_time, shown_at, table
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Score
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.summary import health, step_shown, why
 

@@ -18,8 +18,9 @@ from workflows.journey.always.safety import release_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.dosing import dose_deviations, expected_doses_left

@@ -18,7 +18,8 @@ from simulation.people import next_move
 from workflows.care_journey import CareJourney
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command
-from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.obligations import next_deadline
+from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult, Receipt
 
 RECORDED_WITHIN = timedelta(seconds=30)

@@ -29,10 +29,11 @@ from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnrea
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event, PathwayClosed
 from workflows.journey.notices import Notice, notices
-from workflows.journey.obligations import Obligation, next_deadline, obligations
+from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.summary import Entry, Status, details, health, status, timeline
 from workflows.messages import (

@@ -6,8 +6,8 @@ import json
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from io import BytesIO
-from pathlib import Path
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
@@ -18,7 +18,7 @@ from workflows.journey.events import SignedOff
 from workflows.journey.evidence import evidence, half_signed
 
 FORMAT = "care-pathway/export/1"
-VERIFIER = Path(__file__).parent / "verification" / "verify_export.py"
+VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
   journey.json       the events, oldest first, and the evidence each decision was made on

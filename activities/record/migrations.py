@@ -39,7 +39,7 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
         MigrationEdited: a file has changed without a new migration.
         asyncpg.PostgresError: as it is; this is run by operators, and the schema holds no one's data.
     """
-    scripts = dict(_scripts(schema or files("activities.record") / "schema"))
+    scripts = dict(read_scripts(schema))
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -64,8 +64,9 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
         await connection.close()
 
 
-def _scripts(schema: Traversable) -> Iterator[tuple[str, bytes]]:
+def read_scripts(schema: Traversable | None = None) -> Iterator[tuple[str, bytes]]:
     """The files by their names, `tables/record.journey.sql`, in the order in which they make a new database."""
+    schema = schema or files("activities.record") / "schema"
     for folder in (*_OBJECTS, _MIGRATIONS.rstrip("/")):
         found = schema / folder
         if found.is_dir():  # a folder without a file is not in a package

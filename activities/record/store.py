@@ -70,7 +70,7 @@ class Diverged(Exception):
 
 
 class NotAppendable(ValueError):
-    """The events break a limit: 1 to 500 at once, each id once, payloads of up to 65,536 stored bytes."""
+    """The events break a limit: 1 to 500 at once, each id once, payloads of up to `EVENT_LIMIT` bytes as stored."""
 
 
 class NotYetRecorded(Exception):

@@ -22,7 +22,7 @@ from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
-from workflows.journey.obligations import Obligation
+from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult
 from workflows.protocols.demonstration import demonstration
 from workflows.temporal_plugin import CarePathwayPlugin

@@ -17,7 +17,8 @@ from tests.journey.play import started
 from tests.record.read_models.courses import catch_up, course_of, renamed
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
-from workflows.journey.obligations import Obligation, obligations
+from workflows.journey.obligations import obligations
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 COUNTS = (3, 25, 77, 120, 150, 196)

@@ -23,7 +23,7 @@ from tests.record.helpers import event
 from tests.record.read_models.courses import asked_of, catch_up, course_of
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.obligations import Obligation
+from workflows.journey.requirements import Obligation
 from workflows.journey.summary import why
 
 CLINICIAN, PATIENT = Role.CLINICIAN, Role.PATIENT

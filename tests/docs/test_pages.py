@@ -1,5 +1,6 @@
 """What the documents point at exists: pages, sections, files, commands, settings."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})/[\w./-]*\w")
+DEFINITION = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 COMMAND = re.compile(r"starter\.py ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 
@@ -73,6 +75,32 @@ def test_every_file_that_is_named_exists() -> None:
         and not (place.parent / file).exists()
     ]
     assert missing == []
+
+
+def test_every_definition_that_is_named_exists() -> None:
+    missing = [
+        f"{name(page)}: {file}::{definition}"
+        for page in PAGES
+        for file, definition in DEFINITION.findall(page.read_text())
+        if not (ROOT / file).exists() or definition not in definitions(ROOT / file)
+    ]
+    assert missing == []
+
+
+def definitions(source: Path) -> set[str]:
+    """The names that a module defines or takes from others."""
+    found: set[str] = set()
+    for node in ast.parse(source.read_text()).body:
+        match node:
+            case ast.FunctionDef(name=one) | ast.AsyncFunctionDef(name=one) | ast.ClassDef(name=one):
+                found.add(one)
+            case ast.AnnAssign(target=ast.Name(one)):
+                found.add(one)
+            case ast.Assign(targets=targets):
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.ImportFrom(names=names):
+                found |= {alias.asname or alias.name for alias in names}
+    return found
 
 
 def test_every_command_that_is_shown_can_be_given() -> None:

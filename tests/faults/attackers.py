@@ -48,9 +48,9 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature, SignatureHeader, of_command
 from workflows.messages import APPEND, CHECK, Batch, Recorded
 

@@ -24,10 +24,11 @@ from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
-from workflows.journey.obligations import Obligation, next_deadline, obligations
+from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature
 from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration

@@ -14,9 +14,9 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import approved, current, evidence, half_signed
 from workflows.journey.instruments import Instrument
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.sessions import review_owed

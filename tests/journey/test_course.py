@@ -9,8 +9,9 @@ from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome
 from workflows.protocols import pathways
 

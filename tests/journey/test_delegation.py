@@ -11,9 +11,9 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.calendars import working_time_between
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]

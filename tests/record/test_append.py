@@ -23,6 +23,7 @@ from activities.record import (
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
+from workflows.journey.limits import EVENT_LIMIT
 
 
 async def test_what_was_appended_is_what_is_read(record: Record) -> None:
@@ -113,12 +114,12 @@ async def test_an_unknown_journey_is_at_version_0(record: Record) -> None:
 
 async def test_limits(record: Record) -> None:
     journey, same = uuid4(), event()
-    for too_much in ([], events(501), [event(), event(payload=bytes(262_145))], [same, same]):
+    for too_much in ([], events(501), [event(), event(payload=bytes(EVENT_LIMIT + 1))], [same, same]):
         with pytest.raises(NotAppendable):
             await record.append(journey, 0, too_much)
     assert await whole_log(record) == []
 
-    await record.append(journey, 0, [*events(499), event(payload=os.urandom(262_144))])
+    await record.append(journey, 0, [*events(499), event(payload=os.urandom(EVENT_LIMIT))])
     assert len(await record.load(journey)) == 500
 
 

@@ -10,8 +10,8 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import Pathway, SignOffKind
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.protocols.demonstration import demonstration
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from tests.workflow.courses import SHORTLY
 from workflows.journey import events as e
 from workflows.journey.calendars import add_working_time, working_time_between
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import Protocol
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 

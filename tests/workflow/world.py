@@ -34,9 +34,10 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
-from workflows.journey.obligations import Obligation, next_deadline
+from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol
 from workflows.journey.receipts import receipts_of
+from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult, Receipt
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 from workflows.journey.instruments import Instrument, Score
-from workflows.journey.obligations import Obligation, Paused
 from workflows.journey.protocol import PinnedProtocol, SignOffKind
+from workflows.journey.requirements import Obligation, Paused
 from workflows.journey.stage import Outcome, Stage
 
 

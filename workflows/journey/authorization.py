@@ -13,6 +13,7 @@ from workflows.journey.aggregate import Journey, SignOff
 from workflows.journey.calendars import local
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 
 
 def may_decide(
@@ -49,32 +50,7 @@ def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
 
 def authors(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[str, ...]:
     """Who wrote what a sign-off is about, the latest last."""
-    match kind:
-        case SignOffKind.EVALUATION:
-            return journey.evaluation.authors
-        case SignOffKind.EXCLUSION_REVIEW:
-            return journey.screening.answered_by
-        case SignOffKind.ELIGIBILITY:
-            return journey.screening.authors
-        case SignOffKind.PLAN:
-            return _if_any(journey.plan_author)
-        case SignOffKind.CLEARANCE | SignOffKind.ATTESTATION:
-            session = journey.sessions.get(int(subject or 0))
-            return () if session is None or session.check is None else (session.check.by,)
-        case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
-            hold = journey.holds.get(subject or "")
-            return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
-        case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
-            event = journey.adverse_events.get(subject or "")
-            return () if event is None else (event.reported_by,)
-        case SignOffKind.DISCHARGE:
-            return _if_any(journey.discharge_author)
-        case SignOffKind.RESPONSE_REVIEW | SignOffKind.LOST_TO_FOLLOW_UP:
-            return ()
-
-
-def _if_any(person: str | None) -> tuple[str, ...]:
-    return () if person is None else (person,)
+    return SIGN_OFF_TYPES[kind].authors(journey, subject)
 
 
 def _objections(

@@ -15,6 +15,8 @@ from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Actor, Role
 from workflows.journey.base import Identifier, InputModel, Json, Short, Text, canonical
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.instruments import Instrument
+from workflows.journey.limits import COMMAND_LIMIT as COMMAND_LIMIT
+from workflows.journey.limits import START_LIMIT
 from workflows.journey.protocol import Pathway, PinnedProtocol, SignOffKind
 from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Stage
@@ -24,8 +26,6 @@ FROM_EDUCATION = OPEN[2:]
 FROM_SESSIONS = OPEN[3:]
 ALWAYS = (*OPEN, Stage.CLOSED)
 
-COMMAND_LIMIT = 64 * 1024
-"""Most bytes of one command as JSON. Documents belong elsewhere, by reference."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
 
@@ -684,6 +684,16 @@ class Command(InputModel):
     command_id: UUID
     actor: Actor
     body: AnyBody
+
+    @property
+    def limit(self) -> int:
+        """The most bytes it may have as JSON: a start brings its protocol along."""
+        return START_LIMIT if isinstance(self.body, StartPathway) else COMMAND_LIMIT
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it is larger than that."""
+        return len(self.model_dump_json().encode()) > self.limit
 
 
 Amend.model_rebuild()

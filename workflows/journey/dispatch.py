@@ -15,7 +15,10 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always import access, pathway, safety, sign_offs
 from workflows.journey.always.clock import pass_deadline
 from workflows.journey.always.corrections import amend
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.requirements import Requirement
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.stages import dose_gate, dosing, education, evaluation, follow_up, screening, sessions
 
 Decision = Callable[[Journey, Any, Actor, datetime], Iterable[e.EventBody]]
@@ -97,15 +100,6 @@ NEEDS = (
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 
-BEFORE_CLOSING = (
-    "observation", "session_end", "crisis", "suicide_risk", "support", "adverse_event", "serious_adverse_event",
-    "unreadable_message", "access_review",
-)  # fmt: skip
-"""What an ending pathway still waits for: safety is settled before anything closes."""
-AFTER_DEATH = ("adverse_event", "serious_adverse_event", "access_review")
-AFTER_CLOSING = ("access_review",)
-"""Whoever looks in an emergency at what is long over is reviewed all the same."""
-
 
 def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """What follows from an event by rule, given the state after it."""
@@ -119,7 +113,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     """Everything the journey waits for now."""
     for stage in NEEDS:
         for need in stage(journey):
-            if journey.closing is None or _asked(need) in _last_things(journey):
+            if journey.closing is None or outlasts(need) >= _ended(journey):
                 yield need
 
 
@@ -134,12 +128,15 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
             yield from stage(journey, at)
 
 
-def _last_things(journey: Journey) -> tuple[str, ...]:
+def _ended(journey: Journey) -> Outlasts:
+    """How far a pathway that ends has come to its end: what outlasts that is still awaited."""
     if journey.closed:
-        return AFTER_CLOSING
-    return AFTER_DEATH if journey.died else BEFORE_CLOSING
+        return Outlasts.CLOSING
+    return Outlasts.DEATH if journey.died else Outlasts.ENDING
 
 
-def _asked(need: Requirement) -> str:
-    """The kind of need; of a request that was returned, the kind of that request."""
-    return need.subject.partition(":")[0] if need.kind == "returned" and need.subject else need.kind
+def outlasts(need: Requirement) -> Outlasts:
+    """How far something is still awaited once the pathway ends. A request that was returned, as far as the request."""
+    if need.kind == RETURNED.kind and need.subject:
+        return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
+    return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

@@ -15,8 +15,8 @@ from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.commands import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 from workflows.journey.instruments import Instrument, Score
-from workflows.journey.obligations import Closed, Obligation
 from workflows.journey.protocol import Action, Pathway, PinnedProtocol, SignOffKind
+from workflows.journey.requirements import Closed, Obligation
 from workflows.journey.signed_statement import ProtocolApproval, Signature
 from workflows.journey.stage import Outcome, Stage
 

@@ -2,94 +2,28 @@
 
 Obligations are the hinge of the service. Timers, worklists, reminders, escalations, search attributes, the
 Temporal UI and the sentence "why is this patient waiting?" are all views of this one list. Each stage says
-what it needs now (`Need`, derived from the state and nothing else); a need that is new becomes an
+what it needs now (`Requirement`, derived from the state and nothing else); a need that is new becomes an
 `Obligation` with its due time and every later step worked out once, and kept in an event from then on.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant, add_working_time, after_quiet_hours, working_time_between
-from workflows.journey.protocol import EscalationPolicy, EscalationStep, SignOffKind
-
-if TYPE_CHECKING:
-    from workflows.journey.aggregate import Journey
-
-CONTACTS = ("check_in", "visit", "follow_up_visit", "measure")
-"""Needs whose escalation policies go faster while suicide risk is heightened."""
-
-Because = Literal["done", "superseded", "held", "no_longer_needed"]
+from workflows.journey.aggregate import Journey
+from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.protocol import EscalationPolicy, EscalationStep
+from workflows.journey.requirements import Closed, Obligation, Paused, Requirement
 
 
-class Requirement(ImmutableModel):
-    """Something a stage waits for. ``care`` needs pause under a hold; safety never does."""
-
-    kind: Identifier
-    subject: Identifier | None = None
-    owner: Role
-    person: Identifier | None = None
-    escalation_policy: Identifier
-    what: Short
-    due: Instant | None = None
-    sign_off: SignOffKind | None = None
-    evidence: str | None = None
-    care: bool = True
-
-    @property
-    def matter(self) -> str:
-        """What it is about, whatever the evidence: one need per matter stands at a time."""
-        return self.kind if self.subject is None else f"{self.kind}:{self.subject}"
-
-    @property
-    def id(self) -> str:
-        """The matter, and for a sign-off the first letters of the evidence it is asked for."""
-        return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
-
-
-class Obligation(Requirement):
-    """A need with its clock: UTC instants, ``steps`` one per step of its escalation policy, ``taken`` so far."""
-
-    since: Instant
-    steps: tuple[Instant, ...]
-    taken: int = 0
-
-    @property
-    def next_step(self) -> datetime | None:
-        """When the next step of its escalation policy is taken, if any is left."""
-        return self.steps[self.taken] if self.taken < len(self.steps) else None
-
-    @property
-    def deadline(self) -> datetime:
-        """The due time. Every obligation has one from the moment it is opened."""
-        assert self.due is not None
-        return self.due
-
-
-class Closed(ImmutableModel):
-    """An obligation that no longer waits, and why. ``reason`` names the holds that paused its clock."""
-
-    id: Identifier
-    because: Because
-    reason: Text | None = None
-
-
-class Paused(ImmutableModel):
-    """An obligation whose clock stands still since ``at`` (UTC), because care is held."""
-
-    obligation: Obligation
-    at: Instant
-
-
-def open_obligation(need: Requirement, journey: "Journey", at: datetime) -> Obligation:
+def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obligation:
     """Start the clock of a need: its due time and steps, in the patient's or the clinic's time where its escalation
     policy says so. Percents are of the time the policy counts, so that 100 % of working time is when it is due."""
     policy = journey.protocol.escalation_policies[need.escalation_policy]
     due = need.due or _later(at, timedelta(minutes=policy.due_minutes), policy, journey)
     check_ins = journey.protocol.check_ins
-    heightened = need.kind in CONTACTS and journey.suicide_risk_heightened(at)
+    about = OBLIGATION_TYPES.get(need.kind)
+    heightened = about is not None and about.hastened and journey.suicide_risk_heightened(at)
 
     def time_of(step: EscalationStep) -> datetime:
         if step.percent is not None:
@@ -105,7 +39,7 @@ def open_obligation(need: Requirement, journey: "Journey", at: datetime) -> Obli
     return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps)
 
 
-def resume_obligation(need: Requirement, paused: Paused, journey: "Journey", at: datetime) -> Obligation:
+def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:
     """Let a paused clock go on: what was left until each moment to come is left again from ``at`` on, and no step
     is taken twice. A due time the need brings itself (an appointment) was never paused."""
     policy, kept = journey.protocol.escalation_policies[need.escalation_policy], paused.obligation
@@ -119,7 +53,7 @@ def resume_obligation(need: Requirement, paused: Paused, journey: "Journey", at:
     return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
 
 
-def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: "Journey") -> datetime:
+def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: Journey) -> datetime:
     """``amount`` after ``start`` as the escalation policy counts, and not in quiet hours it keeps."""
     protocol = journey.protocol
     if policy.clock == "working":
@@ -128,19 +62,19 @@ def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey
     return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if policy.quiet_hours else later
 
 
-def _passed(start: datetime, end: datetime, policy: EscalationPolicy, journey: "Journey") -> timedelta:
+def _passed(start: datetime, end: datetime, policy: EscalationPolicy, journey: Journey) -> timedelta:
     """The time from ``start`` to ``end`` as the escalation policy counts."""
     return working_time_between(start, end, journey.protocol.working_time) if policy.clock == "working" else end - start
 
 
-def next_escalation_step(obligation: Obligation, journey: "Journey") -> EscalationStep | None:
+def next_escalation_step(obligation: Obligation, journey: Journey) -> EscalationStep | None:
     """The next step of an obligation's escalation policy, or None when all were taken."""
     steps = journey.protocol.escalation_policies[obligation.escalation_policy].steps
     return steps[obligation.taken] if obligation.taken < len(steps) else None
 
 
 def reconcile(
-    needs: Iterable[Requirement], journey: "Journey", at: datetime
+    needs: Iterable[Requirement], journey: Journey, at: datetime
 ) -> tuple[tuple[Obligation, ...], tuple[Closed, ...]]:
     """What to open and what to close so that the obligations are exactly the needs.
 
@@ -180,13 +114,13 @@ def _stays(kept: Obligation, need: Requirement | None) -> bool:
     return need is not None and need.person == kept.person and need.due in (None, kept.due)
 
 
-def _same_wait(need: Requirement, earlier: Obligation, journey: "Journey") -> bool:
+def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool:
     """Whether this is what was awaited before, undecided and by the same escalation policy: its clock goes on."""
     decided = any(signed.request == earlier.id for signed in journey.sign_offs)
     return need.escalation_policy == earlier.escalation_policy and need.due in (None, earlier.due) and not decided
 
 
-def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: "Journey") -> Closed:
+def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: Journey) -> Closed:
     if obligation.matter in again:
         return Closed(id=obligation.id, because="superseded")
     if obligation.matter in pausing:
@@ -195,12 +129,12 @@ def _closed(obligation: Obligation, again: list[str], pausing: list[str], journe
     return Closed(id=obligation.id, because="no_longer_needed" if journey.closing is not None else "done")
 
 
-def obligations(journey: "Journey") -> tuple[Obligation, ...]:
+def obligations(journey: Journey) -> tuple[Obligation, ...]:
     """Everything the journey waits for, what is due first on top."""
     return tuple(sorted(journey.waiting.values(), key=lambda waiting: (waiting.deadline, waiting.id)))
 
 
-def next_deadline(journey: "Journey") -> datetime | None:
+def next_deadline(journey: Journey) -> datetime | None:
     """The earliest moment at which a step of any escalation policy is to be taken, or a cover ends."""
     steps = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
     return min(steps if journey.covered is None else [*steps, journey.covered.until], default=None)

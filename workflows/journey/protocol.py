@@ -16,14 +16,13 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
+from workflows.journey.limits import PROTOCOL_LIMIT
+from workflows.journey.obligation_types import ESCALATION_POLICIES
 from workflows.journey.signed_statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-PROTOCOL_LIMIT = 128 * 1024
 
 
 def _in_capitals(name: str) -> str:
@@ -350,14 +349,6 @@ class AccessReviewer(InputModel):
         return self
 
 
-OBLIGATION_POLICIES = (
-    "evaluation", "screening", "suicide_risk", "planning", "education", "acknowledgement", "consent", "question",
-    "scheduling", "instructions", "checklist", "release", "dose", "observation", "session_end", "visit", "measure",
-    "follow_up_visit", "support_urgent", "support_clinical", "support_routine", "crisis_high", "crisis_moderate",
-    "crisis_low", "unreadable_message",
-)  # fmt: skip
-
-
 class Protocol(InputModel):
     """One version of one clinic's protocol for one pathway."""
 
@@ -396,7 +387,7 @@ class Protocol(InputModel):
         if missing:
             raise ValueError(f"sign_offs must say who may sign: {', '.join(missing)}")
         named = [
-            *OBLIGATION_POLICIES,
+            *ESCALATION_POLICIES,
             *(rule.escalation_policy for rule in self.sign_offs.values()),
             *(owed.escalation_policy for owed in self.check_ins.after_session),
             self.check_ins.routine_escalation_policy,

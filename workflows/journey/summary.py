@@ -5,7 +5,8 @@ from datetime import datetime
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.calendars import Instant, local
-from workflows.journey.obligations import Obligation, next_escalation_step, obligations
+from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 

@@ -10,34 +10,15 @@ from typing import Any
 
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.instruments import Instrument, threshold_problems
-from workflows.journey.protocol import OBLIGATION_POLICIES, Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
+from workflows.journey.protocol import Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.reading import Location
 
 Broken = Iterator[tuple[Location, str]]
 
-SETTINGS = ("at_home", "in_clinic", "neither")
-DECISIONS = ("continue", "adjust", "add_support", "pause", "switch_to_in_clinic", "stop", "maintenance")
-"""The choices the journey knows how to carry out. Any other would be signed and have no effect."""
-REASONED = (
-    SignOffKind.ELIGIBILITY, SignOffKind.EXCLUSION_REVIEW, SignOffKind.RESPONSE_REVIEW, SignOffKind.HOLD_RELEASE,
-    SignOffKind.SEVERE_HOLD_RELEASE, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.DISCHARGE,
-)  # fmt: skip
-NEVER_QUIET = (
-    "suicide_risk", "checklist", "release", "dose", "observation", "session_end", "support_urgent",
-    "support_clinical", "crisis_high", "crisis_moderate", "crisis_low", "unreadable_message",
-)  # fmt: skip
-WORKING = ("evaluation", "planning", "education", "question", "scheduling", "support_routine")
-"""Escalation policies that may count the clinic's working time, besides those of sign-offs and of reviews of who
-looked. All others concern safety, the patient's own time or an appointment, and none of these waits for opening
-hours."""
-URGENT = (SignOffKind.CLEARANCE, SignOffKind.SERIOUS_ADVERSE_EVENT)
-"""Sign-offs that ignore working time."""
 SEVERE_FROM = 3
 """The CTCAE grade (severe) from which the review of an adverse event never waits for opening hours."""
-IN_PARTS = (SignOffKind.EVALUATION, SignOffKind.EXCLUSION_REVIEW, SignOffKind.ELIGIBILITY)
-"""Sign-offs about what several people may have written together."""
-UNWRITTEN = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP)
-"""Sign-offs about what nobody wrote."""
 NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
 NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
@@ -167,9 +148,12 @@ def _follow_up(protocol: Protocol) -> Broken:
 def _sign_offs(protocol: Protocol) -> Broken:
     for kind, rule in protocol.sign_offs.items():
         at = ("sign_offs", kind.value)
-        if kind in REASONED and not rule.rationale:
+        about = SIGN_OFF_TYPES[kind]
+        if rule.meaning != about.meaning:
+            yield (*at, "meaning"), f"must be {about.meaning.value}: signing this means nothing else"
+        if about.reasoned and not rule.rationale:
             yield (*at, "rationale"), "this decision needs a rationale: must be true"
-        known = {SignOffKind.ELIGIBILITY: SETTINGS, SignOffKind.RESPONSE_REVIEW: DECISIONS}.get(kind, ())
+        known = tuple(about.choices)
         for position, choice in enumerate(rule.choices):
             if choice not in known:
                 words = f"one of {', '.join(known)}" if known else "left out: there is nothing to choose here"
@@ -204,9 +188,9 @@ def _others(protocol: Protocol) -> Broken:
 def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) -> Iterator[set[Role]]:
     """Who of those asked to sign may have written what they are asked about, where that matters."""
     yield set()
-    if rule.not_author and kind not in UNWRITTEN:
+    if rule.not_author and SIGN_OFF_TYPES[kind].written_by != "nobody":
         yield from ({role} for role in (*rule.roles, *seconds))
-        if kind in IN_PARTS:
+        if SIGN_OFF_TYPES[kind].written_by == "several":
             yield {*rule.roles, *seconds}
 
 
@@ -217,18 +201,20 @@ def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[R
 
 def _escalation_policies(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
+    visits = {key for about in OBLIGATION_TYPES.values() if about.may_be_lost for key, _ in about.policies}
     contacts = {
-        "visit",
-        "follow_up_visit",
+        *visits,
         protocol.check_ins.routine_escalation_policy,
         *(after.escalation_policy for after in owed),
     }
-    others = {*OBLIGATION_POLICIES, *(rule.escalation_policy for rule in protocol.sign_offs.values())}
+    others = {*ESCALATION_POLICIES, *(rule.escalation_policy for rule in protocol.sign_offs.values())}
     others |= {reviewer.escalation_policy for reviewer in protocol.access_reviewers}
-    others -= {"visit", "follow_up_visit"}
+    others -= visits
     working = _may_wait(protocol, contacts)
     for name, policy in protocol.escalation_policies.items():
         at = ("escalation_policies", name)
+        if name not in {*contacts, *others}:
+            yield at, "nothing asks for this escalation policy: its name may be misspelt"
         yield from _order(policy, at)
         last = policy.steps[-1]
         if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
@@ -236,7 +222,7 @@ def _escalation_policies(protocol: Protocol) -> Broken:
                 (*at, "steps", len(policy.steps) - 1),
                 "the last step must hand over to somebody of the clinic: escalate, page or another action that does",
             )
-        if policy.quiet_hours and name in NEVER_QUIET:
+        if policy.quiet_hours and ESCALATION_POLICIES.get(name) == MayWaitFor.NOTHING:
             yield (*at, "quiet_hours"), "must be false: this escalation policy is about safety and never waits"
         if policy.clock == "working" and name not in working:
             yield (*at, "clock"), "must be elapsed: safety, patients and appointments do not wait for opening hours"
@@ -253,12 +239,13 @@ def _escalation_policies(protocol: Protocol) -> Broken:
 
 def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     """The escalation policies that may count working time: no urgent sign-off, no contact with a patient uses them."""
-    urgent = list(URGENT)
+    urgent = [kind for kind, about in SIGN_OFF_TYPES.items() if about.urgent]
     if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
         urgent.append(SignOffKind.ADVERSE_EVENT)
-    signing = {rule.escalation_policy for rule in protocol.sign_offs.values()} - set(OBLIGATION_POLICIES)
-    reviewing = {reviewer.escalation_policy for reviewer in protocol.access_reviewers} - set(OBLIGATION_POLICIES)
-    return {*WORKING, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
+    signing = {rule.escalation_policy for rule in protocol.sign_offs.values()} - set(ESCALATION_POLICIES)
+    reviewing = {reviewer.escalation_policy for reviewer in protocol.access_reviewers} - set(ESCALATION_POLICIES)
+    working = {key for key, may in ESCALATION_POLICIES.items() if may == MayWaitFor.WORKING_TIME}
+    return {*working, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
 def _order(policy: EscalationPolicy, at: Location) -> Broken:

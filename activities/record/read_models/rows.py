@@ -17,7 +17,8 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.obligations import Because, Obligation, next_escalation_step, obligations
+from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.summary import health, step_shown, why
 
 DEFINITION = 1
@@ -330,7 +331,7 @@ def _awaited(
     return {name: still.get(name, event.version) for name in after}, (*state.closed, *ended)
 
 
-def _ended(row: ObligationRow, event: e.Event, because: Because | None) -> ObligationRow:
+def _ended(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
     # A signature that ends the pathway leaves nothing needed any more, and was given all the same.
     return row._replace(
         closed_version=event.version,

@@ -40,7 +40,8 @@ from activities.record.verification.chains import (
     read_log,
     snapshot,
 )
-from activities.record.verification.sign_offs import SIGNED, Keys, check_event, is_sign_off, nonce
+from activities.record.verification.sign_offs import SIGNED, check_event, is_sign_off, nonce
+from activities.record.verification.verify_export import Keys
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import Event
 

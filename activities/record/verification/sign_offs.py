@@ -1,21 +1,32 @@
 """Proves from the record and the register alone that every recorded sign-off was signed by who it names.
 
-Written from docs/reference/signatures.md; no code is shared with the signing, the register or the checking while a
-journey runs, so that a mistake there is not repeated here. The journey's own rules are used for what only they can
+Written from docs/reference/signatures.md, as the program that goes with an export, from which it takes what both
+need; no code is shared with the signing, the register or the checking while a journey runs, so that a mistake there is
+not repeated here. The journey's own rules are used for what only they can
 tell: what evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal
 and no private key.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from activities.record.store import StoredEvent
+from activities.record.verification.verify_export import (
+    DECISION,
+    Keys,
+    SignatureFault,
+    canonical,
+    decision_faults,
+    licence_over,
+    moment,
+    register_of,
+    signature_faults,
+    spelled,
+    statement,
+)
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.authorization import cosigners, may_decide
@@ -26,25 +37,15 @@ from workflows.journey.stages.dose_gate import dose_gate
 from workflows.journey.stages.screening import excluded
 
 Reason: TypeAlias = Literal[
+    SignatureFault,
     "unreadable",
     "mislabelled",
     "unsigned",
-    "unknown_key",
-    "bad_signature",
-    "wrong_person",
-    "wrong_role",
-    "wrong_name",
-    "wrong_licence",
     "wrong_meaning",
     "wrong_state",
     "wrong_evidence",
     "wrong_count",
     "not_theirs",
-    "not_yet_valid",
-    "expired",
-    "valid_too_long",
-    "licence_expired",
-    "revoked",
     "recorded_after_revocation",
     "nonce_reused",
     "released_unsigned",
@@ -57,10 +58,6 @@ Reason: TypeAlias = Literal[
 SIGNED = ("signoff.signed", "signoff.delegated")
 """Events that carry a signature."""
 
-_SKEW = timedelta(minutes=2)
-_LONGEST = timedelta(hours=1)
-_DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
-_ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
 _RELEASES = ("hold.released", "session.released")
 _STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS)
@@ -70,10 +67,6 @@ _ENTERED_BY = {
     "sessions": SignOffKind.PLAN,
     "follow_up": SignOffKind.PLAN,
 }
-
-
-Keys: TypeAlias = Mapping[str, dict[str, Any]]
-"""The entries of a register that may be believed, by key id."""
 
 
 class RegisterNotVerified(Exception):
@@ -89,20 +82,11 @@ def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
         RegisterNotVerified: the register cannot be used.
     """
     try:
-        file = json.loads(register)
-        signed = _canonical({"domain": "care-pathway/register/1", "register": file["register"]})
-        Ed25519PublicKey.from_public_bytes(organisation_public_key).verify(bytes.fromhex(file["signature"]), signed)
-        entries = file["register"]["entries"]
-        keys: dict[str, dict[str, Any]] = {}
-        for entry in entries:
-            if any(field not in entry for field in _ENTRY) or entry["key_id"] in keys:
-                raise ValueError
-            if len({entry["person"], *entry["enrolled_by"]}) == 3:
-                keys[entry["key_id"]] = entry
-    except InvalidSignature:
-        raise RegisterNotVerified("The register is not signed by this organisation's key.") from None
+        keys = register_of(register, organisation_public_key.hex())
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RegisterNotVerified("The register is not readable.") from None
+    if keys is None:
+        raise RegisterNotVerified("The register is not signed by this organisation's key.")
     return keys
 
 
@@ -163,11 +147,11 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterat
     elif body["kind"] in SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
-        yield from _faults("sign-off", {name: body.get(name) for name in _DECISION}, stored, body, keys)
+        yield from _faults("sign-off", {name: body.get(name) for name in DECISION}, stored, body, keys)
         yield from _misfits(journey, stored, body)
     elif body["kind"] == "signoff.delegated":
         lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
-        yield from _faults("delegation", {**lent, "until": _spelled(body["until"])}, stored, body, keys)
+        yield from _faults("delegation", {**lent, "until": spelled(body["until"])}, stored, body, keys)
         yield from _overreach(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
@@ -179,52 +163,15 @@ def _faults(
     what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: Keys
 ) -> Iterator[Reason]:
     """What is wrong with the signature, the signer or the times of a decision or a delegation."""
-    signature, decided_at = body["signature"], stored.occurred_at
+    signature = body["signature"]
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
-    signed = _spell(what, {"journey": str(stored.journey_id), **content}, signer, signature)
-    yield from _signing(signed, signer, signature, decided_at, keys)
-    entry = keys.get(signature["key_id"])
-    if entry is None:
-        return
-    signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
-    if expires_at - signed_at > _LONGEST:
-        yield "valid_too_long"
-    if _over(entry["licence"], decided_at):
-        yield "licence_expired"
-    if entry.get("revoked_at") is not None:
-        revoked_at = _time(entry["revoked_at"])
-        if revoked_at <= max(signed_at, decided_at):
-            yield "revoked"
-        elif revoked_at <= stored.recorded_at:
-            # The signer's and the worker's clocks can be made to lie; the record's own was after the revocation.
-            yield "recorded_after_revocation"
-
-
-def _signing(
-    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
-) -> Iterator[Reason]:
-    """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
-    entry = keys.get(signature["key_id"])
-    if entry is None:
-        yield "unknown_key"
-        return
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry["public_key"]))
-        key.verify(bytes.fromhex(signature["value"]), signed)
-    except InvalidSignature:
-        yield "bad_signature"
-    printed: dict[Reason, bool] = {
-        "wrong_person": signer["id"] == entry["person"],
-        "wrong_role": signer["role"] == entry["role"],
-        "wrong_name": signer["name"] == entry["printed_name"],
-        "wrong_licence": signer["licence"] == entry["licence"],
-    }
-    yield from (reason for reason, holds in printed.items() if not holds)
-    signed_at, expires_at = _time(signature["signed_at"]), _time(signature["expires_at"])
-    if signed_at - at > _SKEW or signed_at < _time(entry["enrolled_at"]) or expires_at <= signed_at:
-        yield "not_yet_valid"
-    if at > expires_at:
-        yield "expired"
+    signed = statement(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    found = list(decision_faults(signed, signer, signature, stored.occurred_at, keys))
+    yield from found
+    revoked_at = keys.get(signature["key_id"], {}).get("revoked_at")
+    if revoked_at is not None and "revoked" not in found and moment(revoked_at) <= stored.recorded_at:
+        # The signer's and the worker's clocks can be made to lie; the record's own was after the revocation.
+        yield "recorded_after_revocation"
 
 
 def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
@@ -319,7 +266,7 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
 def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
     """Whether a journey began under the protocol it names, and that was fit for patients."""
     body = payload["body"]
-    digest = sha256(_canonical(body["protocol"])).hexdigest()
+    digest = sha256(canonical(body["protocol"])).hexdigest()
     if body["protocol_digest"] != digest:
         yield "wrong_protocol"
     if payload["illustrative"] is True:
@@ -344,55 +291,12 @@ def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: da
     if all(signer["role"] != "medical_director" for signer in signers):
         return False
     for signer, signature in zip(signers, signatures, strict=True):
-        signed = _spell("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
-        if any(_signing(signed, signer, signature, at, keys)):
+        signed = statement("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        if any(signature_faults(signed, signer, signature, at, keys)):
             return False
         # The approval stands until it expires, also when a key is revoked or a licence ends after it was given.
-        entry, signed_at = keys[signature["key_id"]], _time(signature["signed_at"])
+        entry, signed_at = keys[signature["key_id"]], moment(signature["signed_at"])
         revoked_at = entry.get("revoked_at")
-        if _over(entry["licence"], signed_at) or (revoked_at is not None and _time(revoked_at) <= signed_at):
+        if licence_over(entry["licence"], signed_at) or (revoked_at is not None and moment(revoked_at) <= signed_at):
             return False
     return True
-
-
-def _spell(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
-    """What must have been signed, as docs/reference/signatures.md spells it."""
-    licence = signer["licence"]
-    return _canonical(
-        {
-            "domain": f"care-pathway/{what}/1",
-            **content,
-            "signer": {
-                "id": signer["id"],
-                "role": signer["role"],
-                "name": signer["name"],
-                "licence": {name: licence[name] for name in ("number", "states", "expires")},
-            },
-            "key_id": signature["key_id"],
-            "nonce": signature["nonce"],
-            "signed_at": _spelled(signature["signed_at"]),
-            "expires_at": _spelled(signature["expires_at"]),
-        }
-    )
-
-
-def _over(licence: dict[str, Any], at: datetime) -> bool:
-    """Whether the last day of a licence was over everywhere."""
-    last_day = datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), tzinfo=UTC)
-    return at - last_day > timedelta(hours=12)
-
-
-def _canonical(content: Any) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _time(spelled: str) -> datetime:
-    """A time as the record or the register spells it; one without an offset is none."""
-    moment = datetime.fromisoformat(spelled)
-    if moment.tzinfo is None:
-        raise ValueError("a time without an offset")
-    return moment.astimezone(UTC)
-
-
-def _spelled(spelled: str) -> str:
-    return _time(spelled).isoformat(timespec="microseconds")

@@ -23,11 +23,11 @@ import base64
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -36,6 +36,36 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 SKEW, LONGEST = timedelta(minutes=2), timedelta(hours=1)
+ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
+
+Keys: TypeAlias = Mapping[str, dict[str, Any]]
+"""The entries of a register that may be believed, by key id."""
+SignatureFault: TypeAlias = Literal[
+    "unknown_key",
+    "bad_signature",
+    "wrong_person",
+    "wrong_role",
+    "wrong_name",
+    "wrong_licence",
+    "not_yet_valid",
+    "expired",
+    "valid_too_long",
+    "licence_expired",
+    "revoked",
+]
+MEANINGS: Mapping[SignatureFault, str] = {
+    "unknown_key": "the register does not have its key, or not two others enrolled it",
+    "bad_signature": "the signature was not made with this key over this decision",
+    "wrong_person": "the register has another person for this key",
+    "wrong_role": "the register has another role for this key",
+    "wrong_name": "the register has another name for this key",
+    "wrong_licence": "the register has another licence for this key",
+    "not_yet_valid": "it was signed before the key was enrolled, or after it was decided",
+    "expired": "it was decided after the signature had expired",
+    "valid_too_long": "the signature let itself be valid for more than an hour",
+    "licence_expired": "the licence was over",
+    "revoked": "the key had been revoked",
+}
 
 
 def canonical(content: Any) -> bytes:
@@ -73,13 +103,97 @@ def verified(public_key: str, value: str, signed: bytes) -> bool:
     return True
 
 
-def register_of(content: bytes, organisation_key: str) -> dict[str, Any] | None:
-    """The entries of the register by key id, or None when the organisation did not sign it."""
+def spelled(moment_of: str) -> str:
+    """A time as it is signed."""
+    return moment(moment_of).isoformat(timespec="microseconds")
+
+
+def register_of(content: bytes, organisation_key: str) -> Keys | None:
+    """The keys of the register that two others enrolled, or None when the organisation did not sign it.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: it is no register.
+    """
     file = json.loads(content)
     signed = canonical({"domain": "care-pathway/register/1", "register": file["register"]})
     if not verified(organisation_key, file["signature"], signed):
         return None
-    return {entry["key_id"]: entry for entry in file["register"]["entries"]}
+    keys: dict[str, dict[str, Any]] = {}
+    for entry in file["register"]["entries"]:
+        if any(field not in entry for field in ENTRY) or entry["key_id"] in keys:
+            raise ValueError("not a register")
+        if len({entry["person"], *entry["enrolled_by"]}) == 3:
+            keys[entry["key_id"]] = entry
+    return keys
+
+
+def statement(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
+    """What must have been signed, as docs/reference/signatures.md spells it."""
+    licence = signer["licence"]
+    return canonical(
+        {
+            "domain": f"care-pathway/{what}/1",
+            **content,
+            "signer": {
+                "id": signer["id"],
+                "role": signer["role"],
+                "name": signer["name"],
+                "licence": {name: licence[name] for name in ("number", "states", "expires")},
+            },
+            "key_id": signature["key_id"],
+            "nonce": signature["nonce"],
+            "signed_at": spelled(signature["signed_at"]),
+            "expires_at": spelled(signature["expires_at"]),
+        }
+    )
+
+
+def signature_faults(
+    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
+) -> Iterator[SignatureFault]:
+    """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
+    entry = keys.get(signature["key_id"])
+    if entry is None:
+        yield "unknown_key"
+        return
+    if not verified(entry["public_key"], signature["value"], signed):
+        yield "bad_signature"
+    if signer["id"] != entry["person"]:
+        yield "wrong_person"
+    if signer["role"] != entry["role"]:
+        yield "wrong_role"
+    if signer["name"] != entry["printed_name"]:
+        yield "wrong_name"
+    if signer["licence"] != entry["licence"]:
+        yield "wrong_licence"
+    signed_at, expires_at = moment(signature["signed_at"]), moment(signature["expires_at"])
+    if signed_at - at > SKEW or signed_at < moment(entry["enrolled_at"]) or expires_at <= signed_at:
+        yield "not_yet_valid"
+    if at > expires_at:
+        yield "expired"
+
+
+def decision_faults(
+    signed: bytes, signer: dict[str, Any], signature: dict[str, Any], at: datetime, keys: Keys
+) -> Iterator[SignatureFault]:
+    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
+    yield from signature_faults(signed, signer, signature, at, keys)
+    entry = keys.get(signature["key_id"])
+    if entry is None:
+        return
+    signed_at = moment(signature["signed_at"])
+    if moment(signature["expires_at"]) - signed_at > LONGEST:
+        yield "valid_too_long"
+    if licence_over(entry["licence"], at):
+        yield "licence_expired"
+    if entry.get("revoked_at") is not None and moment(entry["revoked_at"]) <= max(signed_at, at):
+        yield "revoked"
+
+
+def licence_over(licence: dict[str, Any], at: datetime) -> bool:
+    """Whether the last day of a licence was over everywhere."""
+    last_day = datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), tzinfo=UTC)
+    return at - last_day > timedelta(hours=12)
 
 
 def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
@@ -114,48 +228,15 @@ def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tup
 
 
 def sign_off_faults(
-    journey_id: UUID, event: dict[str, Any], body: dict[str, Any], evidence: str | None, entries: dict[str, Any]
+    journey_id: UUID, event: dict[str, Any], body: dict[str, Any], evidence: str | None, keys: Keys
 ) -> Iterator[str]:
     """What is wrong with one decision."""
-    signature, licence = body["signature"], body["licence"]
-    entry = entries.get(signature["key_id"])
-    if entry is None:
-        yield "its key is not in the register"
-        return
-    statement = {
-        "domain": "care-pathway/sign-off/1",
-        "journey": str(journey_id),
-        **{name: body.get(name) for name in DECISION},
-        "signer": {
-            "id": event["actor_id"],
-            "role": event["actor_role"],
-            "name": body["name"],
-            "licence": {name: licence[name] for name in ("number", "states", "expires")},
-        },
-        "key_id": signature["key_id"],
-        "nonce": signature["nonce"],
-        "signed_at": moment(signature["signed_at"]).isoformat(timespec="microseconds"),
-        "expires_at": moment(signature["expires_at"]).isoformat(timespec="microseconds"),
-    }
-    if not verified(entry["public_key"], signature["value"], canonical(statement)):
-        yield "the signature was not made with this key over this decision"
-    printed = (entry["person"], entry["role"], entry["printed_name"], entry["licence"])
-    if printed != (event["actor_id"], event["actor_role"], body["name"], licence):
-        yield "the register has another person, role, name or licence for this key"
-    if len({entry["person"], *entry["enrolled_by"]}) != 3:
-        yield "the key was not enrolled by two others"
-    signed, expires, decided = (
-        moment(at) for at in (signature["signed_at"], signature["expires_at"], event["occurred_at"])
-    )
-    in_time = moment(entry["enrolled_at"]) <= signed <= decided + SKEW and signed < expires and decided <= expires
-    if not in_time or expires - signed > LONGEST:
-        yield "it was not signed and decided in time"
-    if entry["revoked_at"] is not None and moment(entry["revoked_at"]) <= max(signed, decided):
-        yield "the key had been revoked"
-    if decided - datetime.combine(date.fromisoformat(licence["expires"]), datetime.max.time(), UTC) > timedelta(
-        hours=12
-    ):
-        yield "the licence was over"
+    signature = body["signature"]
+    signer = {"id": event["actor_id"], "role": event["actor_role"], "name": body["name"], "licence": body["licence"]}
+    content = {"journey": str(journey_id), **{name: body.get(name) for name in DECISION}}
+    signed = statement("sign-off", content, signer, signature)
+    for fault in decision_faults(signed, signer, signature, moment(event["occurred_at"]), keys):
+        yield MEANINGS[fault]
     if evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]:
         yield "the evidence in this file is not what was signed"
 
@@ -183,8 +264,8 @@ def verify(path: str, organisation_key: str) -> int:
         raise ValueError("not an export of this format")
     journey_id, events = UUID(journey["journey_id"]), journey["events"]
     faults = list(chain_faults(journey_id, events))
-    entries = register_of(register, organisation_key)
-    if entries is None:
+    keys = register_of(register, organisation_key)
+    if keys is None:
         faults.append((0, "the register is not signed by this organisation; no decision can be believed"))
     decisions = 0
     nonces: list[str] = []
@@ -193,7 +274,7 @@ def verify(path: str, organisation_key: str) -> int:
             continue
         body = json.loads(base64.b64decode(event["payload"]))["body"]
         evidence = journey["evidence"].get(str(event["version"]))
-        found = [] if entries is None else list(sign_off_faults(journey_id, event, body, evidence, entries))
+        found = [] if keys is None else list(sign_off_faults(journey_id, event, body, evidence, keys))
         if body["signature"]["nonce"] in nonces:
             found.append("its signature was used before")
         nonces.append(body["signature"]["nonce"])
@@ -201,7 +282,7 @@ def verify(path: str, organisation_key: str) -> int:
         faults += [(event["version"], fault) for fault in found]
         print(
             f"version {event['version']}: {body['decision']} ({body['meaning']}) by {body['name']}, "
-            f"{event['actor_role']}, {event['occurred_at']}: {'HOLDS' if entries and not found else 'DOES NOT HOLD'}"
+            f"{event['actor_role']}, {event['occurred_at']}: {'HOLDS' if keys and not found else 'DOES NOT HOLD'}"
         )
     for version, fault in faults:
         print(f"version {version}: {fault}" if version else fault)

@@ -16,8 +16,8 @@ from tests.record.helpers import Connection
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import Pathway
+from workflows.journey.requirements import Obligation
 
 
 @cache

@@ -12,7 +12,7 @@ from activities.record.read_models.rebuild import rebuild
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put, renamed
 from workflows.journey import events as e
-from workflows.journey.obligations import Closed
+from workflows.journey.requirements import Closed
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Access, Journey
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
 
 
 def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
@@ -67,11 +68,11 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for access in journey.accesses.values():
         if access.justified is None:
             *_, asked = _reviewers(journey, access)
-            yield Requirement(
-                kind="access_review",
+            yield require(
+                ACCESS_REVIEW,
                 subject=access.id,
                 owner=asked.by,
-                escalation_policy=asked.escalation_policy,
+                policy=asked.escalation_policy,
                 what="review why somebody from outside the clinic looked",
                 care=False,
             )

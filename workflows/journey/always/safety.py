@@ -12,11 +12,12 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Hold, Journey
 from workflows.journey.always.holds import place
-from workflows.journey.evidence import approved, sign_off_need
+from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.instruments import Instrument
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import CRISIS, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening import excluded
 
@@ -155,47 +156,46 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 def needs(journey: Journey) -> Iterator[Requirement]:
     for crisis in journey.crises.values():
         if not crisis.reached:
-            yield Requirement(
-                kind="crisis",
+            yield require(
+                CRISIS,
                 subject=crisis.id,
                 owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
                 person=None if crisis.level == "high" else journey.clinician,
-                escalation_policy=f"crisis_{crisis.level}",
+                policy=f"crisis_{crisis.level}",
                 what="reach the patient: suicide risk",
                 care=False,
             )
     for event in journey.adverse_events.values():
         severe = is_severe(journey, event.id)
         kind = SignOffKind.SERIOUS_ADVERSE_EVENT if severe else SignOffKind.ADVERSE_EVENT
-        review = sign_off_need(journey, kind, event.id, what="review the adverse event", care=False)
+        review = sign_off_requirement(journey, kind, event.id)
         if review:
             yield review
     for hold in journey.holds.values():
         if hold.released:
             continue
         kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
-        asked = sign_off_need(journey, kind, hold.id, what="decide on the hold", care=False)
+        asked = sign_off_requirement(journey, kind, hold.id)
         if asked:
             yield asked
     for support in journey.support.values():
         if support.open:
             owner = SUPPORT_OWNER[support.urgency]
-            yield Requirement(
-                kind="support",
+            yield require(
+                SUPPORT,
                 subject=support.id,
                 owner=owner,
                 person={Role.CLINICIAN: journey.clinician, Role.COORDINATOR: journey.coordinator}.get(owner),
-                escalation_policy=f"support_{support.urgency}",
+                policy=f"support_{support.urgency}",
                 what="answer the support request",
                 care=False,
             )
     for message in journey.messages.values():
         if not message.handled:
-            yield Requirement(
-                kind="unreadable_message",
+            yield require(
+                UNREADABLE_MESSAGE,
                 subject=message.id,
                 owner=Role.OPS,
-                escalation_policy="unreadable_message",
                 what="read a message the service could not",
                 care=False,
             )

@@ -11,31 +11,15 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, SignOff
-from workflows.journey.always.holds import ask_support, place
 from workflows.journey.always.safety import release_obstacles
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import current, half_signed
-from workflows.journey.obligations import Obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, Refused, refuse
+from workflows.journey.requirements import Obligation
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.screening import eligibility_obstacles
-
-ENDINGS = {
-    "in_clinic": Outcome.IN_CLINIC,
-    "neither": Outcome.INELIGIBLE,
-    "switch_to_in_clinic": Outcome.IN_CLINIC,
-}
-"""Choices that end this pathway, and how. They need a referral to where the patient goes next."""
-AT_ONCE = (
-    SignOffKind.HOLD_RELEASE,
-    SignOffKind.SEVERE_HOLD_RELEASE,
-    SignOffKind.RESPONSE_REVIEW,
-    SignOffKind.LOST_TO_FOLLOW_UP,
-    SignOffKind.DISCHARGE,
-)
-"""Approving these does something by itself; the others are read by the gates when care would go on."""
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -74,7 +58,7 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         )
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
-    if _ending(kind, command) is not None and command.referral is None:
+    if SIGN_OFF_TYPES[kind].ending(command.decision, command.choice) is not None and command.referral is None:
         refuse(
             RefusalCode.INCOMPLETE,
             "this decision ends the pathway",
@@ -161,44 +145,22 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 f"the evaluation was signed more than {valid} days ago",
                 "Amend the evaluation and have it signed again",
             )
-    if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE) and choice not in ENDINGS:
+    if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
         obstacles = release_obstacles(journey, journey.holds[subject or ""])
         if obstacles:
             refuse(RefusalCode.INCOMPLETE, f"before this hold is released: {'; '.join(obstacles)}", "See to that first")
 
 
-def _ending(kind: SignOffKind, command: c.Sign) -> Outcome | None:
-    """How this decision ends the pathway, if it does."""
-    if command.decision == "decline" and kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY):
-        return Outcome.INELIGIBLE
-    return ENDINGS.get(command.choice or "") if command.decision == "approve" else None
-
-
 def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
-    """What a decision brings about. Approvals of content need nothing: the gates read them."""
+    """What a decision brings about at once. Where it does nothing by itself, the gates read it."""
     if body.first_of_two:
         return
-    reason = body.rationale or body.meaning
-    if body.decision == "decline" and body.sign_off in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY):
-        yield e.PathwayEnding(outcome=Outcome.INELIGIBLE, reason=reason, referral=body.referral)
-    if body.decision != "approve":
-        return
-    if body.choice in ENDINGS:
-        yield e.PathwayEnding(outcome=ENDINGS[body.choice], reason=reason, referral=body.referral)
-        return
-    match body.sign_off:
-        case SignOffKind.HOLD_RELEASE | SignOffKind.SEVERE_HOLD_RELEASE:
-            yield e.HoldReleased(hold=body.subject or "", sign_off=body.request)
-        case SignOffKind.LOST_TO_FOLLOW_UP:
-            yield e.PathwayEnding(outcome=Outcome.LOST_TO_FOLLOW_UP, reason=reason)
-        case SignOffKind.DISCHARGE:
-            yield e.PathwayEnding(outcome=Outcome.COMPLETED, reason=reason)
-        case SignOffKind.RESPONSE_REVIEW if body.choice == "pause":
-            yield place(journey, "paused", reason)
-        case SignOffKind.RESPONSE_REVIEW if body.choice == "add_support":
-            yield ask_support(journey, "routine", "the response review asks for additional support")
-        case SignOffKind.RESPONSE_REVIEW if body.choice == "stop":
-            yield e.StageEntered(stage=Stage.FOLLOW_UP)
+    about = SIGN_OFF_TYPES[body.sign_off]
+    ending = about.ending(body.decision, body.choice)
+    if ending is not None:
+        yield e.PathwayEnding(outcome=ending, reason=body.rationale or body.meaning, referral=body.referral)
+    elif body.decision == "approve" and about.approval is not None:
+        yield from about.approval(journey, body)
 
 
 def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -231,9 +193,12 @@ def took_effect(journey: Journey, signed: SignOff) -> bool:
     """Whether anything was done on the strength of this decision: by rule at once, or a hold or session released."""
     if signed.first_of_two:
         return False
+    about = SIGN_OFF_TYPES[signed.kind]
+    if about.ending(signed.decision, signed.choice) is not None:
+        return True
     if signed.decision == "decline":
-        return signed.kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
-    if signed.decision == "approve" and (signed.kind in AT_ONCE or signed.choice in ENDINGS):
+        return False
+    if signed.decision == "approve" and about.approval is not None:
         return True
     reviewed = signed.kind in (SignOffKind.ADVERSE_EVENT, SignOffKind.SERIOUS_ADVERSE_EVENT)
     if reviewed and any(hold.released and hold.source == signed.subject for hold in journey.holds.values()):

@@ -14,6 +14,7 @@ from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, Session
 from workflows.journey.always.holds import ask_support, place
 from workflows.journey.instruments import Instrument, score
+from workflows.journey.obligation_types import VISIT
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stages.dose_gate import scheduled
@@ -131,7 +132,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
                 id=f"visit-{number}",
                 type="visit",
                 due=body.taken_at + timedelta(hours=visits.within_hours),
-                escalation_policy="visit",
+                escalation_policy=VISIT.kind,
                 session=number,
                 zone=zone,
             )

@@ -13,10 +13,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.evidence import approved, current, sign_off_need
-from workflows.journey.obligations import Requirement
+from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.obligation_types import ACKNOWLEDGEMENT, CONSENT, EDUCATION, PLANNING, QUESTION, ObligationType
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
 
@@ -220,12 +221,11 @@ def unconsented(journey: Journey) -> tuple[str, ...]:
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     for question in unanswered_questions(journey):
-        yield Requirement(
-            kind="question",
+        yield require(
+            QUESTION,
             subject=question,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            escalation_policy="question",
             what="answer the patient's question",
             care=False,
         )
@@ -234,28 +234,25 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     owed = journey.plan is None or journey.plan_owed_since is not None
     signed = None if owed else current(journey, SignOffKind.PLAN)
     if owed or (signed is not None and signed.decision == "decline"):
-        yield _mine(journey, "planning", "write the plan")
+        yield _mine(journey, PLANNING, "write the plan")
     elif approved(journey, SignOffKind.ELIGIBILITY):
-        request = sign_off_need(journey, SignOffKind.PLAN, what="sign the plan")
+        request = sign_off_requirement(journey, SignOffKind.PLAN)
         if request:
             yield request
     if untaught(journey):
-        yield _mine(journey, "education", "explain the education topics")
+        yield _mine(journey, EDUCATION, "explain the education topics")
     elif unacknowledged(journey):
-        yield Requirement(
-            kind="acknowledgement",
+        yield require(
+            ACKNOWLEDGEMENT,
             owner=Role.PATIENT,
-            escalation_policy="acknowledgement",
             what="acknowledge what this treatment is and is not",
         )
     if not untaught(journey) and not unanswered_questions(journey) and unconsented(journey):
-        yield Requirement(
-            kind="consent", owner=Role.PATIENT, escalation_policy="consent", what="decide about the consents"
-        )
+        yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
 
 
-def _mine(journey: Journey, kind: str, what: str) -> Requirement:
-    return Requirement(kind=kind, owner=Role.CLINICIAN, person=journey.clinician, escalation_policy=kind, what=what)
+def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
+    return require(about, owner=Role.CLINICIAN, person=journey.clinician, what=what)
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:

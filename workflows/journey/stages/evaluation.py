@@ -11,11 +11,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.evidence import approved, sign_off_need
+from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.instruments import Instrument, Score, score
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
 BASELINE = "baseline"
@@ -122,14 +123,13 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         return
     lacking = missing(journey)
     if lacking:
-        yield Requirement(
-            kind="evaluation",
+        yield require(
+            EVALUATION,
             owner=Role.CLINICIAN,
             person=journey.evaluation.evaluator or journey.clinician,
-            escalation_policy="evaluation",
             what="complete the evaluation",
         )
-    elif request := sign_off_need(journey, SignOffKind.EVALUATION, what="sign the evaluation"):
+    elif request := sign_off_requirement(journey, SignOffKind.EVALUATION):
         yield request
 
 

@@ -13,18 +13,20 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, OwedContact
 from workflows.journey.always.holds import ask_support
 from workflows.journey.calendars import after_quiet_hours
-from workflows.journey.evidence import sign_off_need
-from workflows.journey.obligations import Requirement
+from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, VISIT
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
-WHAT = {
-    "check_in": (Role.PATIENT, "check_in", "answer the check-in"),
-    "visit": (Role.CLINICIAN, "visit", "visit the patient after the session"),
-    "follow_up_visit": (Role.CLINICIAN, "follow_up_visit", "hold the follow-up visit"),
-    "measure": (Role.PATIENT, "measure", "fill in the questionnaire"),
+CONTACTS = {
+    CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
+    VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient after the session"),
+    FOLLOW_UP_VISIT.kind: (FOLLOW_UP_VISIT, Role.CLINICIAN, "hold the follow-up visit"),
+    MEASURE.kind: (MEASURE, Role.PATIENT, "fill in the questionnaire"),
 }
+"""What each type of contact asks for, and of whom."""
 
 
 def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -104,29 +106,23 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for contact in journey.contacts.values():
         if not contact.open:
             continue
-        owner, kind, what = WHAT[contact.type]
-        yield Requirement(
-            kind=kind,
+        about, owner, what = CONTACTS[contact.type]
+        yield require(
+            about,
             subject=contact.id,
             owner=owner,
             person=journey.clinician if owner == Role.CLINICIAN else None,
-            escalation_policy=contact.escalation_policy,
+            policy=contact.escalation_policy,
             what=what,
             due=contact.due,
             care=False,
         )
         if contact.lost:
-            lost = sign_off_need(
-                journey,
-                SignOffKind.LOST_TO_FOLLOW_UP,
-                contact.id,
-                what="decide whether the patient is lost to follow-up",
-                care=False,
-            )
+            lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, contact.id)
             if lost:
                 yield lost
     if journey.discharge is not None:
-        discharge = sign_off_need(journey, SignOffKind.DISCHARGE, what="sign the discharge", care=False)
+        discharge = sign_off_requirement(journey, SignOffKind.DISCHARGE)
         if discharge:
             yield discharge
 

@@ -14,11 +14,12 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds import ask_support, place
 from workflows.journey.calendars import age_on
-from workflows.journey.evidence import approved, current, sign_off_need
+from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import SCREENING, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
 
@@ -121,40 +122,37 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
 def needs(journey: Journey) -> Iterator[Requirement]:
     eligibility = journey.protocol.eligibility
     if journey.item_9_open:
-        yield Requirement(
-            kind="suicide_risk",
+        yield require(
+            SUICIDE_RISK,
             owner=Role.ON_CALL_CLINICIAN,
-            escalation_policy="suicide_risk",
             what="ask the C-SSRS now: PHQ-9 item 9",
             care=False,
         )
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
     if unanswered(journey):
-        yield Requirement(
-            kind="screening",
+        yield require(
+            SCREENING,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            escalation_policy="screening",
             what="answer the screening",
         )
         return
     if excluded(journey, "review"):
-        review = sign_off_need(journey, SignOffKind.EXCLUSION_REVIEW, what="decide on the review exclusions")
+        review = sign_off_requirement(journey, SignOffKind.EXCLUSION_REVIEW)
         if review:
             yield review
             return
     if current(journey, SignOffKind.EVALUATION) is not None:
-        decision = sign_off_need(journey, SignOffKind.ELIGIBILITY, what="decide eligibility and setting")
+        decision = sign_off_requirement(journey, SignOffKind.ELIGIBILITY)
         if decision:
             yield decision
     if journey.stage == Stage.SESSIONS and journey.screening.completed_at is not None:
-        yield Requirement(
-            kind="screening",
+        yield require(
+            SCREENING,
             subject="renewal",
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            escalation_policy="screening",
             what="repeat the whole screening before it expires",
             due=journey.screening.completed_at + timedelta(days=eligibility.screening_valid_days),
         )

@@ -14,11 +14,23 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, Session
 from workflows.journey.calendars import local
-from workflows.journey.evidence import approved, current, sign_off_need
+from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
-from workflows.journey.obligations import Requirement
+from workflows.journey.obligation_types import (
+    CHECKLIST,
+    DOSE,
+    INSTRUCTIONS,
+    MEASURE,
+    OBSERVATION,
+    RELEASE,
+    SCHEDULING,
+    SESSION_END,
+    SUICIDE_RISK,
+    ObligationType,
+)
 from workflows.journey.protocol import SignOffKind, VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.dose_gate import interval_obstacles, scheduled
 from workflows.journey.stages.education import unconsented
@@ -153,22 +165,14 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         if session.running:
             yield from _running(journey, session)
         elif session.ended_at is not None and session.number in journey.protocol.sessions.cosigned_sessions:
-            attestation = sign_off_need(
-                journey,
-                SignOffKind.ATTESTATION,
-                str(session.number),
-                what=f"attest session {session.number}",
-                care=False,
-            )
+            attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
             if attestation:
                 yield attestation
     if journey.stage != Stage.SESSIONS or journey.plan is None:
         return
     review = review_owed(journey)
     if review is not None:
-        asked = sign_off_need(
-            journey, SignOffKind.RESPONSE_REVIEW, review, what="review the response so far", care=False
-        )
+        asked = sign_off_requirement(journey, SignOffKind.RESPONSE_REVIEW, review)
         if asked:
             yield asked
         return
@@ -188,11 +192,10 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         occasion = f"session-{number}"
         primary = journey.protocol.instruments.primary
         if journey.latest(primary, occasion=occasion) is None:
-            yield Requirement(
-                kind="measure",
+            yield require(
+                MEASURE,
                 subject=occasion,
                 owner=Role.PATIENT,
-                escalation_policy="measure",
                 what=f"fill in {primary} before session {number}",
             )
     if session is None:
@@ -204,22 +207,20 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
     if risk is None or begins - risk.at > valid:
-        yield Requirement(
-            kind="suicide_risk",
+        yield require(
+            SUICIDE_RISK,
             subject=subject,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            escalation_policy="suicide_risk",
             what=f"ask the C-SSRS before session {number}",
             due=session.starts_at,
         )
     if session.instructed is None:
-        yield Requirement(
-            kind="instructions",
+        yield require(
+            INSTRUCTIONS,
             subject=subject,
             owner=Role.COORDINATOR,
             person=journey.coordinator,
-            escalation_policy="instructions",
             what=f"deliver the instructions for session {number}",
             due=session.starts_at,
         )
@@ -227,42 +228,39 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     decided = current(journey, SignOffKind.CLEARANCE, subject)
     if made is None or (made.verdict == "recheck" and made.count <= rules.vitals.rechecks):
         again = "repeat the vitals after rest" if made else "go through the checklist"
-        yield _monitors(session, "checklist", f"{again} for session {number}", due=session.starts_at)
+        yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=session.starts_at)
     elif made.verdict == "no_go" or not all(made.items.values()):
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
     elif session.released_at is not None:
-        yield _monitors(session, "dose", f"record the dose of session {number}")
+        yield _monitors(session, DOSE, f"record the dose of session {number}")
     elif decided is not None and decided.decision == "approve":
-        yield _monitors(session, "release", f"release session {number}")
+        yield _monitors(session, RELEASE, f"release session {number}")
     else:
-        clearance = sign_off_need(journey, SignOffKind.CLEARANCE, subject, what=f"clear session {number}")
+        clearance = sign_off_requirement(journey, SignOffKind.CLEARANCE, subject)
         if clearance:
             yield clearance
 
 
 def _scheduling(subject: str, what: str) -> Requirement:
-    return Requirement(
-        kind="scheduling", subject=subject, owner=Role.COORDINATOR, escalation_policy="scheduling", what=what
-    )
+    return require(SCHEDULING, subject=subject, owner=Role.COORDINATOR, what=what)
 
 
 def _monitors(
     session: Session,
-    kind: str,
+    about: ObligationType,
     what: str,
     *,
     subject: str | None = None,
     due: datetime | None = None,
     care: bool = True,
 ) -> Requirement:
-    return Requirement(
-        kind=kind,
+    return require(
+        about,
         subject=subject or str(session.number),
         owner=Role.SESSION_MONITOR,
         person=session.session_monitor,
-        escalation_policy=kind,
         what=what,
         due=due,
         care=care,
@@ -280,7 +278,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
         minute, due = owed[0]
         yield _monitors(
             session,
-            "observation",
+            OBSERVATION,
             f"observe session {number} at {minute} minutes",
             subject=f"{number}-{minute}",
             due=due,
@@ -289,7 +287,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     elif session.dosed_at is not None:
         yield _monitors(
             session,
-            "session_end",
+            SESSION_END,
             f"end session {number} once the criteria are met",
             due=session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes),
             care=False,

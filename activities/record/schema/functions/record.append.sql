@@ -36,6 +36,7 @@ BEGIN
     IF _count NOT BETWEEN 1 AND 500 THEN
         RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
     END IF;
+    -- EVENT_LIMIT of workflows/journey/limits.py: what may be decided can be recorded.
     IF EXISTS (SELECT FROM unnest(_payloads) AS p WHERE octet_length(p) > 262144) THEN
         RAISE EXCEPTION 'a payload takes at most 262144 bytes as stored' USING ERRCODE = 'CP003';
     END IF;

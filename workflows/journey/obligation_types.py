@@ -1,0 +1,126 @@
+"""Every kind of obligation, and all that is asked of a kind, in one record each.
+
+What a journey waits for at a moment is said by its stages; here is what holds of a kind wherever it is waited for.
+Requests for sign-offs are obligations too: their kinds are in `sign_off_types`. The clinic's protocol has an
+escalation policy under each of the keys named here.
+
+Sources: systems, not patients, carry the burden of follow-up (Zero Suicide, "Transition"); a person at risk is
+looked after until a professional has seen them (Columbia Lighthouse Project, triage).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class MayWaitFor(StrEnum):
+    """What a clinic may let the clock of an escalation policy wait for.
+
+    ``NOTHING`` is for safety, for a dose at hand and for appointments. ``QUIET_HOURS`` are the patient's.
+    ``WORKING_TIME`` is the clinic's: such a policy may keep the patient's quiet hours instead.
+    """
+
+    NOTHING = "nothing"
+    QUIET_HOURS = "quiet_hours"
+    WORKING_TIME = "working_time"
+
+
+class Outlasts(IntEnum):
+    """What an obligation goes on through. Each one includes those before it.
+
+    An ending pathway closes once nothing is awaited that outlasts the ending.
+    """
+
+    NOTHING = 0
+    ENDING = 1
+    DEATH = 2
+    CLOSING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationType:
+    """All that is asked of one kind of obligation.
+
+    - ``kind``: its name, in ids, worklists and events.
+    - ``policies``: the keys of the escalation policies it may run by, and what each may wait for. None where the
+      protocol names the policy itself (check-ins).
+    - ``outlasts``: how far it is still awaited once the pathway ends.
+    - ``hastened``: whether its steps come faster while the patient's suicide risk is heightened.
+    - ``may_be_lost``: whether a step of its policy may ask if the patient is lost to follow-up.
+    """
+
+    kind: str
+    policies: tuple[tuple[str, MayWaitFor], ...]
+    outlasts: Outlasts = Outlasts.NOTHING
+    hastened: bool = False
+    may_be_lost: bool = False
+
+
+def _at_once(kind: str, outlasts: Outlasts = Outlasts.NOTHING) -> ObligationType:
+    return ObligationType(kind, ((kind, MayWaitFor.NOTHING),), outlasts)
+
+
+def _of_patient(kind: str) -> ObligationType:
+    return ObligationType(kind, ((kind, MayWaitFor.QUIET_HOURS),))
+
+
+def _of_clinic(kind: str) -> ObligationType:
+    return ObligationType(kind, ((kind, MayWaitFor.WORKING_TIME),))
+
+
+EVALUATION = _of_clinic("evaluation")
+SCREENING = _of_patient("screening")
+SUICIDE_RISK = _at_once("suicide_risk", Outlasts.ENDING)
+PLANNING = _of_clinic("planning")
+EDUCATION = _of_clinic("education")
+ACKNOWLEDGEMENT = _of_patient("acknowledgement")
+CONSENT = _of_patient("consent")
+QUESTION = _of_clinic("question")
+SCHEDULING = _of_clinic("scheduling")
+INSTRUCTIONS = _of_patient("instructions")
+CHECKLIST = _at_once("checklist")
+RELEASE = _at_once("release")
+DOSE = _at_once("dose")
+OBSERVATION = _at_once("observation", Outlasts.ENDING)
+SESSION_END = _at_once("session_end", Outlasts.ENDING)
+CHECK_IN = ObligationType("check_in", (), hastened=True, may_be_lost=True)
+VISIT = ObligationType("visit", (("visit", MayWaitFor.QUIET_HOURS),), hastened=True, may_be_lost=True)
+FOLLOW_UP_VISIT = ObligationType(
+    "follow_up_visit", (("follow_up_visit", MayWaitFor.QUIET_HOURS),), hastened=True, may_be_lost=True
+)
+MEASURE = ObligationType("measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True)
+SUPPORT = ObligationType(
+    "support",
+    (
+        ("support_urgent", MayWaitFor.NOTHING),
+        ("support_clinical", MayWaitFor.NOTHING),
+        ("support_routine", MayWaitFor.WORKING_TIME),
+    ),
+    Outlasts.ENDING,
+)
+CRISIS = ObligationType(
+    "crisis",
+    (
+        ("crisis_high", MayWaitFor.NOTHING),
+        ("crisis_moderate", MayWaitFor.NOTHING),
+        ("crisis_low", MayWaitFor.NOTHING),
+    ),
+    Outlasts.ENDING,
+)
+UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
+ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING)
+"""Whoever looks in an emergency at what is long over is reviewed all the same."""
+RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
+"""A request for a sign-off that came back with a question. It outlasts what the request itself outlasts."""
+
+OBLIGATION_TYPES = {
+    each.kind: each
+    for each in (
+        EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
+        INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
+        SUPPORT, CRISIS, UNREADABLE_MESSAGE, ACCESS_REVIEW, RETURNED,
+    )
+}  # fmt: skip
+"""Every kind there is, by its name."""
+
+ESCALATION_POLICIES = {key: may for each in OBLIGATION_TYPES.values() for key, may in each.policies}
+"""What the policy under each of these keys may wait for; every protocol has all of them."""

@@ -1,0 +1,96 @@
+"""What is awaited, as a stage says it (`Requirement`) and with its clock (`Obligation`)."""
+
+from datetime import datetime
+from typing import Literal
+
+from workflows.journey.actors import Role
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.obligation_types import ObligationType
+from workflows.journey.protocol import SignOffKind
+
+CloseReason = Literal["done", "superseded", "held", "no_longer_needed"]
+"""Why an obligation is awaited no more. ``held``: its clock stands still while care is held."""
+
+
+class Requirement(ImmutableModel):
+    """Something a stage waits for. ``care`` needs pause under a hold; safety never does."""
+
+    kind: Identifier
+    subject: Identifier | None = None
+    owner: Role
+    person: Identifier | None = None
+    escalation_policy: Identifier
+    what: Short
+    due: Instant | None = None
+    sign_off: SignOffKind | None = None
+    evidence: str | None = None
+    care: bool = True
+
+    @property
+    def matter(self) -> str:
+        """What it is about, whatever the evidence: one need per matter stands at a time."""
+        return self.kind if self.subject is None else f"{self.kind}:{self.subject}"
+
+    @property
+    def id(self) -> str:
+        """The matter, and for a sign-off the first letters of the evidence it is asked for."""
+        return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
+
+
+class Obligation(Requirement):
+    """A need with its clock: UTC instants, ``steps`` one per step of its escalation policy, ``taken`` so far."""
+
+    since: Instant
+    steps: tuple[Instant, ...]
+    taken: int = 0
+
+    @property
+    def next_step(self) -> datetime | None:
+        """When the next step of its escalation policy is taken, if any is left."""
+        return self.steps[self.taken] if self.taken < len(self.steps) else None
+
+    @property
+    def deadline(self) -> datetime:
+        """The due time. Every obligation has one from the moment it is opened."""
+        assert self.due is not None
+        return self.due
+
+
+class Closed(ImmutableModel):
+    """An obligation that no longer waits, and why. ``reason`` names the holds that paused its clock."""
+
+    id: Identifier
+    because: CloseReason
+    reason: Text | None = None
+
+
+class Paused(ImmutableModel):
+    """An obligation whose clock stands still since ``at`` (UTC), because care is held."""
+
+    obligation: Obligation
+    at: Instant
+
+
+def require(
+    about: ObligationType,
+    *,
+    owner: Role,
+    what: str,
+    subject: str | None = None,
+    person: str | None = None,
+    policy: str | None = None,
+    due: datetime | None = None,
+    care: bool = True,
+) -> Requirement:
+    """What is awaited of this kind, by the kind's only escalation policy or by the one named. ``due`` is in UTC."""
+    return Requirement(
+        kind=about.kind,
+        subject=subject,
+        owner=owner,
+        person=person,
+        escalation_policy=policy or about.policies[0][0],
+        what=what,
+        due=due,
+        care=care,
+    )

@@ -1,0 +1,392 @@
+"""Every kind of sign-off, and all that is asked of a kind, in one record each.
+
+Who may sign, within which time and whether two people have to, is the clinic's: its protocol says so under the
+name of the kind. What stands between a request and its approval is said by the stage it belongs to.
+
+Sources: 21 CFR 11.50 (a signature has a meaning) and 11.70 (it is bound to exactly what was signed); "a clinician
+determines appropriateness on a case-by-case basis": nothing here approves, it says what an approval brings about.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey, Measurement
+from workflows.journey.always.holds import ask_support, place
+from workflows.journey.instruments import Instrument
+from workflows.journey.obligation_types import Outlasts
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.signed_statement import Meaning
+from workflows.journey.stage import Outcome, Stage
+
+Content = dict[str, Any]
+Contents = Callable[[Journey, str | None], Content]
+Authors = Callable[[Journey, str | None], tuple[str, ...]]
+Effect = Callable[[Journey, e.SignedOff], Iterator[e.EventBody]]
+
+CLEARED = {
+    "number",
+    "starts_at",
+    "supervising_clinician",
+    "session_monitor",
+    "live_clinician",
+    "instructed",
+    "check",
+}
+"""What of a session a clearance covers."""
+
+
+def _nobody(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOffType:
+    """All that is asked of one kind of sign-off.
+
+    - ``request``: what is asked for, in words; ``{subject}`` stands for what it is about.
+    - ``meaning``: what signing it means; the only one a protocol may state.
+    - ``content``: what of the journey a signature covers, besides the evidence of the kinds it ``rests_on``.
+    - ``authors``: who wrote what is decided on, the latest last; ``written_by``: how many may have.
+    - ``returns_to_author``: a request that comes back with a question goes to them, not to the journey's clinician.
+    - ``choices``: what an approval can choose from, and the outcome of a choice that ends the pathway.
+    - ``approval``: what follows at once from approving. Without it the gates read the decision when care would go on.
+    - ``declining``: ``stands`` until the evidence changes; ``asks_again`` on a fresh clock, because it means "not
+      yet"; ``ends`` the pathway, because this treatment is not for this patient.
+    - ``reasoned``: an approval needs its reason too. Every other decision always does.
+    - ``urgent``: never waits for opening hours.
+    - ``care``: the request waits while care is held; what concerns safety does not.
+    - ``outlasts``: how far it is still asked for once the pathway ends.
+    """
+
+    kind: SignOffKind
+    request: str
+    meaning: Meaning
+    content: Contents
+    rests_on: tuple[SignOffKind, ...] = ()
+    authors: Authors = _nobody
+    written_by: Literal["nobody", "one", "several"] = "nobody"
+    returns_to_author: bool = False
+    choices: Mapping[str, Outcome | None] = field(default_factory=dict)
+    approval: Effect | None = None
+    declining: Literal["stands", "asks_again", "ends"] = "stands"
+    reasoned: bool = False
+    urgent: bool = False
+    care: bool = True
+    outlasts: Outlasts = Outlasts.NOTHING
+
+    def ending(self, decision: str, choice: str | None) -> Outcome | None:
+        """How a decision of this kind ends the pathway because of what it says, if it does."""
+        if decision == "decline":
+            return Outcome.INELIGIBLE if self.declining == "ends" else None
+        return self.choices.get(choice or "") if decision == "approve" else None
+
+
+def _measured(measurements: tuple[Measurement, ...]) -> list[Content]:
+    return [m.model_dump(mode="json", exclude={"version"}) for m in measurements]
+
+
+def _evaluation(journey: Journey, subject: str | None) -> Content:
+    return {
+        "evaluation": journey.evaluation.model_dump(mode="json"),
+        "born": journey.patient.born.isoformat(),
+        "baseline": _measured(tuple(m for m in journey.measurements if m.occasion == "baseline")),
+    }
+
+
+def _evaluators(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return journey.evaluation.authors
+
+
+def _exclusion_review(journey: Journey, subject: str | None) -> Content:
+    reviewed = tuple(x.code for x in journey.protocol.exclusions if x.rule == "review")
+    answers = journey.screening.exclusions
+    return {code: answers[code].model_dump(mode="json") for code in reviewed if code in answers}
+
+
+def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return journey.screening.answered_by
+
+
+def _eligibility(journey: Journey, subject: str | None) -> Content:
+    return {"screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"})}
+
+
+def _screeners(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return journey.screening.authors
+
+
+def _plan(journey: Journey, subject: str | None) -> Content:
+    return {
+        "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
+        "revision": journey.plan_revision,
+        "rationale": journey.plan_rationale,
+    }
+
+
+def _plan_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.plan_author is None else (journey.plan_author,)
+
+
+def _clearance(journey: Journey, subject: str | None) -> Content:
+    session = journey.sessions.get(int(subject or 0))
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    return {
+        "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
+        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+        "last_dose_at": None if journey.last_dose_at is None else journey.last_dose_at.isoformat(),
+    }
+
+
+def _session_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    session = journey.sessions.get(int(subject or 0))
+    return () if session is None or session.check is None else (session.check.by,)
+
+
+def _attestation(journey: Journey, subject: str | None) -> Content:
+    session = journey.sessions.get(int(subject or 0))
+    return {"session": None if session is None else session.model_dump(mode="json")}
+
+
+def _scores(journey: Journey) -> list[Content]:
+    primary = journey.protocol.instruments.primary
+    return _measured(tuple(m for m in journey.measurements if m.instrument == primary))
+
+
+def _response_review(journey: Journey, subject: str | None) -> Content:
+    return {
+        "scores": _scores(journey),
+        "sessions": [session.model_dump(mode="json") for session in journey.ended_sessions],
+        "adverse_events": [event.model_dump(mode="json") for event in journey.adverse_events.values()],
+    }
+
+
+def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    match decided.choice:
+        case "pause":
+            yield place(journey, "paused", decided.rationale or decided.meaning)
+        case "add_support":
+            yield ask_support(journey, "routine", "the response review asks for additional support")
+        case "stop":
+            yield e.StageEntered(stage=Stage.FOLLOW_UP)
+
+
+def _hold_release(journey: Journey, subject: str | None) -> Content:
+    hold = journey.holds.get(subject or "")
+    source = None if hold is None or hold.source is None else hold.source
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    event = journey.adverse_events.get(source or "")
+    crisis = journey.crises.get(source or "")
+    return {
+        "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
+        "adverse_event": None if event is None else event.model_dump(mode="json"),
+        "crisis": None if crisis is None else crisis.model_dump(mode="json"),
+        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+    }
+
+
+def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    hold = journey.holds.get(subject or "")
+    return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
+
+
+def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    yield e.HoldReleased(hold=decided.subject or "", sign_off=decided.request)
+
+
+def _adverse_event(journey: Journey, subject: str | None) -> Content:
+    event = journey.adverse_events.get(subject or "")
+    return {"adverse_event": None if event is None else event.model_dump(mode="json")}
+
+
+def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    event = journey.adverse_events.get(subject or "")
+    return () if event is None else (event.reported_by,)
+
+
+def _lost(journey: Journey, subject: str | None) -> Content:
+    contact = journey.contacts.get(subject or "")
+    return {"contact": None if contact is None else contact.model_dump(mode="json")}
+
+
+def _discharge(journey: Journey, subject: str | None) -> Content:
+    proposal = journey.discharge
+    return {
+        "proposal": None if proposal is None else proposal.model_dump(mode="json"),
+        "sessions": len(journey.ended_sessions),
+        "scores": _scores(journey),
+        "visits": [
+            c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
+        ],
+    }
+
+
+def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.discharge_author is None else (journey.discharge_author,)
+
+
+def _ends_as(outcome: Outcome) -> Effect:
+    def end(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+        yield e.PathwayEnding(outcome=outcome, reason=decided.rationale or decided.meaning)
+
+    return end
+
+
+SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
+    each.kind: each
+    for each in (
+        SignOffType(
+            kind=SignOffKind.EVALUATION,
+            request="sign the evaluation",
+            meaning=Meaning.EVALUATION_AUTHORED,
+            content=_evaluation,
+            authors=_evaluators,
+            written_by="several",
+            returns_to_author=True,
+            declining="ends",
+        ),
+        SignOffType(
+            kind=SignOffKind.EXCLUSION_REVIEW,
+            request="decide on the review exclusions",
+            meaning=Meaning.ELIGIBILITY_APPROVED,
+            content=_exclusion_review,
+            authors=_answerers,
+            written_by="several",
+            returns_to_author=True,
+            reasoned=True,
+        ),
+        SignOffType(
+            kind=SignOffKind.ELIGIBILITY,
+            request="decide eligibility and setting",
+            meaning=Meaning.SETTING_DECIDED,
+            content=_eligibility,
+            rests_on=(SignOffKind.EVALUATION, SignOffKind.EXCLUSION_REVIEW),
+            authors=_screeners,
+            written_by="several",
+            returns_to_author=True,
+            choices={"at_home": None, "in_clinic": Outcome.IN_CLINIC, "neither": Outcome.INELIGIBLE},
+            declining="ends",
+            reasoned=True,
+        ),
+        SignOffType(
+            kind=SignOffKind.PLAN,
+            request="sign the plan",
+            meaning=Meaning.PLAN_APPROVED,
+            content=_plan,
+            rests_on=(SignOffKind.ELIGIBILITY,),
+            authors=_plan_author,
+            written_by="one",
+            returns_to_author=True,
+        ),
+        SignOffType(
+            kind=SignOffKind.CLEARANCE,
+            request="clear session {subject}",
+            meaning=Meaning.SESSION_CLEARED,
+            content=_clearance,
+            rests_on=(SignOffKind.PLAN,),
+            authors=_session_author,
+            written_by="one",
+            urgent=True,
+        ),
+        SignOffType(
+            kind=SignOffKind.ATTESTATION,
+            request="attest session {subject}",
+            meaning=Meaning.SESSION_ATTESTED,
+            content=_attestation,
+            authors=_session_author,
+            written_by="one",
+            declining="asks_again",
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.RESPONSE_REVIEW,
+            request="review the response so far",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_response_review,
+            choices={
+                "continue": None,
+                "adjust": None,
+                "add_support": None,
+                "pause": None,
+                "switch_to_in_clinic": Outcome.IN_CLINIC,
+                "stop": None,
+                "maintenance": None,
+            },
+            approval=_act_on_review,
+            declining="asks_again",
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.HOLD_RELEASE,
+            request="decide on the hold",
+            meaning=Meaning.HOLD_RELEASED,
+            content=_hold_release,
+            authors=_hold_author,
+            written_by="one",
+            approval=_release_hold,
+            declining="asks_again",
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.SEVERE_HOLD_RELEASE,
+            request="decide on the hold",
+            meaning=Meaning.HOLD_RELEASED,
+            content=_hold_release,
+            authors=_hold_author,
+            written_by="one",
+            approval=_release_hold,
+            declining="asks_again",
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.ADVERSE_EVENT,
+            request="review the adverse event",
+            meaning=Meaning.AE_REVIEWED,
+            content=_adverse_event,
+            authors=_reporter,
+            written_by="one",
+            declining="asks_again",
+            outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.SERIOUS_ADVERSE_EVENT,
+            request="review the adverse event",
+            meaning=Meaning.AE_REVIEWED,
+            content=_adverse_event,
+            authors=_reporter,
+            written_by="one",
+            declining="asks_again",
+            urgent=True,
+            outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.LOST_TO_FOLLOW_UP,
+            request="decide whether the patient is lost to follow-up",
+            meaning=Meaning.DISCHARGE_APPROVED,
+            content=_lost,
+            approval=_ends_as(Outcome.LOST_TO_FOLLOW_UP),
+            declining="asks_again",
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.DISCHARGE,
+            request="sign the discharge",
+            meaning=Meaning.DISCHARGE_APPROVED,
+            content=_discharge,
+            authors=_discharge_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_ends_as(Outcome.COMPLETED),
+            reasoned=True,
+            care=False,
+        ),
+    )
+}
+"""Every kind there is."""
