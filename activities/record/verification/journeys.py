@@ -48,7 +48,7 @@ from workflows.journey.events import Event
 ALONE = 20_000
 """Events up to which one process is done sooner than several have started."""
 SECTION = 50_000
-"""Positions of the log that are read in one go, unless that were more than a thousand times."""
+"""Positions of the log that are read in one go."""
 
 _Step: TypeAlias = Callable[..., Awaitable[Any]]
 _Spread: TypeAlias = Callable[[_Step, Iterable[tuple[Any, ...]]], AsyncIterator[Any]]
@@ -108,13 +108,17 @@ async def verify_record(
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
+    alone: int = ALONE,
+    section: int = SECTION,
 ) -> VerificationResult:
     """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from.
 
     With ``journey_id`` that journey alone, and whether its signatures were used elsewhere. With ``after`` what came
     behind that position, and from their beginnings the journeys in which something did; what lies before, and other
-    journeys' signatures, are taken as given. A large log is read by as many processes as there are processors, if the
-    record can be opened again. ``progress`` is told how many events were judged.
+    journeys' signatures, are taken as given. ``progress`` is told how many events were judged.
+
+    A log of more than ``alone`` events is read by as many processes as there are processors, if the record can be opened
+    again, ``section`` positions of it in one go or a thousandth of them.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -126,11 +130,11 @@ async def verify_record(
         last = await connection.fetchval(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
-        many = journey_id is None and last is not None and last - max(start, 0) > ALONE
+        many = journey_id is None and last is not None and last - max(start, 0) > alone
         async with _shared_by(record, connection, record.reopen if many else None) as spread:
             parts: list[Section] = []
             if journey_id is None:
-                parts = [part async for part in spread(_section, _sections(start, last))]
+                parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
             async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
                 judged.append(some)
@@ -222,10 +226,10 @@ async def _section(record: Record, connection: Connection, after: int, until: in
     return await read_log(connection, record.log_id, after, until)
 
 
-def _sections(after: int, last: int | None) -> Iterator[tuple[int, int]]:
+def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, int]]:
     """From and to which positions, beginning behind one."""
     start, end = max(after, 0), last or 0
-    size = max(SECTION, (end - start) // 1000)
+    size = max(least, (end - start) // 1000)
     ends = range(start + size, end, size)
     return pairwise((after, *ends, LAST))
 
@@ -299,12 +303,12 @@ async def _differing(
     connection: Connection, live: Live, states: Mapping[UUID, ProjectionState | None]
 ) -> Iterable[Finding]:
     """The journeys whose rows are not those that a fresh fold gives, and those whose rows are known not to go on."""
-    parked = await connection.fetch(
+    poisoned = await connection.fetch(
         f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.poisoned "  # noqa: S608 - a number
         "WHERE journey_id = ANY($1)",
         list(states),
     )
-    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in parked]
+    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in poisoned]
     known = {finding.journey_id for finding in stale}
     kept = await read(connection, live.generation, [each for each in states if each not in known])
     fresh = {key: row for each, state in states.items() if each not in known for key, row in _fresh(state).items()}
