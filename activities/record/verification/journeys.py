@@ -117,8 +117,8 @@ async def verify_record(
     behind that position, and from their beginnings the journeys in which something did; what lies before, and other
     journeys' signatures, are taken as given. ``progress`` is told how many events were judged.
 
-    A log of more than ``alone`` events is read by as many processes as there are processors, if the record can be opened
-    again, ``section`` positions of it in one go or a thousandth of them.
+    A log of more than ``alone`` events is read by as many processes as there are processors, if the record can be
+    opened again, ``section`` positions of it in one go or a thousandth of them.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
