@@ -6,11 +6,11 @@ from typing import NamedTuple
 from application.context import Context
 from application.errors import FieldProblem, InvalidInput
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.protocols import ProtocolError, find, load, shipped
+from workflows.protocols import SHIPPED, ProtocolError, files_in, find, load
 from workflows.protocols.demonstration import demonstration
 
 DEMONSTRATION = "demonstration"
-"""The name of the shipped protocol with invented dose limits, where demonstrations are allowed."""
+"""The name of a pathway's protocol with invented dose limits, where demonstrations are allowed."""
 
 
 class Chosen(NamedTuple):
@@ -22,7 +22,7 @@ class Chosen(NamedTuple):
 
 def directory_of(protocols_dir: Path | None) -> Path:
     """Where protocols are looked for by name: the clinic's own directory, or the shipped one."""
-    return protocols_dir or shipped()[0].parent
+    return protocols_dir or SHIPPED
 
 
 def choose(name: str | None, pathway: Pathway, directory: Path, *, demonstrations: bool, files: bool = True) -> Chosen:
@@ -33,9 +33,9 @@ def choose(name: str | None, pathway: Pathway, directory: Path, *, demonstration
     Raises:
         InvalidInput: none, several, or one that cannot be used.
     """
-    if name == DEMONSTRATION and demonstrations:
-        return Chosen(demonstration(pathway), None)
     try:
+        if name == DEMONSTRATION and demonstrations:
+            return Chosen(demonstration(pathway, directory), None)
         path = path_of(name or pathway, directory, files=files)
         return Chosen(load(path), path)
     except ProtocolError as error:
@@ -64,10 +64,8 @@ def path_of(name: str, directory: Path, *, files: bool = True) -> Path:
 
 
 def unusable(error: ProtocolError) -> InvalidInput:
-    """The error for a protocol file, by line and field."""
-    fields = tuple(
-        FieldProblem(p.field, p.rule if p.line is None else f"{p.rule} (line {p.line})") for p in error.problems
-    )
+    """The error for a protocol file, by file, line and field."""
+    fields = tuple(FieldProblem(p.field, f"{p.rule} ({p.place})" if p.place else p.rule) for p in error.problems)
     return InvalidInput("the protocol cannot be used", "Correct it and run `protocol check FILE`", fields=fields)
 
 
@@ -85,4 +83,4 @@ def load_protocol(file: Path) -> Protocol:
 
 def protocol_files(context: Context) -> tuple[Path, ...]:
     """The files of this clinic's protocols, or of the shipped ones."""
-    return tuple(sorted(directory_of(context.settings.protocols_dir).glob("*.yaml")))
+    return files_in(directory_of(context.settings.protocols_dir))

@@ -7,8 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from activities.signatures import signer_registry as registers
 from activities.signatures.keys import PrivateKey, unlock
 from activities.signatures.signer_registry import Entry
@@ -17,7 +15,7 @@ from simulation.people import PEOPLE
 from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
 from workflows.journey.actors import Role
-from workflows.protocols import shipped
+from workflows.protocols import resolve, shipped
 from workflows.protocols.demonstration import INVENTED_DOSE
 
 PASSPHRASE = "an invented passphrase"
@@ -46,8 +44,8 @@ class AtTerminal(World):
 
 @cache
 def _shipped() -> dict[str, Any]:
-    whole: dict[str, Any] = yaml.safe_load(shipped()[-1].read_text())
-    return whole["protocol"]  # type: ignore[no-any-return]
+    values: dict[str, Any] = resolve(shipped()[-1]).value["protocol"]
+    return values
 
 
 class Clinic:

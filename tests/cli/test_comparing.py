@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from application.compare_protocols import compare_protocols, in_words
 from tests.cli.helpers import World, call
 from workflows.journey.protocol import Protocol
-from workflows.protocols import load, shipped
+from workflows.protocols import load, resolve, shipped
 
 OLD = load(shipped()[-1])
 Edit = Callable[[dict[str, Any]], object]
@@ -135,9 +134,7 @@ def test_several_and_none() -> None:
 
 
 def write(path: Path, **changed: Any) -> Path:
-    whole = yaml.safe_load(shipped()[-1].read_text())
-    whole["protocol"] |= changed
-    path.write_text(json.dumps(whole))
+    path.write_text(json.dumps({"protocol": {**resolve(shipped()[-1]).value["protocol"], **changed}}))
     return path
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.helpers import World, call
 from workflows.protocols import shipped
+from workflows.protocols.resolution import SHARED
 
 
 @pytest.mark.parametrize("file", shipped(), ids=lambda path: path.stem)
@@ -22,11 +23,13 @@ def test_the_shipped_ones_are_valid_and_not_for_patients(world: World, file: Pat
 def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:
     text = shipped()[-1].read_text()
     file = tmp_path / "own.yaml"
-    file.write_text(text.replace("min_age_years: 18", "min_age_years: young").replace("  title:", "  titel:"))
+    file.write_text(text.replace("extends: at-home", "extends: shared.yaml").replace("  title:", "  titel:"))
+    shared = (SHARED / "at-home.yaml").read_text()
+    (tmp_path / "shared.yaml").write_text(shared.replace("min_age_years: 18", "min_age_years: young"))
     answer = call(world, "protocol", "check", str(file), "--json")
     assert answer.code == 2
-    assert "eligibility.min_age_years" in answer.fields
-    assert "line" in answer.fields["eligibility.min_age_years"]
+    assert answer.fields["eligibility.min_age_years"].endswith("of shared.yaml)")
+    assert "(line " in answer.fields["titel"]
     assert "young" not in answer.err
     for content in (b"", b"\xff", b"protocol: [", b"a: &x 1\nb: *x\n"):
         file.write_bytes(content)
@@ -51,6 +54,7 @@ def test_list_and_show(world: World, tmp_path: Path) -> None:
 def test_a_clinics_own_directory(tmp_path: Path) -> None:
     (tmp_path / "ours.yaml").write_text(shipped()[-1].read_text())
     (tmp_path / "broken.yaml").write_text("protocol: 7")
+    (tmp_path / "shared.yaml").write_text("shared: {}")
     world = World(protocols_dir=tmp_path)
     listed = call(world, "protocol", "list", "--json").json
     assert [(entry["name"], entry["valid"]) for entry in listed] == [("broken", False), ("ours", True)]

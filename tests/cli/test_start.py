@@ -44,6 +44,14 @@ def test_the_examples_start(world: World, coordinator: tuple[str, str], name: st
     assert "ILLUSTRATIVE" in answer.out
 
 
+def test_a_pathway_that_only_a_file_knows_starts(world: World, coordinator: tuple[str, str]) -> None:
+    world.set(protocols_dir=EXAMPLES.parents[1] / "tests" / "protocols")
+    answer = start(world, coordinator, referral(pathway="DEPRESSION", protocol="demonstration"))
+    assert answer.code == 0, answer.err
+    shown = call(world, "pathway", "show", answer.json["journey_id"], *coordinator)
+    assert "DEPRESSION at demo-clinic" in shown.out
+
+
 def test_the_same_referral_again_is_the_same_journey(world: World, coordinator: tuple[str, str]) -> None:
     first = start(world, coordinator, referral())
     again = start(world, coordinator, dict(reversed(referral().items())))

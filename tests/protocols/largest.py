@@ -1,11 +1,12 @@
 """A protocol file of any size, with invented exclusions to fill it."""
 
+import json
 import shutil
 from pathlib import Path
 
 from workflows.journey.base import canonical
 from workflows.journey.limits import PROTOCOL_LIMIT
-from workflows.protocols import SHIPPED, load
+from workflows.protocols import SHIPPED, load, resolve
 
 NAME = "ptsd-at-home.yaml"
 LONGEST = 200
@@ -16,17 +17,15 @@ def file_of_size(directory: Path, size: int = PROTOCOL_LIMIT) -> Path:
     """A valid protocol file of so many bytes as JSON, except that it may be too large."""
     shutil.copytree(SHIPPED, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py*", "__pycache__"))
     path = directory / NAME
-    shipped = path.read_text()
+    values = resolve(path).value["protocol"]
     entry = len(',{"code":"P0000","rule":"hard","text":""}')
     left = size - len(canonical(load(path).model_dump(mode="json")))
-    more: list[str] = []
+    more: list[dict[str, str]] = []
     while left:
         length = min(LONGEST, left - entry)
         if 0 < left - entry - length <= entry:
             length -= entry + 1  # what is left over has to be enough for one more
-        more.append(f'    - {{code: P{len(more):04}, rule: hard, text: "{"x" * length}"}}\n')
+        more.append({"code": f"P{len(more):04}", "rule": "hard", "text": "x" * length})
         left -= entry + length
-    head, mark, tail = shipped.partition("  exclusions:\n")
-    assert mark
-    path.write_text(head + mark + "".join(more) + tail)
+    path.write_text(json.dumps({"protocol": {**values, "exclusions": [*more, *values["exclusions"]]}}))
     return path

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from workflows.protocols import Problem, ProtocolError, check, find, load
 from workflows.protocols.reading import MAX_BYTES, MAX_DEPTH, parse
+from workflows.protocols.resolution import SHARED
 
 PTSD = find("PTSD").read_text(encoding="utf-8")
+SHARED_FILE = SHARED / "at-home.yaml"
+AT_HOME = SHARED_FILE.read_text(encoding="utf-8")
 
 NINES = "9" * 5000
 PLAN_RULE = """\
@@ -335,6 +338,14 @@ BAD = {
         "      meaning: setting_decided\n", "      meaning: setting_decided\n      not_author: true\n",
         "    eligibility:\n      roles", "sign_offs.eligibility", "nobody may be left to sign",
     ),
+    "holidays that are not listed": (
+        'holidays_known_until: "2027-12-31"', 'holidays_known_until: "2029-12-31"', "holidays_known_until:",
+        "working_time.holidays_known_until", "no holiday is listed in 2028",
+    ),
+    "holidays beyond what is known": (
+        'holidays_known_until: "2027-12-31"', 'holidays_known_until: "2027-12-30"', "  working_time:",
+        "working_time", "after holidays_known_until",
+    ),
     # YAML
     "field twice": (
         "  pathway: PTSD\n", "  pathway: PTSD\n  version: 2\n", "version: 2", "version", "first in line",
@@ -364,7 +375,7 @@ BAD = {
     ),
     "merge": ("  pathway: PTSD\n", "  pathway: PTSD\n  <<: {version: 2}\n", "<<", "protocol", "text"),
     "unprintable text": ("title: At-home", 'title: "\\u202E" #', "title:", "title", "printed"),
-    "half a character": ("title: At-home", 'title: "\\uD800" #', "title:", "title", "printed"),
+    "half a character": ("title: At-home", 'title: "\\uD800" #', "title:", "file", "Unicode"),
     "anchor": ("planned: 6", "planned: &six 6", "planned:", "file", "anchors"),
     "alias": ("planned: 6", "planned: *six", "planned:", "file", "aliases"),
     "tag": ("planned: 6", "planned: !!python/object/apply:os.system [id]", "planned:", "file", "tags"),
@@ -380,25 +391,30 @@ BAD = {
 }  # fmt: skip
 
 
+def write(directory: Path, own: str = PTSD, shared: str = AT_HOME) -> Path:
+    """A protocol file, and beside it the one it extends."""
+    assert own.count("extends: at-home\n") <= 1
+    (directory / "shared.yaml").write_text(shared, encoding="utf-8")
+    path = directory / "protocol.yaml"
+    path.write_text(own.replace("extends: at-home\n", "extends: shared.yaml\n"), encoding="utf-8")
+    return path
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_protocol_is_refused_where_it_is_bad(name: str, tmp_path: Path) -> None:
     old, new, at, field, words = BAD[name]
-    assert PTSD.count(old) >= 1, "the shipped file no longer holds what this case replaces"
-    text = PTSD.replace(old, new, 1)
-    path = tmp_path / "protocol.yaml"
-    path.write_text(text, encoding="utf-8")
-    line = text.count("\n", 0, text.index(at)) + 1
-    problems = check(path)
-    assert any(p.line == line and p.field == field and words in p.rule for p in problems), (line, problems)
+    assert old in PTSD or old in AT_HOME, "the shipped files no longer hold what this case replaces"
+    own, shared = (PTSD.replace(old, new, 1), AT_HOME) if old in PTSD else (PTSD, AT_HOME.replace(old, new, 1))
+    file, text = (None, own) if at in own else ("shared.yaml", shared)
+    place = (file, text.count("\n", 0, text.index(at)) + 1)
+    problems = check(write(tmp_path, own, shared))
+    assert any((p.file, p.line) == place and p.field == field and words in p.rule for p in problems), (place, problems)
 
 
 def test_the_review_of_a_severe_adverse_event_never_waits_for_opening_hours(tmp_path: Path) -> None:
-    path = tmp_path / "protocol.yaml"
-    waiting = PTSD.replace("sign_in_24_hours:\n", "sign_in_24_hours:\n      clock: working\n")
-    path.write_text(waiting, encoding="utf-8")
-    assert check(path) == ()
-    path.write_text(waiting.replace("severe_from_grade: 3", "severe_from_grade: 4"), encoding="utf-8")
-    [problem] = check(path)
+    waiting = AT_HOME.replace("sign_in_24_hours:\n", "sign_in_24_hours:\n      clock: working\n")
+    assert check(write(tmp_path, shared=waiting)) == ()
+    [problem] = check(write(tmp_path, shared=waiting.replace("severe_from_grade: 3", "severe_from_grade: 4")))
     assert problem.field == "escalation_policies.sign_in_24_hours.clock"
 
 
@@ -434,12 +450,25 @@ def test_values_of_a_file_are_never_repeated(tmp_path: Path) -> None:
         "%YAML hunter2\n--- 1\n",
         "a: |hunter2\n",
         'a: "\\xhunter2"\n',
+        "extends: hunter2\nprotocol: {id: x}\n",
+        "extends: hunter2.yaml\nprotocol: {id: x}\n",
+        "extends: ../hunter2\nprotocol: {id: x}\n",
         PTSD.replace("status: draft", "status: hunter2").replace("unit: mg", "unit: hunter2"),
-        PTSD.replace("planned: 6", "planned: hunter2").replace('"21:00"', '"hunter2"'),
-        PTSD.replace("to: ops", "to: hunter2").replace("treatment: treatment-1", "treatment: hunter2 hunter2"),
+        PTSD.replace("planned: 6", "planned: hunter2"),
     ):
         path.write_text(text, encoding="utf-8")
         problems = check(path)
+        assert problems
+        assert "hunter2" not in repr(problems)
+    for shared in (
+        "password: hunter2\n",
+        "shared: hunter2\n",
+        "shared: {hunter2 hunter2: 1}\n",
+        "extends: hunter2\nshared: {}\n",
+        AT_HOME.replace('"21:00"', '"hunter2"'),
+        AT_HOME.replace("to: ops", "to: hunter2").replace("treatment: treatment-1", "treatment: hunter2 hunter2"),
+    ):
+        problems = check(write(tmp_path, shared=shared))
         assert problems
         assert "hunter2" not in repr(problems)
 
@@ -499,7 +528,8 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
         assert 1 <= problem.line <= last
 
 
-LINES = PTSD.splitlines(keepends=True)
+LINES = [*PTSD.splitlines(keepends=True), *AT_HOME.splitlines(keepends=True)]
+OWN = PTSD.count("\n")
 
 
 @examples(0.5)
@@ -510,9 +540,8 @@ def test_a_damaged_line_is_accepted_or_refused_never_a_crash(
     line = LINES[number]
     head = line.partition(":")[0]
     damaged = {"drop": "", "twice": line + line, "null": f"{head}:\n", "word": f"{head}: word\n", "indent": f" {line}"}
-    text = "".join([*LINES[:number], damaged[how], *LINES[number + 1 :]])
-    path = tmp_path_factory.getbasetemp() / "damaged.yaml"
-    path.write_text(text, encoding="utf-8")
+    texts = [*LINES[:number], damaged[how], *LINES[number + 1 :]]
+    path = write(tmp_path_factory.getbasetemp(), "".join(texts[:OWN]), "".join(texts[OWN:]))
     problems = check(path)
     if problems:
         with pytest.raises(ProtocolError):

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from workflows.journey.protocol import Protocol
-from workflows.protocols.reading import Document, Location, Problem, ProtocolError, read
+from workflows.protocols.reading import Document, Location, Problem, ProtocolError
+from workflows.protocols.resolution import is_shared, resolve
 from workflows.protocols.rules import broken
 
-__all__ = ["Problem", "ProtocolError", "check", "find", "load", "pathways", "shipped"]
+__all__ = ["Problem", "ProtocolError", "check", "files_in", "find", "load", "pathways", "resolve", "shipped"]
 
 SHIPPED = Path(__file__).parent
 
@@ -30,7 +31,12 @@ _FIELDS = ("model_type", "dict_type", "model_attributes_type")
 
 def shipped() -> tuple[Path, ...]:
     """The protocol files that come with the service. All of them are illustrative."""
-    return tuple(sorted(SHIPPED.glob("*.yaml")))
+    return files_in(SHIPPED)
+
+
+def files_in(directory: Path = SHIPPED) -> tuple[Path, ...]:
+    """The protocol files in a directory, without those that are only there to be extended."""
+    return tuple(path for path in sorted(directory.glob("*.yaml")) if not is_shared(path))
 
 
 def find(name: str, directory: Path = SHIPPED) -> Path:
@@ -39,32 +45,32 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     Raises:
         ProtocolError: there is none, or more than one.
     """
-    files = sorted(directory.glob("*.yaml"))
-    found = [path for path in files if path.stem == name]
+    known = files_in(directory)
+    found = [path for path in known if path.stem == name]
     if not found:
-        readable = list(_readable(files))
+        readable = list(_readable(known))
         found = [path for path, protocol in readable if protocol.id == name]
         found = found or [path for path, protocol in readable if protocol.pathway == name.upper()]
     if len(found) == 1:
         return found[0]
-    there = ", ".join(path.stem for path in files) or "none"
+    there = ", ".join(path.stem for path in known) or "none"
     rule = "more than one protocol fits" if found else "no such protocol"
     raise ProtocolError((Problem(None, "protocol", f"{rule}; name one of: {there}"),))
 
 
 def pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
     """The pathways that ``directory`` has protocols for, in alphabetical order."""
-    return tuple(sorted({protocol.pathway for _, protocol in _readable(sorted(directory.glob("*.yaml")))}))
+    return tuple(sorted({protocol.pathway for _, protocol in _readable(files_in(directory))}))
 
 
 def load(path: Path) -> Protocol:
     """The protocol in a file.
 
     Raises:
-        ProtocolError: with every problem found; it names lines, fields and rules, and repeats no values.
+        ProtocolError: with every problem found; it names files, lines, fields and rules, and repeats no values.
     """
-    document = read(path)
-    values = _protocol_of(document)
+    document = resolve(path)
+    values = document.value["protocol"]
     problems = [
         document.problem(("protocol", *at), 'must be a time of day in quotes, like "21:00"')
         for at in _CLOCKS
@@ -78,7 +84,7 @@ def load(path: Path) -> Protocol:
         problems += [document.problem(("protocol", *at), rule) for at, rule in broken(protocol)]
         if not problems:
             return protocol
-    raise ProtocolError(tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+    raise ProtocolError(tuple(sorted(problems, key=lambda problem: (problem.file or "", problem.line or 0))))
 
 
 def check(path: Path) -> tuple[Problem, ...]:
@@ -90,23 +96,10 @@ def check(path: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def _readable(files: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
-    for path in files:
+def _readable(known: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
+    for path in known:
         with suppress(ProtocolError):
             yield path, load(path)
-
-
-def _protocol_of(document: Document) -> dict[str, Any]:
-    value = document.value
-    if not isinstance(value, dict) or not isinstance(value.get("protocol"), dict):
-        raise ProtocolError(
-            (Problem(1, "protocol", "a file has one field at the top, `protocol`, with the rest in it"),)
-        )
-    others = [name for name in value if name != "protocol"]
-    if others:
-        raise ProtocolError(tuple(document.problem((name,), "unknown field beside `protocol`") for name in others))
-    protocol: dict[str, Any] = value["protocol"]
-    return protocol
 
 
 def _clock(values: Any, at: Location) -> bool:

@@ -6,11 +6,15 @@ a huge one. A file that decides about doses and deadlines is refused wherever it
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
 
 from workflows.journey.limits import PROTOCOL_LIMIT
 
@@ -31,15 +35,22 @@ _TAG = "tag:yaml.org,2002:"
 class Problem:
     """What is wrong in a protocol file: the line (None where the file has none), the field and the rule.
 
-    Values of the file are never repeated.
+    ``file`` names the file it stands in where that is one the checked file extends. Values are never repeated.
     """
 
     line: int | None
     field: str
     rule: str
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The line and, where it is another one, the file: ``line 3 of at-home.yaml``. Empty where there is neither."""
+        parts = ("" if self.line is None else f"line {self.line}", "" if self.file is None else self.file)
+        return " of ".join(part for part in parts if part)
 
     def __str__(self) -> str:
-        return f"{'' if self.line is None else f'line {self.line}, '}{self.field}: {self.rule}"
+        return f"{self.place}, {self.field}: {self.rule}" if self.place else f"{self.field}: {self.rule}"
 
 
 class ProtocolError(Exception):
@@ -52,23 +63,24 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The values of a file and the line of each."""
+    """The values of a file, the line of each, and the file's name for those that stand in a file it extends."""
 
     value: Any
     lines: dict[Location, int]
+    files: dict[Location, str] = field(default_factory=dict)
 
     def problem(self, location: Location, rule: str) -> Problem:
         """A problem at this place, or at the nearest place around it that is in the file."""
         known = location
         while known not in self.lines:
             known = known[:-1]
-        return Problem(self.lines[known], field_name(location), rule)
+        return Problem(self.lines[known], field_name(location), rule, self.files.get(known))
 
 
 def field_name(location: Location) -> str:
     """A place in words: `sessions.vitals.systolic.go[0]`."""
     name = ""
-    for part in location[1:] if location[:1] == ("protocol",) else location:
+    for part in location[1:] if location[:1] in (("protocol",), ("shared",)) else location:
         if isinstance(part, int):
             name += f"[{part}]"
         else:
@@ -99,8 +111,9 @@ def read(path: Path) -> Document:
     return parse(text)
 
 
+@lru_cache(maxsize=16)
 def parse(text: str) -> Document:
-    """The values of a YAML text.
+    """The values of a YAML text. They are shared between callers: nobody may change them.
 
     Raises:
         ProtocolError: it is not YAML, or could be misread.
@@ -133,13 +146,23 @@ def _bare(problem: str | None) -> str:
     return re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "something else", problem or "it cannot be read")
 
 
-class _Loader(yaml.SafeLoader):
-    """Composes nodes and refuses what makes YAML ambiguous or unbounded: anchors, aliases, tags, deep nesting."""
+class _Loader(CParser, Composer, Resolver):
+    """Composes nodes and refuses what makes YAML ambiguous or unbounded: anchors, aliases, tags, deep nesting.
 
-    depth = 0
+    The parser is libyaml's, always: with a second one, a file could be read in two ways.
+    """
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        Resolver.__init__(self)
+        self.depth = 0
+
+    # libyaml's own offers no place to refuse a node.
+    get_single_node = Composer.get_single_node
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()
         refused = None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             refused = "anchors and aliases are not allowed; write the value out"
@@ -151,7 +174,7 @@ class _Loader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, refused, event.start_mark)
         self.depth += 1
         try:
-            return super().compose_node(parent, index)
+            return Composer.compose_node(self, parent, index)
         finally:
             self.depth -= 1
 

@@ -1,4 +1,4 @@
-"""The tables of a generation: writing what changed in a journey's rows, and filling them in bulk."""
+"""Writes to the tables of a generation: changes of a journey's rows, or all rows in bulk."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -10,7 +10,7 @@ from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table,
 from activities.record.store import Connection
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
-"""What a database says to a row it cannot hold, as a text with a NUL in it. Another try would not help."""
+"""Errors of the database for a row that it cannot hold, such as a text with a NUL. Trying again does not help."""
 
 
 async def write(connection: Connection, generation: int, changes: Sequence[RowDiff]) -> None:
@@ -25,8 +25,8 @@ async def write(connection: Connection, generation: int, changes: Sequence[RowDi
 
 
 async def store(connection: Connection, generation: int, changes: Sequence[tuple[RowDiff, Given]]) -> list[Unapplied]:
-    """Write changes, each given with the first event it comes from: all at once or, if the database cannot hold
-    one of them, each for itself. Answers with those that it cannot hold."""
+    """Write changes, each with the first event it comes from: all at once or, if the database cannot hold one of them,
+    one by one. Return those that it cannot hold."""
     try:
         async with connection.transaction():
             await write(connection, generation, [each for each, _ in changes])
@@ -58,7 +58,7 @@ async def clear(connection: Connection, generation: int, journey_id: UUID) -> No
 
 
 async def fill(connection: Connection, generation: int, new: Iterable[Row]) -> None:
-    """Put rows into tables that have none of these journeys yet: faster than `write`."""
+    """Insert rows into tables that have no rows of these journeys yet. Faster than `write`."""
     by_kind: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
     for row in new:
         by_kind[type(row)].append(row)
@@ -69,7 +69,7 @@ async def fill(connection: Connection, generation: int, new: Iterable[Row]) -> N
 
 
 async def read(connection: Connection, generation: int, journeys: Sequence[UUID]) -> dict[Key, Row]:
-    """The rows of these journeys as they are in the tables."""
+    """Read the rows of these journeys from the tables."""
     found: dict[Key, Row] = {}
     for kind, table in TABLES.items():
         stored = await connection.fetch(
