@@ -117,8 +117,8 @@ async def verify_record(
     With ``journey_id`` only that journey is checked, and whether its signatures are used elsewhere. With ``after`` the
     log is checked from behind that position, and each journey that has an event there is checked from its beginning;
     the log before it and other journeys' signatures are trusted. A log of more than ``alone`` events is read by as many
-    processes as there are processors, if the record can be opened again, and each reads at least ``section`` positions at
-    a time. ``progress`` is called with the number of events that were judged.
+    processes as there are processors, if the record can be opened again, and each reads at least ``section`` positions
+    at a time. ``progress`` is called with the number of events that were judged.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
