@@ -13,7 +13,7 @@ from tests.journey.play import before, started
 from workflows.journey import commands as c
 from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.screening import eligibility_obstacles, unanswered
+from workflows.journey.stages.screening.rules import eligibility_obstacles, unanswered
 from workflows.protocols import check, find, load, resolve
 from workflows.protocols.demonstration import demonstration
 

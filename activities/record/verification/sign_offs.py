@@ -33,8 +33,8 @@ from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.events import Event
 from workflows.journey.evidence import approved, current, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.screening import excluded
+from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 Reason: TypeAlias = Literal[
     SignatureFault,

@@ -7,7 +7,7 @@ from typing import NoReturn
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.calendars import age_on, holidays_known_at
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stage import Outcome
@@ -154,3 +154,18 @@ def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Itera
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")
+
+
+DECISIONS: Decisions = {
+    c.StartPathway: started_already,
+    c.Reassign: reassign,
+    c.Cover: cover,
+    c.Move: move,
+    c.Withdraw: withdraw,
+    c.Transfer: transfer,
+    c.StopForSafety: stop,
+    c.RecordDeath: record_death,
+}
+REACTIONS: Reactions = {
+    e.PathwayEnding: react_ending,
+}
