@@ -13,7 +13,7 @@ from activities.record.access_log import NewAccessLogEntry, find_broken_glass, r
 from application.context import Context
 from application.errors import NotAllowed
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.access import may_look
+from workflows.journey.always.access.rules import may_look
 from workflows.journey.base import InputModel
 
 

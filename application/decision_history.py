@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from application.changes import Change, compare
 from application.errors import NotVerified
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey, SignOff, fold
-from workflows.journey.always.sign_offs import took_effect
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.always.sign_offs.rules import took_effect
 from workflows.journey.base import digest
 from workflows.journey.evidence import current, evidence, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind

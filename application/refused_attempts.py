@@ -9,7 +9,7 @@ from activities.record.event_codec import from_stored
 from application.access_log import Query
 from application.context import Context
 from application.history import read_journeys, read_stored
-from workflows.journey.decide import MATTERS
+from workflows.journey.decide import ATTEMPTS
 from workflows.journey.events import CommandRefused, Event
 
 PAGE = 500
@@ -79,6 +79,6 @@ def _attempt(stored: StoredEvent) -> RefusedAttempt | None:
         event = from_stored(stored)
     except ValueError:  # `record verify` finds it
         return None
-    if not isinstance(event.body, CommandRefused) or event.body.command_kind not in MATTERS:
+    if not isinstance(event.body, CommandRefused) or event.body.command_kind not in ATTEMPTS:
         return None
     return RefusedAttempt(stored.position, event, event.body)

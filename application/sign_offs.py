@@ -16,7 +16,8 @@ from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refu
 from application.freshness import wait_for_read_models
 from application.history import History, read_journey, read_journeys
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.base import Identifier, InputModel, Text, digest
 from workflows.journey.commands import Command, Sign

@@ -10,10 +10,11 @@ from application.context import Context
 from application.errors import Refused
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import Command, Delegate, Sign
 from workflows.journey.decide import decide
 from workflows.journey.refusals import Refusal
-from workflows.journey.signed_statement import Signature, of_command
+from workflows.journey.signed_statement import Signature
 
 
 def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, body: Sign | Delegate) -> Command:

@@ -12,7 +12,8 @@ from application.decision_history import Decision, DecisionStatus, Since, status
 from application.sign_offs import OpenRequest, ShownDecision, short_code
 from cli.output import Output, add_row, facts_box, shown_at, table
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import SignOff
 
 STANDS: dict[DecisionStatus, str] = {
     "standing": "it stands: the evidence is as it was signed",

@@ -13,8 +13,9 @@ from activities.signatures.keys import PrivateKey, generate, new_seal, sign, unl
 from activities.signatures.signer_registry import Entry, Register, RegisterFile, enrol, publish
 from simulation.people import PEOPLE
 from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.signed_statement import of_command, signer_of
+from workflows.journey.signed_statement import signer_of
 
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)

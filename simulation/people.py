@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.safety import release_obstacles
+from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument, definition_of
@@ -22,9 +22,9 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.evaluation import BASELINE
+from workflows.journey.stages.evaluation.rules import BASELINE
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""

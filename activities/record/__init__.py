@@ -1,4 +1,4 @@
-"""The append-only event record on PostgreSQL: what happened, once, in order, provably unchanged."""
+"""The append-only event record on PostgreSQL: every event once, in order, and provably unchanged."""
 
 from activities.record.codec import Clear, PayloadCodec
 from activities.record.migrations import MigrationEdited, migrate

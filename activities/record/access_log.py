@@ -1,4 +1,5 @@
-"""Who looked at what, and why: recorded before anything is shown (45 CFR 164.312(b)). FHIR calls it AuditEvent."""
+"""The access log: who looked at what, and why, recorded before anything is shown (45 CFR 164.312(b); FHIR
+AuditEvent)."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,11 +10,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from activities.record.store import Record
 
 MOST = 1000
-"""Entries answered at once."""
+"""How many entries one answer has at most."""
 
 
 class Purpose(StrEnum):
-    """What somebody looked for: codes of HL7's PurposeOfUse, as FHIR's AuditEvent takes them."""
+    """Why somebody looked: codes of HL7's PurposeOfUse, as FHIR's AuditEvent has them."""
 
     TREATMENT = "TREAT"
     CARE_MANAGEMENT = "CAREMGT"
@@ -51,13 +52,13 @@ class NewAccessLogEntry(BaseModel):
 
 
 class AccessLogEntry(NewAccessLogEntry):
-    """An entry as recorded, and when (UTC, the database's clock)."""
+    """An entry as recorded, with its time (UTC, the database's clock)."""
 
     at: AwareDatetime
 
 
 async def record_access(record: Record, new: NewAccessLogEntry) -> None:
-    """Record that somebody looks, once however often this is called.
+    """Record that somebody looks. An entry is recorded once, however often this is called with it.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does. Nothing may be shown then.
@@ -89,7 +90,7 @@ async def list_access(
     reader_id: str | None = None,
     limit: int = MOST,
 ) -> tuple[AccessLogEntry, ...]:
-    """Who looked, the latest first: at a journey, or what one person looked at, or all."""
+    """List who looked at a journey, or what one person looked at, or everything; the latest first."""
     return await _select(
         record,
         "($2::uuid IS NULL OR journeys @> ARRAY[$2]) AND ($3::text IS NULL OR reader_id = $3) "
@@ -101,12 +102,12 @@ async def list_access(
 
 
 async def find_access(record: Record, entry_id: UUID) -> AccessLogEntry | None:
-    """One entry, or None when there is none of this id."""
+    """Return one entry; None when there is none with this id."""
     return next(iter(await _select(record, "entry_id = $2", entry_id)), None)
 
 
 async def find_broken_glass(record: Record, journey_id: UUID, reader_id: str, at: datetime) -> AccessLogEntry | None:
-    """The entry by which a person may look at a journey from outside at a moment (UTC), if they broke the glass."""
+    """Return the emergency access by which a person may look at a journey at a moment (UTC); None if they have none."""
     found = await _select(
         record,
         "journeys @> ARRAY[$2::uuid] AND reader_id = $3 AND until > $4 ORDER BY until DESC LIMIT 1",
@@ -118,7 +119,7 @@ async def find_broken_glass(record: Record, journey_id: UUID, reader_id: str, at
 
 
 async def find_unannounced_access(record: Record) -> tuple[AccessLogEntry, ...]:
-    """Where somebody broke the glass and the journey does not know, so that nobody reviews it: Temporal was down."""
+    """List emergency accesses that their journey was not told of, because Temporal was down: nobody reviews them."""
     return await _select(
         record,
         "until IS NOT NULL AND NOT EXISTS (SELECT FROM record.journey_event e WHERE e.log_id = r.log_id "

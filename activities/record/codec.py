@@ -1,4 +1,4 @@
-"""How payloads become the bytes that are stored: the one place where encryption goes."""
+"""Turns payloads into the bytes that are stored. Encryption belongs here, and nowhere else."""
 
 from typing import Protocol
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Between the journey's events and the record's rows."""
+"""Turns events of a journey into rows of the record, and back."""
 
 from functools import lru_cache
 from typing import Any
@@ -14,11 +14,11 @@ from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.protocol import PinnedProtocol, Protocol
 
 ENVELOPED = ("body", "illustrative", "command_digest")
-"""What of an event is in its payload; everything else has a column."""
+"""The fields of an event that go into its payload. Every other field has a column."""
 
 
 def to_new(event: Event) -> NewEvent:
-    """The row of an event, its payload in canonical JSON: the same event always gives the same bytes."""
+    """Return the row of an event, its payload in canonical JSON: the same event always gives the same bytes."""
     payload = event.model_dump(mode="json", include=dict.fromkeys(ENVELOPED, True))
     return NewEvent(
         event_id=event.event_id,
@@ -35,7 +35,7 @@ def to_new(event: Event) -> NewEvent:
 
 @lru_cache(maxsize=64)
 def _protocol(spelled: bytes) -> Protocol:
-    """Thousands of journeys pin the same few protocols, each of them the largest part of its opening."""
+    """Parse a protocol, or take it from the cache: thousands of journeys pin the same few, and each is large."""
     return TypeAdapter(PinnedProtocol).validate_json(spelled)
 
 
@@ -46,7 +46,7 @@ class _Opening(PathwayStarted):
 
 
 def from_stored(stored: StoredEvent) -> Event:
-    """The event of a row. Openings that pin the same protocol share it."""
+    """Return the event of a row. Opening events that pin the same protocol share one instance of it."""
     payload = from_json(stored.payload)
     body = payload.get("body") if isinstance(payload, dict) else None
     if isinstance(body, dict) and body.get("kind") == "pathway.started":
@@ -73,11 +73,11 @@ def _opened(body: dict[str, Any]) -> PathwayStarted:
 
 
 async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:
-    """All recorded events of a journey, oldest first; none when it is unknown."""
+    """Load all recorded events of a journey, oldest first; none when it is unknown."""
     return tuple(from_stored(stored) for stored in await record.load(journey_id))
 
 
 async def load_journey(record: Record, journey_id: UUID) -> Journey | None:
-    """The state of a journey as recorded, or None when nothing is."""
+    """Load the state of a journey as recorded; None when nothing is recorded."""
     events = await load_events(record, journey_id)
     return fold(events) if events else None

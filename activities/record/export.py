@@ -1,4 +1,4 @@
-"""One journey as a file that a stranger can verify: its events as stored, the evidence of every decision, the
+"""Writes one journey to a file that a stranger can verify: its events as stored, the evidence of every decision, the
 register of who may sign, and the program that checks them (verification/verify_export.py)."""
 
 import base64
@@ -30,7 +30,7 @@ Get the organisation's public key from the organisation, not from where you got 
 
 
 async def export(record: Record, journey_id: UUID, register: bytes) -> bytes | None:
-    """The file, a ZIP; None when nothing is recorded under this id. ``register`` is the content of its file.
+    """Return the file, a ZIP; None when nothing is recorded under this id. ``register`` is the content of its file.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -61,7 +61,7 @@ def _row(stored: StoredEvent) -> dict[str, object]:
 
 
 def _evidence(stored: Sequence[StoredEvent]) -> dict[str, str]:
-    """What each decision was made on, by version, in the very spelling its hash is taken over."""
+    """Return the evidence of each decision, by version, spelled exactly as it was hashed."""
     found: dict[str, str] = {}
     journey: Journey | None = None
     for event in map(from_stored, stored):

@@ -18,7 +18,7 @@ _MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
 
 class MigrationEdited(Exception):
-    """A file is not what this database was made from, and no new migration says how it came about."""
+    """A file differs from the one this database was made from, and no new migration makes the change."""
 
     def __init__(self, name: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The event record: append, read, enrol. The database holds the rules; this speaks to it."""
+"""Append to the event record, read it, and enrol journeys. The rules are in the database; this module calls it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,21 +14,20 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from activities.record.codec import Clear, PayloadCodec
 
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 EVENT_COLUMNS = (
     "log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at, "
     "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
 )
 
-# By SQLSTATE class: what may heal without a change to the code. 25006: a standby, after a failover.
+# SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
 
 
 class RecordUnavailable(Exception):
-    """The record cannot be reached, or did not answer in time. Nothing is known about what was asked:
-    ask again with the same ids. `.code` is an SQLSTATE or the name of an error class.
+    """The record cannot be reached, or did not answer in time. Whether the request took effect is not known: repeat it
+    with the same ids. `.code` is an SQLSTATE or the name of an error class.
     """
 
     def __init__(self, code: str) -> None:
@@ -40,8 +39,8 @@ class RecordUnavailable(Exception):
 
 
 class RecordFault(Exception):
-    """The record refused a statement for a reason that asking again will not change: a defect or a wrong
-    set-up. `.code` is an SQLSTATE or the name of an error class.
+    """The record refused a statement because of a defect or a wrong set-up. Repeating it does not help. `.code` is an
+    SQLSTATE or the name of an error class.
     """
 
     def __init__(self, code: str) -> None:
@@ -61,12 +60,12 @@ class VersionConflict(Exception):
 
 
 class Diverged(Exception):
-    """Some of these event ids are recorded, but with other content, in another order or journey, or not all
-    of them. Nothing was written; whoever derives the ids is not deterministic, and a person has to look.
+    """Some of these event ids are recorded already, but with other content, in another order or journey, or not all of
+    them. Nothing was written. Whatever derives the ids is not deterministic, and a person has to look.
     """
 
     def __init__(self) -> None:
-        super().__init__("these event ids are recorded otherwise")
+        super().__init__("these event ids are recorded with other content")
 
 
 class NotAppendable(ValueError):
@@ -74,7 +73,7 @@ class NotAppendable(ValueError):
 
 
 class NotYetRecorded(Exception):
-    """The journey did not reach the version in the time given. It may still."""
+    """The journey did not reach the version in the given time. It may reach it later."""
 
     def __init__(self) -> None:
         super().__init__("the journey has not reached this version yet")
@@ -110,7 +109,8 @@ class StoredEvent(NewEvent):
     database's clock) never decreases with position. The hashes are SHA-256, see FORMAT.md.
     """
 
-    # As it stands there, also what a superuser put in and no append would take: it is read, and judged, not refused.
+    # Not validated: a row that only a superuser can have written must be readable too, so that verification can judge
+    # it.
     event_type: str
     schema_version: int
     log_id: int
@@ -124,7 +124,7 @@ class StoredEvent(NewEvent):
 
 
 class Appended(_Frozen):
-    """Where the events are: their versions, and the position of the last. `replayed`: they already were."""
+    """Where the events are: their versions, and the position of the last. `replayed`: they were recorded before."""
 
     first_version: int
     last_version: int
@@ -142,11 +142,11 @@ class Head(_Frozen):
 
 
 class Enrolment(_Frozen):
-    """What became of a request to enrol, and the journey and request that stand.
+    """The result of a request to enrol, and the journey and request that are valid now.
 
-    enrolled: the journey asked for. same_request: this request's journey, from before. active: the journey
-    this patient already has open on the pathway. other_request: the request id was used for another patient
-    or pathway; nothing was enrolled, and the ids are the ones asked for.
+    enrolled: the journey that was asked for. same_request: the journey that this request enrolled before. active: the
+    journey that this patient already has open on the pathway. other_request: the request id was used for another
+    patient or pathway; nothing was enrolled, and the ids are those that were asked for.
     """
 
     outcome: Literal["enrolled", "same_request", "active", "other_request"]
@@ -155,17 +155,16 @@ class Enrolment(_Frozen):
 
 
 def patient_key(patient_ref: str) -> bytes:
-    """The 32 bytes by which the record tells patients apart without naming them.
+    """Return the 32 bytes by which the record tells patients apart without naming them.
 
-    A plain hash: whoever holds the list of references can match them. A hash under a secret key is to
-    replace it here.
+    It is a plain hash, so whoever has the list of references can match them. A hash with a secret key will replace it.
     """
     return sha256(b"carepath/patient/1\0" + patient_ref.encode()).digest()
 
 
 @contextmanager
 def _without_values() -> Iterator[None]:
-    """Put our errors in the place of the driver's, whose texts quote rows, parameters and addresses."""
+    """Replace the driver's errors by ours: their texts quote rows, parameters and addresses."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -180,11 +179,11 @@ def _without_values() -> Iterator[None]:
             raise RecordUnavailable(code) from None
         raise RecordFault(code) from None
     except asyncpg.InterfaceError as error:
-        # The driver's ValueErrors are about arguments; its other complaints about lost connections.
+        # The driver raises ValueError about arguments, and its other interface errors about lost connections.
         kind = RecordFault if isinstance(error, ValueError) else RecordUnavailable
         raise kind(type(error).__name__) from None
     except asyncpg.InternalClientError as error:
-        # The driver's view of a connection that broke under it.
+        # What the driver raises when a connection breaks during a statement.
         raise RecordUnavailable(type(error).__name__) from None
     except OSError as error:
         raise RecordUnavailable(type(error).__name__) from None
@@ -207,12 +206,12 @@ async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> 
 class ConnectionSource(Protocol):
     """Where a record takes its connections from: a pool of asyncpg."""
 
-    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager["Connection"]:
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
 
 
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
-"""What opens a record once more, also in another process that it is handed to."""
+"""A function that opens the same record again. It can be handed to another process."""
 
 
 class Record:
@@ -233,7 +232,7 @@ class Record:
         self._codec = codec or Clear()
         self._log_id = log_id
         self.reopen = reopen
-        """None when it is not known how."""
+        """None when the record cannot be opened again."""
 
     @property
     def log_id(self) -> int:
@@ -242,7 +241,7 @@ class Record:
 
     @asynccontextmanager
     async def connection(self) -> "AsyncIterator[Connection]":
-        """A connection to the record's database, for what is derived from the record and lies beside it."""
+        """Open a connection to the record's database, for data that is derived from the record, such as read models."""
         with _without_values():
             async with self._connections.acquire(timeout=5) as connection:
                 yield connection
@@ -252,8 +251,8 @@ class Record:
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
-        When they are all recorded already this answers where, whatever `expected_version` says and whether
-        or not others followed. `closes` ends the journey: its patient may enrol on the pathway again.
+        When all of them are recorded already, this answers with their place, whatever `expected_version` says and
+        whether or not others followed. `closes` ends the journey, so that its patient may enrol on the pathway again.
 
         Raises VersionConflict, Diverged, NotAppendable.
         """
@@ -292,8 +291,8 @@ class Record:
         return tuple(self.decoded(row) for row in rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
-        """The next events of the whole log in order of position. Asking again after the last one answered
-        never skips an event: positions become visible in their order.
+        """Return the next events of the whole log in order of position. Asking again after the last one never skips an
+        event, because positions become visible in their order.
         """
         rows = await self._fetch(
             f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
@@ -305,7 +304,7 @@ class Record:
         return tuple(self.decoded(row) for row in rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
-        """Where a journey stands; None when it was neither enrolled nor appended to."""
+        """Return where a journey stands; None when it was neither enrolled nor appended to."""
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status "
             "FROM record.journey WHERE log_id = $1 AND journey_id = $2",
@@ -315,7 +314,7 @@ class Record:
         return Head.model_validate(dict(rows[0])) if rows else None
 
     async def log_head(self) -> tuple[int, bytes] | None:
-        """The last position of the log and its hash there; None while it is empty."""
+        """Return the last position of the log and its hash there; None while it is empty."""
         rows = await self._fetch(
             "SELECT position, log_hash FROM record.journey_event WHERE log_id = $1 ORDER BY position DESC LIMIT 1",
             self._log_id,
@@ -323,15 +322,16 @@ class Record:
         return (rows[0]["position"], rows[0]["log_hash"]) if rows else None
 
     async def log_hash(self, position: int) -> bytes | None:
-        """The log's hash at a position; None beyond its end."""
+        """Return the log's hash at a position; None beyond its end."""
         rows = await self._fetch(
             "SELECT log_hash FROM record.journey_event WHERE log_id = $1 AND position = $2", self._log_id, position
         )
         return rows[0]["log_hash"] if rows else None
 
     async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
-        """Where the journeys stand that may be waiting, in the order of their ids: the next after one. They are open,
-        enrolled ones at version 0; or somebody broke the glass, which is reviewed also after the end.
+        """Return the heads of the journeys that may be waiting, in the order of their ids, from the one after a given
+        id on. They are open, or enrolled and at version 0, or have emergency access that must be reviewed even after
+        the end.
         """
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status FROM record.journey "
@@ -394,7 +394,7 @@ class Record:
             return await connection.fetch(statement, *arguments)
 
     def decoded(self, row: asyncpg.Record) -> StoredEvent:
-        """The event of a row of EVENT_COLUMNS."""
+        """Return the event of a row of EVENT_COLUMNS."""
         fields = dict(row)
         fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])
         return StoredEvent.model_validate(fields)

@@ -19,16 +19,16 @@ from activities.signatures.verifying import SKEW, Problem, check, check_protocol
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always.sign_offs import react_signed
+from workflows.journey.always.sign_offs.rules import react_signed
+from workflows.journey.always.sign_offs.statements import of_command, of_event
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.commands import SIGNED
 from workflows.journey.dispatch import advance
 from workflows.journey.evidence import approved, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.signed_statement import of_command, of_event
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.messages import CHECK, VERIFY, Attempt, SignatureCheck, SignatureResult
 
 log = structlog.get_logger("sign_offs")

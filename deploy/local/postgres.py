@@ -17,7 +17,7 @@ from typing import Literal
 import asyncpg
 import psutil
 
-from deploy.local.process import Child, StackError, free_port, require_free
+from deploy.local.process import Child, StackError, Supervised, free_port, require_free
 
 ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
@@ -30,8 +30,7 @@ _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": si
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # What the service promises rests on these three; slower tests are the price.
-    "fsync": "on",
+    # What the service promises rests on these and on fsync.
     "synchronous_commit": "on",
     "full_page_writes": "on",
     # Statements, parameters and row values may be about patients: none of them reaches the log.
@@ -74,18 +73,22 @@ class Database:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{self.name}?sslmode=disable"
 
 
-class Postgres:
+class Postgres(Supervised):
     """A PostgreSQL server on a loopback port. `start`, `stop` and `kill` may alternate on the same data.
 
     Everybody on this machine may connect: it is for demonstrations and tests, never for patients.
     """
 
-    def __init__(self, directory: Path, log_path: Path, *, port: int | None = None) -> None:
-        """The data lives in `directory`, except for root when no unprivileged account can reach it there."""
+    def __init__(self, directory: Path, log_path: Path, *, port: int | None = None, durable: bool = True) -> None:
+        """The data lives in `directory`, except for root when no unprivileged account can reach it there.
+
+        What is committed survives a crash of the server, and a power cut too if it is `durable`.
+        """
         self.port = port or free_port()
+        self._durable = durable
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
         self.data_directory = _reachable_data_directory(directory.resolve(), self._account)
-        self._server = Child("PostgreSQL", log_path, death_signal=signal.SIGINT)
+        super().__init__(Child("PostgreSQL", log_path, death_signal=signal.SIGINT))
 
     @property
     def database(self) -> Database:
@@ -103,18 +106,6 @@ class Postgres:
     def admin_url(self) -> str:
         return self.database.admin_url
 
-    @property
-    def log_path(self) -> Path:
-        return self._server.log_path
-
-    @property
-    def pid(self) -> int:
-        return self._server.pid
-
-    @property
-    def running(self) -> bool:
-        return self._server.running
-
     async def start(self) -> None:
         """Start the server, creating its data on the first run, and wait until it answers.
 
@@ -127,19 +118,20 @@ class Postgres:
         if fresh:
             await self._initialise(binaries)
         self._clear_stale_lock()
-        options = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
-        self._server.spawn(
+        settings = {**_SETTINGS, "port": str(self.port), "fsync": "on" if self._durable else "off"}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self._child.spawn(
             [binaries / "postgres", "-D", self.data_directory, *options],
             env=_environment(),
             cwd=self.data_directory,
             account=self._account,
         )
-        await self._server.ready(self._answers, seconds=60)
+        await self._child.ready(self._answers, seconds=60)
         await self._create_owner()
 
     async def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """Stop the server: `fast` breaks connections and flushes, `immediate` recovers later."""
-        await self._server.stop(_STOP_SIGNALS[mode], seconds=30)
+        await self._child.stop(_STOP_SIGNALS[mode], seconds=30)
 
     async def kill(self) -> None:
         """End the server and all its processes at once, as a power cut would end them."""
@@ -150,7 +142,7 @@ class Postgres:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        await self._server.kill()
+        await super().kill()
         # A backend that is still dying holds the shared memory, and the next start would be refused.
         psutil.wait_procs(processes[1:], timeout=10)
 
@@ -179,6 +171,8 @@ class Postgres:
         initdb.spawn(
             [
                 *(binaries / "initdb", "-D", self.data_directory, "-U", ADMIN_ROLE, "--auth=trust"),
+                # Only a power cut within the first minute could lose it, and there is nothing in it yet.
+                "--no-sync",
                 *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
             ],
             env=_environment(),

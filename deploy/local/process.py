@@ -146,6 +146,30 @@ class Child:
         return f"The process ended with status {self.returncode}{said}"
 
 
+class Supervised:
+    """A service that runs as a child process of ours."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    @property
+    def log_path(self) -> Path:
+        return self._child.log_path
+
+    @property
+    def pid(self) -> int:
+        """Raises StackError when it was never started."""
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would. Does nothing when it is not running."""
+        await self._child.kill()
+
+
 def free_port() -> int:
     """A loopback port nobody listens on.
 

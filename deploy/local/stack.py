@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import importlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -14,9 +12,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.record import migrate
 from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
-from deploy.local.process import Child, StackError
+from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
 
@@ -26,7 +25,6 @@ PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
 ANCHORS, ANCHOR_KEY = "anchors", f"{PROFILES}/anchor.key"
 _ROOT = Path(__file__).resolve().parents[2]
-_MIGRATIONS = "activities.record.migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +104,16 @@ async def local_stack(
                 _remove_data(postgres, *kept)
 
 
-class WorkerProcess:
+class WorkerProcess(Supervised):
     """The service's worker as a process of its own. Leaving the context stops it."""
-
-    def __init__(self, child: Child) -> None:
-        self._child = child
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        return self._child.running
 
     @property
     def returncode(self) -> int | None:
         return self._child.returncode
 
-    @property
-    def log_path(self) -> Path:
-        return self._child.log_path
-
     async def stop(self, *, seconds: float = 20) -> None:
         """Ask the worker to finish what it is doing and end, and wait for it."""
         await self._child.stop(signal.SIGTERM, seconds=seconds)
-
-    async def kill(self) -> None:
-        """End the worker at once, as a crash would."""
-        await self._child.kill()
 
     async def __aenter__(self) -> "WorkerProcess":
         return self
@@ -188,12 +167,7 @@ async def _start_together(postgres: Postgres, temporal: TemporalServer) -> None:
 
 async def _migrate(postgres: Postgres) -> None:
     try:
-        if importlib.util.find_spec(_MIGRATIONS) is None:
-            return
-    except ModuleNotFoundError:
-        return
-    try:
-        await importlib.import_module(_MIGRATIONS).migrate(postgres.owner_url)
+        await migrate(postgres.owner_url)
     except Exception as failed:
         reason = f"{type(failed).__name__}: {failed}"
         raise StackError("migrate the record", postgres.log_path, reason) from failed

@@ -10,7 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNa
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from deploy.local.process import Child, StackError, accepts_connections, free_port, require_free
+from deploy.local.process import Child, StackError, Supervised, accepts_connections, free_port, require_free
 
 NAMESPACE = "default"
 
@@ -26,7 +26,7 @@ _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 _RETENTION = timedelta(days=90)
 
 
-class TemporalServer:
+class TemporalServer(Supervised):
     """A development server on loopback ports. `start`, `stop` and `kill` may alternate on the same ports.
 
     Only with a `db_path` does what it holds survive a stop.
@@ -46,7 +46,7 @@ class TemporalServer:
         self.ui_port = None if headless else ui_port or free_port()
         self.db_path = db_path
         self._time_skipping = time_skipping
-        self._server = Child("Temporal", log_path)
+        super().__init__(Child("Temporal", log_path))
 
     @property
     def address(self) -> str:
@@ -60,18 +60,6 @@ class TemporalServer:
     def ui_url(self) -> str | None:
         return None if self.ui_port is None else f"http://127.0.0.1:{self.ui_port}"
 
-    @property
-    def log_path(self) -> Path:
-        return self._server.log_path
-
-    @property
-    def pid(self) -> int:
-        return self._server.pid
-
-    @property
-    def running(self) -> bool:
-        return self._server.running
-
     async def start(self) -> None:
         """Start the server and wait until it and its web interface answer.
 
@@ -81,8 +69,8 @@ class TemporalServer:
         require_free(self.port)
         if self.ui_port is not None:
             require_free(self.ui_port)
-        self._server.spawn(self._command(), env=_environment())
-        await self._server.ready(self._answers, seconds=60)
+        self._child.spawn(self._command(), env=_environment())
+        await self._child.ready(self._answers, seconds=60)
         try:
             await self._keep_closed_workflows()
         except RPCError as refused:
@@ -91,11 +79,7 @@ class TemporalServer:
 
     async def stop(self) -> None:
         """Ask the server to end, and wait for it."""
-        await self._server.stop(signal.SIGTERM, seconds=10)
-
-    async def kill(self) -> None:
-        """End the server at once, as a crash would."""
-        await self._server.kill()
+        await self._child.stop(signal.SIGTERM, seconds=10)
 
     def _command(self) -> list[str | Path]:
         program = Path(sysconfig.get_path("scripts")) / "temporal"

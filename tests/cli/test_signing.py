@@ -16,13 +16,13 @@ from tests.cli.helpers import Answer, World, call
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, sealed
 from workflows.journey.actors import Role
-from workflows.journey.always.safety import release_obstacles
+from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
 from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
 from workflows.journey.refusals import Refusal
-from workflows.journey.signed_statement import of_command
 
 WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"

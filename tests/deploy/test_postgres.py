@@ -53,7 +53,7 @@ async def test_a_restart_keeps_data_and_port(own: Postgres, how: Literal["smart"
     assert await _value(url, "SELECT n FROM kept") == 7
 
 
-async def test_the_server_is_durable_and_discreet(postgres: Postgres) -> None:
+async def test_the_server_is_durable_and_discreet(own: Postgres) -> None:
     wanted = {
         "fsync": "on",
         "synchronous_commit": "on",
@@ -64,7 +64,7 @@ async def test_the_server_is_durable_and_discreet(postgres: Postgres) -> None:
         "TimeZone": "UTC",
     }
     for name, value in wanted.items():
-        assert await _value(postgres.admin_url, f"SHOW {name}") == value
+        assert await _value(own.admin_url, f"SHOW {name}") == value
 
 
 async def test_a_failing_statement_leaves_no_values_in_the_log(postgres: Postgres, database: Database) -> None:

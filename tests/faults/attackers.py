@@ -47,11 +47,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.decide import decide
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
-from workflows.journey.signed_statement import Signature, SignatureHeader, of_command
+from workflows.journey.signed_statement import Signature, SignatureHeader
 from workflows.messages import APPEND, CHECK, Batch, Recorded
 
 HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")

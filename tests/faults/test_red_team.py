@@ -63,6 +63,7 @@ from tests.faults.attackers import (
 )
 from tests.faults.helpers import PROTOCOLS, Course, at_work, command, findings, reset, support
 from tests.helpers import eventually
+from tests.journey.play import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
@@ -953,7 +954,7 @@ def _wants(journey: Journey, kind: SignOffKind) -> bool:
 
 # 13. Journeys that may not begin
 
-FIT = PROTOCOLS["ANXIETY"].model_copy(update={"illustrative": False, "status": "approved"})
+FIT = for_patients(PROTOCOLS["ANXIETY"])
 STARTS: dict[str, tuple[dict[str, Any], str]] = {
     "an illustrative protocol": ({"demonstration": False}, "may not carry patients"),
     "a protocol nobody signed": ({"demonstration": False, "protocol": FIT}, "is not signed"),

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -210,6 +210,12 @@ def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, 
     for kind, changed in rules.items():
         values["sign_offs"][kind] |= changed
     return Protocol.model_validate_json(json.dumps(values), strict=True)
+
+
+def for_patients(protocol: Protocol) -> Protocol:
+    """The protocol as if a clinic had completed it, with a list of holidays that does not end."""
+    working = protocol.working_time.model_copy(update={"holidays": (), "holidays_known_until": date.max})
+    return protocol.model_copy(update={"illustrative": False, "status": "approved", "working_time": working})
 
 
 def started(

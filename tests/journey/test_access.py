@@ -6,7 +6,7 @@ from tests.journey.play import Play, after, before, course, kinds, one, person, 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.always.access import may_look
+from workflows.journey.always.access.rules import may_look
 from workflows.journey.notices import notices
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome

@@ -11,12 +11,14 @@ from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
-from workflows.journey.aggregate import Delegation, Evaluation, Journey, SignOff
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, half_signed
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stages.evaluation.model import Evaluation
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
 SUBJECTS = {

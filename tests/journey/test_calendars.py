@@ -23,12 +23,14 @@ from workflows.journey.calendars import (
     Zone,
     add_working_time,
     after_quiet_hours,
+    holidays_known_at,
     local,
     working_time_between,
 )
 from workflows.journey.notices import notices
 from workflows.journey.protocol import EscalationPolicy, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal
+from workflows.journey.summary import why
 
 with FILE.open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
@@ -48,7 +50,7 @@ MINUTE = timedelta(minutes=1)
 def working(zone: str, hours: str = "09:00-17:00", weekdays: tuple[int, ...] = WEEK, holidays: str = "") -> WorkingTime:
     begin, end = (time.fromisoformat(clock) for clock in hours.split("-"))
     days = tuple(date.fromisoformat(day) for day in holidays.split())
-    return WorkingTime(zone=zone, weekdays=weekdays, hours=(begin, end), holidays=days)
+    return WorkingTime(zone=zone, weekdays=weekdays, hours=(begin, end), holidays=days, holidays_known_until=date.max)
 
 
 def at(moment: str, zone: str) -> datetime:
@@ -179,6 +181,7 @@ def calendars(draw: st.DrawFn, *, shortest: int = 30) -> WorkingTime:
         weekdays=tuple(draw(st.lists(st.integers(1, 7), min_size=1, max_size=7, unique=True))),
         hours=(time(*divmod(begin, 60)), time(*divmod(end, 60))),
         holidays=tuple((FIRST + timedelta(days=day)).date() for day in days),
+        holidays_known_until=date.max,
     )
 
 
@@ -234,9 +237,30 @@ def test_walking_minute_by_minute_comes_to_the_same(calendar: WorkingTime, start
     assert add_working_time(start, minutes * MINUTE, calendar) == walked
 
 
+@examples(2.5)
+@given(calendars(), STARTS, AMOUNTS, st.integers(0, 366))
+def test_holidays_nobody_listed_make_nothing_late(
+    calendar: WorkingTime, start: datetime, amount: timedelta, days: int
+) -> None:
+    """A deadline over days whose holidays are not known is never later than it will be once they are."""
+    until = (FIRST + timedelta(days=days)).date()
+    listed = tuple(day for day in calendar.holidays if day <= until)
+    short = calendar.model_copy(update={"holidays": listed, "holidays_known_until": until})
+    early, late = add_working_time(start, amount, short), add_working_time(start, amount, calendar)
+    assert early <= late
+    if holidays_known_at(early, short):
+        assert early == late
+
+
 def test_working_time_of_the_worst_calendar_ends_within_years() -> None:
     mondays = tuple(date(2024, 1, 1) + timedelta(weeks=n) for n in range(500))
-    calendar = WorkingTime(zone="Europe/London", weekdays=(1,), hours=(time(2), time(2, 1)), holidays=mondays)
+    calendar = WorkingTime(
+        zone="Europe/London",
+        weekdays=(1,),
+        hours=(time(2), time(2, 1)),
+        holidays=mondays,
+        holidays_known_until=date.max,
+    )
     assert calendar.week == MINUTE
     assert local(add_working_time(FIRST, 52 * MINUTE, calendar), calendar.zone).year == 2034
     with pytest.raises(ValueError, match="forward"):
@@ -259,10 +283,12 @@ def test_working_time_of_the_worst_calendar_ends_within_years() -> None:
         ({"hours": ["09:00"]}, "required"),
         ({"holidays": ["2024-02-30"]}, "date"),
         ({"holydays": []}, "not permitted"),
+        ({"holidays": ["2024-07-01", "2025-01-01"]}, "after holidays_known_until"),
     ],
 )
 def test_calendars_that_are_refused(changed: dict[str, Any], words: str) -> None:
-    given = {"zone": "Europe/London", "weekdays": [1], "hours": ["09:00", "17:00"], **changed}
+    given = {"zone": "Europe/London", "weekdays": [1], "hours": ["09:00", "17:00"]}
+    given |= {"holidays_known_until": "2024-12-31", **changed}
     with pytest.raises(ValidationError, match=words):
         WorkingTime.model_validate(given)
 
@@ -475,3 +501,27 @@ def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -
     protocol["working_time"]["hours"] = ["09:00", "09:01"]
     with pytest.raises(ValidationError, match="more than a year of the clinic's working time: sign_in_1_day"):
         Protocol.model_validate(protocol)
+
+
+# Holidays that run out. Those of the shipped protocols are known until 31 December 2027.
+
+LAST_DAY = datetime(2027, 12, 31, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "beyond"),
+    [
+        ("2027-12-20T09:00", False),
+        ("2027-12-30T09:00", True),
+        ("2028-02-29T09:00", True),
+    ],
+)
+def test_a_deadline_over_unknown_holidays_says_so(start: str, beyond: bool) -> None:
+    play = started(at=at(start, LA)).go_on(lambda journey: any(w.sign_off for w in journey.waiting.values()))
+    request = play.request(SignOffKind.EVALUATION)
+    said = "its list ends there" in why(request, play.journey)
+    assert said == beyond
+    assert said == any(step > at("2028-01-01T00:00", LA) for step in request.steps)
+    policies = play.journey.protocol.escalation_policies
+    others = [w for w in play.journey.waiting.values() if policies[w.escalation_policy].clock == "elapsed"]
+    assert not any("its list ends there" in why(waiting, play.journey) for waiting in others)

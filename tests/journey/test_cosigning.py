@@ -18,8 +18,8 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.sessions import review_owed
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.rules import review_owed
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
 COLLEAGUE = person("colleague", Role.CLINICIAN)

@@ -12,13 +12,14 @@ from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import Closing, Education
+from workflows.journey.always.pathway.model import Closing
 from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.education.model import Education
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 SECOND = 2
 """Most tests stand before the release of the second session, where intervals and check-ins count."""

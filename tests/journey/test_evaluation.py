@@ -13,7 +13,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.evaluation import missing
+from workflows.journey.stages.evaluation.rules import missing
 
 PHQ_9_CLEAR = [1, 1, 1, 1, 1, 1, 1, 1, 0]
 

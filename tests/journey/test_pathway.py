@@ -1,14 +1,15 @@
 """Beginning, handing over and ending: every ending is named, and closes once safety is settled."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from simulation.people import PEOPLE, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, kinds, one, started
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, for_patients, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -66,11 +67,29 @@ def test_shipped_protocols_carry_nobody(pathway: Pathway) -> None:
     ],
 )
 def test_protocol_for_patients_is_approved_complete_and_no_illustration(changed: dict[str, Any], obstacle: str) -> None:
-    approved = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
+    approved = for_patients(PTSD)
     assert not isinstance(start(protocol=approved, approval=approval_of(approved), demonstration=False), Refusal)
     refusal = refusal_of(start(protocol=approved.model_copy(update=changed), demonstration=False))
     assert refusal.code == RefusalCode.PROTOCOL
     assert obstacle in refusal.reason
+
+
+@pytest.mark.parametrize(("begins", "refused"), [("2027-12-31T23:59", False), ("2028-01-01T00:00", True)])
+def test_nobody_is_started_on_a_protocol_whose_holidays_have_run_out(begins: str, refused: bool) -> None:
+    """Not on the day after the last that is listed, as the clinic counts its days; a demonstration is."""
+    at = datetime.fromisoformat(begins).replace(tzinfo=ZoneInfo(PTSD.working_time.zone)).astimezone(UTC)
+    listed = {"holidays": PTSD.working_time.holidays, "holidays_known_until": date(2027, 12, 31)}
+    protocol = for_patients(PTSD)
+    protocol = protocol.model_copy(update={"working_time": protocol.working_time.model_copy(update=listed)})
+    command = referral(protocol, JOURNEY)
+    body = command.body.model_copy(update={"demonstration": False, "approval": approval_of(protocol)})
+    decided = decide(None, command.model_copy(update={"body": body}), at)
+    if refused:
+        refusal = refusal_of(decided)
+        assert (refusal.code, "holidays only until 2027-12-31" in refusal.reason) == (RefusalCode.PROTOCOL, True)
+    else:
+        assert not isinstance(decided, Refusal)
+    assert not isinstance(decide(None, command, at), Refusal)
 
 
 def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
@@ -99,7 +118,7 @@ def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
     ],
 )
 def test_a_protocol_for_patients_is_signed_by_two_as_it_is(changed: dict[str, Any] | None, says: str) -> None:
-    protocol = PTSD.model_copy(update={"illustrative": False, "status": "approved"})
+    protocol = for_patients(PTSD)
     approval = approval_of(protocol)
     if changed == {"approvals": 1}:
         changed = {"approvals": approval.approvals[:1]}

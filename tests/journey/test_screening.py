@@ -63,7 +63,7 @@ def test_signed_at_home_decision_enters_education() -> None:
 )
 def test_nothing_unanswered_or_unknown_passes(changed: dict[str, Any], lacking: str) -> None:
     play = screened(**changed)
-    from workflows.journey.stages.screening import unanswered
+    from workflows.journey.stages.screening.rules import unanswered
 
     assert unanswered(play.journey) == (lacking,)
     assert play.waits_for("screening") is not None

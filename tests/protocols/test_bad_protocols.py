@@ -338,6 +338,14 @@ BAD = {
         "      meaning: setting_decided\n", "      meaning: setting_decided\n      not_author: true\n",
         "    eligibility:\n      roles", "sign_offs.eligibility", "nobody may be left to sign",
     ),
+    "holidays that are not listed": (
+        'holidays_known_until: "2027-12-31"', 'holidays_known_until: "2029-12-31"', "holidays_known_until:",
+        "working_time.holidays_known_until", "no holiday is listed in 2028",
+    ),
+    "holidays beyond what is known": (
+        'holidays_known_until: "2027-12-31"', 'holidays_known_until: "2027-12-30"', "  working_time:",
+        "working_time", "after holidays_known_until",
+    ),
     # YAML
     "field twice": (
         "  pathway: PTSD\n", "  pathway: PTSD\n  version: 2\n", "version: 2", "version", "first in line",

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.protocols import ProtocolError, check, find, load, pathways, shipped
 from workflows.protocols.demonstration import demonstration
-from workflows.protocols.rules import broken
+from workflows.protocols.rules import broken, warnings
 
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
@@ -108,6 +108,29 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
             "access_review",
             "access_review_of_director",
         }
+
+
+@pytest.mark.parametrize(
+    ("today", "says"),
+    [
+        (date(2026, 1, 2), None),
+        (date(2027, 11, 1), "ends on 2027-12-31, before a journey that starts today does: add those of 2028"),
+        (date(2027, 12, 31), "ends on 2027-12-31"),
+        (date(2028, 1, 1), "ended on 2027-12-31: nobody is started on it, add those of 2028"),
+    ],
+)
+def test_holidays_that_run_out_are_warned_of_before_they_do(today: date, says: str | None) -> None:
+    for path in shipped():
+        warned = "; ".join(warnings(load(path), today))
+        assert says in warned if says else not warned
+
+
+def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
+    protocol = demonstration("PTSD")
+    lasts = timedelta(days=protocol.sessions.course_max_days, weeks=max(protocol.follow_up.weeks))
+    known = protocol.working_time.holidays_known_until
+    assert not warnings(protocol, known - lasts)
+    assert warnings(protocol, known - lasts + timedelta(days=1))
 
 
 @pytest.mark.parametrize("pathway", pathways())

@@ -9,7 +9,7 @@ from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, before, ruled
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Role
-from workflows.journey.aggregate import SignOff
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.evidence import half_signed
 from workflows.journey.protocol import Protocol, SignOffKind

@@ -14,7 +14,7 @@ from activities.signatures.keys import new_seal, sign
 from tests.journey.play import JOURNEY, course
 from tests.signatures.room import KEYS, register
 from workflows.journey import events as e
-from workflows.journey.signed_statement import of_event
+from workflows.journey.always.sign_offs.statements import of_event
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 EARLY = register().model_copy(

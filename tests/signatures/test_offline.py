@@ -619,7 +619,8 @@ async def test_a_decision_after_its_delegation_ended_is_found(record: Record) ->
          {"bad_signature", "wrong_licence", "wrong_state"}),
         ({"signature": None}, {"unsigned"}),
     ],
-    ids=str,
+    # Not the sets: their order, and with it the id, differs from process to process.
+    ids=lambda case: next(iter(case)) if isinstance(case, dict) else "",
 )  # fmt: skip
 async def test_a_right_that_nobody_lent_is_found(record: Record, change: dict[str, Any], expected: set[str]) -> None:
     """Without what names them, the colleague had no right to decide either."""

@@ -17,7 +17,8 @@ from tests.signatures.room import CLIO, CLIO_KEY, JOURNEY, NOW, ORGANISATION, ke
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Licence, Role
-from workflows.journey.signed_statement import Meaning, ProtocolStatement, Signature, Statement, of_command, of_event
+from workflows.journey.always.sign_offs.statements import of_command, of_event
+from workflows.journey.signed_statement import Meaning, ProtocolStatement, Signature, Statement
 from workflows.protocols import load, shipped
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())

@@ -11,6 +11,7 @@ from application.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
 from tests.helpers import eventually
+from tests.journey.play import for_patients
 from tests.workflow.world import World
 from workflows.care_journey import HEALTH, CareJourney
 from workflows.journey.actors import Role
@@ -19,7 +20,7 @@ from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
 
-PROTOCOL = demonstration("ANXIETY").model_copy(update={"illustrative": False, "status": "approved"})
+PROTOCOL = for_patients(demonstration("ANXIETY"))
 
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.calendars import local
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode

@@ -8,10 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from workflows.journey.base import InputModel
 
@@ -62,7 +62,9 @@ class QuietHours(InputModel):
     """Local wall-clock times between which routine messages do not reach a patient."""
 
     start: Clock
+    """When they begin, on the patient's wall clock."""
     end: Clock
+    """When they end, on the patient's wall clock; after midnight where it is before ``start``."""
 
 
 def _rising(hours: tuple[time, time]) -> tuple[time, time]:
@@ -76,18 +78,39 @@ class WorkingTime(InputModel):
 
     ``weekdays`` are ISO numbers, Monday 1 to Sunday 7; ``holidays`` are local days on which nobody works.
     There is always a next working day: at least one weekday, and no end of days.
+
+    Holidays are listed up to and including the local day ``holidays_known_until``. After it every one of the
+    ``weekdays`` counts as a working day, so that a deadline comes rather early than late; the sentence that says why
+    something is awaited says so too.
     """
 
     zone: Zone
+    """Where the clinic is."""
     weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    """Working days, Monday 1 to Sunday 7."""
     hours: Annotated[tuple[Clock, Clock], AfterValidator(_rising)]
+    """When a working day begins and ends, on the clinic's wall clock."""
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] = ()
+    """Local days on which nobody works."""
+    holidays_known_until: date
+    """The last local day up to which ``holidays`` names every one."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if any(day > self.holidays_known_until for day in self.holidays):
+            raise ValueError("a holiday is listed after holidays_known_until: is every other one up to it, too?")
+        return self
 
     @property
     def week(self) -> timedelta:
         """The working time of a week without holidays or clock changes."""
         begin, end = (timedelta(hours=clock.hour, minutes=clock.minute) for clock in self.hours)
         return (end - begin) * sum(1 for day in range(1, 8) if day in self.weekdays)
+
+
+def holidays_known_at(moment: datetime, working: WorkingTime) -> bool:
+    """Whether the clinic's holidays are listed up to and including the local day of ``moment``."""
+    return local(moment, working.zone).date() <= working.holidays_known_until
 
 
 def local(moment: datetime, zone: str) -> datetime:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always import pathway
+from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, advance, needs, react
@@ -16,8 +16,8 @@ from workflows.journey.obligations import reconcile
 from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 
-MATTERS = ("signoff.sign", "signoff.delegate", "session.release", "session.dose")
-"""Kinds whose refusals are kept in the record: somebody tried to approve, release or give."""
+ATTEMPTS = tuple(body.model_fields["kind"].default for body in DECISIONS if body.attempts_kept)
+"""Kinds of command whose refusals are kept in the record."""
 REFUSALS_KEPT = 200
 """How many refusals one journey keeps, so that nobody can fill the record by trying."""
 
@@ -56,7 +56,7 @@ def keep_refusal(
     that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of its own, or a forgery
     would keep the genuine decision out.
     """
-    worth = command.body.kind in MATTERS or unanswered
+    worth = command.body.attempts_kept or unanswered
     nonce = None
     if isinstance(command.body, SIGNED):
         signature = None if refusal.code == RefusalCode.SIGNATURE else command.body.signature

@@ -1,94 +1,59 @@
-"""The stages: how each command is decided, what follows from each event, and what is needed now.
+"""The rules of all stages put together: how commands are decided, what follows from events, what is needed now."""
 
-Four tables, each read top to bottom: `DECISIONS` (one function per command), `REACTIONS` (what an event
-brings about by rule; a rule may hold, route or schedule, and never approves), `NEEDS` and `ADVANCES`.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
-from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
-from workflows.journey.always import access, pathway, safety, sign_offs
-from workflows.journey.always.clock import pass_deadline
-from workflows.journey.always.corrections import amend
+from workflows.journey.aggregate import Decisions, Journey, Reaction
+from workflows.journey.always.access import rules as access
+from workflows.journey.always.clock import rules as clock
+from workflows.journey.always.corrections import rules as corrections
+from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.pathway import rules as pathway
+from workflows.journey.always.safety import rules as safety
+from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.stages import dose_gate, dosing, education, evaluation, follow_up, screening, sessions
+from workflows.journey.stages.education import rules as education
+from workflows.journey.stages.evaluation import rules as evaluation
+from workflows.journey.stages.follow_up import rules as follow_up
+from workflows.journey.stages.screening import rules as screening
+from workflows.journey.stages.sessions import dose_gate, dosing
+from workflows.journey.stages.sessions import rules as sessions
 
-Decision = Callable[[Journey, Any, Actor, datetime], Iterable[e.EventBody]]
-Reaction = Callable[[Journey, Any, datetime], Iterable[e.EventBody]]
-
-DECISIONS: Mapping[type[c.CommandBody], Decision] = {
-    c.StartPathway: pathway.started_already,
-    c.RecordEvaluation: evaluation.record_evaluation,
-    c.RecordInstrument: evaluation.record_instrument,
-    c.RecordScreening: screening.record_screening,
-    c.RecordPlan: education.record_plan,
-    c.ExplainTopics: education.explain,
-    c.Acknowledge: education.acknowledge,
-    c.AskQuestion: education.ask,
-    c.AnswerQuestion: education.answer,
-    c.GiveConsent: education.consent,
-    c.WithdrawConsent: education.withdraw_consent,
-    c.ScheduleSession: sessions.schedule,
-    c.CancelSession: sessions.cancel,
-    c.Instruct: sessions.instruct,
-    c.CheckSession: sessions.check,
-    c.ReleaseSession: dose_gate.release,
-    c.RecordDose: dosing.record_dose,
-    c.Observe: dosing.observe,
-    c.EndSession: dosing.end,
-    c.CompleteCheckIn: follow_up.complete_check_in,
-    c.RecordVisit: follow_up.record_visit,
-    c.ReportAdverseEvent: safety.report,
-    c.PlaceHold: safety.place_hold,
-    c.RecordCrisisContact: safety.record_crisis_contact,
-    c.RequestSupport: safety.request_support,
-    c.AnswerSupport: safety.answer_support,
-    c.HandleMessage: safety.handle_message,
-    c.Reassign: pathway.reassign,
-    c.Cover: pathway.cover,
-    c.Move: pathway.move,
-    c.Withdraw: pathway.withdraw,
-    c.Transfer: pathway.transfer,
-    c.StopForSafety: pathway.stop,
-    c.RecordDeath: pathway.record_death,
-    c.ProposeDischarge: follow_up.propose_discharge,
-    c.Amend: amend,
-    c.Sign: sign_offs.sign,
-    c.WithdrawSignOff: sign_offs.withdraw,
-    c.AddAddendum: sign_offs.add_addendum,
-    c.Delegate: sign_offs.delegate,
-    c.EndDelegation: sign_offs.end_delegation,
-    c.AnswerReturned: sign_offs.answer_returned,
-    c.BreakGlass: access.break_glass,
-    c.ReviewAccess: access.review,
-    c.PassDeadline: pass_deadline,
-    c.KeepUnreadable: safety.keep_message,
+DECISIONS: Decisions = {
+    **evaluation.DECISIONS,
+    **screening.DECISIONS,
+    **education.DECISIONS,
+    **sessions.DECISIONS,
+    **dose_gate.DECISIONS,
+    **dosing.DECISIONS,
+    **follow_up.DECISIONS,
+    **safety.DECISIONS,
+    **holds.DECISIONS,
+    **access.DECISIONS,
+    **pathway.DECISIONS,
+    **sign_offs.DECISIONS,
+    **corrections.DECISIONS,
+    **clock.DECISIONS,
 }
-
-REACTIONS: Mapping[type[e.EventBody], tuple[Reaction, ...]] = {
-    e.InstrumentRecorded: (screening.react_instrument, follow_up.react_measure),
-    e.ScreeningRecorded: (screening.react_screening,),
-    e.ConsentWithdrawn: (education.react_consent_withdrawn,),
-    e.DoseRecorded: (dosing.react_dose,),
-    e.SessionObserved: (dosing.react_observation,),
-    e.CheckInCompleted: (follow_up.react_check_in,),
-    e.VisitRecorded: (follow_up.react_visit,),
-    e.AdverseEventReported: (safety.react_adverse_event,),
-    e.MessageKept: (safety.react_message,),
-    e.SignedOff: (sign_offs.react_signed,),
-    e.StageEntered: (sessions.react_stage, follow_up.react_stage),
-    e.PathwayEnding: (pathway.react_ending,),
-    e.ObligationEscalated: (safety.react_escalation,),
+_REACTING = (
+    screening.REACTIONS,
+    education.REACTIONS,
+    sessions.REACTIONS,
+    dosing.REACTIONS,
+    follow_up.REACTIONS,
+    safety.REACTIONS,
+    holds.REACTIONS,
+    pathway.REACTIONS,
+    sign_offs.REACTIONS,
+)
+REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {
+    kind: tuple(rules[kind] for rules in _REACTING if kind in rules)
+    for kind in dict.fromkeys(kind for rules in _REACTING for kind in rules)
 }
-
 NEEDS = (
     evaluation.needs,
     screening.needs,
@@ -96,6 +61,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     safety.needs,
+    holds.needs,
     access.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)

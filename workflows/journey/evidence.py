@@ -6,7 +6,8 @@ without anybody having to remember to say so.
 """
 
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import Journey, SignOff
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners
 from workflows.journey.base import digest
 from workflows.journey.obligation_types import RETURNED

@@ -10,7 +10,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always import pathway
+from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.base import ImmutableModel, Short
 from workflows.journey.dispatch import ADVANCES, REACTIONS
 
@@ -94,5 +94,5 @@ def kind_of(body: e.EventBody) -> str:
 
 
 def _name(rule: object) -> str:
-    module = getattr(rule, "__module__", "").rpartition(".")[2]
+    module = getattr(rule, "__module__", "").removesuffix(".rules").rpartition(".")[2]
     return f"{module}.{getattr(rule, '__name__', '')}"

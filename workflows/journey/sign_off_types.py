@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey, Measurement
-from workflows.journey.always.holds import ask_support, place
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.evaluation.model import Measurement
 
 Content = dict[str, Any]
 Contents = Callable[[Journey, str | None], Content]

@@ -1,15 +1,15 @@
 """What a signature is made over: every word of a decision, who signs it and until when, in one spelling.
 
 No cryptography here: this is only the content, and the format is written down in docs/reference/signatures.md. The same
-statement is built from the command a clinician sends and from the event it became, so that what was signed
-can be told again from the record alone.
+statement is built from the command a clinician sends and from the event it became (`always.sign_offs.statements`), so
+that what was signed can be told again from the record alone.
 
 Sources: 21 CFR 11.50 (printed name, time and meaning are part of what is signed) and 11.70 (a signature cannot
 be moved to another record: journey, request and evidence are part of it too).
 """
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -17,10 +17,6 @@ from pydantic import Field, StringConstraints
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
 from workflows.journey.calendars import Instant
-
-if TYPE_CHECKING:  # commands and events carry a Signature, and are imported by nothing here
-    from workflows.journey.commands import Delegate, Sign
-    from workflows.journey.events import Event
 
 SIGN_OFF = "care-pathway/sign-off/1"
 DELEGATION = "care-pathway/delegation/1"
@@ -191,58 +187,6 @@ def signer_of(actor: Actor) -> Signer:
     if actor.name is None or actor.licence is None:
         raise ValueError("a signature shows a printed name and a licence")
     return Signer(id=actor.id, role=actor.role, name=actor.name, licence=actor.licence)
-
-
-def of_command(
-    journey_id: UUID, signed: "Sign | Delegate", actor: Actor, seal: SignatureHeader
-) -> Statement | DelegationStatement:
-    """What this actor signs with this command.
-
-    Raises:
-        ValueError: they have no printed name or no licence, or the meaning is none there is.
-    """
-    return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
-
-
-def of_event(event: "Event", seal: SignatureHeader) -> Statement | DelegationStatement:
-    """What was signed, told again from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
-
-    Raises:
-        ValueError: it is another event, or the meaning is none there is.
-    """
-    body = event.body
-    if body.kind not in ("signoff.signed", "signoff.delegated"):
-        raise ValueError("nobody signed this")
-    signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
-    return _stated(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
-
-
-def _stated(
-    journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
-) -> Statement | DelegationStatement:
-    """From a command or an event, which name the fields of what is signed alike."""
-    if not decision:
-        return DelegationStatement(
-            journey=journey_id,
-            to=decided.to,
-            sign_offs=tuple(kind.value for kind in decided.sign_offs),
-            until=decided.until,
-            reason=decided.reason,
-            signer=signer,
-            seal=seal.seal if isinstance(seal, Signature) else seal,
-        )
-    return Statement(
-        journey=journey_id,
-        request=decided.request,
-        decision=decided.decision,
-        meaning=Meaning(decided.meaning),
-        evidence=decided.evidence,
-        choice=decided.choice,
-        rationale=decided.rationale,
-        referral=decided.referral,
-        signer=signer,
-        seal=seal.seal if isinstance(seal, Signature) else seal,
-    )
 
 
 def _spell(domain: str, content: dict[str, Any], signer: Signer, seal: SignatureHeader) -> bytes:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
-from workflows.journey.calendars import Instant, local
+from workflows.journey.calendars import Instant, holidays_known_at, local
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
@@ -70,6 +70,14 @@ def shown_at(moment: datetime, zone: str) -> str:
     return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
 
+def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
+    """Whether a time of an obligation was counted over days of which nobody has said whether they are holidays."""
+    protocol = journey.protocol
+    if protocol.escalation_policies[waiting.escalation_policy].clock != "working":
+        return False
+    return any(not holidays_known_at(moment, protocol.working_time) for moment in waiting.steps)
+
+
 def why(waiting: Obligation, journey: Journey) -> str:
     """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
     zone = journey.patient.zone
@@ -77,6 +85,9 @@ def why(waiting: Obligation, journey: Journey) -> str:
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
     said += f", due {shown_at(waiting.deadline, zone)}"
+    if beyond_known_holidays(waiting, journey):
+        until = journey.protocol.working_time.holidays_known_until
+        said += f" (early if the clinic has a holiday after {until}: its list ends there)"
     if step is None or waiting.next_step is None:
         return f"{said}; every step of its escalation policy has been taken."
     then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"

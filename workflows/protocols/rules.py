@@ -5,6 +5,7 @@ Each rule is a function of a valid `Protocol` that yields where it is broken, an
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -37,8 +38,23 @@ def broken(protocol: Protocol) -> Broken:
         _sign_offs,
         _others,
         _escalation_policies,
+        _holidays,
     ):
         yield from rule(protocol)
+
+
+def warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
+    """What is right now and will not be before a journey that starts today has ended. ``today`` is the clinic's day."""
+    known = protocol.working_time.holidays_known_until
+    lasts = timedelta(days=protocol.sessions.course_max_days, weeks=protocol.follow_up.weeks[-1])
+    if today > known:
+        return (f"its list of holidays ended on {known}: nobody is started on it, add those of {today.year}",)
+    if today + lasts > known:
+        return (
+            f"its list of holidays ends on {known}, before a journey that starts today does: add those of "
+            f"{(known + timedelta(days=1)).year}",
+        )
+    return ()
 
 
 def _steps(protocol: Protocol) -> Broken:
@@ -197,6 +213,15 @@ def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) ->
 def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[Role]) -> bool:
     firsts = set(roles) - authors
     return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
+
+
+def _holidays(protocol: Protocol) -> Broken:
+    """A list that says it reaches further than it does would silently make working days of holidays."""
+    working = protocol.working_time
+    years = {day.year for day in working.holidays} or {working.holidays_known_until.year}
+    missing = sorted({*range(min(years), working.holidays_known_until.year + 1)} - years)
+    if missing:
+        yield ("working_time", "holidays_known_until"), f"no holiday is listed in {missing[0]}"
 
 
 def _escalation_policies(protocol: Protocol) -> Broken:

@@ -1,4 +1,4 @@
-"""What people work from: worklists, caseloads and figures, kept beside the record and true up to a position of it."""
+"""Read models: worklists, caseloads and figures, kept beside the record. Each answer is true up to a position of it."""
 
 from activities.record.read_models.claims import Claim, claim, release
 from activities.record.read_models.projector import NotYetProjected, retry, wait_for

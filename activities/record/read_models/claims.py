@@ -1,5 +1,8 @@
-"""Saying that one will see to something, so that two do not. Coordination between people, not a fact of care:
-nothing waits for a claim, no claim stops anybody, and it is gone when the obligation is."""
+"""Claims: somebody says that they will do something, so that two people do not.
+
+A claim coordinates people and is no fact of care. Nothing waits for it, it stops nobody, and it ends with its
+obligation.
+"""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -15,16 +18,16 @@ _SAME = "(o.journey_id, o.opened_version, o.obligation) = (k.journey_id, k.opene
 
 
 class Claim(NamedTuple):
-    """Who sees to an obligation, and since when (UTC)."""
+    """Who has claimed an obligation, and since when (UTC)."""
 
     by: str
     at: datetime
 
 
 async def claim(record: Record, journey_id: UUID, obligation: str, by: str) -> Claim | None:
-    """Claim an open obligation, and return the claim that stands: this one, or the one that was there first.
+    """Claim an open obligation, and return the claim that is valid: this one, or an earlier one.
 
-    None when nothing of that id is open, as far as the read models know.
+    None when no obligation of this id is open, as far as the read models know.
     """
     async with record.connection() as connection:
         while True:
@@ -44,7 +47,7 @@ async def claim(record: Record, journey_id: UUID, obligation: str, by: str) -> C
             )
             if found is None:
                 return None
-            # Nobody's, when the one that was there first has been released in between: then it is free again.
+            # Nobody's if the earlier claim was released in between: then the obligation is free again.
             if found["claimed_by"] is not None:
                 return Claim(found["claimed_by"], found["claimed_at"])
 
@@ -52,7 +55,8 @@ async def claim(record: Record, journey_id: UUID, obligation: str, by: str) -> C
 async def release(
     record: Record, journey_id: UUID, obligation: str, by: str, *, of_anybody: bool = False
 ) -> Claim | None:
-    """Give up one's own claim of an open obligation, or ``of_anybody``, and return it. None when there is none."""
+    """Release one's own claim of an open obligation, or anybody's with ``of_anybody``, and return it. None when there
+    is none."""
     async with record.connection() as connection:
         gone = await connection.fetchrow(
             f"DELETE FROM read_model.claim k USING read_model.obligation o WHERE {_SAME} "

@@ -1,4 +1,4 @@
-"""Applies recorded events, so that one that cannot be applied is an answer and never an error. No I/O."""
+"""Applies recorded events to states. An event that cannot be applied is returned, never raised. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
@@ -10,8 +10,8 @@ from activities.record.store import StoredEvent
 
 
 class Unapplied(NamedTuple):
-    """The first event of a journey that could not be applied, and why: the name of an error, never its text, which
-    may quote the event."""
+    """The first event of a journey that could not be applied, and why: the name of an error. Its text is left out,
+    because it may quote the event."""
 
     journey_id: UUID
     version: int
@@ -20,7 +20,7 @@ class Unapplied(NamedTuple):
 
 
 Given: TypeAlias = StoredEvent | Unapplied
-"""An event of the log, or why it could not even be decoded."""
+"""An event of the log, or the reason why it could not be decoded."""
 
 
 def unapplied(event: Given, error: Exception) -> Unapplied:
@@ -30,7 +30,7 @@ def unapplied(event: Given, error: Exception) -> Unapplied:
 def apply_events(
     state: ProjectionState | None, events: Iterable[Given]
 ) -> tuple[ProjectionState | None, Unapplied | None]:
-    """The state after more events of its journey, as far as they can be applied, and the one that cannot."""
+    """Apply more events to the state of their journey. Return the state, and the first event that cannot be applied."""
     for event in events:
         if isinstance(event, Unapplied):
             return state, event
@@ -44,7 +44,7 @@ def apply_events(
 def diff_states(
     before: ProjectionState | None, after: ProjectionState | None, first: Given
 ) -> tuple[RowDiff | None, Unapplied | None]:
-    """What has to be written after some events, given the first of them; nothing, if none could be applied."""
+    """Return what has to be written after some events, with the first of them. Nothing if none could be applied."""
     if after is None or after is before:
         return None, None
     try:
@@ -54,7 +54,7 @@ def diff_states(
 
 
 class Projected(NamedTuple):
-    """A journey from its first event on: all its rows, and where it could not be applied."""
+    """All rows of a journey, folded from its first event, and the event that could not be applied, if any."""
 
     first: Given
     new: RowDiff | None
@@ -62,7 +62,7 @@ class Projected(NamedTuple):
 
 
 def project(journeys: Iterable[Sequence[Given]]) -> list[Projected]:
-    """Journeys, each given with its events from the first on. One at a time is taken from what is given."""
+    """Fold journeys, each given with its events from the first on. The input is consumed one journey at a time."""
     found = []
     for events in journeys:
         state, stopped = apply_events(None, events)

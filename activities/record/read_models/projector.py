@@ -1,8 +1,8 @@
-"""Brings the read models up with the record: batch by batch, each in one transaction with its checkpoint.
+"""Updates the read models from the record, batch by batch, each in one transaction with its checkpoint.
 
-The checkpoint is moved by compare-and-set, so any number of runners may be at it: one makes progress and the
-others pass. An event that cannot be applied poisons its journey, which then shows as stale; it is never skipped and
-stops no other. Nothing here has an effect outside these tables, so any of it may happen again.
+The checkpoint is moved by compare-and-set, so any number of runners may try: one makes progress and the others pass. An
+event that cannot be applied makes its journey stale. It is never skipped, and it stops no other journey. Nothing here
+has an effect outside these tables, so everything may be repeated.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
@@ -20,29 +19,28 @@ import structlog
 from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, project, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
-from activities.record.store import EVENT_COLUMNS, Record, poll
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection
+from activities.record.store import EVENT_COLUMNS, Connection, Record, poll
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-"""Events applied in one transaction, at most."""
+"""How many events one transaction applies at most."""
 PAGE = 50
-"""Journeys whose events are loaded at a time."""
+"""For how many journeys events are loaded at a time."""
 
 
 class NotYetProjected(Exception):
-    """The read models did not reach the position in the time given. They may still."""
+    """The read models did not reach the position in the given time. They may reach it later."""
 
     def __init__(self) -> None:
         super().__init__("the read models have not reached this position yet")
 
 
 class StateCache:
-    """The states of the journeys that were projected last, in memory. What is in it is true whatever becomes of a
-    transaction: it is the fold of the record up to a version, and used for the version after it only.
+    """Keeps the states of the journeys that were projected last in memory.
+
+    An entry is correct even if its transaction fails: it is the fold of the record up to a version, and is used only
+    for the version after it.
     """
 
     def __init__(self, most: int = 1000) -> None:
@@ -50,7 +48,7 @@ class StateCache:
         self._states: OrderedDict[UUID, ProjectionState] = OrderedDict()
 
     def get(self, journey_id: UUID, version: int) -> ProjectionState | None:
-        """The state of a journey at just this version, if it is known."""
+        """Return the state of a journey at exactly this version, if it is known."""
         state = self._states.get(journey_id)
         return state if state is not None and state.journey.version == version else None
 
@@ -62,9 +60,9 @@ class StateCache:
 
 
 async def advance(record: Record, cache: StateCache, *, generation: int | None = None, limit: int = BATCH) -> int:
-    """Apply the next events of the log to the live generation, or to a given one, and say how many.
+    """Apply the next events of the log to the live generation, or to a given one, and return how many.
 
-    0 when there are none, when another runner is at it, or when the live generation is of another definition.
+    0 when there are none, when another runner is applying them, or when the live generation has another definition.
     """
     async with record.connection() as connection:
         found = await connection.fetchrow(
@@ -86,8 +84,8 @@ async def advance(record: Record, cache: StateCache, *, generation: int | None =
         if not batch:
             return 0
         async with connection.transaction():
-            # The lock lets others pass instead of folding the same events in vain; the comparison is what
-            # makes sure, for whoever comes late, that nothing is applied twice.
+            # The lock spares other runners from folding the same events in vain. The comparison ensures that a late
+            # runner applies nothing twice.
             moved = await connection.fetchval(
                 "UPDATE read_model.generation SET position = $3 WHERE id = "
                 "(SELECT id FROM read_model.generation WHERE id = $1 AND position = $2 "
@@ -110,10 +108,10 @@ async def advance(record: Record, cache: StateCache, *, generation: int | None =
 
 
 async def retry(record: Record, journey_id: UUID) -> str | None:
-    """Apply a poisoned journey anew, and let it go on. The reason code if it is stale still, None if it is not.
+    """Apply a stale journey anew. Return the reason code if it is still stale, and None if it goes on.
 
     Raises:
-        RecordUnavailable: projectors were too busy to let this in between. Ask again.
+        RecordUnavailable: projectors were too busy. Ask again.
     """
     async with record.connection() as connection, connection.transaction():
         live = await connection.fetchrow(
@@ -144,9 +142,9 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
 
 
 async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
-    """Wait until the read models are true up to a position, and return the one they have reached then.
+    """Wait until the read models are true up to a position, and return the position they have reached.
 
-    A journey that is stale does not hold this up: its rows say so.
+    A stale journey does not delay this: its rows say that they are stale.
 
     Raises:
         NotYetProjected: `timeout` has passed.
@@ -169,13 +167,13 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
 
 async def _apply_batch(
     record: Record,
-    connection: "Connection",
+    connection: Connection,
     cache: StateCache,
     generation: int,
     position: int,
     batch: Sequence[asyncpg.Record],
 ) -> None:
-    """Apply the events that follow a position, which the generation has reached."""
+    """Apply the events after a position that the generation has reached."""
     known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.poisoned")
     stale = {row["journey_id"] for row in known}
     ordered = group_by_journey(record, sorted(batch, key=itemgetter("journey_id", "version")))
@@ -196,7 +194,7 @@ async def _apply_batch(
                     cache.put(after)
             if stuck is not None:
                 stopped.append(stuck)
-            # Folding is work: whatever else runs on this loop gets its turns.
+            # Folding takes the processor: give other tasks of this loop their turn.
             await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
     if stopped:
@@ -206,9 +204,10 @@ async def _apply_batch(
 
 
 async def _states_before(
-    record: Record, connection: "Connection", cache: StateCache, firsts: Sequence[Given], position: int
+    record: Record, connection: Connection, cache: StateCache, firsts: Sequence[Given], position: int
 ) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
-    """The states that these events go on from, known ones or folded up to a position, and what stopped those."""
+    """Return the states that these events continue, from the cache or folded up to a position, and what could not be
+    applied to them."""
     found: dict[UUID, tuple[ProjectionState | None, Unapplied | None]] = {
         first.journey_id: (cache.get(first.journey_id, first.version - 1), None) for first in firsts
     }
@@ -221,9 +220,9 @@ async def _states_before(
 
 
 async def load_journeys(
-    connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
+    connection: Connection, record: Record, journeys: Sequence[UUID], *, until: int
 ) -> Iterator[list[Given]]:
-    """The events of some journeys up to a position: a list for each journey that has any."""
+    """Yield the events of some journeys up to a position, as a list for each journey that has any."""
     events = await connection.fetch(
         f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
         "WHERE log_id = $1 AND journey_id = ANY($2) AND position <= $3 ORDER BY journey_id, version",
@@ -235,11 +234,11 @@ async def load_journeys(
 
 
 def group_by_journey(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
-    """Rows of the log, in order of journeys and versions, as the events of one journey after the other."""
-    return ([_decoded(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
+    """Group rows of the log, which come in order of journeys and versions, by journey."""
+    return ([_decode(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
 
 
-def _decoded(record: Record, row: asyncpg.Record) -> Given:
+def _decode(record: Record, row: asyncpg.Record) -> Given:
     try:
         return record.decoded(row)
     except Exception as error:

@@ -1,9 +1,9 @@
-"""What the read models answer: one statement for each question, so that every answer is of one moment.
+"""Queries of the read models. Each is one statement, so that an answer shows one moment.
 
-Every answer says up to which position of the record it is true, and every row of an open journey up to which
-version of that; a row of a journey that an event could not be applied to carries the reason as ``stale``, and
-is true up to its version only. Lists come in a stable order, one page at a time: ``next`` of one page is
-``after`` of the following one. Times are UTC.
+Every answer says up to which position of the record it is true, and every row of an open journey up to which version
+of the journey. If an event could not be applied to a journey, its rows carry the reason as ``stale`` and are true up to
+their version only. Lists come in a stable order, one page at a time: ``next`` of a page is ``after`` of the following
+one. Times are UTC.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,16 +19,16 @@ from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
 LIMIT = 50
-"""Rows of one page, unless another number is asked for."""
+"""How many rows a page has, unless another number is asked for."""
 
 
 _Version = Annotated[int, Field(ge=0, lt=2**31)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""What a cursor may hold: nothing the database cannot."""
+"""Numbers that a cursor may hold: those that the database can."""
 
 
 class NotACursor(ValueError):
-    """This is not what a page of this list ended with."""
+    """The cursor does not come from a page of this list."""
 
     def __init__(self) -> None:
         super().__init__("this does not continue a list; begin at its first page")
@@ -44,7 +44,7 @@ R = TypeVar("R", bound=_Answered)
 class Answer(_Answered, Generic[R]):
     """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
 
-    ``definition`` says which rows these are, as `rows` has it.
+    ``definition`` is the number of their definition (`rows.DEFINITION`).
     """
 
     position: int
@@ -56,8 +56,8 @@ class Answer(_Answered, Generic[R]):
 class Task(_Answered):
     """An open obligation: what is awaited of whom, until when, and what happens if it does not come.
 
-    ``person`` is who it falls to by the plan of care, ``claimed_by`` who said they will see to it. ``asked`` are its
-    owner and whom it was escalated to so far.
+    ``person`` is responsible by the plan of care, ``claimed_by`` said that they will do it. ``asked`` are its owner and
+    the roles it was escalated to so far.
     """
 
     journey_id: UUID
@@ -87,8 +87,7 @@ class Task(_Answered):
 
 
 class Case(_Answered):
-    """Where a journey stands. ``holds`` are the causes of those that are not released, ``awaits`` is whom what is
-    due first is awaited of."""
+    """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first."""
 
     journey_id: UUID
     version: int
@@ -131,8 +130,8 @@ class PastCase(_Answered):
 
 
 class SignOffRequest(_Answered):
-    """A signature that is or was asked for, and what became of it. One that was neither decided nor stands any
-    more was overtaken (``because``): by newer evidence, a hold, or the end of the pathway."""
+    """A signature that is or was asked for, and its result. A request that was closed without a decision was overtaken
+    (``because``) by newer evidence, a hold, or the end of the pathway."""
 
     journey_id: UUID
     version: int
@@ -161,8 +160,8 @@ class SignOffRequest(_Answered):
 class ServiceLevel(_Answered):
     """How one kind of obligation was met. ``late`` were done after they were due, ``overdue`` are open past it.
 
-    Each wait counts once: where newer evidence or a hold cut one short, only what took its place does. Seconds
-    are those between the first asking and the deed, by the clock on the wall, holds included.
+    Each wait counts once: if newer evidence or a hold ended one early, only the one that replaced it counts. Seconds
+    run from the request until it was done, in elapsed time, holds included.
     """
 
     kind: str
@@ -176,7 +175,7 @@ class ServiceLevel(_Answered):
 
 
 class Stale(_Answered):
-    """A journey that is stuck before a version, since an event at ``position`` could not be applied."""
+    """A journey that is stuck before a version, because its event at ``position`` could not be applied."""
 
     journey_id: UUID
     version: int
@@ -187,12 +186,12 @@ class Stale(_Answered):
 
 
 class WorklistFilter(_Answered):
-    """Which part of the worklist is wanted; nothing set is all of it.
+    """Which part of the worklist is wanted. If nothing is set, all of it.
 
-    ``mine`` is a person: what falls to them, and what they claimed. ``owners`` are roles: what is theirs, and what was
-    escalated to them since. ``unassigned`` is what falls to nobody in
-    particular and nobody claimed. ``due_before`` is a moment: now for what is overdue, midnight for today.
-    ``clinics`` are those somebody may see.
+    ``mine`` is a person: what they are responsible for, and what they claimed. ``owners`` are roles: what is theirs,
+    and what was escalated to them. ``unassigned`` is what no person is responsible for and nobody claimed.
+    ``due_before`` is a moment: now for what is overdue, midnight for today. ``clinics`` are those that the reader may
+    see.
     """
 
     mine: str | None = None
@@ -205,10 +204,10 @@ class WorklistFilter(_Answered):
 
 
 class CaseloadFilter(_Answered):
-    """Which part of the caseload is wanted; nothing set is all of it. ``person`` coordinates it or is its clinician.
+    """Which part of the caseload is wanted. If nothing is set, all of it.
 
-    ``awaits`` is whom what is due first is awaited of, and ``due_before`` a moment that this is due before. ``clinics``
-    are those somebody may see.
+    ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
+    moment before which that is due. ``clinics`` are those that the reader may see.
     """
 
     clinic: str | None = None
@@ -225,7 +224,7 @@ class CaseloadFilter(_Answered):
 async def worklist(
     record: Record, wanted: WorklistFilter, *, limit: int = LIMIT, after: str | None = None
 ) -> Answer[Task]:
-    """What is awaited: that of held journeys first, then what is due first.
+    """List what is awaited: in held journeys first, then by due time.
 
     Raises:
         NotACursor: ``after`` is not of this list.
@@ -247,8 +246,8 @@ async def worklist(
     def ordered(source: str, *more: str) -> str:
         return f"(SELECT {key}, o.held, o.due FROM {source} WHERE {' AND '.join((terms, *more))} {most})"
 
-    # Each way to belong to the list is a short walk along an index, where one condition would read far too much:
-    # what falls to a person or was claimed by them, or what a role was asked for.
+    # Each way to belong to the list (responsible, claimed, asked by role) is a short walk along an index. One combined
+    # condition would read far too many rows.
     roles = [query.bind(Role(owner).value) for owner in dict.fromkeys(wanted.owners)]
     if wanted.mine is not None:
         person, asked = query.bind(wanted.mine), [f"o.asked && ARRAY[{', '.join(roles)}]"] if roles else []
@@ -277,7 +276,7 @@ async def worklist(
 async def caseload(
     record: Record, wanted: CaseloadFilter, *, limit: int = LIMIT, after: str | None = None
 ) -> Answer[Case]:
-    """Where journeys stand, the oldest first.
+    """List where journeys stand, the oldest first.
 
     Raises:
         NotACursor: ``after`` is not of this list.
@@ -317,9 +316,9 @@ async def caseload_as_of(
     limit: int = LIMIT,
     after: str | None = None,
 ) -> Answer[PastCase]:
-    """Where journeys stood at a moment: after the event at a position, or at a time, as they knew it then. A time
-    goes by when things were decided, not when they were recorded: the same as for one journey by itself.
-    Past ``position`` of the answer, it is not known yet.
+    """List where journeys stood at a moment: after the event at a position, or at a time. A time means when things were
+    decided, not when they were recorded, as for a single journey. Behind ``position`` of the answer nothing is known
+    yet.
 
     ``stage`` and ``closed`` are as they were then.
 
@@ -354,7 +353,7 @@ async def sign_off_requests(
     limit: int = LIMIT,
     after: str | None = None,
 ) -> Answer[SignOffRequest]:
-    """Signatures that are or were asked for, the oldest first: those open, those decided, or all.
+    """List signatures that are or were asked for, the oldest first: the open ones, the decided ones, or all.
 
     Raises:
         NotACursor: ``after`` is not of this list.
@@ -379,7 +378,8 @@ async def sign_off_requests(
 async def service_levels(
     record: Record, at: datetime, *, clinic: str | None = None, since: datetime | None = None
 ) -> Answer[ServiceLevel]:
-    """How each kind of obligation was met, as of ``at``, by those that are open or were closed after ``since``."""
+    """Return how each kind of obligation was met, as of ``at``, among those that are open or were closed after
+    ``since``."""
     query = _Query(("o.kind",))
     now = query.bind(at)
     query.where("o.clinic = {}", clinic)
@@ -401,13 +401,12 @@ async def service_levels(
 
 
 async def stale(record: Record) -> Answer[Stale]:
-    """The journeys that are stuck, also those no other list has anything of yet."""
+    """List the journeys that are stuck, including those that no other list shows yet."""
     return await _Query(("o.position",)).answer(record, Stale, "SELECT o.* FROM read_model.poisoned o")
 
 
 class _Query:
-    """A statement in the making: its order, the conditions on its rows with their arguments, and where its page
-    begins and ends."""
+    """Builds a statement: its order, its conditions with their arguments, and where its page begins and ends."""
 
     def __init__(self, order: Sequence[str], limit: int | None = None) -> None:
         self._order, self._limit = ", ".join(order), limit
@@ -415,12 +414,12 @@ class _Query:
         self.terms = ["true"]
 
     def bind(self, value: object) -> str:
-        """The place of a value in the statement."""
+        """Add an argument, and return its placeholder."""
         self._arguments.append(value)
         return f"${len(self._arguments)}"
 
     def where(self, term: str, value: object | None) -> None:
-        """Add a condition on a value, where one is wanted."""
+        """Add a condition on a value, unless the value is None."""
         if value is not None:
             self.terms.append(term.format(self.bind(value)))
 
@@ -428,7 +427,7 @@ class _Query:
         """Begin after the last row of an earlier page.
 
         Raises:
-            NotACursor: it is not what one ended with.
+            NotACursor: it is not the last row of a page.
         """
         if cursor is None:
             return
@@ -440,18 +439,18 @@ class _Query:
 
     @property
     def condition(self) -> str:
-        """All conditions so far."""
+        """Return all conditions so far."""
         return " AND ".join(self.terms)
 
     @property
     def page(self) -> str:
-        """The order, and one row more than a page has, which says that there is more."""
+        """Return the order and the limit: one row more than a page has, which tells that there is more."""
         return f"ORDER BY {self._order} LIMIT {self._limit + 1:d}" if self._limit is not None else ""
 
     async def answer(
         self, record: Record, kind: type[R], select: str, key: Callable[[R], tuple[Any, ...]] = lambda _: ()
     ) -> Answer[R]:
-        """Ask for rows and for the position they are true up to, in one statement and so of one moment."""
+        """Fetch rows and the position they are true up to, in one statement, so that both are of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
                 "SELECT g.position AS true_up_to, g.definition, o.* FROM read_model.generation g "

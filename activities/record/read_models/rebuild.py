@@ -1,8 +1,8 @@
-"""Builds the read models anew while people work from them.
+"""Rebuilds the read models while people work from them.
 
-A new generation is folded from the record in bulk up to a fixed position, brought up with the live one by the
-way every event takes, and then shown in its place in one short transaction. The one it replaces stays until the next
-build, for those who are still reading it.
+A new generation is folded from the record in bulk up to a fixed position, then catches up like live projection, and
+then replaces the live one in one short transaction. The replaced one stays until the next build, for those still
+reading it.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from multiprocessing.queues import SimpleQueue
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
@@ -23,15 +22,12 @@ from activities.record.read_models.projection import project
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, load_journeys
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
-from activities.record.store import Record, Reopen
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection
+from activities.record.store import Connection, Record, Reopen
 
 log = structlog.get_logger(__name__)
 
 FEW = 500
-"""Journeys for which no other process is worth its start."""
+"""For up to this many journeys, starting another process is not worth it."""
 _LOCK = 0x72656164
 
 
@@ -43,7 +39,7 @@ class BeingRebuilt(Exception):
 
 
 class BuildFailed(Exception):
-    """A process that built a part of a generation ended before it was done; ``code`` says how. What is live goes on."""
+    """A process that built a part of a generation ended early; ``code`` says how. The live generation goes on."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"a part of the read models could not be built ({code}); what was shown before still is")
@@ -51,10 +47,10 @@ class BuildFailed(Exception):
 
 
 async def rebuild(record: Record, processes: int | None = None) -> int:
-    """Build all read models anew, show them in the place of the live ones, and return their generation.
+    """Build all read models anew, show them instead of the live ones, and return their generation.
 
-    Readers and projectors go on throughout.
-    Unless ``processes`` says how many share the work, there is one for each processor, or none for few journeys.
+    Readers and projectors go on meanwhile. ``processes`` share the work: by default one for each processor, and none
+    for few journeys.
 
     Raises:
         BeingRebuilt: another process is at it.
@@ -72,12 +68,12 @@ async def rebuild_if_outdated(record: Record) -> int | None:
         BuildFailed: one of the processes ended early.
     """
     async with _exclusively(record) as connection:
-        # Whoever was at it until now may have done it.
+        # Another process may have built it while this one waited for the lock.
         return await _build(connection, record) if await is_outdated(record) else None
 
 
 async def is_outdated(record: Record) -> bool:
-    """Whether what is live is of an older definition. What is of a newer one is for newer builds to keep."""
+    """Whether the live generation has an older definition. One with a newer definition is left to newer workers."""
     async with record.connection() as connection:
         return bool(
             await connection.fetchval(
@@ -88,7 +84,7 @@ async def is_outdated(record: Record) -> bool:
         )
 
 
-async def _build(connection: "Connection", record: Record, processes: int | None = None) -> int:
+async def _build(connection: Connection, record: Record, processes: int | None = None) -> int:
     for leftover in await _generations(connection, "building"):
         await connection.execute("SELECT read_model.drop_generation($1)", leftover)
     earlier = await _generations(connection, "retired")
@@ -109,7 +105,7 @@ async def _build(connection: "Connection", record: Record, processes: int | None
     await connection.execute("SELECT read_model.filled($1, $2)", generation, until)
     await _publish(connection, record, generation)
     for old in earlier:
-        # Somebody may be reading it for long, as verification does: the next build drops it then.
+        # Somebody may still read it, as verification does; then the next build drops it.
         with suppress(asyncpg.LockNotAvailableError):
             await connection.execute("SELECT read_model.drop_generation($1)", old)
     log.info("read_models.rebuilt", generation=generation)
@@ -117,7 +113,7 @@ async def _build(connection: "Connection", record: Record, processes: int | None
 
 
 async def _build_in_processes(reopen: Reopen, generation: int, until: int, processes: int) -> None:
-    """Fold all journeys in processes of their own, each of which reads and writes for itself."""
+    """Fold all journeys in several processes, each of which reads and writes its own share."""
     spawn = multiprocessing.get_context("spawn")
     failures: SimpleQueue[str] = spawn.SimpleQueue()
     children = [
@@ -141,9 +137,9 @@ async def _build_in_processes(reopen: Reopen, generation: int, until: int, proce
 def _child(
     failures: "SimpleQueue[str]", reopen: Reopen, generation: int, until: int, which: int, processes: int
 ) -> None:
-    # Who started this ends it, also on Ctrl-C.
+    # The parent ends this process, also on Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Folding leaves no cycles behind, and looking for them takes a tenth of its time.
+    # Folding leaves no reference cycles, and garbage collection takes a tenth of its time.
     gc.disable()
 
     async def fold() -> None:
@@ -153,12 +149,12 @@ def _child(
     try:
         asyncio.run(fold())
     except Exception as error:
-        # The name alone: the text of an error may quote what it is about.
+        # Only the name: the text of an error may quote data.
         failures.put(getattr(error, "code", type(error).__name__))
 
 
 async def _build_share(record: Record, generation: int, until: int, which: int, processes: int) -> None:
-    """Fold every so many-th page of journeys up to a position, and put the rows into the tables of a generation."""
+    """Fold a share of the pages of journeys up to a position, and put the rows into the tables of a generation."""
     async with record.connection() as connection:
         number = 0
         async for journeys in _pages(connection, record):
@@ -167,10 +163,8 @@ async def _build_share(record: Record, generation: int, until: int, which: int, 
             number += 1
 
 
-async def _fold(
-    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
-) -> None:
-    # In a thread, so that whoever else is on this loop gets their turns.
+async def _fold(connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int) -> None:
+    # In a thread, so that other tasks of this loop get their turn.
     found = await asyncio.to_thread(project, await load_journeys(connection, record, journeys, until=until))
     changes = [(each.new, each.first) for each in found if each.new is not None]
     stopped = [each.stopped for each in found if each.stopped is not None]
@@ -183,8 +177,8 @@ async def _fold(
         await mark_poisoned(connection, generation, stopped)
 
 
-async def _publish(connection: "Connection", record: Record, generation: int) -> None:
-    """Bring a generation up with the live one, and show it in its place."""
+async def _publish(connection: Connection, record: Record, generation: int) -> None:
+    """Let a generation catch up with the live one, and show it instead."""
     cache = StateCache()
 
     async def catch_up(within: int) -> None:
@@ -199,17 +193,18 @@ async def _publish(connection: "Connection", record: Record, generation: int) ->
     await catch_up(BATCH)
     published = False
     while not published:
-        # Readers were in the way for too long: they come first, and this again.
+        # Readers held the lock for too long. They come first; try again.
         with suppress(asyncpg.LockNotAvailableError):
             async with connection.transaction():
-                # Nobody moves the live one while the last few events are caught up with, or it might never end.
+                # The live one stands still while the last few events are applied; otherwise catching up might never
+                # end.
                 await connection.execute("SELECT FROM read_model.generation WHERE status = 'live' FOR UPDATE")
                 await catch_up(0)
                 published = await connection.fetchval("SELECT read_model.publish($1)", generation)
 
 
-async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list[UUID]]:
-    """All journeys, some at a time. No snapshot is held from one page to the next."""
+async def _pages(connection: Connection, record: Record) -> AsyncIterator[list[UUID]]:
+    """Yield all journeys in pages. No snapshot is held from one page to the next."""
     after = UUID(int=0)
     while page := await connection.fetch(
         "SELECT journey_id FROM record.journey WHERE log_id = $1 AND journey_id > $2 ORDER BY journey_id LIMIT $3",
@@ -221,15 +216,15 @@ async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list
         yield [row["journey_id"] for row in page]
 
 
-async def _generations(connection: "Connection", status: str) -> list[int]:
-    """The generations in a status."""
+async def _generations(connection: Connection, status: str) -> list[int]:
+    """Return the generations that have a status."""
     rows = await connection.fetch("SELECT id FROM read_model.generation WHERE status = $1", status)
     return [row["id"] for row in rows]
 
 
 @asynccontextmanager
-async def _exclusively(record: Record) -> AsyncIterator["Connection"]:
-    """A connection that holds the lock of whoever builds or swaps, for as long as it lasts."""
+async def _exclusively(record: Record) -> AsyncIterator[Connection]:
+    """Open a connection that holds the lock for building and swapping generations."""
     async with record.connection() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):
             raise BeingRebuilt

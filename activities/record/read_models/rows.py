@@ -1,9 +1,9 @@
-"""The rows of the read models, as a pure function of what is recorded of one journey. No I/O.
+"""The rows of the read models, as a pure function of the recorded events of one journey. No I/O.
 
 `apply` folds a journey's events into a `ProjectionState`: the journey, and what the journey forgets (what was awaited
-before, how it stood before). `rows` gives the rows of a state. Whatever they answer is the definition of the
-read models: raise `DEFINITION` with every change to it, and the tables are built anew before anybody
-projects into them again.
+before, how it stood before). `rows` gives the rows of a state. Together they are the definition of the read models:
+raise `DEFINITION` with every change to what they return, and the tables are built anew before anything is projected
+into them.
 
 Rows hold codes, names, times and scores. Free text about a patient stays in the record alone.
 """
@@ -22,15 +22,15 @@ from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.summary import health, step_shown, why
 
 DEFINITION = 1
-"""Which rows these are. Tables of another definition are left alone."""
+"""The number of this definition. Tables of another definition are left alone."""
 
 CONTACTS = (
     e.CheckInCompleted, e.VisitRecorded, e.SessionChecked, e.DoseRecorded, e.SessionObserved, e.SessionEnded
 )  # fmt: skip
-"""Events that say somebody saw or spoke to the patient, whoever recorded them."""
+"""Events which say that somebody saw or spoke to the patient."""
 
 STATUS = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clinician")
-"""What a journey's status is made of."""
+"""The fields of a journey's status."""
 
 
 class CaseRow(NamedTuple):
@@ -57,10 +57,9 @@ class CaseRow(NamedTuple):
 
 
 class ObligationRow(NamedTuple):
-    """Something that is or was awaited. What comes next is known while it is open, how it ended afterwards.
+    """Something that is or was awaited: while it is open what comes next, and afterwards how it ended.
 
-    ``asked`` is its owner and the roles its escalation policy has turned to so far, in the order they came to know
-    of it.
+    ``asked`` is its owner and the roles it was escalated to so far, in the order in which they were told.
     """
 
     journey_id: UUID
@@ -96,7 +95,7 @@ class ObligationRow(NamedTuple):
 
 
 class AudienceRow(NamedTuple):
-    """A role that an open obligation was asked of: what the worklist of that role is chosen and ordered by."""
+    """A role that an open obligation was asked of, with what the worklist of that role is filtered and ordered by."""
 
     journey_id: UUID
     opened_version: int
@@ -109,10 +108,10 @@ class AudienceRow(NamedTuple):
 
 
 class StatusRow(NamedTuple):
-    """How a journey stood from one position and time until, and without, another.
+    """How a journey stood from one position and time up to another, which is excluded.
 
-    The times are those at which it was decided, as is every ``at`` of an event: what the journey knew, and not yet
-    what the record did. Where clocks differed and a time lies before an earlier one, it is that one.
+    The times are when things were decided, as ``at`` of an event is, not when they were recorded. If clocks differed
+    and a time lies before an earlier one, the earlier one is used.
     """
 
     journey_id: UUID
@@ -135,7 +134,7 @@ Key: TypeAlias = tuple[Any, ...]
 
 
 class Table(NamedTuple):
-    """Where rows of a class are kept: the name of the table, and how many columns at its beginning are its key."""
+    """The table for rows of a class: its name, and how many of its first columns are its key."""
 
     name: str
     key: tuple[str, ...]
@@ -152,9 +151,9 @@ TABLES: Mapping[type[Row], Table] = {
 class ProjectionState(NamedTuple):
     """A journey with its past: everything the read models show of it, up to one position of the log.
 
-    ``opened`` has the version at which each open obligation was opened, ``closed`` the rows of those that no
-    longer wait. ``recorded_at`` is UTC, by the database's clock; ``at``, the latest time anything was decided at, and
-    ``last_contact`` are UTC by the journey's.
+    ``opened`` has the version at which each open obligation was opened, ``closed`` the rows of those that are closed.
+    ``recorded_at`` is UTC by the database's clock. ``at``, when the latest event was decided, and ``last_contact`` are
+    UTC by the journey's clock.
     """
 
     journey: Journey
@@ -168,7 +167,7 @@ class ProjectionState(NamedTuple):
 
 
 def apply(state: ProjectionState | None, event: e.Event, position: int, recorded_at: datetime) -> ProjectionState:
-    """The state after one more event, which was recorded at this position and time (UTC).
+    """Return the state after one more event, which was recorded at this position and time (UTC).
 
     Raises:
         ValueError: there is no state yet, and the event does not open one.
@@ -189,24 +188,24 @@ def apply(state: ProjectionState | None, event: e.Event, position: int, recorded
 
 
 def trim(state: ProjectionState) -> ProjectionState:
-    """A state without the rows that will not change any more: enough for the changes that follow, and smaller."""
+    """Return a state without the rows that cannot change any more. It is smaller, and enough for later events."""
     return state._replace(closed=(), history=state.history[-1:])
 
 
 def rows(state: ProjectionState | None) -> dict[Key, Row]:
-    """All rows of one journey, by their keys; none before it begins."""
+    """Return all rows of one journey, by their keys; none before it begins."""
     if state is None:
         return {}
     return {key_of(row): row for group in GROUPS for row in group.rows(state)}
 
 
 def key_of(row: Row) -> Key:
-    """What tells a row from every other."""
+    """Return the key of a row."""
     return (type(row), *row[: len(TABLES[type(row)].key)])
 
 
 class RowDiff(NamedTuple):
-    """What is new in the rows of one journey, and the keys of those that are gone."""
+    """The new and changed rows of one journey, and the keys of those that are gone."""
 
     journey_id: UUID
     new: tuple[Row, ...]
@@ -214,7 +213,7 @@ class RowDiff(NamedTuple):
 
 
 def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
-    """What has to be written so that the rows of one state become those of a later one."""
+    """Return what has to be written so that the rows of one state become those of a later one."""
     old: dict[Key, Row] = {}
     new: dict[Key, Row] = {}
     for group in GROUPS:
@@ -231,7 +230,7 @@ def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
 
 
 class RowGroup(NamedTuple):
-    """Rows that change together: they are the same as long as what they are made ``of`` is the very same."""
+    """Rows that change together: they stay the same as long as the objects they are made ``of`` are identical."""
 
     of: Callable[[ProjectionState], tuple[object, ...]]
     rows: Callable[[ProjectionState], Iterable[Row]]
@@ -318,7 +317,7 @@ def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
 def _awaited(
     state: ProjectionState, event: e.Event, journey: Journey
 ) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
-    """What is open after an event, and what is no longer. The same id may close and open in one event."""
+    """Return what is open after an event, and what is closed. One event may close and open the same id."""
     before, after = state.journey.waiting, journey.waiting
     if before.keys() == after.keys() and not isinstance(event.body, e.ObligationsUpdated):
         return state.opened, state.closed
@@ -332,7 +331,7 @@ def _awaited(
 
 
 def _ended(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
-    # A signature that ends the pathway leaves nothing needed any more, and was given all the same.
+    # A signature that ends the pathway closes its request as no longer needed, although it was given.
     return row._replace(
         closed_version=event.version,
         closed_at=event.at,
@@ -378,5 +377,5 @@ GROUPS = (
     RowGroup(lambda state: (state.closed,), lambda state: state.closed),
     RowGroup(lambda state: (state.history,), lambda state: state.history),
 )
-"""All rows of a state. The state of a journey shares what did not change with the state before, so that a part
-whose makings are the same object needs no second look; a test holds every part to its word."""
+"""All rows of a state, in groups. A state shares with the state before it every object that did not change, so a group
+made of identical objects need not be compared. A test checks that every group names all it is made of."""

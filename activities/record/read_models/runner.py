@@ -1,7 +1,7 @@
-"""Keeps the read models up with the record for as long as it is wanted.
+"""Keeps the read models up to date with the record until it is stopped.
 
-The log is the truth and polling finds it; notifications only make that sooner. What is live and of an older
-definition than this build's is built anew, by one of all runners; until then lists stand where it stands.
+Polling the log finds every event; notifications only make it faster. If the live generation has an older definition
+than this build, one of all runners builds a new one; until then lists stand still.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from activities.record.store import Record, RecordFault, RecordUnavailable
 log = structlog.get_logger(__name__)
 
 CHANNEL = "record"
-"""What the record notifies on, once for an append."""
+"""The channel on which the record notifies, once for each append."""
 POLL = timedelta(milliseconds=250)
-"""How long a lost notification may cost."""
+"""How long a lost notification may delay an update."""
 AGAIN = timedelta(seconds=1)
 """How long to wait after an outage."""
 
 
 async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL, again: timedelta = AGAIN) -> None:
-    """Project until told to stop. Outages are waited out; nothing is lost by them, nor by ending this anywhere."""
+    """Project until told to stop. It waits for the end of outages. Nothing is lost, wherever it is stopped."""
     cache, wake = StateCache(), asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     stopping.add_done_callback(lambda _: wake.set())
@@ -38,9 +38,10 @@ async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL, ag
             except (RecordUnavailable, RecordFault, BuildFailed) as outage:
                 log.warning("read_models.waiting", code=outage.code)
             except Exception as defect:
-                # Care goes on without its lists; the checkpoint has not moved, and the next build may get past it.
+                # Care goes on without its lists. The checkpoint has not moved, and a later build may be able to apply
+                # the event.
                 log.error("read_models.failed", error=type(defect).__name__)
-            # A notification from before is no reason to try again at once.
+            # An old notification must not make it try again at once.
             wake.clear()
             if not stop.is_set():
                 await _pause(wake, again)
@@ -50,7 +51,7 @@ async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL, ag
 
 @asynccontextmanager
 async def running(record: Record) -> AsyncIterator[None]:
-    """Project in the background for as long as this is open."""
+    """Project in the background while the context is open."""
     stop = asyncio.Event()
     projecting = asyncio.create_task(run(record, stop))
     try:
@@ -61,7 +62,7 @@ async def running(record: Record) -> AsyncIterator[None]:
 
 
 async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: asyncio.Event, poll: timedelta) -> None:
-    """Project for as long as one connection for notifications lasts."""
+    """Project while one connection for notifications lasts."""
 
     def hint(*_: object) -> None:
         wake.set()
@@ -83,9 +84,10 @@ async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: 
 
 
 async def _rebuild(record: Record, stop: asyncio.Event) -> None:
-    """Build anew what is outdated, unless another runner is at it. Told to stop, what was begun is left."""
+    """Build a new generation if the live one is outdated and no other runner is building. When told to stop, leave it
+    unfinished."""
     building, stopping = asyncio.create_task(rebuild_if_outdated(record)), asyncio.create_task(stop.wait())
-    # Also when this is cancelled, and with it what waits for the end.
+    # Also when this task is cancelled, and the waiting task with it.
     stopping.add_done_callback(lambda _: building.cancel())
     try:
         await asyncio.wait((building,))

@@ -1,4 +1,4 @@
-"""How far the read models are: their builds, and the record they follow."""
+"""How far the read models are behind the record: their builds, and the end of the record."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from activities.record.store import Record
 
 
 class Build(NamedTuple):
-    """One build of the read models. Nothing is projected into it unless it is ``ours``: of this version's
-    definition and of this log."""
+    """One build of the read models. Events are only projected into it if it is ``ours``: it has the definition of this
+    program and belongs to this log."""
 
     id: int
     status: Literal["building", "live", "retired"]
@@ -22,14 +22,14 @@ class Build(NamedTuple):
 
 
 class ProjectionStatus(NamedTuple):
-    """The position of the record's last event, and the builds, the newest first."""
+    """The position of the record's last event, and all builds, the newest first."""
 
     head: int
     builds: tuple[Build, ...]
 
 
 async def head(record: Record) -> int:
-    """The position of the last event of the record; 0 while there is none."""
+    """Return the position of the last event of the record; 0 while there is none."""
     async with record.connection() as connection:
         return int(
             await connection.fetchval(
@@ -39,9 +39,9 @@ async def head(record: Record) -> int:
 
 
 async def wait_until_caught_up(record: Record, timeout: timedelta) -> int:
-    """Wait until the read models are where the record is now, and return that position.
+    """Wait until the read models have what the record has now, and return that position.
 
-    When `timeout` has passed this answers all the same: what is read next says itself how far it is true.
+    It also returns after `timeout`: what is read next says itself how far it is true.
     """
     position = await head(record)
     with suppress(NotYetProjected):
@@ -50,7 +50,7 @@ async def wait_until_caught_up(record: Record, timeout: timedelta) -> int:
 
 
 async def read_status(record: Record) -> ProjectionStatus:
-    """Where the record and every build are."""
+    """Read where the record and every build are."""
     async with record.connection() as connection:
         found = await connection.fetch(
             "SELECT id, status, definition, definition = $2 AND log_id = $1 AS ours, position, since "
@@ -59,5 +59,5 @@ async def read_status(record: Record) -> ProjectionStatus:
             DEFINITION,
         )
     builds = tuple(Build(**row) for row in found)
-    # Asked for last, so that no build seems to be ahead of the record.
+    # Read last, so that no build seems to be ahead of the record.
     return ProjectionStatus(await head(record), builds)

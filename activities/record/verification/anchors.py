@@ -1,7 +1,7 @@
-"""Signed notes of how far the log had come, kept outside the database: what shows that its end was cut off.
+"""Anchors: signed notes, kept outside the database, of how far the log had come. They show when its end was cut off.
 
-An anchor is a file of JSON: ``anchor`` with the log, the position, the log's hash there, how many events that are and
-when it was noted (UTC), and ``signature``, Ed25519 over the canonical JSON of ``{"domain": "care-pathway/anchor/1",
+An anchor is a JSON file: ``anchor`` has the log, the position, the log's hash there, the number of events and the time
+of the note (UTC); ``signature`` is Ed25519 over the canonical JSON of ``{"domain": "care-pathway/anchor/1",
 "anchor": …}``. Keep the directory where whoever runs the database cannot change it.
 """
 
@@ -51,14 +51,14 @@ class Anchor(BaseModel):
     at: AwareDatetime
 
     def signed_bytes(self) -> bytes:
-        """What its signature is made over."""
+        """Return the bytes that the signature covers."""
         return canonical({"domain": DOMAIN, "anchor": self.model_dump(mode="json")})
 
 
 def make_key(path: Path) -> bytes:
     """Make a key for anchors or reports, readable by its owner only, and return its public half (32 bytes).
 
-    Whoever has it can note a log as longer than it is, never hide that it became shorter.
+    Whoever has the key can claim that a log was longer than it is, but cannot hide that it became shorter.
 
     Raises:
         AnchorKeyError: there is a file, or it cannot be written.
@@ -73,7 +73,7 @@ def make_key(path: Path) -> bytes:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """The key of anchors or reports.
+    """Read the key for anchors or reports.
 
     Raises:
         AnchorKeyError: it cannot be read, or is none.
@@ -87,7 +87,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:
-    """Note how far the log has come; again at the same position changes nothing. None while it is empty.
+    """Write an anchor for the end of the log. At the same position nothing changes. None while the log is empty.
 
     Raises:
         RecordUnavailable, OSError: the log cannot be read, or the directory not written; ask again.
@@ -120,8 +120,8 @@ def _write(anchor: Anchor, directory: Path, key: Ed25519PrivateKey) -> None:
 async def check_anchors(
     record: Record, directory: Path, public_key: bytes
 ) -> tuple[Sequence[Finding], Sequence[Anchor]]:
-    """Compare the log with every anchor: what is wrong, by the position an anchor is named after, and the anchors that
-    the log agrees with, the newest last.
+    """Compare the log with every anchor. Return what is wrong, by the position in the anchor's name, and the anchors
+    that the log agrees with, the newest last.
 
     It cannot see that anchors were removed: compare the newest one's age with how often they are written.
 

@@ -1,7 +1,7 @@
-"""Proves that a log is whole and unchanged, from FORMAT.md alone: no code is shared with the writer.
+"""Proves that a log is whole and unchanged. Written from FORMAT.md alone: no code is shared with the writer.
 
-Each link is checked against the stored one before it, so one change is found where it is and not at every event after
-it, and parts of a log can be checked apart. Payloads are hashed as stored: no key is needed.
+Each link is checked against the stored link before it. So a change is found where it is and not at every event after
+it, and parts of a log can be checked on their own. Payloads are hashed as stored, so no key is needed.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -20,13 +20,13 @@ DatabaseRow: TypeAlias = asyncpg.Record
 Kind: TypeAlias = Literal["position", "version", "clock", "content", "journey_chain", "log_chain", "head"]
 
 FIRST, LAST = -(2**63), 2**63 - 1
-"""Before and at which every position is: whoever can change rows can also number them below 1."""
+"""The lowest and the highest possible position: whoever can change rows can also number them below 1."""
 PAGE = 50
-"""Journeys read at a time."""
+"""How many journeys are read at a time."""
 
 
 def _time_of(column: str) -> str:
-    """A time no calendar of ours has was never recorded, and is read as none: its hash cannot hold."""
+    """Select a time. One outside Python's calendar was never recorded by us; it is read as null, and its hash fails."""
     return f"CASE WHEN {column} BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN {column} END AS {column}"
 
 
@@ -35,11 +35,11 @@ EVENT = (
     f"{_time_of('recorded_at')}, actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, "
     "log_hash"
 )
-"""The columns of a row, in a form in which any row can be read, whatever was put into it."""
+"""The columns of a row, selected so that any row can be read, whatever somebody put into it."""
 
 
 HOURS = 4 * 3600
-"""Seconds for the one question that goes through all of a log."""
+"""Seconds that the one query over a whole log may take."""
 _START = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -47,8 +47,8 @@ _ABSENT = (-1).to_bytes(4, signed=True)
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. `position` is where it shows: the event after a gap, the head's last event. What is not
-    about one event has no version, and what is not about one journey, no journey either."""
+    """One thing that is wrong. `position` is where it shows: the event after a gap, or the head's last event. A finding
+    that is not about one event has no version, and one that is not about one journey has no journey."""
 
     position: int
     journey_id: UUID | None
@@ -57,7 +57,7 @@ class Finding(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What the next event of a log has to follow from."""
+    """What the next event of a log must follow from."""
 
     position: int = 0
     log_hash: bytes = _START
@@ -73,7 +73,7 @@ class Section(NamedTuple):
 
 
 async def verify_chains(connection: Connection, log_id: int = 1) -> tuple[Finding, ...]:
-    """Read one log from its beginning and return what is wrong with it, oldest first: nothing, when all is well.
+    """Read one log from its beginning, and return what is wrong with it, oldest first. Empty when all is well.
 
     Checks that positions and versions have no gaps, that recorded_at never decreases, every content hash and
     link of both chains, and that each journey's head agrees with its last event. What it cannot see: newest
@@ -89,17 +89,17 @@ async def verify_chains(connection: Connection, log_id: int = 1) -> tuple[Findin
 
 @asynccontextmanager
 async def snapshot(connection: Connection, shared: str | None = None) -> AsyncIterator[None]:
-    """Everything read within is as of one moment: this one, or that of the snapshot another connection exported."""
+    """Read as of one moment: now, or the moment of a snapshot that another connection exported."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         if shared is not None:
-            # Its name cannot be a parameter; it comes from the database, and is hexadecimal with hyphens.
+            # The name cannot be a parameter. It comes from the database, and is hexadecimal with hyphens.
             await connection.execute(f"SET TRANSACTION SNAPSHOT '{shared}'")
         await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
 
 
 async def read_log(connection: Connection, log_id: int, after: int = FIRST, until: int = LAST) -> Section:
-    """Check the chain of the log behind one position up to another."""
+    """Check the chain of the log from behind one position up to another."""
     stored = await connection.fetchrow(
         f"SELECT position, log_hash, {_time_of('recorded_at')} FROM record.journey_event "  # noqa: S608 - constants
         "WHERE log_id = $1 AND position <= $2 ORDER BY position DESC LIMIT 1",
@@ -125,7 +125,7 @@ async def read_log(connection: Connection, log_id: int, after: int = FIRST, unti
 
 
 async def journeys_of(connection: Connection, log_id: int, after: int = FIRST) -> list[UUID]:
-    """The journeys that have an event behind a position, or whose head says so, in the order they are kept in."""
+    """Yield the journeys that have an event behind a position, or whose head says so, in the order of the table."""
     rows = await connection.fetch(
         "SELECT journey_id FROM record.journey_event WHERE log_id = $1 AND position > $2 UNION "
         "SELECT journey_id FROM record.journey WHERE log_id = $1 AND last_position > $2 ORDER BY journey_id",
@@ -137,14 +137,14 @@ async def journeys_of(connection: Connection, log_id: int, after: int = FIRST) -
 
 
 def pages(journeys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    """Journeys, some at a time."""
+    """Yield journeys in groups of a limited size."""
     return (journeys[start : start + PAGE] for start in range(0, len(journeys), PAGE))
 
 
 async def read_journeys(
     connection: Connection, log_id: int, journeys: Sequence[UUID]
 ) -> Iterator[tuple[UUID, Sequence[DatabaseRow], DatabaseRow | None]]:
-    """Each of these journeys with its events in order of version, and its head."""
+    """Yield each of these journeys with its events in order of version, and its head."""
     rows = await connection.fetch(
         f"SELECT {EVENT} FROM record.journey_event "  # noqa: S608 - constants
         "WHERE log_id = $1 AND journey_id = ANY($2) ORDER BY journey_id, version",
@@ -160,7 +160,7 @@ async def read_journeys(
 
 
 def journey_findings(journey_id: UUID, events: Sequence[DatabaseRow], head: DatabaseRow | None) -> Iterator[Finding]:
-    """What is wrong with the events of one journey, given in order of version, with their chain or with its head."""
+    """Yield what is wrong with the events of one journey (in order of version), with their chain, or with its head."""
     version, journey_hash, position = 0, _START, 0
     for event in events:
         place = (event["position"], journey_id, event["version"])
@@ -178,7 +178,7 @@ def journey_findings(journey_id: UUID, events: Sequence[DatabaseRow], head: Data
 
 
 def by_place(finding: Finding) -> tuple[int, int, str]:
-    """The order findings are told in."""
+    """Return the key by which findings are sorted."""
     return finding.position, finding.version or 0, finding.reason
 
 

@@ -1,7 +1,7 @@
-"""Goes through the record once and proves all that it can show: chains, sign-offs, and the rows people work from.
+"""Verifies the record in one pass: chains, sign-offs, and the rows that people work from.
 
-Everything is read in one snapshot: first the log in order of position, without contents, then the journeys, some at a
-time, where each event is read and parsed once for all that is asked of it. A large log is shared among processes.
+Everything is read in one snapshot. First comes the log in order of position, without contents; then the journeys, in
+groups, where each event is read and parsed once for all checks. A large log is shared among processes.
 """
 
 import asyncio
@@ -46,23 +46,23 @@ from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import Event
 
 ALONE = 20_000
-"""Events up to which one process is done sooner than several have started."""
+"""Up to this many events, one process is faster than starting several."""
 SECTION = 50_000
-"""Positions of the log that are read in one go, unless that were more than a thousand times."""
+"""How many positions are read at a time, unless that made more than a thousand parts."""
 
 _Step: TypeAlias = Callable[..., Awaitable[Any]]
 _Spread: TypeAlias = Callable[[_Step, Iterable[tuple[Any, ...]]], AsyncIterator[Any]]
 
 
 class Live(NamedTuple):
-    """The generation of the read models that people see, and the position it is true up to."""
+    """The generation of the read models that people see, and up to which position it is true."""
 
     generation: int
     position: int
 
 
 class Use(NamedTuple):
-    """Where the number of a signature stands."""
+    """Where a signature's nonce is used."""
 
     position: int
     journey_id: UUID
@@ -71,7 +71,7 @@ class Use(NamedTuple):
 
 
 class JourneyFindings(NamedTuple):
-    """What was found in some journeys, how much was looked at, and the signatures that were used in them."""
+    """What was found in some journeys, how much was checked, and the signatures that are used in them."""
 
     findings: tuple[Finding, ...] = ()
     events: int = 0
@@ -82,11 +82,12 @@ class JourneyFindings(NamedTuple):
 
 
 class VerificationResult(NamedTuple):
-    """What was found, oldest first, and what was looked at.
+    """What was found, oldest first, and what was checked.
 
-    ``events`` were read up to ``position``, where ``log_hash`` is the log's; ``judged`` are the events of ``journeys``,
-    from the beginning of each. Where one journey was asked for, its events are all that was read, and there is no hash:
-    other journeys' events bear out its place in the log. ``live`` is None where rows were not compared.
+    ``events`` were read up to ``position``, where the log has the hash ``log_hash``. ``judged`` counts the events of
+    ``journeys``, each from its beginning. For a single journey only its own events are read and there is no hash,
+    because its place in the log can only be checked with other journeys' events. ``live`` is None where rows were not
+    compared.
     """
 
     findings: tuple[Finding, ...]
@@ -108,29 +109,32 @@ async def verify_record(
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
+    alone: int = ALONE,
+    section: int = SECTION,
 ) -> VerificationResult:
     """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from.
 
-    With ``journey_id`` that journey alone, and whether its signatures were used elsewhere. With ``after`` what came
-    behind that position, and from their beginnings the journeys in which something did; what lies before, and other
-    journeys' signatures, are taken as given. A large log is read by as many processes as there are processors, if the
-    record can be opened again. ``progress`` is told how many events were judged.
+    With ``journey_id`` only that journey is checked, and whether its signatures are used elsewhere. With ``after`` the
+    log is checked from behind that position, and each journey that has an event there is checked from its beginning;
+    the log before it and other journeys' signatures are trusted. A log of more than ``alone`` events is read by as many
+    processes as there are processors, if the record can be opened again, and each reads at least ``section`` positions
+    at a time. ``progress`` is called with the number of events that were judged.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
     """
     log_id, start = record.log_id, FIRST if after is None else after
     async with record.connection() as connection, snapshot(connection):
-        live = await _live(connection, log_id) if read_models else None
+        live = await _find_live(connection, log_id) if read_models else None
         journeys = [journey_id] if journey_id is not None else await journeys_of(connection, log_id, start)
         last = await connection.fetchval(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
-        many = journey_id is None and last is not None and last - max(start, 0) > ALONE
-        async with _shared_by(record, connection, record.reopen if many else None) as spread:
+        many = journey_id is None and last is not None and last - max(start, 0) > alone
+        async with _spread(record, connection, record.reopen if many else None) as spread:
             parts: list[Section] = []
             if journey_id is None:
-                parts = [part async for part in spread(_section, _sections(start, last))]
+                parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
             async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
                 judged.append(some)
@@ -139,10 +143,10 @@ async def verify_record(
         findings = [finding for part in parts for finding in part.findings]
         findings += (finding for each in judged for finding in each.findings)
         if journey_id is not None:
-            used += await _used_elsewhere(connection, record, journey_id)
+            used += await _load_used_elsewhere(connection, record, journey_id)
         elif live is not None and after is None:
-            findings += await _strangers(connection, live, journeys)
-    findings += (finding for finding in _reused(used) if journey_id in (None, finding.journey_id))
+            findings += await _find_strangers(connection, live, journeys)
+    findings += (finding for finding in _find_reused(used) if journey_id in (None, finding.journey_id))
     end = max((part.end for part in parts), key=itemgetter(0), default=None)
     return VerificationResult(
         findings=tuple(sorted(findings, key=by_place)),
@@ -160,8 +164,8 @@ async def verify_record(
 def verify_journey(
     history: Sequence[StoredEvent], keys: Keys | None, until: int = 0
 ) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
-    """Go through one journey, given in order of version: what is wrong with its sign-offs, how it stands after all that
-    can be read, and its state up to a position of the log, as far as it can be followed.
+    """Check one journey, given in order of version. Return what is wrong with its sign-offs, its state after all that
+    can be read, and its state for the read models up to a position, as far as events can be applied.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
     """
@@ -175,7 +179,7 @@ def verify_journey(
         event, before = _event(stored), journey
         try:
             if event is not None and (journey is not None or number == 0):
-                journey, state = _applied(journey, state, event, stored)
+                journey, state = _apply_event(journey, state, event, stored)
         except Exception:
             event = None
         state = None if event is None else state
@@ -200,17 +204,18 @@ def verify_journey(
 
 
 def _event(stored: StoredEvent) -> Event | None:
-    """What a row reads as; whoever forges a row may put anything there."""
+    """Return the event of a row; None when it cannot be read, since a forged row may hold anything."""
     try:
         return from_stored(stored)
     except Exception:
         return None
 
 
-def _applied(
+def _apply_event(
     journey: Journey | None, state: ProjectionState | None, event: Event, stored: StoredEvent
 ) -> tuple[Journey, ProjectionState | None]:
-    """A journey and its state after one more event. Where its state cannot be followed the journey goes on alone."""
+    """Apply one more event to a journey and to its state for read models. When the latter fails, the journey goes on
+    without it."""
     if state is not None or journey is None:
         with suppress(Exception):
             state = apply(state, event, stored.position, stored.recorded_at)
@@ -222,10 +227,10 @@ async def _section(record: Record, connection: Connection, after: int, until: in
     return await read_log(connection, record.log_id, after, until)
 
 
-def _sections(after: int, last: int | None) -> Iterator[tuple[int, int]]:
-    """From and to which positions, beginning behind one."""
+def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, int]]:
+    """Split the log behind a position into sections: from which position, up to which."""
     start, end = max(after, 0), last or 0
-    size = max(SECTION, (end - start) // 1000)
+    size = max(least, (end - start) // 1000)
     ends = range(start + size, end, size)
     return pairwise((after, *ends, LAST))
 
@@ -233,7 +238,7 @@ def _sections(after: int, last: int | None) -> Iterator[tuple[int, int]]:
 async def _judge(
     record: Record, connection: Connection, journeys: Sequence[UUID], keys: Keys | None, live: Live | None
 ) -> JourneyFindings:
-    """Everything about some journeys."""
+    """Run all checks on some journeys."""
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
@@ -250,7 +255,7 @@ async def _judge(
         if head is not None and journey is not None and _differs(head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
-        found += await _differing(connection, live, states)
+        found += await _find_differing(connection, live, states)
     return JourneyFindings(
         findings=(*found, *(finding for one in judged for finding in one.findings)),
         events=sum(one.events for one in judged),
@@ -262,8 +267,8 @@ async def _judge(
 
 
 def _differs(head: DatabaseRow, journey: Journey) -> bool:
-    """Whether a head says otherwise than its events who the patient is, on which pathway, or whether it is over. A
-    journey that nobody enrolled has neither."""
+    """Whether a head contradicts its events about the patient, the pathway, or whether the journey is over. A journey
+    that nobody enrolled has no patient and no pathway in its head."""
     said = {
         "status": "closed" if journey.closed else "open",
         "pathway": journey.protocol.pathway,
@@ -273,15 +278,15 @@ def _differs(head: DatabaseRow, journey: Journey) -> bool:
 
 
 def _stored(record: Record, row: DatabaseRow) -> StoredEvent:
-    """The event of a row. One that cannot be decoded has no content, which is found as such."""
+    """Return the stored event of a row. One that cannot be decoded gets no content, and is reported as unreadable."""
     try:
         return record.decoded(row)
     except Exception:
         return StoredEvent.model_construct(**{**row, "payload": b""})
 
 
-async def _live(connection: Connection, log_id: int) -> Live | None:
-    """What people work from, unless it is of another version of this program, or of another log."""
+async def _find_live(connection: Connection, log_id: int) -> Live | None:
+    """Return the live generation, unless it is of another version of this program or of another log."""
     row = await connection.fetchrow(
         "SELECT id, position FROM read_model.generation WHERE status = 'live' AND log_id = $1 AND definition = $2",
         log_id,
@@ -290,38 +295,39 @@ async def _live(connection: Connection, log_id: int) -> Live | None:
     if row is None:
         return None
     for table in (*(table.name for table in TABLES.values()), "poisoned"):
-        # Held until the end: what is read must not be dropped by rebuilds meanwhile.
+        # The lock is held until the end, so that no rebuild drops what is being read.
         await connection.execute(f"SELECT FROM read_model_{row['id']:d}.{table} LIMIT 0")
     return Live(*row)
 
 
-async def _differing(
+async def _find_differing(
     connection: Connection, live: Live, states: Mapping[UUID, ProjectionState | None]
 ) -> Iterable[Finding]:
-    """The journeys whose rows are not those that a fresh fold gives, and those whose rows are known not to go on."""
-    parked = await connection.fetch(
+    """Return findings for journeys whose rows differ from a fresh fold, and for those that are marked as stale."""
+    poisoned = await connection.fetch(
         f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.poisoned "  # noqa: S608 - a number
         "WHERE journey_id = ANY($1)",
         list(states),
     )
-    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in parked]
+    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in poisoned]
     known = {finding.journey_id for finding in stale}
     kept = await read(connection, live.generation, [each for each in states if each not in known])
-    fresh = {key: row for each, state in states.items() if each not in known for key, row in _fresh(state).items()}
+    fresh = {key: row for each, state in states.items() if each not in known for key, row in _make_rows(state).items()}
     differing = {key[1] for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)}
     return (*stale, *(Finding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
 
 
-def _fresh(state: ProjectionState | None) -> Mapping[Key, Shown]:
-    """The rows of a state. One that cannot be shown has none; whoever projects marks its journey as stale."""
+def _make_rows(state: ProjectionState | None) -> Mapping[Key, Shown]:
+    """Return the rows of a state; none when they cannot be made, since the projector then marks the journey as
+    stale."""
     try:
         return rows(state)
     except Exception:
         return {}
 
 
-async def _strangers(connection: Connection, live: Live, journeys: Iterable[UUID]) -> Iterator[Finding]:
-    """Rows of journeys that nothing is recorded of."""
+async def _find_strangers(connection: Connection, live: Live, journeys: Iterable[UUID]) -> Iterator[Finding]:
+    """Return findings for rows of journeys that the record does not know."""
     found: set[UUID] = set()
     for table in TABLES.values():
         shown = await connection.fetch(
@@ -332,8 +338,8 @@ async def _strangers(connection: Connection, live: Live, journeys: Iterable[UUID
     return (Finding(live.position, each, None, "rows_differ") for each in found.difference(journeys))
 
 
-async def _used_elsewhere(connection: Connection, record: Record, journey_id: UUID) -> list[Use]:
-    """The signatures in other journeys' decisions and delegations."""
+async def _load_used_elsewhere(connection: Connection, record: Record, journey_id: UUID) -> list[Use]:
+    """Return the signatures in other journeys' decisions and delegations."""
     signed = connection.cursor(
         f"SELECT {EVENT} FROM record.journey_event "  # noqa: S608 - constants
         "WHERE log_id = $1 AND journey_id <> $2 AND event_type = ANY($3)",
@@ -346,8 +352,8 @@ async def _used_elsewhere(connection: Connection, record: Record, journey_id: UU
     return [Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None]
 
 
-def _reused(used: Iterable[Use]) -> Iterator[Finding]:
-    """Every use of a signature's number but the first."""
+def _find_reused(used: Iterable[Use]) -> Iterator[Finding]:
+    """Return a finding for every use of a nonce but the first."""
     seen: set[str] = set()
     for use in sorted(used):
         if use.nonce in seen:
@@ -356,9 +362,9 @@ def _reused(used: Iterable[Use]) -> Iterator[Finding]:
 
 
 @asynccontextmanager
-async def _shared_by(record: Record, connection: Connection, reopen: Reopen | None) -> AsyncIterator[_Spread]:
-    """What takes a step for each of the things it is given, in any order: here, or, with ``reopen``, in processes of
-    their own that look at the same snapshot."""
+async def _spread(record: Record, connection: Connection, reopen: Reopen | None) -> AsyncIterator[_Spread]:
+    """Yield a function that runs a step on each of the given items, in any order: in this process, or with ``reopen``
+    in several processes that read the same snapshot."""
 
     async def here(step: _Step, given: Iterable[tuple[Any, ...]]) -> AsyncIterator[Any]:
         for each in given:
@@ -377,7 +383,7 @@ async def _shared_by(record: Record, connection: Connection, reopen: Reopen | No
         try:
             while True:
                 for each in islice(left, 2 * processes - len(waiting)):
-                    waiting.add(loop.run_in_executor(pool, _opened, reopen, exported, step, each))
+                    waiting.add(loop.run_in_executor(pool, _run_step, reopen, exported, step, each))
                 if not waiting:
                     return
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -389,22 +395,22 @@ async def _shared_by(record: Record, connection: Connection, reopen: Reopen | No
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    # Spawned, not forked: this process has threads and connections that must not be in two processes.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begun) as pool:
+    # Spawned, not forked: this process has threads and connections that a copy must not use.
+    with ProcessPoolExecutor(processes, get_context("spawn"), _prepare_process) as pool:
         yield there
 
 
-def _begun() -> None:
-    """As in starter.py: the zone database is the one pinned with this build. Whoever is interrupted ends us."""
+def _prepare_process() -> None:
+    """Set up a child process: use the zone database that is pinned with this build, and leave Ctrl-C to the parent."""
     reset_tzpath(to=())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Looking for rubbish while a journey is held in memory costs a tenth of the time; it is done after each step.
+    # Garbage collection during a step costs a tenth of its time, so it is done after each step.
     gc.freeze()
     gc.disable()
 
 
-def _opened(reopen: Reopen, exported: str, step: _Step, given: tuple[Any, ...]) -> Any:
-    """A step in a process of its own."""
+def _run_step(reopen: Reopen, exported: str, step: _Step, given: tuple[Any, ...]) -> Any:
+    """Run a step in a child process."""
 
     async def taken() -> Any:
         async with (

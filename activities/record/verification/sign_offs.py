@@ -33,8 +33,8 @@ from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.events import Event
 from workflows.journey.evidence import approved, current, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.dose_gate import dose_gate
-from workflows.journey.stages.screening import excluded
+from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 Reason: TypeAlias = Literal[
     SignatureFault,
@@ -70,11 +70,11 @@ _ENTERED_BY = {
 
 
 class RegisterNotVerified(Exception):
-    """The register is not the organisation's, or not readable: no sign-off can be judged by it."""
+    """The register is not signed by the organisation, or not readable: no sign-off can be checked with it."""
 
 
 def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
-    """The keys in the content of a register file, once the organisation's signature over it has proved right.
+    """Return the keys of a register file, after verifying the organisation's signature over it.
 
     Take the newest register: a revocation is a fact in time, and sign-offs made before it stay valid.
 
@@ -91,13 +91,13 @@ def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
 
 
 def is_sign_off(stored: StoredEvent, event: Event | None) -> bool:
-    """Whether a row is a decision, or says it is one. ``event`` is what it reads as, None when it cannot be read."""
+    """Whether a row is a decision, or claims to be one. ``event`` is its parsed event, None when it cannot be read."""
     kind = _body(stored).get("kind") if event is None else event.body.kind
     return "signoff.signed" in (stored.event_type, kind)
 
 
 def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
-    """The number of the signature in a row, which no other may have; None where there is none."""
+    """Return the nonce of the signature in a row, which no other row may have; None where there is none."""
     if event is not None and event.body.kind not in SIGNED:
         return None
     signature = _body(stored).get("signature")
@@ -106,20 +106,20 @@ def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
 
 
 def check_event(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
-    """What is wrong with one row, each reason once, by the journey as it was just before.
+    """Return what is wrong with one row, each reason once, given the journey as it was just before.
 
-    ``event`` is what the row reads as, and None when it cannot be read: it then counts as not having happened. Judge
-    the rows after it without it. What rested on it does not fit any more and is found as well, and no row can blind the
-    check to those after it.
+    ``event`` is the parsed event, and None when the row cannot be read. It then counts as not having happened: judge
+    the rows after it without it. What depended on it no longer fits and is found as well, so no row can hide those
+    after it.
     """
     if event is not None and event.body.kind == stored.event_type and event.body.kind not in _JUDGED:
         return ()
     found: list[Reason] = []
     try:
-        # One by one, so that what was found before the row proved unreadable is kept.
+        # One by one, so that the reasons found before the row turns out unreadable are kept.
         for reason in _reasons(journey, stored, keys):
             found.append(reason)  # noqa: PERF402
-    except Exception:  # a forged row can be wrong in any way, and must not end the check of the others
+    except Exception:  # a forged row can be wrong in any way, and must not stop the check of the others
         found.append("unreadable")
     if event is None and "unsigned" not in found:
         found.append("unreadable")
@@ -127,7 +127,7 @@ def check_event(journey: Journey | None, stored: StoredEvent, event: Event | Non
 
 
 def _body(stored: StoredEvent) -> dict[str, Any]:
-    """The content of a row, or nothing where there is none: whoever forges a row may put anything there."""
+    """Return the content of a row, or an empty one: a forged row may hold anything."""
     try:
         payload = json.loads(stored.payload)
     except (ValueError, RecursionError):
@@ -137,7 +137,7 @@ def _body(stored: StoredEvent) -> dict[str, Any]:
 
 
 def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterator[Reason]:
-    """What is wrong with one row, by the journey as it was just before."""
+    """Yield what is wrong with one row, given the journey as it was just before."""
     payload = json.loads(stored.payload)
     body = payload["body"]
     if body["kind"] != stored.event_type:
@@ -147,22 +147,22 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterat
     elif body["kind"] in SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
-        yield from _faults("sign-off", {name: body.get(name) for name in DECISION}, stored, body, keys)
-        yield from _misfits(journey, stored, body)
+        yield from _find_faults("sign-off", {name: body.get(name) for name in DECISION}, stored, body, keys)
+        yield from _find_misfits(journey, stored, body)
     elif body["kind"] == "signoff.delegated":
         lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
-        yield from _faults("delegation", {**lent, "until": spelled(body["until"])}, stored, body, keys)
-        yield from _overreach(journey, stored, body)
+        yield from _find_faults("delegation", {**lent, "until": spelled(body["until"])}, stored, body, keys)
+        yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
     elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
         yield "unreadable" if journey is None else "effect_unsigned"
 
 
-def _faults(
+def _find_faults(
     what: str, content: dict[str, Any], stored: StoredEvent, body: dict[str, Any], keys: Keys
 ) -> Iterator[Reason]:
-    """What is wrong with the signature, the signer or the times of a decision or a delegation."""
+    """Yield what is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature = body["signature"]
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
     signed = statement(what, {"journey": str(stored.journey_id), **content}, signer, signature)
@@ -170,12 +170,12 @@ def _faults(
     yield from found
     revoked_at = keys.get(signature["key_id"], {}).get("revoked_at")
     if revoked_at is not None and "revoked" not in found and moment(revoked_at) <= stored.recorded_at:
-        # The signer's and the worker's clocks can be made to lie; the record's own was after the revocation.
+        # The clocks of the signer and the worker can be set back. The record's own clock was past the revocation.
         yield "recorded_after_revocation"
 
 
-def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """What does not agree with the journey as it was just before the decision."""
+def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Yield what contradicts the journey as it was just before the decision."""
     if journey is None:
         yield "unreadable"
         return
@@ -194,7 +194,7 @@ def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         given.to == stored.actor_id and kind in given.sign_offs and at < given.until and given.role in roles
         for given in journey.delegations.values()
     )
-    # The licence is judged by itself above: with one that fits, what is left is whose decision this was.
+    # The licence is checked above. With one that fits, the remaining question is whose decision this was.
     fitting = Licence(number="any", states=(journey.patient.state,), expires=date.max)
     by = Actor(id=stored.actor_id, role=Role(stored.actor_role), name="any", licence=fitting)
     if by.role not in roles and not lent:
@@ -203,8 +203,9 @@ def _misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         yield "not_theirs"
 
 
-def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """Whether somebody lent a right that was not theirs by their own role, or not where the patient was."""
+def _exceeds_right(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
+    """Whether somebody delegated what their own role may not decide, or what they may not decide where the patient
+    is."""
     if journey is None:
         yield "unreadable"
         return
@@ -216,7 +217,7 @@ def _overreach(journey: Journey | None, stored: StoredEvent, body: dict[str, Any
 
 
 def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
-    """Whether what was released had every signed decision it needs, and the one it names."""
+    """Yield what a release lacks: a signed decision it needs, or the one it names."""
     if journey is None:
         yield "unreadable"
     elif body["kind"] == "hold.released":
@@ -239,7 +240,7 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
 
 
 def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
-    """Whether a journey had the signed decision it takes to go on, or to end this way."""
+    """Whether a journey had the signed decision that is needed to go on, or to end this way."""
     last = journey.sign_offs[-1] if journey.sign_offs else None
     made = last is not None and not last.first_of_two and not last.withdrawn
     kind, choice = (last.kind, last.choice) if last is not None and made else (None, None)
@@ -260,11 +261,11 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
         case {"outcome": "ineligible"}:
             of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
             return (approves and choice == "neither") or (declines and of_patient)
-    return True  # ended by hand, or by death: nobody signs for these
+    return True  # ended by a person's command, or by death: these need no signature
 
 
 def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
-    """Whether a journey began under the protocol it names, and that was fit for patients."""
+    """Yield what is wrong with a start: another protocol than it names, or one not approved for patients."""
     body = payload["body"]
     digest = sha256(canonical(body["protocol"])).hexdigest()
     if body["protocol_digest"] != digest:
@@ -272,15 +273,15 @@ def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator
     if payload["illustrative"] is True:
         return
     try:
-        fit = _fit(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
+        fit = _is_approved(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
     except (KeyError, TypeError, ValueError, AttributeError):
         fit = False
     if not fit:
         yield "protocol_not_approved"
 
 
-def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
-    """Whether two people, one of them the medical director, had signed exactly this protocol for this moment."""
+def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
+    """Whether two people, one of them the medical director, had approved exactly this protocol for this moment."""
     content = {name: approval[name] for name in ("protocol", "version", "digest")}
     signers = [signed["signer"] for signed in approval["approvals"]]
     signatures = [signed["signature"] for signed in approval["approvals"]]
@@ -294,7 +295,7 @@ def _fit(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: da
         signed = statement("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
         if any(signature_faults(signed, signer, signature, at, keys)):
             return False
-        # The approval stands until it expires, also when a key is revoked or a licence ends after it was given.
+        # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.
         entry, signed_at = keys[signature["key_id"]], moment(signature["signed_at"])
         revoked_at = entry.get("revoked_at")
         if licence_over(entry["licence"], signed_at) or (revoked_at is not None and moment(revoked_at) <= signed_at):

@@ -16,7 +16,7 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.journey.stages.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
 from workflows.protocols import pathways
 

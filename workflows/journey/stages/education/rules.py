@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.obligation_types import ACKNOWLEDGEMENT, CONSENT, EDUCATION, PLANNING, QUESTION, ObligationType
 from workflows.journey.protocol import SignOffKind
@@ -259,3 +259,17 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     ready = not (untaught(journey) or unacknowledged(journey) or unanswered_questions(journey) or unconsented(journey))
     if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)
+
+
+DECISIONS: Decisions = {
+    c.RecordPlan: record_plan,
+    c.ExplainTopics: explain,
+    c.Acknowledge: acknowledge,
+    c.AskQuestion: ask,
+    c.AnswerQuestion: answer,
+    c.GiveConsent: consent,
+    c.WithdrawConsent: withdraw_consent,
+}
+REACTIONS: Reactions = {
+    e.ConsentWithdrawn: react_consent_withdrawn,
+}

@@ -6,7 +6,7 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.obligations import obligations
 
 
@@ -26,3 +26,8 @@ def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: date
                 hold=step.hold,
                 alarm=step.alarm,
             )
+
+
+DECISIONS: Decisions = {
+    c.PassDeadline: pass_deadline,
+}

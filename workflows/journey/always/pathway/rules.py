@@ -7,8 +7,8 @@ from typing import NoReturn
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
-from workflows.journey.calendars import age_on
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.calendars import age_on, holidays_known_at
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stage import Outcome
 
@@ -17,8 +17,8 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
     """The opening event of a journey.
 
     Raises:
-        Refused: wrong role, under age, the protocol is for another pathway, or not fit for patients and
-            this is no demonstration.
+        Refused: wrong role, under age, the protocol is for another pathway, or not fit for patients or out
+            of date and this is no demonstration.
     """
     protocol = command.protocol
     if by.role not in command.roles:
@@ -36,6 +36,13 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
             RefusalCode.PROTOCOL,
             f"protocol {protocol.id} version {protocol.version} may not carry patients: {'; '.join(obstacles)}",
             "Use a protocol the medical director has completed and signed, or demonstration mode without patients",
+        )
+    if not command.demonstration and not holidays_known_at(at, protocol.working_time):
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"protocol {protocol.id} version {protocol.version} lists holidays only until "
+            f"{protocol.working_time.holidays_known_until}: deadlines in working time cannot be told",
+            "Add the clinic's holidays to the protocol, and have the medical director approve it (`protocol approve`)",
         )
     minimum = protocol.eligibility.min_age_years
     if age_on(command.patient.born, at, command.patient.zone) < minimum:
@@ -147,3 +154,18 @@ def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Itera
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")
+
+
+DECISIONS: Decisions = {
+    c.StartPathway: started_already,
+    c.Reassign: reassign,
+    c.Cover: cover,
+    c.Move: move,
+    c.Withdraw: withdraw,
+    c.Transfer: transfer,
+    c.StopForSafety: stop,
+    c.RecordDeath: record_death,
+}
+REACTIONS: Reactions = {
+    e.PathwayEnding: react_ending,
+}

@@ -11,13 +11,15 @@ from typing import Literal
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
-from workflows.journey.aggregate import Journey, Session
-from workflows.journey.always.holds import ask_support, place
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, score
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
-from workflows.journey.stages.dose_gate import scheduled
+from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.stages.sessions.model import Session
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -271,3 +273,14 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     yield e.SessionEnded(
         session=command.session, criteria=command.criteria, clinician_decision=command.clinician_decision
     )
+
+
+DECISIONS: Decisions = {
+    c.RecordDose: record_dose,
+    c.Observe: observe,
+    c.EndSession: end,
+}
+REACTIONS: Reactions = {
+    e.DoseRecorded: react_dose,
+    e.SessionObserved: react_observation,
+}

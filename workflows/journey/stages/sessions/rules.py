@@ -12,7 +12,7 @@ from typing import Literal
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey, Session
+from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
@@ -32,8 +32,9 @@ from workflows.journey.protocol import SignOffKind, VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-from workflows.journey.stages.dose_gate import interval_obstacles, scheduled
-from workflows.journey.stages.education import unconsented
+from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled
+from workflows.journey.stages.sessions.model import Session
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -315,3 +316,14 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
 def _require_next(journey: Journey, number: int) -> None:
     if number != journey.next_session:
         refuse(RefusalCode.UNKNOWN, f"the next session is number {journey.next_session}", "Use that number", "session")
+
+
+DECISIONS: Decisions = {
+    c.ScheduleSession: schedule,
+    c.CancelSession: cancel,
+    c.Instruct: instruct,
+    c.CheckSession: check,
+}
+REACTIONS: Reactions = {
+    e.StageEntered: react_stage,
+}

@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey, Session
+from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stages.education import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening import excluded, suicide_risk_obstacles, unanswered
+from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
+from workflows.journey.stages.screening.rules import excluded, suicide_risk_obstacles, unanswered
+from workflows.journey.stages.sessions.model import Session
 
 WEEK = timedelta(days=7)
 
@@ -167,3 +168,8 @@ def scheduled(journey: Journey, number: int) -> Session:
             "session",
         )
     return session
+
+
+DECISIONS: Decisions = {
+    c.ReleaseSession: release,
+}

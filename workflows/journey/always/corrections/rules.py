@@ -6,10 +6,14 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stage import Stage
-from workflows.journey.stages import dosing, evaluation, follow_up, screening, sessions
+from workflows.journey.stages.evaluation import rules as evaluation
+from workflows.journey.stages.follow_up import rules as follow_up
+from workflows.journey.stages.screening import rules as screening
+from workflows.journey.stages.sessions import dosing
+from workflows.journey.stages.sessions import rules as sessions
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -52,3 +56,8 @@ def _require_session(journey: Journey, number: int, recorded: str) -> None:
         refuse(
             RefusalCode.UNKNOWN, "nothing of this kind is recorded for this session", "Record it first", "correction"
         )
+
+
+DECISIONS: Decisions = {
+    c.Amend: amend,
+}

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey, OwedContact
-from workflows.journey.always.holds import ask_support
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, VISIT
@@ -19,6 +19,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
+from workflows.journey.stages.follow_up.model import OwedContact
 
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
@@ -158,3 +159,16 @@ def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> Ow
     if contact.replaced:
         refuse(RefusalCode.STALE, "a later session replaced this contact", "Answer the newer one", field)
     return contact
+
+
+DECISIONS: Decisions = {
+    c.CompleteCheckIn: complete_check_in,
+    c.RecordVisit: record_visit,
+    c.ProposeDischarge: propose_discharge,
+}
+REACTIONS: Reactions = {
+    e.InstrumentRecorded: react_measure,
+    e.CheckInCompleted: react_check_in,
+    e.VisitRecorded: react_visit,
+    e.StageEntered: react_stage,
+}

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey, SignOff
-from workflows.journey.always.safety import release_obstacles
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import current, half_signed
 from workflows.journey.protocol import SignOffKind
@@ -19,7 +20,7 @@ from workflows.journey.refusals import RefusalCode, Refused, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
-from workflows.journey.stages.screening import eligibility_obstacles
+from workflows.journey.stages.screening.rules import eligibility_obstacles
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -272,3 +273,16 @@ def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: 
             "request",
         )
     yield e.SignOffAnswered(sign_off=returned.kind, subject=returned.subject, text=command.text)
+
+
+DECISIONS: Decisions = {
+    c.Sign: sign,
+    c.WithdrawSignOff: withdraw,
+    c.AddAddendum: add_addendum,
+    c.Delegate: delegate,
+    c.EndDelegation: end_delegation,
+    c.AnswerReturned: answer_returned,
+}
+REACTIONS: Reactions = {
+    e.SignedOff: react_signed,
+}

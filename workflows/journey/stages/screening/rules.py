@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds import ask_support, place
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
@@ -161,3 +162,12 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.stage == Stage.SCREENING and approved(journey, SignOffKind.ELIGIBILITY):
         yield e.StageEntered(stage=Stage.EDUCATION)
+
+
+DECISIONS: Decisions = {
+    c.RecordScreening: record_screening,
+}
+REACTIONS: Reactions = {
+    e.InstrumentRecorded: react_instrument,
+    e.ScreeningRecorded: react_screening,
+}

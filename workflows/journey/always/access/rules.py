@@ -11,7 +11,8 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Access, Journey
+from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.access.model import Access
 from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer
 from workflows.journey.refusals import RefusalCode, refuse
@@ -76,3 +77,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 what="review why somebody from outside the clinic looked",
                 care=False,
             )
+
+
+DECISIONS: Decisions = {
+    c.BreakGlass: break_glass,
+    c.ReviewAccess: review,
+}

@@ -10,7 +10,7 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.instruments import Instrument, Score, score
 from workflows.journey.obligation_types import EVALUATION
@@ -136,3 +136,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.stage == Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         yield e.StageEntered(stage=Stage.SCREENING)
+
+
+DECISIONS: Decisions = {
+    c.RecordEvaluation: record_evaluation,
+    c.RecordInstrument: record_instrument,
+}

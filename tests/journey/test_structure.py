@@ -1,0 +1,92 @@
+"""How the core is put together: no module needs one that needs it, and nothing is declared and then left out."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from workflows.journey.aggregate import EVOLUTIONS, OPENING
+from workflows.journey.commands import AnyBody
+from workflows.journey.dispatch import DECISIONS, REACTIONS
+from workflows.journey.envelopes import CommandBody, EventBody
+from workflows.journey.events import AnyEventBody, FactAmended
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "workflows" / "journey"
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(CORE.rglob("*.py"))}
+COMMANDS = get_args(get_args(AnyBody)[0])
+EVENTS = get_args(get_args(AnyEventBody)[0])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of the core that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found = whole if whole in MODULES else node.module
+                if found in MODULES:
+                    yield found
+
+
+def test_no_circle_of_imports() -> None:
+    order = list(TopologicalSorter({name: set(imported(path)) for name, path in MODULES.items()}).static_order())
+    assert order.index("workflows.journey.aggregate") < order.index("workflows.journey.decide")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_stand_on_top(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [node for node in imports if node not in tree.body] == []
+
+
+def declared(kind: type) -> list[type]:
+    """The classes of commands or of events, wherever in the core they stand."""
+    return [
+        value
+        for module in (import_module(name) for name in MODULES)
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, kind)
+        and value is not kind
+        and value.__module__ == module.__name__
+    ]
+
+
+@pytest.mark.parametrize("command", declared(CommandBody))
+def test_every_command_is_in_the_union_and_decided(command: type[CommandBody]) -> None:
+    assert command in COMMANDS
+    assert command in DECISIONS
+
+
+@pytest.mark.parametrize("event", declared(EventBody))
+def test_every_event_is_in_the_union_and_changes_the_state(event: type[EventBody]) -> None:
+    assert event in EVENTS
+    assert event in EVOLUTIONS or event in (OPENING, FactAmended)
+
+
+def test_nothing_is_decided_changed_or_answered_that_is_not_declared() -> None:
+    assert set(DECISIONS) == set(COMMANDS)
+    assert set(EVOLUTIONS) | {OPENING, FactAmended} == set(EVENTS)
+    assert set(REACTIONS) <= set(EVENTS)
+
+
+def test_kinds_are_named_once_and_alike() -> None:
+    commands = [command.model_fields["kind"].default for command in COMMANDS]
+    events = [event.model_fields["kind"].default for event in EVENTS]
+    assert len(set(commands + events)) == len(commands + events)
+    for kind in commands + events:
+        noun, _, verb = kind.partition(".")
+        assert noun.replace("-", "").isalpha()
+        assert verb.replace("-", "").isalpha()

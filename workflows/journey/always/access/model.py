@@ -1,0 +1,74 @@
+"""Looking at a journey from outside its clinic: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.stage import Stage
+
+
+class BreakGlass(CommandBody):
+    """Look at a journey of another clinic than your own, in an emergency. It needs a reason, is for a time, and is
+    reviewed (45 CFR 164.312(a)(2)(ii), emergency access)."""
+
+    kind: Literal["access.break-glass"] = "access.break-glass"
+    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    licensed: ClassVar[bool] = False
+    reason: Text
+
+
+class ReviewAccess(CommandBody):
+    """Say whether somebody who broke the glass had reason to. Not for whoever broke it; the protocol says for whom."""
+
+    kind: Literal["access.review"] = "access.review"
+    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    licensed: ClassVar[bool] = False
+    access: Identifier
+    justified: bool
+    text: Text
+
+
+class GlassBroken(EventBody):
+    """Somebody from outside the clinic looks at the journey, in an emergency."""
+
+    kind: Literal["access.glass-broken"] = "access.glass-broken"
+    access: Identifier
+    reason: Text
+
+
+class AccessReviewed(EventBody):
+    kind: Literal["access.reviewed"] = "access.reviewed"
+    access: Identifier
+    justified: bool
+    text: Text
+
+
+class Access(ImmutableModel):
+    """An access from outside the clinic, in an emergency, and whether it was found justified; None: not reviewed."""
+
+    id: Identifier
+    by: Identifier
+    role: Role
+    justified: bool | None = None
+
+
+class AccessState(PathwayState):
+    """Every access from outside the clinic, by its id."""
+
+    accesses: dict[Identifier, Access] = {}
+
+
+def _broken(state: AccessState, body: GlassBroken, event: EventHeader) -> Changes:
+    access = Access(id=body.access, by=event.actor_id, role=event.actor_role)
+    return {"accesses": {**state.accesses, access.id: access}}
+
+
+def _reviewed(state: AccessState, body: AccessReviewed, event: EventHeader) -> Changes:
+    return changed_entry(state, "accesses", body.access, justified=body.justified)
+
+
+EVOLUTIONS: Evolutions = {GlassBroken: _broken, AccessReviewed: _reviewed}

@@ -1,0 +1,1 @@
+"""The clock: every step of an escalation policy is taken once, when its time has come, and never approves anything."""

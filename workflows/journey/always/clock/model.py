@@ -1,0 +1,69 @@
+"""What is awaited, and the clock: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import Role
+from workflows.journey.always.holds.model import HoldsState
+from workflows.journey.always.pathway.model import PathwayClosed
+from workflows.journey.base import Identifier
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.protocol import Action
+from workflows.journey.requirements import Closed, Obligation, Paused
+from workflows.journey.stage import Stage
+
+
+class PassDeadline(CommandBody):
+    """The clock: the earliest deadline has come."""
+
+    kind: Literal["clock.pass-deadline"] = "clock.pass-deadline"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+
+
+class ObligationsUpdated(EventBody):
+    """What is awaited from now on, and what no longer is."""
+
+    kind: Literal["obligations.updated"] = "obligations.updated"
+    opened: tuple[Obligation, ...]
+    closed: tuple[Closed, ...]
+
+
+class ObligationEscalated(EventBody):
+    """A step of an escalation policy was taken. It decides nothing about care beyond, where so written, holding it."""
+
+    kind: Literal["obligation.escalated"] = "obligation.escalated"
+    obligation: Identifier
+    step: int
+    due: Instant
+    action: Action
+    to: Role
+    hold: bool
+    alarm: bool
+
+
+class ClockState(HoldsState):
+    """What is awaited now, by its id, and the clocks that stand still while care is held, by what they are about."""
+
+    waiting: dict[Identifier, Obligation] = {}
+    paused: dict[Identifier, Paused] = {}
+
+
+def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) -> Changes:
+    waiting = dict(state.waiting)
+    closed = [(ended, waiting.pop(ended.id)) for ended in body.closed if ended.id in waiting]
+    waiting |= {opened.id: opened for opened in body.opened}
+    paused = {was.matter: Paused(obligation=was, at=event.at) for ended, was in closed if ended.because == "held"}
+    # The release of the last hold always changes what is awaited, and every clock goes on with it.
+    return {"waiting": waiting, "paused": {**state.paused, **paused} if state.held else {}}
+
+
+def _escalated(state: ClockState, body: ObligationEscalated, event: EventHeader) -> Changes:
+    return changed_entry(state, "waiting", body.obligation, taken=body.step + 1)
+
+
+def _closed(state: ClockState, body: PathwayClosed, event: EventHeader) -> Changes:
+    return {"waiting": {}}
+
+
+EVOLUTIONS: Evolutions = {ObligationsUpdated: _updated, ObligationEscalated: _escalated, PathwayClosed: _closed}

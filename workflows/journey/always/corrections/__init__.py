@@ -1,0 +1,1 @@
+"""Corrections of recorded facts: new events, never edits, with the reason and the version they correct."""

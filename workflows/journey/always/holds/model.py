@@ -1,0 +1,84 @@
+"""Holds: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import ANYONE, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+
+
+class PlaceHold(CommandBody):
+    """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
+
+    kind: Literal["pathway.hold"] = "pathway.hold"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    reason: Text
+
+
+class HoldPlaced(EventBody):
+    """Care stops. ``source`` names the fact it came from; a severe one is released by a second pair of eyes."""
+
+    kind: Literal["hold.placed"] = "hold.placed"
+    hold: Identifier
+    cause: Identifier
+    severe: bool
+    source: Identifier | None = None
+    reason: Text
+
+
+class HoldReleased(EventBody):
+    kind: Literal["hold.released"] = "hold.released"
+    hold: Identifier
+    sign_off: Identifier
+
+
+class Hold(ImmutableModel):
+    id: Identifier
+    cause: Identifier
+    severe: bool
+    source: Identifier | None = None
+    reason: Text
+    placed_by: Identifier
+    placed_at: Instant
+    version: int
+    released: bool = False
+
+
+class HoldsState(PathwayState):
+    """Every hold there was, by its id."""
+
+    holds: dict[Identifier, Hold] = {}
+
+    @property
+    def held(self) -> bool:
+        """Whether any hold stops care now."""
+        return any(not hold.released for hold in self.holds.values())
+
+
+def place(state: HoldsState, cause: str, reason: str, *, severe: bool = False, source: str | None = None) -> HoldPlaced:
+    """A new hold: the one thing any stage may do to any other. A severe one needs the sign-off of severe holds."""
+    return HoldPlaced(hold=f"hold-{len(state.holds) + 1}", cause=cause, severe=severe, source=source, reason=reason)
+
+
+def _placed(state: HoldsState, body: HoldPlaced, event: EventHeader) -> Changes:
+    hold = Hold(
+        id=body.hold,
+        cause=body.cause,
+        severe=body.severe,
+        source=body.source,
+        reason=body.reason,
+        placed_by=event.actor_id,
+        placed_at=event.at,
+        version=event.version,
+    )
+    return {"holds": {**state.holds, hold.id: hold}}
+
+
+def _released(state: HoldsState, body: HoldReleased, event: EventHeader) -> Changes:
+    return changed_entry(state, "holds", body.hold, released=True)
+
+
+EVOLUTIONS: Evolutions = {HoldPlaced: _placed, HoldReleased: _released}

@@ -1,0 +1,78 @@
+"""Holds: care stops, and goes on only by a signed decision.
+
+Anyone and any rule may place one. Watching over the patient, alarms and support go on all the same.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import Hold, place
+from workflows.journey.always.safety.rules import is_severe
+from workflows.journey.evidence import approved, sign_off_requirement
+from workflows.journey.instruments import Instrument
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.requirements import Requirement
+from workflows.journey.stages.screening.rules import excluded
+
+
+def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    yield place(journey, "placed_by_hand", command.reason)
+
+
+def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime) -> Iterator[e.EventBody]:
+    if not body.hold:
+        return
+    source = body.obligation[:64]
+    if not any(hold.source == source and not hold.released for hold in journey.holds.values()):
+        yield place(journey, "missed_deadline", f"{body.obligation} was not answered in time", source=source)
+
+
+def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
+    """What must have happened before this hold can be released, whoever signs."""
+    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    since = risk is not None and risk.score.complete and risk.version > hold.version
+    match hold.cause:
+        case "item_9" if not since:
+            return ("a clinician asks the C-SSRS",)
+        case "suicide_risk":
+            crisis = journey.crises.get(hold.source or "")
+            found = [] if crisis is None or crisis.reached else ["a clinician has reached the patient"]
+            if not since or risk is None or risk.score.gate_level in ("high", "moderate"):
+                found.append("a clinician asks the C-SSRS again, and it is low or none")
+            return tuple(found)
+        case "exclusion" if excluded(journey, "hard"):
+            return ("the hard exclusion no longer holds (correct the screening)",)
+        case "unreadable_message":
+            message = journey.messages.get(hold.source or "")
+            return () if message is None or message.handled else ("ops have read the message",)
+        case "adverse_event":
+            subject = hold.source or ""
+            kind = (
+                SignOffKind.SERIOUS_ADVERSE_EVENT
+                if subject in journey.adverse_events and is_severe(journey, subject)
+                else SignOffKind.ADVERSE_EVENT
+            )
+            return () if approved(journey, kind, subject) else ("the adverse event is reviewed and signed",)
+    return ()
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    for hold in journey.holds.values():
+        if hold.released:
+            continue
+        kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
+        asked = sign_off_requirement(journey, kind, hold.id)
+        if asked:
+            yield asked
+
+
+DECISIONS: Decisions = {
+    c.PlaceHold: place_hold,
+}
+REACTIONS: Reactions = {
+    e.ObligationEscalated: react_escalation,
+}

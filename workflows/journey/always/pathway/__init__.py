@@ -1,0 +1,1 @@
+"""Beginning, handing over and ending a pathway. Every ending is a named, ordinary outcome."""

@@ -1,0 +1,242 @@
+"""Beginning, handing over and ending a pathway: commands, events and state."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant, Zone
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.protocol import Pathway, PinnedProtocol
+from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary import Patient
+
+
+class StartPathway(CommandBody):
+    """Start a journey from a referral: one per patient and pathway at a time.
+
+    ``approval`` is what the medical director and a second person signed under the protocol; only demonstrations
+    go without.
+    """
+
+    kind: Literal["pathway.start"] = "pathway.start"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR,)
+    journey_id: UUID
+    clinic: Identifier
+    patient: Patient
+    pathway: Pathway
+    reason: Text
+    coordinator: Identifier
+    clinician: Identifier
+    protocol: PinnedProtocol
+    approval: ProtocolApproval | None = None
+    demonstration: bool = False
+
+
+class Reassign(CommandBody):
+    """Hand the journey to another coordinator, clinician or evaluator."""
+
+    kind: Literal["pathway.reassign"] = "pathway.reassign"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
+    duty: Literal["coordinator", "clinician", "evaluator"]
+    to: Identifier
+    reason: Text
+
+
+class Cover(CommandBody):
+    """Name who stands in for the journey's clinician until a time: they are asked in the meantime."""
+
+    kind: Literal["pathway.cover"] = "pathway.cover"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    licensed: ClassVar[bool] = False
+    by: Identifier
+    until: Instant
+    reason: Text
+
+
+class Move(CommandBody):
+    """The patient moved: another zone or state from now on. Due times already given stay as they are."""
+
+    kind: Literal["pathway.move"] = "pathway.move"
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    zone: Zone
+    state: Identifier
+
+
+class Withdraw(CommandBody):
+    """The patient leaves the pathway. Always possible; needs no reason."""
+
+    kind: Literal["pathway.withdraw"] = "pathway.withdraw"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, *CLINICAL)
+    reason: Text | None = None
+
+
+class Transfer(CommandBody):
+    """Hand the patient over to another provider; the referral says to whom."""
+
+    kind: Literal["pathway.transfer"] = "pathway.transfer"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    reason: Text
+    referral: Text
+
+
+class StopForSafety(CommandBody):
+    """End treatment for good because it is not safe for this patient; the referral says who goes on caring."""
+
+    kind: Literal["pathway.stop"] = "pathway.stop"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    reason: Text
+    referral: Text
+
+
+class RecordDeath(CommandBody):
+    """Record that the patient died. The journey is frozen and the medical director told at once."""
+
+    kind: Literal["pathway.record-death"] = "pathway.record-death"
+    related: Literal["yes", "no", "unknown"]
+    reason: Text
+
+
+class PathwayStarted(EventBody):
+    kind: Literal["pathway.started"] = "pathway.started"
+    clinic: Identifier
+    patient: Patient
+    pathway: Pathway
+    reason: Text
+    coordinator: Identifier
+    clinician: Identifier
+    protocol: PinnedProtocol
+    protocol_digest: str
+    approval: ProtocolApproval | None = None
+
+
+class PathwayReassigned(EventBody):
+    kind: Literal["pathway.reassigned"] = "pathway.reassigned"
+    duty: Literal["coordinator", "clinician", "evaluator"]
+    to: Identifier
+    reason: Text
+
+
+class PathwayCovered(EventBody):
+    """Somebody stands in for the journey's clinician until a time, and is asked in their place."""
+
+    kind: Literal["pathway.covered"] = "pathway.covered"
+    by: Identifier
+    until: Instant
+    reason: Text
+
+
+class CoverEnded(EventBody):
+    kind: Literal["pathway.cover-ended"] = "pathway.cover-ended"
+
+
+class PatientMoved(EventBody):
+    kind: Literal["patient.moved"] = "patient.moved"
+    zone: Zone
+    state: Identifier
+
+
+class StageEntered(EventBody):
+    kind: Literal["stage.entered"] = "stage.entered"
+    stage: Stage
+
+
+class PathwayEnding(EventBody):
+    """The pathway is to end this way; it closes once nothing that concerns safety is open."""
+
+    kind: Literal["pathway.ending"] = "pathway.ending"
+    outcome: Outcome
+    reason: Text
+    referral: Text | None = None
+
+
+class PathwayClosed(EventBody):
+    kind: Literal["pathway.closed"] = "pathway.closed"
+    outcome: Outcome
+
+
+class Covered(ImmutableModel):
+    """For whom the journey's clinician stands in, until when (UTC)."""
+
+    clinician: Identifier
+    until: Instant
+
+
+class Closing(ImmutableModel):
+    outcome: Outcome
+    reason: Text
+    referral: Text | None = None
+
+
+class PathwayState(ImmutableModel):
+    """Whose journey this is, under which protocol, in whose hands, and how far it has come."""
+
+    id: UUID
+    version: int
+    illustrative: bool
+    started_at: Instant
+    clinic: Identifier
+    patient: Patient
+    referral: Text
+    coordinator: Identifier
+    clinician: Identifier
+    protocol: PinnedProtocol
+    protocol_digest: str
+    stage: Stage = Stage.EVALUATION
+    covered: Covered | None = None
+    closing: Closing | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the pathway has come to its end."""
+        return self.outcome is not None
+
+    @property
+    def died(self) -> bool:
+        """Whether the pathway ends because the patient died."""
+        return self.closing is not None and self.closing.outcome == Outcome.DECEASED
+
+
+def _reassigned(state: PathwayState, body: PathwayReassigned, event: EventHeader) -> Changes:
+    if body.duty == "evaluator":
+        return {}
+    return {body.duty: body.to} | ({"covered": None} if body.duty == "clinician" else {})
+
+
+def _covered(state: PathwayState, body: PathwayCovered, event: EventHeader) -> Changes:
+    absent = state.clinician if state.covered is None else state.covered.clinician
+    return {"clinician": body.by, "covered": Covered(clinician=absent, until=body.until)}
+
+
+def _cover_ended(state: PathwayState, body: CoverEnded, event: EventHeader) -> Changes:
+    return {"covered": None} | ({} if state.covered is None else {"clinician": state.covered.clinician})
+
+
+def _moved(state: PathwayState, body: PatientMoved, event: EventHeader) -> Changes:
+    return {"patient": state.patient.model_copy(update={"zone": body.zone, "state": body.state})}
+
+
+def _entered(state: PathwayState, body: StageEntered, event: EventHeader) -> Changes:
+    return {"stage": body.stage}
+
+
+def _ending(state: PathwayState, body: PathwayEnding, event: EventHeader) -> Changes:
+    return {"closing": Closing(outcome=body.outcome, reason=body.reason, referral=body.referral)}
+
+
+def _closed(state: PathwayState, body: PathwayClosed, event: EventHeader) -> Changes:
+    return {"outcome": body.outcome, "stage": Stage.CLOSED, "covered": None}
+
+
+EVOLUTIONS: Evolutions = {
+    PathwayReassigned: _reassigned,
+    PathwayCovered: _covered,
+    CoverEnded: _cover_ended,
+    PatientMoved: _moved,
+    StageEntered: _entered,
+    PathwayEnding: _ending,
+    PathwayClosed: _closed,
+}

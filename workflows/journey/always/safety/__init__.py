@@ -1,0 +1,1 @@
+"""What goes on in every stage: holds, crises, adverse events, support, and messages nobody could read."""

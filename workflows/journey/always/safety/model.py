@@ -1,0 +1,231 @@
+"""Adverse events, crises, support and unreadable messages: commands, events and state."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+
+
+class ReportAdverseEvent(CommandBody):
+    """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
+
+    kind: Literal["adverse-event.report"] = "adverse-event.report"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
+    what: Text
+    grade: Annotated[int, Field(ge=1, le=5)]
+    serious: bool
+    serious_because: tuple[Identifier, ...] = ()
+    onset: Instant
+    session: int | None = None
+    causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
+    expected: bool | None = None
+    action_taken: Text | None = None
+
+
+class RecordCrisisContact(CommandBody):
+    """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next."""
+
+    kind: Literal["crisis.record-contact"] = "crisis.record-contact"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    crisis: Identifier
+    reached: bool
+    assessment: Text
+    safety_plan: bool
+    next_contact_at: Instant | None = None
+
+
+class RequestSupport(CommandBody):
+    """Ask for support, at any time."""
+
+    kind: Literal["support.request"] = "support.request"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+
+
+class AnswerSupport(CommandBody):
+    """Say what was done about a support request; the wait for it ends."""
+
+    kind: Literal["support.answer"] = "support.answer"
+    support: Identifier
+    text: Text
+
+
+class HandleMessage(CommandBody):
+    """Ops read a message the service could not, and say what was done about it."""
+
+    kind: Literal["pathway.handle-message"] = "pathway.handle-message"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
+    message: Identifier
+    text: Text
+
+
+class KeepUnreadable(CommandBody):
+    """The shell: a message came that could not be read. It is kept, and care is held until ops have seen it."""
+
+    kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    name: Short
+    content: Annotated[str, StringConstraints(max_length=16_000)]
+
+
+class AdverseEventReported(EventBody):
+    kind: Literal["adverse-event.reported"] = "adverse-event.reported"
+    adverse_event: Identifier
+    what: Text
+    grade: int
+    serious: bool
+    serious_because: tuple[Identifier, ...]
+    onset: Instant
+    session: int | None = None
+    causality: Identifier
+    expected: bool | None = None
+    action_taken: Text | None = None
+
+
+class CrisisOpened(EventBody):
+    kind: Literal["crisis.opened"] = "crisis.opened"
+    crisis: Identifier
+    level: Literal["high", "moderate", "low"]
+    source: Identifier
+
+
+class CrisisContactRecorded(EventBody):
+    kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
+    crisis: Identifier
+    reached: bool
+    assessment: Text
+    safety_plan: bool
+    next_contact_at: Instant | None = None
+
+
+class SupportRequested(EventBody):
+    kind: Literal["support.requested"] = "support.requested"
+    support: Identifier
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+
+
+class SupportAnswered(EventBody):
+    kind: Literal["support.answered"] = "support.answered"
+    support: Identifier
+    text: Text
+
+
+class MessageKept(EventBody):
+    """A message that could not be read, kept as it came."""
+
+    kind: Literal["message.kept"] = "message.kept"
+    message: Identifier
+    name: Short
+    content: str
+
+
+class MessageHandled(EventBody):
+    kind: Literal["message.handled"] = "message.handled"
+    message: Identifier
+    text: Text
+
+
+class Crisis(ImmutableModel):
+    id: Identifier
+    level: Literal["high", "moderate", "low"]
+    source: Identifier
+    opened_at: Instant
+    reached: bool = False
+    contacts: tuple[CrisisContactRecorded, ...] = ()
+
+
+class AdverseEvent(ImmutableModel):
+    id: Identifier
+    grade: int
+    serious: bool
+    reported_by: Identifier
+    report: AdverseEventReported
+
+
+class Support(ImmutableModel):
+    id: Identifier
+    urgency: Literal["urgent", "clinical", "routine"]
+    text: Text
+    open: bool = True
+
+
+class Message(ImmutableModel):
+    id: Identifier
+    name: Short
+    content: str
+    handled: bool = False
+
+
+class SafetyState(PathwayState):
+    """Adverse events, crises, requests for support and unreadable messages, each by its id."""
+
+    adverse_events: dict[Identifier, AdverseEvent] = {}
+    crises: dict[Identifier, Crisis] = {}
+    support: dict[Identifier, Support] = {}
+    messages: dict[Identifier, Message] = {}
+
+
+def ask_support(state: SafetyState, urgency: Literal["urgent", "clinical", "routine"], text: str) -> SupportRequested:
+    """A new support request, raised by a rule on the patient's behalf."""
+    return SupportRequested(support=f"support-{len(state.support) + 1}", urgency=urgency, text=text)
+
+
+def _reported(state: SafetyState, body: AdverseEventReported, event: EventHeader) -> Changes:
+    reported = AdverseEvent(
+        id=body.adverse_event,
+        grade=body.grade,
+        serious=body.serious,
+        reported_by=event.actor_id,
+        report=body,
+    )
+    return {"adverse_events": {**state.adverse_events, reported.id: reported}}
+
+
+def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
+    crisis = Crisis(id=body.crisis, level=body.level, source=body.source, opened_at=event.at)
+    return {"crises": {**state.crises, crisis.id: crisis}}
+
+
+def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHeader) -> Changes:
+    opened = state.crises.get(body.crisis)
+    if opened is None:
+        return {}
+    contacts = (*opened.contacts, body)
+    return changed_entry(state, "crises", body.crisis, reached=body.reached or opened.reached, contacts=contacts)
+
+
+def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
+    return {"support": {**state.support, body.support: Support(id=body.support, urgency=body.urgency, text=body.text)}}
+
+
+def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
+    return changed_entry(state, "support", body.support, open=False)
+
+
+def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> Changes:
+    message = Message(id=body.message, name=body.name, content=body.content)
+    return {"messages": {**state.messages, message.id: message}}
+
+
+def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:
+    return changed_entry(state, "messages", body.message, handled=True)
+
+
+EVOLUTIONS: Evolutions = {
+    AdverseEventReported: _reported,
+    CrisisOpened: _crisis_opened,
+    CrisisContactRecorded: _contacted,
+    SupportRequested: _support_requested,
+    SupportAnswered: _support_answered,
+    MessageKept: _message_kept,
+    MessageHandled: _message_handled,
+}

@@ -1,0 +1,69 @@
+"""What was signed, from the command a clinician sends and, alike, from the event that it became."""
+
+from typing import Any
+from uuid import UUID
+
+from workflows.journey.actors import Actor
+from workflows.journey.always.sign_offs.model import Delegate, Sign
+from workflows.journey.events import Event
+from workflows.journey.signed_statement import (
+    DelegationStatement,
+    Meaning,
+    Signature,
+    SignatureHeader,
+    Signer,
+    Statement,
+    signer_of,
+)
+
+
+def of_command(
+    journey_id: UUID, signed: Sign | Delegate, actor: Actor, seal: SignatureHeader
+) -> Statement | DelegationStatement:
+    """What this actor signs with this command.
+
+    Raises:
+        ValueError: they have no printed name or no licence, or the meaning is none there is.
+    """
+    return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
+
+
+def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationStatement:
+    """What was signed, told again from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
+
+    Raises:
+        ValueError: it is another event, or the meaning is none there is.
+    """
+    body = event.body
+    if body.kind not in ("signoff.signed", "signoff.delegated"):
+        raise ValueError("nobody signed this")
+    signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
+    return _stated(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
+
+
+def _stated(
+    journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
+) -> Statement | DelegationStatement:
+    """From a command or an event, which name the fields of what is signed alike."""
+    if not decision:
+        return DelegationStatement(
+            journey=journey_id,
+            to=decided.to,
+            sign_offs=tuple(kind.value for kind in decided.sign_offs),
+            until=decided.until,
+            reason=decided.reason,
+            signer=signer,
+            seal=seal.seal if isinstance(seal, Signature) else seal,
+        )
+    return Statement(
+        journey=journey_id,
+        request=decided.request,
+        decision=decided.decision,
+        meaning=Meaning(decided.meaning),
+        evidence=decided.evidence,
+        choice=decided.choice,
+        rationale=decided.rationale,
+        referral=decided.referral,
+        signer=signer,
+        seal=seal.seal if isinstance(seal, Signature) else seal,
+    )

@@ -1,0 +1,80 @@
+"""What every command and every event is made of, and how an event changes a part of the state.
+
+Each stage, and each thing that goes on in every stage, has a ``model`` module with its own commands, events and
+part of the state. They build on this module; the catalogues `commands` and `events` put them together.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
+from uuid import UUID
+
+from workflows.journey.actors import STAFF, Role
+from workflows.journey.base import Identifier, ImmutableModel, InputModel
+from workflows.journey.calendars import Instant
+from workflows.journey.stage import Stage
+
+OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
+FROM_EDUCATION = OPEN[2:]
+FROM_SESSIONS = OPEN[3:]
+ALWAYS = (*OPEN, Stage.CLOSED)
+
+
+class CommandBody(InputModel):
+    """The part of a command that differs, and on its class all that is asked of it before a stage decides.
+
+    - ``roles`` may send it; in ``stages`` it can be accepted.
+    - ``progress``: it moves care forward, and is refused while the journey is held or ending.
+    - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
+      nobody needs one.
+    - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve, release or give.
+    """
+
+    roles: ClassVar[tuple[Role, ...]] = STAFF
+    stages: ClassVar[tuple[Stage, ...]] = OPEN
+    progress: ClassVar[bool] = False
+    licensed: ClassVar[bool] = True
+    attempts_kept: ClassVar[bool] = False
+
+
+class EventBody(ImmutableModel):
+    """The part of an event that differs."""
+
+    schema_version: ClassVar[int] = 1
+
+
+class EventHeader(ImmutableModel):
+    """An event but for its body. ``version`` counts from 1 in its journey; ``at`` is when it was decided, in UTC.
+
+    ``command_digest`` lets a repeated command be told from another one under the same id.
+    """
+
+    event_id: UUID
+    journey_id: UUID
+    version: int
+    at: Instant
+    actor_id: Identifier
+    actor_role: Role
+    command_id: UUID
+    command_digest: str
+    causation_id: UUID | None = None
+    illustrative: bool
+
+
+Changes: TypeAlias = dict[str, Any]
+"""The fields of the state that an event changes, with their new values."""
+Evolution: TypeAlias = Callable[[Any, Any, EventHeader], Changes]
+"""What an event changes: from a part of the state, the body of the event and its header. Total, and asks no clock."""
+Evolutions: TypeAlias = Mapping[type[EventBody], Evolution]
+
+
+def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -> Changes:
+    """The dictionary ``field`` of the state with one entry changed; nothing where the entry is not known."""
+    entries: dict[Any, Any] = getattr(state, field)
+    if key not in entries:
+        return {}
+    return {field: {**entries, key: entries[key].model_copy(update=changes)}}
+
+
+def with_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:
+    """These people and this one, the latest last."""
+    return people if person is None else (*(each for each in people if each != person), person)

@@ -1,0 +1,212 @@
+"""Education, planning and consents: commands, events and state."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.sign_offs.model import SignedOff
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.envelopes import (
+    FROM_EDUCATION,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    changed_entry,
+)
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stage import Stage
+from workflows.journey.vocabulary import Plan
+
+
+class RecordPlan(CommandBody):
+    """Write the plan, or a new revision of it, which must be signed again before any further session."""
+
+    kind: Literal["plan.record"] = "plan.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.EDUCATION, Stage.SESSIONS)
+    plan: Plan
+    rationale: Text | None = None
+
+
+class ExplainTopics(CommandBody):
+    """A clinician explained education topics to the patient, from content of a named version."""
+
+    kind: Literal["education.explain"] = "education.explain"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    content_version: Identifier
+
+
+class Acknowledge(CommandBody):
+    """The patient acknowledges statements such as "this is not a cure"."""
+
+    kind: Literal["education.acknowledge"] = "education.acknowledge"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    statements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+
+
+class AskQuestion(CommandBody):
+    """The patient (or staff for them) asks something; open questions stand before any consent."""
+
+    kind: Literal["question.ask"] = "question.ask"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    text: Text
+
+
+class AnswerQuestion(CommandBody):
+    """A clinician answers a question."""
+
+    kind: Literal["question.answer"] = "question.answer"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    question: Identifier
+    text: Text
+
+
+class GiveConsent(CommandBody):
+    """The patient gives consents, each to the version they read."""
+
+    kind: Literal["consent.give"] = "consent.give"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
+
+
+class WithdrawConsent(CommandBody):
+    """The patient withdraws a consent. Sessions stop at once."""
+
+    kind: Literal["consent.withdraw"] = "consent.withdraw"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consent: Identifier
+    reason: Text | None = None
+
+
+class PlanRecorded(EventBody):
+    kind: Literal["plan.recorded"] = "plan.recorded"
+    plan: Plan
+    revision: int
+    rationale: Text | None = None
+
+
+class TopicsExplained(EventBody):
+    kind: Literal["education.explained"] = "education.explained"
+    topics: tuple[Identifier, ...]
+    content_version: Identifier
+
+
+class StatementsAcknowledged(EventBody):
+    kind: Literal["education.acknowledged"] = "education.acknowledged"
+    statements: tuple[Identifier, ...]
+
+
+class QuestionAsked(EventBody):
+    kind: Literal["question.asked"] = "question.asked"
+    question: Identifier
+    text: Text
+
+
+class QuestionAnswered(EventBody):
+    kind: Literal["question.answered"] = "question.answered"
+    question: Identifier
+    text: Text
+
+
+class ConsentGiven(EventBody):
+    kind: Literal["consent.given"] = "consent.given"
+    consents: dict[Identifier, Identifier]
+
+
+class ConsentWithdrawn(EventBody):
+    kind: Literal["consent.withdrawn"] = "consent.withdrawn"
+    consent: Identifier
+    reason: Text | None = None
+
+
+class Education(ImmutableModel):
+    explained: dict[Identifier, Identifier] = {}
+    acknowledged: tuple[Identifier, ...] = ()
+
+
+class Question(ImmutableModel):
+    id: Identifier
+    text: Text
+    answer: Text | None = None
+
+
+class EducationState(PathwayState):
+    """The plan, and what the patient was told, asked and agreed to.
+
+    ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
+    with the version the patient read.
+    """
+
+    plan: Plan | None = None
+    plan_revision: int = 0
+    plan_rationale: Text | None = None
+    plan_author: Identifier | None = None
+    plan_owed_since: int | None = None
+    education: Education = Education()
+    questions: dict[Identifier, Question] = {}
+    consents: dict[Identifier, Identifier] = {}
+
+
+def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
+    return {
+        "plan": body.plan,
+        "plan_revision": body.revision,
+        "plan_rationale": body.rationale,
+        "plan_author": event.actor_id,
+        "plan_owed_since": None,
+    }
+
+
+def _reviewed(state: EducationState, body: SignedOff, event: EventHeader) -> Changes:
+    """A response review that adjusts treatment, or goes over to maintenance, asks for a new plan."""
+    review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
+    return {"plan_owed_since": event.version} if review and body.choice in ("adjust", "maintenance") else {}
+
+
+def _explained(state: EducationState, body: TopicsExplained, event: EventHeader) -> Changes:
+    explained = {**state.education.explained, **dict.fromkeys(body.topics, body.content_version)}
+    return {"education": state.education.model_copy(update={"explained": explained})}
+
+
+def _acknowledged(state: EducationState, body: StatementsAcknowledged, event: EventHeader) -> Changes:
+    acknowledged = tuple(dict.fromkeys((*state.education.acknowledged, *body.statements)))
+    return {"education": state.education.model_copy(update={"acknowledged": acknowledged})}
+
+
+def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Changes:
+    return {"questions": {**state.questions, body.question: Question(id=body.question, text=body.text)}}
+
+
+def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader) -> Changes:
+    return changed_entry(state, "questions", body.question, answer=body.text)
+
+
+def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:
+    return {"consents": {**state.consents, **body.consents}}
+
+
+def _withdrawn(state: EducationState, body: ConsentWithdrawn, event: EventHeader) -> Changes:
+    return {"consents": {name: version for name, version in state.consents.items() if name != body.consent}}
+
+
+EVOLUTIONS: Evolutions = {
+    PlanRecorded: _planned,
+    SignedOff: _reviewed,
+    TopicsExplained: _explained,
+    StatementsAcknowledged: _acknowledged,
+    QuestionAsked: _asked,
+    QuestionAnswered: _answered,
+    ConsentGiven: _consented,
+    ConsentWithdrawn: _withdrawn,
+}

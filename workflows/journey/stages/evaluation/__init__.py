@@ -1,0 +1,1 @@
+"""Evaluation: what is found out before anything is planned, by one licensed evaluator."""

@@ -1,0 +1,169 @@
+"""Evaluation and questionnaires: commands, events and state."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
+from workflows.journey.instruments import Instrument, Score
+from workflows.journey.stage import Stage
+from workflows.journey.vocabulary import PriorTreatment
+
+ANSWERS_LIMIT = 4 * 1024
+"""Most bytes of the answers to one questionnaire as JSON."""
+
+
+def _few_answers(answers: Json) -> Json:
+    if len(canonical(answers)) > ANSWERS_LIMIT:
+        raise ValueError(f"answers take at most {ANSWERS_LIMIT} bytes as JSON")
+    return answers
+
+
+class RecordEvaluation(CommandBody):
+    """Record what the evaluation found: sections, prior treatments with responses, function. One evaluator."""
+
+    kind: Literal["evaluation.record"] = "evaluation.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.EVALUATION,)
+    sections: dict[Identifier, Text] = {}
+    prior_treatments: tuple[PriorTreatment, ...] = ()
+    function: dict[Identifier, Text] = {}
+    treatment_exception: Text | None = None
+
+
+class RecordInstrument(CommandBody):
+    """Record a completed questionnaire; it is scored here, and an incomplete one has no score."""
+
+    kind: Literal["instrument.record"] = "instrument.record"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    instrument: Instrument
+    occasion: Identifier
+    answers: Annotated[Json, AfterValidator(_few_answers)]
+
+
+class EvaluationRecorded(EventBody):
+    kind: Literal["evaluation.recorded"] = "evaluation.recorded"
+    evaluator: Identifier
+    sections: dict[Identifier, Text]
+    prior_treatments: tuple[PriorTreatment, ...]
+    function: dict[Identifier, Text]
+    treatment_exception: Text | None = None
+
+
+class InstrumentRecorded(EventBody):
+    """Raw answers and the score computed from them, and whether the patient or staff filled it in."""
+
+    kind: Literal["instrument.recorded"] = "instrument.recorded"
+    instrument: Instrument
+    occasion: Identifier
+    answers: Any
+    score: Score
+    administered_by: Role
+
+
+class Evaluation(ImmutableModel):
+    """``evaluator`` is who is responsible for it, ``authors`` everybody who wrote of it."""
+
+    evaluator: Identifier | None = None
+    authors: tuple[Identifier, ...] = ()
+    recorded_at: Instant | None = None
+    sections: dict[Identifier, Text] = {}
+    prior_treatments: tuple[PriorTreatment, ...] = ()
+    function: dict[Identifier, Text] = {}
+    treatment_exception: Text | None = None
+
+
+class Measurement(ImmutableModel):
+    """One completed questionnaire."""
+
+    instrument: Instrument
+    occasion: Identifier
+    at: Instant
+    version: int
+    answers: Any
+    score: Score
+    administered_by: Role
+
+    @property
+    def by_staff(self) -> bool:
+        """Whether a clinician asked. A self-report may raise an alarm, and never clears one."""
+        return self.administered_by in CLINICAL
+
+
+class EvaluationState(PathwayState):
+    """What was found out, and every completed questionnaire, oldest first."""
+
+    evaluation: Evaluation = Evaluation()
+    measurements: tuple[Measurement, ...] = ()
+
+    def latest(self, instrument: Instrument, *, occasion: str | None = None, staff: bool = False) -> Measurement | None:
+        """The newest complete measurement (C-SSRS: also an incomplete one, which counts as high)."""
+        fitting = [
+            m
+            for m in self.measurements
+            if m.instrument == instrument
+            and (m.score.complete or instrument == Instrument.C_SSRS)
+            and (occasion is None or m.occasion == occasion)
+            and (not staff or m.by_staff)
+        ]
+        return fitting[-1] if fitting else None
+
+    @property
+    def item_9_open(self) -> bool:
+        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS."""
+        risk = self.latest(Instrument.C_SSRS, staff=True)
+        return any(
+            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and (risk is None or m.version > risk.version)
+            for m in self.measurements
+        )
+
+    def suicide_risk_heightened(self, at: datetime) -> bool:
+        """C-SSRS moderate or worse within the protocol's window (missed contacts then escalate faster)."""
+        window = timedelta(days=self.protocol.instruments.suicide_risk_heightened_days)
+        return any(
+            m.instrument == Instrument.C_SSRS and m.score.gate_level in ("moderate", "high") and at - m.at <= window
+            for m in self.measurements
+        )
+
+
+def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHeader) -> Changes:
+    known = state.evaluation
+    return {
+        "evaluation": Evaluation(
+            evaluator=body.evaluator,
+            authors=with_latest(known.authors, event.actor_id),
+            recorded_at=event.at,
+            sections={**known.sections, **body.sections},
+            prior_treatments=body.prior_treatments or known.prior_treatments,
+            function={**known.function, **body.function},
+            treatment_exception=body.treatment_exception or known.treatment_exception,
+        )
+    }
+
+
+def _measured(state: EvaluationState, body: InstrumentRecorded, event: EventHeader) -> Changes:
+    measured = Measurement(
+        **body.model_dump(exclude={"kind", "score"}),
+        score=body.score,
+        at=event.at,
+        version=event.version,
+    )
+    return {"measurements": (*state.measurements, measured)}
+
+
+def _reassigned(state: EvaluationState, body: PathwayReassigned, event: EventHeader) -> Changes:
+    if body.duty != "evaluator":
+        return {}
+    return {"evaluation": state.evaluation.model_copy(update={"evaluator": body.to})}
+
+
+EVOLUTIONS: Evolutions = {
+    EvaluationRecorded: _recorded,
+    InstrumentRecorded: _measured,
+    PathwayReassigned: _reassigned,
+}

@@ -1,0 +1,171 @@
+"""Contacts after sessions and follow-up: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.clock.model import ClockState, ObligationEscalated
+from workflows.journey.always.sign_offs.model import SignedOff
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant, Zone
+from workflows.journey.envelopes import (
+    FROM_SESSIONS,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    changed_entry,
+)
+from workflows.journey.instruments import Instrument
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.model import InstrumentRecorded
+
+
+class CompleteCheckIn(CommandBody):
+    """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step."""
+
+    kind: Literal["check-in.complete"] = "check-in.complete"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    check_in: Identifier
+    feeling: Literal["well", "unwell"]
+    side_effects: Text
+    notes: Text | None = None
+
+
+class RecordVisit(CommandBody):
+    """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class."""
+
+    kind: Literal["visit.record"] = "visit.record"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    visit: Identifier
+    assessments: dict[Identifier, Text]
+    answers: dict[Identifier, Text] = {}
+    outcome: Identifier
+    concurrent_care: Text
+
+
+class ProposeDischarge(CommandBody):
+    """Propose to end follow-up; the discharge takes effect only when signed."""
+
+    kind: Literal["pathway.propose-discharge"] = "pathway.propose-discharge"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.FOLLOW_UP,)
+    summary: Text
+    ongoing_support: Text
+
+
+class Contact(ImmutableModel):
+    """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in."""
+
+    id: Identifier
+    type: Literal["check_in", "visit", "follow_up_visit", "measure"]
+    due: Instant
+    escalation_policy: Identifier
+    session: int | None = None
+    instrument: Instrument | None = None
+    zone: Zone
+
+
+class ContactsScheduled(EventBody):
+    """Contacts given their due times; ``replaced`` are earlier ones these take the place of."""
+
+    kind: Literal["contacts.scheduled"] = "contacts.scheduled"
+    contacts: tuple[Contact, ...]
+    replaced: tuple[Identifier, ...] = ()
+
+
+class CheckInCompleted(EventBody):
+    kind: Literal["check-in.completed"] = "check-in.completed"
+    check_in: Identifier
+    feeling: Literal["well", "unwell"]
+    side_effects: Text
+    notes: Text | None = None
+
+
+class VisitRecorded(EventBody):
+    kind: Literal["visit.recorded"] = "visit.recorded"
+    visit: Identifier
+    assessments: dict[Identifier, Text]
+    answers: dict[Identifier, Text]
+    outcome: Identifier
+    concurrent_care: Text
+
+
+class DischargeProposed(EventBody):
+    kind: Literal["discharge.proposed"] = "discharge.proposed"
+    summary: Text
+    ongoing_support: Text
+
+
+class OwedContact(Contact):
+    done_at: Instant | None = None
+    replaced: bool = False
+    lost: bool = False
+    feeling: Literal["well", "unwell"] | None = None
+    record: VisitRecorded | CheckInCompleted | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.done_at is None and not self.replaced
+
+
+class FollowUpState(ClockState):
+    """The contacts owed to the patient, by their ids, and the discharge that is proposed, if one is."""
+
+    contacts: dict[Identifier, OwedContact] = {}
+    discharge: DischargeProposed | None = None
+    discharge_author: Identifier | None = None
+
+
+def _scheduled(state: FollowUpState, body: ContactsScheduled, event: EventHeader) -> Changes:
+    contacts = dict(state.contacts)
+    for replaced in body.replaced:
+        if replaced in contacts:
+            contacts[replaced] = contacts[replaced].model_copy(update={"replaced": True})
+    owed = {contact.id: OwedContact(**contact.model_dump()) for contact in body.contacts}
+    return {"contacts": {**contacts, **owed}}
+
+
+def _checked_in(state: FollowUpState, body: CheckInCompleted, event: EventHeader) -> Changes:
+    return changed_entry(state, "contacts", body.check_in, done_at=event.at, feeling=body.feeling, record=body)
+
+
+def _visited(state: FollowUpState, body: VisitRecorded, event: EventHeader) -> Changes:
+    return changed_entry(state, "contacts", body.visit, done_at=event.at, record=body)
+
+
+def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader) -> Changes:
+    """A complete questionnaire is what a contact of its instrument and occasion asked for."""
+    owed = state.contacts.get(body.occasion)
+    fits = owed is not None and owed.type == "measure" and owed.open and owed.instrument == body.instrument
+    return changed_entry(state, "contacts", body.occasion, done_at=event.at) if fits and body.score.complete else {}
+
+
+def _escalated(state: FollowUpState, body: ObligationEscalated, event: EventHeader) -> Changes:
+    if body.action != "lost_to_follow_up" or body.obligation not in state.waiting:
+        return {}
+    return changed_entry(state, "contacts", state.waiting[body.obligation].subject, lost=True)
+
+
+def _proposed(state: FollowUpState, body: DischargeProposed, event: EventHeader) -> Changes:
+    return {"discharge": body, "discharge_author": event.actor_id}
+
+
+def _decided(state: FollowUpState, body: SignedOff, event: EventHeader) -> Changes:
+    declined = body.sign_off == SignOffKind.DISCHARGE and body.decision == "decline"
+    return {"discharge": None} if declined and not body.first_of_two else {}
+
+
+EVOLUTIONS: Evolutions = {
+    ContactsScheduled: _scheduled,
+    CheckInCompleted: _checked_in,
+    VisitRecorded: _visited,
+    InstrumentRecorded: _measured,
+    ObligationEscalated: _escalated,
+    DischargeProposed: _proposed,
+    SignedOff: _decided,
+}

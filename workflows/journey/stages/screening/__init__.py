@@ -1,0 +1,1 @@
+"""Screening: is this safe and appropriate for this person, and where?"""

@@ -1,0 +1,1 @@
+"""Sessions: scheduled within interval rules, checked, cleared, released, dosed, observed, ended."""

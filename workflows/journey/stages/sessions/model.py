@@ -1,0 +1,348 @@
+"""Sessions: commands, events and state. Doses are in mg, minutes count from the dose, times are UTC."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.sign_offs.model import SignedOff
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.calendars import Instant, Zone
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.instruments import Score
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stage import Stage
+from workflows.journey.vocabulary import Observer, Vitals
+
+
+class ScheduleSession(CommandBody):
+    """Plan the next session, or move one that has not been released."""
+
+    kind: Literal["session.schedule"] = "session.schedule"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    progress: ClassVar[bool] = True
+    session: Annotated[int, Field(ge=1)]
+    starts_at: Instant
+    supervising_clinician: Identifier
+    session_monitor: Identifier
+    live_clinician: bool = False
+
+
+class CancelSession(CommandBody):
+    """Cancel a session whose dose has not been taken."""
+
+    kind: Literal["session.cancel"] = "session.cancel"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    reason: Text
+
+
+class Instruct(CommandBody):
+    """Deliver the clinical instructions for a session to the patient."""
+
+    kind: Literal["session.instruct"] = "session.instruct"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Identifier
+
+
+class CheckSession(CommandBody):
+    """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location."""
+
+    kind: Literal["session.check"] = "session.check"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    items: dict[Identifier, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Identifier
+    reachable_within_minutes: Annotated[int, Field(ge=0)]
+    location_state: Identifier
+    location_confirmed: bool
+
+
+class ReleaseSession(CommandBody):
+    """Release the session: from here the patient may take the dose. Passes the dose gate or is refused."""
+
+    kind: Literal["session.release"] = "session.release"
+    attempts_kept: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    progress: ClassVar[bool] = True
+    session: Annotated[int, Field(ge=1)]
+
+
+class RecordDose(CommandBody):
+    """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
+
+    kind: Literal["session.dose"] = "session.dose"
+    attempts_kept: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    dose_mg: Annotated[float, Field(gt=0)]
+    route: Identifier
+    taken_at: Instant
+    doses_left: Annotated[int, Field(ge=0)]
+    deviation: Text | None = None
+
+
+class Observe(CommandBody):
+    """Record one structured observation of a running session."""
+
+    kind: Literal["session.observe"] = "session.observe"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    minute: Annotated[int, Field(ge=0, le=1440)]
+    consciousness: Literal["alert", "voice", "pain", "unresponsive"]
+    breathing_normal: bool
+    vomiting: bool
+    vitals: Vitals | None = None
+    cadss: Annotated[tuple[Annotated[int, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
+    red_flags: tuple[Identifier, ...] = ()
+
+
+class EndSession(CommandBody):
+    """End a session once every release criterion is met; contacts afterwards are owed from here on."""
+
+    kind: Literal["session.end"] = "session.end"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    criteria: dict[Identifier, bool]
+    clinician_decision: Text | None = None
+
+
+class SessionScheduled(EventBody):
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+
+    kind: Literal["session.scheduled"] = "session.scheduled"
+    session: int
+    starts_at: Instant
+    zone: Zone
+    local: Short
+    supervising_clinician: Identifier
+    session_monitor: Identifier
+    live_clinician: bool
+
+
+class SessionCancelled(EventBody):
+    kind: Literal["session.cancelled"] = "session.cancelled"
+    session: int
+    reason: Text
+
+
+class SessionInstructed(EventBody):
+    kind: Literal["session.instructed"] = "session.instructed"
+    session: int
+    content_version: Identifier
+
+
+class SessionChecked(EventBody):
+    """``verdict`` is what the protocol's limits make of the vitals; the decision stays the clinician's."""
+
+    kind: Literal["session.checked"] = "session.checked"
+    session: int
+    items: dict[Identifier, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Identifier
+    reachable_within_minutes: int
+    location_state: Identifier
+    location_confirmed: bool
+    verdict: Literal["go", "recheck", "no_go"]
+
+
+class SessionReleased(EventBody):
+    kind: Literal["session.released"] = "session.released"
+    session: int
+    clearance: Identifier
+
+
+class DoseRecorded(EventBody):
+    """``observe_at`` are the due times of the structured observations, counted from the dose."""
+
+    kind: Literal["session.dosed"] = "session.dosed"
+    session: int
+    dose_mg: float
+    route: Identifier
+    taken_at: Instant
+    doses_left: int
+    deviation: Text | None = None
+    observe_at: tuple[Instant, ...]
+
+
+class SessionObserved(EventBody):
+    kind: Literal["session.observed"] = "session.observed"
+    session: int
+    minute: int
+    consciousness: Identifier
+    breathing_normal: bool
+    vomiting: bool
+    vitals: Vitals | None = None
+    dissociation: Score | None = None
+    red_flags: tuple[Identifier, ...]
+    alert: Literal["none", "notify", "emergency"]
+
+
+class SessionEnded(EventBody):
+    kind: Literal["session.ended"] = "session.ended"
+    session: int
+    criteria: dict[Identifier, bool]
+    clinician_decision: Text | None = None
+
+
+class Check(ImmutableModel):
+    """The pre-session checklist as last recorded."""
+
+    at: Instant
+    by: Identifier
+    items: dict[Identifier, bool]
+    vitals: Vitals
+    observer: Observer
+    reachable_clinician: Identifier
+    reachable_within_minutes: int
+    location_state: Identifier
+    location_confirmed: bool
+    verdict: Literal["go", "recheck", "no_go"]
+    count: int
+
+
+class Session(ImmutableModel):
+    """One supervised session. It runs from its dose until it ends."""
+
+    number: int
+    starts_at: Instant
+    supervising_clinician: Identifier
+    session_monitor: Identifier
+    live_clinician: bool
+    instructed: Identifier | None = None
+    check: Check | None = None
+    released_at: Instant | None = None
+    clearance: Identifier | None = None
+    dose_mg: float | None = None
+    doses_left: int | None = None
+    dosed_at: Instant | None = None
+    observe_at: tuple[Instant, ...] = ()
+    observations: tuple[SessionObserved, ...] = ()
+    criteria: dict[Identifier, bool] = {}
+    ended_at: Instant | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.dosed_at is not None and self.ended_at is None
+
+    @property
+    def observed_until(self) -> int:
+        """The minute of the latest observation; one that was missed before it is covered by it."""
+        return max((observation.minute for observation in self.observations), default=0)
+
+
+class SessionsState(PathwayState):
+    """The sessions by their numbers. The course began with its first dose (UTC)."""
+
+    course_started_at: Instant | None = None
+    sessions: dict[int, Session] = {}
+
+    @property
+    def ended_sessions(self) -> tuple[Session, ...]:
+        return tuple(session for session in self.sessions.values() if session.ended_at is not None)
+
+    @property
+    def next_session(self) -> int:
+        """The number of the session that is scheduled, running, or to be scheduled next."""
+        return len(self.ended_sessions) + 1
+
+    @property
+    def dosed_sessions(self) -> tuple[Session, ...]:
+        return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
+
+    @property
+    def last_dose_at(self) -> datetime | None:
+        return max((s.dosed_at for s in self.dosed_sessions if s.dosed_at is not None), default=None)
+
+
+def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader) -> Changes:
+    planned = Session(
+        number=body.session,
+        starts_at=body.starts_at,
+        supervising_clinician=body.supervising_clinician,
+        session_monitor=body.session_monitor,
+        live_clinician=body.live_clinician,
+    )
+    return {"sessions": {**state.sessions, body.session: planned}}
+
+
+def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader) -> Changes:
+    return {"sessions": {number: session for number, session in state.sessions.items() if number != body.session}}
+
+
+def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, instructed=body.content_version)
+
+
+def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
+    session = state.sessions.get(body.session)
+    count = 1 if session is None or session.check is None else session.check.count + 1
+    check = Check(
+        **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by", "count")},
+        at=event.at,
+        by=event.actor_id,
+        count=count,
+    )
+    return changed_entry(state, "sessions", body.session, check=check)
+
+
+def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, released_at=event.at, clearance=body.clearance)
+
+
+def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
+    """The first dose begins the course; where that dose is corrected, so is when the course began."""
+    session, began = state.sessions.get(body.session), state.course_started_at
+    first = began is None or (session is not None and session.dosed_at == began)
+    return {"course_started_at": body.taken_at if first else began} | changed_entry(
+        state,
+        "sessions",
+        body.session,
+        dose_mg=body.dose_mg,
+        doses_left=body.doses_left,
+        dosed_at=body.taken_at,
+        observe_at=body.observe_at,
+    )
+
+
+def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
+    """Maintenance is a course of its own: it begins with its first dose."""
+    review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
+    return {"course_started_at": None} if review and body.choice == "maintenance" else {}
+
+
+def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:
+    session = state.sessions.get(body.session)
+    seen = () if session is None else session.observations
+    kept = tuple(observation for observation in seen if observation.minute != body.minute)
+    observations = tuple(sorted((*kept, body), key=lambda observation: observation.minute))
+    return changed_entry(state, "sessions", body.session, observations=observations)
+
+
+def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
+
+
+EVOLUTIONS: Evolutions = {
+    SessionScheduled: _scheduled,
+    SessionCancelled: _cancelled,
+    SessionInstructed: _instructed,
+    SessionChecked: _checked,
+    SessionReleased: _released,
+    DoseRecorded: _dosed,
+    SignedOff: _reviewed,
+    SessionObserved: _observed,
+    SessionEnded: _ended,
+}

@@ -1,0 +1,76 @@
+"""What commands, events and the state speak of alike: the patient, a plan, vital signs and who stays with the patient.
+
+Nothing here knows a command or an event.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from workflows.journey.base import Identifier, InputModel, Short, Text
+from workflows.journey.calendars import Instant, Zone
+
+
+class Patient(InputModel):
+    """Who is cared for: an opaque reference into the clinic's own register, never a name or a number of theirs."""
+
+    ref: Identifier
+    born: date
+    zone: Zone
+    state: Identifier
+    emergency_contact_ref: Identifier
+
+
+class PriorTreatment(InputModel):
+    """One earlier treatment and what came of it."""
+
+    type: Identifier
+    what: Short
+    duration: Short | None = None
+    response: Literal["none", "partial", "adequate", "worse", "unknown"]
+    stopped_because: Short | None = None
+
+
+class ScreeningAnswer(InputModel):
+    """Yes, no or unknown to one exclusion. Unknown never passes."""
+
+    answer: Literal["yes", "no", "unknown"]
+    note: Short | None = None
+
+
+class Plan(InputModel):
+    """A personalised plan. Milligrams, kilograms, hours."""
+
+    goals: Annotated[tuple[Text, ...], Field(min_length=1)]
+    indication: Text
+    components: dict[Identifier, Text]
+    therapy_absent_because: Text | None = None
+    sections: dict[Identifier, Text]
+    dose_mg: Annotated[float, Field(gt=0)]
+    route: Identifier
+    weight_kg: Annotated[float, Field(gt=0, le=500)]
+    weighed_at: Instant
+    planned_sessions: Annotated[int, Field(ge=1, le=52)]
+    spacing_hours: Annotated[int, Field(ge=1)]
+    doses_dispensed: Annotated[int, Field(ge=1)]
+    setting: Literal["at_home"] = "at_home"
+
+
+class Vitals(InputModel):
+    """One set of measurements: mmHg, beats per minute, percent."""
+
+    systolic: Annotated[int, Field(ge=30, le=300)]
+    diastolic: Annotated[int, Field(ge=10, le=250)]
+    heart_rate: Annotated[int, Field(ge=10, le=300)] | None = None
+    oxygen: Annotated[int, Field(ge=30, le=100)] | None = None
+    measured_at: Instant
+
+
+class Observer(InputModel):
+    """The adult who stays with the patient, by opaque reference."""
+
+    ref: Identifier
+    adult: bool
+    physically_present: bool
+    briefed: bool
