@@ -100,6 +100,13 @@ async def _version(asked: Awaitable[Receipt], journey_id: UUID, command: Command
         raise NotFound(
             "nothing runs under this id", "See `pathway list`", ids={"journey_id": str(journey_id)}
         ) from None
+    except journey_client.NotChecked:
+        raise Unavailable(
+            "the signature cannot be checked now",
+            "Tell ops if it stays so, and run it again; everything that needs no signature goes on",
+            state="Nothing happened.",
+            ids={"command_id": str(command.command_id)},
+        ) from None
     except journey_client.Unavailable:
         raise _unanswered(command) from None
     except journey_client.TooLarge as large:
