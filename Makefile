@@ -36,8 +36,10 @@ soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killing
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)
 
-coverage: $(DEV)  ## run what `make test` runs and show what of the code it did not reach
-	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report term-missing $(ARGS)
+coverage: $(DEV)  ## what the tests of `make test` reach, and of the core every branch they do not
+	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+	@$(PY) -m coverage report
+	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 
 bench: $(DEV)  ## measure throughput and latency
 	@$(PY) -m tests.benchmarks $(ARGS)
