@@ -1,4 +1,4 @@
-"""Journeys on a connected Temporal client, its errors put into the application's."""
+"""Journeys on a connected Temporal client, with its errors translated to those of the application."""
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
         SettingsError: its settings cannot be used.
     """
     config = load_temporal_config()
-    # The library's own log would go to standard output, which is for data.
+    # The library logs to standard output, which is for data.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
     try:
         client = await Client.connect(**config, plugins=[CarePathwayPlugin()], runtime=runtime)
@@ -44,7 +44,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
 
 
 class TemporalJourneys:
-    """`Journeys` on a client."""
+    """Implements `Journeys` with a client."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client

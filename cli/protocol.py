@@ -154,8 +154,8 @@ async def approve(
 ) -> None:
     """Sign a protocol as fit for patients. For: clinician, on_call_clinician, medical_director.
 
-    Two people sign, each with their own key, one of them the medical director. Their approval stands beside the
-    protocol's file and holds for exactly this text, until the day of its review.
+    Two people sign, each with their own key, one of them the medical director. Their approval is written beside the
+    protocol's file. It is valid for exactly this text, until its review date.
     """
     context, output = call.context, call.output
     asked = read_to_approve(context, name, review.date() if review else None, anew=anew)
@@ -176,7 +176,7 @@ def _status(call: Call, protocol: Protocol, path: Path) -> ApprovalStatus:
 
 
 def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
-    """What a protocol is, and what keeps it from patients."""
+    """Describe a protocol, and what keeps it from patients."""
     return {
         "id": protocol.id,
         "version": protocol.version,
@@ -191,7 +191,7 @@ def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
 
 
 def _show_summary(output: Output, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
-    """The same for people."""
+    """Show the summary to people."""
     output.illustrative(protocol.illustrative)
     words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
     words["for patients"] = _fit(protocol, approval)
