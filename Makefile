@@ -33,8 +33,10 @@ test: lint  ## all that guards a merge: linters, types, import contracts, tests
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
 	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
 
-coverage: $(DEV)  ## run what `make test` runs and show what of the code it did not reach
-	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report term-missing $(ARGS)
+coverage: $(DEV)  ## what the tests of `make test` reach, and of the core every branch they do not
+	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+	@$(PY) -m coverage report
+	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 
 bench: $(DEV)  ## measure throughput and latency
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -274,7 +274,7 @@ def _shapes(models: Iterable[type[BaseModel]]) -> str:
         schema = model.model_json_schema()
         shapes |= schema.get("$defs", {})
         _collect(schema.get("properties", {}), schema.get("$defs", {}), found)
-    classes = _classes(models)
+    classes = classes_of(models)
     sections = []
     for name, shape in sorted(found.items()):
         doc = f"{_plain(shape.get('description', ''))}\n\n" if shape.get("description") else ""
@@ -301,7 +301,7 @@ def _collect(schema: object, shapes: Schema, found: dict[str, Schema]) -> None:
         _collect(value, shapes, found)
 
 
-def _classes(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
+def classes_of(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
     """The models that the given ones are made of, by name."""
     found: dict[str, type[BaseModel]] = {}
     waiting: list[Any] = list(models)

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,8 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from activities.record.codec import Clear, PayloadCodec
 
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 EVENT_COLUMNS = (
     "log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at, "
@@ -207,7 +206,7 @@ async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> 
 class ConnectionSource(Protocol):
     """Where a record takes its connections from: a pool of asyncpg."""
 
-    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager["Connection"]:
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
 
 

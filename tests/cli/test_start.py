@@ -11,7 +11,9 @@ from application import start as start_use_case
 from deploy.local.postgres import Database
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral
+from tests.protocols.largest import file_of_size
 from workflows.journey.actors import Role
+from workflows.journey.limits import PROTOCOL_LIMIT
 
 REQUEST = "6a0a1c8e-3f5e-4b7c-9d5a-111111111111"
 
@@ -50,6 +52,15 @@ def test_a_pathway_that_only_a_file_knows_starts(world: World, coordinator: tupl
     assert answer.code == 0, answer.err
     shown = call(world, "pathway", "show", answer.json["journey_id"], *coordinator)
     assert "DEPRESSION at demo-clinic" in shown.out
+
+
+def test_a_protocol_larger_than_any_other_command_starts(
+    world: World, coordinator: tuple[str, str], tmp_path: Path
+) -> None:
+    # A demonstration's title and values take some more.
+    world.set(protocols_dir=file_of_size(tmp_path / "protocols", PROTOCOL_LIMIT - 500).parent)
+    answer = start(world, coordinator, referral(protocol="demonstration"))
+    assert answer.code == 0, answer.err
 
 
 def test_the_same_referral_again_is_the_same_journey(world: World, coordinator: tuple[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The reference says what the code says."""
 
-from docs.generate import pages
+from docs.generate import attribute_docs, classes_of, pages
+from workflows.journey.protocol import Protocol
 
 
 def test_the_reference_is_up_to_date() -> None:
@@ -10,3 +11,10 @@ def test_the_reference_is_up_to_date() -> None:
 
 def test_every_page_that_is_generated_is_looked_at() -> None:
     assert {"commands.md", "events.md", "exit-codes.md", "settings.md"} <= {page.name for page in pages()}
+
+
+def test_every_field_of_a_protocol_is_explained() -> None:
+    models = classes_of((Protocol,)).values()
+    silent = [f"{m.__name__}.{field}" for m in models for field in m.model_fields if field not in attribute_docs(m)]
+    assert silent == []
+    assert all(model.__doc__ for model in models)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -35,9 +35,6 @@ from deploy.local.postgres import Database
 from tests.record.connections import Interrupted, One, kill, mortal, on
 from tests.record.helpers import whole_log
 from tests.record.read_models.courses import course_of, differing, put, renamed
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 Turn: TypeAlias = Callable[[Record, UUID], Awaitable[None]]

@@ -3,18 +3,16 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 from activities.record import Clear, Record
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection, ConnectionSource
+from activities.record.store import Connection, ConnectionSource
 
 STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
 
 
-def on(record: Record, connections: "ConnectionSource") -> Record:
+def on(record: Record, connections: ConnectionSource) -> Record:
     """A record, spoken to on other connections."""
     return Record(connections, log_id=record.log_id)
 
@@ -22,7 +20,7 @@ def on(record: Record, connections: "ConnectionSource") -> Record:
 class Interrupted:
     """Connections of a record on which something happens before one of the statements sent, counted from 1."""
 
-    def __init__(self, record: Record, before: int, happens: Callable[["Connection"], Awaitable[object]]) -> None:
+    def __init__(self, record: Record, before: int, happens: Callable[[Connection], Awaitable[object]]) -> None:
         self._record, self._left, self._happens = record, before, happens
 
     @property
@@ -30,18 +28,18 @@ class Interrupted:
         return self._left <= 0
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator["Connection"]:
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
         async with self._record.connection() as connection:
             yield cast("Connection", _Counted(self, connection))
 
-    async def sending(self, connection: "Connection") -> None:
+    async def sending(self, connection: Connection) -> None:
         self._left -= 1
         if self._left == 0:
             await self._happens(connection)
 
 
 class _Counted:
-    def __init__(self, source: Interrupted, connection: "Connection") -> None:
+    def __init__(self, source: Interrupted, connection: Connection) -> None:
         self._source, self._connection = source, connection
 
     def __getattr__(self, name: str) -> Any:
@@ -56,11 +54,11 @@ class _Counted:
 class One:
     """One connection, for whoever asks."""
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator["Connection"]:
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
         yield self._connection
 
 
@@ -68,7 +66,7 @@ def mortal(record: Record, killed_before: int) -> Record:
     return on(record, Interrupted(record, killed_before, partial(kill, record)))
 
 
-async def kill(record: Record, connection: "Connection") -> None:
+async def kill(record: Record, connection: Connection) -> None:
     """End the server's side of a connection, and whatever transaction it is in."""
     async with record.connection() as other:
         await other.execute("SELECT pg_terminate_backend($1, 10000)", connection.get_server_pid())
@@ -87,12 +85,12 @@ class Transactions:
         self._record, self._before, self._after = record, before, after
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator["Connection"]:
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
         async with self._record.connection() as connection:
             yield cast("Connection", _Watched(self, connection))
 
     @asynccontextmanager
-    async def transaction(self, connection: "Connection", **options: Any) -> AsyncIterator[None]:
+    async def transaction(self, connection: Connection, **options: Any) -> AsyncIterator[None]:
         outermost = not connection.is_in_transaction()
         if outermost and self._before is not None:
             await self._before()
@@ -103,7 +101,7 @@ class Transactions:
 
 
 class _Watched:
-    def __init__(self, source: Transactions, connection: "Connection") -> None:
+    def __init__(self, source: Transactions, connection: Connection) -> None:
         self.transaction = partial(source.transaction, connection)
         self._connection = connection
 

@@ -62,7 +62,9 @@ class QuietHours(InputModel):
     """Local wall-clock times between which routine messages do not reach a patient."""
 
     start: Clock
+    """When they begin, on the patient's wall clock."""
     end: Clock
+    """When they end, on the patient's wall clock; after midnight where it is before ``start``."""
 
 
 def _rising(hours: tuple[time, time]) -> tuple[time, time]:
@@ -83,10 +85,15 @@ class WorkingTime(InputModel):
     """
 
     zone: Zone
+    """Where the clinic is."""
     weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    """Working days, Monday 1 to Sunday 7."""
     hours: Annotated[tuple[Clock, Clock], AfterValidator(_rising)]
+    """When a working day begins and ends, on the clinic's wall clock."""
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] = ()
+    """Local days on which nobody works."""
     holidays_known_until: date
+    """The last local day up to which ``holidays`` names every one."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:

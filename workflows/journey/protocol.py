@@ -77,11 +77,17 @@ class EscalationStep(InputModel):
     """
 
     minutes: Minutes | None = None
+    """Minutes after the due time, in the time the policy counts."""
     percent: Annotated[int, Field(gt=0, le=1000)] | None = None
+    """Percent of the time from the beginning of the wait to its due time. Above 100 it lies beyond the due time."""
     action: Action
+    """What is to be done."""
     to: Role
+    """The role that is told to do it."""
     hold: bool = False
+    """Whether care is held when the step is reached."""
     alarm: bool = False
+    """Whether its notice leaves at once, before it is recorded."""
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -99,9 +105,13 @@ class EscalationPolicy(InputModel):
     """
 
     due_minutes: Minutes
+    """Minutes from the beginning of a wait to its due time, where the wait brings no due time itself."""
     steps: Annotated[tuple[EscalationStep, ...], Field(min_length=1)]
+    """What happens, in the order of time. The last step hands over to somebody of the clinic."""
     clock: Literal["elapsed", "working"] = "elapsed"
+    """Whether minutes and percents count all time that passes, or only the clinic's working time."""
     quiet_hours: bool = False
+    """Whether times that fall into the patient's quiet hours wait until these are over."""
 
     @model_validator(mode="after")
     def _one_calendar(self) -> Self:
@@ -128,10 +138,15 @@ class PriorTreatments(InputModel):
     """
 
     require_all_of: tuple[Identifier, ...] = ()
+    """Treatments that must all have been tried."""
     require_any_of: tuple[Identifier, ...] = ()
+    """Treatments of which at least one must have been tried."""
     record: tuple[Identifier, ...] = ()
+    """Treatments that are only asked about."""
     exception: Literal["clinician_signed"] = "clinician_signed"
+    """Who may let a patient in without them: the clinician who signs the evaluation."""
     exception_cosigned_by: tuple[Role, ...] = ()
+    """Roles of which a second person signs such an evaluation too. None: one signature is enough."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -143,30 +158,50 @@ class PriorTreatments(InputModel):
 
 
 class Eligibility(InputModel):
+    """Whom the pathway may be for: what must be found out, and how long it counts."""
+
     min_age_years: Count
+    """Full years on the local day of the patient."""
     evaluation_sections: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Parts of the evaluation that must be filled in."""
     function: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Areas of daily life in which the evaluation describes the effect of the symptoms."""
     prior_treatments: PriorTreatments
+    """Standard treatments that come before."""
     attest: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Criteria that a clinician attests with yes or no. A no stands in the way."""
     factors: Annotated[tuple[Identifier, ...], Field(min_length=3)]
+    """What is weighed for the decision about the setting, each in words."""
     screening_valid_days: Count
+    """Days after which the whole screening is repeated, and no session is released before it is."""
     evaluation_valid_days: Count
+    """Days after the evaluation was signed in which the first plan can be signed."""
 
 
 class Exclusion(InputModel):
     """A screening question. ``hard`` blocks while the answer is yes; ``review`` needs a signed decision."""
 
     code: Identifier
+    """Its name in answers, records and reports. An exclusion keeps its code for ever."""
     text: Short
+    """The question's subject, as the clinician reads it."""
     rule: Literal["hard", "review"]
+    """Whether a yes blocks, or needs a decision signed by a clinician."""
 
 
 class Instruments(InputModel):
+    """Which questionnaires are asked, and how long answers about suicide risk count."""
+
     primary: Instrument
+    """What the pathway is measured by: at the baseline, before sessions and in follow-up."""
     baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
+    """What is filled in before the evaluation can be signed. PHQ-9 and C-SSRS always: suicide risk is asked of all."""
     thresholds: dict[Instrument, Thresholds]
+    """What the clinic chose about an instrument. The primary one needs ``meaningful_change`` and ``deterioration``."""
     suicide_risk_heightened_days: Count
+    """Days after a C-SSRS of moderate or worse in which missed contacts escalate faster."""
     suicide_risk_valid_days: Count
+    """Days that a C-SSRS counts for the start of a session."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -182,16 +217,22 @@ class CarePlanRules(InputModel):
     """Components every plan has besides ketamine; ``therapy`` is the one that may be absent, with a reason."""
 
     require_components: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What a plan must hold besides ketamine, each in words."""
     therapy: Identifier
+    """The component that may be absent, with the reason."""
     sections: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Parts of a plan that must be filled in."""
     goals_must_not_promise: tuple[Short, ...]
+    """Beginnings of words that no goal may hold, such as cure."""
 
 
 class Range(InputModel):
     """Closed interval of a vital sign; outside ``recheck`` is a no-go, outside ``go`` a recheck."""
 
     go: tuple[float, float]
+    """Lowest and highest value with which a session may start."""
     recheck: tuple[float, float]
+    """Lowest and highest value that is measured again after rest. Beyond it no session starts that day."""
 
     @model_validator(mode="after")
     def _nested(self) -> Self:
@@ -204,35 +245,65 @@ class VitalsRules(InputModel):
     """Limits before a dose, and what is notified or an emergency afterwards. mmHg, beats/min, percent."""
 
     systolic: Range
+    """Systolic blood pressure before a dose, mmHg."""
     diastolic: Range
+    """Diastolic blood pressure before a dose, mmHg."""
     heart_rate: Range
+    """Heart rate before a dose, beats per minute."""
     oxygen: Range
+    """Oxygen saturation before a dose, percent."""
     max_age_minutes: Count
+    """Minutes that a measurement counts for clearance and release."""
     rechecks: Count
+    """How often vitals in the recheck range may be measured again."""
     notify: dict[Literal["systolic", "diastolic", "heart_rate", "rise_systolic", "rise_diastolic"], Positive]
+    """After the dose: from this value on the clinician is told. mmHg, beats per minute; ``rise_`` is since the
+    checklist."""
     emergency: dict[Literal["systolic", "diastolic", "oxygen_below"], Positive]
+    """After the dose: from this value on it is an emergency (mmHg), or with oxygen below this (percent)."""
 
 
 class Sessions(InputModel):
+    """How many sessions, how far apart, and what must hold before, during and after each."""
+
     planned: Count
+    """Sessions in one course."""
     target_spacing_hours: Count
+    """Hours between doses that a plan aims at."""
     min_interval_hours: Count
+    """Hours that must lie between two doses."""
     max_in_rolling_7_days: Count
+    """Doses in any 7 days. Doses exactly 168 hours apart do not share one."""
     max_gap_days: Count
+    """Days after the last dose after which the evaluation is amended and signed again."""
     course_max_days: Count
+    """Days after the first dose of a course after which a new plan is signed."""
     setting_allowed: tuple[Literal["at_home"], ...]
+    """Where sessions under this protocol may be."""
     route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Routes that a plan may choose from."""
     live_clinician_sessions: tuple[Count, ...] = ()
+    """Numbers of the sessions in which a clinician is there live, by video."""
     cosigned_sessions: tuple[Count, ...] = ()
+    """Numbers of the sessions that a clinician attests afterwards."""
     clinician_reachable_minutes: Count
+    """Minutes within which a clinician can be reached during a session."""
     checklist: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What is checked before a session. Every item must be true."""
     checklist_max_age_hours: Count
+    """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    """Minutes after the dose at which the patient is observed, rising."""
     minimum_minutes: Count
+    """Minutes after the dose before which no session ends."""
     maximum_before_decision_minutes: Count
+    """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What must hold for a session to end."""
     red_flags: tuple[Identifier, ...]
+    """Signs during a session that are an emergency."""
     vitals: VitalsRules
+    """Limits of vital signs."""
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -249,14 +320,23 @@ class Dose(InputModel):
     """Dose limits. Null until the medical director sets them; a protocol with a null limit is refused at start."""
 
     unit: Literal["mg"]
+    """The unit of all doses."""
     starting_dose: Positive | None
+    """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None
+    """Highest dose at once, in ``unit``."""
     max_mg_per_kg: Positive | None
+    """Highest dose at once, in ``unit`` per kg of body weight."""
     max_7_day: Positive | None
+    """Highest sum of doses in any 7 days, in ``unit``."""
     max_course: Positive | None
+    """Highest sum of doses in a course, in ``unit``."""
     titration_max_step_pct: Positive | None
+    """By how many percent a dose may be above the one before."""
     max_doses_dispensed: Count | None
+    """Doses that may be at the patient's home at once."""
     weight_max_age_days: Count | None
+    """Days that a body weight counts for a plan."""
 
     @model_serializer
     def _whole(self) -> dict[str, Any]:
@@ -272,46 +352,77 @@ class AfterSession(InputModel):
     """A contact owed ``hours`` after a dose; answered ones stop the escalation policy."""
 
     hours: Count
+    """Hours after the dose at which the check-in is due."""
     escalation_policy: Identifier
+    """What happens when it is not answered."""
 
 
 class CheckIns(InputModel):
+    """When a patient is asked how they are after a dose, and between sessions."""
+
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
+    """Check-ins owed after every dose, by time."""
     then_every_days: Count
+    """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier
+    """What happens when one of these is not answered."""
     heightened_divide_by: Count
+    """While suicide risk is heightened, steps come so many times faster after the due time."""
     heightened_minimum_minutes: Count
+    """But no earlier than so many minutes after the due time."""
 
 
 class ClinicianVisits(InputModel):
+    """After which sessions a clinician sees the patient, and how soon."""
+
     after_session: tuple[Count | Literal["last"], ...]
+    """Numbers of the sessions after which a clinician sees the patient; ``last`` is the last of the plan."""
     within_hours: Count
+    """Hours after the dose within which."""
 
 
 class InstrumentSchedule(InputModel):
+    """When the primary instrument is filled in."""
+
     before_session: tuple[Count, ...]
+    """Numbers of the sessions before which the primary instrument is filled in."""
     after_last_session_days: tuple[Count, ...]
+    """Days after the last dose on which it is filled in, rising."""
     then_every_days: Count
+    """Days from then on from one to the next."""
 
 
 class Reviews(InputModel):
+    """After which sessions the response is reviewed, and what can be decided."""
+
     after_session: tuple[Count | Literal["last"], ...]
+    """Numbers of the sessions after which a clinician reviews the response; ``last`` is the last of the plan."""
     decisions: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What can be decided then. The same as the choices of ``sign_offs.response_review``."""
 
 
 class FollowUp(InputModel):
+    """Visits after the last session: a fixed cadence, then without an end until a signed discharge."""
+
     weeks: Annotated[tuple[Count, ...], Field(min_length=1)]
+    """Weeks after the last dose in which a follow-up visit is due, rising."""
     then_every_days: Count
+    """Days from then on from one visit to the next, until a discharge is signed."""
     assessments: Annotated[tuple[Identifier, ...], Field(min_length=3, max_length=3)]
+    """What every visit assesses: change of symptoms, side effects, overall response."""
     questions: tuple[Identifier, ...]
+    """What a follow-up visit asks besides."""
     outcomes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Classes of response that a visit chooses from, the best first."""
 
 
 class AdverseEvents(InputModel):
-    """From which grade (CTCAE 1-5) a report holds care, counts as severe, and freezes the journey."""
+    """From which grade (CTCAE 1-5) a report holds care, and from which it counts as severe."""
 
     hold_from_grade: Annotated[int, Field(ge=1, le=5)]
+    """CTCAE grade from which a report holds care. A serious event always does."""
     severe_from_grade: Annotated[int, Field(ge=1, le=5)]
+    """CTCAE grade from which that hold is severe, and the review is that of a serious event."""
 
 
 class SignOffRule(InputModel):
@@ -322,12 +433,19 @@ class SignOffRule(InputModel):
     """
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    """Roles of which one person signs; the first one is asked."""
     cosigned_by: tuple[Role, ...] = ()
+    """Roles of which a second person signs an approval too. None: one signature is enough."""
     not_author: bool = False
+    """Whether whoever wrote what is decided on may not decide it."""
     escalation_policy: Identifier
+    """How long there is to sign, and what happens when nobody does."""
     meaning: Meaning
+    """What signing means (21 CFR 11.50). Each kind has one."""
     choices: tuple[Identifier, ...] = ()
+    """What an approval chooses from, where there is something to choose."""
     rationale: bool = False
+    """Whether an approval needs its reason. A decline or a return always does."""
 
     @model_validator(mode="after")
     def _clinical(self) -> Self:
@@ -340,7 +458,9 @@ class AccessReviewer(InputModel):
     """A role that reviews why somebody broke the glass, and the escalation policy by which it is asked."""
 
     by: Role
+    """The role."""
     escalation_policy: Identifier
+    """How long there is to review, and what happens when nobody does."""
 
     @model_validator(mode="after")
     def _staff(self) -> Self:
@@ -353,33 +473,61 @@ class Protocol(InputModel):
     """One version of one clinic's protocol for one pathway."""
 
     id: Identifier
+    """Its name, the same in all versions."""
     version: Count
+    """Counts up. A change of anything below is a new version, and is signed anew."""
     status: Literal["draft", "approved", "retired"]
+    """Only an approved protocol starts journeys of patients."""
     illustrative: bool
+    """Whether its values are examples. An illustrative protocol starts no journeys of patients."""
     pathway: Pathway
+    """What it is for, in capitals. A patient has one open journey in a pathway."""
     title: Short
+    """What people read above it."""
     steps_shown: dict[Identifier, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
+    """The steps that patients and staff see, in order, each with the stages it covers."""
     eligibility: Eligibility
+    """Whom the pathway may be for."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
+    """The questions of the screening."""
     instruments: Instruments
+    """The questionnaires, and what their results mean here."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What is explained before consent."""
     acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What a patient acknowledges, one by one."""
     consents: dict[Identifier, Identifier]
+    """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
+    """What a plan must hold besides doses."""
     sessions: Sessions
+    """How many sessions, how far apart, and how each one goes."""
     dose: Dose
+    """Dose limits."""
     check_ins: CheckIns
+    """When a patient is asked how they are."""
     clinician_visits: ClinicianVisits
+    """When a clinician sees the patient between sessions."""
     instrument_schedule: InstrumentSchedule
+    """When the primary instrument is filled in."""
     reviews: Reviews
+    """When the response is reviewed."""
     follow_up: FollowUp
+    """Visits after the last session."""
     adverse_events: AdverseEvents
+    """What an adverse event brings about."""
     sign_offs: dict[SignOffKind, SignOffRule]
+    """Who signs what."""
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    """Minutes that somebody from outside the clinic may look in an emergency."""
     access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
+    """Who reviews such a look afterwards, by role: the first one who was not of the role that looked."""
     escalation_policies: dict[Identifier, EscalationPolicy]
+    """How long each wait may last, and what happens step by step. Every kind of wait has one under its name."""
     quiet_hours: QuietHours
+    """When routine messages do not reach the patient."""
     working_time: WorkingTime
+    """When the clinic works."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

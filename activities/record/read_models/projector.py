@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
@@ -20,10 +19,7 @@ import structlog
 from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, project, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
-from activities.record.store import EVENT_COLUMNS, Record, poll
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection
+from activities.record.store import EVENT_COLUMNS, Connection, Record, poll
 
 log = structlog.get_logger(__name__)
 
@@ -171,7 +167,7 @@ async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
 
 async def _apply_batch(
     record: Record,
-    connection: "Connection",
+    connection: Connection,
     cache: StateCache,
     generation: int,
     position: int,
@@ -208,7 +204,7 @@ async def _apply_batch(
 
 
 async def _states_before(
-    record: Record, connection: "Connection", cache: StateCache, firsts: Sequence[Given], position: int
+    record: Record, connection: Connection, cache: StateCache, firsts: Sequence[Given], position: int
 ) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
     """Return the states that these events continue, from the cache or folded up to a position, and what could not be
     applied to them."""
@@ -224,7 +220,7 @@ async def _states_before(
 
 
 async def load_journeys(
-    connection: "Connection", record: Record, journeys: Sequence[UUID], *, until: int
+    connection: Connection, record: Record, journeys: Sequence[UUID], *, until: int
 ) -> Iterator[list[Given]]:
     """Yield the events of some journeys up to a position, as a list for each journey that has any."""
     events = await connection.fetch(

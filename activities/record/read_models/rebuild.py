@@ -13,7 +13,6 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from multiprocessing.queues import SimpleQueue
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
@@ -23,10 +22,7 @@ from activities.record.read_models.projection import project
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, load_journeys
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
-from activities.record.store import Record, Reopen
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection
+from activities.record.store import Connection, Record, Reopen
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +84,7 @@ async def is_outdated(record: Record) -> bool:
         )
 
 
-async def _build(connection: "Connection", record: Record, processes: int | None = None) -> int:
+async def _build(connection: Connection, record: Record, processes: int | None = None) -> int:
     for leftover in await _generations(connection, "building"):
         await connection.execute("SELECT read_model.drop_generation($1)", leftover)
     earlier = await _generations(connection, "retired")
@@ -167,9 +163,7 @@ async def _build_share(record: Record, generation: int, until: int, which: int, 
             number += 1
 
 
-async def _fold(
-    connection: "Connection", record: Record, generation: int, journeys: Sequence[UUID], until: int
-) -> None:
+async def _fold(connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int) -> None:
     # In a thread, so that other tasks of this loop get their turn.
     found = await asyncio.to_thread(project, await load_journeys(connection, record, journeys, until=until))
     changes = [(each.new, each.first) for each in found if each.new is not None]
@@ -183,7 +177,7 @@ async def _fold(
         await mark_poisoned(connection, generation, stopped)
 
 
-async def _publish(connection: "Connection", record: Record, generation: int) -> None:
+async def _publish(connection: Connection, record: Record, generation: int) -> None:
     """Let a generation catch up with the live one, and show it instead."""
     cache = StateCache()
 
@@ -209,7 +203,7 @@ async def _publish(connection: "Connection", record: Record, generation: int) ->
                 published = await connection.fetchval("SELECT read_model.publish($1)", generation)
 
 
-async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list[UUID]]:
+async def _pages(connection: Connection, record: Record) -> AsyncIterator[list[UUID]]:
     """Yield all journeys in pages. No snapshot is held from one page to the next."""
     after = UUID(int=0)
     while page := await connection.fetch(
@@ -222,14 +216,14 @@ async def _pages(connection: "Connection", record: Record) -> AsyncIterator[list
         yield [row["journey_id"] for row in page]
 
 
-async def _generations(connection: "Connection", status: str) -> list[int]:
+async def _generations(connection: Connection, status: str) -> list[int]:
     """Return the generations that have a status."""
     rows = await connection.fetch("SELECT id FROM read_model.generation WHERE status = $1", status)
     return [row["id"] for row in rows]
 
 
 @asynccontextmanager
-async def _exclusively(record: Record) -> AsyncIterator["Connection"]:
+async def _exclusively(record: Record) -> AsyncIterator[Connection]:
     """Open a connection that holds the lock for building and swapping generations."""
     async with record.connection() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):

@@ -1,22 +1,19 @@
 """Writes to the tables of a generation: changes of a journey's rows, or all rows in bulk."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 
 from activities.record.read_models.projection import Given, Unapplied, unapplied
 from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table, key_of
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection
+from activities.record.store import Connection
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
 """Errors of the database for a row that it cannot hold, such as a text with a NUL. Trying again does not help."""
 
 
-async def write(connection: "Connection", generation: int, changes: Sequence[RowDiff]) -> None:
+async def write(connection: Connection, generation: int, changes: Sequence[RowDiff]) -> None:
     """Write changes into a generation."""
     for kind, table in TABLES.items():
         gone = [key[1:] for each in changes for key in each.gone if key[0] is kind]
@@ -27,7 +24,7 @@ async def write(connection: "Connection", generation: int, changes: Sequence[Row
             await connection.executemany(_upsert(generation, kind, table), new)
 
 
-async def store(connection: "Connection", generation: int, changes: Sequence[tuple[RowDiff, Given]]) -> list[Unapplied]:
+async def store(connection: Connection, generation: int, changes: Sequence[tuple[RowDiff, Given]]) -> list[Unapplied]:
     """Write changes, each with the first event it comes from: all at once or, if the database cannot hold one of them,
     one by one. Return those that it cannot hold."""
     try:
@@ -40,7 +37,7 @@ async def store(connection: "Connection", generation: int, changes: Sequence[tup
     return []
 
 
-async def mark_poisoned(connection: "Connection", generation: int, stopped: Iterable[Unapplied]) -> None:
+async def mark_poisoned(connection: Connection, generation: int, stopped: Iterable[Unapplied]) -> None:
     """Mark journeys as stale. Their rows stay as they were, and nothing more is applied to them."""
     await connection.executemany(
         f"INSERT INTO read_model_{generation:d}.poisoned AS p (journey_id, version, position, code) "
@@ -51,7 +48,7 @@ async def mark_poisoned(connection: "Connection", generation: int, stopped: Iter
     )
 
 
-async def clear(connection: "Connection", generation: int, journey_id: UUID) -> None:
+async def clear(connection: Connection, generation: int, journey_id: UUID) -> None:
     """Delete all rows of one journey."""
     for table in TABLES.values():
         await connection.execute(
@@ -60,7 +57,7 @@ async def clear(connection: "Connection", generation: int, journey_id: UUID) -> 
         )
 
 
-async def fill(connection: "Connection", generation: int, new: Iterable[Row]) -> None:
+async def fill(connection: Connection, generation: int, new: Iterable[Row]) -> None:
     """Insert rows into tables that have no rows of these journeys yet. Faster than `write`."""
     by_kind: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
     for row in new:
@@ -71,7 +68,7 @@ async def fill(connection: "Connection", generation: int, new: Iterable[Row]) ->
         )
 
 
-async def read(connection: "Connection", generation: int, journeys: Sequence[UUID]) -> dict[Key, Row]:
+async def read(connection: Connection, generation: int, journeys: Sequence[UUID]) -> dict[Key, Row]:
     """Read the rows of these journeys from the tables."""
     found: dict[Key, Row] = {}
     for kind, table in TABLES.items():

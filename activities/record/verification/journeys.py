@@ -109,13 +109,16 @@ async def verify_record(
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
+    alone: int = ALONE,
+    section: int = SECTION,
 ) -> VerificationResult:
     """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from.
 
     With ``journey_id`` only that journey is checked, and whether its signatures are used elsewhere. With ``after`` the
     log is checked from behind that position, and each journey that has an event there is checked from its beginning;
-    the log before it and other journeys' signatures are trusted. A large log is read by as many processes as there are
-    processors, if the record can be opened again. ``progress`` is called with the number of events that were judged.
+    the log before it and other journeys' signatures are trusted. A log of more than ``alone`` events is read by as many
+    processes as there are processors, if the record can be opened again, and each reads at least ``section`` positions
+    at a time. ``progress`` is called with the number of events that were judged.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -127,11 +130,11 @@ async def verify_record(
         last = await connection.fetchval(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
-        many = journey_id is None and last is not None and last - max(start, 0) > ALONE
+        many = journey_id is None and last is not None and last - max(start, 0) > alone
         async with _spread(record, connection, record.reopen if many else None) as spread:
             parts: list[Section] = []
             if journey_id is None:
-                parts = [part async for part in spread(_section, _sections(start, last))]
+                parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
             async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
                 judged.append(some)
@@ -224,10 +227,10 @@ async def _section(record: Record, connection: Connection, after: int, until: in
     return await read_log(connection, record.log_id, after, until)
 
 
-def _sections(after: int, last: int | None) -> Iterator[tuple[int, int]]:
+def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, int]]:
     """Split the log behind a position into sections: from which position, up to which."""
     start, end = max(after, 0), last or 0
-    size = max(SECTION, (end - start) // 1000)
+    size = max(least, (end - start) // 1000)
     ends = range(start + size, end, size)
     return pairwise((after, *ends, LAST))
 
@@ -301,12 +304,12 @@ async def _find_differing(
     connection: Connection, live: Live, states: Mapping[UUID, ProjectionState | None]
 ) -> Iterable[Finding]:
     """Return findings for journeys whose rows differ from a fresh fold, and for those that are marked as stale."""
-    parked = await connection.fetch(
+    poisoned = await connection.fetch(
         f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.poisoned "  # noqa: S608 - a number
         "WHERE journey_id = ANY($1)",
         list(states),
     )
-    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in parked]
+    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in poisoned]
     known = {finding.journey_id for finding in stale}
     kept = await read(connection, live.generation, [each for each in states if each not in known])
     fresh = {key: row for each, state in states.items() if each not in known for key, row in _make_rows(state).items()}

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -21,14 +20,12 @@ from activities.record.read_models.projector import (
 from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, stale, worklist
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.runner import CHANNEL, run, running
+from activities.record.store import Connection as PooledConnection
 from deploy.local.postgres import Database
 from tests.record.connections import Damaged, Transactions, on
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of, differing, put, put_course, renamed
 from workflows.journey.events import Event, SignedOff
-
-if TYPE_CHECKING:
-    from activities.record.store import Connection as PooledConnection
 
 SOON = timedelta(seconds=30)
 
@@ -221,7 +218,7 @@ class Failing:
         self.broken, self.failed, self.seen = True, 0, asyncio.Event()
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator["PooledConnection"]:
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[PooledConnection]:
         if self.broken and self._listening is not None:
             await self._notified(self._listening)
             self.failed += 1
@@ -234,7 +231,7 @@ class Failing:
             finally:
                 self._listening = None
 
-    async def _notified(self, connection: "PooledConnection") -> None:
+    async def _notified(self, connection: PooledConnection) -> None:
         heard = asyncio.Event()
 
         def hear(*_: object) -> None:
