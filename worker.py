@@ -6,34 +6,32 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, reset_tzpath
 
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.notices import NoticeActivities
+from activities.anchor_activities import AnchorActivities
+from activities.notice_activities import NoticeActivities
 from activities.record.read_models import running
 from activities.record.store import Record, RecordUnavailable, open_record
-from activities.record.verification.anchors import AnchorActivities, AnchorKeyError, read_key
+from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
-from activities.signatures.guard import SignatureGuard
+from activities.signature_activities import SignatureActivities
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from application.journey_client import (
     SearchAttributeMismatch,
     register_search_attributes,
-    report_refused,
     schedule_anchors,
 )
 from application.logs import configure_logging
 from application.process_exit import leave
-from application.settings import Settings, SettingsError, load_settings, load_temporal_config
+from application.settings import Settings, SettingsError, load_settings
+from application.temporal_settings import load_temporal_config
 from workflows.care_journey import CareJourney
-from workflows.messages import Attempt, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -57,20 +55,14 @@ def build_worker(
     anchors: AnchorActivities | None = None,
     demonstrations: bool = False,
 ) -> Worker:
-    """A worker on this client and record, for the people of this register. Call it on the loop it will run on.
+    """A worker on this client and record, for the people of this register.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
-    loop = asyncio.get_running_loop()
-
-    def report(presented: SignatureCheck, attempt: Attempt) -> None:
-        asyncio.run_coroutine_threadsafe(_report(client, presented.journey_id, attempt), loop)
-
-    guard = SignatureGuard(register, report)
     recording = RecordActivities(record, register, demonstrations=demonstrations)
     activities = (
-        *(recording.append, recording.load, recording.compare, NoticeActivities(record).alarm, guard.verify),
+        *(recording.append, recording.catch_up, NoticeActivities(record).alarm, SignatureActivities(register).verify),
         *(() if anchors is None else (anchors.anchor,)),
     )
     deployment = None
@@ -87,19 +79,10 @@ def build_worker(
         task_queue=task_queue,
         workflows=[CareJourney, AnchorRecord],
         activities=activities,
-        interceptors=[guard],
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=max_cached,
         deployment_config=deployment,
     )
-
-
-async def _report(client: Client, journey_id: UUID, attempt: Attempt) -> None:
-    try:
-        await report_refused(client, journey_id, attempt)
-    except RPCError:
-        # It was refused all the same, and is in this log.
-        log.warning("signoff.attempt_not_kept", journey_id=str(journey_id), command_id=str(attempt.command.command_id))
 
 
 def open_register(settings: Settings) -> RegisterFile:

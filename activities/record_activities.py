@@ -14,16 +14,14 @@ from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import (
-    APPEND,
-    COMPARE,
     DIVERGED,
-    LOAD,
     PAYLOAD_BYTES,
     Batch,
     EventPage,
-    Load,
     Recorded,
     StateDigest,
+    append_to_record,
+    catch_up_with_record,
     state_digest,
 )
 
@@ -35,14 +33,14 @@ def _refused(why: str) -> ApplicationError:
 
 
 class RecordActivities:
-    """Appends to one record what has proved right by this register, and loads from it."""
+    """Appends to one record what has proved right by this register, and says what is in it."""
 
     def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
         self._record = record
         self._register = register
         self._demonstrations = demonstrations
 
-    @activity.defn(name=APPEND)
+    @activity.defn(name=append_to_record.__name__)
     async def append(self, batch: Batch) -> Recorded:
         """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
 
@@ -83,31 +81,23 @@ class RecordActivities:
             log.error("signoff.unproven", journey_id=str(batch.journey_id))
             raise _refused(problem)
 
-    @activity.defn(name=COMPARE)
-    async def compare(self, standing: StateDigest) -> bool:
-        """Whether the state a run was handed is the recorded one."""
-        try:
-            recorded = await load_events(self._record, standing.journey_id)
-        except ValueError:
-            return False
-        known = [event for event in recorded if event.version <= standing.version]
-        return len(known) == standing.version > 0 and state_digest(fold(known), receipts_of(known)) == standing.digest
-
-    @activity.defn(name=LOAD)
-    async def load(self, wanted: Load) -> EventPage:
-        """The next recorded events of a journey, for a run that was reset: at least one, if there are any.
+    @activity.defn(name=catch_up_with_record.__name__)
+    async def catch_up(self, handed: StateDigest) -> EventPage:
+        """What is recorded of a journey, from its beginning, where it is not the state a run was handed: in pages.
 
         The run before it may have ended between an append and its notices: they leave here at the latest.
         """
-        recorded = await self._record.load(wanted.journey_id, after_version=wanted.after_version)
+        run_id = activity.info().workflow_run_id or ""
+        stored = await self._record.load(handed.journey_id, after_version=handed.after_version)
+        recorded = [from_stored(row) for row in stored]
+        if recorded and not handed.after_version and state_digest(fold(recorded), receipts_of(recorded)) == handed:
+            return EventPage(run_id=run_id)
         size = 0
         page: list[Event] = []
-        for stored in recorded:
-            size += len(stored.payload)
+        for row, event in zip(stored, recorded, strict=True):
+            size += len(row.payload)
             if page and size > PAYLOAD_BYTES:
                 break
-            page.append(from_stored(stored))
+            page.append(event)
         await deliver(self._record, [notice for event in page for notice in notices(event)])
-        return EventPage(
-            events=tuple(page), more=len(page) < len(recorded), run_id=activity.info().workflow_run_id or ""
-        )
+        return EventPage(events=tuple(page), more=len(page) < len(recorded), run_id=run_id)

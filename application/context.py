@@ -19,7 +19,6 @@ from activities.record import Record, open_record
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.errors import InvalidInput, SteppedBack
 from application.journeys import Journeys
-from application.logs import configure_logging
 from application.profiles import Profile, profile_path, read_profile
 from application.settings import Settings, SettingsError, load_settings
 from workflows.journey.actors import Actor, Role
@@ -204,6 +203,5 @@ class Context:
     async def _open_record(self, settings: Settings) -> AsyncIterator[Record]:
         if self._lacking is not None:
             raise self._lacking
-        configure_logging(settings.log_level, settings.log_format)
         async with open_record(settings.database_url.get_secret_value()) as record:
             yield record

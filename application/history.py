@@ -12,7 +12,7 @@ from activities.record.event_codec import from_stored
 from application.access_log import Query, broke_glass, keep_look, may_see
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, NotFound
-from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
@@ -92,7 +92,9 @@ async def load_journey(context: Context, journey_id: UUID) -> Journey:
 async def follow(context: Context, journey: Journey) -> Journey:
     """Return a journey that was read before, with the events recorded since."""
     stored = await (await context.record()).load(journey.id, after_version=journey.version)
-    return fold(map(from_stored, stored), journey)
+    for each in stored:
+        journey = evolve(journey, from_stored(each))
+    return journey
 
 
 def no_such_journey(journey_id: UUID) -> NotFound:
@@ -181,7 +183,7 @@ def _read(stored: Sequence[StoredEvent]) -> _Read:
     for each in stored:
         try:
             event = from_stored(each)
-            journey = fold([event], journey)
+            journey = begin(event) if journey is None else evolve(journey, event)
         except Exception:  # a row may hold anything; `record verify` says what is wrong with it
             break
         events.append(event)

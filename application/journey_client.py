@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from time import monotonic
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -30,16 +30,10 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
 
 from application.journeys import Running
-from workflows.care_journey import (
-    HANDOVER_BYTES,
-    MOVING_ON,
-    SEARCH_ATTRIBUTES,
-    CareJourney,
-    initial_search_attributes,
-    workflow_id,
-)
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import Event
@@ -47,9 +41,12 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.messages import REFUSED, Attempt, JourneyInput, JourneyResult, Receipt
+from workflows.messages import HANDOVER_BYTES, NOT_CHECKED, TRY_AGAIN, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
+from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
 
+SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command], Receipt]", CareJourney.submit)
+"""The update by which commands come. The SDK types one with a description as if it answered with a coroutine."""
 ANCHORS = "record-anchors"
 """The id of the schedule by which the record is anchored."""
 
@@ -70,8 +67,12 @@ class Unavailable(Exception):
     """Temporal or its workers did not answer in time. The command may have arrived; send it again as it is."""
 
 
-class _MovingOn(Exception):
-    """The journey begins a new run, or is being read back: asked again, it answers."""
+class NotChecked(Unavailable):
+    """A signature could not be checked at this moment. Nothing happened; send the same command again."""
+
+
+class _TryAgain(Exception):
+    """The journey begins a new run, or is busy: asked again, it answers."""
 
 
 class TooLarge(Exception):
@@ -127,20 +128,25 @@ async def submit(
     Raises:
         Rejected: the journey refused it.
         NoSuchJourney: nothing runs under this id.
+        NotChecked: its signature cannot be checked now; nothing happened.
         Unavailable: no answer; whether it arrived is not known.
     """
-    # Temporal answers a known update id without asking the journey, which would refuse other content.
-    update_id = f"{command.command_id}/{command_digest(command)}"
+    handle, update_id = handle_of(client, journey_id), _update_id(command)
     until = monotonic() + timeout.total_seconds()
-    attempt = 1
+    pause = 0.05
     while True:
         try:
-            return await _send(client, journey_id, command, f"{update_id}/{attempt}", timeout)
-        except _MovingOn:
+            return await _answer(handle, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=timeout))
+        except _TryAgain as again:
             if monotonic() > until:
-                raise Unavailable("the journey was moving on; send the same command again") from None
-        await asyncio.sleep(min(0.05 * attempt, 1))
-        attempt += 1
+                raise Unavailable(f"{again}; send the same command again") from None
+        except NotChecked:
+            if update_id != _update_id(command):
+                raise
+            # It may be the answer of an earlier time: Temporal keeps it under its id.
+            update_id = f"{update_id}/{uuid4()}"
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 1)
 
 
 async def reopen(
@@ -154,7 +160,7 @@ async def reopen(
     """Send a command to a journey that has ended: it runs on from its recorded events for as long as it waits then.
 
     Raises:
-        Rejected, Unavailable: as `submit`.
+        Rejected, NoSuchJourney, NotChecked, Unavailable: as `submit`.
         TooLarge: as `resume`.
     """
     journey = fold(recorded)
@@ -169,47 +175,67 @@ async def reopen(
         static_summary=_summary(journey.protocol.pathway, journey.clinic),
     )
     asked = client.execute_update_with_start_workflow(
-        CareJourney.submit,
+        SUBMIT,
         command,
         start_workflow_operation=again,
-        id=f"{command.command_id}/{command_digest(command)}",
+        id=_update_id(command),
         rpc_timeout=timeout,
     )
     try:
-        return await _answered(asked)
-    except _MovingOn:
-        raise Unavailable("the journey was moving on; send the same command again") from None
+        return await _answer(handle_of(client, journey.id), asked)
+    except (_TryAgain, NotChecked):
+        return await submit(client, journey.id, command, timeout=timeout)
 
 
-async def _send(client: Client, journey_id: UUID, command: Command, update_id: str, timeout: timedelta) -> Receipt:
-    handle = handle_of(client, journey_id)
-    return await _answered(handle.execute_update(CareJourney.submit, command, id=update_id, rpc_timeout=timeout))
+def _update_id(command: Command) -> str:
+    """Of the same content the same. Temporal answers a known one without asking the journey, which would refuse other
+    content under the same command id."""
+    return f"{command.command_id}/{command_digest(command)}"
 
 
-async def _answered(asked: Awaitable[Receipt]) -> Receipt:
+async def _answer(handle: WorkflowHandle[CareJourney, JourneyResult], asked: Awaitable[Receipt]) -> Receipt:
     """The receipt of an update, or what became of it instead."""
     try:
         receipt = await asked
     except WorkflowUpdateFailedError as failed:
-        raise _rejection(failed) from None
+        raise _failure(failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise Unavailable("no worker answered in time") from None
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            raise NoSuchJourney("no journey runs under this id") from None
-        raise Unavailable("Temporal did not take the command") from error
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise Unavailable("Temporal did not take the command") from error
+        # The run that was asked may have ended because another one goes on: after a hand-over, or a reset.
+        if await _runs(handle):
+            raise _TryAgain("the journey was moving on") from None
+        raise NoSuchJourney("no journey runs under this id") from None
     if receipt.refusal is not None:
         raise Rejected(receipt.refusal)
     return receipt
 
 
-def _rejection(failed: WorkflowUpdateFailedError) -> Exception:
+def _failure(failed: WorkflowUpdateFailedError) -> Exception:
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
         return Rejected(Refusal.model_validate(cause.details[0]))
-    if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", MOVING_ON):
-        return _MovingOn()
+    if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", TRY_AGAIN):
+        return _TryAgain("the journey was busy")
+    if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
+        return NotChecked(cause.message)
     return Unavailable("the journey could not read the command")
+
+
+async def _runs(handle: WorkflowHandle[CareJourney, JourneyResult]) -> bool | None:
+    """Whether the latest run of a journey is open; None when Temporal knows of no run.
+
+    Raises:
+        Unavailable: Temporal cannot be reached.
+    """
+    try:
+        return (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Unavailable("Temporal did not answer") from error
 
 
 async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
@@ -219,13 +245,9 @@ async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedel
         Unavailable: Temporal cannot be reached.
     """
     handle = handle_of(client, journey_id)
-    try:
-        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
-            return Running(runs=False)
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return None
-        raise Unavailable("Temporal did not answer") from error
+    runs = await _runs(handle)
+    if not runs:
+        return None if runs is None else Running(runs=False)
     try:
         now = await handle.query(CareJourney.status, rpc_timeout=timeout)
     except (RPCError, WorkflowQueryFailedError):
@@ -268,19 +290,11 @@ def _handed(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
     handed = JourneyInput(
         journey=journey,
         receipts=receipts_of(recorded),
-        recorded=journey.version,
         unreadable=len(journey.messages),
     )
     if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
         raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
     return handed
-
-
-async def report_refused(client: Client, journey_id: UUID, attempt: Attempt) -> None:
-    """Have a journey keep an attempt to sign that was refused before it reached it. For workers, at best effort:
-    nothing rests on it but that people see it."""
-    handle = client.get_workflow_handle(workflow_id(journey_id))
-    await handle.signal(REFUSED, attempt)
 
 
 async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:

@@ -12,7 +12,8 @@ from temporalio.service import RPCError
 from application import journey_client
 from application.errors import Fault, NotFound, Refused, Unavailable
 from application.journeys import Journeys, Running
-from application.settings import Settings, load_temporal_config
+from application.settings import Settings
+from application.temporal_settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.messages import Receipt
@@ -98,6 +99,13 @@ async def _version(asked: Awaitable[Receipt], journey_id: UUID, command: Command
     except journey_client.NoSuchJourney:
         raise NotFound(
             "nothing runs under this id", "See `pathway list`", ids={"journey_id": str(journey_id)}
+        ) from None
+    except journey_client.NotChecked:
+        raise Unavailable(
+            "the signature cannot be checked now",
+            "Tell ops if it stays so, and run it again; everything that needs no signature goes on",
+            state="Nothing happened.",
+            ids={"command_id": str(command.command_id)},
         ) from None
     except journey_client.Unavailable:
         raise _unanswered(command) from None

@@ -143,9 +143,7 @@ def _show_verification(output: Output, found: Verification) -> None:
         for line in findings:
             add_row(shown, line.position, line.journey_id, line.version, line.reason, FINDINGS[line.reason])
         output.show(shown)
-        output.note(
-            "This check changed nothing. Keep the record as it is; docs/how-to/when-something-is-wrong.md says what to do."
-        )
+        output.note("This check changed nothing. Keep the record as it is. See docs/how-to/when-something-is-wrong.md.")
     for part, error in found.unchecked.items():
         output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
     if found.journey_id is not None:

@@ -12,6 +12,8 @@ import typer
 
 from application.context import Context
 from application.errors import UseCaseError
+from application.logs import configure_logging
+from application.settings import Settings, load_settings
 from cli.errors import ExitCode, exit_code_of, interrupted, translate
 from cli.input import ask
 from cli.output import Output
@@ -80,7 +82,7 @@ def command(
     def run(context: typer.Context, **given: Any) -> None:
         who = {name: given.pop(name) for name in ("profile", "purpose") if name in given and name in shared}
         json_only = given.pop("json") or any(given[name] for name in json_if)
-        make: MakeContext = context.find_root().obj or partial(Context, ask=ask)
+        make: MakeContext = context.find_root().obj or partial(Context, ask=ask, load=load)
         _run(make(**who), Output(json_only=json_only), partial(act, **given))
 
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -90,6 +92,17 @@ def command(
     run.__annotations__ = {each.name: each.annotation for each in (first, *own, *added)}
     run.__doc__ = inspect.getdoc(act)
     return run
+
+
+def load() -> Settings:
+    """The settings of a program, whose logs go where they say.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
 
 
 def _run(context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]]) -> None:

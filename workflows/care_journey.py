@@ -1,90 +1,49 @@
 """The durable shell around one journey: it receives, keeps time and records. It holds no medicine.
 
-Handlers never await. They decide, fold and put events into the outbox, so that no two of them can
-interleave. `run` has the only waiting point; everything it starts (recording, alarms, the timer) is started
-without waiting and looked after there, so that nothing, an outage of the record included, keeps an alarm
-from leaving.
+Deciding never awaits: `_decide` goes from a command to the events that follow in one go, so that no two can interleave.
+Whatever waits is a coroutine of its own (the record, the clock, signals, signatures, what is shown), so that none holds
+up another: an outage of the record, for one, keeps no alarm from leaving.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 from temporalio import workflow
-from temporalio.common import (
-    RawValue,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-)
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.aggregate import Journey, fold
+from workflows import messages as m
+from workflows.journey.actors import CLOCK
+from workflows.journey.aggregate import fold
 from workflows.journey.base import digest
-from workflows.journey.commands import COMMAND_LIMIT, SIGNED, Command, KeepUnreadable, PassDeadline
+from workflows.journey.commands import SIGNED, Command, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.events import Event, PathwayClosed
-from workflows.journey.notices import Notice, notices
+from workflows.journey.events import Event
+from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Stage
-from workflows.journey.summary import Entry, Status, details, health, status, timeline
-from workflows.messages import (
-    ALARM,
-    APPEND,
-    ATTEMPT,
-    CHECK,
-    COMPARE,
-    LOAD,
-    PAYLOAD_BYTES,
-    REFUSED,
-    RETRY,
-    VERIFY,
-    Alarm,
-    Attempt,
-    Batch,
-    EventPage,
-    JourneyInput,
-    JourneyResult,
-    Load,
-    Receipt,
-    Recorded,
-    SignatureCheck,
-    SignatureResult,
-    StateDigest,
-    state_digest,
-)
-
-STAGE = SearchAttributeKey.for_keyword("JourneyStage")
-PATHWAY = SearchAttributeKey.for_keyword("JourneyPathway")
-AWAITS = SearchAttributeKey.for_keyword("JourneyAwaits")
-HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")
-CLINIC = SearchAttributeKey.for_keyword("JourneyClinic")
-DUE = SearchAttributeKey.for_datetime("JourneyDue")
-SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, PATHWAY, AWAITS, HEALTH, CLINIC, DUE)
-"""Never encrypted, seen by whoever may list workflows: where a journey stands, never whose it is."""
+from workflows.journey.summary import Entry, Status, details, status, timeline
+from workflows.outbox import Outbox
+from workflows.search_attributes import current_search_attributes
 
 LONG_RUN = 500
 """Events of history from which the next stage boundary starts a new run, so that a wake-up replays little."""
 UNREADABLE_KEPT = 100
 """Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
-BATCH_EVENTS = 200
-"""How many events one append takes. The record takes more."""
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one task, which Temporal ends after two seconds, and begins anew with all of them."""
-BREATH = timedelta(milliseconds=1)
-HANDOVER_BYTES = 2_000_000
-"""What one run can hand to the next. A journey of more text than that stays in the run it is in."""
+CHECKED_AT_ONCE = 4
+"""How many updates wait for a signature to be checked. Temporal lets ten be under way: a hold always finds room."""
 DIVERGED_HEALTH = "diverged"
-MOVING_ON = "MovingOn"
-"""The journey cannot take a command at this moment. Nothing is wrong with it: it may be sent again as it is."""
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 def workflow_id(journey_id: UUID) -> str:
@@ -92,129 +51,94 @@ def workflow_id(journey_id: UUID) -> str:
     return f"journey/{journey_id}"
 
 
-def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> TypedSearchAttributes:
-    """The search attributes a journey starts with; given at the start they cost nothing."""
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(STAGE, stage.value),
-            SearchAttributePair(PATHWAY, pathway),
-            SearchAttributePair(CLINIC, clinic),
-        ]
-    )
-
-
 @workflow.defn(name="CareJourney")
 class CareJourney:
     """One patient's journey through one pathway."""
 
     @workflow.init
-    def __init__(self, begin: JourneyInput) -> None:
-        self._decided: tuple[tuple[Journey, Command, datetime], tuple[Event, ...] | Refusal] | None = None
-        self._outbox: list[Event] = []
-        self._alarms: list[Notice] = []
-        self._inbox: list[tuple[str, Sequence[RawValue]]] = []
-        self._breath: asyncio.Task[None] | None = None
-        self._unrecorded: list[tuple[int, Command]] = []
-        self._recording: workflow.ActivityHandle[Recorded] | None = None
-        self._loading: workflow.ActivityHandle[EventPage] | None = None
-        self._alarming: list[workflow.ActivityHandle[None]] = []
-        self._verifying: list[tuple[Command, workflow.ActivityHandle[SignatureResult]]] = []
-        self._timer: asyncio.Task[None] | None = None
-        self._armed_for: datetime | None = None
-        self._shown: list[object] = []
-        self._recorded = begin.recorded
-        self._receipts = dict(begin.receipts)
-        self._unreadable = begin.unreadable
-        self._diverged = False
-        self._reread_in: str | None = None
-        self._rereading = False
-        self._loaded: list[Event] = []
-        self._put_off: list[Command] = []
-        self._crossed = False
-        self._unstarted: Refusal | None = None
-        self._comparing: workflow.ActivityHandle[bool] | None = None
-        self._handed: StateDigest | None = None
-        if begin.journey is not None:
-            self._journey = begin.journey
-            # Here and not in `run`: a handler that runs before it takes the state on.
-            self._handed = StateDigest(
-                journey_id=begin.journey.id, version=begin.recorded, digest=state_digest(begin.journey, begin.receipts)
-            )
-        elif begin.start is not None:
-            # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
-            opened = decide(None, begin.start, workflow.now())
+    def __init__(self, given: m.JourneyInput) -> None:
+        self._receipts = dict(given.receipts)
+        self._outbox = Outbox(0 if given.journey is None else given.journey.version)
+        self._alarms: list[workflow.ActivityHandle[None]] = []
+        self._signals: list[tuple[str, Sequence[RawValue]]] = []
+        self._unchecked: list[Command] = []
+        self._checking = 0
+        self._unreadable = given.unreadable
+        self._handed: m.StateDigest | None = None
+        self._start_refusal: Refusal | None = None
+        self._caught_up, self._caught_up_in = False, ""
+        self._set_back = self._diverged = False
+        self._new_run_due = self._too_large = False
+        workflow.register_random_seed_callback(self._notice_reset)
+        # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
+        if given.journey is not None:
+            self._journey = given.journey
+            self._handed = m.state_digest(given.journey, given.receipts)
+        elif given.start is not None:
+            opened = decide(None, given.start, workflow.now())
             if isinstance(opened, Refusal):
-                self._unstarted = opened
+                self._start_refusal = opened
             else:
                 self._journey = fold(opened)
-                add_receipts(self._receipts, opened)
                 self._send(opened)
 
     @workflow.run
-    async def run(self, begin: JourneyInput) -> JourneyResult:  # noqa: ARG002 - the same as __init__ takes
-        """Record, keep time and wait, until the journey has ended and all of it is recorded.
+    async def run(self, given: m.JourneyInput) -> m.JourneyResult:  # noqa: ARG002 - the same as __init__ takes
+        """Wait until the journey has ended and all of it is recorded, or until another run goes on with it.
 
         Raises:
             ApplicationError: the start was refused; there is no journey.
         """
-        if self._unstarted is not None:
-            raise _refused(self._unstarted)
-        if self._handed is not None:
-            self._compare(self._handed)
+        if self._start_refusal is not None:
+            raise _refused(self._start_refusal)
+        waiting = (
+            self._follow_record(),
+            self._keep_time(),
+            self._read_signals(),
+            self._check_signals(),
+            self._show(),
+        )
+        work = [asyncio.create_task(coroutine) for coroutine in waiting]
         while True:
-            self._settle()
-            if self._set_back:
-                self._reread()
-            else:
-                self._read_inbox()
-                self._pass_deadline()
-            self._dispatch()
-            if not self._busy:
-                if self._journey.closed and not self._journey.waiting:
-                    return JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
-                if self._continues:
-                    self._continue()
-                self._crossed = False
-            if not self._rereading:
-                self._arm()
-            self._show()
-            await workflow.wait_condition(self._stirred)
+            await workflow.wait_condition(lambda: self._may_leave or any(task.done() for task in work))
+            for task in work:
+                if task.done():
+                    task.result()  # Only a bug ends one of them. It fails this task, and heals with a fix.
+            if self._over:
+                return m.JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
+            self._begin_new_run()
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
-    def submit(self, command: Command) -> Receipt:
-        if self._set_back:
-            # Kept, for whoever was answered before the reset; whoever sends it only now asks again.
-            self._put_off.append(command)
-            raise ApplicationError("the journey is being read back after a reset", type=MOVING_ON)
-        return self._accept(command)
+    async def submit(self, command: Command) -> m.Receipt:
+        self._look_for_reset()
+        await self._until_decidable()
+        refusal = await self._check_now(command) if self._must_be_checked(command) else None
+        return self._decide(command, refusal)
 
     @submit.validator
-    def _check(self, command: Command) -> None:
-        """Refuse with nothing written to history, unless the attempt itself belongs in the record."""
-        if self._unstarted is not None:
-            raise _refused(self._unstarted)
-        if self._rereading and self._loading is not None:
-            raise ApplicationError("the journey is being read back after a reset", type=MOVING_ON)
+    def validate_submit(self, command: Command) -> None:
+        """Look whether there is any use in taking it: what is refused here leaves nothing in history."""
+        if self._start_refusal is not None:
+            raise _refused(self._start_refusal)
         if self._may_be_set_back:
-            # Accepted before the reset, and now brought in again: it is decided on top of the record.
+            return  # Accepted before the reset, and now brought in again: it is decided on top of the record.
+        refusal = self._screen(command)
+        if refusal is None and self._must_be_checked(command):
+            if self._checking >= CHECKED_AT_ONCE:
+                raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
             return
-        refusal = self._screen(command) or self._signature_refusal(command)
-        if refusal is None:
-            decided = self._decide(command)
-            now = workflow.now()
-            if not isinstance(decided, Refusal) or keep_refusal(self._journey, self._receipts, command, decided, now):
-                return
-            refusal = decided
-        raise _refused(refusal)
+        decided = refusal or answer_repeated(self._receipts, command) or decide(self._journey, command, workflow.now())
+        if isinstance(decided, Refusal) and not self._kept(command, decided):
+            raise _refused(decided)
 
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Take any signal as it comes. The SDK would drop what does not parse; this keeps it."""
-        self._inbox.append((name, payload))
+        self._signals.append((name, payload))
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
-        now = status(self._journey, self._recorded)
+        now = status(self._journey, self._outbox.recorded)
         return now.model_copy(update={"health": DIVERGED_HEALTH}) if self._diverged else now
 
     @workflow.query(description="Everything the journey waits for: what, of whom, since, due, next step")
@@ -225,395 +149,300 @@ class CareJourney:
     def timeline(self) -> tuple[Entry, ...]:
         return timeline(self._journey)
 
+    # Deciding
+
+    def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
+        """Decide a command, unless it was before or its signature is refused, and take in what follows."""
+        decided = (
+            refusal
+            or self._screen(command)
+            or answer_repeated(self._receipts, command)
+            or decide(self._journey, command, workflow.now())
+        )
+        if isinstance(decided, Refusal):
+            events = self._kept(command, decided, unanswered=unanswered)
+            return m.Receipt(version=self._take_in(command, events), refusal=decided)
+        if isinstance(decided, tuple):
+            return m.Receipt(version=self._take_in(command, decided))
+        return m.Receipt(version=decided.version)
+
+    def _decide_own(self, command: Command) -> None:
+        """Decide a command that nobody sent. Its id says what it is about, so that it happens once."""
+        if command.command_id not in self._receipts:
+            decided = decide(self._journey, command, workflow.now())
+            if not isinstance(decided, Refusal):
+                self._take_in(command, decided)
+
+    def _own(self, what: str, body: PassDeadline | KeepUnreadable) -> Command:
+        return Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body)
+
     def _screen(self, command: Command) -> Refusal | None:
-        """What the shell refuses before the journey is asked."""
-        if command.actor.role == Role.SYSTEM:
-            return Refusal(
-                code=RefusalCode.NOT_ALLOWED,
-                reason="nobody acts as the clock",
-                remedy="Use your own profile",
-                field="actor.role",
-            )
-        if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
-            return Refusal(
-                code=RefusalCode.OUT_OF_LIMITS,
-                reason=f"a command takes at most {COMMAND_LIMIT} bytes",
-                remedy="Send less text; documents belong elsewhere, by reference",
-            )
-        if self._diverged:
-            return Refusal(
-                code=RefusalCode.HELD,
-                reason="this journey is quarantined: its record says something else",
-                remedy="Tell ops; nothing was overwritten",
-            )
-        return None
+        return m.screen(command) or (m.QUARANTINED if self._diverged else None)
 
-    def _signed(self, command: Command) -> bool:
-        """Whether a command comes with a signature to be checked: a decision that was not taken in before."""
+    def _kept(self, command: Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[Event, ...]:
+        """The event that keeps a refusal, where it is kept."""
+        return keep_refusal(self._journey, self._receipts, command, refusal, workflow.now(), unanswered=unanswered)
+
+    def _take_in(self, command: Command, events: tuple[Event, ...]) -> int:
+        """Go on from what was decided, and from what falls due with it; the version after the former."""
+        stage, version = self._journey.stage, self._journey.version + len(events)
+        if events:
+            self._journey = fold(events, self._journey)
+            self._send(events, command)
+            if self._journey.stage != stage:
+                workflow.logger.info("journey.stage_entered", extra={"stage": self._journey.stage.value})
+                self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
+            self._pass_deadline()
+        return version
+
+    def _send(self, events: tuple[Event, ...], command: Command | None = None) -> None:
+        """Have events recorded, in their turn. Alarms leave at once, whatever becomes of the record."""
+        add_receipts(self._receipts, events)
+        self._outbox.add(events, command)
+        alarms = tuple(notice for event in events for notice in notices(event) if notice.alarm)
+        self._alarms = [alarm for alarm in self._alarms if not alarm.done()]
+        if alarms:
+            self._alarms.append(_start(m.raise_alarm, m.Alarm(notices=alarms), "alarm"))
+
+    # Signatures
+
+    def _must_be_checked(self, command: Command) -> bool:
+        """Whether a command bears a signature, and was not decided before."""
         body = command.body
-        known = command.command_id in self._receipts
-        return isinstance(body, SIGNED) and body.signature is not None and not known
+        return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self._receipts
 
-    def _presented(self, command: Command) -> SignatureCheck:
-        return SignatureCheck(
+    async def _check_now(self, command: Command) -> Refusal | None:
+        """Check a signature while somebody waits for the answer, once; decidable right after.
+
+        Raises:
+            ApplicationError: it cannot be checked at this moment; nothing happened.
+        """
+        self._checking += 1
+        try:
+            presented = self._presented(command)
+            result = await workflow.execute_activity(
+                m.verify_signature,
+                presented,
+                schedule_to_close_timeout=m.MOMENT,
+                retry_policy=m.ONCE,
+                summary="check a signature",
+            )
+            await self._until_decidable()
+        except ActivityError:
+            raise _not_checked() from None
+        finally:
+            self._checking -= 1
+        if result.refusal is None and not self._counts_still(presented):
+            raise _not_checked()
+        return result.refusal
+
+    async def _check_signals(self) -> None:
+        """Check what was signed and has nobody waiting for an answer, one after the other, for as long as it takes."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._unchecked) and not self._set_back)
+            command, refusal = self._unchecked[0], None
+            if self._must_be_checked(command):
+                presented = self._presented(command)
+                result = await _start(m.verify_signature, presented, "check a signature")
+                await self._until_decidable()
+                refusal = result.refusal
+                if refusal is None and not self._counts_still(presented):
+                    continue
+            self._unchecked.pop(0)
+            self._decide(command, refusal, unanswered=True)
+
+    def _presented(self, command: Command) -> m.SignatureCheck:
+        return m.SignatureCheck(
             journey_id=self._journey.id, state=self._journey.patient.state, command=command, at=workflow.now()
         )
 
-    def _signature_refusal(self, command: Command) -> Refusal | None:
-        """Why a signature does not count now. For the validator alone: what it was then, no replay could tell."""
-        if not self._signed(command):
-            return None
-        refusal: Refusal | None = workflow.extern_functions()[CHECK](self._presented(command))
-        return refusal
+    def _counts_still(self, checked: m.SignatureCheck) -> bool:
+        """Whether what was found is true of the moment and the state in which the command is decided."""
+        body, now = checked.command.body, workflow.now()
+        expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < now
+        return not expired and now - checked.at <= m.ATTEMPT and checked.state == self._journey.patient.state
 
-    def _decide(self, command: Command) -> tuple[Event, ...] | Refusal:
-        """Decide a command now, unless it was before. The handler finds what its validator has just decided; a
-        replay, which runs no validators, decides the same anew."""
-        repeated = answer_repeated(self._receipts, command)
-        if repeated is not None:
-            return repeated if isinstance(repeated, Refusal) else ()
-        asked = (self._journey, command, workflow.now())
-        if self._decided is None or self._decided[0] != asked:
-            self._decided = (asked, decide(*asked))
-        return self._decided[1]
+    # Signals
 
-    def _accept(self, command: Command, *, unanswered: bool = False, verdict: Refusal | None = None) -> Receipt:
-        """Decide a command, unless its signature was refused, and take in what follows."""
-        at = workflow.now()
-        decided = verdict or self._screen(command) or self._decide(command)
-        self._decided = None
-        refusal = decided if isinstance(decided, Refusal) else None
-        if isinstance(decided, Refusal):
-            decided = keep_refusal(self._journey, self._receipts, command, decided, at, unanswered=unanswered)
-        self._take(decided)
-        if decided:
-            self._unrecorded.append((self._journey.version, command))
-        if refusal is not None:
-            return Receipt(version=self._journey.version, refusal=refusal)
-        receipt = self._receipts.get(command.command_id)
-        return Receipt(version=self._journey.version if receipt is None else receipt.version)
+    async def _read_signals(self) -> None:
+        """Read signals in the order in which they came, some at a time."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._signals) and not self._set_back)
+            self._look_for_reset()
+            await self._until_decidable()
+            signals, self._signals = self._signals[:MESSAGES_AT_ONCE], self._signals[MESSAGES_AT_ONCE:]
+            for name, payload in signals:
+                self._read(m.read_signal(name, payload))
+            if self._signals:
+                await workflow.sleep(timedelta(milliseconds=1), summary="read on")
 
-    def _take(self, events: tuple[Event, ...]) -> None:
-        if events:
-            stage = self._journey.stage
-            self._journey = fold(events, self._journey)
-            add_receipts(self._receipts, events)
-            if self._journey.stage != stage:
-                self._crossed = True
-                workflow.logger.info("journey.stage_entered", extra={"stage": self._journey.stage.value})
-            self._send(events)
+    def _read(self, message: Command | KeepUnreadable) -> None:
+        if isinstance(message, Command) and self._must_be_checked(message):
+            self._unchecked.append(message)
+        elif isinstance(message, Command):
+            self._decide(message, unanswered=True)
+        elif len(self._journey.messages) < UNREADABLE_KEPT:
+            # By its place among all that came: a reset finds it kept, and a second one like it is another.
+            what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
+            self._decide_own(self._own(what, message))
+            self._unreadable += 1
 
-    def _send(self, events: tuple[Event, ...]) -> None:
-        self._outbox.extend(events)
-        self._alarms.extend(notice for event in events for notice in notices(event) if notice.alarm)
+    # The record
 
-    def _take_verified(self) -> None:
-        verified = [(command, verifying.result()) for command, verifying in self._verifying if verifying.done()]
-        self._verifying = [(command, verifying) for command, verifying in self._verifying if not verifying.done()]
-        for command, verdict in verified:
-            self._accept(command, unanswered=True, verdict=verdict.refusal)
+    async def _follow_record(self) -> None:
+        """Catch up with the record, then record events, oldest first, one batch at a time."""
+        while True:
+            if not self._caught_up:
+                await self._catch_up()
+            await workflow.wait_condition(lambda: not self._caught_up or (bool(self._outbox) and not self._diverged))
+            if self._caught_up:
+                await self._append()
 
-    def _read_inbox(self) -> None:
-        self._take_verified()
-        if self._breath is not None and not self._breath.done():
-            return
-        for _ in range(MESSAGES_AT_ONCE):
-            if not self._inbox:
-                return
-            name, payload = self._inbox.pop(0)
-            command = _readable(name, payload)
-            attempt = _refused_before(name, payload)
-            if attempt is not None:
-                self._accept(attempt.command, unanswered=True, verdict=attempt.refusal)
-            elif command is not None and self._signed(command):
-                self._verify(command)
-            elif command is not None:
-                self._accept(command, unanswered=True)
-            elif len(self._journey.messages) < UNREADABLE_KEPT:
-                body = KeepUnreadable(name=name.strip()[:200] or "unnamed", content=_text(payload))
-                # By its place among all that came: a reset finds it kept, and a second one like it is another.
-                self._by_clock(f"unreadable:{self._unreadable}:{digest([body.name, body.content])}", body)
-                self._unreadable += 1
-        if self._inbox:
-            self._breath = asyncio.create_task(_sleep(BREATH, "read on"))
+    async def _append(self) -> None:
+        batch = self._outbox.next_batch(self._journey.id)
+        try:
+            what = f"record versions {batch.events[0].version} to {batch.events[-1].version}"
+            recorded = await _start(m.append_to_record, batch, what)
+        except ActivityError:
+            # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
+            # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
+            if self._caught_up:
+                self._diverged = True
+                workflow.logger.error("journey.diverged")
+        else:
+            self._outbox.mark_recorded(recorded.version)
 
-    def _verify(self, command: Command) -> None:
-        verifying = workflow.start_local_activity(
-            VERIFY,
-            self._presented(command),
-            result_type=SignatureResult,
-            start_to_close_timeout=ATTEMPT,
-            retry_policy=RETRY,
-            # While the register cannot be read it is tried again by a timer: in the task, it would hold up a hold.
-            local_retry_threshold=timedelta(milliseconds=1),
-            summary="verify a sign-off",
-        )
-        self._verifying.append((command, verifying))
+    async def _catch_up(self) -> None:
+        """Compare the state of this run with the record, which is the journey: anybody may have begun the run with any
+        state, and a reset sets it back. What the record does not know is decided anew on top of it."""
+        handed, self._handed = self._handed or m.StateDigest(journey_id=self._journey.id), None
+        page = await _start(m.catch_up_with_record, handed, "catch up with the record")
+        recorded = page.events
+        while page.more:
+            handed = handed.model_copy(update={"after_version": recorded[-1].version})
+            page = await _start(m.catch_up_with_record, handed, "catch up with the record")
+            recorded += page.events
+        self._caught_up, self._caught_up_in = True, page.run_id
+        self._set_back = self._diverged = False
+        if recorded:
+            workflow.logger.warning("journey.read_back")
+            self._journey, self._receipts = fold(recorded), receipts_of(recorded)
+            for command in self._outbox.restart(self._journey.version):
+                if command.actor == CLOCK:
+                    self._decide_own(command)
+                else:
+                    self._read(command)
+
+    # Resets
+
+    def _notice_reset(self, _seed: int = 0) -> None:
+        """A reset has set this run back to an earlier state. Called by the SDK, and in a replay at the same place."""
+        self._set_back, self._caught_up, self._handed = True, False, None
+
+    def _look_for_reset(self) -> None:
+        """Notice a reset that brings messages in again: they come before the SDK tells of it.
+
+        The part of the history that a reset copies has no such marker, and the first task of the run's own writes it.
+        """
+        task = f"reset-{workflow.info().get_current_history_length()}"
+        if self._may_be_set_back and not self._set_back and workflow.patched(task):
+            self._notice_reset()
+
+    @property
+    def _may_be_set_back(self) -> bool:
+        """Whether this run is a reset of another one, and has not caught up with the record itself."""
+        info = workflow.info()
+        return info.run_id not in (info.original_execution_run_id, self._caught_up_in)
+
+    async def _until_decidable(self) -> None:
+        if self._set_back:
+            await workflow.wait_condition(lambda: not self._set_back)
+
+    # Time
+
+    async def _keep_time(self) -> None:
+        """Pass every deadline when it comes, by one timer for the earliest."""
+        # What is done according to the record has no deadline. Longer than a moment no alarm waits to learn that.
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._caught_up, timeout=m.MOMENT, timeout_summary="the record")
+        while True:
+            await workflow.wait_condition(lambda: not self._set_back)
+            self._pass_deadline()
+            await self._until_deadline(next_deadline(self._journey))
 
     def _pass_deadline(self) -> None:
         deadline = next_deadline(self._journey)
         if deadline is not None and deadline <= workflow.now():
-            self._by_clock(f"deadline:{self._journey.version}", PassDeadline())
+            self._decide_own(self._own(f"deadline:{self._journey.version}", PassDeadline()))
 
-    def _by_clock(self, what: str, body: PassDeadline | KeepUnreadable) -> None:
-        self._take_by_clock(Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body))
-
-    def _take_by_clock(self, command: Command) -> None:
-        decided = self._decide(command)
-        self._decided = None
-        if not isinstance(decided, Refusal) and decided:
-            self._take(decided)
-            if isinstance(command.body, KeepUnreadable):
-                self._unrecorded.append((self._journey.version, command))
-
-    def _settle(self) -> None:
-        """Look at what has finished."""
-        if self._comparing is not None and self._comparing.done():
-            if not self._comparing.result():
-                # Made up by whoever started this run, or told otherwise by the build before: the record is the journey.
-                self._rereading = True
-                workflow.logger.warning("journey.handed_otherwise_than_recorded")
-            self._comparing = None
-        if self._recording is not None and self._recording.done():
-            try:
-                self._recorded = max(self._recorded, self._recording.result().version)
-                self._outbox = [event for event in self._outbox if event.version > self._recorded]
-                self._unrecorded = [(v, command) for v, command in self._unrecorded if v > self._recorded]
-            except ActivityError:
-                # The record holds other events for these versions, or these claim a decision nobody signed. Nothing
-                # is overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
-                self._diverged = True
-                workflow.logger.error("journey.diverged")
-            self._recording = None
-        if self._loading is not None and self._loading.done():
-            loaded = self._loading.result()
-            self._loading = None
-            self._loaded += loaded.events
-            if not loaded.more:
-                self._reread_in = loaded.run_id
-                self._adopt(tuple(self._loaded))
-                self._loaded = []
-        self._alarming = [alarm for alarm in self._alarming if not alarm.done()]
-
-    @property
-    def _may_be_set_back(self) -> bool:
-        """Whether this run is a reset of another whose record has not been read back yet.
-
-        Only for what is not replayed: the events copied from the other run are replayed with it true.
-        """
-        info = workflow.info()
-        return info.original_execution_run_id not in (None, info.run_id, "") and self._reread_in != info.run_id
-
-    @property
-    def _set_back(self) -> bool:
-        """Whether a reset has set this run back: its state is what it was, and its record is ahead.
-
-        A reset leaves no trace that a workflow could see while it replays what was copied from before the
-        reset. So this asks for a marker of the task it is in: the copied tasks have none, and the first task
-        of the run's own writes one.
-        """
-        if not self._rereading and self._may_be_set_back:
-            self._rereading = workflow.patched(f"reset-{workflow.info().get_current_history_length()}")
-        return self._rereading
-
-    def _reread(self) -> None:
-        if self._loading is None:
-            self._loading = workflow.start_activity(
-                LOAD,
-                Load(journey_id=self._journey.id, after_version=self._loaded[-1].version if self._loaded else 0),
-                result_type=EventPage,
-                start_to_close_timeout=ATTEMPT,
-                retry_policy=RETRY,
-                summary="read the journey back after a reset",
+    async def _until_deadline(self, deadline: datetime | None) -> None:
+        """Return once it has come, or another one is the earliest."""
+        due = (waiting.what for waiting in obligations(self._journey) if waiting.next_step == deadline)
+        ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._set_back or next_deadline(self._journey) != deadline,
+                timeout=ahead,
+                timeout_summary=next(due, "the end of a cover"),
             )
 
-    def _adopt(self, recorded: tuple[Event, ...]) -> None:
-        """Go on from what is recorded; what the record does not know is decided anew on top of it."""
-        again = [command for _, command in self._unrecorded] + self._put_off
-        self._rereading, self._diverged = False, False
-        self._put_off = []
-        if recorded:
-            self._journey = fold(recorded)
-            self._receipts = receipts_of(recorded)
-            self._recorded = self._journey.version
-            self._outbox, self._unrecorded, self._alarms = [], [], []
-        for command in again:
-            if command.actor == CLOCK:
-                self._take_by_clock(command)
-            elif self._signed(command):
-                # Whoever sent it during the reset was not asked by a validator.
-                self._verify(command)
-            else:
-                self._accept(command, unanswered=True)
-
-    def _compare(self, handed: StateDigest) -> None:
-        """Have the state this run was handed compared with the record: anybody may have started it. Nothing is
-        recorded on top of another state than the recorded one, which is read back instead."""
-        self._comparing = workflow.start_activity(
-            COMPARE,
-            handed,
-            result_type=bool,
-            start_to_close_timeout=ATTEMPT,
-            retry_policy=RETRY,
-            summary="compare with the record",
-        )
-
-    def _dispatch(self) -> None:
-        """Start what can be started: alarms at once, one batch for the record at a time."""
-        if self._alarms:
-            self._alarming.append(
-                workflow.start_activity(
-                    ALARM,
-                    Alarm(notices=tuple(self._alarms)),
-                    result_type=type(None),
-                    start_to_close_timeout=ATTEMPT,
-                    retry_policy=RETRY,
-                    summary="alarm",
-                )
-            )
-            self._alarms = []
-        if self._may_record:
-            batch = self._batch()
-            self._recording = workflow.start_activity(
-                APPEND,
-                Batch(
-                    journey_id=self._journey.id,
-                    expected_version=self._recorded,
-                    events=batch,
-                    closes=isinstance(batch[-1].body, PathwayClosed),
-                ),
-                result_type=Recorded,
-                start_to_close_timeout=ATTEMPT,
-                retry_policy=RETRY,
-                summary=f"record versions {batch[0].version} to {batch[-1].version}",
-            )
-
-    def _batch(self) -> tuple[Event, ...]:
-        """The oldest events of the outbox, as many as one append takes; those of one command stay together."""
-        batch: list[Event] = []
-        size = 0
-        for _, group in groupby(self._outbox, key=lambda event: event.command_id):
-            together = list(group)
-            size += sum(len(event.model_dump_json().encode()) for event in together)
-            if batch and (len(batch) + len(together) > BATCH_EVENTS or size > PAYLOAD_BYTES):
-                break
-            batch += together
-        return tuple(batch)
+    # New runs
 
     @property
-    def _may_record(self) -> bool:
-        return bool(self._outbox) and not (self._recording or self._comparing or self._rereading or self._diverged)
+    def _over(self) -> bool:
+        return self._journey.closed and not self._journey.waiting
 
     @property
-    def _busy(self) -> bool:
-        under_way = self._recording or self._comparing or self._rereading or self._verifying
-        return bool(self._outbox or self._alarms or self._alarming or under_way or self._inbox)
-
-    @property
-    def _continues(self) -> bool:
-        info = workflow.info()
-        if not workflow.all_handlers_finished():
+    def _may_leave(self) -> bool:
+        """Whether nothing is under way, and there is a reason for this run to end."""
+        under_way = self._outbox or self._signals or self._unchecked or not self._caught_up
+        if under_way or not all(alarm.done() for alarm in self._alarms) or not workflow.all_handlers_finished():
             return False
-        return (
-            info.is_continue_as_new_suggested()
+        info = workflow.info()
+        new_run_due = (
+            self._new_run_due
+            or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
-            or (self._crossed and info.get_current_history_length() >= LONG_RUN)
         )
+        return self._over or (new_run_due and not self._too_large)
 
-    def _continue(self) -> None:
-        handed = JourneyInput(
-            journey=self._journey, receipts=self._receipts, recorded=self._recorded, unreadable=self._unreadable
-        )
-        if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
-            return
-        moved = workflow.info().is_target_worker_deployment_version_changed()
-        workflow.continue_as_new(
-            handed,
-            initial_versioning_behavior=(workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None),
-        )
+    def _begin_new_run(self) -> None:
+        handed = m.JourneyInput(journey=self._journey, receipts=self._receipts, unreadable=self._unreadable)
+        self._too_large = len(handed.model_dump_json().encode()) > m.HANDOVER_BYTES
+        if not self._too_large:
+            moved = workflow.info().is_target_worker_deployment_version_changed()
+            upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None
+            workflow.continue_as_new(handed, initial_versioning_behavior=upgrade)
 
-    def _arm(self) -> None:
-        """Keep one timer, for the earliest deadline."""
-        deadline = next_deadline(self._journey)
-        if deadline == self._armed_for and (self._timer is None or not self._timer.done()):
-            return
-        if self._timer is not None and not self._timer.done():
-            self._timer.cancel()
-        self._armed_for, self._timer = deadline, None
-        if deadline is not None:
-            due = (o.what for o in obligations(self._journey) if o.next_step == deadline)
-            delay = max(deadline - workflow.now(), timedelta())
-            self._timer = asyncio.create_task(_sleep(delay, next(due, "the end of a cover")))
+    # What is shown
 
-    def _show(self) -> None:
-        """Bring the Temporal UI up to date, at the price of one command when something changed."""
-        now = status(self._journey, self._recorded)
-        well = DIVERGED_HEALTH if self._diverged else health(self._journey)
-        shown: list[object] = [now.stage, now.awaits, well, now.due]
-        workflow.set_current_details(details(self._journey))
-        if shown == self._shown:
-            return
-        self._shown = shown
-        workflow.upsert_search_attributes(
-            [
-                STAGE.value_set(now.stage.value),
-                HEALTH.value_set(well),
-                AWAITS.value_unset() if now.awaits is None else AWAITS.value_set(now.awaits),
-                DUE.value_unset() if now.due is None else DUE.value_set(now.due),
-            ]
-        )
-
-    def _stirred(self) -> bool:
-        finished = (
-            (self._loading is not None and self._loading.done())
-            or (self._recording is not None and self._recording.done())
-            or (self._comparing is not None and self._comparing.done())
-            or any(alarm.done() for alarm in self._alarming)
-        )
-        if self._set_back:
-            return finished or self._loading is None
-        return finished or bool(
-            (self._inbox and (self._breath is None or self._breath.done()))
-            or self._alarms
-            or any(verifying.done() for _, verifying in self._verifying)
-            or self._may_record
-            or (self._timer is not None and self._timer.done())
-            or next_deadline(self._journey) != self._armed_for
-        )
+    async def _show(self) -> None:
+        """Keep the Temporal UI up to date, at the price of one command when something changed."""
+        shown: object = None
+        while True:
+            journey, diverged = self._journey, self._diverged
+            workflow.set_current_details(details(journey))
+            attributes = current_search_attributes(self.status())
+            if attributes != shown:
+                workflow.upsert_search_attributes(attributes)
+            shown = attributes
+            await workflow.wait_condition(
+                lambda: self._journey is not journey or self._diverged != diverged  # noqa: B023 - asked in this round
+            )
 
 
-async def _sleep(delay: timedelta, summary: str) -> None:
-    try:
-        await workflow.sleep(delay, summary=summary)
-    except (asyncio.CancelledError, CancelledError):
-        return
+def _start(
+    activity: Callable[[Given], Awaitable[Result]], given: Given, summary: str
+) -> workflow.ActivityHandle[Result]:
+    """Have something done, however long it takes: an outage is waited out in sight of everybody."""
+    return workflow.start_activity(
+        activity, given, start_to_close_timeout=m.ATTEMPT, retry_policy=m.RETRY, summary=summary
+    )
+
+
+def _not_checked() -> ApplicationError:
+    return ApplicationError("the signature cannot be checked now; nothing happened", type=m.NOT_CHECKED)
 
 
 def _refused(refusal: Refusal) -> ApplicationError:
     return ApplicationError(str(refusal), refusal.model_dump(mode="json"), type=refusal.code.value, non_retryable=True)
-
-
-def _readable(name: str, payload: Sequence[RawValue]) -> Command | None:
-    """The command in a signal, or None if it is not one."""
-    if name not in ("command", "sign_off") or len(payload) != 1 or len(payload[0].payload.data) > COMMAND_LIMIT:
-        return None
-    try:
-        return Command.model_validate_json(payload[0].payload.data)
-    except ValueError:
-        return None
-
-
-def _refused_before(name: str, payload: Sequence[RawValue]) -> Attempt | None:
-    """The attempt a worker reports, or None if the signal is something else."""
-    if name != REFUSED or len(payload) != 1 or len(payload[0].payload.data) > 2 * COMMAND_LIMIT:
-        return None
-    try:
-        attempt = Attempt.model_validate_json(payload[0].payload.data)
-    except ValueError:
-        return None
-    # Anybody can send this. It may keep an attempt, and say nothing else about a decision that is still to come.
-    return attempt if attempt.refusal.code == RefusalCode.SIGNATURE else None
-
-
-def _text(payload: Sequence[RawValue]) -> str:
-    return "\n".join(raw.payload.data.decode(errors="replace") for raw in payload)[:16_000]

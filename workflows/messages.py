@@ -1,42 +1,42 @@
-"""What passes between a journey and the world: how a run begins, what its activities take and give, its answers.
+"""What passes between a journey and the world: how a run begins, the activities it asks for, what it answers.
 
-The workflow knows these shapes and nothing of what is behind them. They are apart from it because the sandbox
-builds everything in the workflow's own file anew for each journey.
+The workflow knows these shapes and signatures, and nothing of what is behind them: the activities are declared here and
+implemented in ``activities``. They are apart from the workflow because the sandbox builds everything in its file anew
+for each journey.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from pydantic import Field
-from temporalio.common import RetryPolicy
+from temporalio import activity
+from temporalio.common import RawValue, RetryPolicy
 
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
-from workflows.journey.commands import Command
+from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
-from workflows.journey.refusals import Refusal
-
-APPEND = "append_to_record"
-ALARM = "raise_alarm"
-LOAD = "load_from_record"
-COMPARE = "compare_with_record"
-VERIFY = "verify_sign_off"
-ANCHOR = "anchor_record"
-CHECK = "check_signature"
-"""The function a worker gives its workflows: `Presented` to a refusal or None. For validators, which never replay."""
-REFUSED = "refused"
-"""The signal by which a worker has an attempt kept that a validator refused."""
+from workflows.journey.refusals import Refusal, RefusalCode
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
+MOMENT = timedelta(seconds=2)
+"""How long somebody who is waiting for an answer waits for a signature to be checked."""
 PAYLOAD_BYTES = 1024 * 1024
 """What goes into one payload at most. Temporal takes twice as much, and nothing at all beyond it."""
+HANDOVER_BYTES = 2_000_000
+"""What one run can hand to the next. A journey of more text than that stays in the run it is in."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
+TRY_AGAIN = "TryAgain"
+"""The journey cannot take a command at this moment. Nothing happened: it may be sent again as it is."""
+NOT_CHECKED = "NotChecked"
+"""A signature cannot be checked now. Nothing happened: the command may be sent again as it is."""
 RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2.0,
@@ -45,6 +45,7 @@ RETRY = RetryPolicy(
     non_retryable_error_types=[DIVERGED],
 )
 """For ever: an outage is waited out in sight of everybody, as a pending activity with its attempts."""
+ONCE = RetryPolicy(maximum_attempts=1)
 
 
 class Batch(ImmutableModel):
@@ -63,33 +64,34 @@ class Recorded(ImmutableModel):
     position: int
 
 
-class Load(ImmutableModel):
-    """Which events of a journey to read: those after this version."""
+class StateDigest(ImmutableModel):
+    """The state a run was handed: its version and its digest in hex; of one that was handed none, version 0.
+
+    ``after_version`` asks for the next page, when the record turned out to say something else.
+    """
 
     journey_id: UUID
-    after_version: int
+    version: int = 0
+    digest: str = ""
+    after_version: int = 0
+
+
+def state_digest(journey: Journey, receipts: Mapping[UUID, CommandReceipt]) -> StateDigest:
+    """SHA-256 over the whole state of a journey and its receipts."""
+    known = {str(command_id): receipt.model_dump(mode="json") for command_id, receipt in receipts.items()}
+    value = digest([journey.model_dump(mode="json"), known])
+    return StateDigest(journey_id=journey.id, version=journey.version, digest=value)
 
 
 class EventPage(ImmutableModel):
-    """The next events as recorded, oldest first, whether there are more, and the run that asked."""
+    """What the record has and the run does not: all events, oldest first, in pages; none where both agree.
 
-    events: tuple[Event, ...]
-    more: bool
+    ``run_id`` is of the run that asked.
+    """
+
+    events: tuple[Event, ...] = ()
+    more: bool = False
     run_id: str
-
-
-class StateDigest(ImmutableModel):
-    """The state a run was handed: at which version, and the digest of it (`state_digest`)."""
-
-    journey_id: UUID
-    version: int
-    digest: str
-
-
-def state_digest(journey: Journey, receipts: Mapping[UUID, CommandReceipt]) -> str:
-    """SHA-256 over the whole state of a journey and its receipts, in hex."""
-    known = {str(command_id): receipt.model_dump(mode="json") for command_id, receipt in receipts.items()}
-    return digest([journey.model_dump(mode="json"), known])
 
 
 class SignatureCheck(ImmutableModel):
@@ -107,13 +109,6 @@ class SignatureResult(ImmutableModel):
     refusal: Refusal | None = None
 
 
-class Attempt(ImmutableModel):
-    """A decision that was refused for its signature, and why."""
-
-    command: Command
-    refusal: Refusal
-
-
 class Alarm(ImmutableModel):
     """Notices that cannot wait for the record."""
 
@@ -126,7 +121,6 @@ class JourneyInput(ImmutableModel):
     start: Command | None = None
     journey: Journey | None = None
     receipts: Mapping[UUID, CommandReceipt] = Field(default_factory=dict)
-    recorded: int = 0
     unreadable: int = 0
 
 
@@ -142,3 +136,74 @@ class JourneyResult(ImmutableModel):
 
     outcome: str
     version: int
+
+
+QUARANTINED = Refusal(
+    code=RefusalCode.HELD,
+    reason="this journey is quarantined: its record says something else",
+    remedy="Tell ops; nothing was overwritten",
+)
+
+
+def screen(command: Command) -> Refusal | None:
+    """What is refused of anybody, before the journey is asked."""
+    if command.actor.role == Role.SYSTEM:
+        return Refusal(
+            code=RefusalCode.NOT_ALLOWED,
+            reason="nobody acts as the clock",
+            remedy="Use your own profile",
+            field="actor.role",
+        )
+    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+        return Refusal(
+            code=RefusalCode.OUT_OF_LIMITS,
+            reason=f"a command takes at most {COMMAND_LIMIT} bytes",
+            remedy="Send less text; documents belong elsewhere, by reference",
+        )
+    return None
+
+
+def read_signal(name: str, payload: Sequence[RawValue]) -> Command | KeepUnreadable:
+    """The command in a signal; where there is none, what people are to look at instead."""
+    content = [raw.payload.data for raw in payload]
+    if name in ("command", "sign_off") and len(content) == 1 and len(content[0]) <= COMMAND_LIMIT:
+        try:
+            return Command.model_validate_json(content[0])
+        except ValueError:
+            pass
+    text = "\n".join(part.decode(errors="replace") for part in content)[:16_000]
+    return KeepUnreadable(name=name.strip()[:200] or "unnamed", content=text)
+
+
+@activity.defn
+async def append_to_record(batch: Batch) -> Recorded:
+    """Record a batch once, then leave its notices.
+
+    Raises:
+        ApplicationError: of type `DIVERGED`, the record says something else, or the batch claims what nobody signed.
+    """
+    raise NotImplementedError
+
+
+@activity.defn
+async def catch_up_with_record(handed: StateDigest) -> EventPage:
+    """Say what is recorded of a journey, if it is not what the run was handed."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def raise_alarm(alarm: Alarm) -> None:
+    """Deliver notices that cannot wait for the record."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def verify_signature(presented: SignatureCheck) -> SignatureResult:
+    """Say whether a signature counts. It fails while that cannot be told."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def anchor_record() -> int:
+    """Write an anchor of the record, and return its position."""
+    raise NotImplementedError

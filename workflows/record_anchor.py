@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from workflows.messages import ANCHOR
+from workflows.messages import anchor_record
 
 ATTEMPT = timedelta(seconds=60)
 
@@ -15,7 +15,6 @@ class AnchorRecord:
 
     @workflow.run
     async def run(self) -> int:
-        position: int = await workflow.execute_activity(
-            ANCHOR, result_type=int, start_to_close_timeout=ATTEMPT, summary="anchor the record"
+        return await workflow.execute_activity(
+            anchor_record, start_to_close_timeout=ATTEMPT, summary="anchor the record"
         )
-        return position

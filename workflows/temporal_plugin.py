@@ -15,11 +15,17 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-PASSED_THROUGH = ("workflows.journey", "workflows.messages", "zoneinfo", "tzdata", "cryptography", "_cffi_backend")
+PASSED_THROUGH = (
+    "workflows.journey",
+    "workflows.messages",
+    "workflows.outbox",
+    "workflows.search_attributes",
+    "zoneinfo",
+    "tzdata",
+)
 """Imported once for all workflows: the core is proven pure by a test, and a copy of it for each cached
 journey would cost fifteen times the memory and six times the time to start one. Zone data is read by the
-core through `zoneinfo`, which the sandbox's own copies of `datetime` do not fit. `cryptography` imports its
-errors only when it needs one: inside the sandbox, the first forged signature would end the whole process."""
+core through `zoneinfo`, which the sandbox's own copies of `datetime` do not fit."""
 
 
 class _JSON(PydanticJSONPlainPayloadConverter):

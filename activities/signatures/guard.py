@@ -1,100 +1,23 @@
-"""What stands between a signature and its effect while journeys run: asked when a decision is handed in, and again
-when what follows from it is recorded.
+"""What stands between a signature and its effect: asked when what follows from a decision is recorded."""
 
-The register is read at each question, so that a revocation takes effect at once. Workflows know none of this: a
-validator asks through a function the worker gives it, and a replay asks nothing.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import structlog
-from temporalio import activity
-from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
-
-from activities.signatures.signer_registry import Register, RegisterError, RegisterFile
-from activities.signatures.verifying import SKEW, Problem, check, check_protocol, refusal_of
+from activities.signatures.signer_registry import Register
+from activities.signatures.verifying import SKEW, Problem, check, check_protocol
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.sign_offs.rules import react_signed
-from workflows.journey.always.sign_offs.statements import of_command, of_event
+from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.commands import SIGNED
 from workflows.journey.dispatch import advance
 from workflows.journey.evidence import approved, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.messages import CHECK, VERIFY, Attempt, SignatureCheck, SignatureResult
-
-log = structlog.get_logger("sign_offs")
-
-NO_REGISTER = Refusal(
-    code=RefusalCode.SIGNATURE,
-    reason="no signature can be checked now: the register of who may sign is not readable",
-    remedy="Tell ops, and sign again once it is; everything that needs no signature goes on",
-    field="signature",
-)
-
-
-class SignatureGuard(Interceptor):
-    """Checks signatures for the workflows of one worker.
-
-    ``report`` is told of every decision that was refused for its signature, from whatever thread; it must not block.
-    """
-
-    def __init__(self, register: RegisterFile, report: Callable[[SignatureCheck, Attempt], None]) -> None:
-        self._register = register
-        self._report = report
-
-    def workflow_interceptor_class(
-        self,
-        input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
-    ) -> type[WorkflowInboundInterceptor] | None:
-        """Give workflows the check as a function from outside. Nothing is intercepted."""
-        input.unsafe_extern_functions[CHECK] = self.check
-        return None
-
-    def check(self, presented: SignatureCheck) -> Refusal | None:
-        """Why a decision does not count now, or None when it does. For validators: no replay asks again."""
-        try:
-            refusal = self._refusal(presented)
-        except RegisterError:
-            log.error("register.unreadable")
-            return NO_REGISTER
-        if refusal is not None:
-            self._report(presented, Attempt(command=presented.command, refusal=refusal))
-        return refusal
-
-    @activity.defn(name=VERIFY)
-    async def verify(self, presented: SignatureCheck) -> SignatureResult:
-        """The same for a decision that came as a signal. It is retried while the register cannot be read."""
-        return SignatureResult(refusal=self._refusal(presented))
-
-    def _refusal(self, presented: SignatureCheck) -> Refusal | None:
-        command, signed = presented.command, presented.command.body
-        if not isinstance(signed, SIGNED) or signed.signature is None:
-            return refusal_of(Problem.BAD_SIGNATURE)
-        register = self._register.current()
-        try:
-            statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
-        except ValueError:
-            return refusal_of(Problem.BAD_SIGNATURE)
-        problem = check(statement, signed.signature, register, at=presented.at, state=presented.state)
-        if problem is None:
-            return None
-        log.warning(
-            "signoff.refused",
-            journey_id=str(presented.journey_id),
-            command_id=str(command.command_id),
-            code=problem.value,
-        )
-        return refusal_of(problem)
-
 
 PROVEN = (
     "pathway.started",

@@ -75,7 +75,10 @@ class World:
 
     def context(self, **who: Any) -> Context:
         """One request in this world."""
-        return Context(ask=self.ask, now=lambda: self.at, load=lambda: self.settings, connect=self.connect, **who)
+        return Context(ask=self.ask, now=lambda: self.at, load=self.load_settings, connect=self.connect, **who)
+
+    def load_settings(self) -> Settings:
+        return self.settings
 
     @asynccontextmanager
     async def connect(self, settings: Settings) -> AsyncIterator[Journeys]:

@@ -441,6 +441,7 @@ def test_a_register_that_was_altered_starts_nobody(clinic: Clinic) -> None:
     refused_start(clinic, 7, "cannot be checked")
 
 
-def test_demonstrations_need_no_signatures(clinic: Clinic) -> None:
+def test_demonstrations_need_no_signatures(clinic: Clinic, migrated: Database) -> None:
+    clinic.world.use(migrated)
     clinic.world.set(demonstration=True)
     assert start(clinic).code == 0

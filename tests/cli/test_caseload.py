@@ -139,7 +139,7 @@ async def test_no_moment_that_was(clinics: Clinics) -> None:
 
 
 def test_options_that_do_not_fit(world: World) -> None:
-    for option, value in (("--stage", "moon"), ("--pathway", "x"), ("--awaits", "x"), ("--clinic", "a' OR 'a")):
+    for option, value in (("--stage", "moon"), ("--pathway", "a b"), ("--awaits", "x"), ("--clinic", "a' OR 'a")):
         answer = call(world, "pathway", "list", option, value, "--json")
         assert answer.code == 2
         assert option in answer.fields

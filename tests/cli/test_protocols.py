@@ -1,11 +1,13 @@
-"""`protocol check`, `list` and `show`."""
+"""`protocol check`, `list`, `show` and `diff`."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.helpers import World, call
-from workflows.protocols import shipped
+from workflows.protocols import resolve, shipped
 from workflows.protocols.resolution import SHARED
 
 
@@ -59,3 +61,29 @@ def test_a_clinics_own_directory(tmp_path: Path) -> None:
     listed = call(world, "protocol", "list", "--json").json
     assert [(entry["name"], entry["valid"]) for entry in listed] == [("broken", False), ("ours", True)]
     assert "protocol check broken.yaml" in call(world, "protocol", "list").out
+
+
+def write(path: Path, **changed: Any) -> Path:
+    path.write_text(json.dumps({"protocol": {**resolve(shipped()[-1]).value["protocol"], **changed}}))
+    return path
+
+
+def test_two_are_compared(world: World, tmp_path: Path) -> None:
+    old, new = write(tmp_path / "old.yaml"), write(tmp_path / "new.yaml", version=2, acknowledgements=["not_a_cure"])
+    found = call(world, "protocol", "diff", str(old), str(new), "--json").json
+    assert found[0] == {"path": "version", "old": 1, "new": 2}
+    assert {"path": "acknowledgements.no_guarantee", "old": "no_guarantee", "new": None} in found
+    people = call(world, "protocol", "diff", "PTSD", str(new))
+    assert "version: 1 becomes 2" in people.out
+    assert "acknowledgements: `no_guarantee` removed" in people.out
+    assert people.err == ""
+    same = call(world, "protocol", "diff", str(old), "PTSD")
+    assert "nothing changed" in same.out
+    assert call(world, "protocol", "diff", str(old), "PTSD", "--json").json == []
+    other = call(world, "protocol", "diff", str(old), str(write(tmp_path / "x.yaml", acknowledgements=["a"])))
+    assert "next version" in other.err
+
+
+def test_what_cannot_be_compared(world: World, tmp_path: Path) -> None:
+    assert call(world, "protocol", "diff", "PTSD", str(tmp_path / "none.yaml")).code == 2
+    assert call(world, "protocol", "diff", "nowhere", "PTSD").code == 2

@@ -105,9 +105,9 @@ ATTACKS = {
         "UPDATE read_model_1.caseload SET clinician = 'demo-mallory'",
         {(END, "rows_differ")},
     ),
-    "a list is missing something": ("DELETE FROM read_model_1.entry", {(END, "rows_differ")}),
+    "a list is missing something": ("DELETE FROM read_model_1.status_history", {(END, "rows_differ")}),
     "a list shows a journey that there is not": (
-        "UPDATE read_model_1.stay SET journey_id = gen_random_uuid() WHERE to_at IS NULL",
+        "UPDATE read_model_1.status_history SET journey_id = gen_random_uuid() WHERE to_at IS NULL",
         {(END, "rows_differ")},
     ),
 }

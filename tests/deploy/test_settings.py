@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from application.settings import SettingsError, load_settings, load_temporal_config
+from application.settings import SettingsError, load_settings
+from application.temporal_settings import load_temporal_config
 
 SECRET = "pw-4711"
 URL = f"postgresql://carepath_app:{SECRET}@db.internal/carepath"

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from temporalio.client import Client
 
-from application.settings import load_settings, load_temporal_config
+from application.settings import load_settings
+from application.temporal_settings import load_temporal_config
 from deploy.local.process import StackError
 from deploy.local.stack import local_stack, run_worker
 

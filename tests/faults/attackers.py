@@ -4,6 +4,7 @@ They have a plain client without our code, every word of the protocol between it
 from, and workers of their own. They do not have a clinician's private key, nor the organisation's.
 """
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,13 +23,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailed
 from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
-from temporalio.worker import (
-    Interceptor,
-    UnsandboxedWorkflowRunner,
-    Worker,
-    WorkflowInboundInterceptor,
-    WorkflowInterceptorClassInput,
-)
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.event_codec import load_events, to_new
 from activities.record.store import Record
@@ -53,7 +48,15 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature, SignatureHeader
-from workflows.messages import APPEND, CHECK, Batch, Recorded
+from workflows.messages import (
+    TRY_AGAIN,
+    Batch,
+    Recorded,
+    SignatureCheck,
+    SignatureResult,
+    append_to_record,
+    verify_signature,
+)
 
 HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")
 
@@ -140,14 +143,25 @@ def made_up(signers: Signers, by: Role, at: datetime) -> Signature:
 
 
 async def push(plain: Client, journey_id: UUID, sent: c.Command) -> Refusal | None:
-    """Send an update by hand; the refusal, or None when it was accepted."""
+    """Send an update by hand, again while the journey is busy; the refusal, or None when it was accepted.
+
+    Raises:
+        ApplicationError: it was not decided at all.
+    """
     handle = plain.get_workflow_handle(workflow_id(journey_id))
-    try:
-        receipt = await handle.execute_update("submit", sent.model_dump(mode="json", exclude_none=True))
-    except WorkflowUpdateFailedError as failed:
-        return Refusal.model_validate(_told(failed).details[0])
-    refusal = receipt.get("refusal")
-    return None if refusal is None else Refusal.model_validate(refusal)
+    while True:
+        try:
+            receipt = await handle.execute_update("submit", sent.model_dump(mode="json", exclude_none=True))
+        except WorkflowUpdateFailedError as failed:
+            told = _told(failed)
+            if told.details:
+                return Refusal.model_validate(told.details[0])
+            if told.type != TRY_AGAIN:
+                raise told from None
+            await asyncio.sleep(0.02)
+        else:
+            refusal = receipt.get("refusal")
+            return None if refusal is None else Refusal.model_validate(refusal)
 
 
 async def send(plain: Client, journey_id: UUID, name: str, content: Any) -> None:
@@ -158,25 +172,20 @@ async def send(plain: Client, journey_id: UUID, name: str, content: Any) -> None
     )
 
 
-class Blind(Interceptor):
-    """A worker that lets every signature pass."""
-
-    def workflow_interceptor_class(
-        self,
-        input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
-    ) -> type[WorkflowInboundInterceptor] | None:
-        input.unsafe_extern_functions[CHECK] = lambda _presented: None
-        return None
+@activity.defn(name=verify_signature.__name__)
+async def let_pass(presented: SignatureCheck) -> SignatureResult:
+    """Let every signature pass."""
+    return SignatureResult()
 
 
 @asynccontextmanager
 async def blind_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
     """The real workflow code in the attacker's hands: it checks no signature. It has no access to the record."""
-    async with Worker(client, task_queue=task_queue, workflows=[CareJourney], interceptors=[Blind()]):
+    async with Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=[let_pass]):
         yield
 
 
-@activity.defn(name=APPEND)
+@activity.defn(name=append_to_record.__name__)
 async def lie(batch: Batch) -> Recorded:
     """Say that a batch is recorded."""
     return Recorded(version=batch.events[-1].version, position=0)
@@ -185,7 +194,7 @@ async def lie(batch: Batch) -> Recorded:
 @asynccontextmanager
 async def lying_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
     """The real workflow code, and a record that is none."""
-    worker = Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=[lie], interceptors=[Blind()])
+    worker = Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=[lie])
     async with worker:
         yield
 
@@ -196,15 +205,13 @@ class Rogue:
 
     @workflow.run
     async def run(self, task_queue: str, batch: Batch) -> Recorded:
-        recorded: Recorded = await workflow.execute_activity(
-            APPEND,
+        return await workflow.execute_activity(
+            append_to_record,
             batch,
-            result_type=Recorded,
             task_queue=task_queue,
             start_to_close_timeout=timedelta(seconds=15),
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
-        return recorded
 
 
 async def have_recorded(client: Client, task_queue: str, batch: Batch) -> str | None:

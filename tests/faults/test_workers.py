@@ -24,11 +24,11 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, blocked, support
 from tests.helpers import eventually
 from worker import HARD_STOP, UNAVAILABLE
-from workflows.care_journey import CLINIC, SEARCH_ATTRIBUTES
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
 from workflows.journey.notices import notices
 from workflows.messages import Receipt
+from workflows.search_attributes import CLINIC, SEARCH_ATTRIBUTES
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.notices import NoticeActivities
+from activities.notice_activities import NoticeActivities
 from activities.record import Record
 from activities.record_activities import RecordActivities
 from activities.signatures.signer_registry import RegisterFile

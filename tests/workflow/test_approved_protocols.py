@@ -13,12 +13,13 @@ from simulation.people import PEOPLE, referral
 from tests.helpers import eventually
 from tests.journey.play import for_patients
 from tests.workflow.world import World
-from workflows.care_journey import HEALTH, CareJourney
+from workflows.care_journey import CareJourney
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import demonstration
+from workflows.search_attributes import HEALTH
 
 PROTOCOL = for_patients(demonstration("ANXIETY"))
 

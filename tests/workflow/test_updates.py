@@ -8,7 +8,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
-from application.journey_client import NoSuchJourney, Rejected, submit
+from application.journey_client import SUBMIT, NoSuchJourney, Rejected, submit
 from tests.workflow.courses import awaits, request, signature
 from tests.workflow.world import Case, Handle, World, said
 from workflows.care_journey import CareJourney, workflow_id
@@ -117,7 +117,7 @@ async def test_a_refusal_that_matters_is_kept(real_world: World, what: str) -> N
     build, code = KEPT[what]
     command, version = await case.signed(build(case.journey)), case.journey.version
 
-    receipt = await case.handle.execute_update(CareJourney.submit, command)
+    receipt = await case.handle.execute_update(SUBMIT, command)
     await case.reach(receipt.version)
 
     assert receipt.refusal is not None
@@ -138,7 +138,7 @@ async def test_the_same_command_gives_the_same_receipt(real_world: World) -> Non
     first = await case.submit(command)
     again = await submit(real_world.client, case.id, command)
     # Another update id: the server does not know it is the same, and the journey does.
-    anew = await case.handle.execute_update(CareJourney.submit, command, id=str(uuid4()))
+    anew = await case.handle.execute_update(SUBMIT, command, id=str(uuid4()))
 
     assert first == again == anew
     assert [event.version for event in await case.events() if event.command_id == command.command_id][-1] == (

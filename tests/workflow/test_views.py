@@ -10,13 +10,14 @@ from tests.helpers import eventually
 from tests.workflow.courses import Played, stage
 from tests.workflow.test_courses import assert_agreement
 from tests.workflow.world import Case, World
-from workflows.care_journey import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE, CareJourney
+from workflows.care_journey import CareJourney
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 from workflows.journey.summary import details, health, status, why
 from workflows.protocols import pathways
 from workflows.protocols.demonstration import demonstration
+from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
 PRIVATE = ("demo-patient", "Invented", "C-SSRS: ", "1986")

@@ -162,8 +162,9 @@ class Case:
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""
-        while command.command_id not in receipts_of(await self.events()):
+        while (receipt := receipts_of(await self.events()).get(command.command_id)) is None:
             await self.reach(self.journey.version + 1)
+        await self.reach(receipt.version)
 
     async def reach(self, version: int) -> Journey:
         self.journey = await self._follower.at_least(version)

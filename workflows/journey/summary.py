@@ -102,11 +102,13 @@ def details(journey: Journey) -> str:
         head += " · **ILLUSTRATIVE, not for patients**"
     if journey.refusals:
         head += f" · attempts refused: {journey.refusals} (`signoff attempts`)"
-    rows = [
-        f"| {waiting.what} | {waiting.owner.value} | {shown_at(waiting.deadline, journey.patient.zone)} |"
+    # A list: Temporal's UI joins the cells of a table without a space.
+    awaited = [
+        f"- {waiting.what}: {waiting.owner.value.replace('_', ' ')}, "
+        f"until {shown_at(waiting.deadline, journey.patient.zone)}"
         for waiting in obligations(journey)
     ]
-    return "\n".join([head, "", "| awaited | of | until |", "|---|---|---|", *rows]) if rows else head
+    return "\n".join([head, "", "Awaited:", "", *awaited]) if awaited else head
 
 
 def timeline(journey: Journey) -> tuple[Entry, ...]:

@@ -17,12 +17,10 @@ from typing import Literal, TypeAlias
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
-from temporalio import activity
 
 from activities.record.store import Record
 from activities.record.verification.chains import Finding
 from workflows.journey.base import canonical
-from workflows.messages import ANCHOR
 
 DOMAIN = "care-pathway/anchor/1"
 FILE_LIMIT = 4096
@@ -159,16 +157,3 @@ def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[in
             yield named, "anchor_unreadable"
         else:
             yield named, anchor if anchor.position == named else "anchor_forged"
-
-
-class AnchorActivities:
-    """Writes anchors for one record to one directory."""
-
-    def __init__(self, record: Record, directory: Path, key: Ed25519PrivateKey) -> None:
-        self._record, self._directory, self._key = record, directory, key
-
-    @activity.defn(name=ANCHOR)
-    async def anchor(self) -> int:
-        """Write an anchor, and return its position."""
-        written = await write_anchor(self._record, self._directory, self._key)
-        return 0 if written is None else written.position

@@ -1,16 +1,14 @@
-"""`protocol diff`: every difference is told, and only differences are."""
+"""Two protocols compared: every difference is told, and only differences are."""
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from application.compare_protocols import compare_protocols, in_words
-from tests.cli.helpers import World, call
 from workflows.journey.protocol import Protocol
-from workflows.protocols import load, resolve, shipped
+from workflows.protocols import load, shipped
 
 OLD = load(shipped()[-1])
 Edit = Callable[[dict[str, Any]], object]
@@ -131,29 +129,3 @@ def test_several_and_none() -> None:
     assert [change.place for change in found] == ["education_topics", "sessions.planned"]
     assert found[0].new[-1] == "extra"
     assert compare_protocols(OLD, edited(dict)) == ()
-
-
-def write(path: Path, **changed: Any) -> Path:
-    path.write_text(json.dumps({"protocol": {**resolve(shipped()[-1]).value["protocol"], **changed}}))
-    return path
-
-
-def test_the_command(world: World, tmp_path: Path) -> None:
-    old, new = write(tmp_path / "old.yaml"), write(tmp_path / "new.yaml", version=2, acknowledgements=["not_a_cure"])
-    found = call(world, "protocol", "diff", str(old), str(new), "--json").json
-    assert found[0] == {"path": "version", "old": 1, "new": 2}
-    assert {"path": "acknowledgements.no_guarantee", "old": "no_guarantee", "new": None} in found
-    people = call(world, "protocol", "diff", "PTSD", str(new))
-    assert "version: 1 becomes 2" in people.out
-    assert "acknowledgements: `no_guarantee` removed" in people.out
-    assert people.err == ""
-    same = call(world, "protocol", "diff", str(old), "PTSD")
-    assert "nothing changed" in same.out
-    assert call(world, "protocol", "diff", str(old), "PTSD", "--json").json == []
-    other = call(world, "protocol", "diff", str(old), str(write(tmp_path / "x.yaml", acknowledgements=["a"])))
-    assert "next version" in other.err
-
-
-def test_what_cannot_be_read(world: World, tmp_path: Path) -> None:
-    assert call(world, "protocol", "diff", "PTSD", str(tmp_path / "none.yaml")).code == 2
-    assert call(world, "protocol", "diff", "nowhere", "PTSD").code == 2

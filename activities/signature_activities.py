@@ -1,0 +1,52 @@
+"""The activity by which a journey has a signature checked, before it decides what was signed."""
+
+import structlog
+from temporalio import activity
+
+from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.verifying import Problem, check, refusal_of
+from workflows.journey.always.sign_offs.statements import of_command
+from workflows.journey.commands import SIGNED
+from workflows.messages import SignatureCheck, SignatureResult, verify_signature
+
+log = structlog.get_logger("sign_offs")
+
+
+class SignatureActivities:
+    """Checks signatures by this register. It is read at each question, so that a revocation takes effect at once."""
+
+    def __init__(self, register: RegisterFile) -> None:
+        self._register = register
+
+    @activity.defn(name=verify_signature.__name__)
+    async def verify(self, presented: SignatureCheck) -> SignatureResult:
+        """Whether the signature under a decision counts at the moment at which it was handed in.
+
+        Raises:
+            RegisterError: nobody's signature can be checked now.
+        """
+        try:
+            problem = self._problem(presented)
+        except RegisterError:
+            log.error("register.unreadable")
+            raise
+        if problem is None:
+            return SignatureResult()
+        log.warning(
+            "signoff.refused",
+            journey_id=str(presented.journey_id),
+            command_id=str(presented.command.command_id),
+            code=problem.value,
+        )
+        return SignatureResult(refusal=refusal_of(problem))
+
+    def _problem(self, presented: SignatureCheck) -> Problem | None:
+        command, signed = presented.command, presented.command.body
+        register = self._register.current()
+        if not isinstance(signed, SIGNED) or signed.signature is None:
+            return Problem.BAD_SIGNATURE
+        try:
+            statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
+        except ValueError:
+            return Problem.BAD_SIGNATURE
+        return check(statement, signed.signature, register, at=presented.at, state=presented.state)

@@ -1,0 +1,102 @@
+"""One command looks at each thing once: settings, profile and record, and a journey is read and parsed once."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from activities.record import Record, event_codec, open_record
+from application import context, history
+from application.profiles import read_profile
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import World, call
+from tests.cli.test_signing import WHY, until_asked
+from workflows.journey import aggregate
+from workflows.journey.actors import Role
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def walked(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each thing is done from now on."""
+    steps: Counter[str] = Counter()
+
+    def counted(step: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*given: Any, **more: Any) -> Any:
+            steps[f"{step} again" if more.get("after_version") else step] += 1
+            return act(*given, **more)
+
+        return counting
+
+    opened: list[Record] = []
+    load_counted = counted("read", Record.load)
+    load_plainly = Record.load
+
+    @asynccontextmanager
+    async def opening(url: str) -> AsyncIterator[Record]:
+        async with open_record(url) as record:
+            opened.append(record)
+            yield record
+
+    def load(record: Record, *given: Any, **more: Any) -> Any:
+        """What stands in for Temporal reads too, on a record of its own."""
+        return (load_counted if record in opened else load_plainly)(record, *given, **more)
+
+    monkeypatch.setattr(world, "load_settings", counted("settings", world.load_settings))
+    monkeypatch.setattr(context, "read_profile", counted("profile", read_profile))
+    monkeypatch.setattr(context, "open_record", counted("pool", opening))
+    monkeypatch.setattr(Record, "load", load)
+    monkeypatch.setattr(history, "from_stored", counted("parsed", event_codec.from_stored))
+    monkeypatch.setattr(history, "evolve", counted("folded", aggregate.evolve))
+    return steps
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_signature(world: World, journey: UUID, profiles: Profiles, walked: Counter[str]) -> None:
+    request = until_asked(world, journey, "eligibility")
+    known = len(world.events(journey))
+    walked.clear()
+    words = ("signoff", "approve", str(journey), request, "--choice", "at_home", "--profile", profiles[Role.CLINICIAN])
+    answer = call(world, *words, given=WHY)
+    assert answer.code == 0, answer.err
+    taken = dict(walked)
+    after = len(world.events(journey))
+    assert after > known
+    # What was recorded since is read, parsed and folded onto what was read before.
+    assert taken == {
+        "settings": 1,
+        "profile": 1,
+        "pool": 1,
+        "read": 1,
+        "read again": 1,
+        "parsed": after,
+        "folded": after - 1,
+    }
+
+
+def test_a_look(world: World, journey: UUID, walked: Counter[str]) -> None:
+    known = len(world.events(journey))
+    walked.clear()
+    assert call(world, "pathway", "why", str(journey)).code == 0
+    assert walked == {"settings": 1, "profile": 1, "pool": 1, "read": 1, "parsed": known, "folded": known - 1}
+
+
+def test_what_needs_no_server_opens_none(world: World, walked: Counter[str]) -> None:
+    assert call(world, "protocol", "list").code == 0
+    assert walked == {"settings": 1}
+    walked.clear()
+    assert call(world, "score", "GAD-7", raw=b"[1,1,1,1,1,1,1]\n").code == 0
+    assert walked == {}
+
+
+def test_only_what_asks_temporal_imports_its_client() -> None:
+    program = "import sys, cli.pathway, cli.signoff, cli.work, cli.record; print('temporalio.client' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert told == "False\n"
