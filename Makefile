@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test soak coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test soak dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -32,6 +32,9 @@ test: lint  ## all that guards a merge: linters, types, import contracts, tests
 
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
 	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
+
+dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
+	@$(PY) -m tests.dates $(ARGS)
 
 coverage: $(DEV)  ## what the tests of `make test` reach, and of the core every branch they do not
 	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from application.errors import FieldProblem, InvalidInput
 from workflows.journey.base import canonical
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 
 AnyForm = TypeVar("AnyForm", bound=BaseModel)
 Content = dict[str, Any]

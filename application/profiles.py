@@ -7,7 +7,7 @@ from application import input as forms
 from application.errors import InvalidInput, NotAllowed
 from workflows.journey.actors import Actor, Role
 from workflows.journey.base import Identifier
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/command-line.md shows one"
 

@@ -7,8 +7,8 @@ from application import input as forms
 from application.errors import InvalidInput
 from application.protocols import unusable
 from workflows.journey import instruments
-from workflows.journey.commands import COMMAND_LIMIT
 from workflows.journey.instruments import Instrument, Score, Thresholds
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.protocols import ProtocolError, load, shipped
 
 _NAMES = {"".join(filter(str.isalnum, name.casefold())): name for name in Instrument}

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from application.errors import FieldProblem, InvalidInput, SteppedBack
 from application.input import FILLABLE, check, read_object, require_small
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -37,7 +37,7 @@ from cli.errors import ExitCode, as_json, exit_code_of
 from cli.input import check_options, journey_id, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, shown_at, table
 from cli.runtime import Call, command
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.stage import Stage
 
 At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]

@@ -18,6 +18,7 @@ from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval
+from workflows.protocols.rules import warnings
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
 Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]
@@ -37,16 +38,16 @@ async def check(
     call: Call,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file.", show_default=False)],
 ) -> None:
-    """Check a protocol file: every problem with its line and field, and what keeps it from patients.
+    """Check a protocol file: every problem with its line and field, and what keeps it from patients, now or soon.
 
     Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
     """
     protocol = load_protocol(file)
     approval = _status(call, protocol, file)
     if call.output.json_only:
-        call.output.data({"valid": True, **_summary(protocol, approval)})
+        call.output.data({"valid": True, **_summary(call, protocol, approval)})
     else:
-        _show_summary(call.output, protocol, approval, "valid")
+        _show_summary(call, protocol, approval, "valid")
 
 
 async def list_(call: Call) -> None:
@@ -64,7 +65,8 @@ async def list_(call: Call) -> None:
             continue
         illustrative |= protocol.illustrative
         approval = _status(call, protocol, path)
-        found.append({"name": path.stem, "valid": True, **_summary(protocol, approval)})
+        found.append({"name": path.stem, "valid": True, **_summary(call, protocol, approval)})
+        told = (*protocol.obstacles(), *_warnings(call, protocol), approval.text)
         add_row(
             listed,
             path.stem,
@@ -72,7 +74,7 @@ async def list_(call: Call) -> None:
             protocol.version,
             protocol.pathway,
             protocol.status,
-            f"{_fit(protocol, approval)}: {'; '.join((*protocol.obstacles(), approval.text))}",
+            f"{_fit(protocol, approval)}: {'; '.join(told)}",
         )
     if output.json_only:
         output.data(found)
@@ -87,9 +89,9 @@ async def show(call: Call, name: Name) -> None:
     protocol, path = find_protocol(call.context, name)
     approval = _status(call, protocol, path)
     if output.json_only:
-        output.data({**_summary(protocol, approval), "protocol": protocol.model_dump(mode="json")})
+        output.data({**_summary(call, protocol, approval), "protocol": protocol.model_dump(mode="json")})
         return
-    _show_summary(output, protocol, approval, protocol.title)
+    _show_summary(call, protocol, approval, protocol.title)
     signing = table("sign-off", "by", "second person", "meaning", "choices", "rationale", title="Who signs")
     for kind, rule in protocol.sign_offs.items():
         reason = "always" if rule.rationale else "unless approved"
@@ -160,7 +162,7 @@ async def approve(
     context, output = call.context, call.output
     asked = read_to_approve(context, name, review.date() if review else None, anew=anew)
     if not output.json_only:
-        _show_summary(output, asked.protocol, asked.status, f"protocol approve {name}")
+        _show_summary(call, asked.protocol, asked.status, f"protocol approve {name}")
         output.show(facts_box(_meaning(asked), "what is signed"))
         if anew and asked.known is not None:
             output.note("Earlier signatures are set aside: nobody can be started until a second person has signed.")
@@ -175,8 +177,8 @@ def _status(call: Call, protocol: Protocol, path: Path) -> ApprovalStatus:
     return status_of(protocol, path, call.context.settings, call.context.now())
 
 
-def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
-    """Describe a protocol, and what keeps it from patients."""
+def _summary(call: Call, protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
+    """Describe a protocol, what keeps it from patients, and what will."""
     return {
         "id": protocol.id,
         "version": protocol.version,
@@ -186,16 +188,23 @@ def _summary(protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
         "illustrative": protocol.illustrative,
         "digest": protocol.digest,
         "obstacles": list(protocol.obstacles()),
+        "warnings": _warnings(call, protocol),
         "approval": {"state": approval.state, "text": approval.text},
     }
 
 
-def _show_summary(output: Output, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
+def _warnings(call: Call, protocol: Protocol) -> list[str]:
+    """Return what to warn of, as of today in the clinic's zone."""
+    return list(warnings(protocol, local(call.context.now(), protocol.working_time.zone).date()))
+
+
+def _show_summary(call: Call, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
     """Show the summary to people."""
-    output.illustrative(protocol.illustrative)
+    call.output.illustrative(protocol.illustrative)
     words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
+    words["warnings"] = "; ".join(_warnings(call, protocol))
     words["for patients"] = _fit(protocol, approval)
-    output.show(facts_box(_summary(protocol, approval) | words, title))
+    call.output.show(facts_box(_summary(call, protocol, approval) | words, title))
 
 
 def _fit(protocol: Protocol, approval: ApprovalStatus) -> str:

@@ -11,7 +11,7 @@ from application.profiles import own_configuration
 from application.worklist import ListWork
 from cli.input import check_options
 from workflows.journey.base import Identifier, InputModel
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 
 
 class _Name(InputModel):

@@ -10,8 +10,8 @@ import typer
 from application.score import instrument_of, score_line, thresholds_of
 from cli.output import add_row, table
 from cli.runtime import Call, command
-from workflows.journey.commands import COMMAND_LIMIT
 from workflows.journey.instruments import Instrument
+from workflows.journey.limits import COMMAND_LIMIT
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -1,3 +1,9 @@
 """What all tests share: tiers, servers, databases, invented people. Nothing else is imported from a conftest."""
 
-pytest_plugins = ["tests.fixtures.tiers", "tests.fixtures.servers", "tests.fixtures.databases", "tests.fixtures.people"]
+pytest_plugins = [
+    "tests.fixtures.tiers",
+    "tests.fixtures.servers",
+    "tests.fixtures.databases",
+    "tests.fixtures.people",
+    "tests.fixtures.moved_clock",
+]

@@ -1,18 +1,42 @@
 """A whole journey by the command line, as people send it: every move accepted, shown and awaited."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import pytest
 
 from application.command_catalog import KINDS
-from simulation.people import next_move
+from simulation.player import at_once, play
 from tests.cli.helpers import World, call
+from tests.journey.play import Play
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, Sign
 
-MOST_MOVES = 400
+
+@dataclass
+class CommandLine:
+    """The way into a journey by the command line: every move accepted, shown and awaited."""
+
+    world: World
+    journey: UUID
+    profiles: dict[Role, str]
+
+    async def look(self) -> tuple[Journey, datetime]:
+        return self.world.state(self.journey), self.world.at
+
+    async def submit(self, command: Command) -> None:
+        why = call(self.world, "pathway", "why", str(self.journey), "--json").json["sentences"]
+        assert len(why) >= len(self.world.state(self.journey).waiting)
+        send(self.world, self.journey, command, self.profiles)
+
+    async def wait_until(self, moment: datetime) -> None:
+        play = Play(self.world.state(self.journey), self.world.at)
+        play.wait(seconds=(moment - play.at).total_seconds())
+        self.world.put(self.journey, play.events)
+        self.world.at = play.at
 
 
 def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str]) -> None:
@@ -39,17 +63,7 @@ def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("keys")
 def test_a_journey_from_referral_to_discharge(world: World, journey: UUID, profiles: dict[Role, str]) -> None:
-    for _ in range(MOST_MOVES):
-        state = world.state(journey)
-        move = next_move(state, world.at)
-        if move is None:
-            break
-        if isinstance(move, datetime):
-            world.at = move
-            continue
-        why = call(world, "pathway", "why", str(journey), "--json").json["sentences"]
-        assert len(why) >= len(state.waiting)
-        send(world, journey, move, profiles)
+    at_once(play(CommandLine(world, journey, profiles)))
     assert world.state(journey).outcome == "completed"
 
     shown = call(world, "pathway", "show", str(journey))

@@ -1,6 +1,7 @@
 """`protocol check`, `list`, `show` and `diff`."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,19 @@ def test_the_shipped_ones_are_valid_and_not_for_patients(world: World, file: Pat
     people = call(world, "protocol", "check", str(file))
     assert "ILLUSTRATIVE" in people.out
     assert "dose limits are not set" in people.out
+
+
+def test_holidays_that_run_out_are_warned_of(world: World) -> None:
+    file = shipped()[0]
+    assert call(world, "protocol", "check", str(file), "--json").json["warnings"] == []
+    world.at = datetime(2027, 11, 1, 17, tzinfo=UTC)
+    [warning] = call(world, "protocol", "check", str(file), "--json").json["warnings"]
+    assert "ends on 2027-12-31" in warning
+    for command in (("check", str(file)), ("list",)):
+        assert "add those of 2028" in " ".join(call(world, "protocol", *command).out.split())
+    world.at = datetime(2028, 1, 1, 8, tzinfo=UTC)
+    [warning] = call(world, "protocol", "check", str(file), "--json").json["warnings"]
+    assert "nobody is started on it" in warning
 
 
 def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:

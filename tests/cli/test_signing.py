@@ -1,7 +1,7 @@
 """Signing: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -10,19 +10,19 @@ import pytest
 from activities.signatures.verifying import Problem, check
 from cli import signoff
 from simulation.keys import Signers
-from simulation.people import PEOPLE, next_move
+from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import Answer, World, call
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, sealed
+from tests.journey.play import Play
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
-from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument
-from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 
 WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"
@@ -30,21 +30,16 @@ ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"
 
 def until_asked(world: World, journey: UUID, sign_off: str) -> str:
     """Play the journey, past the command line, until this is to be signed; the request's id."""
-    for _ in range(60):
-        state = world.state(journey)
-        move = next_move(state, world.at)
-        if isinstance(move, datetime):
-            world.at = move
-            continue
-        assert isinstance(move, Command)
-        if isinstance(move.body, Sign):
-            asked = state.waiting[move.body.request]
-            if asked.sign_off == sign_off:
-                return asked.id
-        decided = decide(state, sealed(move, world.at), world.at)
-        assert not isinstance(decided, Refusal)
-        world.put(journey, decided)
-    raise AssertionError("it was never asked for")
+    play = Play(world.state(journey), world.at).go_on(lambda state: asked(state, sign_off) is not None)
+    world.at = play.at
+    world.put(journey, play.events)
+    request = asked(play.journey, sign_off)
+    assert request is not None
+    return request.id
+
+
+def asked(journey: Journey, sign_off: str) -> Obligation | None:
+    return next((waiting for waiting in journey.waiting.values() if waiting.sign_off == sign_off), None)
 
 
 @pytest.fixture

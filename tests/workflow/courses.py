@@ -10,6 +10,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
@@ -114,7 +115,7 @@ MALFORMED: Mapping[str, tuple[str, tuple[object, ...]]] = {
     "no argument": ("command", ()),
     "two arguments": ("command", ({}, {})),
     "an unknown name": ("help", ({"text": "Invented: I feel dizzy"},)),
-    "larger than any command": ("sign_off", ("x" * (c.COMMAND_LIMIT + 1),)),
+    "larger than any command": ("sign_off", ("x" * (COMMAND_LIMIT + 1),)),
     "somebody who says to be the clock": (
         "command",
         (

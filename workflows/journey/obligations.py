@@ -6,7 +6,7 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 `Obligation` with its due time and every later step worked out once, and kept in an event from then on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from workflows.journey.aggregate import Journey
@@ -82,31 +82,27 @@ def reconcile(
     the content never buys time. One whose own due time was moved (a session at another time) starts afresh.
     A hold pauses the clocks of care; they go on where they stood when nothing holds it any more.
     """
-    asked = tuple(needs)
-    pausing = [need.matter for need in asked if need.care and journey.held]
-    wanted = {need.id: need for need in asked if not need.care or not journey.held}
-    standing = {kept.matter: kept for kept in journey.waiting.values()}
-    stays = [kept.id for kept in journey.waiting.values() if _stays(kept, wanted.get(kept.id))]
-    opened = []
-    for need in wanted.values():
-        if need.id in stays:
-            continue
-        earlier, paused = standing.get(need.matter), journey.paused.get(need.matter)
-        if earlier is not None and _same_wait(need, earlier, journey):
-            clock = {
-                "since": earlier.since,
-                "steps": earlier.steps,
-                "taken": earlier.taken,
-                "due": earlier.due,
-            }
-            opened.append(Obligation(**{**need.model_dump(), **clock}))
-        elif earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
-            opened.append(resume_obligation(need, paused, journey, at))
-        else:
-            opened.append(open_obligation(need, journey, at))
-    again = [obligation.matter for obligation in opened]
-    closed = tuple(_closed(kept, again, pausing, journey) for kept in journey.waiting.values() if kept.id not in stays)
-    return tuple(opened), closed
+    asked, waiting = tuple(needs), journey.waiting
+    pausing = {need.matter: need for need in asked if need.care} if journey.held else {}
+    wanted = {need.id: need for need in asked if not (need.care and journey.held)}
+    left = {key: kept for key, kept in waiting.items() if not _stays(kept, wanted.get(key))}
+    new = [need for key, need in wanted.items() if key not in waiting or key in left]
+    before = {kept.matter: kept for kept in left.values()}
+    opened = tuple(_opened(need, before.get(need.matter), journey, at) for need in new)
+    again = {obligation.matter: obligation for obligation in opened}
+    closed = tuple(_closed(kept, again, pausing, journey) for kept in left.values())
+    return opened, closed
+
+
+def _opened(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
+    """A need with its clock: the one it had, the one a hold paused, or a new one."""
+    if earlier is not None and _same_wait(need, earlier, journey):
+        clock = {"since": earlier.since, "steps": earlier.steps, "taken": earlier.taken, "due": earlier.due}
+        return Obligation(**{**need.model_dump(), **clock})
+    paused = journey.paused.get(need.matter)
+    if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
+        return resume_obligation(need, paused, journey, at)
+    return open_obligation(need, journey, at)
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:
@@ -120,7 +116,9 @@ def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool
     return need.escalation_policy == earlier.escalation_policy and need.due in (None, earlier.due) and not decided
 
 
-def _closed(obligation: Obligation, again: list[str], pausing: list[str], journey: Journey) -> Closed:
+def _closed(
+    obligation: Obligation, again: Mapping[str, Obligation], pausing: Mapping[str, Requirement], journey: Journey
+) -> Closed:
     if obligation.matter in again:
         return Closed(id=obligation.id, because="superseded")
     if obligation.matter in pausing:

@@ -345,6 +345,7 @@ class Dose(InputModel):
 
     @property
     def unset(self) -> tuple[str, ...]:
+        """The limits that nobody has set."""
         return tuple(name for name, value in self if value is None)
 
 

@@ -1,6 +1,7 @@
 """What is awaited, as a stage says it (`Requirement`) and with its clock (`Obligation`)."""
 
 from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from workflows.journey.actors import Role
@@ -27,12 +28,12 @@ class Requirement(ImmutableModel):
     evidence: str | None = None
     care: bool = True
 
-    @property
+    @cached_property
     def matter(self) -> str:
         """What it is about, whatever the evidence: one need per matter stands at a time."""
         return self.kind if self.subject is None else f"{self.kind}:{self.subject}"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The matter, and for a sign-off the first letters of the evidence it is asked for."""
         return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
@@ -72,6 +73,7 @@ class Paused(ImmutableModel):
     at: Instant
 
 
+@lru_cache(maxsize=8192)
 def require(
     about: ObligationType,
     *,
@@ -83,7 +85,10 @@ def require(
     due: datetime | None = None,
     care: bool = True,
 ) -> Requirement:
-    """What is awaited of this kind, by the kind's only escalation policy or by the one named. ``due`` is in UTC."""
+    """What is awaited of this kind, by the kind's only escalation policy or by the one named. ``due`` is in UTC.
+
+    Remembered: each decision asks anew for everything that is awaited, and nearly all of it is what was asked before.
+    """
     return Requirement(
         kind=about.kind,
         subject=subject,

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
+    """The stages, in their order."""
+
     EVALUATION = "evaluation"
     SCREENING = "screening"
     EDUCATION = "education"

@@ -41,6 +41,8 @@ class GlassBroken(EventBody):
 
 
 class AccessReviewed(EventBody):
+    """Somebody else said whether the access was justified, and why."""
+
     kind: Literal["access.reviewed"] = "access.reviewed"
     access: Identifier
     justified: bool

@@ -36,10 +36,12 @@ def _named(journey: Journey) -> Iterator[str | None]:
 
 
 def break_glass(journey: Journey, command: c.BreakGlass, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down that somebody looks from outside the clinic. It is never refused: an emergency does not wait."""
     yield e.GlassBroken(access=f"access-{len(journey.accesses) + 1}", reason=command.reason)
 
 
 def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Decide a review: not by whoever looked, and by whom the protocol asks."""
     access = journey.accesses.get(command.access)
     if access is None:
         refuse(RefusalCode.UNKNOWN, "there is no such access", "See `pathway show`", "access")
@@ -66,6 +68,7 @@ def _reviewers(journey: Journey, access: Access) -> tuple[AccessReviewer, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """A review of every access from outside that was not reviewed, also after the pathway has closed."""
     for access in journey.accesses.values():
         if access.justified is None:
             *_, asked = _reviewers(journey, access)

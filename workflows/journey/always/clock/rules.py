@@ -11,6 +11,7 @@ from workflows.journey.obligations import obligations
 
 
 def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take every step whose time has come, once each, in the order in which obligations are due."""
     for waiting in obligations(journey):
         policy = journey.protocol.escalation_policies[waiting.escalation_policy]
         for number in range(waiting.taken, len(waiting.steps)):

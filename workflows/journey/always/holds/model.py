@@ -30,12 +30,16 @@ class HoldPlaced(EventBody):
 
 
 class HoldReleased(EventBody):
+    """A signed decision let care go on; ``sign_off`` is the request it decided."""
+
     kind: Literal["hold.released"] = "hold.released"
     hold: Identifier
     sign_off: Identifier
 
 
 class Hold(ImmutableModel):
+    """One stop of care: why, from which fact (``source``), by whom and when (UTC), and whether it was released."""
+
     id: Identifier
     cause: Identifier
     severe: bool

@@ -20,10 +20,12 @@ from workflows.journey.stages.screening.rules import excluded
 
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Place a hold, whoever asks and at any time: stopping care needs no right."""
     yield place(journey, "placed_by_hand", command.reason)
 
 
 def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime) -> Iterator[e.EventBody]:
+    """A step that says so holds care, because what it waited for may concern safety; one hold for each thing missed."""
     if not body.hold:
         return
     source = body.obligation[:64]
@@ -61,6 +63,7 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """A decision on every hold that is not released; a severe one needs the sign-off of severe holds."""
     for hold in journey.holds.values():
         if hold.released:
             continue

@@ -100,6 +100,8 @@ class RecordDeath(CommandBody):
 
 
 class PathwayStarted(EventBody):
+    """The journey begins: for whom, in whose hands, and under which version of which protocol. It never changes."""
+
     kind: Literal["pathway.started"] = "pathway.started"
     clinic: Identifier
     patient: Patient
@@ -113,6 +115,8 @@ class PathwayStarted(EventBody):
 
 
 class PathwayReassigned(EventBody):
+    """A duty was handed to somebody else."""
+
     kind: Literal["pathway.reassigned"] = "pathway.reassigned"
     duty: Literal["coordinator", "clinician", "evaluator"]
     to: Identifier
@@ -129,16 +133,22 @@ class PathwayCovered(EventBody):
 
 
 class CoverEnded(EventBody):
+    """Nobody stands in for the journey's clinician any more."""
+
     kind: Literal["pathway.cover-ended"] = "pathway.cover-ended"
 
 
 class PatientMoved(EventBody):
+    """The patient's zone (IANA name) and state (two letters) from now on."""
+
     kind: Literal["patient.moved"] = "patient.moved"
     zone: Zone
     state: Identifier
 
 
 class StageEntered(EventBody):
+    """The journey went on to a stage, by rule, once everything before it was signed."""
+
     kind: Literal["stage.entered"] = "stage.entered"
     stage: Stage
 
@@ -153,6 +163,8 @@ class PathwayEnding(EventBody):
 
 
 class PathwayClosed(EventBody):
+    """The pathway has come to its end, and nothing that concerns safety is open."""
+
     kind: Literal["pathway.closed"] = "pathway.closed"
     outcome: Outcome
 
@@ -165,6 +177,8 @@ class Covered(ImmutableModel):
 
 
 class Closing(ImmutableModel):
+    """How and why the pathway is to end, and to whom the patient is referred."""
+
     outcome: Outcome
     reason: Text
     referral: Text | None = None

@@ -85,14 +85,21 @@ def _require_approved(command: c.StartPathway) -> None:
 
 
 def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
+    """Refuse to start a journey twice.
+
+    Raises:
+        Refused: always.
+    """
     refuse(RefusalCode.ALREADY_STARTED, "this journey has been started", "Work with it as it is; see `pathway show`")
 
 
 def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Hand a duty over."""
     yield e.PathwayReassigned(duty=command.duty, to=command.to, reason=command.reason)
 
 
 def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Have somebody stand in for the journey's clinician until a time (UTC) that is still to come."""
     if command.until <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they stand in", "until")
     if command.by == journey.clinician and journey.covered is None:
@@ -101,27 +108,34 @@ def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterat
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """A cover ends when its time (UTC) has come."""
     if journey.covered is not None and journey.covered.until <= at:
         yield e.CoverEnded()
 
 
 def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down where the patient lives now; due times that were given stay as they are."""
     yield e.PatientMoved(zone=command.zone, state=command.state)
 
 
 def withdraw(journey: Journey, command: c.Withdraw, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End the pathway because the patient wishes it. It needs no reason."""
     yield _ending(journey, Outcome.WITHDRAWN, command.reason or "no reason given")
 
 
 def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End the pathway because another provider goes on."""
     yield _ending(journey, Outcome.TRANSFERRED, command.reason, command.referral)
 
 
 def stop(journey: Journey, command: c.StopForSafety, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End the pathway because treatment is not safe for this patient."""
     yield _ending(journey, Outcome.STOPPED_FOR_SAFETY, command.reason, command.referral)
 
 
 def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End the pathway because the patient died. Unless it is known to be unrelated, the death is an adverse event of
+    grade 5 (CTCAE) that is reviewed."""
     if journey.died:
         refuse(RefusalCode.ALREADY_DONE, "the death is recorded", "See `pathway why` for what is still to be reviewed")
     yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=command.reason)
@@ -151,6 +165,7 @@ def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | Non
 
 
 def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
+    """Sessions that were planned are cancelled. One in which the dose was taken is watched to its end."""
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")

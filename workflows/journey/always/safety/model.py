@@ -77,6 +77,11 @@ class KeepUnreadable(CommandBody):
 
 
 class AdverseEventReported(EventBody):
+    """An adverse event: ``grade`` is CTCAE's, 1 (mild) to 5 (death). Serious is another question than severe.
+
+    ``onset`` is when it began, in UTC.
+    """
+
     kind: Literal["adverse-event.reported"] = "adverse-event.reported"
     adverse_event: Identifier
     what: Text
@@ -91,6 +96,8 @@ class AdverseEventReported(EventBody):
 
 
 class CrisisOpened(EventBody):
+    """Suicide risk was found; ``level`` is that of the C-SSRS (Columbia Lighthouse Project, triage)."""
+
     kind: Literal["crisis.opened"] = "crisis.opened"
     crisis: Identifier
     level: Literal["high", "moderate", "low"]
@@ -98,6 +105,8 @@ class CrisisOpened(EventBody):
 
 
 class CrisisContactRecorded(EventBody):
+    """A clinician reached the patient, or could not: what they found, and when (UTC) the next contact is."""
+
     kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
     crisis: Identifier
     reached: bool
@@ -107,6 +116,8 @@ class CrisisContactRecorded(EventBody):
 
 
 class SupportRequested(EventBody):
+    """Somebody, or a rule on the patient's behalf, asked for support."""
+
     kind: Literal["support.requested"] = "support.requested"
     support: Identifier
     urgency: Literal["urgent", "clinical", "routine"]
@@ -114,6 +125,8 @@ class SupportRequested(EventBody):
 
 
 class SupportAnswered(EventBody):
+    """What was done about a request for support."""
+
     kind: Literal["support.answered"] = "support.answered"
     support: Identifier
     text: Text
@@ -129,12 +142,16 @@ class MessageKept(EventBody):
 
 
 class MessageHandled(EventBody):
+    """Ops read a message that the service could not, and what they did about it."""
+
     kind: Literal["message.handled"] = "message.handled"
     message: Identifier
     text: Text
 
 
 class Crisis(ImmutableModel):
+    """Suicide risk that was found, since when (UTC), the contacts about it, and whether the patient was reached."""
+
     id: Identifier
     level: Literal["high", "moderate", "low"]
     source: Identifier
@@ -144,6 +161,8 @@ class Crisis(ImmutableModel):
 
 
 class AdverseEvent(ImmutableModel):
+    """An adverse event as reported, and by whom. ``grade`` is CTCAE's, 1 to 5."""
+
     id: Identifier
     grade: int
     serious: bool
@@ -152,6 +171,8 @@ class AdverseEvent(ImmutableModel):
 
 
 class Support(ImmutableModel):
+    """A request for support, and whether it waits for an answer."""
+
     id: Identifier
     urgency: Literal["urgent", "clinical", "routine"]
     text: Text
@@ -159,6 +180,8 @@ class Support(ImmutableModel):
 
 
 class Message(ImmutableModel):
+    """A message that could not be read, as it came, and whether ops have handled it."""
+
     id: Identifier
     name: Short
     content: str

@@ -23,6 +23,8 @@ SUPPORT_OWNER = {"urgent": Role.ON_CALL_CLINICIAN, "clinical": Role.CLINICIAN, "
 
 
 def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down an adverse event: one that began before now (UTC), and with its reason where it is serious: death,
+    life-threatening, hospitalization, disability, birth defect, or what it took to prevent these."""
     if command.onset > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time it began", "onset")
     if command.serious and not command.serious_because:
@@ -39,6 +41,7 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
 
 
 def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
+    """From the protocol's grade on, or if serious, care is held until it is reviewed; grade 5 (CTCAE) is a death."""
     rules = journey.protocol.adverse_events
     if body.grade >= rules.hold_from_grade or body.serious:
         yield place(
@@ -53,6 +56,7 @@ def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: date
 
 
 def is_severe(journey: Journey, adverse_event: str) -> bool:
+    """Whether an adverse event is serious, or at least of the grade (CTCAE) from which the protocol calls it severe."""
     event = journey.adverse_events[adverse_event]
     return event.serious or event.grade >= journey.protocol.adverse_events.severe_from_grade
 
@@ -60,6 +64,8 @@ def is_severe(journey: Journey, adverse_event: str) -> bool:
 def record_crisis_contact(
     journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime
 ) -> Iterator[e.EventBody]:
+    """Take down a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
+    Project: precautions until a professional has seen the person)."""
     crisis = journey.crises.get(command.crisis)
     if crisis is None:
         refuse(RefusalCode.UNKNOWN, "there is no such crisis", "See `pathway show`", "crisis")
@@ -74,10 +80,12 @@ def record_crisis_contact(
 
 
 def request_support(journey: Journey, command: c.RequestSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down a request for support. It is never refused."""
     yield e.SupportRequested(support=f"support-{len(journey.support) + 1}", urgency=command.urgency, text=command.text)
 
 
 def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down what was done; a clinical question is answered by a clinician."""
     support = journey.support.get(command.support)
     if support is None:
         refuse(RefusalCode.UNKNOWN, "there is no such support request", "See `pathway show`", "support")
@@ -89,10 +97,12 @@ def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: da
 
 
 def keep_message(journey: Journey, command: c.KeepUnreadable, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Keep a message that could not be read, as it came."""
     yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", name=command.name, content=command.content)
 
 
 def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterator[e.EventBody]:
+    """What could not be read might be about safety: care is held until ops have read it."""
     yield place(
         journey,
         "unreadable_message",
@@ -102,6 +112,7 @@ def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterat
 
 
 def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down what ops did about a message."""
     message = journey.messages.get(command.message)
     if message is None:
         refuse(RefusalCode.UNKNOWN, "there is no such message", "See `pathway show`", "message")
@@ -111,6 +122,7 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """Patients to be reached in a crisis, adverse events to review, requests for support and unread messages."""
     for crisis in journey.crises.values():
         if not crisis.reached:
             yield require(

@@ -144,6 +144,8 @@ class Delegated(EventBody):
 
 
 class DelegationEnded(EventBody):
+    """A delegation was ended before its time."""
+
     kind: Literal["signoff.delegation-ended"] = "signoff.delegation-ended"
     delegation: Identifier
 

@@ -24,6 +24,8 @@ from workflows.journey.stages.screening.rules import eligibility_obstacles
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Decide on a request: by who may, on the evidence as it now is, in the meaning it has, with a reason where one is
+    needed, and with a signature that was not used before (21 CFR 11.50, 11.70, 11.200)."""
     request = _requested(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
@@ -165,6 +167,7 @@ def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
 
 
 def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take back one's own decision, as long as nothing was done on the strength of it."""
     signed = _decision(journey, command.request)
     if signed.by != by.id:
         refuse(RefusalCode.NOT_ALLOWED, "a decision is withdrawn by whoever made it", "Place a hold if care must stop")
@@ -208,6 +211,7 @@ def took_effect(journey: Journey, signed: SignOff) -> bool:
 
 
 def add_addendum(journey: Journey, command: c.AddAddendum, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Add to a decision after it was made; the decision stays as it was signed (21 CFR 11.10(e))."""
     signed = _decision(journey, command.request)
     if by.name is None:
         refuse(RefusalCode.NOT_ALLOWED, "an addendum shows a printed name", "Complete your profile")
@@ -223,6 +227,7 @@ def _decision(journey: Journey, request: str) -> SignOff:
 
 
 def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Lend one's own right to decide to a named colleague until a time (UTC). What was lent cannot be passed on."""
     if command.to == by.id:
         refuse(RefusalCode.UNKNOWN, "this is you", "Name a colleague", "to")
     if command.until <= at:
@@ -251,6 +256,7 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
 
 
 def end_delegation(journey: Journey, command: c.EndDelegation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End a delegation: whoever gave it may, and the medical director."""
     given = journey.delegations.get(command.delegation)
     if given is None:
         refuse(RefusalCode.UNKNOWN, "there is no such delegation", "See `pathway show`", "delegation")
@@ -262,6 +268,7 @@ def end_delegation(journey: Journey, command: c.EndDelegation, by: Actor, at: da
 
 
 def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Answer the question that a request came back with; it is then asked for again."""
     returned = next((s for s in reversed(journey.sign_offs) if s.request == command.request), None)
     if returned is None or returned.decision != "return":
         refuse(RefusalCode.UNKNOWN, "no request of this id was returned", "See `pathway why`", "request")

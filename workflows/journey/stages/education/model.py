@@ -90,6 +90,8 @@ class WithdrawConsent(CommandBody):
 
 
 class PlanRecorded(EventBody):
+    """A plan, or a new ``revision`` of it, counted from 1. It must be signed before any further session."""
+
     kind: Literal["plan.recorded"] = "plan.recorded"
     plan: Plan
     revision: int
@@ -97,45 +99,61 @@ class PlanRecorded(EventBody):
 
 
 class TopicsExplained(EventBody):
+    """A clinician explained these topics, from content of this version."""
+
     kind: Literal["education.explained"] = "education.explained"
     topics: tuple[Identifier, ...]
     content_version: Identifier
 
 
 class StatementsAcknowledged(EventBody):
+    """The patient acknowledged these statements."""
+
     kind: Literal["education.acknowledged"] = "education.acknowledged"
     statements: tuple[Identifier, ...]
 
 
 class QuestionAsked(EventBody):
+    """The patient, or staff for them, asked something."""
+
     kind: Literal["question.asked"] = "question.asked"
     question: Identifier
     text: Text
 
 
 class QuestionAnswered(EventBody):
+    """A clinician answered a question."""
+
     kind: Literal["question.answered"] = "question.answered"
     question: Identifier
     text: Text
 
 
 class ConsentGiven(EventBody):
+    """The patient consented, each time to the version they read."""
+
     kind: Literal["consent.given"] = "consent.given"
     consents: dict[Identifier, Identifier]
 
 
 class ConsentWithdrawn(EventBody):
+    """The patient withdrew a consent."""
+
     kind: Literal["consent.withdrawn"] = "consent.withdrawn"
     consent: Identifier
     reason: Text | None = None
 
 
 class Education(ImmutableModel):
+    """Topics explained, each with the version of its content, and statements acknowledged."""
+
     explained: dict[Identifier, Identifier] = {}
     acknowledged: tuple[Identifier, ...] = ()
 
 
 class Question(ImmutableModel):
+    """A question, and its answer once there is one."""
+
     id: Identifier
     text: Text
     answer: Text | None = None

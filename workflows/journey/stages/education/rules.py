@@ -22,6 +22,11 @@ from workflows.journey.stage import Stage
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down a plan that has all its parts, promises no cure and stays within the protocol's limits.
+
+    A plan is part of broader psychiatric care, with therapy or the reason why not (NIMH; VA/DoD guideline for PTSD).
+    Doses are in mg, weights in kg, spacing in hours.
+    """
     plan, rules = command.plan, journey.protocol.care_plan
     require_known({**plan.sections}, rules.sections, "plan.sections")
     lacking = [name for name in rules.sections if name not in plan.sections]
@@ -143,20 +148,24 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down which topics a clinician explained: a clinician, not a leaflet (both source documents)."""
     require_known(command.topics, journey.protocol.education_topics, "topics")
     yield e.TopicsExplained(topics=command.topics, content_version=command.content_version)
 
 
 def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down which statements the patient acknowledged."""
     require_known(command.statements, journey.protocol.acknowledgements, "statements")
     yield e.StatementsAcknowledged(statements=command.statements)
 
 
 def ask(journey: Journey, command: c.AskQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down a question. It is never refused."""
     yield e.QuestionAsked(question=f"question-{len(journey.questions) + 1}", text=command.text)
 
 
 def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down the answer to an open question."""
     question = journey.questions.get(command.question)
     if question is None:
         refuse(RefusalCode.UNKNOWN, "there is no such question", "See `pathway show`", "question")
@@ -166,6 +175,8 @@ def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime)
 
 
 def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down consents to the current versions, once nothing the patient asked is open and every topic was explained:
+    both source documents have consent informed, with the chance to ask."""
     versions = journey.protocol.consents
     require_known({**command.consents}, tuple(versions), "consents")
     for name, version in command.consents.items():
@@ -190,6 +201,7 @@ def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -
 
 
 def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take back a consent that is in force. It is the patient's right at any time."""
     require_known((command.consent,), tuple(journey.protocol.consents), "consent")
     if command.consent not in journey.consents:
         refuse(RefusalCode.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
@@ -197,29 +209,35 @@ def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at
 
 
 def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: datetime) -> Iterator[e.EventBody]:
+    """Sessions stop at once: every one whose dose was not taken is cancelled."""
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 
 def untaught(journey: Journey) -> tuple[str, ...]:
+    """Topics of the protocol that nobody has explained."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
 
 
 def unacknowledged(journey: Journey) -> tuple[str, ...]:
+    """Statements of the protocol that the patient has not acknowledged."""
     known = journey.education.acknowledged
     return tuple(statement for statement in journey.protocol.acknowledgements if statement not in known)
 
 
 def unanswered_questions(journey: Journey) -> tuple[str, ...]:
+    """Ids of the questions that wait for an answer."""
     return tuple(q.id for q in journey.questions.values() if q.answer is None)
 
 
 def unconsented(journey: Journey) -> tuple[str, ...]:
+    """Consents that are not in force at the protocol's version."""
     return tuple(name for name, v in journey.protocol.consents.items() if journey.consents.get(name) != v)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """Answers to questions; until treatment has ended also the plan, education, acknowledgements and consents."""
     for question in unanswered_questions(journey):
         yield require(
             QUESTION,
@@ -256,6 +274,7 @@ def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Sessions begin once the plan is signed and the patient has heard, asked and agreed to all they must."""
     ready = not (untaught(journey) or unacknowledged(journey) or unanswered_questions(journey) or unconsented(journey))
     if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)

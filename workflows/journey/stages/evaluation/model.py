@@ -47,6 +47,8 @@ class RecordInstrument(CommandBody):
 
 
 class EvaluationRecorded(EventBody):
+    """Parts of the evaluation, as its evaluator found them. Later ones add to earlier ones."""
+
     kind: Literal["evaluation.recorded"] = "evaluation.recorded"
     evaluator: Identifier
     sections: dict[Identifier, Text]

@@ -24,6 +24,7 @@ BASELINE = "baseline"
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down parts of the evaluation. One evaluator is responsible for the whole of it."""
     eligibility = journey.protocol.eligibility
     if journey.evaluation.evaluator not in (None, by.id):
         refuse(
@@ -42,6 +43,7 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Score a questionnaire with the protocol's thresholds and take it down; the baseline belongs to the evaluation."""
     if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
         refuse(
             RefusalCode.WRONG_STAGE,
@@ -119,6 +121,7 @@ def _untreated(journey: Journey) -> list[str]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """The evaluation until it is complete, then its signature."""
     if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         return
     lacking = missing(journey)
@@ -134,6 +137,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Screening begins once the evaluation is signed."""
     if journey.stage == Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         yield e.StageEntered(stage=Stage.SCREENING)
 

@@ -79,6 +79,8 @@ class ContactsScheduled(EventBody):
 
 
 class CheckInCompleted(EventBody):
+    """The patient answered a check-in."""
+
     kind: Literal["check-in.completed"] = "check-in.completed"
     check_in: Identifier
     feeling: Literal["well", "unwell"]
@@ -87,6 +89,8 @@ class CheckInCompleted(EventBody):
 
 
 class VisitRecorded(EventBody):
+    """A clinician saw the patient: assessments, answers, a class of outcome, and what other care goes on."""
+
     kind: Literal["visit.recorded"] = "visit.recorded"
     visit: Identifier
     assessments: dict[Identifier, Text]
@@ -96,12 +100,16 @@ class VisitRecorded(EventBody):
 
 
 class DischargeProposed(EventBody):
+    """A clinician proposes to end follow-up. It takes effect only when signed."""
+
     kind: Literal["discharge.proposed"] = "discharge.proposed"
     summary: Text
     ongoing_support: Text
 
 
 class OwedContact(Contact):
+    """A contact owed to the patient: when it was made (UTC), what came of it, whether a later one replaced it."""
+
     done_at: Instant | None = None
     replaced: bool = False
     lost: bool = False
@@ -110,6 +118,7 @@ class OwedContact(Contact):
 
     @property
     def open(self) -> bool:
+        """Whether it is still awaited."""
         return self.done_at is None and not self.replaced
 
 

@@ -23,6 +23,8 @@ class RecordScreening(CommandBody):
 
 
 class ScreeningRecorded(EventBody):
+    """Answers of the screening, as given at one time. Later ones add to earlier ones."""
+
     kind: Literal["screening.recorded"] = "screening.recorded"
     exclusions: dict[Identifier, ScreeningAnswer]
     criteria: dict[Identifier, bool]

@@ -25,6 +25,7 @@ from workflows.journey.stage import Stage
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down answers to the protocol's exclusions, criteria and factors."""
     protocol = journey.protocol
     require_known({**command.exclusions}, tuple(x.code for x in protocol.exclusions), "exclusions")
     require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
@@ -121,6 +122,7 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """A C-SSRS where PHQ-9 item 9 asks for one; the screening, its signed decisions and its renewal."""
     eligibility = journey.protocol.eligibility
     if journey.item_9_open:
         yield require(
@@ -160,6 +162,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Education begins once eligibility and setting are signed."""
     if journey.stage == Stage.SCREENING and approved(journey, SignOffKind.ELIGIBILITY):
         yield e.StageEntered(stage=Stage.EDUCATION)
 

@@ -138,6 +138,7 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
 
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Release a session: through the dose gate, or not at all."""
     session = scheduled(journey, command.session)
     if session.released_at is not None:
         refuse(

@@ -23,6 +23,7 @@ from workflows.journey.stages.sessions.model import Session
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down the dose (mg) that was taken. One that is not the one released needs an account of what happened."""
     session = scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(
@@ -99,6 +100,7 @@ def expected_doses_left(journey: Journey) -> int:
 
 
 def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
+    """The event of a dose, with the due times (UTC) of its observations."""
     minutes = journey.protocol.sessions.observe_minutes
     return e.DoseRecorded(
         **command.model_dump(exclude={"kind"}),
@@ -107,6 +109,7 @@ def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
 
 
 def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """A deviation holds care. The contacts after the session are owed from the time of the dose on."""
     if body.deviation is not None:
         yield place(
             journey,
@@ -147,6 +150,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down an observation of a running session, at a minute since the dose that has passed."""
     session = scheduled(journey, command.session)
     if not session.running:
         refuse(
@@ -172,6 +176,7 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
 
 
 def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
+    """The event of an observation, and what the protocol's limits make of it."""
     rules = journey.protocol.sessions
     thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     dissociation = None
@@ -217,6 +222,7 @@ def vitals_alert(
 
 
 def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
+    """An emergency holds care and alarms; what the clinician must be told holds care and asks for support."""
     if body.alert == "emergency":
         yield place(
             journey,
@@ -241,6 +247,11 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 
 
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
+
+    At least two hours of observation, until the patient may be left with their observer (esketamine label,
+    5.1 to 5.3).
+    """
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if not session.running or session.dosed_at is None:
         refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")

@@ -132,12 +132,16 @@ class SessionScheduled(EventBody):
 
 
 class SessionCancelled(EventBody):
+    """A session whose dose was not taken will not take place."""
+
     kind: Literal["session.cancelled"] = "session.cancelled"
     session: int
     reason: Text
 
 
 class SessionInstructed(EventBody):
+    """The patient got the clinical instructions, in this version."""
+
     kind: Literal["session.instructed"] = "session.instructed"
     session: int
     content_version: Identifier
@@ -159,6 +163,8 @@ class SessionChecked(EventBody):
 
 
 class SessionReleased(EventBody):
+    """From here on the patient may take the dose; ``clearance`` is the request that was approved for it."""
+
     kind: Literal["session.released"] = "session.released"
     session: int
     clearance: Identifier
@@ -178,6 +184,11 @@ class DoseRecorded(EventBody):
 
 
 class SessionObserved(EventBody):
+    """One observation, ``minute`` minutes after the dose, and what the protocol's limits make of it.
+
+    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6.
+    """
+
     kind: Literal["session.observed"] = "session.observed"
     session: int
     minute: int
@@ -191,6 +202,8 @@ class SessionObserved(EventBody):
 
 
 class SessionEnded(EventBody):
+    """The session is over, with the criteria that were met, or a clinician's decision where they were not."""
+
     kind: Literal["session.ended"] = "session.ended"
     session: int
     criteria: dict[Identifier, bool]
@@ -235,6 +248,7 @@ class Session(ImmutableModel):
 
     @property
     def running(self) -> bool:
+        """Whether the dose was taken and the session has not ended."""
         return self.dosed_at is not None and self.ended_at is None
 
     @property
@@ -251,6 +265,7 @@ class SessionsState(PathwayState):
 
     @property
     def ended_sessions(self) -> tuple[Session, ...]:
+        """The sessions that are over."""
         return tuple(session for session in self.sessions.values() if session.ended_at is not None)
 
     @property
@@ -260,10 +275,12 @@ class SessionsState(PathwayState):
 
     @property
     def dosed_sessions(self) -> tuple[Session, ...]:
+        """The sessions in which a dose was taken."""
         return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
 
     @property
     def last_dose_at(self) -> datetime | None:
+        """When the latest dose was taken, in UTC."""
         return max((s.dosed_at for s in self.dosed_sessions if s.dosed_at is not None), default=None)
 
 

@@ -38,6 +38,7 @@ from workflows.journey.stages.sessions.model import Session
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Give the next session its time (UTC), within the protocol's intervals, once everything before it is signed."""
     rules, plan = journey.protocol.sessions, journey.plan
     _require_next(journey, command.session)
     known = journey.sessions.get(command.session)
@@ -82,6 +83,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 
 
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Cancel a session whose dose was not taken."""
     session = scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
@@ -89,11 +91,13 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down that the patient got the instructions for a session."""
     scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
 
 
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take down the checklist before a session: every item answered, on vital signs that are fresh."""
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if session.released_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
@@ -122,6 +126,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
 
 
 def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
+    """The event of a checklist, and what the protocol's limits make of its vital signs."""
     verdict = vitals_verdict(journey.protocol.sessions.vitals, command.vitals)
     return e.SessionChecked(**command.model_dump(exclude={"kind"}), verdict=verdict)
 
@@ -162,6 +167,7 @@ def review_owed(journey: Journey) -> str | None:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
+    """What a session waits for next, attestations, and the response review that stands before the next one."""
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
@@ -296,6 +302,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Follow-up begins once every session that was planned is over and reviewed."""
     if journey.stage != Stage.SESSIONS or journey.plan is None or review_owed(journey) is not None:
         return
     if any(session.running for session in journey.sessions.values()):

@@ -1,4 +1,4 @@
-"""What stands between a signature and its effect: asked when what follows from a decision is recorded."""
+"""Proves what a batch of events claims before it is recorded: what people signed is shown again to be signed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
-PROVEN = (
+NEEDS_PROOF = (
     "pathway.started",
     "signoff.signed",
     "signoff.delegated",
@@ -38,7 +38,7 @@ SignedBefore: TypeAlias = Mapping[UUID, tuple[Journey, e.SignedOff]]
 """The sign-offs of a journey by event id, each with the state just after it."""
 
 
-def unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
+def find_unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
     """The first thing in a journey, from its beginning, that claims a decision nobody made: its version and why.
 
     None when every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and
