@@ -22,14 +22,14 @@ State: TypeAlias = Literal["approved", "not_signed", "begun", "edited", "review_
 
 SIGN: Final = "Have it signed by the medical director and a second licensed person: `protocol approve`"
 ANEW: Final = "Have it signed again by two people: `protocol approve --anew`"
-_FAULTS: Final[Mapping[verifying.Problem, str]] = {
-    verifying.Problem.UNKNOWN_KEY: "a signer's key is not in the register",
-    verifying.Problem.REVOKED: "a signer's key had been revoked when it was signed",
-    verifying.Problem.BAD_SIGNATURE: "a signature is not right: the approval was altered",
-    verifying.Problem.NOT_TWO_PEOPLE: "one person signed twice",
-    verifying.Problem.WRONG_ROLE: "the medical director is not among the signers, or a role is not as in the register",
-    verifying.Problem.LICENCE_EXPIRED: "a signer's licence was over when it was signed",
-    verifying.Problem.NOT_YET_VALID: "it is dated before a signer was enrolled, or in the future",
+_FAULTS: Final[Mapping[verifying.SignatureProblem, str]] = {
+    verifying.SignatureProblem.UNKNOWN_KEY: "a signer's key is not in the register",
+    verifying.SignatureProblem.REVOKED: "a signer's key had been revoked when it was signed",
+    verifying.SignatureProblem.BAD_SIGNATURE: "a signature is not right: the approval was altered",
+    verifying.SignatureProblem.NOT_TWO_PEOPLE: "one person signed twice",
+    verifying.SignatureProblem.WRONG_ROLE: "no medical director signed it, or a role is not as in the register",
+    verifying.SignatureProblem.LICENCE_EXPIRED: "a signer's licence was over when it was signed",
+    verifying.SignatureProblem.NOT_YET_VALID: "it is dated before a signer was enrolled, or in the future",
 }
 
 
@@ -129,7 +129,7 @@ def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Reg
             return ApprovalStatus(
                 "approved", f"approved by {signers(approval)}, review by {day}", "", approval=approval
             )
-        case verifying.Problem.EXPIRED:
+        case verifying.SignatureProblem.EXPIRED:
             return ApprovalStatus("review_passed", f"its review date, {day}, has passed", ANEW)
         case other:
             reason = _FAULTS.get(other, "a signer is not as the register says")

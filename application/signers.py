@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from activities.signatures import signer_registry
 from activities.signatures.keys import PrivateKey
-from activities.signatures.signer_registry import Entry, Register, RegisterError
+from activities.signatures.signer_registry import Register, RegisterError, SignerEntry
 from application import input as forms
 from application import keyring
 from application.context import Context
@@ -134,7 +134,7 @@ def parse_request(raw: bytes) -> EnrolmentRequest:
         ) from None
 
 
-def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> Entry:
+def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> SignerEntry:
     """Make the register entry that a request asks for, enrolled by two people.
 
     Raises:
@@ -148,7 +148,7 @@ def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> 
             state=NOTHING_WRITTEN,
         )
     try:
-        return Entry(**dict(request), enrolled_at=context.now(), enrolled_by=(by[0], by[1]))
+        return SignerEntry(**dict(request), enrolled_at=context.now(), enrolled_by=(by[0], by[1]))
     except ValidationError as invalid:
         fields = forms.field_problems(invalid)
     raise InvalidInput(
@@ -159,7 +159,7 @@ def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> 
     )
 
 
-def enrol(context: Context, entry: Entry, organisation_key: Path, register: Path | None) -> Register:
+def enrol(context: Context, entry: SignerEntry, organisation_key: Path, register: Path | None) -> Register:
     """Add an entry to the register, signed with the organisation's key; return the register.
 
     Raises:
@@ -177,7 +177,7 @@ def revoke(
     *,
     because: str,
     by: str,
-    confirm: Callable[[Entry], None],
+    confirm: Callable[[SignerEntry], None],
 ) -> Register:
     """Revoke a key from now on; what it signed before stays valid. ``confirm`` may step back by raising.
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from activities.signatures.signer_registry import Register
-from activities.signatures.verifying import SKEW, Problem, check, check_protocol
+from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
@@ -112,11 +112,11 @@ def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register, 
     if event.illustrative:
         return
     problem = (
-        Problem.NOT_TWO_PEOPLE
+        SignatureProblem.NOT_TWO_PEOPLE
         if body.approval is None
         else check_protocol(body.approval, body.protocol_digest, register, event.at)
     )
-    if problem is not None and (new or problem is not Problem.REVOKED):
+    if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"the protocol is not approved ({problem.value})"
 
 
@@ -129,7 +129,7 @@ def _signature_problems(
         yield "it means nothing there is"
         return
     problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
-    if problem is not None and (new or problem is not Problem.REVOKED):
+    if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"its signature does not count ({problem.value})"
     if body.signature.nonce in journey.nonces:
         yield "its signature was used before"
