@@ -256,8 +256,8 @@ def find_request(journey: Journey, request_id: str) -> OpenRequest:
             "this request waits until the hold is released, or there is none of this id",
             f"Decide on the hold first: `signoff list {journey.id}`",
         )
-    matter = request_id.rpartition(":")[0]
-    newer = next((waiting for waiting in requests(journey) if waiting.matter == matter), None)
+    key = request_id.rpartition(":")[0]
+    newer = next((waiting for waiting in requests(journey) if waiting.key == key), None)
     if newer is not None:
         raise Conflict(
             "this request was superseded: its evidence has changed",

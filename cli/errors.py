@@ -60,7 +60,9 @@ _CODES: dict[type[UseCaseError], ExitCode] = {
 
 def exit_code_of(error: UseCaseError) -> ExitCode:
     """The exit code of an error."""
-    return exit_code_of_refusal(error.refusal) if isinstance(error, Refused) else _CODES[type(error)]
+    if isinstance(error, Refused):
+        return exit_code_of_refusal(error.refusal)
+    return next(code for kind, code in _CODES.items() if isinstance(error, kind))
 
 
 def exit_code_of_refusal(refusal: Refusal) -> ExitCode:

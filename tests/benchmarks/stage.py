@@ -110,7 +110,7 @@ class Patient:
             self._read = event.version
             if event.event_type == "obligations.updated":
                 updated = ObligationsUpdated.model_validate(json.loads(event.payload)["body"])
-                self._requests |= {opened.matter: opened for opened in updated.opened}
+                self._requests |= {opened.key: opened for opened in updated.opened}
 
 
 async def start_bare(servers: Servers, updates: int) -> WorkflowHandle[Bare, int]:

@@ -23,7 +23,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.chains import Finding, verify_chains
-from application.journey_client import Unavailable, start, submit
+from application.errors import Unavailable
+from application.journey_client import start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral

@@ -6,6 +6,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from application import journey_client as client
+from application.errors import Refused
 from tests.helpers import eventually
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
@@ -61,7 +62,7 @@ async def test_its_clock_goes_on(ended: Case) -> None:
 
 
 async def test_nothing_else_brings_it_back(ended: Case) -> None:
-    with pytest.raises(client.Rejected) as refused:
+    with pytest.raises(Refused) as refused:
         await reopen(ended, said(Role.PATIENT, c.Withdraw()))
     assert refused.value.refusal.code == RefusalCode.CLOSED
     await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))

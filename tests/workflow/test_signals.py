@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from application.journey_client import Rejected
+from application.errors import Refused
 from tests.workflow.courses import REFUSED_SIGNALS, Played, awaits, request, signature
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
@@ -119,7 +119,7 @@ async def test_a_forgery_does_not_keep_the_genuine_decision_out(real_world: Worl
     assert [body.code for body in bodies if isinstance(body, e.CommandRefused)] == [RefusalCode.SIGNATURE]
     assert len(case.journey.sign_offs) == 1
     again = genuine.model_copy(update={"command_id": uuid4()})
-    with pytest.raises(Rejected, match="has decided this"):
+    with pytest.raises(Refused, match="has decided this"):
         await case.submit(again)
 
 
@@ -129,11 +129,11 @@ async def test_a_decision_that_was_refused_is_spent(real_world: World) -> None:
     await case.play(until=awaits(SignOffKind.EVALUATION))
     signed = await case.signed(signature(case.journey, request(case.journey, SignOffKind.EVALUATION)))
     await case.act(Role.CLINICIAN, c.PlaceHold(reason="Invented: wait a moment"))
-    with pytest.raises(Rejected, match="waits until the hold is released"):
+    with pytest.raises(Refused, match="waits until the hold is released"):
         await case.submit(signed)
     await case.reach(case.journey.version + 1)
     await case.play(until=lambda journey: not journey.held, sees=lambda waiting: not waiting.care)
     assert awaits(SignOffKind.EVALUATION)(case.journey)
 
-    with pytest.raises(Rejected, match="used before"):
+    with pytest.raises(Refused, match="used before"):
         await case.submit(signed.model_copy(update={"command_id": uuid4()}))

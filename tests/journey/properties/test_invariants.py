@@ -71,9 +71,9 @@ def check_journey(journey: Journey) -> None:
     for waiting in obligations(journey):
         assert waiting.deadline >= waiting.since or waiting.due is not None
         assert len(waiting.steps) == len(journey.protocol.escalation_policies[waiting.escalation_policy].steps)
-        assert waiting.matter
+        assert waiting.key
         assert why(waiting, journey)
-    matters = [waiting.matter for waiting in obligations(journey)]
+    matters = [waiting.key for waiting in obligations(journey)]
     assert len(matters) == len(dict.fromkeys(matters))
     if journey.held:
         assert all(not waiting.care for waiting in obligations(journey))
