@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 from activities.notices import deliver
 from activities.record.event_codec import from_stored, load_events, to_new
 from activities.record.store import Diverged, NotAppendable, Record, VersionConflict
-from activities.signatures.guard import PROVEN, unproven
+from activities.record.verification.batches import NEEDS_PROOF, find_unproven
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.aggregate import fold
 from workflows.journey.events import Event, PathwayStarted
@@ -54,7 +54,7 @@ class RecordActivities:
                 raise _refused("an event is another journey's, or out of order")
             if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
                 raise _refused("demonstrations are not allowed here")
-        if any(event.body.kind in PROVEN for event in batch.events):
+        if any(event.body.kind in NEEDS_PROOF for event in batch.events):
             await self._prove(batch)
         try:
             appended = await self._record.append(
@@ -76,7 +76,7 @@ class RecordActivities:
         except ValueError:
             raise _refused("the journey's record holds a row that is no event") from None
         before = [event for event in recorded if event.version <= batch.expected_version]
-        problem = unproven((*before, *batch.events), self._register.current(), recorded=len(before))
+        problem = find_unproven((*before, *batch.events), self._register.current(), recorded=len(before))
         if problem is not None:
             log.error("signoff.unproven", journey_id=str(batch.journey_id))
             raise _refused(problem)

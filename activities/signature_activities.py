@@ -4,7 +4,7 @@ import structlog
 from temporalio import activity
 
 from activities.signatures.signer_registry import RegisterError, RegisterFile
-from activities.signatures.verifying import Problem, check, refusal_of
+from activities.signatures.verifying import SignatureProblem, check, refusal_of
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED
 from workflows.messages import SignatureCheck, SignatureResult, verify_signature
@@ -40,13 +40,13 @@ class SignatureActivities:
         )
         return SignatureResult(refusal=refusal_of(problem))
 
-    def _problem(self, presented: SignatureCheck) -> Problem | None:
+    def _problem(self, presented: SignatureCheck) -> SignatureProblem | None:
         command, signed = presented.command, presented.command.body
         register = self._register.current()
         if not isinstance(signed, SIGNED) or signed.signature is None:
-            return Problem.BAD_SIGNATURE
+            return SignatureProblem.BAD_SIGNATURE
         try:
             statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:
-            return Problem.BAD_SIGNATURE
+            return SignatureProblem.BAD_SIGNATURE
         return check(statement, signed.signature, register, at=presented.at, state=presented.state)

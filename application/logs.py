@@ -1,6 +1,6 @@
-"""Logs: structlog events on standard error, with opaque ids and nothing else about anybody.
+"""Logs: structlog events on standard error, with opaque ids and nothing else about people.
 
-What may be logged is listed, not what may not: a key that nobody thought of is dropped, never printed.
+Only listed keys are logged. A key that nobody thought of is dropped.
 """
 
 import logging
@@ -31,7 +31,7 @@ def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Bind the ids Temporal's loggers bring along; their messages may quote payloads, so only ids stay."""
+    """Keep only the ids that Temporal's loggers add. Their messages may quote payloads."""
     record = event.get("_record")
     for source in ("temporal_workflow", "temporal_activity"):
         bound = getattr(record, source, None)
@@ -44,7 +44,7 @@ def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _named(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """An exception is logged by its type and where it came from, never by its text or local variables."""
+    """Log an exception by its type and its place, never by its text or local variables."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()

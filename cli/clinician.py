@@ -1,4 +1,4 @@
-"""`clinician`: who may sign, by keys that only they have."""
+"""`clinician`: administer who may sign, and their keys."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.signatures.signer_registry import Entry, Register
+from activities.signatures.signer_registry import Register, SignerEntry
 from application import signers
 from application.signers import EnrolmentRequest
 from cli import runtime
@@ -119,7 +119,7 @@ async def revoke(
 ) -> None:
     """Revoke a key: from now on nothing is accepted that it signs. What it signed before stays valid."""
 
-    def confirm(entry: Entry) -> None:
+    def confirm(entry: SignerEntry) -> None:
         if not yes:
             signers.confirm(call.context, f"Revoke the key of {entry.printed_name} ({entry.role.value})")
 
@@ -180,7 +180,7 @@ def _licence(licence: Licence) -> str:
     return f"{licence.number}: {', '.join(licence.states)}, until {licence.expires}"
 
 
-def _revocation(entry: Entry) -> str:
+def _revocation(entry: SignerEntry) -> str:
     if entry.revoked_at is None:
         return ""
     return f"{_minute(entry.revoked_at)} by {entry.revoked_by}: {entry.revoked_because}"

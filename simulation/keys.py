@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from activities.signatures.keys import PrivateKey, generate, new_seal, sign, unlock
-from activities.signatures.signer_registry import Entry, Register, RegisterFile, enrol, publish
+from activities.signatures.signer_registry import Register, RegisterFile, SignerEntry, enrol, publish
 from simulation.people import PEOPLE
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
@@ -74,9 +74,9 @@ def invent(directory: Path) -> Signers:
     return Signers(register_path, organisation.public_key, keys)
 
 
-def _entry(person: Actor, key: PrivateKey) -> Entry:
+def _entry(person: Actor, key: PrivateKey) -> SignerEntry:
     signer = signer_of(person)
-    return Entry(
+    return SignerEntry(
         person=signer.id,
         role=signer.role,
         printed_name=signer.name,

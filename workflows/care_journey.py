@@ -28,7 +28,7 @@ from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import Entry, Status, details, status, timeline
+from workflows.journey.summary import Status, TimelineEntry, details, status, timeline
 from workflows.outbox import Outbox
 from workflows.search_attributes import current_search_attributes
 
@@ -146,7 +146,7 @@ class CareJourney:
         return obligations(self._journey)
 
     @workflow.query(description="What was due and when it was done")
-    def timeline(self) -> tuple[Entry, ...]:
+    def timeline(self) -> tuple[TimelineEntry, ...]:
         return timeline(self._journey)
 
     # Deciding

@@ -17,8 +17,9 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
-from workflows.journey.commands import COMMAND_LIMIT, Command, KeepUnreadable
+from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
+from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
 from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -27,8 +28,8 @@ ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
 MOMENT = timedelta(seconds=2)
 """How long somebody who is waiting for an answer waits for a signature to be checked."""
-PAYLOAD_BYTES = 1024 * 1024
-"""What goes into one payload at most. Temporal takes twice as much, and nothing at all beyond it."""
+PAYLOAD_BYTES = 4 * EVENT_LIMIT
+"""What goes into one payload at most, 1 MiB. Temporal takes twice as much, and nothing at all beyond it."""
 HANDOVER_BYTES = 2_000_000
 """What one run can hand to the next. A journey of more text than that stays in the run it is in."""
 DIVERGED = "Diverged"
@@ -154,10 +155,10 @@ def screen(command: Command) -> Refusal | None:
             remedy="Use your own profile",
             field="actor.role",
         )
-    if len(command.model_dump_json().encode()) > COMMAND_LIMIT:
+    if command.too_large:
         return Refusal(
             code=RefusalCode.OUT_OF_LIMITS,
-            reason=f"a command takes at most {COMMAND_LIMIT} bytes",
+            reason=f"a command takes at most {command.limit} bytes",
             remedy="Send less text; documents belong elsewhere, by reference",
         )
     return None

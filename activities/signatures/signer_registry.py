@@ -41,7 +41,7 @@ class RegisterError(Exception):
         self.remedy = remedy
 
 
-class Entry(InputModel):
+class SignerEntry(InputModel):
     """One key: whose it is, since when, who enrolled it, and since when it is no longer to be used."""
 
     person: Identifier
@@ -91,7 +91,7 @@ class Register(InputModel):
     organisation: Short
     version: Annotated[int, Field(ge=1)]
     issued_at: Instant
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[SignerEntry, ...] = ()
 
     @model_validator(mode="after")
     def _one_entry_per_key(self) -> Self:
@@ -99,12 +99,12 @@ class Register(InputModel):
             raise ValueError("a key is enrolled once")
         return self
 
-    def entry(self, key_id: str) -> Entry | None:
+    def entry(self, key_id: str) -> SignerEntry | None:
         """The entry of a key, if there is one."""
         return next((entry for entry in self.entries if entry.key_id == key_id), None)
 
 
-def enrol(register: Register, entry: Entry) -> Register:
+def enrol(register: Register, entry: SignerEntry) -> Register:
     """The next register, with a new key in it.
 
     Raises:
@@ -129,7 +129,7 @@ def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: s
     if entry.revoked_at is not None:
         raise RegisterError("this key is revoked already", "The first revocation stands")
     try:
-        revoked = Entry.model_validate(
+        revoked = SignerEntry.model_validate(
             {**entry.model_dump(), "revoked_at": at, "revoked_because": because, "revoked_by": by}
         )
     except ValidationError:
@@ -139,7 +139,7 @@ def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: s
     return _next(register, at, tuple(revoked if known is entry else known for known in register.entries))
 
 
-def _next(register: Register, at: datetime, entries: tuple[Entry, ...]) -> Register:
+def _next(register: Register, at: datetime, entries: tuple[SignerEntry, ...]) -> Register:
     if at < register.issued_at:
         raise RegisterError(
             "the register was issued later than that", "Date a change when it is made, and check clocks"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.signatures.signer_registry import Entry, Register
+from activities.signatures.signer_registry import Register, SignerEntry
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import (
@@ -33,7 +33,7 @@ LAST_ZONE = timedelta(hours=12)
 midnight."""
 
 
-class Problem(StrEnum):
+class SignatureProblem(StrEnum):
     """Why a signature does not count. The codes say nothing about a person, and may be logged."""
 
     UNKNOWN_KEY = "unknown_key"
@@ -52,34 +52,49 @@ class Problem(StrEnum):
     NOT_TWO_PEOPLE = "not_two_people"
 
 
-_WORDS: Mapping[Problem, tuple[str, str]] = {
-    Problem.UNKNOWN_KEY: ("this key is not enrolled", "Have it enrolled (`clinician enrol`), or use the one that is"),
-    Problem.BAD_SIGNATURE: (
+_WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
+    SignatureProblem.UNKNOWN_KEY: (
+        "this key is not enrolled",
+        "Have it enrolled (`clinician enrol`), or use the one that is",
+    ),
+    SignatureProblem.BAD_SIGNATURE: (
         "the signature was not made with this key over this decision",
         "Sign it with your own key; if you did, tell ops: somebody changed it",
     ),
-    Problem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
-    Problem.WRONG_ROLE: ("the key is enrolled for another role", "Act in the role you are enrolled in"),
-    Problem.WRONG_NAME: ("the key is enrolled under another name", "Correct your profile to what is enrolled"),
-    Problem.WRONG_LICENCE: ("the key is enrolled with another licence", "Correct your profile to what is enrolled"),
-    Problem.NOT_YET_VALID: (
+    SignatureProblem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
+    SignatureProblem.WRONG_ROLE: ("the key is enrolled for another role", "Act in the role you are enrolled in"),
+    SignatureProblem.WRONG_NAME: ("the key is enrolled under another name", "Correct your profile to what is enrolled"),
+    SignatureProblem.WRONG_LICENCE: (
+        "the key is enrolled with another licence",
+        "Correct your profile to what is enrolled",
+    ),
+    SignatureProblem.NOT_YET_VALID: (
         "it is signed in the future, or before the key was enrolled",
         "Check the clock of your computer, and sign anew",
     ),
-    Problem.EXPIRED: ("this signature came too late", "Read the evidence again and sign anew"),
-    Problem.VALID_TOO_LONG: ("the signature lets itself be valid for too long", "Sign it anew"),
-    Problem.REVOKED: ("this key has been revoked", "Have a new key enrolled; nothing else can be signed with this one"),
-    Problem.LICENCE_EXPIRED: ("the licence has expired", "Have the renewed one enrolled, with a new key"),
-    Problem.WRONG_STATE: (
+    SignatureProblem.EXPIRED: ("this signature came too late", "Read the evidence again and sign anew"),
+    SignatureProblem.VALID_TOO_LONG: ("the signature lets itself be valid for too long", "Sign it anew"),
+    SignatureProblem.REVOKED: (
+        "this key has been revoked",
+        "Have a new key enrolled; nothing else can be signed with this one",
+    ),
+    SignatureProblem.LICENCE_EXPIRED: ("the licence has expired", "Have the renewed one enrolled, with a new key"),
+    SignatureProblem.WRONG_STATE: (
         "the licence does not cover the state the patient is in",
         "Hand this to a colleague licensed there",
     ),
-    Problem.WRONG_PROTOCOL: ("the protocol is not as it was signed", "Put the signed one back, or have it signed anew"),
-    Problem.NOT_TWO_PEOPLE: ("the protocol lacks a second signature", "Have a second person sign (`protocol approve`)"),
+    SignatureProblem.WRONG_PROTOCOL: (
+        "the protocol is not as it was signed",
+        "Put the signed one back, or have it signed anew",
+    ),
+    SignatureProblem.NOT_TWO_PEOPLE: (
+        "the protocol lacks a second signature",
+        "Have a second person sign (`protocol approve`)",
+    ),
 }
 
 
-def refusal_of(problem: Problem) -> Refusal:
+def refusal_of(problem: SignatureProblem) -> Refusal:
     """Say a problem in words for the person who signed."""
     reason, remedy = _WORDS[problem]
     return Refusal(code=RefusalCode.SIGNATURE, reason=reason, remedy=remedy, field="signature")
@@ -93,7 +108,7 @@ def check(
     at: datetime,
     state: str,
     skew: timedelta = SKEW,
-) -> Problem | None:
+) -> SignatureProblem | None:
     """Say why this signature does not count at a moment for a patient in this state; None when it does.
 
     ``at`` is when the sign-off is decided: now, or the time of its event. A key revoked by then does not count
@@ -101,39 +116,39 @@ def check(
     """
     entry = register.entry(statement.seal.key_id)
     if entry is None:
-        return Problem.UNKNOWN_KEY
+        return SignatureProblem.UNKNOWN_KEY
     seal = statement.seal
     faults = {
-        Problem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
-        Problem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
-        Problem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, at),
-        Problem.WRONG_STATE: state not in entry.licence.states,
+        SignatureProblem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
+        SignatureProblem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
+        SignatureProblem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, at),
+        SignatureProblem.WRONG_STATE: state not in entry.licence.states,
     }
     return next(_faults(statement, signature, entry, at, skew, faults), None)
 
 
 def check_protocol(
     approval: ProtocolApproval, digest: str, register: Register, at: datetime, *, skew: timedelta = SKEW
-) -> Problem | None:
+) -> SignatureProblem | None:
     """Say why the protocol of this digest may not be used for patients at a moment; None when it may.
 
     The approval stands until it expires, also when a signer's key is revoked or a licence ends after they signed.
     """
     if approval.digest != digest:
-        return Problem.WRONG_PROTOCOL
+        return SignatureProblem.WRONG_PROTOCOL
     signed_by = {signed.signer.id for signed in approval.approvals}
     if len(signed_by) < 2 or len({signed.signature.key_id for signed in approval.approvals}) < 2:
-        return Problem.NOT_TWO_PEOPLE
+        return SignatureProblem.NOT_TWO_PEOPLE
     if all(signed.signer.role != Role.MEDICAL_DIRECTOR for signed in approval.approvals):
-        return Problem.WRONG_ROLE
+        return SignatureProblem.WRONG_ROLE
     for signed in approval.approvals:
         entry = register.entry(signed.signature.key_id)
         if entry is None:
-            return Problem.UNKNOWN_KEY
+            return SignatureProblem.UNKNOWN_KEY
         signed_at = signed.signature.signed_at
         faults = {
-            Problem.REVOKED: entry.state_at(signed_at) == "revoked",
-            Problem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, signed_at),
+            SignatureProblem.REVOKED: entry.state_at(signed_at) == "revoked",
+            SignatureProblem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, signed_at),
         }
         problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
         if problem is not None:
@@ -144,39 +159,39 @@ def check_protocol(
 def _faults(
     statement: Statement | DelegationStatement | ProtocolStatement,
     signature: Signature,
-    entry: Entry,
+    entry: SignerEntry,
     at: datetime,
     skew: timedelta,
-    further: dict[Problem, bool],
-) -> Iterator[Problem]:
+    further: dict[SignatureProblem, bool],
+) -> Iterator[SignatureProblem]:
     """Yield what is wrong, the signature first: without a valid one nothing else in the statement can be believed."""
     seal, signer = statement.seal, statement.signer
     if signature.seal != seal or not _verifies(entry, signature, statement):
-        yield Problem.BAD_SIGNATURE
+        yield SignatureProblem.BAD_SIGNATURE
     yield from _mismatches(signer, entry)
     # Differences, because sums of the times people send may leave the calendar.
     early = seal.signed_at - at > skew or entry.state_at(seal.signed_at) == "not_enrolled"
     if early or seal.expires_at <= seal.signed_at:
-        yield Problem.NOT_YET_VALID
+        yield SignatureProblem.NOT_YET_VALID
     if at > seal.expires_at:
-        yield Problem.EXPIRED
+        yield SignatureProblem.EXPIRED
     yield from (problem for problem, found in further.items() if found)
 
 
-def _mismatches(signer: Signer, entry: Entry) -> Iterator[Problem]:
+def _mismatches(signer: Signer, entry: SignerEntry) -> Iterator[SignatureProblem]:
     """Yield what the statement says about its signer otherwise than the register."""
     if signer.id != entry.person:
-        yield Problem.WRONG_PERSON
+        yield SignatureProblem.WRONG_PERSON
     if signer.role != entry.role:
-        yield Problem.WRONG_ROLE
+        yield SignatureProblem.WRONG_ROLE
     if signer.name != entry.printed_name:
-        yield Problem.WRONG_NAME
+        yield SignatureProblem.WRONG_NAME
     if signer.licence != entry.licence:
-        yield Problem.WRONG_LICENCE
+        yield SignatureProblem.WRONG_LICENCE
 
 
 def _verifies(
-    entry: Entry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
+    entry: SignerEntry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
 ) -> bool:
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))

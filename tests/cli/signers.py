@@ -9,13 +9,13 @@ from typing import Any
 
 from activities.signatures import signer_registry as registers
 from activities.signatures.keys import PrivateKey, unlock
-from activities.signatures.signer_registry import Entry
+from activities.signatures.signer_registry import SignerEntry
 from application.profiles import key_path
 from simulation.people import PEOPLE
 from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
 from workflows.journey.actors import Role
-from workflows.protocols import resolve, shipped
+from workflows.protocols import list_shipped, resolve
 from workflows.protocols.demonstration import INVENTED_DOSE
 
 PASSPHRASE = "an invented passphrase"
@@ -44,7 +44,7 @@ class AtTerminal(World):
 
 @cache
 def _shipped() -> dict[str, Any]:
-    values: dict[str, Any] = resolve(shipped()[-1]).value["protocol"]
+    values: dict[str, Any] = resolve(list_shipped()[-1]).value["protocol"]
     return values
 
 
@@ -96,15 +96,15 @@ class Clinic:
     def own(self, role: Role) -> PrivateKey:
         return unlock(key_path(Path(self.profiles[role])), PASSPHRASE)
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[SignerEntry, ...]:
         return registers.read(self.register, bytes.fromhex(self.public)).entries
 
-    def publish(self, *entries: Entry, at: datetime = START) -> None:
+    def publish(self, *entries: SignerEntry, at: datetime = START) -> None:
         """Another register, truly signed."""
         organisation = registers.Register(organisation="Invented Clinic", version=9, issued_at=at, entries=entries)
         self.register.write_bytes(registers.publish(organisation, unlock(self.key, OFFLINE)))
 
-    def as_enrolled(self, role: Role, **changed: Any) -> Entry:
+    def as_enrolled(self, role: Role, **changed: Any) -> SignerEntry:
         return entry(PEOPLE[role], self.own(role), enrolled_at=START, **changed)
 
     def write_protocol(self, **changed: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from activities.signatures import keys
-from activities.signatures.signer_registry import Entry
+from activities.signatures.signer_registry import SignerEntry
 from application.protocol_approvals import load_approval
 from deploy.local.postgres import Database
 from simulation.people import PEOPLE
@@ -258,7 +258,7 @@ def test_another_persons_key(clinic: Clinic) -> None:
     ids=["name", "role", "licence", "later", "same"],
 )
 def test_the_profile_says_what_the_register_says(clinic: Clinic, changed: dict[str, Any], code: int) -> None:
-    clinic.publish(Entry.model_validate(clinic.as_enrolled(DIRECTOR).model_dump() | changed))
+    clinic.publish(SignerEntry.model_validate(clinic.as_enrolled(DIRECTOR).model_dump() | changed))
     assert clinic.approve(DIRECTOR).code == code
 
 

@@ -13,7 +13,7 @@ from tests.cli.conftest import JOURNEY, Profiles
 from tests.cli.helpers import Answer, World, call
 from tests.cli.valid import FORMS
 from workflows.journey.actors import ANYONE, Role
-from workflows.journey.commands import COMMAND_LIMIT
+from workflows.journey.limits import COMMAND_LIMIT
 
 SECRET = "Robin has nightmares"
 """Stands for what is about a patient. No error may repeat it."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from activities.signatures.verifying import Problem, check
+from activities.signatures.verifying import SignatureProblem, check
 from cli import signoff
 from simulation.keys import Signers
 from simulation.people import PEOPLE
@@ -244,7 +244,7 @@ def test_a_printed_decision_counts_for_what_it_says(
     register = keys.register.current()
     assert check(statement, command.body.signature, register, at=world.at, state="CA") is None
     other = statement.model_copy(update={"choice": "neither"})
-    assert check(other, command.body.signature, register, at=world.at, state="CA") == Problem.BAD_SIGNATURE
+    assert check(other, command.body.signature, register, at=world.at, state="CA") == SignatureProblem.BAD_SIGNATURE
 
 
 def test_nobody_signs_without_their_key(

@@ -31,7 +31,7 @@ from temporalio.exceptions import ApplicationError
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
-from activities.signatures.signer_registry import Entry, enrol, publish, revoke
+from activities.signatures.signer_registry import SignerEntry, enrol, publish, revoke
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers, invent
 from simulation.people import PEOPLE
@@ -422,7 +422,7 @@ async def test_an_expired_licence_signs_nothing(
     over = clinician.licence.model_copy(update={"expires": (datetime.now(UTC) - timedelta(days=2)).date()})
     key = generate(tmp_path / "renewed.key", clinician.id, PASSPHRASE, cost=COST)
     now = datetime.now(UTC) - MINUTE
-    renewed = Entry(
+    renewed = SignerEntry(
         person=clinician.id,
         role=clinician.role,
         printed_name=clinician.name,

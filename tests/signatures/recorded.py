@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from activities.record import NewEvent, Record
+from activities.record import NewEvent, Record, StoredEvent
 from activities.record.event_codec import to_new
 from activities.signatures.keys import new_seal, sign
 from tests.journey.play import JOURNEY, course
@@ -69,3 +69,21 @@ def only(version: int, change: Callable[[dict[str, Any]], None]) -> Callable[[e.
             change(content)
 
     return body
+
+
+def stored(events: list[e.Event]) -> list[StoredEvent]:
+    """One journey as the record would hand it out."""
+    return [
+        StoredEvent(
+            **row.model_dump(),
+            log_id=1,
+            position=event.version,
+            journey_id=JOURNEY,
+            version=event.version,
+            recorded_at=event.at,
+            content_hash=b"",
+            journey_hash=b"",
+            log_hash=b"",
+        )
+        for row, event in zip(rows(events), events, strict=True)
+    ]

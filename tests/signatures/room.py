@@ -9,7 +9,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.signatures.keys import PrivateKey, key_id_of, new_seal, sign
-from activities.signatures.signer_registry import Entry, Register, enrol, publish, revoke
+from activities.signatures.signer_registry import Register, SignerEntry, enrol, publish, revoke
 from simulation.people import PEOPLE
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.signed_statement import (
@@ -40,7 +40,7 @@ KEYS = {role: key_of(PEOPLE[role].id, seed) for seed, role in enumerate(CLINICAL
 CLIO_KEY = KEYS[Role.CLINICIAN]
 
 
-def entry(actor: Actor, key: PrivateKey, **changed: Any) -> Entry:
+def entry(actor: Actor, key: PrivateKey, **changed: Any) -> SignerEntry:
     signer = signer_of(actor)
     fields: dict[str, Any] = {
         "person": signer.id,
@@ -52,7 +52,7 @@ def entry(actor: Actor, key: PrivateKey, **changed: Any) -> Entry:
         "enrolled_at": ENROLLED,
         "enrolled_by": ("demo-security", "demo-practice-manager"),
     }
-    return Entry.model_validate(fields | changed)
+    return SignerEntry.model_validate(fields | changed)
 
 
 def empty() -> Register:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.signatures.keys import new_seal, sign
-from activities.signatures.verifying import LONGEST, SKEW, Problem, check, check_protocol
+from activities.signatures.verifying import LONGEST, SKEW, SignatureProblem, check, check_protocol
 from simulation.people import PEOPLE
 from tests.signatures.room import (
     CLIO,
@@ -39,7 +39,7 @@ REGISTER = register()
 DIRECTOR = signer_of(PEOPLE[Role.MEDICAL_DIRECTOR])
 
 
-def judged(decided: Statement, signature: Signature, **changed: Any) -> Problem | None:
+def judged(decided: Statement, signature: Signature, **changed: Any) -> SignatureProblem | None:
     arguments: dict[str, Any] = {"register": REGISTER, "at": NOW, "state": "CA"} | changed
     return check(decided, signature, arguments.pop("register"), **arguments)
 
@@ -106,9 +106,9 @@ def test_any_change_to_a_signed_decision_breaks_it(change: tuple[str, Any]) -> N
     unchanged = altered == decided
     assert (altered.signed_bytes() == decided.signed_bytes()) == unchanged
     if not unchanged:
-        expected = {Problem.BAD_SIGNATURE}
+        expected = {SignatureProblem.BAD_SIGNATURE}
         if change[0] == "seal.key_id":
-            expected.add(Problem.UNKNOWN_KEY)
+            expected.add(SignatureProblem.UNKNOWN_KEY)
         assert judged(altered, signature) in expected
         # Nor when the seal that goes with it is made to agree.
         resealed = Signature(**altered.seal.model_dump(), value=signature.value)
@@ -128,7 +128,7 @@ def test_any_change_to_a_signed_decision_breaks_it(change: tuple[str, Any]) -> N
 )
 def test_a_copied_signature_is_worth_nothing(elsewhere: dict[str, Any]) -> None:
     decided, signature = signed()
-    assert judged(decided.model_copy(update=elsewhere), signature) == Problem.BAD_SIGNATURE
+    assert judged(decided.model_copy(update=elsewhere), signature) == SignatureProblem.BAD_SIGNATURE
 
 
 @given(HEX[128], st.integers(0, 511))
@@ -136,7 +136,7 @@ def test_no_other_bytes_are_a_signature(value: str, bit: int) -> None:
     decided, signature = signed()
     flipped = f"{int(signature.value, 16) ^ 1 << bit:0128x}"
     for forged in (value, flipped):
-        assert judged(decided, signature.model_copy(update={"value": forged})) == Problem.BAD_SIGNATURE
+        assert judged(decided, signature.model_copy(update={"value": forged})) == SignatureProblem.BAD_SIGNATURE
 
 
 def test_the_other_spelling_of_a_signature_is_refused() -> None:
@@ -145,15 +145,15 @@ def test_the_other_spelling_of_a_signature_is_refused() -> None:
     raw = bytes.fromhex(signature.value)
     order = 2**252 + 27742317777372353535851937790883648493
     other = raw[:32] + (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
-    assert judged(decided, signature.model_copy(update={"value": other.hex()})) == Problem.BAD_SIGNATURE
+    assert judged(decided, signature.model_copy(update={"value": other.hex()})) == SignatureProblem.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("value", ["", "zz", "00" * 63, "é" * 128, "\ud800", "0" * 10**6])
 def test_values_that_slipped_past_the_form_are_refused_without_a_word(value: str) -> None:
     decided, signature = signed()
-    assert judged(decided, signature.model_copy(update={"value": value})) == Problem.BAD_SIGNATURE
+    assert judged(decided, signature.model_copy(update={"value": value})) == SignatureProblem.BAD_SIGNATURE
     odd = decided.model_copy(update={"rationale": f"\ud800{value}"})
-    assert judged(odd, signature) == Problem.BAD_SIGNATURE
+    assert judged(odd, signature) == SignatureProblem.BAD_SIGNATURE
 
 
 @given(
@@ -175,7 +175,7 @@ def test_values_that_slipped_past_the_form_are_refused_without_a_word(value: str
 )
 def test_whatever_is_signed_is_judged_and_nothing_is_raised(decided: Statement, at: datetime) -> None:
     problem = judged(decided, sign(CLIO_KEY, decided), at=at)
-    assert problem != Problem.BAD_SIGNATURE
+    assert problem != SignatureProblem.BAD_SIGNATURE
     seal = decided.seal
     if problem is None:
         assert seal.signed_at - at <= SKEW
@@ -187,16 +187,16 @@ def test_whatever_is_signed_is_judged_and_nothing_is_raised(decided: Statement, 
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"id": "demo-medical-director"}, Problem.WRONG_PERSON),
-        ({"role": Role.MEDICAL_DIRECTOR}, Problem.WRONG_ROLE),
-        ({"name": "Clio Invented"}, Problem.WRONG_NAME),
+        ({"id": "demo-medical-director"}, SignatureProblem.WRONG_PERSON),
+        ({"role": Role.MEDICAL_DIRECTOR}, SignatureProblem.WRONG_ROLE),
+        ({"name": "Clio Invented"}, SignatureProblem.WRONG_NAME),
         (
             {"licence": signer_of(CLIO).licence.model_copy(update={"expires": date(2199, 1, 1)})},
-            Problem.WRONG_LICENCE,
+            SignatureProblem.WRONG_LICENCE,
         ),
     ],
 )
-def test_a_key_signs_only_for_what_it_is_enrolled_for(changed: dict[str, Any], problem: Problem) -> None:
+def test_a_key_signs_only_for_what_it_is_enrolled_for(changed: dict[str, Any], problem: SignatureProblem) -> None:
     """Whatever the profile says that an actor comes from: signed with the right key, but not in the register."""
     decided = statement(signer=Signer.model_validate(signer_of(CLIO).model_dump() | changed))
     value = CLIO_KEY.key.sign(decided.signed_bytes()).hex()
@@ -207,18 +207,20 @@ def test_a_key_signs_only_for_what_it_is_enrolled_for(changed: dict[str, Any], p
     ("signed_at", "lasts", "at", "problem"),
     [
         (NOW, timedelta(minutes=10), NOW + timedelta(minutes=10), None),
-        (NOW, timedelta(minutes=10), NOW + timedelta(minutes=10, microseconds=1), Problem.EXPIRED),
+        (NOW, timedelta(minutes=10), NOW + timedelta(minutes=10, microseconds=1), SignatureProblem.EXPIRED),
         (NOW, timedelta(minutes=10), NOW - SKEW, None),
-        (NOW, timedelta(minutes=10), NOW - SKEW - timedelta(microseconds=1), Problem.NOT_YET_VALID),
-        (NOW, timedelta(0), NOW, Problem.NOT_YET_VALID),
-        (NOW, -timedelta(minutes=1), NOW - timedelta(minutes=1), Problem.NOT_YET_VALID),
+        (NOW, timedelta(minutes=10), NOW - SKEW - timedelta(microseconds=1), SignatureProblem.NOT_YET_VALID),
+        (NOW, timedelta(0), NOW, SignatureProblem.NOT_YET_VALID),
+        (NOW, -timedelta(minutes=1), NOW - timedelta(minutes=1), SignatureProblem.NOT_YET_VALID),
         (NOW, LONGEST, NOW, None),
-        (NOW, LONGEST + timedelta(microseconds=1), NOW, Problem.VALID_TOO_LONG),
+        (NOW, LONGEST + timedelta(microseconds=1), NOW, SignatureProblem.VALID_TOO_LONG),
         (ENROLLED, timedelta(minutes=10), ENROLLED, None),
-        (ENROLLED - timedelta(microseconds=1), timedelta(minutes=10), ENROLLED, Problem.NOT_YET_VALID),
+        (ENROLLED - timedelta(microseconds=1), timedelta(minutes=10), ENROLLED, SignatureProblem.NOT_YET_VALID),
     ],
 )
-def test_a_signature_has_its_time(signed_at: datetime, lasts: timedelta, at: datetime, problem: Problem | None) -> None:
+def test_a_signature_has_its_time(
+    signed_at: datetime, lasts: timedelta, at: datetime, problem: SignatureProblem | None
+) -> None:
     seal = new_seal(CLIO_KEY.key_id, signed_at, lasts)
     assert judged(*signed(seal=seal), at=at) == problem
 
@@ -227,21 +229,21 @@ def test_a_revocation_takes_effect_at_once_and_not_before() -> None:
     decided, signature = signed()
     later = revoked(NOW + timedelta(minutes=1))
     assert judged(decided, signature, register=later, at=NOW) is None
-    assert judged(decided, signature, register=later, at=NOW + timedelta(minutes=1)) == Problem.REVOKED
-    assert judged(decided, signature, register=revoked(NOW), at=NOW) == Problem.REVOKED
+    assert judged(decided, signature, register=later, at=NOW + timedelta(minutes=1)) == SignatureProblem.REVOKED
+    assert judged(decided, signature, register=revoked(NOW), at=NOW) == SignatureProblem.REVOKED
     # A clock set back does not help: what counts is when it is decided.
     backdated = signed(seal=new_seal(CLIO_KEY.key_id, NOW - timedelta(minutes=1)))
-    assert judged(*backdated, register=revoked(NOW), at=NOW) == Problem.REVOKED
+    assert judged(*backdated, register=revoked(NOW), at=NOW) == SignatureProblem.REVOKED
 
 
 @pytest.mark.parametrize(
     ("at", "problem"),
     [
         (datetime.fromisoformat("2026-11-23T23:59:00-08:00"), None),
-        (datetime.fromisoformat("2026-11-24T12:00:00+00:00"), Problem.LICENCE_EXPIRED),
+        (datetime.fromisoformat("2026-11-24T12:00:00+00:00"), SignatureProblem.LICENCE_EXPIRED),
     ],
 )
-def test_a_licence_ends_with_its_last_day(at: datetime, problem: Problem | None) -> None:
+def test_a_licence_ends_with_its_last_day(at: datetime, problem: SignatureProblem | None) -> None:
     licence = signer_of(CLIO).licence.model_copy(update={"expires": LAST_DAY})
     signer = signer_of(CLIO).model_copy(update={"licence": licence})
     decided, signature = signed(signer=signer, seal=new_seal(CLIO_KEY.key_id, at))
@@ -250,7 +252,7 @@ def test_a_licence_ends_with_its_last_day(at: datetime, problem: Problem | None)
 
 def test_a_licence_counts_where_it_is_valid() -> None:
     assert judged(*signed(), state="NY") is None
-    assert judged(*signed(), state="WA") == Problem.WRONG_STATE
+    assert judged(*signed(), state="WA") == SignatureProblem.WRONG_STATE
 
 
 @pytest.mark.parametrize(
@@ -260,12 +262,12 @@ def test_a_licence_counts_where_it_is_valid() -> None:
 )
 def test_a_signature_goes_with_the_seal_that_was_signed(changed: dict[str, Any]) -> None:
     decided, signature = signed()
-    assert judged(decided, signature.model_copy(update=changed)) == Problem.BAD_SIGNATURE
+    assert judged(decided, signature.model_copy(update=changed)) == SignatureProblem.BAD_SIGNATURE
 
 
 def test_a_key_nobody_enrolled_signs_nothing() -> None:
     none = REGISTER.model_copy(update={"entries": REGISTER.entries[1:]})
-    assert judged(*signed(), register=none) == Problem.UNKNOWN_KEY
+    assert judged(*signed(), register=none) == SignatureProblem.UNKNOWN_KEY
 
 
 # Protocols
@@ -273,7 +275,7 @@ def test_a_key_nobody_enrolled_signs_nothing() -> None:
 BOTH = (Role.MEDICAL_DIRECTOR, Role.CLINICIAN)
 
 
-def approved(given: ProtocolApproval, **changed: Any) -> Problem | None:
+def approved(given: ProtocolApproval, **changed: Any) -> SignatureProblem | None:
     arguments: dict[str, Any] = {"digest": "d" * 64, "register": REGISTER, "at": NOW} | changed
     return check_protocol(given, **arguments)
 
@@ -281,17 +283,17 @@ def approved(given: ProtocolApproval, **changed: Any) -> Problem | None:
 def test_a_protocol_is_approved_by_the_director_and_one_more() -> None:
     assert approved(approval(*BOTH)) is None
     assert approved(approval(*reversed(BOTH))) is None
-    assert approved(approval(Role.ON_CALL_CLINICIAN, Role.CLINICIAN)) == Problem.WRONG_ROLE
-    assert approved(approval(Role.MEDICAL_DIRECTOR, Role.MEDICAL_DIRECTOR)) == Problem.NOT_TWO_PEOPLE
+    assert approved(approval(Role.ON_CALL_CLINICIAN, Role.CLINICIAN)) == SignatureProblem.WRONG_ROLE
+    assert approved(approval(Role.MEDICAL_DIRECTOR, Role.MEDICAL_DIRECTOR)) == SignatureProblem.NOT_TWO_PEOPLE
 
 
 def test_a_protocol_approval_is_for_one_content() -> None:
     given = approval(*BOTH)
-    assert approved(given, digest="e" * 64) == Problem.WRONG_PROTOCOL
+    assert approved(given, digest="e" * 64) == SignatureProblem.WRONG_PROTOCOL
     moved = given.model_copy(update={"digest": "e" * 64})
-    assert approved(moved, digest="e" * 64) == Problem.BAD_SIGNATURE
-    assert approved(given.model_copy(update={"version": 4})) == Problem.BAD_SIGNATURE
-    assert approved(given.model_copy(update={"protocol": "anxiety-at-home"})) == Problem.BAD_SIGNATURE
+    assert approved(moved, digest="e" * 64) == SignatureProblem.BAD_SIGNATURE
+    assert approved(given.model_copy(update={"version": 4})) == SignatureProblem.BAD_SIGNATURE
+    assert approved(given.model_copy(update={"protocol": "anxiety-at-home"})) == SignatureProblem.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -300,40 +302,40 @@ def test_both_signatures_are_checked(which: int) -> None:
     broken = list(given.approvals)
     signature = broken[which].signature
     broken[which] = broken[which].model_copy(update={"signature": signature.model_copy(update={"value": "0" * 128})})
-    assert approved(given.model_copy(update={"approvals": tuple(broken)})) == Problem.BAD_SIGNATURE
+    assert approved(given.model_copy(update={"approvals": tuple(broken)})) == SignatureProblem.BAD_SIGNATURE
     without = REGISTER.model_copy(
         update={"entries": tuple(e for e in REGISTER.entries if e.key_id != signature.key_id)}
     )
-    assert approved(given, register=without) == Problem.UNKNOWN_KEY
+    assert approved(given, register=without) == SignatureProblem.UNKNOWN_KEY
 
 
 def test_one_person_with_two_keys_is_one_person() -> None:
     given = approval(*BOTH)
     director, other = given.approvals
     twice = other.model_copy(update={"signer": director.signer})
-    assert approved(given.model_copy(update={"approvals": (director, twice)})) == Problem.NOT_TWO_PEOPLE
+    assert approved(given.model_copy(update={"approvals": (director, twice)})) == SignatureProblem.NOT_TWO_PEOPLE
 
 
 def test_a_protocol_approval_has_its_time() -> None:
     given = approval(*BOTH, days=365)
     assert approved(given, at=NOW + timedelta(days=365)) is None
-    assert approved(given, at=NOW + timedelta(days=365, seconds=1)) == Problem.EXPIRED
-    assert approved(given, at=NOW - timedelta(days=1)) == Problem.NOT_YET_VALID
+    assert approved(given, at=NOW + timedelta(days=365, seconds=1)) == SignatureProblem.EXPIRED
+    assert approved(given, at=NOW - timedelta(days=1)) == SignatureProblem.NOT_YET_VALID
     assert approved(given, register=revoked(NOW + timedelta(1)), at=NOW + timedelta(2)) is None
-    assert approved(given, register=revoked(NOW), at=NOW + timedelta(2)) == Problem.REVOKED
+    assert approved(given, register=revoked(NOW), at=NOW + timedelta(2)) == SignatureProblem.REVOKED
 
 
 def test_a_sign_off_is_no_protocol_approval_and_the_other_way_round() -> None:
     given = approval(*BOTH)
     clinician = given.approvals[1]
     decided = statement(seal=clinician.signature.seal)
-    assert judged(decided, clinician.signature) == Problem.BAD_SIGNATURE
+    assert judged(decided, clinician.signature) == SignatureProblem.BAD_SIGNATURE
     stated = given.statement(clinician)
     signature = sign(CLIO_KEY, statement(seal=stated.seal))
     other = given.model_copy(
         update={"approvals": (given.approvals[0], clinician.model_copy(update={"signature": signature}))}
     )
-    assert approved(other) == Problem.BAD_SIGNATURE
+    assert approved(other) == SignatureProblem.BAD_SIGNATURE
 
 
 def test_only_clinical_roles_have_keys() -> None:

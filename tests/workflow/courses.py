@@ -10,10 +10,11 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Course:
     world: Literal["real", "early", "uncached"] = "real"
 
     async def begin(self, world: World) -> Case:
-        return await world.begin(demonstration(self.pathway), zone=self.zone)
+        return await world.begin(load_demonstration(self.pathway), zone=self.zone)
 
 
 Played = Callable[[str], Awaitable[Case]]
@@ -114,7 +115,7 @@ MALFORMED: Mapping[str, tuple[str, tuple[object, ...]]] = {
     "no argument": ("command", ()),
     "two arguments": ("command", ({}, {})),
     "an unknown name": ("help", ({"text": "Invented: I feel dizzy"},)),
-    "larger than any command": ("sign_off", ("x" * (c.COMMAND_LIMIT + 1),)),
+    "larger than any command": ("sign_off", ("x" * (COMMAND_LIMIT + 1),)),
     "somebody who says to be the clock": (
         "command",
         (

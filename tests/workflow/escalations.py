@@ -38,10 +38,10 @@ def lives(events: Sequence[e.Event]) -> list[Life]:
                 for closed in updated.closed:
                     life = standing.pop(closed.id)
                     life.until = event.at
-                    paused += [life.opened.matter] if closed.because == "held" else []
+                    paused += [life.opened.key] if closed.because == "held" else []
                 for opened in updated.opened:
                     assert opened.id not in standing, "opened twice"
-                    standing[opened.id] = Life(opened, events[-1].at, resumed=opened.matter in paused)
+                    standing[opened.id] = Life(opened, events[-1].at, resumed=opened.key in paused)
                     found.append(standing[opened.id])
             case e.ObligationEscalated() as step:
                 standing[step.obligation].taken.append((event.at, step))

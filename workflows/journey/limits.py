@@ -11,5 +11,3 @@ START_LIMIT = COMMAND_LIMIT + PROTOCOL_LIMIT
 """The command that starts a journey: it brings the protocol along."""
 EVENT_LIMIT = START_LIMIT + COMMAND_LIMIT
 """The payload of an event as it is stored: what its command brought, what was decided, and what encryption adds."""
-PAYLOAD_LIMIT = 1024 * 1024
-"""What goes into one payload of Temporal, which takes twice as much, and nothing at all beyond it."""

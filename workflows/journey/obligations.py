@@ -83,13 +83,13 @@ def reconcile(
     A hold pauses the clocks of care; they go on where they stood when nothing holds it any more.
     """
     asked, waiting = tuple(needs), journey.waiting
-    pausing = {need.matter: need for need in asked if need.care} if journey.held else {}
+    pausing = {need.key: need for need in asked if need.care} if journey.held else {}
     wanted = {need.id: need for need in asked if not (need.care and journey.held)}
     left = {key: kept for key, kept in waiting.items() if not _stays(kept, wanted.get(key))}
     new = [need for key, need in wanted.items() if key not in waiting or key in left]
-    before = {kept.matter: kept for kept in left.values()}
-    opened = tuple(_opened(need, before.get(need.matter), journey, at) for need in new)
-    again = {obligation.matter: obligation for obligation in opened}
+    before = {kept.key: kept for kept in left.values()}
+    opened = tuple(_opened(need, before.get(need.key), journey, at) for need in new)
+    again = {obligation.key: obligation for obligation in opened}
     closed = tuple(_closed(kept, again, pausing, journey) for kept in left.values())
     return opened, closed
 
@@ -99,7 +99,7 @@ def _opened(need: Requirement, earlier: Obligation | None, journey: Journey, at:
     if earlier is not None and _same_wait(need, earlier, journey):
         clock = {"since": earlier.since, "steps": earlier.steps, "taken": earlier.taken, "due": earlier.due}
         return Obligation(**{**need.model_dump(), **clock})
-    paused = journey.paused.get(need.matter)
+    paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
         return resume_obligation(need, paused, journey, at)
     return open_obligation(need, journey, at)
@@ -119,9 +119,9 @@ def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool
 def _closed(
     obligation: Obligation, again: Mapping[str, Obligation], pausing: Mapping[str, Requirement], journey: Journey
 ) -> Closed:
-    if obligation.matter in again:
+    if obligation.key in again:
         return Closed(id=obligation.id, because="superseded")
-    if obligation.matter in pausing:
+    if obligation.key in pausing:
         held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
         return Closed(id=obligation.id, because="held", reason=f"paused by {', '.join(held)}"[:4000])
     return Closed(id=obligation.id, because="no_longer_needed" if journey.closing is not None else "done")

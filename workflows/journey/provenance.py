@@ -15,7 +15,7 @@ from workflows.journey.base import ImmutableModel, Short
 from workflows.journey.dispatch import ADVANCES, REACTIONS
 
 
-class Because(ImmutableModel):
+class Provenance(ImmutableModel):
     """One event and the rule that made it. ``rule`` is the function that gave it, as ``stage.function``."""
 
     version: int
@@ -32,7 +32,7 @@ class Explanation(ImmutableModel):
     actor_id: str
     actor_role: Role
     command_id: str
-    chain: tuple[Because, ...]
+    chain: tuple[Provenance, ...]
 
 
 def explain(events: Sequence[e.Event], version: int) -> Explanation:
@@ -56,7 +56,8 @@ def explain(events: Sequence[e.Event], version: int) -> Explanation:
         actor_role=event.actor_role,
         command_id=str(event.command_id),
         chain=tuple(
-            Because(version=each.version, kind=kind_of(each.body), rule=rule_of(events, each, by_id)) for each in chain
+            Provenance(version=each.version, kind=kind_of(each.body), rule=rule_of(events, each, by_id))
+            for each in chain
         ),
     )
 

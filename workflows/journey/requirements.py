@@ -29,14 +29,14 @@ class Requirement(ImmutableModel):
     care: bool = True
 
     @cached_property
-    def matter(self) -> str:
-        """What it is about, whatever the evidence: one need per matter stands at a time."""
+    def key(self) -> str:
+        """What it is about, whatever the evidence: one is awaited per key at a time."""
         return self.kind if self.subject is None else f"{self.kind}:{self.subject}"
 
     @cached_property
     def id(self) -> str:
-        """The matter, and for a sign-off the first letters of the evidence it is asked for."""
-        return self.matter if self.evidence is None else f"{self.matter}:{self.evidence[:12]}"
+        """The key, and for a sign-off the first letters of the evidence it is asked for."""
+        return self.key if self.evidence is None else f"{self.key}:{self.evidence[:12]}"
 
 
 class Obligation(Requirement):

@@ -10,7 +10,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
 
-class Entry(ImmutableModel):
+class TimelineEntry(ImmutableModel):
     """One line of a timeline: when something was due, and when it was done (UTC), as far as either is known."""
 
     what: str
@@ -111,17 +111,19 @@ def details(journey: Journey) -> str:
     return "\n".join([head, "", "Awaited:", "", *awaited]) if awaited else head
 
 
-def timeline(journey: Journey) -> tuple[Entry, ...]:
+def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
     """What was and will be, by the time it was due or done."""
-    entries = [Entry(what="pathway started", due=None, done=journey.started_at)]
-    entries += [
-        Entry(what=f"{s.kind.value} {s.decision}" + (f" ({s.subject})" if s.subject else ""), due=None, done=s.at)
-        for s in journey.sign_offs
-    ]
-    entries += [Entry(what=f"session {s.number}", due=s.starts_at, done=s.dosed_at) for s in journey.sessions.values()]
-    entries += [
-        Entry(what=contact.id, due=contact.due, done=contact.done_at)
+    entries = [TimelineEntry(what="pathway started", done=journey.started_at)]
+    for signed in journey.sign_offs:
+        about = f" ({signed.subject})" if signed.subject else ""
+        entries.append(TimelineEntry(what=f"{signed.kind.value} {signed.decision}{about}", done=signed.at))
+    entries += (
+        TimelineEntry(what=f"session {session.number}", due=session.starts_at, done=session.dosed_at)
+        for session in journey.sessions.values()
+    )
+    entries += (
+        TimelineEntry(what=contact.id, due=contact.due, done=contact.done_at)
         for contact in journey.contacts.values()
         if not contact.replaced
-    ]
+    )
     return tuple(sorted(entries, key=lambda entry: entry.done or entry.due or journey.started_at))

@@ -18,7 +18,7 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 STEPS = 12
 
@@ -71,9 +71,9 @@ def check_journey(journey: Journey) -> None:
     for waiting in obligations(journey):
         assert waiting.deadline >= waiting.since or waiting.due is not None
         assert len(waiting.steps) == len(journey.protocol.escalation_policies[waiting.escalation_policy].steps)
-        assert waiting.matter
+        assert waiting.key
         assert why(waiting, journey)
-    matters = [waiting.matter for waiting in obligations(journey)]
+    matters = [waiting.key for waiting in obligations(journey)]
     assert len(matters) == len(dict.fromkeys(matters))
     if journey.held:
         assert all(not waiting.care for waiting in obligations(journey))
@@ -130,7 +130,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where
     assert resumed == play.journey
 
 
-EVENTS = [event for pathway in pathways() for event in course(pathway).events[1:]]
+EVENTS = [event for pathway in list_pathways() for event in course(pathway).events[1:]]
 
 
 @given(st.data(), moments())

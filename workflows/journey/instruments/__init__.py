@@ -12,17 +12,17 @@ patient: results inform, flag and hold; people decide.
 """
 
 from workflows.journey.instruments.definitions import Definition, Instrument, Level, definition_of
-from workflows.journey.instruments.results import Change, Flag, Score
+from workflows.journey.instruments.results import Flag, Score, ScoreChange
 from workflows.journey.instruments.scoring import score
 from workflows.journey.instruments.thresholds import Thresholds, threshold_problems
 
 __all__ = [
-    "Change",
     "Definition",
     "Flag",
     "Instrument",
     "Level",
     "Score",
+    "ScoreChange",
     "Thresholds",
     "definition_of",
     "score",

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from workflows.journey.instruments.definitions import Definition
-from workflows.journey.instruments.results import Change
+from workflows.journey.instruments.results import ScoreChange
 from workflows.journey.instruments.thresholds import Thresholds
 
 
 def change_since(
     previous: int, total: int, definition: Definition, thresholds: Thresholds
-) -> tuple[Change, ...] | None:
+) -> tuple[ScoreChange, ...] | None:
     """Every change word that holds between two possible totals; `none` if no rule holds, None without a rule.
 
     - meaningful, reliable: a fall of at least so many points, boundary included; both if both hold.
@@ -24,25 +24,27 @@ def change_since(
     rules = tuple(_rules(previous, total, definition, thresholds))
     if not rules:
         return None
-    return tuple(word for word, holds in rules if holds) or (Change.NONE,)
+    return tuple(word for word, holds in rules if holds) or (ScoreChange.NONE,)
 
 
-def _rules(previous: int, total: int, definition: Definition, thresholds: Thresholds) -> Iterator[tuple[Change, bool]]:
+def _rules(
+    previous: int, total: int, definition: Definition, thresholds: Thresholds
+) -> Iterator[tuple[ScoreChange, bool]]:
     """Each rule that has its number, and whether it holds."""
     fall = previous - total
     if (points := thresholds.meaningful_change) is not None:
-        yield Change.MEANINGFUL, fall >= points
+        yield ScoreChange.MEANINGFUL, fall >= points
     if (points := thresholds.reliable_change) is not None:
-        yield Change.RELIABLE, fall >= points
+        yield ScoreChange.RELIABLE, fall >= points
         if (mark := thresholds.recovered_at_or_below) is not None:
-            yield Change.RECOVERED, fall >= points and total <= mark < previous
+            yield ScoreChange.RECOVERED, fall >= points and total <= mark < previous
     if (percent := thresholds.response_pct) is not None:
-        yield Change.RESPONSE, fall > 0 and fall * 100 >= percent * previous
+        yield ScoreChange.RESPONSE, fall > 0 and fall * 100 >= percent * previous
     case = _case_from(definition, thresholds)
     if (mark := thresholds.remission_below) is not None and case is not None:
-        yield Change.REMISSION, total < mark <= previous and previous >= case
+        yield ScoreChange.REMISSION, total < mark <= previous and previous >= case
     if (points := thresholds.deterioration) is not None:
-        yield Change.DETERIORATION, -fall >= points
+        yield ScoreChange.DETERIORATION, -fall >= points
 
 
 def _case_from(definition: Definition, thresholds: Thresholds) -> int | None:

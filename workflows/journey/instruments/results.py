@@ -33,7 +33,7 @@ class Flag(StrEnum):
     """The previous total is not a possible total of this instrument, so no change was judged."""
 
 
-class Change(StrEnum):
+class ScoreChange(StrEnum):
     """How a total moved since the previous one. Every word that holds is listed, in this order."""
 
     NONE = "none"

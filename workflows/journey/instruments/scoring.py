@@ -3,7 +3,7 @@
 from workflows.journey.instruments.c_ssrs import score_c_ssrs
 from workflows.journey.instruments.changes import change_since
 from workflows.journey.instruments.definitions import ENDORSED_FROM, Definition, Instrument, definition_of
-from workflows.journey.instruments.results import Change, Flag, Score
+from workflows.journey.instruments.results import Flag, Score, ScoreChange
 from workflows.journey.instruments.thresholds import Thresholds
 
 _NO_THRESHOLDS = Thresholds()
@@ -37,7 +37,7 @@ def score(
         *_total_flags(readable, total, definition, thresholds),
         *_observation_flags(readable, total, definition, thresholds, at_end=at_end),
     )
-    change: tuple[Change, ...] | None = None
+    change: tuple[ScoreChange, ...] | None = None
     if previous is not None and not _within(previous, definition.total_max):
         flags = (*flags, Flag.PREVIOUS_INVALID)
     elif previous is not None and total is not None:

@@ -53,7 +53,7 @@ def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) ->
     waiting = dict(state.waiting)
     closed = [(ended, waiting.pop(ended.id)) for ended in body.closed if ended.id in waiting]
     waiting |= {opened.id: opened for opened in body.opened}
-    paused = {was.matter: Paused(obligation=was, at=event.at) for ended, was in closed if ended.because == "held"}
+    paused = {was.key: Paused(obligation=was, at=event.at) for ended, was in closed if ended.because == "held"}
     # The release of the last hold always changes what is awaited, and every clock goes on with it.
     return {"waiting": waiting, "paused": {**state.paused, **paused} if state.held else {}}
 

@@ -119,8 +119,8 @@ def _requested(journey: Journey, command: c.Sign) -> Obligation:
             "See `pathway timeline`",
             "request",
         )
-    matter = command.request.rpartition(":")[0]
-    if any(waiting.matter == matter for waiting in journey.waiting.values()):
+    key = command.request.rpartition(":")[0]
+    if any(waiting.key == key for waiting in journey.waiting.values()):
         refuse(RefusalCode.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
     if journey.held:
         refuse(RefusalCode.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from activities.signatures.guard import unproven
+from activities.record.verification.batches import find_unproven
 from activities.signatures.verifying import SKEW
 from tests.signatures.recorded import EARLY, history, signature_of
 from workflows.journey import events as e
@@ -23,11 +23,11 @@ def signed() -> list[e.Event]:
 
 
 def test_a_signed_course_proves_right() -> None:
-    assert unproven(signed(), EARLY) is None
+    assert find_unproven(signed(), EARLY) is None
 
 
 def test_the_same_course_unsigned_does_not() -> None:
-    problem = unproven(history(), EARLY)
+    problem = find_unproven(history(), EARLY)
     assert problem is not None
     assert "its signature does not count" in problem
 
@@ -37,7 +37,7 @@ def test_hosts_may_be_a_little_apart_and_nothing_is_dated_back(back: timedelta, 
     """A journey that goes on on another host of Temporal must not be quarantined for its clock."""
     events = signed()[:3]
     last = events[-1].model_copy(update={"at": events[-2].at - back})
-    problem = unproven([*events[:-1], last], EARLY, recorded=2)
+    problem = find_unproven([*events[:-1], last], EARLY, recorded=2)
     assert (problem is None) == fine
     assert fine or "dated before" in str(problem)
-    assert unproven([*events[:-1], last], EARLY, recorded=3) is None, "what is recorded is recorded"
+    assert find_unproven([*events[:-1], last], EARLY, recorded=3) is None, "what is recorded is recorded"

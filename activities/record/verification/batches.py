@@ -1,4 +1,4 @@
-"""What stands between a signature and its effect: asked when what follows from a decision is recorded."""
+"""Proves what a batch of events claims before it is recorded: what people signed is shown again to be signed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from activities.signatures.signer_registry import Register
-from activities.signatures.verifying import SKEW, Problem, check, check_protocol
+from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
@@ -19,7 +19,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
-PROVEN = (
+NEEDS_PROOF = (
     "pathway.started",
     "signoff.signed",
     "signoff.delegated",
@@ -38,7 +38,7 @@ SignedBefore: TypeAlias = Mapping[UUID, tuple[Journey, e.SignedOff]]
 """The sign-offs of a journey by event id, each with the state just after it."""
 
 
-def unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
+def find_unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
     """The first thing in a journey, from its beginning, that claims a decision nobody made: its version and why.
 
     None when every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and
@@ -112,11 +112,11 @@ def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register, 
     if event.illustrative:
         return
     problem = (
-        Problem.NOT_TWO_PEOPLE
+        SignatureProblem.NOT_TWO_PEOPLE
         if body.approval is None
         else check_protocol(body.approval, body.protocol_digest, register, event.at)
     )
-    if problem is not None and (new or problem is not Problem.REVOKED):
+    if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"the protocol is not approved ({problem.value})"
 
 
@@ -129,7 +129,7 @@ def _signature_problems(
         yield "it means nothing there is"
         return
     problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
-    if problem is not None and (new or problem is not Problem.REVOKED):
+    if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"its signature does not count ({problem.value})"
     if body.signature.nonce in journey.nonces:
         yield "its signature was used before"

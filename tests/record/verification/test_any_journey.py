@@ -3,36 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.record import StoredEvent
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
-from tests.journey.play import JOURNEY, course
+from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
-from tests.signatures.recorded import EARLY, rows
+from tests.signatures.recorded import EARLY, stored
 from tests.signatures.room import ORGANISATION, published
-from workflows.journey import events as e
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 
 STEPS = 10
-
-
-def stored(events: list[e.Event]) -> list[StoredEvent]:
-    """One journey as the record would hand it out."""
-    return [
-        StoredEvent(
-            **row.model_dump(),
-            log_id=1,
-            position=event.version,
-            journey_id=JOURNEY,
-            version=event.version,
-            recorded_at=event.at,
-            content_hash=b"",
-            journey_hash=b"",
-            log_hash=b"",
-        )
-        for row, event in zip(rows(events), events, strict=True)
-    ]
 
 
 @given(st.data(), moments())
