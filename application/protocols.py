@@ -6,8 +6,8 @@ from typing import NamedTuple
 from application.context import Context
 from application.errors import FieldProblem, InvalidInput
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.protocols import SHIPPED, ProtocolError, files_in, find, load
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import SHIPPED, ProtocolError, find, list_files, load
+from workflows.protocols.demonstration import load_demonstration
 
 DEMONSTRATION = "demonstration"
 """The name of a pathway's protocol with invented dose limits, where demonstrations are allowed."""
@@ -35,7 +35,7 @@ def choose(name: str | None, pathway: Pathway, directory: Path, *, demonstration
     """
     try:
         if name == DEMONSTRATION and demonstrations:
-            return Chosen(demonstration(pathway, directory), None)
+            return Chosen(load_demonstration(pathway, directory), None)
         path = path_of(name or pathway, directory, files=files)
         return Chosen(load(path), path)
     except ProtocolError as error:
@@ -83,4 +83,4 @@ def load_protocol(file: Path) -> Protocol:
 
 def protocol_files(context: Context) -> tuple[Path, ...]:
     """List the files of this clinic's protocols, or of the shipped ones."""
-    return files_in(directory_of(context.settings.protocols_dir))
+    return list_files(directory_of(context.settings.protocols_dir))

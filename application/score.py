@@ -9,7 +9,7 @@ from application.protocols import unusable
 from workflows.journey import instruments
 from workflows.journey.instruments import Instrument, Score, Thresholds
 from workflows.journey.limits import COMMAND_LIMIT
-from workflows.protocols import ProtocolError, load, shipped
+from workflows.protocols import ProtocolError, list_shipped, load
 
 _NAMES = {"".join(filter(str.isalnum, name.casefold())): name for name in Instrument}
 
@@ -34,7 +34,7 @@ def thresholds_of(instrument: Instrument, file: Path | None) -> Thresholds:
         InvalidInput: the file cannot be used.
     """
     try:
-        protocols = [load(path) for path in ((file,) if file is not None else shipped())]
+        protocols = [load(path) for path in ((file,) if file is not None else list_shipped())]
     except ProtocolError as error:
         raise unusable(error) from None
     protocols.sort(key=lambda protocol: protocol.instruments.primary != instrument)

@@ -1,4 +1,4 @@
-"""`make demo`: performance PTSD and performance anxiety journey, months long, on real servers, in seconds.
+"""`make demo`: one PTSD and one anxiety journey, months long, on real servers, in seconds.
 
 Invented people act through the same client as everybody; the server skips the time between their moves, so
 that the Temporal UI shows the journeys over their true dates.
@@ -36,7 +36,7 @@ from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.summary import shown_at, step_shown, timeline
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
 TASK_QUEUE = "care-pathway"
@@ -88,7 +88,7 @@ def _board(performances: Sequence[Performance]) -> Group:
 
 async def _play(client: Client, record: Record, signers: Signers, performance: Performance) -> None:
     skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    protocol = demonstration(performance.pathway)
+    protocol = load_demonstration(performance.pathway)
     await start(skipper.client, referral(protocol, performance.journey_id), task_queue=TASK_QUEUE)
     handle = handle_of(client, performance.journey_id)
     late = LATE if performance.pathway == "PTSD" else ()

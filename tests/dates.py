@@ -17,14 +17,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from workflows.protocols import load, shipped
+from workflows.protocols import list_shipped, load
 
 SHORTLY = timedelta(minutes=1)
 
 
 def moments(now: datetime) -> Mapping[str, datetime]:
     """The moments (UTC) at which the runs begin, by name. The clock changes come while the tests run."""
-    known_until = max(load(path).working_time.holidays_known_until for path in shipped())
+    known_until = max(load(path).working_time.holidays_known_until for path in list_shipped())
     return {
         "next-year": now + timedelta(days=365),
         "weekend": now + timedelta(days=5 - now.weekday()),

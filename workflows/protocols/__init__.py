@@ -14,9 +14,19 @@ from pydantic_core import ErrorDetails
 from workflows.journey.protocol import Protocol
 from workflows.protocols.reading import Document, Location, Problem, ProtocolError
 from workflows.protocols.resolution import is_shared, resolve
-from workflows.protocols.rules import broken
+from workflows.protocols.rules import find_broken_rules
 
-__all__ = ["Problem", "ProtocolError", "check", "files_in", "find", "load", "pathways", "resolve", "shipped"]
+__all__ = [
+    "Problem",
+    "ProtocolError",
+    "check",
+    "find",
+    "list_files",
+    "list_pathways",
+    "list_shipped",
+    "load",
+    "resolve",
+]
 
 SHIPPED = Path(__file__).parent
 
@@ -29,12 +39,12 @@ _LISTS = ("tuple_type", "list_type")
 _FIELDS = ("model_type", "dict_type", "model_attributes_type")
 
 
-def shipped() -> tuple[Path, ...]:
+def list_shipped() -> tuple[Path, ...]:
     """The protocol files that come with the service. All of them are illustrative."""
-    return files_in(SHIPPED)
+    return list_files(SHIPPED)
 
 
-def files_in(directory: Path = SHIPPED) -> tuple[Path, ...]:
+def list_files(directory: Path = SHIPPED) -> tuple[Path, ...]:
     """The protocol files in a directory, without those that are only there to be extended."""
     return tuple(path for path in sorted(directory.glob("*.yaml")) if not is_shared(path))
 
@@ -45,7 +55,7 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     Raises:
         ProtocolError: there is none, or more than one.
     """
-    known = files_in(directory)
+    known = list_files(directory)
     found = [path for path in known if path.stem == name]
     if not found:
         readable = list(_readable(known))
@@ -58,9 +68,9 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     raise ProtocolError((Problem(None, "protocol", f"{rule}; name one of: {there}"),))
 
 
-def pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
+def list_pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
     """The pathways that ``directory`` has protocols for, in alphabetical order."""
-    return tuple(sorted({protocol.pathway for _, protocol in _readable(files_in(directory))}))
+    return tuple(sorted({protocol.pathway for _, protocol in _readable(list_files(directory))}))
 
 
 def load(path: Path) -> Protocol:
@@ -81,7 +91,7 @@ def load(path: Path) -> Protocol:
     except ValidationError as error:
         problems += _in_words(document, error.errors(include_input=False, include_url=False))
     else:
-        problems += [document.problem(("protocol", *at), rule) for at, rule in broken(protocol)]
+        problems += [document.problem(("protocol", *at), rule) for at, rule in find_broken_rules(protocol)]
         if not problems:
             return protocol
     raise ProtocolError(tuple(sorted(problems, key=lambda problem: (problem.file or "", problem.line or 0))))

@@ -25,7 +25,7 @@ NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 
 
-def broken(protocol: Protocol) -> Broken:
+def find_broken_rules(protocol: Protocol) -> Broken:
     """Every rule the protocol breaks, by place."""
     for rule in (
         _steps,
