@@ -2,5 +2,5 @@
 
 `keys` signs, `signer_registry` says who may, `verifying` checks. The record is checked afterwards by
 `activities.record.verification.sign_offs`, which shares nothing with them but the written format,
-docs/reference/signatures.md. Import the modules: nothing is re-exported here, so that using one does not load the others.
+docs/reference/signatures.md. Import the modules: nothing is re-exported, so that using one does not load the others.
 """
