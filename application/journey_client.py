@@ -32,6 +32,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
+from application.errors import Fault, NotFound, Refused, Unavailable
 from application.journeys import Running
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
@@ -51,20 +52,7 @@ ANCHORS = "record-anchors"
 """The id of the schedule by which the record is anchored."""
 
 
-class Rejected(Exception):
-    """The journey refused the command. Nothing changed, beyond the attempt being kept where it matters."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
-
-
-class NoSuchJourney(Exception):
-    """No journey runs under this id: it never did, or it has ended."""
-
-
-class Unavailable(Exception):
-    """Temporal or its workers did not answer in time. The command may have arrived; send it again as it is."""
+KEPT = "Nothing changed. An attempt to sign, release or give a dose is kept in the record as refused."
 
 
 class NotChecked(Unavailable):
@@ -75,16 +63,14 @@ class _TryAgain(Exception):
     """The journey begins a new run, or is busy: asked again, it answers."""
 
 
-class TooLarge(Exception):
-    """The state of a journey does not fit into the start of a run."""
-
-
 class SearchAttributeMismatch(Exception):
     """A search attribute exists with another type. Temporal would silently keep it so."""
 
 
-async def start(client: Client, command: Command, *, task_queue: str) -> None:
+async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> None:
     """Start the journey of a `pathway.start` command. Starting it again, running or ended, changes nothing.
+
+    It begins once ``delay`` has passed: demonstrations then skip that time.
 
     Raises:
         Unavailable: Temporal cannot be reached; start again with the same command.
@@ -98,6 +84,7 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
             JourneyInput(start=command),
             id=workflow_id(body.journey_id),
             task_queue=task_queue,
+            start_delay=delay,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),
@@ -106,7 +93,7 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
     except WorkflowAlreadyStartedError:
         return
     except RPCError as error:
-        raise Unavailable("Temporal did not take the start") from error
+        raise _unanswered(command, "Temporal did not take the start") from error
 
 
 def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, JourneyResult]:
@@ -126,8 +113,8 @@ async def submit(
     Sending the same command again is safe, and gives the same receipt.
 
     Raises:
-        Rejected: the journey refused it.
-        NoSuchJourney: nothing runs under this id.
+        Refused: the journey refused it.
+        NotFound: nothing runs under this id.
         NotChecked: its signature cannot be checked now; nothing happened.
         Unavailable: no answer; whether it arrived is not known.
     """
@@ -136,10 +123,11 @@ async def submit(
     pause = 0.05
     while True:
         try:
-            return await _answer(handle, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=timeout))
+            asked = handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=timeout)
+            return await _answer(handle, command, asked)
         except _TryAgain as again:
             if monotonic() > until:
-                raise Unavailable(f"{again}; send the same command again") from None
+                raise _unanswered(command, str(again)) from None
         except NotChecked:
             if update_id != _update_id(command):
                 raise
@@ -160,8 +148,8 @@ async def reopen(
     """Send a command to a journey that has ended: it runs on from its recorded events for as long as it waits then.
 
     Raises:
-        Rejected, NoSuchJourney, NotChecked, Unavailable: as `submit`.
-        TooLarge: as `resume`.
+        Refused, NotFound, NotChecked, Unavailable: as `submit`.
+        Fault: as `resume`.
     """
     journey = fold(recorded)
     again = WithStartWorkflowOperation(
@@ -182,7 +170,7 @@ async def reopen(
         rpc_timeout=timeout,
     )
     try:
-        return await _answer(handle_of(client, journey.id), asked)
+        return await _answer(handle_of(client, journey.id), command, asked)
     except (_TryAgain, NotChecked):
         return await submit(client, journey.id, command, timeout=timeout)
 
@@ -193,35 +181,50 @@ def _update_id(command: Command) -> str:
     return f"{command.command_id}/{command_digest(command)}"
 
 
-async def _answer(handle: WorkflowHandle[CareJourney, JourneyResult], asked: Awaitable[Receipt]) -> Receipt:
+async def _answer(
+    handle: WorkflowHandle[CareJourney, JourneyResult], command: Command, asked: Awaitable[Receipt]
+) -> Receipt:
     """The receipt of an update, or what became of it instead."""
     try:
         receipt = await asked
     except WorkflowUpdateFailedError as failed:
-        raise _failure(failed) from None
+        raise _failure(command, failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise Unavailable("no worker answered in time") from None
+        raise _unanswered(command, "no answer came in time from Temporal or its workers") from None
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
-            raise Unavailable("Temporal did not take the command") from error
+            raise _unanswered(command, "Temporal did not take the command") from error
         # The run that was asked may have ended because another one goes on: after a hand-over, or a reset.
         if await _runs(handle):
             raise _TryAgain("the journey was moving on") from None
-        raise NoSuchJourney("no journey runs under this id") from None
+        raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
     if receipt.refusal is not None:
-        raise Rejected(receipt.refusal)
+        raise Refused(receipt.refusal, state=KEPT, ids=_ids(command))
     return receipt
 
 
-def _failure(failed: WorkflowUpdateFailedError) -> Exception:
+def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
-        return Rejected(Refusal.model_validate(cause.details[0]))
+        return Refused(Refusal.model_validate(cause.details[0]), state=KEPT, ids=_ids(command))
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", TRY_AGAIN):
         return _TryAgain("the journey was busy")
     if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
-        return NotChecked(cause.message)
-    return Unavailable("the journey could not read the command")
+        return NotChecked(cause.message, _again(command), ids=_ids(command))
+    return _unanswered(command, "the journey could not read the command")
+
+
+def _unanswered(command: Command, reason: str) -> Unavailable:
+    state = "It may have arrived. Nothing that was accepted is lost."
+    return Unavailable(reason, _again(command), state=state, ids=_ids(command))
+
+
+def _again(command: Command) -> str:
+    return f"Run it again with --command-id {command.command_id}: however often it arrives, it happens once"
+
+
+def _ids(command: Command) -> dict[str, str]:
+    return {"command_id": str(command.command_id)}
 
 
 async def _runs(handle: WorkflowHandle[CareJourney, JourneyResult]) -> bool | None:
@@ -235,7 +238,7 @@ async def _runs(handle: WorkflowHandle[CareJourney, JourneyResult]) -> bool | No
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
-        raise Unavailable("Temporal did not answer") from error
+        raise Unavailable("Temporal did not answer", "Run it again") from error
 
 
 async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
@@ -262,7 +265,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
 
     Raises:
         Unavailable: Temporal did not take it; ask again.
-        TooLarge: its state is more than one run can be handed.
+        Fault: its state is more than one run can be handed.
     """
     journey = fold(recorded)
     handed = _handed(journey, recorded)
@@ -278,14 +281,14 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
             static_summary=_summary(journey.protocol.pathway, journey.clinic),
         )
     except RPCError as error:
-        raise Unavailable("Temporal did not take the journey") from error
+        raise Unavailable("Temporal did not take the journey", "Run it again") from error
 
 
 def _handed(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
     """What a run that goes on from a recorded state is started with.
 
     Raises:
-        TooLarge: it does not fit.
+        Fault: it does not fit.
     """
     handed = JourneyInput(
         journey=journey,
@@ -293,7 +296,10 @@ def _handed(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
         unreadable=len(journey.messages),
     )
     if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
-        raise TooLarge("its state is larger than a run can be handed; reset its last run instead")
+        raise Fault(
+            "the journey's state is larger than a run can be handed",
+            "Reset its last run instead; see docs/how-to/when-something-is-wrong.md",
+        )
     return handed
 
 

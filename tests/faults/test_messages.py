@@ -10,7 +10,8 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.journey_client import NoSuchJourney, Rejected, submit
+from application.errors import NotFound, Refused
+from application.journey_client import submit
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually
@@ -73,7 +74,7 @@ async def test_one_command_sent_twenty_times_happens_once(course: Course) -> Non
 async def test_the_same_id_for_something_else_is_refused(course: Course) -> None:
     sent = command(support())
     await course.submit(sent)
-    with pytest.raises(Rejected) as refused:
+    with pytest.raises(Refused) as refused:
         await submit(course.client, course.id, command(support("invented: other"), command_id=sent.command_id))
     assert refused.value.refusal.code == RefusalCode.COMMAND_ID_REUSED
     assert (await kinds(course)).count("support.requested") == 1
@@ -114,7 +115,7 @@ async def test_what_cannot_be_read_is_kept_and_holds_care(course: Course) -> Non
 async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> None:
     for body in (support(), c.PassDeadline(), c.KeepUnreadable(name="x", content="y")):
         forged = c.Command(command_id=uuid4(), actor=CLOCK, body=body)
-        with pytest.raises(Rejected) as refused:
+        with pytest.raises(Refused) as refused:
             await submit(course.client, course.id, forged)
         assert refused.value.refusal.code == RefusalCode.NOT_ALLOWED
         await signal(course, "command", forged.model_dump_json().encode())
@@ -159,7 +160,7 @@ async def test_a_command_after_the_end_is_told_so(course: Course) -> None:
     receipt = await course.submit(last)
     ended = await course.handle.result()
     assert (ended.outcome, ended.version) == ("withdrawn", receipt.version)
-    with pytest.raises(NoSuchJourney):
+    with pytest.raises(NotFound):
         await submit(course.client, course.id, command(support()))
     # One that was answered before is answered alike: whoever did not hear it may still ask.
     assert await submit(course.client, course.id, earlier) == first

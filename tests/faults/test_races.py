@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
-from application.journey_client import Rejected
+from application.errors import Refused
 from simulation.keys import Signers
 from tests.faults.attackers import asked, decision, send
 from tests.faults.helpers import PATIENCE, Course, at_work
@@ -34,7 +34,7 @@ async def handed_in(course: Course, signed: c.Command, way: str) -> Refusal | No
         return None
     try:
         await course.submit(signed)
-    except Rejected as rejected:
+    except Refused as rejected:
         return rejected.refusal
     return None
 

@@ -8,7 +8,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
 from activities.record.store import NewEvent, Record
-from application.journey_client import Rejected, submit
+from application.errors import Refused
+from application.journey_client import submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
@@ -124,7 +125,7 @@ async def test_a_record_that_says_something_else_is_never_overwritten(
             return (await course.status()).health == "diverged"
 
         await eventually(quarantined)
-        with pytest.raises(Rejected, match="quarantined: its record says something else"):
+        with pytest.raises(Refused, match="quarantined: its record says something else"):
             await submit(client, course.id, command(support()))
         await signal(course, "command", command(support()).model_dump_json().encode())
         described = await course.handle.describe()

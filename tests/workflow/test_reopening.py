@@ -6,13 +6,14 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from application import journey_client as client
+from application.errors import Refused
 from tests.helpers import eventually
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import Receipt
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 LOOK = c.BreakGlass(reason="Invented: the emergency room called")
 REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it was needed")
@@ -20,7 +21,7 @@ REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it wa
 
 @pytest.fixture
 async def ended(real_world: World) -> Case:
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     await case.act(Role.PATIENT, c.Withdraw())
     await case.handle.result()
     return case
@@ -61,7 +62,7 @@ async def test_its_clock_goes_on(ended: Case) -> None:
 
 
 async def test_nothing_else_brings_it_back(ended: Case) -> None:
-    with pytest.raises(client.Rejected) as refused:
+    with pytest.raises(Refused) as refused:
         await reopen(ended, said(Role.PATIENT, c.Withdraw()))
     assert refused.value.refusal.code == RefusalCode.CLOSED
     await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))

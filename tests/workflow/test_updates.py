@@ -8,7 +8,8 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
-from application.journey_client import SUBMIT, NoSuchJourney, Rejected, submit
+from application.errors import NotFound, Refused
+from application.journey_client import SUBMIT, submit
 from tests.workflow.courses import awaits, request, signature
 from tests.workflow.world import Case, Handle, World, said
 from workflows.care_journey import CareJourney, workflow_id
@@ -19,14 +20,14 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import JourneyInput
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 DOSE = {"session": 1, "dose_mg": 100, "route": "sublingual", "doses_left": 1}
 ASK = c.AskQuestion(text="Invented: does it hurt?")
 
 
 async def begin(world: World) -> Case:
-    return await world.begin(demonstration("ANXIETY"))
+    return await world.begin(load_demonstration("ANXIETY"))
 
 
 def as_somebody_unlicensed(journey: Journey) -> c.Command:
@@ -90,7 +91,7 @@ async def test_a_rejected_update_leaves_nothing(real_world: World, what: str) ->
     before = [event.event_id for event in await case.history_events()]
     command, code = REJECTED[what]
 
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(Refused) as rejected:
         await case.submit(command(case.journey))
 
     assert rejected.value.refusal.code == code
@@ -126,7 +127,7 @@ async def test_a_refusal_that_matters_is_kept(real_world: World, what: str) -> N
     [kept] = [event for event in await case.events() if isinstance(event.body, e.CommandRefused)]
     assert isinstance(kept.body, e.CommandRefused)
     assert (kept.body.command_kind, kept.body.code) == (command.body.kind, code.value)
-    with pytest.raises(Rejected):
+    with pytest.raises(Refused):
         await case.submit(command)
     assert len(await case.events()) == version + 1
 
@@ -153,7 +154,7 @@ async def test_a_command_id_is_not_used_for_something_else(real_world: World) ->
     await case.submit(command)
     other = said(Role.PATIENT, c.AskQuestion(text="Invented: something else"), command.command_id)
 
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(Refused) as rejected:
         await case.submit(other)
 
     assert rejected.value.refusal.code == RefusalCode.COMMAND_ID_REUSED
@@ -162,7 +163,7 @@ async def test_a_command_id_is_not_used_for_something_else(real_world: World) ->
 async def test_after_continuing_as_new_a_command_still_counts_once(early_world: World) -> None:
     case = await begin(early_world)
     refused = said(Role.SESSION_MONITOR, c.ReleaseSession(session=1))
-    with pytest.raises(Rejected):
+    with pytest.raises(Refused):
         await case.submit(refused)
     asked = said(Role.PATIENT, ASK)
     receipt = await case.submit(asked)
@@ -172,9 +173,9 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     recorded = await case.events()
 
     assert await submit(early_world.client, case.id, asked) == receipt
-    with pytest.raises(Rejected) as again:
+    with pytest.raises(Refused) as again:
         await submit(early_world.client, case.id, refused)
-    with pytest.raises(Rejected) as reused:
+    with pytest.raises(Refused) as reused:
         await submit(early_world.client, case.id, said(Role.PATIENT, c.Withdraw(), asked.command_id))
     await case.handle.signal("command", asked)
     await case.act(Role.PATIENT, c.Withdraw())
@@ -190,7 +191,7 @@ async def test_a_journey_that_ended_or_never_was_takes_no_command(real_world: Wo
     await case.handle.result()
 
     for journey_id in (case.id, uuid4()):
-        with pytest.raises(NoSuchJourney):
+        with pytest.raises(NotFound):
             await submit(real_world.client, journey_id, said(Role.PATIENT, ASK))
 
 
