@@ -12,7 +12,7 @@ PY := .venv/bin/python
 LOCAL := .venv/.installed-local
 DEV := .venv/.installed-dev
 ARGS ?=
-PYTEST := $(PY) -m pytest --quiet --dist loadgroup --durations 25 --durations-min 1 -n
+PYTEST := $(PY) -m pytest --quiet --dist load --durations 25 --durations-min 1 -n
 # A test with servers mostly waits for them.
 CORES := $(shell nproc)
 TWICE := $(shell echo $$((2 * $(CORES))))
