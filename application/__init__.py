@@ -1,1 +1,1 @@
-"""Use cases: what every way in calls. Who may, what is kept of the look, errors with types of their own."""
+"""Use cases, called by every way in. They check who may act, write the access log, and raise typed errors."""

@@ -1,7 +1,7 @@
-"""Who looks at what: it is kept before anything is shown, or nothing is (45 CFR 164.312(b)).
+"""Records who looks at what before anything is shown. If it cannot be recorded, nothing is shown (45 CFR 164.312(b)).
 
-A question whose answer shows something of journeys is a `Query`. It is kept as it was asked, so that it can be asked
-again (`application.show_again`).
+A question whose answer shows something of journeys is a `Query`. It is recorded as it was asked, so that it can be
+asked again (`application.show_again`).
 """
 
 import json
@@ -18,17 +18,17 @@ from workflows.journey.base import InputModel
 
 
 class Query(InputModel):
-    """A question about journeys. ``name`` is that of its use case."""
+    """A question about journeys. ``name`` is the name of its use case."""
 
     name: ClassVar[str]
 
     def as_kept(self) -> tuple[str, ...]:
-        """The question as it stands in the access log: its name, and what was asked for in JSON."""
+        """Return the question as the access log has it: its name, and what was asked for, as JSON."""
         return (self.name, json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True))
 
 
 class ActOn(Query):
-    """Somebody sees something of a journey while they act on it. ``action`` is what they do."""
+    """Somebody sees something of a journey while they act on it. ``action`` names what they do."""
 
     name: ClassVar[str] = "act"
 
@@ -37,21 +37,21 @@ class ActOn(Query):
 
 
 def may_see(context: Context, journey: Journey) -> bool:
-    """Whether a journey is the person's to look at: it is of a clinic of theirs, or its plan of care names them."""
+    """Whether the person may look at a journey: they work for its clinic, or its plan of care names them."""
     return context.as_seen is not None or may_look(journey, context.person.id, context.person.clinics)
 
 
 async def broke_glass(context: Context, journey_id: UUID) -> bool:
-    """Whether the person broke the glass of a journey, and may look still."""
+    """Whether the person has emergency access to a journey that has not ended."""
     found = await find_broken_glass(await context.record(), journey_id, context.person.id, context.now())
     return found is not None
 
 
 async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], position: int, **more: Any) -> None:
-    """Keep that the person looks at these journeys, true up to a position; ``more`` as in `NewAccessLogEntry`.
+    """Record that the person looks at these journeys, as of a position. ``more`` as in `NewAccessLogEntry`.
 
     Raises:
-        RecordUnavailable, RecordFault: it cannot be kept, and nothing may be shown.
+        RecordUnavailable, RecordFault: it cannot be recorded, and nothing may be shown.
     """
     if context.as_seen is not None:
         return
@@ -69,7 +69,7 @@ async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], po
 
 
 def clinics_to_list(context: Context, asked_for: str | None) -> tuple[str, ...]:
-    """The clinics a list is to be of: the one that was asked for, or all this person works for.
+    """Return the clinics that a list covers: the one that was asked for, or all that this person works for.
 
     Raises:
         NotAllowed: they do not work for it, or for none.

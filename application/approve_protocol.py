@@ -1,4 +1,4 @@
-"""Approve a protocol: the medical director and a second licensed person each sign exactly one text of it."""
+"""Approve a protocol: the medical director and a second licensed person each sign the same text of it."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -29,15 +29,15 @@ from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, Signer
 
 REVIEW_AFTER = timedelta(days=365)
-"""When a protocol is reviewed, unless the first of its signers says otherwise."""
+"""After how long a protocol is reviewed, unless the first signer says otherwise."""
 LATEST_REVIEW = timedelta(days=10 * 365)
-"""What is later was mistyped."""
+"""A review date later than this was mistyped."""
 
 
 class ToApprove(NamedTuple):
-    """A protocol in front of somebody who may sign it: what was signed before, and until when journeys may be started.
+    """A protocol that somebody may sign: earlier signatures, and until when journeys may be started.
 
-    ``known`` is the content of the file with the approval; ``register`` is None where none is set.
+    ``known`` is the content of the approval file; ``register`` is None where no register is set.
     """
 
     protocol: Protocol
@@ -51,12 +51,12 @@ class ToApprove(NamedTuple):
 
 
 def read_to_approve(context: Context, name: str, review: date | None, *, anew: bool) -> ToApprove:
-    """A protocol in front of the person, if their signature is what is missing.
+    """Read a protocol for the person to sign, if their signature is missing.
 
-    ``review`` is the last day to start journeys on; ``anew`` sets earlier signatures aside.
+    ``review`` is the last day on which journeys may be started; ``anew`` discards earlier signatures.
 
     Raises:
-        UseCaseError: they do not sign, or this protocol is not to be signed by them now.
+        UseCaseError: their role does not sign, or this protocol does not need their signature now.
     """
     signer = keyring.require_signer(context.actor)
     protocol, file = find_protocol(context, name)
@@ -79,11 +79,11 @@ def read_to_approve(context: Context, name: str, review: date | None, *, anew: b
 
 
 def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
-    """Sign it with the person's own key, and put the approval beside its file.
+    """Sign the protocol with the person's own key, and write the approval beside its file.
 
     Raises:
-        UseCaseError: they did not give what a signing asks for, their key cannot be used, or the approval would not
-            hold. Nothing is written then.
+        UseCaseError: they did not identify themselves, their key cannot be used, or the approval would not be valid.
+            Nothing is written then.
     """
     # Always both components: a protocol is not signed in a series (21 CFR 11.200(a)(1)).
     keyring.require_same(context, asked.signer)
@@ -108,7 +108,7 @@ def _require_fit(protocol: Protocol) -> None:
 
 
 def _require_open(begun: ProtocolApproval, protocol: Protocol, signer: Signer, now: datetime) -> None:
-    """That one signature of this signer's is what is missing."""
+    """Require that a signature is missing, and that this signer may give it."""
     lacking = lacking_of(begun, protocol)
     if lacking is None:
         reason = f"two people have signed this protocol: {signers(begun)}"
@@ -127,7 +127,7 @@ def _require_open(begun: ProtocolApproval, protocol: Protocol, signer: Signer, n
 
 
 def _until(day: date | None, begun: ProtocolApproval | None, protocol: Protocol, now: datetime) -> datetime:
-    """The end of the review day where the clinic is."""
+    """Return the end of the review day in the clinic's zone."""
     if day is None and begun is not None:
         return review_by(begun)
     zone = protocol.working_time.zone
@@ -164,7 +164,7 @@ def _signed(
 
 
 def _require_holding(approval: ProtocolApproval, protocol: Protocol, register: Register, at: datetime) -> None:
-    """That with this signature the protocol may be used, once there are two."""
+    """Require that the protocol may be used with this signature, once there are two."""
     if len(approval.approvals) == 2:
         found = check_approval(approval, protocol, register, at)
         if found.approval is None:

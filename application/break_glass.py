@@ -1,4 +1,4 @@
-"""Look at a journey from outside its clinic in an emergency: with a reason, for a time, and reviewed afterwards."""
+"""Emergency access to a journey of another clinic: with a reason, for a limited time, and reviewed afterwards."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
@@ -25,8 +25,8 @@ class OpenInEmergency(Query):
 
 
 class GlassBroken(NamedTuple):
-    """Until when (UTC) somebody may look. ``untold`` is why the journey could not be told yet, so that nobody is asked
-    to review it; what they look at is kept all the same."""
+    """Until when (UTC) somebody may look. ``untold`` is why the journey could not be told yet; then nobody is asked to
+    review it so far. What they look at is recorded all the same."""
 
     command: Command
     until: datetime
@@ -35,19 +35,19 @@ class GlassBroken(NamedTuple):
 
 
 async def break_glass(context: Context, journey_id: UUID, body: BreakGlass) -> GlassBroken:
-    """Let the person look at a journey for the time its protocol says. An emergency does not wait for Temporal.
+    """Let the person look at a journey for as long as its protocol says. This does not need Temporal.
 
     Raises:
         NotAllowed: it is not for this role.
         NotFound: there is no such journey.
-        Conflict: they may look at it as it is.
+        Conflict: they may look at it anyway.
     """
     actor = context.actor
     require_role(actor, BREAK)
     history = await load_history(context, journey_id)
     if may_see(context, history.journey):
         raise Conflict("you may look at this journey as it is", "`pathway show` and the others show it")
-    # One id for the look and the command: by it, whoever reconciles sees that a journey was told.
+    # The look and the command share one id, so that `reconcile` sees that the journey was told.
     command = Command(command_id=uuid4(), actor=actor, body=body)
     until = context.now() + timedelta(minutes=history.journey.protocol.break_glass_minutes)
     await keep_look(

@@ -1,4 +1,4 @@
-"""Where journeys stand, or stood, as the read models have it."""
+"""List where journeys stand, or stood, from the read models."""
 
 from datetime import datetime
 from typing import ClassVar, NamedTuple
@@ -15,8 +15,7 @@ from workflows.journey.stage import Stage
 
 
 class ListJourneys(Query):
-    """Which journeys are wanted: where they stand, or with ``at`` where they stood as was known after a position of
-    the record, or at a time (UTC)."""
+    """Which journeys are wanted. With ``at``, as was known after a position of the record or at a time (UTC)."""
 
     name: ClassVar[str] = "pathway list"
 
@@ -51,7 +50,7 @@ class PastPage(NamedTuple):
 
 
 async def list_journeys(context: Context, query: ListJourneys) -> CasePage | PastPage:
-    """A page of journeys, the oldest first; those of the past in the order of their ids. It is kept who looks.
+    """Return a page of journeys, the oldest first; of the past, in the order of their ids. The look is recorded.
 
     Raises:
         NotAllowed: it is of a clinic they do not work for.

@@ -1,4 +1,4 @@
-"""What differs between two JSON values, place by place."""
+"""Differences between two JSON values, place by place."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Change(NamedTuple):
-    """A part that differs. A side that has nothing there is None."""
+    """A difference. A side that has nothing at this place is None."""
 
     path: Path
     then: Any
@@ -16,12 +16,12 @@ class Change(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is: ``plan.dose_mg``, ``baseline[2].score.total``; positions count from one."""
+        """Return where it is: ``plan.dose_mg``, ``baseline[2].score.total``. Positions count from one."""
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
 
     @property
     def sentence(self) -> str:
-        """The change in words."""
+        """Return the change in words."""
         place = " › ".join(f"no. {part}" if isinstance(part, int) else part.replace("_", " ") for part in self.path)
         if self.then in (None, [], {}):
             return f"{place}: now {_quote(self.now)}; there was nothing"
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 def compare(then: Any, now: Any) -> tuple[Change, ...]:
-    """Every difference between two JSON values."""
+    """Return every difference between two JSON values."""
     return tuple(_compare((), then, now))
 
 

@@ -1,4 +1,4 @@
-"""Claims: who will see to something, so that two people do not."""
+"""Claims: somebody says that they will do something, so that two people do not."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -17,17 +17,17 @@ IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
 
 
 class Released(NamedTuple):
-    """What was released, and the claim that was given up; None if there was none."""
+    """What was released, and the claim that ended; None if there was none."""
 
     task: Task
     was: Claim | None
 
 
 async def claim_task(context: Context, journey_id: UUID, obligation: str) -> Task:
-    """Say that the person will see to something. It stops nobody, and nothing waits for it.
+    """Claim a task for the person. It stops nobody, and nothing waits for it.
 
     Raises:
-        NotFound, NotAllowed: nothing of this id is awaited, or the journey is not theirs to look at.
+        NotFound, NotAllowed: nothing with this id is awaited, or they may not look at the journey.
         Conflict: somebody else has claimed it.
     """
     await read_stored(context, ActOn(action="work claim", journey_id=journey_id), journey_id)
@@ -37,7 +37,7 @@ async def claim_task(context: Context, journey_id: UUID, obligation: str) -> Tas
 
 
 async def release_task(context: Context, journey_id: UUID, obligation: str) -> Released:
-    """Give up what the person claimed; whoever is in charge, also what somebody claimed who is away.
+    """Release the person's claim. Coordinators and medical directors may also release the claim of somebody else.
 
     Raises:
         NotFound, NotAllowed, Conflict: as `claim_task`.
@@ -50,7 +50,7 @@ async def release_task(context: Context, journey_id: UUID, obligation: str) -> R
 
 
 async def _untaken(context: Context, journey_id: UUID, obligation: str, head: int) -> Task:
-    """What is awaited under this id, which nobody else has claimed."""
+    """Return what is awaited under this id, if nobody else has claimed it."""
     answer = await worklist(await context.record(), WorklistFilter(journey_id=journey_id), limit=MOST)
     task = next((task for task in answer.rows if task.obligation == obligation), None)
     if task is None:

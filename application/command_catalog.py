@@ -1,4 +1,4 @@
-"""The commands of the core that people send, each with what a way in needs to offer it."""
+"""The commands that people send, each with what a way in needs to offer it."""
 
 import inspect
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
 
 @dataclass(frozen=True, slots=True)
 class CommandKind:
-    """One kind of command: what people type, who may, and when."""
+    """One kind of command: what people type, who may send it, and when."""
 
     noun: str
     verb: str
@@ -31,7 +31,7 @@ class CommandKind:
 
     @property
     def needs_content(self) -> bool:
-        """Whether it cannot be sent without a form."""
+        """Whether the command needs a form."""
         return any(field.is_required() for field in self.model.model_fields.values())
 
     @property
@@ -40,7 +40,7 @@ class CommandKind:
 
     @property
     def help(self) -> str:
-        """What the command does, for whom and when it is, and what its form holds."""
+        """Return the help text: what the command does, who may send it and when, and what its form holds."""
         fields = [
             name + ("" if field.is_required() else " (optional)")
             for name, field in self.model.model_fields.items()
@@ -67,7 +67,7 @@ KINDS = _kinds()
 
 
 def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str, ...]]:
-    """The coded words the journey's protocol asks for in this form, by field, for a template of this journey."""
+    """Return the coded words that the journey's protocol asks for in this form, by field, for its template."""
     p = journey.protocol
     asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
         c.RecordEvaluation: {"sections": p.eligibility.evaluation_sections, "function": p.eligibility.function},
@@ -87,10 +87,10 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
 
 
 def require_role(actor: Actor, kind: CommandKind) -> None:
-    """That the actor's role may send this.
+    """Require that the actor's role may send this command.
 
     Raises:
-        NotAllowed: it may not; who may.
+        NotAllowed: it may not. The error says which roles may.
     """
     if actor.role not in kind.roles:
         raise NotAllowed(

@@ -1,4 +1,4 @@
-"""Send a command to a journey, or try it out. Accepted and recorded are told apart."""
+"""Send a command to a journey, or try it out. The result says whether it is accepted or also recorded."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -25,7 +25,7 @@ RECORDED_WITHIN = timedelta(seconds=5)
 
 
 class Accepted(NamedTuple):
-    """A command that Temporal holds: it happens. ``version`` is that of the journey after it."""
+    """A command that Temporal holds: it will happen. ``version`` is the journey's version after it."""
 
     journey_id: UUID
     command: Command
@@ -33,7 +33,7 @@ class Accepted(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A command that the record has, at this position. ``journey`` is the state then, if it could be read."""
+    """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read."""
 
     accepted: Accepted
     position: int
@@ -43,10 +43,10 @@ class Recorded(NamedTuple):
 async def prepare(
     context: Context, kind: CommandKind, journey_id: UUID, body: AnyBody, command_id: UUID | None = None
 ) -> tuple[Command, Journey | None]:
-    """The command of a form, signed where it counts only so, and the journey if that had to be read for it.
+    """Make the command of a form, signed if it needs a signature. Also return the journey, if it had to be read.
 
     Raises:
-        NotAllowed: it is not for this role.
+        NotAllowed: the role may not send it.
         UseCaseError: as `signing.sign`.
     """
     actor = context.actor
@@ -61,10 +61,10 @@ async def prepare(
 async def try_out(
     context: Context, kind: CommandKind, journey_id: UUID, body: AnyBody, command_id: UUID | None = None
 ) -> tuple[Event, ...] | Refusal:
-    """What a command would bring about now. Nothing is sent; that somebody looked is kept.
+    """Return the events that a command would have now. Nothing is sent; the look is recorded.
 
     Raises:
-        NotAllowed: it is not for this role, or the journey is not theirs to look at.
+        NotAllowed: the role may not send it, or the person may not look at the journey.
         NotFound: there is no such journey.
     """
     actor = context.actor
@@ -81,7 +81,7 @@ async def try_out(
 
 
 def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
-    """What a command would bring about now; nothing, where it was accepted before."""
+    """Return the events that a command would have now; none if it was accepted before."""
     repeated = answer_repeated(receipts_of(history.events), command)
     if isinstance(repeated, CommandReceipt):
         return ()
@@ -89,12 +89,12 @@ def decide_once(context: Context, history: History, command: Command) -> tuple[E
 
 
 async def submit(context: Context, journey_id: UUID, command: Command) -> Accepted:
-    """Send a command to a journey; one that has ended is opened again where the command is for that.
+    """Send a command to a journey. Some commands open a journey again that has ended.
 
     Raises:
         Refused: the journey refused it.
         NotFound, Conflict: there is no such journey, or it has ended.
-        Unavailable: whether it arrived is not known; the same again is safe.
+        Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
     journeys = await context.journeys()
@@ -109,10 +109,10 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
 
 
 async def wait_until_recorded(context: Context, accepted: Accepted, known: Journey | None = None) -> Recorded:
-    """Wait until the record has what was accepted. ``known`` is the journey as it was read before, if it was.
+    """Wait until an accepted command is recorded. ``known`` is the journey, if it was read before.
 
     Raises:
-        Unavailable: the record has it not yet; nothing is lost.
+        Unavailable: it is not recorded yet. Nothing is lost.
     """
     try:
         record = await context.record()
@@ -134,7 +134,7 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
 
 
 def require_size(command: Command) -> None:
-    """That a command is not larger than one may be.
+    """Require that a command is not too large.
 
     Raises:
         InvalidInput: it is.
@@ -144,7 +144,7 @@ def require_size(command: Command) -> None:
 
 
 def _not_running(journey: Journey) -> Conflict | Unavailable:
-    """Why a journey takes no commands: it has ended, or Temporal has lost it."""
+    """Return the error for a journey that takes no commands: it has ended, or Temporal has lost it."""
     if journey.outcome is not None:
         return Conflict(
             f"this pathway is closed ({journey.outcome.value})",

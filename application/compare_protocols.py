@@ -1,4 +1,4 @@
-"""What changed from one protocol to another, in words, for who is to sign the newer one."""
+"""Says in words what changed from one protocol to another, for those who are asked to sign the newer one."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -10,7 +10,7 @@ Content: TypeAlias = dict[str, Any]
 
 
 class ProtocolChange(NamedTuple):
-    """One difference. A side that has nothing at this place is None, as one that is not set is."""
+    """A difference. A side that has nothing at this place, or where it is not set, is None."""
 
     path: Path
     old: Any
@@ -18,7 +18,8 @@ class ProtocolChange(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, as people write it: ``escalation_policies.consent.steps[3]``; positions count from one."""
+        """Return where it is, as people write it: ``escalation_policies.consent.steps[3]``. Positions count from
+        one."""
         shown = ""
         for part in self.path:
             if isinstance(part, int):
@@ -29,12 +30,12 @@ class ProtocolChange(NamedTuple):
 
 
 def compare_protocols(old: Protocol, new: Protocol) -> tuple[ProtocolChange, ...]:
-    """Every difference between two protocols, in the order of the file."""
+    """Return every difference between two protocols, in the order of the file."""
     return tuple(_changes((), old.model_dump(mode="json"), new.model_dump(mode="json")))
 
 
 def in_words(found: Sequence[ProtocolChange], old: Protocol, new: Protocol) -> list[str]:
-    """The differences as sentences. Those that tell of one thing together are told once."""
+    """Return the differences as sentences. Differences about the same thing become one sentence."""
     return list(dict.fromkeys(_sentence(change, old, new) for change in found))
 
 
@@ -72,7 +73,7 @@ def _in_list(path: Path, old: list[Any], new: list[Any]) -> Iterator[ProtocolCha
 
 
 def _same_order(old: list[str], new: list[str]) -> bool:
-    """Whether what both name comes in the same order."""
+    """Whether the names that both have come in the same order."""
     return [word for word in old if word in new] == [word for word in new if word in old]
 
 

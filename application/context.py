@@ -1,6 +1,6 @@
-"""What one request has: settings, who acts, the record and Temporal, each opened once, when it is first needed.
+"""One request: settings, the person who acts, the record and Temporal, each opened once, when it is first needed.
 
-So reading works while Temporal is down, and what needs no server needs none. Whoever makes a context closes it:
+So reading works while Temporal is down, and a use case that needs no server opens none. Close a context after use:
 ``async with Context(...) as context``.
 """
 
@@ -29,18 +29,18 @@ PURPOSES = {
     Role.COORDINATOR: Purpose.CARE_MANAGEMENT,
     Role.OPS: Purpose.SYSTEM_ADMINISTRATION,
 }
-"""What people look for unless they say otherwise; all others: treatment."""
+"""The purpose of a look by role, unless the person names another. All other roles look for treatment."""
 
 
 class Ask(Protocol):
-    """How a way in asks the person who acts. A ``secret`` answer is not shown."""
+    """A function by which a way in asks the person who acts. A ``secret`` answer is not shown."""
 
     def __call__(self, question: str, *, secret: bool = False) -> str:
         """Raises `UseCaseError` when there is nobody to ask, or they do not answer."""
 
 
 def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the form of `Ask`
-    """Where nobody can be asked."""
+    """Refuse to ask: used where nobody can answer."""
     raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
 
 
@@ -50,14 +50,14 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
-    """The journeys that Temporal runs.
+    """Connect to Temporal, and return the journeys that it runs.
 
     Raises:
         SettingsError: Temporal's settings cannot be used.
         Unavailable: it cannot be reached.
     """
-    # Temporal's client takes longer to import than all the rest, and most requests do without: it is imported here and
-    # nowhere else.
+    # Temporal's client takes longer to import than everything else, and most requests do not need it. So it is
+    # imported here and nowhere else.
     from application.temporal import connect
 
     async with connect(settings) as journeys:
@@ -67,11 +67,11 @@ async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
 class Context:
     """One request of one person.
 
-    ``profile`` is the name or file of who acts, ``purpose`` what they look for; None is what the settings and their
-    role say. ``load`` and ``connect`` are where settings and Temporal come from.
+    ``profile`` is the name or file of the person who acts, and ``purpose`` why they look; None takes the profile from
+    the settings and the purpose from the role. ``load`` and ``connect`` provide settings and Temporal.
 
-    ``as_seen`` is an entry of the access log that is being shown again: what is read ends where it ended
-    then, ``now`` is the clock of then, and nothing new is kept.
+    ``as_seen`` is an entry of the access log that is shown again: what is read ends at the position of that time,
+    ``now`` is the time of that look, and nothing new is recorded.
     """
 
     as_seen: AccessLogEntry | None = None
@@ -106,7 +106,7 @@ class Context:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings. Where only the database is not named they still serve what needs none.
+        """Return the settings. If only the database is missing, they still serve use cases that need none.
 
         Raises:
             SettingsError: they cannot be used.
@@ -121,16 +121,16 @@ class Context:
 
     @cached_property
     def profile_path(self) -> Path:
-        """The file of who acts. Their key is beside it.
+        """Return the profile file of the person who acts. Their key is beside it.
 
         Raises:
-            InvalidInput: nobody said who acts.
+            InvalidInput: no profile was named.
         """
         return profile_path(self._profile, self.settings.profile)
 
     @cached_property
     def person(self) -> Profile:
-        """Who acts, and for which clinics they work.
+        """Return who acts, and for which clinics they work.
 
         Raises:
             InvalidInput, NotAllowed: the profile cannot be used.
@@ -148,10 +148,10 @@ class Context:
 
     @cached_property
     def purpose(self) -> Purpose:
-        """What the person looks for.
+        """Return why the person looks.
 
         Raises:
-            InvalidInput: it is no purpose.
+            InvalidInput: there is no such purpose.
         """
         if self._purpose is None:
             return PURPOSES.get(self.person.role, Purpose.TREATMENT)
@@ -166,7 +166,7 @@ class Context:
 
     @property
     def up_to(self) -> int | None:
-        """The position of the record that what is shown ends at; None for all there is."""
+        """The position of the record up to which is read; None for everything."""
         return None if self.as_seen is None else self.as_seen.position
 
     async def record(self) -> Record:
@@ -194,7 +194,7 @@ class Context:
         return self._journeys
 
     def as_it_was(self, entry: AccessLogEntry) -> "Context":
-        """This request, but reading what somebody read then. It closes with this one."""
+        """Return a request that reads what somebody read at an earlier look. It closes with this one."""
         past = copy(self)
         past.as_seen = entry
         return past

@@ -1,4 +1,4 @@
-"""What was decided on a request, by whom, when and with what meaning; and what has changed since."""
+"""The decision on a request: by whom, when, with what meaning; and what has changed since."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,12 +20,12 @@ DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded"
 
 GONE: tuple[DecisionStatus, ...] = ("superseded", "withdrawn")
 BY_HASH = tuple(below.value for about in SIGN_OFF_TYPES.values() for below in about.rests_on)
-"""What evidence names by its hash alone: the evidence of another sign-off."""
+"""Fields in which evidence names the evidence of another sign-off by its hash."""
 _AROUND = ("authors", "answers", "declined_before", "withdrawn_before", "first")
 
 
 class Earlier(NamedTuple):
-    """An earlier request on a matter, decided or not, the evidence it was for, and the version that was true at."""
+    """An earlier request on the same matter, decided or not, with its evidence and the version it was true at."""
 
     request: str
     evidence: str
@@ -35,8 +35,8 @@ class Earlier(NamedTuple):
 
 
 class Since(NamedTuple):
-    """What went before on the same matter and counts no more, and what has changed since the last of it that was
-    decided; or, where none was, since the last that was asked. ``untold``: why that cannot be told."""
+    """Earlier requests on the same matter that are no longer valid, and what has changed since the last decided one, or
+    else since the last one. ``untold`` is why the changes cannot be shown."""
 
     earlier: tuple[Earlier, ...]
     compared: Earlier | None = None
@@ -58,7 +58,7 @@ class Decision(NamedTuple):
 
 
 def status_of(journey: Journey, signed: SignOff) -> DecisionStatus:
-    """What a decision is worth now."""
+    """Return the status of a decision now."""
     if signed.withdrawn:
         return "withdrawn"
     if half_signed(journey, signed.kind, signed.subject) == signed:
@@ -67,13 +67,13 @@ def status_of(journey: Journey, signed: SignOff) -> DecisionStatus:
     if stands is None:
         return "superseded"
     both = [s for s in journey.sign_offs if (s.kind, s.subject) == (signed.kind, signed.subject) and not s.withdrawn]
-    # An approval of two people stands as a whole.
+    # An approval by two people is valid only as a whole.
     first = both[-2] if len(both) > 1 and both[-2].first_of_two and stands == both[-1] else None
     return "standing" if signed in (stands, first) else "superseded"
 
 
 def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> Decision | None:
-    """The last decision on a request; None if there is none.
+    """Return the last decision on a request; None if there is none.
 
     Raises:
         NotVerified: its evidence is not what was signed.
@@ -108,7 +108,7 @@ def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> De
 
 
 def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligation) -> Since:
-    """What went before an open request, and what has changed since."""
+    """Return the requests before an open one, and what has changed since."""
     assert request.sign_off is not None
     kind, subject, first = request.sign_off, request.subject, half_signed(journey, request.sign_off, request.subject)
     known = _earlier(events, journey, kind, subject, up_to=journey.version)
@@ -128,7 +128,7 @@ def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligati
 def _earlier(
     events: Sequence[e.Event], journey: Journey, kind: SignOffKind, subject: str | None, *, up_to: int
 ) -> list[Earlier]:
-    """Every request on a matter up to a version that counts no more, decided or not, oldest first."""
+    """Return every request on a matter, up to a version, that is no longer valid, decided or not, the oldest first."""
     made = {signed.version: signed for signed in journey.sign_offs if (signed.kind, signed.subject) == (kind, subject)}
     answered = [signed.request for signed in made.values()]
     found: dict[str, Earlier] = {}
@@ -157,7 +157,7 @@ def _content(earlier: Earlier, then: Journey, first: SignOff | None, kind: SignO
 
 
 def _spread(journey: Journey, whole: Content) -> Content:
-    """Evidence with what it names by hash put in the place of the hash, and the rest as people would look for it."""
+    """Return evidence with each hash replaced by the evidence it names, and lists arranged for people to compare."""
 
     def beneath(name: str, value: Any) -> Any:
         if name in BY_HASH and isinstance(value, str) and value == evidence_of(journey, SignOffKind(name)):

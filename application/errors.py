@@ -1,6 +1,6 @@
-"""Why a use case did not do what it was asked to: typed, and shown by each way in as it shows things.
+"""Errors of use cases. They are typed; each way in shows them in its own form.
 
-No error holds what was given: it may be about a patient. Text of other libraries' errors is never passed on.
+No error holds what was given, because it may be about a patient. Texts of other libraries' errors are never passed on.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class FieldProblem(NamedTuple):
 
 
 class UseCaseError(Exception):
-    """What went wrong, whether anything is recorded or lost (``state``), and the way out (``remedy``).
+    """A use case failed: what is wrong, whether anything is recorded or lost (``state``), and what to do (``remedy``).
 
     ``ids`` are opaque ids of what it is about.
     """
@@ -43,35 +43,35 @@ class UseCaseError(Exception):
 
 
 class InvalidInput(UseCaseError):
-    """What was given, a file or a setting cannot be used."""
+    """An input, a file or a setting cannot be used."""
 
 
 class NotFound(UseCaseError):
-    """There is nothing of this id or name."""
+    """There is nothing with this id or name."""
 
 
 class NotAllowed(UseCaseError):
-    """Whoever asks may not, or is not proven to be who they say."""
+    """The person may not do this, or could not prove who they are."""
 
 
 class Conflict(UseCaseError):
-    """What is asked for does not go with how things stand."""
+    """The request does not fit the present state."""
 
 
 class Unavailable(UseCaseError):
-    """The record or Temporal did not answer. The same again is safe."""
+    """The record or Temporal did not answer. Repeating the request is safe."""
 
 
 class NotVerified(UseCaseError):
-    """A signature, a hash or a register does not prove right. Nothing may rest on it."""
+    """A signature, a hash or a register is not valid. Nothing may rely on it."""
 
 
 class SteppedBack(UseCaseError):
-    """The person did not go on."""
+    """The person did not confirm."""
 
 
 class Fault(UseCaseError):
-    """Something is not as this version of the program needs it: a task for ops."""
+    """Something is not set up as this version of the program needs it: a task for ops."""
 
 
 class Refused(UseCaseError):

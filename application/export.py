@@ -1,4 +1,4 @@
-"""What leaves the database, so that others can check what stays in it: one journey to verify, and anchors."""
+"""Write what others verify the record with: one journey as a file, and anchors."""
 
 from pathlib import Path
 from uuid import UUID
@@ -13,15 +13,15 @@ from application.files import content_of, refuse_existing, write_new
 from application.history import read_journey
 
 VERIFIER = record_export.VERIFIER.name
-"""The program in an export that verifies it."""
+"""The program that verifies an export, and is part of it."""
 
 
 async def export_journey(context: Context, journey_id: UUID, file: Path) -> int:
-    """Write one journey to a ZIP that a stranger can verify with the program in it; answer its size in bytes.
+    """Write one journey to a ZIP that a stranger can verify with the program in it; return its size in bytes.
 
     Raises:
-        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
-        InvalidInput, Conflict: there is no register to go with it, or the file is there or cannot be written.
+        NotFound, NotAllowed: there is no such journey, or the person may not look at it.
+        InvalidInput, Conflict: there is no register to add, or the file exists or cannot be written.
     """
     register = content_of(keyring.register_path(None, context.settings))
     if register is None:
@@ -35,10 +35,10 @@ async def export_journey(context: Context, journey_id: UUID, file: Path) -> int:
 
 
 def make_anchor_key(file: Path) -> bytes:
-    """Make a key for anchors or reports in a new file, and answer its public half (32 bytes).
+    """Make a key for anchors or reports in a new file, and return its public half (32 bytes).
 
     Raises:
-        InvalidInput: there is a file, or it cannot be written.
+        InvalidInput: the file exists, or cannot be written.
     """
     try:
         return make_key(file)
@@ -47,7 +47,7 @@ def make_anchor_key(file: Path) -> bytes:
 
 
 async def anchor_record(context: Context) -> int:
-    """Write an anchor of the record now; answer its position, 0 where nothing is recorded yet.
+    """Write an anchor of the record now; return its position, 0 where nothing is recorded yet.
 
     Raises:
         InvalidInput: a setting is missing, or the key cannot be used.

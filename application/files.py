@@ -1,4 +1,4 @@
-"""Files of people and organisations: read, and replaced wholly or not at all."""
+"""Read files of people and organisations, and replace them as a whole or not at all."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
 
 
 def content_of(path: Path) -> bytes | None:
-    """What a file holds; None if there is none.
+    """Return the content of a file; None if there is no file.
 
     Raises:
         InvalidInput: it cannot be read.
@@ -26,21 +26,21 @@ def content_of(path: Path) -> bytes | None:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether there is no file of this name. One that cannot be looked at counts as there."""
+    """Whether there is no file with this name. One that cannot be looked at counts as existing."""
     try:
         path.lstat()
     except FileNotFoundError:
         return True
-    except OSError:  # whoever opens it says why it cannot be
+    except OSError:  # opening it will say what is wrong
         return False
     return False
 
 
 def refuse_existing(path: Path, because: str) -> None:
-    """That nothing is in the way of a new file.
+    """Require that there is no file with this name.
 
     Raises:
-        Conflict: there is a file of this name.
+        Conflict: there is one.
     """
     if not is_missing(path):
         raise Conflict(
@@ -51,10 +51,10 @@ def refuse_existing(path: Path, because: str) -> None:
 
 
 def write_new(file: Path, content: bytes) -> None:
-    """Write a file that is not there yet, for its owner to read.
+    """Write a new file that only its owner can read.
 
     Raises:
-        InvalidInput: it is there, or cannot be written.
+        InvalidInput: it exists, or cannot be written.
     """
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
@@ -64,13 +64,13 @@ def write_new(file: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes, known: bytes | None, *, state: str = NOTHING_WRITTEN) -> None:
-    """Put a new file in the place of the one whose content was ``known``, wholly or not at all.
+    """Replace a file whose content was ``known`` by a new one, as a whole or not at all.
 
     Raises:
-        Conflict: somebody else has changed it meanwhile; it is as it was.
-        InvalidInput: it cannot be written; it is as it was.
+        Conflict: somebody else has changed it meanwhile. It stays as it is.
+        InvalidInput: it cannot be written. It stays as it is.
     """
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # a symbolic link stays one
     if content_of(path) != known:
         raise Conflict(
             f"{path.name} was changed by somebody else meanwhile", "Run it again, on what it says now", state=state
@@ -91,7 +91,7 @@ def replace(path: Path, content: bytes, known: bytes | None, *, state: str = NOT
         raise InvalidInput(
             f"{path.name} cannot be written ({error.strerror})", "Check the directory, then run it again", state=state
         ) from None
-    with suppress(OSError):  # it is in its place; only a power cut now could undo that
+    with suppress(OSError):  # the file is replaced; only a power cut now could undo that
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

@@ -1,4 +1,4 @@
-"""How far what is shown is true: said wherever something comes from the read models, which follow the record."""
+"""Says up to which position an answer is true. Every answer from the read models, which follow the record, has one."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -7,12 +7,12 @@ from activities.record.read_models import stale, wait_until_caught_up
 from application.context import Context
 
 CAUGHT_UP_WITHIN = timedelta(seconds=1)
-"""How long a read waits for the read models to be where the record was when it was asked."""
+"""How long a read waits for the read models to catch up with the record."""
 
 
 class TrueUpTo(NamedTuple):
-    """The position an answer is true up to, where the record was when it was asked for, and how many journeys are
-    stale: what they wait for may not be in any list."""
+    """The position up to which an answer is true, the end of the record at the time of the question, and how many
+    journeys are stale. What a stale journey waits for may be missing in lists."""
 
     position: int
     record: int
@@ -29,11 +29,11 @@ class TrueUpTo(NamedTuple):
 
 
 async def wait_for_read_models(context: Context) -> int:
-    """Wait a moment until the read models have what is recorded, so that people find what they just did; and
-    return where the record was. They need not have got there."""
+    """Wait a moment until the read models have what is recorded, so that people find what they just did. Return the end
+    of the record. The read models may still be behind it."""
     return await wait_until_caught_up(await context.record(), CAUGHT_UP_WITHIN)
 
 
 async def true_up_to(context: Context, position: int, head: int) -> TrueUpTo:
-    """How far an answer at this position is true, asked for when the record was at ``head``."""
+    """Describe how far an answer at this position is true, when the record was at ``head``."""
     return TrueUpTo(position, head, len((await stale(await context.record())).rows))

@@ -1,4 +1,4 @@
-"""A journey as recorded, read from the record, parsed and folded once per request."""
+"""Reads a journey from the record, and parses and folds it once per request."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:
 
 
 class History(NamedTuple):
-    """A journey's events, oldest first, and its state after them. It is true up to ``position`` of the record."""
+    """A journey's events, oldest first, and its state after them, true up to ``position`` of the record."""
 
     events: tuple[Event, ...]
     journey: Journey
@@ -27,7 +27,8 @@ class History(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What is stored of a journey, and what could be read of it. ``journey`` is None where its opening could not."""
+    """What is stored of a journey, and what could be read of it. ``journey`` is None if its opening could not be
+    read."""
 
     stored: tuple[StoredEvent, ...]
     events: tuple[Event, ...]
@@ -35,7 +36,7 @@ class _Read(NamedTuple):
 
     @property
     def position(self) -> int:
-        """Up to where in the record it is true; 0 where there is nothing."""
+        """The position of the record up to which it is true; 0 where there is nothing."""
         return self.stored[-1].position if self.stored else 0
 
     @property
@@ -44,18 +45,18 @@ class _Read(NamedTuple):
 
 
 async def read_journey(context: Context, query: Query, journey_id: UUID) -> History:
-    """A journey, once it is kept who looks at it.
+    """Record who looks at a journey, and return the journey.
 
     Raises:
         NotFound: there is no such journey.
-        NotAllowed: it is not theirs to look at; that they tried is kept.
+        NotAllowed: the person may not look at it. The attempt is recorded.
         Fault: an event of it cannot be read.
     """
     return _require_whole(await _looked_at(context, query, journey_id), journey_id)
 
 
 async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple[StoredEvent, ...]:
-    """The rows of a journey, also those that cannot be read as events.
+    """Return the rows of a journey, including those that cannot be read as events.
 
     Raises:
         NotFound, NotAllowed: as `read_journey`.
@@ -64,7 +65,7 @@ async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple
 
 
 async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
-    """Those of these journeys that are theirs to look at, as far as they are readable, once that is kept."""
+    """Record the look, and return those of these journeys that the person may look at and that can be read."""
     read = [await _load(context, journey_id) for journey_id in journey_ids]
     theirs = [(each.journey, each.position) for each in read if each.journey is not None]
     theirs = [(journey, position) for journey, position in theirs if may_see(context, journey)]
@@ -74,7 +75,7 @@ async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UU
 
 
 async def load_history(context: Context, journey_id: UUID) -> History:
-    """A journey, for what shows nothing of it: nobody is asked whether they may look, and nothing is kept.
+    """Load a journey for a use that shows nothing of it: access is not checked, and nothing is recorded.
 
     Raises:
         NotFound: there is no such journey.
@@ -84,12 +85,12 @@ async def load_history(context: Context, journey_id: UUID) -> History:
 
 
 async def load_journey(context: Context, journey_id: UUID) -> Journey:
-    """The state of a journey, as `load_history`."""
+    """Load the state of a journey, as `load_history` does."""
     return (await load_history(context, journey_id)).journey
 
 
 async def follow(context: Context, journey: Journey) -> Journey:
-    """A journey that was read before, with what was recorded since."""
+    """Return a journey that was read before, with the events recorded since."""
     stored = await (await context.record()).load(journey.id, after_version=journey.version)
     for each in stored:
         journey = evolve(journey, from_stored(each))
@@ -97,7 +98,7 @@ async def follow(context: Context, journey: Journey) -> Journey:
 
 
 def no_such_journey(journey_id: UUID) -> NotFound:
-    """The error for an id that nothing is recorded under."""
+    """Return the error for an id under which nothing is recorded."""
     return NotFound(
         "there is no journey of this id",
         "See `pathway list`; ids look like 00000000-0000-0000-0000-000000000000",
@@ -106,14 +107,13 @@ def no_such_journey(journey_id: UUID) -> NotFound:
 
 
 def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -> Journey:
-    """A journey as it was known at a moment, or, ``corrected``, with what was found out later about that.
+    """Return a journey as it was known at a moment; with ``corrected``, including later corrections of it.
 
-    Two times are kept apart. What was *known* at a moment is what the journey had decided by then; for that it does
-    not matter when the record had it. What was *true* of it, as far as is known today, takes in the corrections that
-    were made later of what was known then.
+    What was *known* at a moment is what the journey had decided by then; it does not matter when that was recorded.
+    What was *true* at that moment, as far as is known today, also takes in corrections that were made later.
 
     Raises:
-        InvalidInput: it is no moment.
+        InvalidInput: it is neither a version nor a time.
         NotFound: the journey had not begun.
     """
     version = _version_at(events, moment)
@@ -138,7 +138,7 @@ def _version_at(events: Sequence[Event], moment: str) -> int:
             raise ValueError
     except ValueError:
         raise InvalidInput("this is neither a version nor a time with its offset", f"Give one: {MOMENT}") from None
-    # Up to the first event that was decided later: one that says it is older still came after it.
+    # Up to the first event that was decided later. An event after that one is excluded even if its time is earlier.
     return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)
 
 
@@ -177,14 +177,14 @@ async def _load(context: Context, journey_id: UUID) -> _Read:
 
 
 def _read(stored: Sequence[StoredEvent]) -> _Read:
-    """One event that cannot be read must not keep people from all the others: reading ends before it."""
+    """Read events up to the first that cannot be read, so that it does not keep people from those before it."""
     events: list[Event] = []
     journey: Journey | None = None
     for each in stored:
         try:
             event = from_stored(each)
             journey = begin(event) if journey is None else evolve(journey, event)
-        except Exception:  # whatever is in a row: `record verify` says what is wrong with it
+        except Exception:  # a row may hold anything; `record verify` says what is wrong with it
             break
         events.append(event)
     return _Read(tuple(stored), tuple(events), journey)

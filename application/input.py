@@ -1,6 +1,6 @@
-"""What people hand in: bounded, parsed, checked against its model, and the skeletons to fill in.
+"""Forms that people hand in: limited in size, parsed, and checked against their model. Also templates to fill in.
 
-Whatever is wrong is told by field name. What was given is never repeated: it may be about a patient.
+Errors name fields. They never repeat what was given, because it may be about a patient.
 """
 
 import json
@@ -22,7 +22,7 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 _PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
 _PRESENCE = ("is missing", "is not a field here")
 MADE_HERE = ("kind", "signature")
-"""What a way in adds to a form itself, and nobody fills in."""
+"""Fields that a way in adds to a form, and nobody fills in."""
 FILLABLE = "Write it from `--template`, or see `--schema`"
 
 
@@ -31,7 +31,7 @@ class NotStrictJson(ValueError):
 
 
 def require_small(raw: bytes) -> bytes:
-    """What was given, if it is not larger than a command may be.
+    """Return the input, if it is not larger than a command may be.
 
     Raises:
         InvalidInput: it is.
@@ -42,7 +42,7 @@ def require_small(raw: bytes) -> bytes:
 
 
 def too_large() -> InvalidInput:
-    """The error for more than one command may hold."""
+    """Return the error for an input that is larger than a command may be."""
     return InvalidInput(
         f"what was given is larger than {COMMAND_LIMIT // 1024} KiB",
         "Documents belong elsewhere; refer to them",
@@ -50,7 +50,7 @@ def too_large() -> InvalidInput:
 
 
 def strict_json(raw: bytes) -> Any:
-    """The JSON value of these bytes.
+    """Parse bytes as strict JSON.
 
     Raises:
         NotStrictJson: not UTF-8, not JSON, a key twice, NaN or Infinity, half a character, or nested too deep.
@@ -87,7 +87,7 @@ def _no_constant(name: str) -> None:
 
 
 def read_object(raw: bytes, *, optional: bool = False) -> Content:
-    """The JSON object of these bytes.
+    """Parse bytes as a JSON object.
 
     Raises:
         InvalidInput: it is not one.
@@ -109,7 +109,7 @@ def _as_clause(error: NotStrictJson) -> str:
 
 
 def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | None = None) -> AnyForm:
-    """The form in ``content``, with what was ``given`` by arguments. Strict: "5" is no number, 1 is not true.
+    """Check the form in ``content`` together with what was ``given`` by arguments. "5" is no number, 1 is not true.
 
     Raises:
         InvalidInput: it names every field that is missing, unknown, of the wrong type or out of range.
@@ -129,7 +129,7 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
         checked = model.model_validate_json(canonical(whole), strict=True)
     except ValidationError as invalid:
         held = [problem.field for problem in problems]
-        # What else does not fit about a placeholder would only hide it.
+        # Other problems with a placeholder would only hide that it is one.
         told = [problem for problem in field_problems(invalid) if not unfilled or problem.problem in _PRESENCE]
         problems += [problem for problem in told if problem.field not in held]
     if checked is None or problems:
@@ -139,7 +139,7 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
 
 
 def check_options(model: type[AnyForm], given: Content) -> AnyForm:
-    """Options of a command, checked as a form is. None counts as not given.
+    """Check options of a command as a form is checked. None counts as not given.
 
     Raises:
         InvalidInput: it names every option that does not fit.
@@ -152,7 +152,7 @@ def check_options(model: type[AnyForm], given: Content) -> AnyForm:
 
 
 def field_problems(invalid: ValidationError) -> tuple[FieldProblem, ...]:
-    """What pydantic found, without what it found it in."""
+    """Return what pydantic found, without the values."""
     return tuple(
         FieldProblem(field=_shown(error["loc"]), problem=_problem(error))
         for error in invalid.errors(include_input=False, include_url=False)
@@ -176,7 +176,8 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _shown(path: tuple[str | int, ...]) -> str:
-    """Where a field is. A name that is no coded word was typed by somebody and may say anything."""
+    """Name the place of a field. A name that is no coded word was typed by a person, may say anything, and is
+    hidden."""
     shown = ""
     for part in path:
         if isinstance(part, int):
@@ -200,14 +201,14 @@ def _placeholders(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[st
 
 
 def schema(model: type[BaseModel]) -> Content:
-    """The JSON schema of what is to be handed in, without what a way in adds."""
+    """Return the JSON schema of a form, without the fields that a way in adds."""
     whole = model.model_json_schema()
     whole["properties"] = {name: part for name, part in whole.get("properties", {}).items() if name not in MADE_HERE}
     return whole
 
 
 def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> Content:
-    """A skeleton to fill in. Placeholders are never valid, so that none is ever sent by mistake.
+    """Return a template to fill in. Its placeholders are never valid, so that none is sent by mistake.
 
     ``names`` are the coded words a protocol asks for, by field.
     """

@@ -1,4 +1,5 @@
-"""What use cases ask of Temporal. `application.temporal` answers it; nothing here needs Temporal to be imported."""
+"""The interface by which use cases reach Temporal. `application.temporal` implements it; this module does not import
+Temporal."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
@@ -9,7 +10,8 @@ from workflows.journey.events import Event
 
 
 class Running(NamedTuple):
-    """What Temporal knows of a journey: whether it runs, and if it answers, its version and what it knows recorded."""
+    """What Temporal knows of a journey: whether it runs, and if it answers, its version and up to which it is
+    recorded."""
 
     runs: bool
     version: int | None = None
@@ -21,10 +23,10 @@ class Journeys(Protocol):
     """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer."""
 
     async def start(self, command: Command) -> None:
-        """Start a journey; again is safe."""
+        """Start a journey. Repeating it is safe."""
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
-        """Send a command; answer the version of the journey after it, once it is accepted.
+        """Send a command; return the version of the journey after it, once it is accepted.
 
         Raises:
             Refused: the journey refused it.
@@ -32,13 +34,13 @@ class Journeys(Protocol):
         """
 
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
-        """The same to a journey that has ended, which runs on for as long as it waits then."""
+        """Send a command to a journey that has ended. It runs again for as long as it then waits for something."""
 
     async def look(self, journey_id: UUID) -> Running | None:
-        """A journey as Temporal has it; None when it knows none of this id."""
+        """Return what Temporal knows of a journey; None when it knows none with this id."""
 
     async def resume(self, recorded: Sequence[Event]) -> None:
-        """Run a journey on from its recorded events, in the place of whatever runs under its id."""
+        """Start a journey from its recorded events, and replace whatever runs under its id."""
 
     def running(self, limit: int) -> AsyncIterator[UUID]:
-        """The journeys that run, at most so many."""
+        """List the journeys that run, up to a number."""

@@ -1,6 +1,6 @@
 """People's keys and the register of signers, as use cases need them.
 
-Passphrases are asked of a person (`Context.ask`), used once, and never kept, logged or taken from anywhere else.
+A passphrase is asked of a person (`Context.ask`) and used once. It is never stored, logged or taken from elsewhere.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from workflows.journey.signed_statement import Signer, signer_of
 
 
 def require_signer(actor: Actor) -> Signer:
-    """The person as they are printed beside a signature.
+    """Return the person as printed beside a signature.
 
     Raises:
         NotAllowed: their role does not sign.
@@ -43,7 +43,7 @@ def require_signer(actor: Actor) -> Signer:
 
 
 def make_key(context: Context, path: Path, person: str, whose: str) -> PrivateKey:
-    """A new key in a new file, under a passphrase that is asked for twice.
+    """Make a new key in a new file, under a passphrase that is asked for twice.
 
     Raises:
         Conflict: there is a file already.
@@ -62,7 +62,7 @@ def make_key(context: Context, path: Path, person: str, whose: str) -> PrivateKe
 
 
 def unlock(context: Context, path: Path, whose: str) -> PrivateKey:
-    """A key, opened with the passphrase its owner is asked for. Sign with it, and let go of it.
+    """Ask for the passphrase of a key, and open it. Drop it after signing.
 
     Raises:
         InvalidInput: there is no such key, or it cannot be used.
@@ -87,7 +87,7 @@ def unlock(context: Context, path: Path, whose: str) -> PrivateKey:
 
 
 def unlock_own(context: Context, signer: Signer) -> PrivateKey:
-    """The key beside the person's profile, as `unlock`.
+    """Open the key beside the person's profile, as `unlock` does.
 
     Raises:
         InvalidInput, NotAllowed: as `unlock`, or it is another person's.
@@ -103,9 +103,10 @@ def unlock_own(context: Context, signer: Signer) -> PrivateKey:
 
 
 def unlock_for_signing(context: Context, signer: Signer) -> PrivateKey:
-    """The key beside the person's profile, once they have given what a signing asks for (`keys.asked_for`): who they
-    are and the passphrase at the first signing of a session, the passphrase alone within ``signing_minutes`` of the
-    last (21 CFR 11.200(a)(1)).
+    """Open the key beside the person's profile for a signature (21 CFR 11.200(a)(1)).
+
+    At the first signing of a session the person gives their id and the passphrase. Within ``signing_minutes`` of the
+    last one, they give the passphrase alone.
 
     Raises:
         UseCaseError: as `unlock_own`, or they gave another id than their profile's.
@@ -115,13 +116,13 @@ def unlock_for_signing(context: Context, signer: Signer) -> PrivateKey:
     if "person" in keys.asked_for(_last_signed(session), context.now(), window):
         require_same(context, signer)
     key = unlock_own(context, signer)
-    with suppress(OSError):  # without it, the next signing asks for everything again
+    with suppress(OSError):  # without this file, the next signing asks for both again
         session.write_text(context.now().isoformat())
     return key
 
 
 def require_same(context: Context, signer: Signer) -> None:
-    """The person names themselves: the first component of a signature.
+    """Ask for the person's id, the first component of a signature, and require that it is theirs.
 
     Raises:
         SteppedBack: they gave another id than their profile's.
@@ -141,7 +142,7 @@ def _last_signed(session: Path) -> datetime | None:
 
 
 def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: datetime) -> None:
-    """That the register knows this key as this signer's, now.
+    """Require that the register has this key for this signer now.
 
     Raises:
         NotAllowed: it does not, the key is revoked, or the licence is over.
@@ -162,7 +163,7 @@ def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: da
 
 
 def register_path(given: Path | None, settings: Settings) -> Path:
-    """The file of the register.
+    """Return the file of the register.
 
     Raises:
         InvalidInput: it is neither given nor set.
@@ -178,7 +179,7 @@ def register_path(given: Path | None, settings: Settings) -> Path:
 
 
 def read_register(path: Path, organisation_key: bytes) -> Register:
-    """The register in a file, once its signature has proved right.
+    """Read the register in a file, and verify its signature.
 
     Raises:
         InvalidInput: there is no file.
@@ -197,7 +198,7 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
 
 
 def verified_register(settings: Settings, given: Path | None = None) -> Register:
-    """The register, believed by the organisation's key that the settings name.
+    """Read the register, and verify it with the organisation's key that the settings name.
 
     Raises:
         InvalidInput: a setting or the file is missing.

@@ -1,6 +1,6 @@
-"""Logs: structlog events on standard error, with opaque ids and nothing else about anybody.
+"""Logs: structlog events on standard error, with opaque ids and nothing else about people.
 
-What may be logged is listed, not what may not: a key that nobody thought of is dropped, never printed.
+Only listed keys are logged. A key that nobody thought of is dropped.
 """
 
 import logging
@@ -30,21 +30,23 @@ def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
     return kept | {key: value if _WORD.fullmatch(str(value)) else "[not shown]" for key, value in words.items()}
 
 
-def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Bind the ids Temporal's loggers bring along; their messages may quote payloads, so only ids stay."""
-    record = event.get("_record")
+def _of_libraries(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep of what libraries log the words their authors wrote, and the ids that Temporal's loggers add. What is filled
+    in, and what follows the first line or a bracket, may quote payloads.
+    """
+    record = event["_record"]
+    event["event"] = str(record.msg).partition("\n")[0].partition(" (")[0]
     for source in ("temporal_workflow", "temporal_activity"):
         bound = getattr(record, source, None)
         if isinstance(bound, dict):
             event["workflow_id"] = bound.get("workflow_id")
             event["run_id"] = bound.get("run_id") or bound.get("workflow_run_id")
             event["attempt"] = bound.get("attempt")
-            event["event"] = str(event["event"]).partition(" (")[0]
     return event
 
 
 def _named(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """An exception is logged by its type and where it came from, never by its text or local variables."""
+    """Log an exception by its type and its place, never by its text or local variables."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -76,7 +78,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _temporal],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _of_libraries],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, allowed, renderer],
         )
     )

@@ -1,4 +1,4 @@
-"""Who acts: a profile file, never a field somebody typed into a command."""
+"""Profiles: files that say who acts. The person is never a field of a command."""
 
 import os
 from pathlib import Path
@@ -13,21 +13,20 @@ _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/comma
 
 
 class Profile(Actor):
-    """A person as their profile has them: who they are, and the clinics they work for, whose journeys they may see."""
+    """A person: who they are, and the clinics they work for, whose journeys they may see."""
 
     clinics: tuple[Identifier, ...] = ()
 
     @property
     def actor(self) -> Actor:
-        """The person as commands name them."""
+        """Return the person as commands name them."""
         return Actor(id=self.id, role=self.role, name=self.name, licence=self.licence)
 
 
 def profile_path(given: str | None, default: Path | None) -> Path:
-    """The file of the profile that was given by file or name, or else of the default one.
+    """Return the file of the profile that was given by file or name, or else of the default one.
 
-    A name is looked for as NAME.json beside the default profile, or in carepath/profiles of the user's own
-    configuration.
+    A name means NAME.json beside the default profile, or in carepath/profiles of the user's own configuration.
 
     Raises:
         InvalidInput: none was given, and there is no default.
@@ -39,12 +38,12 @@ def profile_path(given: str | None, default: Path | None) -> Path:
 
 
 def key_path(profile: Path) -> Path:
-    """Where the key of the person in a profile is kept: beside it, encrypted under their passphrase."""
+    """Return the file of the person's key. It is beside their profile, encrypted with their passphrase."""
     return profile.with_suffix(".key")
 
 
 def read_profile(path: Path) -> Profile:
-    """The person in a profile file.
+    """Read the person in a profile file.
 
     Raises:
         InvalidInput: there is no such profile, or it is malformed.
@@ -69,7 +68,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def own_configuration() -> Path:
-    """The directory of what a user keeps for themselves: profiles, and filters of the worklist."""
+    """Return the directory of a user's own configuration: profiles, and saved filters of the worklist."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "carepath"
 
 

@@ -1,4 +1,4 @@
-"""How far what people work from is, and what is stuck."""
+"""Show how far the read models are and which journeys are stuck; retry and rebuild them."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from application.errors import Conflict
 
 
 class Projections(NamedTuple):
-    """The builds of the read models and where the record is, and the journeys that are stuck."""
+    """The builds of the read models, the end of the record, and the journeys that are stuck."""
 
     status: ProjectionStatus
     stale: tuple[Stale, ...]
@@ -27,7 +27,7 @@ async def show_projections(context: Context) -> Projections:
 
 
 async def retry_projection(context: Context, journey_id: UUID) -> None:
-    """Apply a stale journey anew, from its first event, and let its lists go on. It may be run at any time.
+    """Apply a stale journey anew from its first event, so that its rows go on. It may be run at any time.
 
     Raises:
         Conflict: an event of it still cannot be applied.
@@ -46,8 +46,8 @@ async def retry_projection(context: Context, journey_id: UUID) -> None:
 
 
 async def rebuild_projections(context: Context) -> int:
-    """Build all read models anew from the record, and show them in the place of the live ones, while people work;
-    answer the new build's number.
+    """Build all read models anew from the record while people work, show them instead of the live ones, and return the
+    new build's number.
 
     Raises:
         Conflict: they are being built already, or could not be.

@@ -1,4 +1,4 @@
-"""Whether a protocol is signed: the approval that stands beside its file, and what it is worth now."""
+"""The approval of a protocol: the file with its signatures, and whether they are valid now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ _FAULTS: Final[Mapping[verifying.SignatureProblem, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ApprovalStatus:
-    """What the approval of a protocol is worth now, in words; all but ``approved`` keep it from patients.
+    """The status of a protocol's approval now, in words. Only ``approved`` lets it carry patients.
 
-    ``error`` is that of whoever uses it all the same.
+    ``error`` is raised when somebody uses the protocol without a valid approval.
     """
 
     state: State
@@ -48,15 +48,15 @@ class ApprovalStatus:
 
 
 def approval_path(protocol_file: Path) -> Path:
-    """Where the approval of a protocol file stands: beside it."""
+    """Return the approval file of a protocol file. It is beside it."""
     return protocol_file.with_suffix(".approval.json")
 
 
 def read_approval(content: bytes) -> ProtocolApproval:
-    """The approval in the content of its file.
+    """Parse the content of an approval file.
 
     Raises:
-        UseCaseError: it is none.
+        UseCaseError: it is not an approval.
     """
     try:
         return ProtocolApproval.model_validate_json(content)
@@ -69,7 +69,7 @@ def read_approval(content: bytes) -> ProtocolApproval:
 
 
 def load_approval(protocol_file: Path) -> ProtocolApproval | None:
-    """The approval beside a protocol file, as it says of itself; None if there is none.
+    """Load the approval beside a protocol file, without checking it; None if there is none.
 
     Raises:
         UseCaseError: it cannot be read.
@@ -79,22 +79,23 @@ def load_approval(protocol_file: Path) -> ProtocolApproval | None:
 
 
 def review_by(approval: ProtocolApproval) -> datetime:
-    """Until when journeys may be started: the earlier of the two reviews that were signed."""
+    """Return until when journeys may be started: the earlier of the two signed review dates."""
     return min(signed.signature.expires_at for signed in approval.approvals)
 
 
 def review_day(approval: ProtocolApproval, protocol: Protocol) -> str:
-    """The last day on which journeys may be started, as the clinic counts its days."""
+    """Return the last day on which journeys may be started, in the clinic's zone."""
     return local(review_by(approval), protocol.working_time.zone).date().isoformat()
 
 
 def signers(approval: ProtocolApproval) -> str:
-    """Who signed, by their printed names."""
+    """Return the printed names of those who signed."""
     return " and ".join(signed.signer.name for signed in approval.approvals)
 
 
 def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ApprovalStatus:
-    """What the approval beside a protocol file is worth now. It raises nothing: what cannot be checked is told."""
+    """Return the status of the approval beside a protocol file now. It raises nothing: the status says what cannot be
+    checked."""
     try:
         approval = load_approval(protocol_file)
     except UseCaseError as problem:
@@ -112,7 +113,7 @@ def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: 
 
 
 def lacking_of(approval: ProtocolApproval, protocol: Protocol) -> ApprovalStatus | None:
-    """What an approval lacks by itself: another text was signed, or by one person only."""
+    """Say what an approval lacks, without the register: another text was signed, or only one person signed."""
     if (approval.protocol, approval.version, approval.digest) != (protocol.id, protocol.version, protocol.digest):
         return ApprovalStatus("edited", f"edited since it was signed by {signers(approval)}", ANEW, NotVerified)
     if len(approval.approvals) < 2:
@@ -121,7 +122,7 @@ def lacking_of(approval: ProtocolApproval, protocol: Protocol) -> ApprovalStatus
 
 
 def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Register, now: datetime) -> ApprovalStatus:
-    """What an approval with both signatures is worth by the register."""
+    """Return the status of an approval with both signatures, checked against the register."""
     day = review_day(approval, protocol)
     match verifying.check_protocol(approval, protocol.digest, register, now):
         case None:
@@ -136,10 +137,10 @@ def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Reg
 
 
 def approval_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ProtocolApproval:
-    """The approval that lets a protocol carry patients now.
+    """Return the approval that lets a protocol carry patients now.
 
     Raises:
-        UseCaseError: there is none that holds. It says why, and what to do.
+        UseCaseError: there is no valid one. The error says why, and what to do.
     """
     found = status_of(protocol, protocol_file, settings, now)
     if found.approval is None:

@@ -1,4 +1,4 @@
-"""How what Temporal runs differs from the record, which is what a journey is: compared, and put right from the record.
+"""Compare what Temporal runs with the record, and repair it from the record, which is authoritative.
 
 What is recorded does not happen again: no notice leaves twice and nothing is released twice.
 """
@@ -22,7 +22,7 @@ from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.notices import notices
 
 AT_ONCE = 8
-"""Journeys looked at at the same time."""
+"""How many journeys are compared at the same time."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -56,7 +56,8 @@ MEANINGS = {
 
 
 class Drifted(NamedTuple):
-    """A journey that Temporal and the record disagree about, at the version and position it is recorded up to."""
+    """A journey about which Temporal and the record disagree, and the version and position up to which it is
+    recorded."""
 
     journey_id: UUID
     drift: Drift
@@ -65,11 +66,11 @@ class Drifted(NamedTuple):
 
 
 REPAIRED = (Drift.LOST, Drift.ENDED, Drift.BEHIND)
-"""What runs on from its record."""
+"""Kinds of drift that are repaired by starting the journey from its record."""
 
 
 class Reconciled(NamedTuple):
-    """A journey that drifted, and whether it was put right."""
+    """A journey that drifted, and whether it was repaired."""
 
     journey_id: UUID
     drift: Drift
@@ -77,15 +78,15 @@ class Reconciled(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """How many open journeys were looked at, and those that differed."""
+    """How many open journeys were compared, and those that differ."""
 
     looked_at: int
     found: tuple[Reconciled, ...]
 
 
 async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
-    """Compare every journey that waits with what Temporal runs; with ``repair``, run on from the record what Temporal
-    has lost, ended or set back. It may be run again at any time.
+    """Compare every journey that waits with what Temporal runs. With ``repair``, start from the record those that
+    Temporal has lost, ended or set back. It may be run again at any time.
 
     Raises:
         Unavailable: Temporal cannot be reached, or does not answer.
@@ -104,7 +105,7 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
 async def compare(
     record: Record, journeys: Journeys, among: Collection[UUID] | None = None
 ) -> tuple[int, list[Drifted]]:
-    """Look at every journey that may be waiting, or at those ``among`` these: how many they are, and which differ.
+    """Compare every journey that may be waiting, or those ``among`` these. Return how many they are, and which differ.
 
     Raises:
         Unavailable: Temporal cannot be reached, or does not answer.
@@ -129,10 +130,10 @@ async def compare(
 
 
 async def drift_of(record: Record, journeys: Journeys, head: Head) -> Drift | None:
-    """How a journey differs now; None when it does not, or waits for nothing any more."""
+    """Return how a journey differs now; None when it does not differ, or no longer waits for anything."""
 
     running = await journeys.look(head.journey_id)
-    # Whatever was recorded while Temporal was asked is not a difference.
+    # Events that were recorded while Temporal was asked are no difference.
     now = await record.head(head.journey_id)
     if now is not None and now.status == "closed":
         ended = await load_journey(record, head.journey_id)
@@ -141,7 +142,8 @@ async def drift_of(record: Record, journeys: Journeys, head: Head) -> Drift | No
 
 
 def drifted(before: int, now: int, running: Running | None) -> Drift | None:
-    """How a journey at these recorded versions, before and after Temporal was asked, differs from what it answered."""
+    """Return how Temporal's answer differs from a journey that had these recorded versions before and after the
+    question."""
     if before == 0:
         return Drift.UNSTARTED if running is None or not running.runs else None
     if running is None:
@@ -158,7 +160,7 @@ def drifted(before: int, now: int, running: Running | None) -> Drift | None:
 
 
 async def at_once(act: Callable[[Given], Awaitable[Made]], on: Iterable[Given]) -> list[Made]:
-    """Act on several things at a time, and not on more than Temporal answers at a time."""
+    """Act on several items at a time, but not on more than Temporal can answer."""
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def acted(each: Given) -> Made:
@@ -185,7 +187,7 @@ async def _repaired(context: Context, record: Record, journeys: Journeys, drifte
     head = await record.head(drifted.journey_id)
     if head is None or drifted.drift not in REPAIRED:
         return False
-    # Others were looked at since. What runs is terminated below, so it has to be wrong still.
+    # Time has passed. What runs is terminated below, so check that it still differs.
     drift = await drift_of(record, journeys, head)
     if drift not in REPAIRED:
         return drift is None
@@ -193,7 +195,7 @@ async def _repaired(context: Context, record: Record, journeys: Journeys, drifte
 
 
 async def _announced(context: Context, record: Record, journey_id: UUID) -> bool:
-    """Tell a journey of those who looked at it in an emergency while it could not be told."""
+    """Tell a journey of emergency accesses that it could not be told of before."""
 
     for reading in await find_unannounced_access(record):
         if journey_id in reading.journeys and reading.reason is not None:
@@ -209,7 +211,7 @@ async def _announced(context: Context, record: Record, journey_id: UUID) -> bool
 async def _resumed(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
 
     events = await load_events(record, journey_id)
-    # The run that was lost may have recorded these and not yet told anybody. Each is delivered once in all.
+    # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     await deliver(record, [notice for event in events for notice in notices(event)])
     try:
         await journeys.resume(events)

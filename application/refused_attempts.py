@@ -1,4 +1,4 @@
-"""What somebody tried to sign, release or give and was refused, as the record kept it."""
+"""List refused attempts to sign, to release a session or to record a dose, as they are recorded."""
 
 from collections.abc import AsyncIterator
 from typing import ClassVar, NamedTuple
@@ -14,11 +14,11 @@ from workflows.journey.events import CommandRefused, Event
 
 PAGE = 500
 LOOKED_BACK = 50_000
-"""Events of the whole record that are looked through for the latest attempts."""
+"""How many of the latest events are searched for attempts."""
 
 
 class ListAttempts(Query):
-    """Attempts of one journey, or the latest of all that the person may look at."""
+    """Attempts in one journey, or the latest in all journeys that the person may look at."""
 
     name: ClassVar[str] = "signoff attempts"
 
@@ -27,7 +27,7 @@ class ListAttempts(Query):
 
 
 class RefusedAttempt(NamedTuple):
-    """An attempt that was refused, and where in the record it stands."""
+    """An attempt that was refused, and its position in the record."""
 
     position: int
     event: Event
@@ -35,7 +35,7 @@ class RefusedAttempt(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Attempts, the oldest first; whether there are ``more``, and how many events were looked through, if not all."""
+    """Attempts, the oldest first; whether there are ``more``, and how many events were searched, if not all."""
 
     attempts: tuple[RefusedAttempt, ...]
     more: bool
@@ -60,7 +60,7 @@ async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
 
 
 async def _latest(context: Context, most: int) -> AsyncIterator[RefusedAttempt]:
-    """The latest attempts in the record, the newest first."""
+    """Return the latest attempts in the record, the newest first."""
     record = await context.record()
     head = await record.log_head()
     after = end = min(0 if head is None else head[0], context.up_to if context.up_to is not None else 2**63)
@@ -68,7 +68,7 @@ async def _latest(context: Context, most: int) -> AsyncIterator[RefusedAttempt]:
         after = max(0, after - PAGE)
         for stored in reversed(await record.tail(after, limit=PAGE)):
             attempt = _attempt(stored)
-            # Events may have come since the end was looked for: each is taken once, with its own page.
+            # Events may have been added since the end was read. Each event is taken once, with its own page.
             if attempt is not None and stored.position <= min(after + PAGE, end):
                 yield attempt
                 most -= 1

@@ -9,16 +9,16 @@ from application.protocols import unusable
 from workflows.journey import instruments
 from workflows.journey.instruments import Instrument, Score, Thresholds
 from workflows.journey.limits import COMMAND_LIMIT
-from workflows.protocols import ProtocolError, load, shipped
+from workflows.protocols import ProtocolError, list_shipped, load
 
 _NAMES = {"".join(filter(str.isalnum, name.casefold())): name for name in Instrument}
 
 
 def instrument_of(name: str) -> Instrument:
-    """The instrument somebody means: `PCL-5`, `pcl5` and `pcl_5` alike.
+    """Return the instrument somebody means: `PCL-5`, `pcl5` and `pcl_5` are the same.
 
     Raises:
-        InvalidInput: it is none of ours.
+        InvalidInput: there is no such instrument.
     """
     found = _NAMES.get("".join(filter(str.isalnum, name.casefold())))
     if found is None:
@@ -27,13 +27,14 @@ def instrument_of(name: str) -> Instrument:
 
 
 def thresholds_of(instrument: Instrument, file: Path | None) -> Thresholds:
-    """The thresholds of a protocol file, or of the shipped protocol that the instrument is primary in, or used in.
+    """Return the thresholds of a protocol file, or else of the shipped protocol in which the instrument is primary or
+    used.
 
     Raises:
         InvalidInput: the file cannot be used.
     """
     try:
-        protocols = [load(path) for path in ((file,) if file is not None else shipped())]
+        protocols = [load(path) for path in ((file,) if file is not None else list_shipped())]
     except ProtocolError as error:
         raise unusable(error) from None
     protocols.sort(key=lambda protocol: protocol.instruments.primary != instrument)
@@ -42,7 +43,7 @@ def thresholds_of(instrument: Instrument, file: Path | None) -> Thresholds:
 
 
 def score_line(raw: bytes, instrument: Instrument, thresholds: Thresholds, previous: int | None) -> Score:
-    """The result of one line, whatever it holds."""
+    """Score one line. Any line has a result; a wrong one says why it has no score."""
     problem: str | None = None
     answers: Any = None
     if len(raw) > COMMAND_LIMIT:

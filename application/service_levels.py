@@ -1,4 +1,4 @@
-"""How promptly things are done."""
+"""Show how promptly things are done."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
 
 
 class ServiceLevels(NamedTuple):
-    """How each kind of obligation was met. Figures know no protocols: where demonstrations are allowed, any journey in
-    them may be ``illustrative``."""
+    """How each kind of obligation was met. Where demonstrations are allowed, the figures may include ``illustrative``
+    journeys."""
 
     rows: tuple[ServiceLevel, ...]
     true: TrueUpTo
@@ -19,7 +19,8 @@ class ServiceLevels(NamedTuple):
 
 
 async def show_service_levels(context: Context, *, clinic: str | None, since: datetime | None) -> ServiceLevels:
-    """How promptly things are done; what was closed before ``since`` is left out. It shows nothing of any one journey.
+    """Return how promptly things are done, without what was closed before ``since``. It shows nothing of a single
+    journey.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.

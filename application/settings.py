@@ -16,7 +16,7 @@ PREFIX = "CAREPATH_"
 
 
 class SettingsError(Exception):
-    """The environment does not describe a runnable process. Nothing has been started or changed.
+    """The settings in the environment are not usable. Nothing has been started or changed.
 
     `variables` are the names of the wrong or missing variables, never their values.
     """
@@ -51,7 +51,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidat
 
 
 class Settings(BaseSettings):
-    """Everything a process of ours reads from `CAREPATH_*`. Temporal's connection has its own variables."""
+    """All settings from `CAREPATH_*`. The connection to Temporal has variables of its own."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True

@@ -1,4 +1,5 @@
-"""Who looked at what, and the same shown again: the same use case, on what was recorded then, at the time of then."""
+"""List who looked at what, and show it again: the same use case, on what was recorded then, at the time of that
+look."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
@@ -55,7 +56,7 @@ USE_CASES: Mapping[str, Answered] = dict(
         _use_case(ListJourneys, list_journeys),
     )
 )
-"""What answers the same again from the same events at the same time; the caseload only of a past moment."""
+"""Use cases that give the same answer from the same events at the same time; the caseload only for a past moment."""
 
 
 class ListLooks(Query):
@@ -69,17 +70,17 @@ class ListLooks(Query):
 
 
 class Seen(NamedTuple):
-    """A look, and what it showed: the answer of the use case it names."""
+    """A look and what it showed: the answer of its use case."""
 
     entry: AccessLogEntry
     answer: object
 
 
 async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry, ...]:
-    """Who looked, the latest first, at what the person may look at themselves.
+    """List who looked at what the person may look at themselves, the latest first.
 
     Raises:
-        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        NotFound, NotAllowed: there is no such journey, or the person may not look at it.
     """
     if query.journey_id is not None:
         await read_stored(context, query, query.journey_id)
@@ -93,12 +94,12 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
 
 
 async def show_again(context: Context, entry_id: UUID) -> Seen:
-    """What somebody saw, once it is kept who looks at it again.
+    """Record the new look, and return what somebody saw at an earlier one.
 
     Raises:
-        NotFound: there is no look of this id that showed anything.
-        NotAllowed: it is not theirs to look at.
-        Conflict: it was a list of an earlier version of this program.
+        NotFound: there is no look with this id that showed anything.
+        NotAllowed: the person may not look at it.
+    Conflict: it was a list of an earlier version of this program.
     """
     entry = await find_access(await context.record(), entry_id)
     if entry is None or not entry.shown or entry.command[0] not in {*USE_CASES, ListWork.name}:
@@ -118,7 +119,7 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
 
 
 async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
-    """A page of the worklist as it was. Who had claimed what is not known any more."""
+    """Return a page of the worklist as it was. Claims of that time are no longer known."""
     states = await _states(context, entry)
     known = {journey_id: rows(state) for journey_id, state in states.items()}
     tasks = []
@@ -133,7 +134,7 @@ async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
 
 
 async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:
-    """A page of the caseload as it was."""
+    """Return a page of the caseload as it was."""
     states = await _states(context, entry)
     cases = []
     for journey_id in entry.journeys:
@@ -146,7 +147,7 @@ async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:
 
 
 async def _states(context: Context, entry: AccessLogEntry) -> dict[UUID, ProjectionState]:
-    """The journeys of a list, folded anew up to where it was true."""
+    """Fold the journeys of a list again, up to where it was true."""
     if entry.definition != DEFINITION:
         raise Conflict(
             "this list was of an earlier version of this program, which alone can show it again",

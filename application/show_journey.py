@@ -1,6 +1,6 @@
 """Look at one journey: where it stands or stood, what happened in it, why, and what changed.
 
-All of it is as recorded, so it works while Temporal is down.
+Everything comes from the record, so it works while Temporal is down.
 """
 
 from datetime import datetime
@@ -17,12 +17,12 @@ from workflows.journey.events import Event
 from workflows.journey.provenance import Explanation, explain
 
 LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
-"""What a comparison of two moments leaves out: what is awaited is shown elsewhere, the rest is bookkeeping."""
+"""What a comparison of two moments leaves out: what is awaited is shown elsewhere, and the rest is internal."""
 
 
 class ShowJourney(Query):
-    """Where a journey stands; with ``at``, as it was known at a version or a time; with ``corrected``, as was found
-    out later about that."""
+    """Where a journey stands; with ``at``, as it was known at a version or a time; with ``corrected``, including later
+    corrections of it."""
 
     name: ClassVar[str] = "pathway show"
 
@@ -67,7 +67,7 @@ class CompareMoments(Query):
 
 
 class JourneyAt(NamedTuple):
-    """A journey, and the moment (UTC) it is looked at."""
+    """A journey, and the moment (UTC) at which it is looked at."""
 
     journey: Journey
     at: datetime
@@ -81,14 +81,14 @@ class Timeline(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """Why an event is there, and of which journey it is."""
+    """Why an event is there, and its journey."""
 
     explanation: Explanation
     journey: Journey
 
 
 class Compared(NamedTuple):
-    """Two states of a journey, and what differs."""
+    """Two states of a journey, and their differences."""
 
     before: Journey
     after: Journey
@@ -155,6 +155,6 @@ async def compare_moments(context: Context, query: CompareMoments) -> Compared:
 
 
 def differences(before: Journey, after: Journey) -> tuple[Change, ...]:
-    """What differs between two states of a journey."""
+    """Return what differs between two states of a journey."""
     then, now = (state.model_dump(mode="json", exclude=dict.fromkeys(LEFT_OUT, True)) for state in (before, after))
     return compare(then, now)

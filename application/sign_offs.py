@@ -1,7 +1,7 @@
-"""What clinicians are asked to sign: listed, shown, and decided.
+"""List, show and decide what clinicians are asked to sign.
 
-A signature binds the signer, the decision, its meaning and the hash of exactly the evidence shown, and is made with the
-signer's own key, once they have given its passphrase.
+A signature binds the signer, the decision, its meaning and the hash of exactly the evidence that was shown. It is made
+with the signer's own key, after they gave its passphrase.
 """
 
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
@@ -34,7 +34,7 @@ Verdict: TypeAlias = Literal["approve", "decline", "return"]
 
 
 class Reasons(InputModel):
-    """What a signer may add: why, what was chosen, where the patient goes next."""
+    """What a signer may add: the reason, the choice, and where the patient is referred to."""
 
     rationale: Text | None = None
     choice: Identifier | None = None
@@ -61,34 +61,34 @@ class ShowRequest(Query):
 
 
 class OpenRequest(NamedTuple):
-    """A request for a signature, and the journey it is of."""
+    """A request for a signature, and its journey."""
 
     journey: Journey
     request: Obligation
 
     @property
     def rule(self) -> SignOffRule:
-        """Who may sign it, what that means, and what there is to choose."""
+        """The protocol's rule for it: who may sign, what it means, and what there is to choose."""
         assert self.request.sign_off is not None
         return self.journey.protocol.sign_offs[self.request.sign_off]
 
     @property
     def first(self) -> SignOff | None:
-        """The approval that waits for this one, as the second person's."""
+        """The first of two approvals, if this is the second."""
         assert self.request.sign_off is not None
         return half_signed(self.journey, self.request.sign_off, self.request.subject)
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """The roles one of which is to sign."""
+        """The roles that may sign it."""
         assert self.request.sign_off is not None
         return self.rule.roles if self.first is None else cosigners(self.journey, self.request.sign_off)
 
     def evidence(self) -> dict[str, Any]:
-        """The content it is about: what its hash covers, and nothing else.
+        """Return the content that the hash covers, and nothing else.
 
         Raises:
-            NotVerified: it is not what the request names. Nobody may sign then.
+            NotVerified: it does not have the hash that the request names. Then nobody may sign.
         """
         assert self.request.sign_off is not None
         content = evidence(self.journey, self.request.sign_off, self.request.subject, self.first)
@@ -97,13 +97,13 @@ class OpenRequest(NamedTuple):
         return content
 
     def objection(self, context: Context, signer: Actor) -> Refusal | None:
-        """Why this signer may not decide it now."""
+        """Say why this signer may not decide it now; None if they may."""
         assert self.request.sign_off is not None
         return may_decide(self.journey, self.request.sign_off, self.request.subject, signer, context.now(), self.first)
 
 
 class ShownRequest(NamedTuple):
-    """An open request with its evidence, and what has changed since the last decision on the matter."""
+    """An open request with its evidence, and what has changed since the last decision on the same matter."""
 
     asked: OpenRequest
     evidence: dict[str, Any]
@@ -111,14 +111,14 @@ class ShownRequest(NamedTuple):
 
 
 class ShownDecision(NamedTuple):
-    """A request that was decided, with the decision."""
+    """A decided request, with its decision."""
 
     journey: Journey
     decision: Decision
 
 
 class ToSign(NamedTuple):
-    """An open request in front of somebody who may decide it, with its evidence as it was read for them."""
+    """An open request for somebody who may decide it, with the evidence as they read it."""
 
     history: History
     asked: OpenRequest
@@ -127,7 +127,7 @@ class ToSign(NamedTuple):
 
 
 class SignedBefore(NamedTuple):
-    """A signature that was sent before under the same command id. It stands, as recorded."""
+    """A signature that was sent before under the same command id. It is valid as recorded."""
 
     journey: Journey
     version: int
@@ -135,15 +135,15 @@ class SignedBefore(NamedTuple):
 
 
 def short_code(evidence_hash: str) -> str:
-    """The first letters of a hash, as people compare them."""
+    """Return the first letters of a hash, which people compare."""
     return "-".join(evidence_hash[n : n + 4] for n in (0, 4, 8))
 
 
 async def list_requests(context: Context, query: ListRequests) -> tuple[OpenRequest, ...]:
-    """Open requests, due first on top.
+    """List open requests by due time.
 
     Raises:
-        NotFound, NotAllowed: there is no such journey, or it or its clinics are not the person's to look at.
+        NotFound, NotAllowed: there is no such journey, or the person may not look at it or its clinics.
     """
     if query.journey_id is not None:
         journeys: tuple[Journey, ...] = ((await read_journey(context, query, query.journey_id)).journey,)
@@ -155,10 +155,10 @@ async def list_requests(context: Context, query: ListRequests) -> tuple[OpenRequ
 
 
 async def show_request(context: Context, query: ShowRequest) -> ShownRequest | ShownDecision:
-    """A request with its evidence; once it was decided, the decision.
+    """Return a request with its evidence; if it was decided, with the decision.
 
     Raises:
-        NotFound, NotAllowed, Conflict: there is no such journey or request, or it is not open to look at.
+        NotFound, NotAllowed, Conflict: there is no such journey or request, or the person may not look at it.
         NotVerified: the evidence is not what was signed or is asked for.
     """
     history = await read_journey(context, query, query.journey_id)
@@ -178,12 +178,12 @@ async def read_to_sign(
     command_id: UUID | None = None,
     evidence_seen: str | None = None,
 ) -> ToSign | SignedBefore:
-    """A request in front of whoever may decide it. AccessLogEntry it is a look, and is kept.
+    """Read a request for somebody who may decide it. Reading it is a look, and is recorded.
 
     ``evidence_seen`` is the hash or short code that was read before, if any.
 
     Raises:
-        NotAllowed, Refused: it is not theirs to decide.
+        NotAllowed, Refused: the person may not decide it.
         NotFound, Conflict: there is no such request, it is not open, or its evidence is not what was read.
         NotVerified: its evidence is not what the request names.
     """
@@ -213,11 +213,11 @@ async def read_to_sign(
 def sign_request(
     context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
 ) -> Command:
-    """The signed decision.
+    """Make the signed decision.
 
     Raises:
-        Refused: the journey would refuse it.
-        UseCaseError: they did not give what a signing asks for, or their key cannot be used.
+    Refused: the journey would refuse it.
+    UseCaseError: they did not identify themselves, or their key cannot be used.
     """
     body = _decision(to_sign.asked, verdict, reasons)
     return signing.sign(context, to_sign.signer, to_sign.history.journey, command_id or uuid4(), body)
@@ -226,19 +226,19 @@ def sign_request(
 def try_to_sign(
     context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
 ) -> tuple[Command, tuple[Event, ...] | Refusal]:
-    """The decision as it would be, unsigned, and what it would bring about now. Nothing is sent."""
+    """Return the decision without a signature, and the events it would have now. Nothing is sent."""
     body = _decision(to_sign.asked, verdict, reasons)
     command = signing.unsigned(context, to_sign.signer, command_id or uuid4(), body)
     return command, decide(to_sign.history.journey, command, context.now())
 
 
 def requests(journey: Journey) -> tuple[Obligation, ...]:
-    """The sign-offs a journey waits for."""
+    """Return the sign-offs that a journey waits for."""
     return tuple(waiting for waiting in obligations(journey) if waiting.sign_off is not None)
 
 
 def find_request(journey: Journey, request_id: str) -> OpenRequest:
-    """The open request of this id.
+    """Return the open request with this id.
 
     Raises:
         Conflict: it was decided or superseded, or waits for a hold.
@@ -279,7 +279,7 @@ def _decision(asked: OpenRequest, verdict: Verdict, reasons: Reasons) -> Sign:
 
 
 def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signer: Actor) -> SignedBefore:
-    """That what was sent under a command id before is this decision."""
+    """Require that what was sent before under this command id is this decision."""
     for signed in before.journey.sign_offs:
         same = (signed.request, signed.decision, signed.by) == (request_id, verdict, signer.id)
         if same and signed.version <= before.version:
@@ -288,7 +288,7 @@ def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signe
 
 
 async def _awaiting_signatures(context: Context, limit: int) -> tuple[UUID, ...]:
-    """The journeys of the person's clinics that wait for a signature, at most so many requests looked at."""
+    """Return the journeys of the person's clinics that wait for a signature, from a limited number of requests."""
     if context.as_seen is not None:
         return context.as_seen.journeys
     clinics = clinics_to_list(context, None)

@@ -1,4 +1,4 @@
-"""Who may sign, by keys that only they have: make a key, enrol it, revoke it, list the register."""
+"""Administer who may sign: make a key, enrol it, revoke it, list the register."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.signed_statement import Sha256
 
 ORGANISATION = "organisation"
-"""Whose the organisation's key is, in its file."""
+"""The owner that the organisation's key file names."""
 WHOSE = "the organisation's key"
 
 
 class EnrolmentRequest(InputModel):
-    """What a clinician hands over to be enrolled: who they are, and the public half of their key."""
+    """What a clinician hands in to be enrolled: who they are, and the public half of their key."""
 
     person: Identifier
     role: Role
@@ -36,7 +36,7 @@ class EnrolmentRequest(InputModel):
 
 
 class MadeKey(NamedTuple):
-    """A new key's file, and the request to enrol it, which is beside it."""
+    """A new key's file, and the enrolment request beside it."""
 
     request: EnrolmentRequest
     key_file: Path
@@ -52,7 +52,7 @@ class NewRegister(NamedTuple):
 
 
 def request_path(profile: Path) -> Path:
-    """Where the enrolment request of the person in a profile is written: beside it."""
+    """Return the file of the person's enrolment request. It is beside their profile."""
     return profile.with_suffix(".enrol.json")
 
 
@@ -61,7 +61,7 @@ def make_own_key(context: Context) -> MadeKey:
 
     Raises:
         NotAllowed: their role does not sign.
-        InvalidInput, Conflict: the profile, the passphrase or a file is not as it has to be.
+        InvalidInput, Conflict: the profile, the passphrase or a file cannot be used.
     """
     path = context.profile_path
     signer = keyring.require_signer(context.actor)
@@ -109,7 +109,7 @@ def begin_register(context: Context, organisation: str, organisation_key: Path, 
 
 
 def find_register(context: Context, register: Path | None) -> Path:
-    """The file of the register that is to be changed.
+    """Return the file of the register to change.
 
     Raises:
         InvalidInput: it is neither given nor set.
@@ -118,10 +118,10 @@ def find_register(context: Context, register: Path | None) -> Path:
 
 
 def parse_request(raw: bytes) -> EnrolmentRequest:
-    """The enrolment request in these bytes.
+    """Parse an enrolment request.
 
     Raises:
-        InvalidInput: it is none.
+        InvalidInput: it is not one.
     """
     try:
         return forms.check(EnrolmentRequest, forms.read_object(raw))
@@ -135,10 +135,10 @@ def parse_request(raw: bytes) -> EnrolmentRequest:
 
 
 def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> SignerEntry:
-    """The entry of the register that a request asks for, by the two people who enrol it.
+    """Make the register entry that a request asks for, enrolled by two people.
 
     Raises:
-        NotAllowed: they are not two people, neither of them the one enrolled.
+        NotAllowed: they are not two different people, or one of them is the one enrolled.
         InvalidInput: it cannot be enrolled.
     """
     if len(by) != 2 or len({request.person, *by}) != 3:
@@ -160,7 +160,7 @@ def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> 
 
 
 def enrol(context: Context, entry: SignerEntry, organisation_key: Path, register: Path | None) -> Register:
-    """Put an entry into the register, signed with the organisation's key; answer the register.
+    """Add an entry to the register, signed with the organisation's key; return the register.
 
     Raises:
         Conflict: the key is enrolled already, or somebody changed the register meanwhile.
@@ -199,16 +199,16 @@ def revoke(
 
 
 def list_signers(context: Context, register: Path | None) -> Register:
-    """The register: every key there ever was.
+    """Return the register, with every key there ever was.
 
     Raises:
-        InvalidInput, NotVerified: it is not there, or cannot be believed.
+        InvalidInput, NotVerified: it is missing, or not valid.
     """
     return keyring.verified_register(context.settings, register)
 
 
 def confirm(context: Context, question: str) -> None:
-    """Have the person say yes.
+    """Ask the person to confirm.
 
     Raises:
         SteppedBack: they did not.
@@ -220,7 +220,7 @@ def confirm(context: Context, question: str) -> None:
 def _change(
     context: Context, register: Path | None, organisation_key: Path, change: Callable[[Register], Register]
 ) -> Register:
-    """The register, changed, signed with the organisation's key and put in its place."""
+    """Change the register, sign it with the organisation's key, and replace the file."""
     path = keyring.register_path(register, context.settings)
     key = keyring.unlock(context, organisation_key, WHOSE)
     _require_ours(context, key)

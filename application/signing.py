@@ -1,4 +1,4 @@
-"""What counts only with a signature gets it here: from its sender's own key, once they have given the passphrase."""
+"""Signs commands that need a signature, with the sender's own key, after they gave its passphrase."""
 
 import secrets
 from datetime import datetime
@@ -18,12 +18,12 @@ from workflows.journey.signed_statement import Signature
 
 
 def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, body: Sign | Delegate) -> Command:
-    """The command with the signer's signature. What the journey would not accept is not worth one: that is said before
-    the passphrase is asked for.
+    """Return the command with the signer's signature. If the journey would refuse it, this is said before the
+    passphrase is asked for.
 
     Raises:
         Refused: the journey would refuse it.
-        UseCaseError: they did not give what a signing asks for, or their key cannot be used.
+        UseCaseError: they did not identify themselves, or their key cannot be used.
     """
     refusal = decide(journey, unsigned(context, signer, command_id, body), context.now())
     if isinstance(refusal, Refusal):
@@ -32,7 +32,7 @@ def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, bo
 
 
 def unsigned(context: Context, signer: Actor, command_id: UUID, body: Sign | Delegate) -> Command:
-    """The command as it is only tried, with a signature nobody made. It is never sent."""
+    """Return the command for a trial, with a placeholder as signature. It is never sent."""
     return _with(body, _stand_in(context.now()), command_id, signer)
 
 

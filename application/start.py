@@ -1,5 +1,4 @@
-"""Start journeys: from a referral, or from many, to patients enrolled and pathways begun. Every step may be repeated
-safely."""
+"""Start journeys from one referral or many. Every step may be repeated safely."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -26,12 +25,12 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
-"""The namespace of request ids made from what a referral says."""
+"""The namespace of request ids that are made from the content of a referral."""
 START = CommandKind("pathway", "start", StartPathway)
 
 
 class Referral(InputModel):
-    """A referral. Two with the same ``request_id``, or without one and with the same content, are one request."""
+    """A referral. Two with the same ``request_id``, or with the same content and no ``request_id``, are one request."""
 
     request_id: UUID | None = None
     clinic: Identifier
@@ -44,13 +43,13 @@ class Referral(InputModel):
 
     @property
     def request(self) -> UUID:
-        """The id of the request."""
+        """Return the id of the request."""
         content = self.model_dump(mode="json", exclude={"request_id"}, exclude_none=True)
         return self.request_id or uuid5(REFERRALS, canonical(content).decode())
 
     @property
     def journey_id(self) -> UUID:
-        """The id of the journey this request starts."""
+        """Return the id of the journey that this request starts."""
         return uuid5(self.request, "journey")
 
 
@@ -59,7 +58,7 @@ Outcome: TypeAlias = Literal["started", "already_started", "accepted"]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What became of a referral. ``accepted``: held by Temporal, not recorded within the time waited."""
+    """The result of a referral. ``accepted``: held by Temporal, and not recorded within the waiting time."""
 
     outcome: Outcome
     journey_id: UUID
@@ -69,7 +68,7 @@ class Started:
 
 
 class Starter:
-    """Starts journeys for one coordinator with one choice of protocol (None: the one each referral names)."""
+    """Starts journeys for one coordinator with one protocol, or with the one each referral names (None)."""
 
     def __init__(self, context: Context, protocol: str | None) -> None:
         """Raises NotAllowed: the person may not start journeys."""
@@ -79,7 +78,7 @@ class Starter:
         self._chosen: dict[tuple[str, Pathway], tuple[Protocol, ProtocolApproval | None]] = {}
 
     def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
-        """The command a referral makes.
+        """Make the command for a referral.
 
         Raises:
             UseCaseError: the protocol cannot be used, or is not signed.
@@ -114,13 +113,13 @@ class Starter:
             demonstrations=settings.demonstration,
             files=self._protocol is not None,
         )
-        # What nobody could have signed is refused by the journey, in its own words.
+        # A protocol that nobody could have signed is refused by the journey itself, with its own reason.
         if settings.demonstration or file is None or protocol.obstacles():
             return protocol, None
         return protocol, approval_of(protocol, file, settings, self._context.now())
 
     def try_out(self, command: Command) -> tuple[Event, ...] | Refusal:
-        """What a start would bring about now. Nothing is sent."""
+        """Return the events that a start would have now. Nothing is sent."""
         return decide(None, command, self._context.now())
 
     async def start(self, referral: Referral, command: Command) -> Started:
@@ -128,7 +127,7 @@ class Starter:
 
         Raises:
             Refused, Conflict: the journey refuses it, or the patient has an open one.
-            Unavailable, RecordUnavailable: not possible now.
+            Unavailable, RecordUnavailable: it is not possible now.
         """
         decided = decide(None, command, self._context.now())
         if isinstance(decided, Refusal):
@@ -160,15 +159,15 @@ class Starter:
 
 
 RowOutcome: TypeAlias = Started | Referral | UseCaseError
-"""What became of one row: started, would be started (a dry run), or why not."""
+"""The result of one row: started, would be started (a dry run), or why not."""
 
 
 async def start_batch(
     context: Context, starter: Starter, rows: Iterable[tuple[int, bytes]], *, at_once: int, dry_run: bool
 ) -> AsyncIterator[tuple[int, RowOutcome]]:
-    """Start many referrals, each given as its row's number and JSON; answer as each is done.
+    """Start many referrals, each given as its row's number and JSON; yield a result as each is done.
 
-    Rows are independent of each other. In an outage the rest is not tried, so there may be fewer answers than rows.
+    Rows are independent. In an outage the remaining rows are not tried, so there may be fewer results than rows.
 
     Raises:
         Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
@@ -223,7 +222,7 @@ async def _active(record: Record, journey_id: UUID) -> Conflict:
     begun = head is not None and head.version > 0
     return Conflict(
         f"this patient already has an open journey on this pathway: {journey_id}",
-        f"WorklistFilter with that one: `pathway show {journey_id}`"
+        f"Go on with that one: `pathway show {journey_id}`"
         if begun
         else "It is enrolled and not yet started: send its referral again, unchanged",
         ids={"journey_id": str(journey_id)},

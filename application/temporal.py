@@ -31,7 +31,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
         SettingsError: its settings cannot be used.
     """
     config = load_temporal_config()
-    # The library's own log would go to standard output, which is for data.
+    # The library logs to standard output, which is for data.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
     try:
         client = await Client.connect(**config, plugins=[CarePathwayPlugin()], runtime=runtime)
@@ -43,7 +43,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
 
 
 class TemporalJourneys:
-    """`Journeys` on a client."""
+    """Implements `Journeys` with a client."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""What a verification says, as JSON values, and in a signed report that can be handed on."""
+"""A verification as JSON values, and as a signed report to hand on."""
 
 import tomllib
 from collections.abc import Mapping
@@ -35,21 +35,21 @@ MEANINGS: Mapping[str, str] = {
     "wrong_role": "The key is enrolled for another role, or neither role nor delegation let this person decide it.",
     "wrong_name": "The printed name is not the one the key is enrolled under.",
     "wrong_licence": "The licence is not the one the key is enrolled with.",
-    "wrong_meaning": "It says it means something else than the protocol gives it.",
+    "wrong_meaning": "Its meaning is not the one that the protocol gives this kind of sign-off.",
     "wrong_state": "The licence does not cover the state the patient was in.",
-    "wrong_evidence": "What was signed is not what the record says was there to decide on.",
+    "wrong_evidence": "The signed evidence is not the evidence that the record had at that moment.",
     "wrong_count": "It counts as the decision of more, or fewer, people than the protocol asks for.",
-    "not_theirs": "They wrote it or signed it first themselves, or had their right from who did.",
+    "not_theirs": "They wrote it or gave the first signature themselves, or their right came from somebody who did.",
     "not_yet_valid": "It was signed before the key was enrolled, or after it was decided.",
     "expired": "It was decided after the signature had expired.",
     "valid_too_long": "The signature let itself be valid for more than an hour.",
     "licence_expired": "The licence was over when it was decided.",
     "revoked": "The key had been revoked.",
-    "recorded_after_revocation": "It says it was decided before the key was revoked, and was recorded after.",
-    "nonce_reused": "The same signature number stands under an earlier decision.",
-    "released_unsigned": "A hold or a session was released without the signed decision that needs.",
-    "gate_shut": "A session was released though something else than a signature stood in its way.",
-    "effect_unsigned": "The journey went on, or ended, without the signed decision that takes.",
+    "recorded_after_revocation": "It claims to be decided before the key was revoked, and was recorded after that.",
+    "nonce_reused": "An earlier decision has the same nonce: the signature was used before.",
+    "released_unsigned": "A hold or a session was released without the signed decision it needs.",
+    "gate_shut": "A session was released although the dose gate was shut for another reason than a signature.",
+    "effect_unsigned": "The journey went on, or ended, without the signed decision it needs.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
     "anchor_unreadable": "An anchor of this position cannot be read.",
@@ -57,14 +57,14 @@ MEANINGS: Mapping[str, str] = {
     "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
     "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
     "head_differs": "The journey's head has another patient, pathway or status than its events have.",
-    "rows_differ": "What lists show of this journey is not what its record gives: rows were changed, lost or put in.",
-    "rows_stale": "An event of this journey could not be taken into the lists, which show it as it was before.",
+    "rows_differ": "Lists show something else of this journey than its record gives: rows were changed, lost or added.",
+    "rows_stale": "An event of this journey could not be applied to lists. They show it as it was before.",
     "workflow_lost": "The journey is open, and Temporal does not know it.",
     "workflow_ended": "The journey is open, and Temporal has ended its run.",
     "workflow_behind": "Temporal runs an older state of the journey than is recorded.",
     "workflow_ahead": "The journey says that more of it was recorded than there is: the record was cut, or put back.",
-    "workflow_quarantined": "The journey stands still: what it decided is not what is recorded, or was not signed.",
-    "workflow_silent": "The journey runs and does not answer, so it is not known what it takes to be recorded.",
+    "workflow_quarantined": "The journey is quarantined: what it decided is not what is recorded, or was not signed.",
+    "workflow_silent": "The journey runs and does not answer, so it could not be compared.",
     "workflow_unstarted": "A patient is enrolled, and the journey never began.",
     "workflow_unrecorded": "Temporal runs a journey that nothing is recorded of.",
     "workflow_unreviewed": "Somebody looked at the journey in an emergency, and nobody is asked to review that.",
@@ -73,7 +73,7 @@ MEANINGS: Mapping[str, str] = {
 
 
 def content(found: Verification) -> dict[str, Any]:
-    """A verification as JSON values."""
+    """Return a verification as JSON values."""
     examined, since = found.examined, found.since
     judged = Part.SIGN_OFFS not in {*found.unchecked, *found.left_out}
     return {
@@ -112,7 +112,7 @@ def content(found: Verification) -> dict[str, Any]:
 
 
 def _program() -> str:
-    """The version of this program: of the installed one, or of the checkout it is run from."""
+    """Return the version of this program: of the installed package, or of the checkout."""
     try:
         return version("carepath")
     except PackageNotFoundError:
@@ -120,7 +120,7 @@ def _program() -> str:
 
 
 def report_key(report: Path, key: Path) -> Ed25519PrivateKey:
-    """The key that a report is to be signed with.
+    """Read the key that signs a report, and require that the report's file is new.
 
     Raises:
         Conflict: the report's file is there already.
@@ -134,7 +134,7 @@ def report_key(report: Path, key: Path) -> Ed25519PrivateKey:
 
 
 def write_report(report: Path, found: Verification, key: Ed25519PrivateKey) -> None:
-    """Write a signed report to a new file, whatever it says.
+    """Write a signed report to a new file, whether or not something was found.
 
     Raises:
         InvalidInput: it cannot be written.

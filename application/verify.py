@@ -1,7 +1,7 @@
-"""Prove again that nothing recorded was changed, that all was signed, and that lists and Temporal say the same as the
-record. Nothing is changed by it.
+"""Verify that nothing recorded was changed, that everything was signed, and that lists and Temporal agree with the
+record. It changes nothing.
 
-What reads the chains and the signatures shares no code with what wrote them.
+The code that checks chains and signatures shares nothing with the code that makes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ from application.settings import Settings, SettingsError
 
 
 class Part(StrEnum):
-    """What is checked beside the chains, and can be left out."""
+    """What is checked besides the chains, and can be left out."""
 
     SIGN_OFFS = "sign-offs"
     READ_MODELS = "read-models"
@@ -36,11 +36,11 @@ class Part(StrEnum):
 
 
 class Verification(NamedTuple):
-    """What was asked for, looked at and found, oldest first.
+    """What was asked for, checked and found, the oldest first.
 
-    ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one it was read from. ``workflows``
-    is how many open journeys were compared. ``unchecked`` is why a part could not be checked, ``left_out`` what was
-    not to be.
+    ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one from which it was read.
+    ``workflows`` is how many open journeys were compared. ``unchecked`` says why a part could not be checked,
+    ``left_out`` which parts were left out on purpose.
     """
 
     at: datetime
@@ -56,7 +56,7 @@ class Verification(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found and all that was asked for was checked. What could not be is not a pass."""
+        """Whether everything that was asked for was checked and nothing was found."""
         return not self.findings and not self.unchecked
 
 
@@ -68,7 +68,7 @@ async def verify(
     register: Path | None,
     progress: Callable[[int], None],
 ) -> Verification:
-    """Check everything but what is left out, of one journey, of what came since an anchor, or of all.
+    """Check one journey, what came since an anchor, or everything, without the parts that are left out.
 
     Raises:
         UseCaseError: there is no such journey or anchor, or what is asked for contradicts the settings.
@@ -129,10 +129,11 @@ async def verify(
 
 
 async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[Finding], Sequence[Anchor]]:
-    """What is wrong with anchors or with the log by them, and those it agrees with; nothing where none are kept.
+    """Check anchors, and the log against them. Return findings, and the anchors it agrees with; nothing where none are
+    kept.
 
-    Raises:
-        UseCaseError: it is not known by which key they are to be believed.
+        Raises:
+            UseCaseError: the key that verifies them is not set.
     """
     if settings.anchors_dir is None:
         return (), ()
@@ -146,7 +147,7 @@ async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[Finding
 
 
 def _chosen(agreed: Sequence[Anchor], wanted: str) -> Anchor:
-    """The newest anchor that the log agrees with, or the one of a position.
+    """Return the newest anchor that the log agrees with, or the one at a position.
 
     Raises:
         UseCaseError: there is none.
@@ -163,10 +164,10 @@ def _chosen(agreed: Sequence[Anchor], wanted: str) -> Anchor:
 
 
 def _keys(settings: Settings, given: Path | None) -> tuple[bytes, Keys]:
-    """The content of the register, and the keys in it.
+    """Return the content of the register, and the keys in it.
 
     Raises:
-        UseCaseError: there is no register that can be believed.
+        UseCaseError: there is no valid register.
     """
     path = keyring.register_path(given, settings)
     if settings.organisation_key is None:
@@ -191,7 +192,7 @@ def _keys(settings: Settings, given: Path | None) -> tuple[bytes, Keys]:
 
 
 async def _workflows(context: Context, record: Record, among: Sequence[UUID] | None) -> tuple[int, list[Finding]]:
-    """How many open journeys were compared with what Temporal runs, and what differs.
+    """Compare open journeys with what Temporal runs. Return how many there were, and what differs.
 
     Raises:
         UseCaseError: Temporal cannot be asked.

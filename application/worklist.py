@@ -1,4 +1,4 @@
-"""What people work from: what is awaited, of whom and until when, as the read models have it."""
+"""The worklist: what is awaited, of whom and until when, from the read models."""
 
 from datetime import datetime, time, timedelta
 from typing import ClassVar, NamedTuple
@@ -13,14 +13,14 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.base import Identifier
 
 MOST = 1000
-"""Rows of a page at most."""
+"""How many rows a page has at most."""
 
 
 class ListWork(Query):
     """Which part of the worklist is wanted.
 
-    Without ``mine``, ``role``, ``all`` or ``journey`` it is what is awaited of the person's own role, whoever it falls
-    to; and for a coordinator, who sees to it that nobody waits, what is awaited of anybody.
+    Without ``mine``, ``role``, ``all`` or ``journey`` it is what is awaited of the person's own role. For a
+    coordinator, who makes sure that nobody waits, it is what is awaited of anybody.
     """
 
     name: ClassVar[str] = "work list"
@@ -38,7 +38,7 @@ class ListWork(Query):
 
     @property
     def of_own_role(self) -> bool:
-        """Whether whom it is awaited of is left to the profile."""
+        """Whether the role is taken from the profile."""
         return not (self.mine or self.role or self.all or self.journey)
 
 
@@ -51,7 +51,7 @@ class WorkPage(NamedTuple):
 
     @property
     def rows(self) -> list[str]:
-        """The rows, each by what tells it from all others."""
+        """Return the keys of the rows."""
         return [f"{task.journey_id}/{task.opened_version}/{task.obligation}" for task in self.answer.rows]
 
     @property
@@ -63,8 +63,8 @@ class WorkPage(NamedTuple):
 
 
 async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None = None) -> WorkPage:
-    """A page of the worklist, once it is kept who looks. ``seen`` is what they looked at just before: the same rows
-    again are no new look.
+    """Record the look, and return a page of the worklist. ``seen`` is what the person saw just before: the same rows
+    again are not recorded as a new look.
 
     Raises:
         NotAllowed: it is of a clinic they do not work for.
@@ -86,9 +86,9 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
 
 
 def roles_asked(query: ListWork, person: Actor) -> tuple[Role, ...]:
-    """The roles whose work is wanted; none for everybody's.
+    """Return the roles whose work is wanted; none for everybody's.
 
-    A coordinator who names none wants everybody's: what others let slip is theirs to chase, and stays the others'.
+    A coordinator who names none gets everybody's: they remind others of what is late, and it stays the others' work.
     """
     if not query.of_own_role:
         return query.role
@@ -96,13 +96,13 @@ def roles_asked(query: ListWork, person: Actor) -> tuple[Role, ...]:
 
 
 def midnight_after(moment: datetime) -> datetime:
-    """When the day of a moment ends where the user is."""
+    """Return when the day of a moment ends in the user's zone."""
     tomorrow = moment.astimezone().date() + timedelta(days=1)
     return datetime.combine(tomorrow, time()).astimezone()
 
 
 def _work_of(context: Context, query: ListWork, now: datetime) -> WorklistFilter:
-    # One clinic is found by its index, and of several only those rows are kept.
+    # One clinic is found by an index. With several, the rows of other clinics are filtered out.
     theirs = () if query.mine else clinics_to_list(context, query.clinic)
     due_before = now if query.overdue else midnight_after(now) if query.today else None
     return WorklistFilter(

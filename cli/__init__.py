@@ -1,1 +1,1 @@
-"""The terminal: arguments in, output out. What is done is done by `application`."""
+"""The command line: arguments in, output out. The work is done by `application`."""

@@ -1,4 +1,4 @@
-"""`access`: who looked at what, what they saw, and looking in an emergency."""
+"""`access`: who looked at what, what they saw, and emergency access."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     ListAttempts: signoff.render_attempts,
     ListWork: lambda output, page: work.render_work(output, page, ""),
 }
-"""How the answer to each question is shown, also when it is shown again."""
+"""The function that shows the answer to each question, also when it is shown again."""
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -76,7 +76,7 @@ async def list_(
 
 
 def _spell(entry: AccessLogEntry) -> str:
-    """What somebody asked for, in words."""
+    """Return what somebody asked for, in words."""
     name, *rest = entry.command
     given = json.loads(rest[0]) if rest else {}
     return " ".join([name, *(f"{key}={value}" for key, value in given.items())])
@@ -86,7 +86,7 @@ async def show(
     call: Call,
     reading: Annotated[str, typer.Argument(metavar="READING", help="Its id; see `access list`.", show_default=False)],
 ) -> None:
-    """Show again what somebody saw: the same question on what was recorded then, with the clock of then."""
+    """Show again what somebody saw: the same question, on what was recorded then, at the time of that look."""
     entry, answer = await show_again(call.context, journey_id(reading))
     if not call.output.json_only:
         said = {
@@ -105,7 +105,7 @@ async def break_glass_command(call: Call, journey: runtime.JourneyId, file: runt
     """See `BreakGlass`."""
     wanted = journey_id(journey)
     if file is None and sys.stdin.isatty():
-        content = {"reason": call.context.ask("Why do you have to look? This is kept, and reviewed")}
+        content = {"reason": call.context.ask("Why must you look? Your answer is recorded and reviewed")}
     else:
         content = read_object(read_input(file))
     _show_broken(call.output, await break_glass(call.context, wanted, check(BreakGlass, content, {"kind": BREAK.name})))

@@ -1,7 +1,7 @@
 """The whole command line: every command in the group of its noun.
 
-A group's module is imported when one of its commands is asked for, here and nowhere else, so that no command pays for
-the start of all the others.
+A group's module is imported here, when one of its commands is called, so that no command waits for the start of all
+others.
 """
 
 import sys
@@ -30,20 +30,20 @@ NOUNS = {
     "crisis": "A patient at risk.",
     "support": "Requests for support.",
     "signoff": "What a clinician is asked to sign.",
-    "access": "Who looked, and looking in an emergency.",
-    "work": "What is to be done: lists, claims, and how promptly it is.",
+    "access": "Who looked at what, and emergency access.",
+    "work": "What is to be done: lists, claims, and how promptly it is done.",
     "protocol": "Protocol files: a clinic's clinical numbers, lists and deadlines.",
     "clinician": "Who may sign: keys, and the register of them.",
-    "record": "The record: proof that it holds, and that Temporal agrees with it.",
+    "record": "The record: verify it, export it, compare Temporal with it, and rebuild what is made of it.",
     "score": "Score questionnaires from standard input: one JSON array of answers per line.",
 }
-"""The groups and the one command that stands by itself, with what each is for."""
+"""The groups, and the one command without a group, with their help texts."""
 MODULES = ("pathway", "signoff", "access", "work", "protocol", "clinician", "record", "score")
-"""Nouns with a module of their own. All others have only the commands that `cli.commands` makes of the core's."""
+"""Nouns with a module of their own. All others have only the commands that `cli.commands` makes from the core."""
 
 
 class Nouns(TyperGroup):
-    """The groups, each built when it is asked for."""
+    """The groups, each built when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's own form
         return [*NOUNS]
@@ -57,7 +57,7 @@ class Nouns(TyperGroup):
 
 
 def build(noun: str) -> Any:
-    """The group of a noun with its commands, or the one command that stands by itself, as Typer runs them."""
+    """Build the group of a noun with its commands, or the one command without a group."""
     group = typer.Typer(name=noun, help=NOUNS[noun], no_args_is_help=noun != "score", add_completion=False)
     if noun in MODULES:
         import_module(f"cli.{noun}").add_commands(group)

@@ -1,4 +1,4 @@
-"""`clinician`: who may sign, by keys that only they have."""
+"""`clinician`: administer who may sign, and their keys."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every command of the core that needs nothing special: form in, decision out. Made of its models."""
+"""Commands that are made from the core's models: a form in, a decision out."""
 
 from typing import Annotated, cast
 from uuid import UUID
@@ -29,7 +29,7 @@ Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON schema of
 
 
 def add_commands(noun: str, group: typer.Typer) -> None:
-    """Give every kind of command of a noun its place in the noun's group."""
+    """Add every kind of command of a noun to the noun's group."""
     for kind in KINDS:
         if kind.noun == noun:
             made = runtime.command(_act_of(kind), acts=True, json_if=("template", "schema"))
@@ -71,7 +71,7 @@ def _act_of(kind: CommandKind) -> Act[...]:
 
 
 async def send(call: Call, wanted: UUID, command: Command, known: Journey | None = None) -> None:
-    """Send a command, and show what became of it once it is recorded. ``known`` is the journey as it was read before.
+    """Send a command, wait until it is recorded, and show the result. ``known`` is the journey as it was read before.
 
     Raises:
         Refused, Unavailable: it was refused, or is not recorded yet.
@@ -82,7 +82,7 @@ async def send(call: Call, wanted: UUID, command: Command, known: Journey | None
 
 
 def show_recorded(output: Output, recorded: Recorded) -> None:
-    """What became of a command, and what is awaited since."""
+    """Show the events of a command, and what is awaited since."""
     (_, command, version), position, journey = recorded
     if output.json_only:
         output.data(
@@ -111,7 +111,7 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
 
 
 def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode | None:
-    """What a command would bring about. Nothing was sent."""
+    """Show the events that a command would have. Nothing was sent."""
     if isinstance(decided, Refusal):
         if output.json_only:
             output.data({"dry_run": True, "refusal": decided.model_dump(mode="json")})

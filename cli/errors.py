@@ -1,4 +1,4 @@
-"""Exit codes, and the one place where errors get theirs."""
+"""Exit codes, and which error has which."""
 
 import traceback
 from enum import IntEnum
@@ -59,20 +59,20 @@ _CODES: dict[type[UseCaseError], ExitCode] = {
 
 
 def exit_code_of(error: UseCaseError) -> ExitCode:
-    """The exit code of an error."""
+    """Return the exit code of an error."""
     if isinstance(error, Refused):
         return exit_code_of_refusal(error.refusal)
     return next(code for kind, code in _CODES.items() if isinstance(error, kind))
 
 
 def exit_code_of_refusal(refusal: Refusal) -> ExitCode:
-    """Who asks is not allowed, or not proven to be who they say, or what is asked is refused."""
+    """Return the exit code of a refusal: the person is not allowed, or not proven, or the pathway refused."""
     denied = refusal.code in (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE)
     return ExitCode.NOT_ALLOWED if denied else ExitCode.REFUSED
 
 
 def as_json(error: UseCaseError) -> dict[str, object]:
-    """The error as scripts read it."""
+    """Return the error as scripts read it."""
     code = exit_code_of(error)
     found: dict[str, object] = {
         "error": code.name.lower(),
@@ -88,12 +88,12 @@ def as_json(error: UseCaseError) -> dict[str, object]:
 
 
 def interrupted() -> UseCaseError:
-    """The error for Ctrl-C."""
+    """Return the error for Ctrl-C."""
     return SteppedBack("interrupted", "Look with `pathway show` before sending it again", state=UNKNOWN_STATE)
 
 
 def translate(error: Exception) -> UseCaseError:
-    """The error people read for any other. Texts of errors we do not know may hold values: never shown."""
+    """Translate any other error. The texts of unknown errors may hold values, so they are never shown."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     match error:

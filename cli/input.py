@@ -1,4 +1,4 @@
-"""What comes in: files, standard input, the person's terminal, and the words of an option."""
+"""Reads files, standard input, the person's terminal, and values of options."""
 
 import getpass
 import signal
@@ -20,11 +20,11 @@ from workflows.journey.limits import COMMAND_LIMIT
 M = TypeVar("M", bound=BaseModel)
 
 TERMINAL = Path("/dev/tty")
-"""The person's own terminal, also where standard input and output are files."""
+"""The person's own terminal, which can be used even when standard input and output are files."""
 
 
 def read_input(source: str | None, *, optional: bool = False) -> bytes:
-    """A file, or standard input for ``-`` and by default. ``optional`` ones are empty at a terminal.
+    """Read a file, or standard input for ``-`` and by default. If ``optional``, a terminal gives nothing.
 
     Raises:
         InvalidInput: it cannot be read, or is larger than a command may be.
@@ -43,7 +43,7 @@ def read_input(source: str | None, *, optional: bool = False) -> bytes:
 
 
 def read_form(model: type[M], source: str | None, given: dict[str, Any] | None = None, *, optional: bool = False) -> M:
-    """The form in a file or standard input, with what was ``given`` by arguments.
+    """Read the form in a file or standard input, with what was ``given`` by arguments.
 
     Raises:
         InvalidInput: it names every field that does not fit.
@@ -65,7 +65,7 @@ def check_options(model: type[M], given: dict[str, Any]) -> M:
 
 
 def journey_id(given: str) -> UUID:
-    """The id in an argument; Temporal's own spelling of it will do.
+    """Parse the journey id in an argument, also in the form of a workflow id.
 
     Raises:
         InvalidInput: it is no id.
@@ -80,7 +80,7 @@ def journey_id(given: str) -> UUID:
 
 
 def moment(option: str, given: str) -> datetime:
-    """The moment in an option: a day is its beginning, and without an offset it is the user's own time.
+    """Parse the moment in an option. A day means its beginning; without an offset it is in the user's zone.
 
     Raises:
         InvalidInput: it is none.
@@ -105,12 +105,12 @@ def one_of(**options: bool) -> None:
 
 
 def at_terminal() -> bool:
-    """Whether a person sits before standard input and output."""
+    """Whether standard input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def ask(question: str, *, secret: bool = False) -> str:
-    """What the person at the terminal answers; standard input stays free for a form. A secret is not shown.
+    """Ask the person at the terminal. Standard input stays free for a form. A secret is not shown.
 
     Raises:
         InvalidInput: there is no terminal.
@@ -137,7 +137,7 @@ def ask(question: str, *, secret: bool = False) -> str:
 
 @contextmanager
 def _stopped_at_once() -> Iterator[None]:
-    """Ctrl-C ends the question: a running event loop would only take note of the first one."""
+    """Let Ctrl-C end the question at once. The event loop would wait for the answer first."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

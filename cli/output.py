@@ -1,4 +1,4 @@
-"""What people and scripts see: data on standard output, everything else on standard error."""
+"""Writes what people and scripts see: data to standard output, everything else to standard error."""
 
 import csv
 import json
@@ -23,13 +23,13 @@ from workflows.journey.calendars import local
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
 _IDS = ("journey", "request", "id", "contact", "version")
-"""Columns with what people copy: never broken."""
+"""Columns with values that people copy. They are never wrapped."""
 _WIDE = 140
-"""Columns when the output is no terminal, so that files and pipes get whole lines."""
+"""The width when the output is no terminal, so that files and pipes get whole lines."""
 
 
 def plain(text: object) -> str:
-    """Text without what could steer a terminal or turn its reading order: such characters are spelt out."""
+    """Escape characters that could control a terminal or change the reading order."""
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else f"\\u{ord(char):04x}"
         for char in str(text)
@@ -41,7 +41,7 @@ def spell_json(value: object) -> str:
 
 
 class Output:
-    """One command's output. ``json_only``: a JSON document per answer and per error, nothing else."""
+    """The output of one command. ``json_only``: one JSON document per answer and per error, nothing else."""
 
     def __init__(self, *, json_only: bool) -> None:
         self.json_only = json_only
@@ -49,69 +49,69 @@ class Output:
         self._err = _console(stderr=True)
 
     def data(self, value: object) -> None:
-        """One JSON document on one line."""
+        """Write one JSON document on one line."""
         sys.stdout.write(spell_json(value) + "\n")
 
     def csv(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Rows under a line with the names of their columns; what is not there is left empty."""
+        """Write rows as CSV, under a line with the names of the columns. Missing values are empty."""
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in values] for values in rows)
 
     def form(self, value: object) -> None:
-        """A JSON document to be edited or read by people."""
+        """Write a JSON document for people to edit or read."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
     def show(self, *shown: RenderableType) -> None:
-        """Data for people."""
+        """Write data for people."""
         for each in shown:
             if isinstance(each, Table) and each.title is not None:
-                # Rich would break a title to the width of its table.
+                # Rich would wrap a title to the width of its table.
                 self._out.print(Text(str(each.title), style="bold"))
                 each.title = None
             self._out.print(each)
 
     @property
     def at_terminal(self) -> bool:
-        """Whether data goes to a terminal that can be drawn on, and so to a person."""
+        """Whether data goes to a terminal, and so to a person."""
         return self._out.is_terminal and not self._out.is_dumb_terminal
 
     @contextmanager
     def live(self) -> Iterator[Callable[[RenderableType], None]]:
-        """A view that takes the whole terminal until this is left; each call shows something else in it."""
+        """Open a view over the whole terminal. Each call of what it yields shows new content."""
         with Live(console=self._out, screen=True, auto_refresh=False) as view:
             yield lambda shown: view.update(Fitted(shown), refresh=True)
 
     def text(self, text: str) -> None:
-        """A line of data for people."""
+        """Write a line of data for people."""
         self._out.print(Text(plain(text)), soft_wrap=not self._out.is_terminal)
 
     def document(self, content: object) -> None:
-        """JSON for people: every character as it is, but for those that could deceive a reader."""
+        """Write JSON for people. Only characters that could deceive a reader are escaped."""
         whole = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
         self._out.print(Text(plain(whole)), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Progress and hints; not data."""
+        """Write progress and hints, which are not data."""
         if not self.json_only:
             self._err.print(Text(plain(text), style="dim"), soft_wrap=True)
 
     def more(self, cursor: str | None) -> None:
-        """How to get the next page of a list, if there is one."""
+        """Say how to get the next page of a list, if there is one."""
         if cursor is not None:
             self.note(f"There is more: the same again with --after {cursor}")
 
     def illustrative(self, shown: bool) -> None:
-        """The mark on every screen that shows something of an illustrative journey or protocol."""
+        """Mark a screen that shows something of an illustrative journey or protocol."""
         if shown and not self.json_only:
             self._out.print(Text(ILLUSTRATIVE, style="bold black on yellow"))
 
     def freshness(self, true: TrueUpTo) -> None:
-        """How far what was shown is true; not data."""
+        """Say up to which position the answer is true."""
         self.note(str(true))
 
     def error(self, error: UseCaseError) -> None:
-        """An error: what, whether anything is recorded or lost, the way out."""
+        """Write an error: what is wrong, whether anything is recorded or lost, and what to do."""
         if self.json_only:
             sys.stderr.write(spell_json(as_json(error)) + "\n")
             return
@@ -129,7 +129,7 @@ class Output:
 
 
 class Fitted:
-    """As much of something as the terminal is high; if that is not all, the last line says so."""
+    """Shows as much of its content as fits the terminal. If that is not all, the last line says so."""
 
     def __init__(self, whole: RenderableType) -> None:
         self._whole = whole
@@ -161,7 +161,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """A table whose cells wrap and are never cut."""
+    """Make a table whose cells wrap and are never cut."""
     drawn = Table(title=title, header_style="bold")
     for column in columns:
         drawn.add_column(column, overflow="fold", no_wrap=column in _IDS)
@@ -173,7 +173,7 @@ def add_row(drawn: Table, *cells: object) -> None:
 
 
 def facts_box(pairs: Mapping[str, object], title: str) -> Panel:
-    """Names and values in a box."""
+    """Make a box of names and values."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
@@ -184,7 +184,7 @@ def facts_box(pairs: Mapping[str, object], title: str) -> Panel:
 
 
 def shown_at(moment: datetime | None, zone: str) -> str:
-    """A moment on the patient's wall clock, and on the viewer's where that shows something else."""
+    """Format a moment in the patient's zone, and also in the viewer's where that differs."""
     if moment is None:
         return ""
     theirs, ours = local(moment, zone), moment.astimezone()
@@ -193,12 +193,12 @@ def shown_at(moment: datetime | None, zone: str) -> str:
 
 
 def local_time(moment: datetime) -> str:
-    """A moment on the user's wall clock."""
+    """Format a moment in the user's zone."""
     return f"{moment.astimezone():%a %Y-%m-%d %H:%M %Z}"
 
 
 def duration(seconds: float | None) -> str:
-    """A duration in its two largest units, rounded down; nothing for none."""
+    """Format a duration in its two largest units, rounded down; empty for None."""
     if seconds is None:
         return ""
     minutes = int(seconds // 60)
@@ -210,7 +210,7 @@ def duration(seconds: float | None) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """A duration in its largest unit, rounded down."""
+    """Format a duration in its largest unit, rounded down."""
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
             count = int(seconds // size)

@@ -1,4 +1,4 @@
-"""`pathway`: start journeys, list them, and look at one as recorded, with Temporal up or down."""
+"""`pathway`: start journeys, list them, and look at one as recorded, even while Temporal is down."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -78,8 +78,8 @@ async def start(
 ) -> ExitCode | None:
     """Start a patient's journey from a referral. For: coordinator.
 
-    A patient has one open journey per pathway. The same referral again starts nothing new and answers with
-    the journey it started, so that a start, or a whole batch, can be run again after any interruption.
+    A patient has one open journey per pathway. The same referral again starts nothing and names the journey it
+    started before, so a start or a whole batch can be run again after any interruption.
     """
     if schema:
         call.output.form(forms.schema(Referral))
@@ -141,8 +141,8 @@ def _line(started: Started) -> dict[str, object]:
 
 
 async def _start_batch(call: Call, starter: Starter, path: Path, *, at_once: int, dry_run: bool) -> ExitCode | None:
-    """Start every row; what fails is told by row number, and nothing else of it. Exit code 5 when any row did not end
-    in a journey."""
+    """Start every row. A row that fails is named by its number alone. Exit code 5 if any row did not start a
+    journey."""
     output = call.output
     try:
         rows = tuple(_rows(path))
@@ -183,7 +183,7 @@ def _clauses(error: UseCaseError) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The rows that hold something, by line number. Of one that is too long only the beginning is kept."""
+    """Yield the rows that are not empty, with their line numbers. A row that is too long is cut."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
@@ -211,8 +211,8 @@ async def list_(
 ) -> None:
     """List journeys, the oldest first: where each stands, who is awaited first, and until when.
 
-    With --at, where each stood as it knew then, in the order of their ids. A time is that of deciding, as for
-    `pathway show --at`; after a position, what was recorded later is not in it.
+    With --at, where each stood as was known then, in the order of their ids. A time means when things were decided, as
+    in `pathway show --at`; a position means what was recorded up to it.
     """
     options = {"stage": stage, "pathway": pathway and pathway.upper(), "awaits": awaits, "clinic": clinic}
     query = check_options(ListJourneys, options)
@@ -222,12 +222,12 @@ async def list_(
 
 
 def _moment(at: str) -> int | datetime:
-    # A position of more digits is no position; Python would not even read it.
+    # No position has more digits, and Python refuses to parse very long numbers.
     return int(at) if at.isdecimal() and len(at) < 19 else moment("--at", at)
 
 
 def render_journeys(output: Output, page: CasePage | PastPage) -> None:
-    """A page of journeys."""
+    """Show a page of journeys."""
     answer, true = page.answer, page.true
     past = page.moment if isinstance(page, PastPage) else None
     if output.json_only:
@@ -252,7 +252,7 @@ async def show(call: Call, journey: runtime.JourneyId, at: At = None, corrected:
 
 
 def render_journey(output: Output, shown: JourneyAt) -> None:
-    """Where a journey stands or stood."""
+    """Show where a journey stands or stood."""
     if output.json_only:
         output.data(render.summary(shown.journey))
         return
@@ -266,7 +266,7 @@ async def timeline(call: Call, journey: runtime.JourneyId) -> None:
 
 
 def render_timeline(output: Output, shown: Timeline) -> None:
-    """What happened in a journey."""
+    """Show what happened in a journey."""
     if output.json_only:
         output.data([event.model_dump(mode="json") for event in shown.events])
         return
@@ -280,7 +280,7 @@ async def why(call: Call, journey: runtime.JourneyId) -> None:
 
 
 def render_reasons(output: Output, shown: JourneyAt) -> None:
-    """Why a journey waits."""
+    """Show why a journey waits."""
     journey = shown.journey
     sentences = list(render.sentences(journey, shown.at))
     if output.json_only:
@@ -303,7 +303,7 @@ async def explain(
 
 
 def render_explanation(output: Output, shown: Explained) -> None:
-    """Why an event is in the record."""
+    """Show why an event is in the record."""
     explained, journey = shown
     if output.json_only:
         output.data(explained.model_dump(mode="json"))
@@ -334,7 +334,7 @@ async def diff(
 
 
 def render_comparison(output: Output, shown: Compared) -> None:
-    """What changed in a journey."""
+    """Show what changed in a journey."""
     before, after, changes = shown
     if output.json_only:
         output.data([{"path": change.place, "then": change.then, "now": change.now} for change in changes])

@@ -18,7 +18,7 @@ from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval
-from workflows.protocols.rules import warnings
+from workflows.protocols.rules import find_warnings
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
 Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]
@@ -156,8 +156,8 @@ async def approve(
 ) -> None:
     """Sign a protocol as fit for patients. For: clinician, on_call_clinician, medical_director.
 
-    Two people sign, each with their own key, one of them the medical director. Their approval stands beside the
-    protocol's file and holds for exactly this text, until the day of its review.
+    Two people sign, each with their own key, one of them the medical director. Their approval is written beside the
+    protocol's file. It is valid for exactly this text, until its review date.
     """
     context, output = call.context, call.output
     asked = read_to_approve(context, name, review.date() if review else None, anew=anew)
@@ -178,7 +178,7 @@ def _status(call: Call, protocol: Protocol, path: Path) -> ApprovalStatus:
 
 
 def _summary(call: Call, protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:
-    """What a protocol is, what keeps it from patients, and what will."""
+    """Describe a protocol, what keeps it from patients, and what will."""
     return {
         "id": protocol.id,
         "version": protocol.version,
@@ -194,12 +194,12 @@ def _summary(call: Call, protocol: Protocol, approval: ApprovalStatus) -> dict[s
 
 
 def _warnings(call: Call, protocol: Protocol) -> list[str]:
-    """As of today where the clinic is."""
-    return list(warnings(protocol, local(call.context.now(), protocol.working_time.zone).date()))
+    """Return what to warn of, as of today in the clinic's zone."""
+    return list(find_warnings(protocol, local(call.context.now(), protocol.working_time.zone).date()))
 
 
 def _show_summary(call: Call, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
-    """The same for people."""
+    """Show the summary to people."""
     call.output.illustrative(protocol.illustrative)
     words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
     words["warnings"] = "; ".join(_warnings(call, protocol))

@@ -1,4 +1,4 @@
-"""`record`: proof that it holds, what leaves it, that Temporal agrees with it, and how far what is made of it is."""
+"""`record`: verify the record, export from it, compare Temporal with it, and manage the read models."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
 
 TOLD_EVERY = 2.0
-"""Seconds between two words about how far it is."""
+"""Seconds between two lines about progress."""
 
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 Register = Annotated[
@@ -37,12 +37,15 @@ Since = Annotated[
     typer.Option(
         "--since-anchor",
         metavar="newest|POSITION",
-        help="Read only what came behind an anchor, and trust what it was signed for.",
+        help="Check only what came after an anchor, and trust what it was signed for.",
         show_default=False,
     ),
 ]
 Report = Annotated[
-    Path | None, typer.Option("--report", metavar="FILE", help="Write a signed report to a new file, whatever it says.")
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE", help="Write a signed report to a new file, whether or not something is found."
+    ),
 ]
 Key = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help="The key to sign it with, as `record anchor-key` makes.")
@@ -94,7 +97,7 @@ async def verify_(
 
 
 def _progress(output: Output) -> Callable[[int], None]:
-    """Says now and then how far it is; to people only."""
+    """Writes a line about progress from time to time, for people only."""
     told_at = time.monotonic()
 
     def tell(judged: int) -> None:
@@ -107,7 +110,7 @@ def _progress(output: Output) -> Callable[[int], None]:
 
 
 def _show_verification(output: Output, found: Verification) -> None:
-    """A verification, for people."""
+    """Show a verification to people."""
     examined, findings = found.examined, found.findings
     output.illustrative(bool(examined.illustrative))
 
@@ -140,9 +143,7 @@ def _show_verification(output: Output, found: Verification) -> None:
         for line in findings:
             add_row(shown, line.position, line.journey_id, line.version, line.reason, FINDINGS[line.reason])
         output.show(shown)
-        output.note(
-            "Nothing was changed by looking. Keep the record as it is; docs/reference/findings.md says what to do."
-        )
+        output.note("This check changed nothing. Keep the record as it is. See docs/how-to/when-something-is-wrong.md.")
     for part, error in found.unchecked.items():
         output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
     if found.journey_id is not None:
@@ -201,13 +202,13 @@ async def anchor(call: Call) -> None:
 async def reconcile_(
     call: Call,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Run on from the record what Temporal has lost, ended or set back.")
+        bool, typer.Option("--repair", help="Start from the record what Temporal has lost, ended or set back.")
     ] = False,
 ) -> ExitCode | None:
     """Compare every journey that waits with what Temporal runs. Exit code 7 while something is left that differs.
 
-    With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice
-    leaves twice and nothing is released twice. It may be run again at any time.
+    With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice is sent
+    twice and nothing is released twice. It may be run again at any time.
     """
     found = await reconcile(call.context, repair=repair)
     _show_reconciliation(call.output, found)
@@ -256,7 +257,7 @@ async def models(call: Call) -> None:
         output.show(waiting)
         output.note("An event could not be applied. Once that is mended: `record retry JOURNEY`.")
     if not any(build.ours and build.status == "live" for build in status.builds):
-        output.note("What is live is not this version's. If it is older, a runner of this version builds it anew.")
+        output.note("The live build is of another version. If it is older, a worker of this version builds a new one.")
 
 
 def _projections_as_json(found: Projections) -> dict[str, Any]:
@@ -275,7 +276,7 @@ def _projections_as_json(found: Projections) -> dict[str, Any]:
 
 
 async def retry(call: Call, journey: runtime.JourneyId) -> None:
-    """Apply a stale journey anew, from its first event, and let its lists go on. It may be run at any time."""
+    """Apply a stale journey anew from its first event, so that its rows go on. It may be run at any time."""
     wanted = journey_id(journey)
     await retry_projection(call.context, wanted)
     if call.output.json_only:
@@ -285,7 +286,7 @@ async def retry(call: Call, journey: runtime.JourneyId) -> None:
 
 
 async def rebuild(call: Call) -> None:
-    """Build all read models anew from the record and show them in the place of the live ones, while people work."""
+    """Build all read models anew from the record while people work, and show them instead of the live ones."""
     build = await rebuild_projections(call.context)
     if call.output.json_only:
         call.output.data({"live": build})

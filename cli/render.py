@@ -1,4 +1,4 @@
-"""A journey as people look at it: where it stands, what happened, what it waits for."""
+"""Shows a journey: where it stands, what happened, what it waits for."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ _LONG = 80
 
 
 def summary(journey: Journey) -> Shown:
-    """Where a journey stands, for scripts: the state as recorded, without what is only of use to the machinery."""
+    """Return where a journey stands, for scripts: the recorded state, without what is only used internally."""
     return {
         "illustrative": journey.illustrative,
         "health": health(journey),
@@ -40,7 +40,7 @@ def summary(journey: Journey) -> Shown:
 
 
 def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
-    """Where a journey stands, for people."""
+    """Render where a journey stands, for people."""
     zone = journey.patient.zone
     yield facts_box(
         {
@@ -122,7 +122,7 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
 
 
 def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
-    """Adverse events, crises, requests for support, and looks in an emergency."""
+    """Render adverse events, crises, requests for support, and emergency access."""
     zone = journey.patient.zone
     if journey.adverse_events:
         reported = table("adverse event", "grade", "serious", "onset", "session", "by", "what", title="Adverse events")
@@ -146,7 +146,7 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
 
 
 def awaited(journey: Journey, at: datetime) -> RenderableType:
-    """What a journey waits for, due first on top."""
+    """Render what a journey waits for, by due time."""
     waits = table("what", "of", "due", "", "id", title="Awaited")
     for waiting in obligations(journey):
         whom = waiting.owner.value if waiting.person is None else f"{waiting.owner.value} {waiting.person}"
@@ -156,12 +156,12 @@ def awaited(journey: Journey, at: datetime) -> RenderableType:
 
 
 def freshness(true: TrueUpTo) -> Shown:
-    """How far a list is true, for scripts."""
+    """Return up to which position a list is true, for scripts."""
     return {"position": true.position, "record": max(true.record, true.position), "stale_journeys": true.stale}
 
 
 def cases(page: CasePage) -> Table:
-    """Where journeys stand."""
+    """Render where journeys stand."""
     shown = table("journey", "clinic", "pathway", "stage", "awaits", "due (your time)", "health")
     for case in page.answer.rows:
         due = "" if case.next_due is None else local_time(case.next_due)
@@ -172,7 +172,7 @@ def cases(page: CasePage) -> Table:
 
 
 def past_cases(page: PastPage) -> Table:
-    """Where journeys stood."""
+    """Render where journeys stood."""
     shown = table("journey", "clinic", "pathway", "stage", "health", "so since (your time)", "coordinator", "clinician")
     for case in page.answer.rows:
         health_then, since = _marked(case.health, case.stale), local_time(case.from_at)
@@ -186,7 +186,7 @@ def _marked(word: str, stale: str | None) -> str:
 
 
 def sentences(journey: Journey, at: datetime) -> Iterator[str]:
-    """Why nothing, or what, is awaited: one sentence for each obligation."""
+    """Yield a sentence for each obligation, and why nothing or no progress is awaited."""
     if journey.outcome is not None:
         yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
         return
@@ -200,7 +200,7 @@ def sentences(journey: Journey, at: datetime) -> Iterator[str]:
 
 
 def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
-    """One obligation: what, of whom, since, due for patient and viewer, and what comes next."""
+    """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
     said = why(waiting, journey)
     seen = f"{waiting.deadline.astimezone():%Y-%m-%d %H:%M %Z}"
     return f"{said[:-1]}. For you it is due {seen}, {_until(waiting, at)}."
@@ -220,7 +220,7 @@ def _steps(journey: Journey) -> str:
 
 
 def timeline(events: Sequence[e.Event], zone: str) -> RenderableType:
-    """What happened, oldest first."""
+    """Render what happened, the oldest first."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
     for event in events:
         by = f"{event.actor_role.value} {event.actor_id}"
@@ -229,7 +229,7 @@ def timeline(events: Sequence[e.Event], zone: str) -> RenderableType:
 
 
 def described(body: e.EventBody) -> str:
-    """An event in a line. What is long or nested is left to ``--json``."""
+    """Describe an event in a line. Long or nested values are left to ``--json``."""
     match body:
         case e.PathwayStarted():
             return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
@@ -256,7 +256,7 @@ def described(body: e.EventBody) -> str:
 
 
 def result(score: Score) -> str:
-    """A score in a few words."""
+    """Describe a score in a few words."""
     if not score.complete:
         return f"incomplete: {_short(score.reason)}"
     words = [str(score.total) if score.level is None else score.level.value, score.band or ""]

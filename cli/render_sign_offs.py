@@ -1,6 +1,6 @@
-"""Sign-off requests and decisions, for scripts and for people.
+"""Shows sign-off requests and decisions, to scripts and to people.
 
-Wherever a decision is shown, its printed name, time and meaning are shown with it (21 CFR 11.50(b)).
+With every decision, its printed name, time and meaning are shown (21 CFR 11.50(b)).
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 
 STANDS: dict[DecisionStatus, str] = {
-    "standing": "it stands: the evidence is as it was signed",
+    "standing": "it is valid: the evidence is as it was signed",
     "waits_for_second": "it waits for a second person's signature, and counts for nothing until then",
     "superseded": "it is superseded: the evidence has changed since, or was decided on again",
-    "withdrawn": "it was withdrawn by who made it",
+    "withdrawn": "it was withdrawn by the person who made it",
 }
 
 
 def request_as_json(asked: OpenRequest) -> dict[str, Any]:
-    """An open request, as an answer in JSON."""
+    """Return an open request as JSON."""
     journey, request, rule = asked.journey, asked.request, asked.rule
     return {
         "journey_id": str(journey.id),
@@ -46,7 +46,7 @@ def request_as_json(asked: OpenRequest) -> dict[str, Any]:
 
 
 def request_box(asked: OpenRequest) -> RenderableType:
-    """An open request, for people."""
+    """Render an open request for people."""
     journey, request, rule = asked.journey, asked.request, asked.rule
     zone = journey.patient.zone
     return facts_box(
@@ -67,7 +67,7 @@ def request_box(asked: OpenRequest) -> RenderableType:
 
 
 def since_as_json(journey: Journey, since: Since) -> dict[str, Any]:
-    """What has changed and what went before, as part of an answer in JSON."""
+    """Return what has changed, and the earlier requests, as JSON."""
     return {
         "untold": since.untold,
         "compared_with": None if since.compared is None else since.compared.request,
@@ -85,7 +85,7 @@ def since_as_json(journey: Journey, since: Since) -> dict[str, Any]:
 
 
 def show_since(output: Output, journey: Journey, since: Since) -> None:
-    """What went before a request and what has changed since, for people."""
+    """Show the requests before this one, and what has changed since, to people."""
     zone = journey.patient.zone
     if since.earlier:
         before = table("request", "at", "decision", "meaning", "by", "", title="Before, on other evidence")
@@ -114,7 +114,7 @@ def show_since(output: Output, journey: Journey, since: Since) -> None:
 
 
 def decision_as_json(journey: Journey, found: Decision) -> dict[str, Any]:
-    """A decision, as an answer in JSON."""
+    """Return a decision as JSON."""
     signed, signature = found.signed, found.body.signature
     back = found.withdrawn
     return {
@@ -142,7 +142,7 @@ def decision_as_json(journey: Journey, found: Decision) -> dict[str, Any]:
 
 
 def show_decision(output: Output, shown: ShownDecision) -> None:
-    """A decision: who, when, what it means; then what it was made on."""
+    """Show a decision: who, when, what it means; then its evidence."""
     journey, found = shown
     code = short_code(found.signed.evidence)
     if output.json_only:

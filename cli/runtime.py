@@ -1,4 +1,4 @@
-"""Between Typer, which is synchronous, and the commands, which are not; and the options that many of them take."""
+"""Runs asynchronous commands for Typer, and defines the options that many of them take."""
 
 import asyncio
 import inspect
@@ -45,7 +45,7 @@ _PROFILE = Annotated[
 ]
 _PURPOSE = Annotated[
     str | None,
-    typer.Option("--purpose", metavar="CODE", help="What you look for. Otherwise by your role.", show_default=False),
+    typer.Option("--purpose", metavar="CODE", help="Why you look. Otherwise by your role.", show_default=False),
 ]
 _JSON = Annotated[bool, typer.Option("--json", help="Answer in JSON; errors too, on standard error.")]
 
@@ -54,7 +54,7 @@ MakeContext: TypeAlias = Callable[..., Context]
 
 
 class Call:
-    """One call of a command: what it acts through, and where it puts what it has to say."""
+    """One call of a command: its context and its output."""
 
     def __init__(self, context: Context, output: Output) -> None:
         self.context = context
@@ -67,8 +67,11 @@ Act: TypeAlias = Callable[Concatenate[Call, P], Awaitable[ExitCode | None]]
 def command(
     act: Act[P], *, acts: bool = False, looks: bool = False, json_if: tuple[str, ...] = ()
 ) -> Callable[..., None]:
-    """A command for Typer: it takes ``act``'s own options and --json; --profile where somebody ``acts`` or ``looks``;
-    --purpose where they look. The options named in ``json_if`` make it answer in JSON too."""
+    """Make a command for Typer, with the options of ``act`` and --json.
+
+    It also has --profile if somebody ``acts`` or ``looks``, and --purpose if they look. The options named in
+    ``json_if`` make it answer in JSON too.
+    """
     own = [parameter for name, parameter in inspect.signature(act).parameters.items() if name != "call"]
     shared: dict[str, tuple[Any, object]] = {"json": (_JSON, False)}
     if looks:
@@ -103,7 +106,7 @@ def load() -> Settings:
 
 
 def _run(context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]]) -> None:
-    """Run one command to its end, and leave with its exit code. Nothing else handles its errors.
+    """Run one command, and exit with its exit code. This is the only place that handles its errors.
 
     Raises:
         typer.Exit: always, unless all went well.

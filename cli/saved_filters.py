@@ -1,4 +1,4 @@
-"""Parts of the worklist that people keep under a name of their own, in their own configuration."""
+"""Filters of the worklist that people save under a name, in their own configuration."""
 
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class _Saved(InputModel):
 
 
 def check_filters(given: Mapping[str, Any], saved: ListWork | None = None) -> ListWork:
-    """The filters of these options, which are added to ``saved`` ones and win over them.
+    """Return the filters of these options, added to ``saved`` ones, which they override.
 
     Raises:
         InvalidInput: an option does not fit, or two of them exclude each other.
@@ -38,7 +38,7 @@ def check_filters(given: Mapping[str, Any], saved: ListWork | None = None) -> Li
 
 
 def spell_options(filters: ListWork) -> str:
-    """Filters as they are typed."""
+    """Return filters as options are typed."""
     given: list[str] = []
     for name, value in _as_json(filters).items():
         values = value if isinstance(value, list) else [value]
@@ -47,7 +47,7 @@ def spell_options(filters: ListWork) -> str:
 
 
 def load_filters() -> dict[str, ListWork]:
-    """The filters this user keeps, by name.
+    """Load the saved filters of this user, by name.
 
     Raises:
         InvalidInput: the file cannot be read, or is not what `save_filters` writes.
@@ -67,7 +67,7 @@ def load_filters() -> dict[str, ListWork]:
 
 
 def find_filters(name: str) -> ListWork:
-    """The filters kept under a name.
+    """Return the filters saved under a name.
 
     Raises:
         NotFound: there are none.
@@ -80,7 +80,7 @@ def find_filters(name: str) -> ListWork:
 
 
 def save_filters(name: str, filters: ListWork | None) -> None:
-    """Keep filters under a name, in the place of those that were; or none any more.
+    """Save filters under a name and replace earlier ones, or remove them.
 
     Raises:
         InvalidInput: this is no name, or the file cannot be read or written.
@@ -91,7 +91,7 @@ def save_filters(name: str, filters: ListWork | None) -> None:
     path = _file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: it is put in its place when it is written.
+        # As a whole or not at all: the file is replaced once the new one is written.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".work-", delete=False) as file:
             written = Path(file.name)
             try:
@@ -106,7 +106,7 @@ def save_filters(name: str, filters: ListWork | None) -> None:
 
 
 def as_json() -> dict[str, dict[str, Any]]:
-    """All that this user keeps, for scripts."""
+    """Return all saved filters, for scripts."""
     return {name: _as_json(each) for name, each in load_filters().items()}
 
 

@@ -1,4 +1,4 @@
-"""`score`: answers in, one line out for every line in. It needs neither a database nor Temporal."""
+"""`score`: one result for every line of answers. It needs neither a database nor Temporal."""
 
 import sys
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ async def score(
 
 
 def _lines() -> Iterator[bytes]:
-    """The lines of standard input. Of one that is too long only the beginning is kept."""
+    """Yield the lines of standard input. A line that is too long is cut."""
     while line := sys.stdin.buffer.readline(COMMAND_LIMIT + 2):
         kept = line
         while not line.endswith(b"\n") and (line := sys.stdin.buffer.readline(COMMAND_LIMIT)):

@@ -1,4 +1,4 @@
-"""`signoff`: what clinicians are asked to sign, shown and signed; and what was refused."""
+"""`signoff`: list, show and sign what clinicians are asked to sign, and list refused attempts."""
 
 from typing import Annotated, cast, get_args
 
@@ -36,7 +36,7 @@ Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the r
 Choice = Annotated[str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")]
 EvidenceSeen = Annotated[
     str | None,
-    typer.Option("--evidence", metavar="HASH", help="The hash or short code you read; refused if another."),
+    typer.Option("--evidence", metavar="HASH", help="The hash or short code that you read. Refused if it is another."),
 ]
 Print = Annotated[
     bool, typer.Option("--print", help="Print the signed decision, for somebody else to hand in; send nothing.")
@@ -85,7 +85,7 @@ async def list_(
 
 
 def render_requests(output: Output, found: tuple[OpenRequest, ...]) -> None:
-    """Open requests."""
+    """Show open requests."""
     if output.json_only:
         output.data([render.request_as_json(asked) for asked in found])
         return
@@ -106,7 +106,7 @@ async def show(call: Call, journey: runtime.JourneyId, request: Request) -> None
 
 
 def render_request(output: Output, shown: ShownRequest | ShownDecision) -> None:
-    """A request, or the decision on it."""
+    """Show a request, or the decision on it."""
     if isinstance(shown, ShownDecision):
         render.show_decision(output, shown)
         return
@@ -126,7 +126,8 @@ async def attempts(
     journey: runtime.AnyJourney = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
-    """Show attempts to sign, release or give that were refused: when, by whom they claimed to be, and why.
+    """Show refused attempts to sign, to release a session or to record a dose: when, by whom they claimed to be, and
+    why.
 
     Of one journey, or the latest of all that you may look at.
     """
@@ -139,7 +140,7 @@ async def attempts(
 
 
 def render_attempts(output: Output, found: Attempts) -> None:
-    """Attempts that were refused."""
+    """Show refused attempts."""
     if output.json_only:
         output.data(
             [
@@ -167,7 +168,7 @@ def render_attempts(output: Output, found: Attempts) -> None:
         add_row(shown, event.journey_id, event.version, at, by, body.command_kind, f"{body.code}: {body.reason}")
     output.show(shown)
     if not found.attempts:
-        output.note("No attempt was refused, as far as was looked.")
+        output.note("No attempt was refused, as far as was searched.")
     if found.looked_through is not None and not found.more:
         output.note(
             f"Only the latest {found.looked_through:,} events of the record were looked through; name a journey."
@@ -253,7 +254,7 @@ def _show(output: Output, to_sign: ToSign) -> None:
 
 
 def _show_repeated(output: Output, signed: SignedBefore) -> None:
-    """The answer to a signature that is sent once more under its id: it stands, as recorded."""
+    """Answer a signature that is sent again under its id: it is valid, as recorded."""
     if output.json_only:
         output.data({"outcome": "recorded", "version": signed.version, "command_id": str(signed.command_id)})
     else:
@@ -263,7 +264,7 @@ def _show_repeated(output: Output, signed: SignedBefore) -> None:
 
 
 def _confirm(call: Call, to_sign: ToSign, verdict: Verdict, reasons: Reasons, *, yes: bool) -> Reasons:
-    """What is signed, said once more to a person at a terminal, who may add what is missing or step back.
+    """Tell the person at the terminal once more what they sign. They may add what is missing, or step back.
 
     Raises:
         SteppedBack: they stepped back.

@@ -1,4 +1,4 @@
-"""A list as it is now, until Ctrl-C."""
+"""Shows a list and keeps it up to date, until Ctrl-C."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,13 +14,13 @@ from application.freshness import TrueUpTo
 from cli.output import ILLUSTRATIVE, Output, plain
 
 EVERY = 1.0
-"""Seconds between two looks. Claims and the clock change a list as well as the record does, so it is asked anew."""
+"""Seconds between two updates. Not only events change a list, but also claims and the clock."""
 
 T = TypeVar("T")
 
 
 class View(NamedTuple):
-    """What is seen at a moment: a table, or None where nothing is awaited."""
+    """What is shown at a moment: a table, or None where nothing is awaited."""
 
     drawn: RenderableType | None
     at: datetime
@@ -30,8 +30,8 @@ class View(NamedTuple):
 
 
 async def watch(output: Output, look: Callable[[], Awaitable[T]], draw: Callable[[T], View], scope: str) -> None:
-    """Show a list again and again, until it is interrupted."""
-    # The first look is taken before: what does not work is told as for any other command.
+    """Show a list, and update it until it is interrupted."""
+    # The first query comes before the view opens, so that its errors are shown as for any other command.
     first = await look()
     with suppress(asyncio.CancelledError), output.live() as show:
         await follow(show, look, draw, scope, first)
@@ -46,8 +46,7 @@ async def follow(
     *,
     every: float = EVERY,
 ) -> None:
-    """Show a list, then look again: without end. While the record cannot be reached, what was seen last stays and
-    says so."""
+    """Show a list and update it without end. While the record cannot be reached, the last view stays and says so."""
     trouble: str | None = None
     while True:
         show(render(draw(seen), scope, trouble))
@@ -59,7 +58,7 @@ async def follow(
 
 
 def render(view: View, scope: str, trouble: str | None) -> RenderableType:
-    """What the terminal shows."""
+    """Render what the terminal shows."""
     at = f"{view.at.astimezone():%a %Y-%m-%d %H:%M:%S %Z}"
     more = " There is more; narrow the list, or raise --limit." if view.more else ""
     said = [Text(plain(f"{at}  {scope} {view.true}{more} Ctrl-C ends."), style="dim")]

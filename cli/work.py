@@ -1,4 +1,4 @@
-"""`work`: what people work from, as the read models have it."""
+"""`work`: the worklist, claims, and how promptly things are done."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -39,13 +39,15 @@ def add_commands(group: typer.Typer) -> None:
 
 async def list_(
     call: Call,
-    mine: Annotated[bool, typer.Option("--mine", help="What falls to you, and what you claimed, of any role.")] = False,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="What you are responsible for, and what you claimed, of any role.")
+    ] = False,
     role: Annotated[
         list[str] | None, typer.Option(metavar="ROLE", help="What is awaited of this role; may be repeated.")
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="What is awaited of anybody.")] = False,
     unassigned: Annotated[
-        bool, typer.Option("--unassigned", help="Only what falls to nobody in particular and nobody claimed.")
+        bool, typer.Option("--unassigned", help="Only what no person is responsible for and nobody claimed.")
     ] = False,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,
     today: Annotated[
@@ -56,20 +58,20 @@ async def list_(
         str | None, typer.Option(metavar="JOURNEY", help="Only this journey, of anybody.", show_default=False)
     ] = None,
     use: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Begin with the options kept as NAME.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Begin with the options saved as NAME.", show_default=False)
     ] = None,
     save: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep these options as NAME.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Save these options as NAME.", show_default=False)
     ] = None,
     watching: Annotated[bool, typer.Option("--watch", help="Show it live, until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
     after: runtime.After = None,
     csv: runtime.Csv = False,
 ) -> None:
-    """List what is awaited: that of held journeys first, then what is due first.
+    """List what is awaited: in held journeys first, then by due time.
 
-    Without --mine, --role, --all or --journey it is what is awaited of your profile's role, whoever it falls to;
-    and for a coordinator, who sees to it that nobody waits, what is awaited of anybody.
+    Without --mine, --role, --all or --journey it is what is awaited of your profile's role. For a coordinator, who
+    makes sure that nobody waits, it is what is awaited of anybody.
     """
     context, output = call.context, call.output
     one_of(**{"--watch": watching, "--csv": csv, "--json": output.json_only})
@@ -105,7 +107,7 @@ async def list_(
 
 
 def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False) -> None:
-    """A page of the worklist."""
+    """Show a page of the worklist."""
     rows = [_as_json(page, task) for task in page.answer.rows]
     if output.json_only:
         output.data({**render.freshness(page.true), "next": page.answer.next, "rows": rows})
@@ -157,14 +159,15 @@ def _table(page: WorkPage) -> Table:
 
 
 def _whom(task: Task) -> str:
-    """Whom it is awaited of: a role, who it falls to by the plan of care, and the roles it was escalated to since."""
+    """Say of whom it is awaited: a role, the person responsible by the plan of care, and the roles it was escalated
+    to."""
     since = [_words(role) for role in task.asked if role != task.owner]
     escalated = f", escalated to {', '.join(since)}" if since else ""
     return f"of {_words(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
 
 
 def _otherwise(task: Task) -> str:
-    """What happens if it does not come."""
+    """Say what happens if it does not come."""
     if task.next_step is None or task.next_action is None or task.next_to is None:
         return "every step was taken"
     held = "; care is held" if task.next_holds else ""
@@ -176,7 +179,7 @@ def _words(coded: str | Role) -> str:
 
 
 def _scope(wanted: ListWork, person: Actor) -> str:
-    """Whose work is shown, for people: a list that leaves something out says so."""
+    """Say whose work is shown, so that people see when a list leaves something out."""
     roles = ", ".join(f"every {_words(role)}" for role in roles_asked(wanted, person))
     if wanted.of_own_role and roles:
         whose = f"{roles}; --all shows everybody's"
@@ -189,17 +192,17 @@ def _scope(wanted: ListWork, person: Actor) -> str:
 
 
 async def claim(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
-    """Say that you will see to something, so that two people do not. It ends when the thing is done.
+    """Say that you will do something, so that two people do not. The claim ends when it is done.
 
-    It stops nobody, and nothing waits for it: what is overdue is followed up all the same.
+    It stops nobody, and nothing waits for it: what is overdue is escalated all the same.
     """
     _show_claim(call, "claimed", await claim_task(call.context, journey_id(journey), obligation), {}, {})
 
 
 async def release(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
-    """Give up what you claimed: it is anybody's again.
+    """Release what you claimed, so that anybody may do it.
 
-    A coordinator or a medical director releases also what somebody claimed who is away, and is told whose it was.
+    A coordinator or a medical director may also release the claim of somebody who is away, and is told whose it was.
     """
     task, was = await release_task(call.context, journey_id(journey), obligation)
     by = None if was is None else was.by
@@ -230,7 +233,7 @@ async def stats(
 ) -> None:
     """Show how promptly things are done, by kind: how many, late and overdue, and how long they took.
 
-    Time runs from the first asking to the deed, by the clock on the wall, nights and holds included.
+    Time runs from the request until it was done, nights and holds included.
     """
     output = call.output
     one_of(**{"--csv": csv, "--json": output.json_only})
@@ -261,10 +264,10 @@ def _levels(levels: Sequence[ServiceLevel]) -> Table:
 async def filters(
     call: Call,
     forget: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep the one of this name no longer.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Remove the filters saved under this name.", show_default=False)
     ] = None,
 ) -> None:
-    """List the filters you keep: `work list --save NAME` keeps one, `--use NAME` lists by it."""
+    """List your saved filters: `work list --save NAME` saves one, `--use NAME` lists by it."""
     if forget is not None:
         saved_filters.find_filters(forget)
         saved_filters.save_filters(forget, None)

@@ -8,9 +8,9 @@ import pytest
 
 from application.compare_protocols import compare_protocols, in_words
 from workflows.journey.protocol import Protocol
-from workflows.protocols import load, shipped
+from workflows.protocols import list_shipped, load
 
-OLD = load(shipped()[-1])
+OLD = load(list_shipped()[-1])
 Edit = Callable[[dict[str, Any]], object]
 
 

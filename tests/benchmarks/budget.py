@@ -17,8 +17,8 @@ from tests.benchmarks.course import open_ended
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import QUEUE, Servers
 from workflows.journey.protocol import Pathway
-from workflows.protocols import pathways
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import list_pathways
+from workflows.protocols.demonstration import load_demonstration
 
 EVENTS, ACTIONS, KILOBYTES = Aim(300), Aim(65), Aim(64)
 
@@ -65,10 +65,10 @@ class Cost:
 
 async def budget(servers: Servers) -> Section:
     """Play both courses on skipped time up to the first follow-up without a fixed end, and read their histories."""
-    costs = await asyncio.gather(*(_cost(servers, pathway) for pathway in pathways()))
+    costs = await asyncio.gather(*(_cost(servers, pathway) for pathway in list_pathways()))
     section = Section("History of one journey, up to the first open-ended follow-up")
     figures, notes = [], []
-    for pathway, cost in zip(pathways(), costs, strict=True):
+    for pathway, cost in zip(list_pathways(), costs, strict=True):
         figures += [
             Figure(f"{pathway}: events", cost.events, "", aim=EVENTS),
             Figure(f"{pathway}: size", cost.size / 1024, "KB", aim=KILOBYTES),
@@ -84,7 +84,7 @@ async def budget(servers: Servers) -> Section:
 async def _cost(servers: Servers, pathway: Pathway) -> Cost:
     skipper = TimeSkipper(servers.client, config=TimeSkippingConfig(enabled=False))
     journey_id = uuid4()
-    await start(skipper.client, referral(demonstration(pathway), journey_id), task_queue=QUEUE)
+    await start(skipper.client, referral(load_demonstration(pathway), journey_id), task_queue=QUEUE)
     handle = handle_of(servers.client, journey_id)
     first_run = (await handle.describe()).run_id
     await play(on_servers(servers.client, servers.record, servers.stack.signers, journey_id), until=open_ended)

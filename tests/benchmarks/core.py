@@ -10,7 +10,7 @@ from tests.benchmarks.report import Figure, Section
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
 from workflows.journey.refusals import Refusal
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 BEGAN = datetime(2026, 11, 23, 17, tzinfo=UTC)
 SLOWEST = 6
@@ -19,7 +19,7 @@ SLOWEST = 6
 def core(*, passes: int) -> Section:
     """Take every step of both courses from the beginning, again and again."""
     figures, notes = [], []
-    for pathway in pathways():
+    for pathway in list_pathways():
         steps = course(pathway, BEGAN, lambda journey: journey.closed)
         timed = [_timed_pass(steps) for _ in range(passes)]
         deciding = [median(taken[n][0] for taken in timed) for n in range(len(steps))]

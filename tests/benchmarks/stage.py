@@ -24,12 +24,12 @@ from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
 QUEUE = "care-pathway"
 BARE_QUEUE = "bare"
-PROTOCOL = demonstration("PTSD")
+PROTOCOL = load_demonstration("PTSD")
 WITHIN = timedelta(seconds=60)
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,9 +20,9 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.refusals import Refusal
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
-PROTOCOL = demonstration("PTSD")
+PROTOCOL = load_demonstration("PTSD")
 FAST = Aim(25_000, at_least=True)
 
 

@@ -17,7 +17,7 @@ from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.refusals import Refusal
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 Profiles = dict[Role, str]
 
@@ -27,7 +27,7 @@ JOURNEY = UUID("6a0a1c8e-3f5e-4b7c-9d5a-000000000001")
 @cache
 def opening() -> tuple[Event, ...]:
     """How a demonstration journey opens. Reading a protocol file takes longer than most tests here."""
-    decided = decide(None, people.referral(demonstration("PTSD"), JOURNEY), START)
+    decided = decide(None, people.referral(load_demonstration("PTSD"), JOURNEY), START)
     assert not isinstance(decided, Refusal)
     return decided
 

@@ -15,7 +15,7 @@ from simulation.people import PEOPLE
 from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
 from workflows.journey.actors import Role
-from workflows.protocols import resolve, shipped
+from workflows.protocols import list_shipped, resolve
 from workflows.protocols.demonstration import INVENTED_DOSE
 
 PASSPHRASE = "an invented passphrase"
@@ -44,7 +44,7 @@ class AtTerminal(World):
 
 @cache
 def _shipped() -> dict[str, Any]:
-    values: dict[str, Any] = resolve(shipped()[-1]).value["protocol"]
+    values: dict[str, Any] = resolve(list_shipped()[-1]).value["protocol"]
     return values
 
 

@@ -165,7 +165,7 @@ def test_a_decided_request_shows_the_decision(world: World) -> None:
     assert (found["changes"], found["superseded"]) == ([], [])
     people = shown(world, play, request.id).out
     # 21 CFR 11.50(b): the printed name, the date and time, and the meaning.
-    for told in (mine.name, f"{play.at:%Y-%m-%d}", mine.meaning, mine.licence.number, "it stands", "see also"):
+    for told in (mine.name, f"{play.at:%Y-%m-%d}", mine.meaning, mine.licence.number, "it is valid", "see also"):
         assert told in people
     assert "ILLUSTRATIVE" in people
 

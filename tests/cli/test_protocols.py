@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.cli.helpers import World, call
-from workflows.protocols import resolve, shipped
+from workflows.protocols import list_shipped, resolve
 from workflows.protocols.resolution import SHARED
 
 
-@pytest.mark.parametrize("file", shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", list_shipped(), ids=lambda path: path.stem)
 def test_the_shipped_ones_are_valid_and_not_for_patients(world: World, file: Path) -> None:
     answer = call(world, "protocol", "check", str(file), "--json")
     assert answer.code == 0
@@ -24,7 +24,7 @@ def test_the_shipped_ones_are_valid_and_not_for_patients(world: World, file: Pat
 
 
 def test_holidays_that_run_out_are_warned_of(world: World) -> None:
-    file = shipped()[0]
+    file = list_shipped()[0]
     assert call(world, "protocol", "check", str(file), "--json").json["warnings"] == []
     world.at = datetime(2027, 11, 1, 17, tzinfo=UTC)
     [warning] = call(world, "protocol", "check", str(file), "--json").json["warnings"]
@@ -37,7 +37,7 @@ def test_holidays_that_run_out_are_warned_of(world: World) -> None:
 
 
 def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:
-    text = shipped()[-1].read_text()
+    text = list_shipped()[-1].read_text()
     file = tmp_path / "own.yaml"
     file.write_text(text.replace("extends: at-home", "extends: shared.yaml").replace("  title:", "  titel:"))
     shared = (SHARED / "at-home.yaml").read_text()
@@ -56,7 +56,7 @@ def test_problems_come_by_field_and_line(world: World, tmp_path: Path) -> None:
 def test_list_and_show(world: World, tmp_path: Path) -> None:
     listed = call(world, "protocol", "list", "--json").json
     assert {entry["pathway"] for entry in listed} == {"PTSD", "ANXIETY"}
-    for name in ("ptsd-at-home", "PTSD", str(shipped()[-1])):
+    for name in ("ptsd-at-home", "PTSD", str(list_shipped()[-1])):
         shown = call(world, "protocol", "show", name, "--json").json
         assert shown["pathway"] == "PTSD"
         assert shown["digest"]
@@ -68,7 +68,7 @@ def test_list_and_show(world: World, tmp_path: Path) -> None:
 
 
 def test_a_clinics_own_directory(tmp_path: Path) -> None:
-    (tmp_path / "ours.yaml").write_text(shipped()[-1].read_text())
+    (tmp_path / "ours.yaml").write_text(list_shipped()[-1].read_text())
     (tmp_path / "broken.yaml").write_text("protocol: 7")
     (tmp_path / "shared.yaml").write_text("shared: {}")
     world = World(protocols_dir=tmp_path)
@@ -78,7 +78,7 @@ def test_a_clinics_own_directory(tmp_path: Path) -> None:
 
 
 def write(path: Path, **changed: Any) -> Path:
-    path.write_text(json.dumps({"protocol": {**resolve(shipped()[-1]).value["protocol"], **changed}}))
+    path.write_text(json.dumps({"protocol": {**resolve(list_shipped()[-1]).value["protocol"], **changed}}))
     return path
 
 

@@ -44,7 +44,7 @@ async def test_a_build_of_another_version_is_told(clinics: Clinics, owner: Conne
     assert build["ours"] is False
     shown = await clinics.call("record", "models")
     assert "not of this version" in shown.out
-    assert "builds it anew" in shown.err
+    assert "builds a new one" in shown.err
 
 
 async def test_what_is_stuck_is_named_and_can_be_retried(clinics: Clinics, monkeypatch: pytest.MonkeyPatch) -> None:

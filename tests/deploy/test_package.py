@@ -15,10 +15,10 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import activities.record.export
 import activities.record.migrations
-from workflows.protocols import shipped
+from workflows.protocols import list_shipped, load
 assert activities.record.export.__file__.startswith(sys.argv[1]), activities.record.export.__file__
 assert b"def verify" in activities.record.export.VERIFIER.read_bytes()
-print(len(dict(activities.record.migrations.read_scripts())), len(shipped()))
+print(len(dict(activities.record.migrations.read_scripts())), len([load(path) for path in list_shipped()]))
 """
 
 

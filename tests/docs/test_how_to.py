@@ -15,7 +15,7 @@ from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import eligibility_obstacles, unanswered
 from workflows.protocols import check, find, load, resolve
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -31,7 +31,7 @@ def test_the_pathway_of_the_page_is_accepted_and_played_to_its_end(tmp_path: Pat
     path = tmp_path / "grief-at-home.yaml"
     path.write_text(block("add-a-pathway.md"))
     assert check(path) == ()
-    protocol = demonstration("GRIEF", tmp_path)
+    protocol = load_demonstration("GRIEF", tmp_path)
     assert protocol.id == "grief-at-home-demonstration"
     played = started(protocol=protocol).go_on(lambda journey: journey.closed)
     assert played.journey.outcome == Outcome.COMPLETED
@@ -46,7 +46,7 @@ def with_exclusion(tmp_path: Path) -> Protocol:
     path.write_text(json.dumps({"protocol": {**values, "exclusions": [*values["exclusions"], added]}}))
     assert check(path) == ()
     assert load(path).exclusions[-1].code == "X99"
-    return demonstration("PTSD", tmp_path)
+    return load_demonstration("PTSD", tmp_path)
 
 
 def test_the_exclusion_of_the_page_is_asked_and_blocks(with_exclusion: Protocol) -> None:

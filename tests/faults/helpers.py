@@ -39,13 +39,13 @@ from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.summary import Status
 from workflows.messages import JourneyResult, Receipt
-from workflows.protocols import pathways
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import list_pathways
+from workflows.protocols.demonstration import load_demonstration
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
-PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: demonstration(pathway) for pathway in pathways()}
+PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 Row = tuple[Any, ...]
 

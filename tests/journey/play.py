@@ -30,12 +30,12 @@ from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repe
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.signed_statement import Signature
-from workflows.protocols import pathways
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import list_pathways
+from workflows.protocols.demonstration import load_demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
-PROTOCOLS = {pathway: demonstration(pathway) for pathway in pathways()}
+PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 
 @dataclass

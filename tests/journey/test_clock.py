@@ -14,7 +14,7 @@ from workflows.journey.calendars import QuietHours, after_quiet_hours, age_on, i
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 NIGHT = QuietHours.model_validate({"start": "21:00", "end": "08:00"})
 HOME = ZoneInfo("America/Los_Angeles")
@@ -172,7 +172,7 @@ def test_answers_are_json() -> None:
     assert given.answers == [1, 2]
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_every_escalation_policy_of_the_protocol_climbs(pathway: Pathway) -> None:
     """Steps of an opened obligation follow each other in time: none would be passed over."""
     play: Play = after("session.dose", pathway=pathway)

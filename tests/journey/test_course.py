@@ -13,9 +13,9 @@ from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
-both = pytest.mark.parametrize("pathway", pathways())
+both = pytest.mark.parametrize("pathway", list_pathways())
 
 DISTURBED: dict[str, dict[str, Any]] = {
     "missed check-in": {"late": ("check-in-1-24h",)},

@@ -9,10 +9,10 @@ from workflows.journey.events import ObligationsUpdated
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway
 from workflows.journey.provenance import explain
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_every_event_of_a_course_is_explained(pathway: Pathway) -> None:
     events = course(pathway).events
     for event in events:

@@ -9,7 +9,7 @@ from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_T
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Meaning
-from workflows.protocols.rules import broken
+from workflows.protocols.rules import find_broken_rules
 
 
 def test_every_kind_of_sign_off_has_its_record() -> None:
@@ -33,7 +33,7 @@ def test_a_protocol_states_the_meaning_of_the_kind_and_no_other(kind: SignOffKin
     other = next(meaning for meaning in Meaning if meaning != SIGN_OFF_TYPES[kind].meaning)
     values["sign_offs"][kind.value]["meaning"] = other.value
     wrong = Protocol.model_validate_json(json.dumps(values), strict=True)
-    assert ("sign_offs", kind.value, "meaning") in [place for place, _ in broken(wrong)]
+    assert ("sign_offs", kind.value, "meaning") in [place for place, _ in find_broken_rules(wrong)]
 
 
 @pytest.mark.parametrize("pathway", PROTOCOLS)

@@ -21,7 +21,7 @@ from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import ProtocolApproval, signer_of
 from workflows.journey.stage import Outcome
-from workflows.protocols import find, load, pathways
+from workflows.protocols import find, list_pathways, load
 from workflows.temporal_plugin import DATA_CONVERTER
 
 PTSD = PROTOCOLS["PTSD"]
@@ -49,7 +49,7 @@ def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
     assert [waiting.kind for waiting in journey.waiting.values()] == ["evaluation"]
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_shipped_protocols_carry_nobody(pathway: Pathway) -> None:
     refusal = refusal_of(start(protocol=load(find(pathway)), pathway=pathway, demonstration=False))
     assert refusal.code == RefusalCode.PROTOCOL
@@ -336,7 +336,7 @@ def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
     assert Role.PATIENT not in [notice.to for notice in told]
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_closed_journey_accepts_nothing_but_a_look(pathway: Pathway) -> None:
     closed = Play(course(pathway).journey, course(pathway).at)
     closed.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.CLOSED)

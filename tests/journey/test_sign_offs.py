@@ -17,7 +17,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 
 def asked() -> Play:
@@ -254,7 +254,7 @@ def test_evidence_is_json_and_bound_to_journey_protocol_and_matter(kind: SignOff
     assert evidence_of(elsewhere, kind, "1") != evidence_of(journey, kind, "1")
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_every_signature_of_a_course_is_a_persons_on_current_evidence(pathway: Pathway) -> None:
     signed = 0
     for journey, command, at in course(pathway).moves:

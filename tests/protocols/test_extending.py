@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from workflows.protocols import ProtocolError, check, files_in, find, load, pathways, resolve, shipped
+from workflows.protocols import ProtocolError, check, find, list_files, list_pathways, list_shipped, load, resolve
 from workflows.protocols.resolution import ITS_OWN, SHARED, overlay
 
 PTSD = find("PTSD")
@@ -29,7 +29,7 @@ def whole(path: Path) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list_shipped(), ids=lambda path: path.stem)
 def test_what_is_resolved_is_a_file_that_loads_to_the_same_protocol(path: Path, tmp_path: Path) -> None:
     one = write(tmp_path, protocol=yaml.safe_dump(resolve(path).value, sort_keys=False))
     assert load(one) == load(path)
@@ -140,8 +140,8 @@ def test_what_is_shared_is_no_pathway(tmp_path: Path) -> None:
         [problem] = check(path)
         assert "is none by itself" in problem.rule
     write(tmp_path, mine=PTSD.read_text())
-    assert [path.stem for path in files_in(tmp_path)] == ["mine"]
-    assert pathways(tmp_path) == ("PTSD",)
+    assert [path.stem for path in list_files(tmp_path)] == ["mine"]
+    assert list_pathways(tmp_path) == ("PTSD",)
     assert find("PTSD", tmp_path).stem == "mine"
     with pytest.raises(ProtocolError, match="no such protocol; name one of: mine"):
         find("protocol", tmp_path)

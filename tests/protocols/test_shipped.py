@@ -10,12 +10,12 @@ import pytest
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
-from workflows.protocols import ProtocolError, check, find, load, pathways, shipped
-from workflows.protocols.demonstration import demonstration
-from workflows.protocols.rules import broken, warnings
+from workflows.protocols import ProtocolError, check, find, list_pathways, list_shipped, load
+from workflows.protocols.demonstration import load_demonstration
+from workflows.protocols.rules import find_broken_rules, find_warnings
 
 
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list_shipped(), ids=lambda path: path.stem)
 def test_shipped_files_are_valid_and_may_not_carry_patients(path: Path) -> None:
     assert check(path) == ()
     protocol = load(path)
@@ -29,7 +29,7 @@ def test_shipped_files_are_valid_and_may_not_carry_patients(path: Path) -> None:
 
 
 def test_both_pathways_are_shipped() -> None:
-    assert {load(path).pathway for path in shipped()} == set(pathways())
+    assert {load(path).pathway for path in list_shipped()} == set(list_pathways())
 
 
 def test_the_files_are_found_by_name_id_and_pathway(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_files_are_found_by_name_id_and_pathway(tmp_path: Path) -> None:
 
 
 def test_a_protocol_survives_its_journey_through_json() -> None:
-    for path in shipped():
+    for path in list_shipped():
         protocol = load(path)
         assert Protocol.model_validate_json(protocol.model_dump_json()) == protocol
         assert Protocol.model_validate(protocol.model_dump(mode="json")).digest == protocol.digest
@@ -64,7 +64,7 @@ def test_the_pathways_differ_where_the_sources_differ() -> None:
 
 
 def test_every_exclusion_of_the_reference_is_asked_once() -> None:
-    for path in shipped():
+    for path in list_shipped():
         protocol = load(path)
         screened = {exclusion.code[:3] for exclusion in protocol.exclusions}
         on_the_day = {item[:3] for item in protocol.sessions.checklist if item.startswith("X")}
@@ -73,7 +73,7 @@ def test_every_exclusion_of_the_reference_is_asked_once() -> None:
 
 
 def test_severe_holds_are_released_by_the_medical_director_alone() -> None:
-    for path in shipped():
+    for path in list_shipped():
         rule = load(path).sign_offs[SignOffKind.SEVERE_HOLD_RELEASE]
         assert rule.roles == (Role.MEDICAL_DIRECTOR,)
 
@@ -90,7 +90,7 @@ ELAPSED_MINUTES = {
 
 
 def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
-    for path in shipped():
+    for path in list_shipped():
         protocol = load(path)
         day = protocol.working_time.week / len(protocol.working_time.weekdays)
         for kind, rule in protocol.sign_offs.items():
@@ -120,27 +120,27 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
     ],
 )
 def test_holidays_that_run_out_are_warned_of_before_they_do(today: date, says: str | None) -> None:
-    for path in shipped():
-        warned = "; ".join(warnings(load(path), today))
+    for path in list_shipped():
+        warned = "; ".join(find_warnings(load(path), today))
         assert says in warned if says else not warned
 
 
 def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
-    protocol = demonstration("PTSD")
+    protocol = load_demonstration("PTSD")
     lasts = timedelta(days=protocol.sessions.course_max_days, weeks=max(protocol.follow_up.weeks))
     known = protocol.working_time.holidays_known_until
-    assert not warnings(protocol, known - lasts)
-    assert warnings(protocol, known - lasts + timedelta(days=1))
+    assert not find_warnings(protocol, known - lasts)
+    assert find_warnings(protocol, known - lasts + timedelta(days=1))
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 def test_demonstrations_are_short_complete_and_never_for_patients(pathway: Pathway) -> None:
-    protocol = demonstration(pathway)
+    protocol = load_demonstration(pathway)
     assert protocol.pathway == pathway
     assert "INVENTED" in protocol.title
     assert protocol.id.endswith("-demonstration")
     assert protocol.dose.unset == ()
-    assert list(broken(protocol)) == []
+    assert list(find_broken_rules(protocol)) == []
     assert any("illustrative" in obstacle for obstacle in protocol.obstacles())
     assert protocol.sessions.planned == {"PTSD": 3, "ANXIETY": 2}[pathway]
 

@@ -13,15 +13,15 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
 from workflows.journey.summary import step_shown
-from workflows.protocols import check, find, load, pathways
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import check, find, list_pathways, load
+from workflows.protocols.demonstration import load_demonstration
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
 def protocol() -> Protocol:
-    return demonstration("DEPRESSION", HERE)
+    return load_demonstration("DEPRESSION", HERE)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def played(protocol: Protocol) -> Play:
 def test_the_file_is_accepted_and_found_by_its_pathway() -> None:
     path = HERE / "depression-at-home.yaml"
     assert check(path) == ()
-    assert pathways(HERE) == ("DEPRESSION",)
+    assert list_pathways(HERE) == ("DEPRESSION",)
     assert find("depression", HERE) == find("DEPRESSION", HERE) == find("depression-at-home", HERE) == path
-    assert "DEPRESSION" not in pathways()
+    assert "DEPRESSION" not in list_pathways()
     assert load(path).obstacles()
 
 

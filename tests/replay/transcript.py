@@ -19,7 +19,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol, SignOffKind
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 GOLDEN = Path(__file__).parent / "transcript.txt"
 
@@ -34,7 +34,7 @@ def _elapsed(protocol: Protocol) -> Protocol:
 
 async def transcript(world: World) -> str:
     """Play a short journey, in which one thing is over before the next is done, and write down what it asked for."""
-    case = await world.begin(_elapsed(demonstration("ANXIETY")))
+    case = await world.begin(_elapsed(load_demonstration("ANXIETY")))
     await case.quiet()
     await case.play(until=awaits(SignOffKind.ELIGIBILITY), send=_one_by_one)
     serious = c.ReportAdverseEvent(

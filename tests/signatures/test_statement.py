@@ -19,7 +19,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.always.sign_offs.statements import of_command, of_event
 from workflows.journey.signed_statement import Meaning, ProtocolStatement, Signature, Statement
-from workflows.protocols import load, shipped
+from workflows.protocols import list_shipped, load
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 
@@ -94,7 +94,7 @@ def test_a_statement_has_a_name_a_licence_and_a_meaning_that_exists() -> None:
 
 
 def test_every_meaning_of_the_shipped_protocols_is_on_the_list() -> None:
-    meanings = {rule.meaning for path in shipped() for rule in load(path).sign_offs.values()}
+    meanings = {rule.meaning for path in list_shipped() for rule in load(path).sign_offs.values()}
     assert meanings <= set(Meaning)
 
 

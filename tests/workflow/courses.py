@@ -14,7 +14,7 @@ from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Course:
     world: Literal["real", "early", "uncached"] = "real"
 
     async def begin(self, world: World) -> Case:
-        return await world.begin(demonstration(self.pathway), zone=self.zone)
+        return await world.begin(load_demonstration(self.pathway), zone=self.zone)
 
 
 Played = Callable[[str], Awaitable[Case]]

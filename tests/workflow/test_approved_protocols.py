@@ -18,10 +18,10 @@ from workflows.journey.actors import Role
 from workflows.journey.commands import Command
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import HEALTH
 
-PROTOCOL = for_patients(demonstration("ANXIETY"))
+PROTOCOL = for_patients(load_demonstration("ANXIETY"))
 
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:

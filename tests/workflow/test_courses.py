@@ -27,7 +27,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Outcome
 from workflows.journey.summary import status, timeline
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 OUTCOMES = {
     "ptsd": Outcome.COMPLETED,
@@ -176,4 +176,4 @@ async def test_keeps_time_on_the_real_server(played: Played, name: str) -> None:
 
 
 async def test_both_pathways_are_played() -> None:
-    assert {COURSES[name].pathway for name in ("ptsd", "anxiety")} == set(pathways())
+    assert {COURSES[name].pathway for name in ("ptsd", "anxiety")} == set(list_pathways())

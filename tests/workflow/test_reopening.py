@@ -13,7 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import Receipt
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 LOOK = c.BreakGlass(reason="Invented: the emergency room called")
 REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it was needed")
@@ -21,7 +21,7 @@ REVIEW = c.ReviewAccess(access="access-1", justified=True, text="Invented: it wa
 
 @pytest.fixture
 async def ended(real_world: World) -> Case:
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     await case.act(Role.PATIENT, c.Withdraw())
     await case.handle.result()
     return case

@@ -17,7 +17,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 KINDS = {body.model_fields["kind"].default for body in get_args(get_args(c.AnyBody)[0])}
 BY_PEOPLE = {kind for kind in KINDS if not kind.startswith("clock.")}
@@ -56,7 +56,7 @@ async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world:
     signals = await played("signals")
     taken = await assert_decided_as_ever(signals)
     for role, body in LAST:
-        case = await real_world.begin(demonstration("ANXIETY"))
+        case = await real_world.begin(load_demonstration("ANXIETY"))
         await case.signal_by_command_line(said(role, body))
         taken |= await assert_decided_as_ever(case)
         assert case.journey.closed
@@ -67,7 +67,7 @@ async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world:
 
 @pytest.mark.parametrize("name", ["command", "sign_off"])
 async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -> None:
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     command = said(Role.PATIENT, c.Withdraw())
 
     await case.command_line_signal(name, command.model_dump_json())
@@ -77,7 +77,7 @@ async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -
 
 
 async def test_a_signal_and_an_update_with_the_same_command_count_once(real_world: World) -> None:
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     command = said(Role.PATIENT, c.AskQuestion(text="Invented: does it hurt?"))
 
     await case.handle.signal("command", command)
@@ -91,7 +91,7 @@ async def test_a_signal_and_an_update_with_the_same_command_count_once(real_worl
 
 
 async def test_nobody_signals_as_the_clock(real_world: World) -> None:
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     command = said(Role.PATIENT, c.PassDeadline())
     clock = command.model_copy(update={"actor": command.actor.model_copy(update={"role": Role.SYSTEM})})
 
@@ -104,7 +104,7 @@ async def test_nobody_signals_as_the_clock(real_world: World) -> None:
 
 async def test_a_forgery_does_not_keep_the_genuine_decision_out(real_world: World) -> None:
     """Whoever carries a signed decision may change a word of it: that counts for nothing, and the decision does."""
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     await case.play(until=awaits(SignOffKind.EVALUATION))
     genuine = await case.signed(signature(case.journey, request(case.journey, SignOffKind.EVALUATION)))
     forged = genuine.model_copy(update={"body": genuine.body.model_copy(update={"rationale": "Invented: another"})})
@@ -125,7 +125,7 @@ async def test_a_forgery_does_not_keep_the_genuine_decision_out(real_world: Worl
 
 async def test_a_decision_that_was_refused_is_spent(real_world: World) -> None:
     """Or somebody who kept it could hand it in again once what stood against it is gone."""
-    case = await real_world.begin(demonstration("ANXIETY"))
+    case = await real_world.begin(load_demonstration("ANXIETY"))
     await case.play(until=awaits(SignOffKind.EVALUATION))
     signed = await case.signed(signature(case.journey, request(case.journey, SignOffKind.EVALUATION)))
     await case.act(Role.CLINICIAN, c.PlaceHold(reason="Invented: wait a moment"))

@@ -20,14 +20,14 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.messages import JourneyInput
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols.demonstration import load_demonstration
 
 DOSE = {"session": 1, "dose_mg": 100, "route": "sublingual", "doses_left": 1}
 ASK = c.AskQuestion(text="Invented: does it hurt?")
 
 
 async def begin(world: World) -> Case:
-    return await world.begin(demonstration("ANXIETY"))
+    return await world.begin(load_demonstration("ANXIETY"))
 
 
 def as_somebody_unlicensed(journey: Journey) -> c.Command:

@@ -15,8 +15,8 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
 from workflows.journey.summary import details, health, status, why
-from workflows.protocols import pathways
-from workflows.protocols.demonstration import demonstration
+from workflows.protocols import list_pathways
+from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
@@ -46,9 +46,9 @@ async def assert_shown(case: Case) -> None:
     assert await description.static_summary() == f"{journey.protocol.pathway} pathway · {journey.clinic}"
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 async def test_every_stage_shows_where_it_stands(real_world: World, pathway: Pathway) -> None:
-    case = await real_world.begin(demonstration(pathway))
+    case = await real_world.begin(load_demonstration(pathway))
 
     for reached in (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         await case.play(until=stage(reached))

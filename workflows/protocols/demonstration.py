@@ -25,17 +25,17 @@ INVENTED_DOSE = {
 
 
 @cache
-def demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
-    """The protocol of this pathway with invented dose limits, half the sessions and fewer observations.
+def load_demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
+    """Load the protocol of this pathway with invented dose limits, half the sessions and fewer observations.
 
     Raises:
         ProtocolError: there is no file for this pathway in ``directory``, or it cannot be used.
     """
-    return shortened(load(find(pathway, directory)))
+    return shorten(load(find(pathway, directory)))
 
 
-def shortened(protocol: Protocol) -> Protocol:
-    """A protocol with invented dose limits and a short course, illustrative and a draft whatever it was before."""
+def shorten(protocol: Protocol) -> Protocol:
+    """Give a protocol invented dose limits and a short course. It becomes an illustrative draft."""
     values: dict[str, Any] = protocol.model_dump(mode="json")
     planned, observed = (protocol.sessions.planned + 1) // 2, protocol.sessions.observe_minutes
     values |= {

@@ -17,7 +17,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.stage import Stage
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 BODIES = [kind for kind in get_args(get_args(c.AnyBody)[0]) if kind is not c.StartPathway]
 
@@ -155,7 +155,7 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
     return sealed(c.Command(command_id=command_id, actor=actor, body=what), at)
 
 
-MOMENTS = [(pathway, n) for pathway in pathways() for n in range(len(course(pathway).moves))]
+MOMENTS = [(pathway, n) for pathway in list_pathways() for n in range(len(course(pathway).moves))]
 
 
 def moments() -> st.SearchStrategy[tuple[Pathway, int]]:

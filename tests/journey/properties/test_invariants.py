@@ -18,7 +18,7 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.summary import details, status, timeline, why
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 STEPS = 12
 
@@ -130,7 +130,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(data: st.DataObject, where
     assert resumed == play.journey
 
 
-EVENTS = [event for pathway in pathways() for event in course(pathway).events[1:]]
+EVENTS = [event for pathway in list_pathways() for event in course(pathway).events[1:]]
 
 
 @given(st.data(), moments())

@@ -20,7 +20,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 STEPS = 14
 
@@ -43,7 +43,7 @@ def ends(pathway: Pathway) -> list[int]:
 async def go(record: Record, data: st.DataObject) -> None:
     projectors = [StateCache(), StateCache(most=1)]
     plays = []
-    for pathway in data.draw(st.lists(st.sampled_from(pathways()), min_size=1, max_size=3)):
+    for pathway in data.draw(st.lists(st.sampled_from(list_pathways()), min_size=1, max_size=3)):
         opening = renamed(course_of(pathway)[: data.draw(st.sampled_from(ends(pathway)))], uuid4())
         await put(record, opening)
         plays.append(Play(fold(opening), opening[-1].at))

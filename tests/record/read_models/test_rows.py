@@ -30,7 +30,7 @@ from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 STEPS = 10
 
@@ -97,7 +97,7 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> 
 def test_any_event_on_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     """Also events that could never follow: an old record, read by newer code, must still show."""
     known = up_to(where[0], standing_at(*where).journey)
-    every = [event for pathway in pathways() for event in course_of(pathway)[1:]]
+    every = [event for pathway in list_pathways() for event in course_of(pathway)[1:]]
     for event in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=20)):
         later = event.model_copy(update={"version": known.journey.version + 1})
         known = apply(known, later, known.position + 1, event.at)

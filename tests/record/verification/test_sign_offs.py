@@ -31,7 +31,7 @@ from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.journey.stage import Outcome, Stage
-from workflows.protocols import pathways
+from workflows.protocols import list_pathways
 
 RELEASES = (e.HoldReleased, e.SessionReleased)
 
@@ -462,7 +462,7 @@ async def test_a_release_through_a_shut_gate_is_found(record: Record) -> None:
     assert (session.version, "gate_shut") in await found(record)
 
 
-@pytest.mark.parametrize("pathway", pathways())
+@pytest.mark.parametrize("pathway", list_pathways())
 @pytest.mark.parametrize(
     "ends",
     [
