@@ -58,7 +58,7 @@ class Delegate(CommandBody):
     """Let a named colleague decide in your place, on some kinds of sign-off, until a time.
 
     They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on. You sign
-    for it as for a decision: or anybody who can send a message could lend themselves your right.
+    for it as for a decision: or anybody who can send a message could delegate your right to themselves.
     """
 
     kind: Literal["signoff.delegate"] = "signoff.delegate"
@@ -226,7 +226,7 @@ class Answer(ImmutableModel):
 
 
 class SignOffsState(PathwayState):
-    """Every decision, oldest first, and what was lent, answered, refused and spent."""
+    """Every decision, oldest first, and what was delegated, answered, refused and spent."""
 
     sign_offs: tuple[SignOff, ...] = ()
     answers: tuple[Answer, ...] = ()

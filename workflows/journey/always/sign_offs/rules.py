@@ -227,13 +227,13 @@ def _decision(journey: Journey, request: str) -> SignOff:
 
 
 def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Lend one's own right to decide to a named colleague until a time (UTC). What was lent cannot be passed on."""
+    """Delegate one's own right to decide to a named colleague until a time (UTC). It cannot be passed on."""
     if command.to == by.id:
         refuse(RefusalCode.UNKNOWN, "this is you", "Name a colleague", "to")
     if command.until <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they may decide", "until")
     for kind in command.sign_offs:
-        # By their own role, never by one that was lent to them: a delegate delegates nothing.
+        # By their own role, never by one that was delegated to them: a delegate delegates nothing.
         if by.role not in journey.protocol.sign_offs[kind].roles:
             refuse(
                 RefusalCode.NOT_ALLOWED,
