@@ -1,6 +1,6 @@
-"""What happened: the catalogue of all events.
+"""The catalogue of all events.
 
-They are the only way the state of a journey changes, and are never edited. Each body stands in the ``model`` of the
+Events are the only way the state of a journey changes, and are never edited. Each body stands in the ``model`` of the
 stage it belongs to. It has a ``kind`` (``noun.participle``) and a schema version; later versions add fields with
 defaults, or a new kind. Times are UTC instants; a zone stands beside every time that was meant locally.
 """
@@ -137,7 +137,7 @@ class Event(EventHeader):
 
 
 def event_id(journey_id: UUID, command_id: UUID, ordinal: int) -> UUID:
-    """The id of the n-th event of a command: the same after any retry, reset or second start."""
+    """Return the id of the n-th event of a command: the same after any retry, reset or second start."""
     return uuid5(journey_id, f"{command_id}:{ordinal}")
 
 

@@ -68,7 +68,8 @@ class HandleMessage(CommandBody):
 
 
 class KeepUnreadable(CommandBody):
-    """The shell: a message came that could not be read. It is kept, and care is held until ops have seen it."""
+    """The workflow received a message that could not be read. It is recorded, and care is held until ops have seen
+    it."""
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
