@@ -67,8 +67,10 @@ class SearchAttributeMismatch(Exception):
     """A search attribute exists with another type. Temporal would silently keep it so."""
 
 
-async def start(client: Client, command: Command, *, task_queue: str) -> None:
+async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> None:
     """Start the journey of a `pathway.start` command. Starting it again, running or ended, changes nothing.
+
+    It begins once ``delay`` has passed: demonstrations then skip that time.
 
     Raises:
         Unavailable: Temporal cannot be reached; start again with the same command.
@@ -82,6 +84,7 @@ async def start(client: Client, command: Command, *, task_queue: str) -> None:
             JourneyInput(start=command),
             id=workflow_id(body.journey_id),
             task_queue=task_queue,
+            start_delay=delay,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),

@@ -30,16 +30,18 @@ def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
     return kept | {key: value if _WORD.fullmatch(str(value)) else "[not shown]" for key, value in words.items()}
 
 
-def _temporal(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Keep only the ids that Temporal's loggers add. Their messages may quote payloads."""
-    record = event.get("_record")
+def _of_libraries(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep of what libraries log the words their authors wrote, and the ids that Temporal's loggers add. What is filled
+    in, and what follows the first line or a bracket, may quote payloads.
+    """
+    record = event["_record"]
+    event["event"] = str(record.msg).partition("\n")[0].partition(" (")[0]
     for source in ("temporal_workflow", "temporal_activity"):
         bound = getattr(record, source, None)
         if isinstance(bound, dict):
             event["workflow_id"] = bound.get("workflow_id")
             event["run_id"] = bound.get("run_id") or bound.get("workflow_run_id")
             event["attempt"] = bound.get("attempt")
-            event["event"] = str(event["event"]).partition(" (")[0]
     return event
 
 
@@ -76,7 +78,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _temporal],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _of_libraries],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, allowed, renderer],
         )
     )

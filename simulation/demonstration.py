@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from uuid import UUID, uuid4
@@ -19,18 +19,17 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from temporalio.client import Client
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import load_journey
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
-from application.journey_client import handle_of, start
+from application.journey_client import handle_of
 from application.process_exit import leave
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from simulation.keys import Signers
 from simulation.people import referral
-from simulation.player import on_servers, play
+from simulation.player import on_servers, play, start_at
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
@@ -86,10 +85,11 @@ def _board(performances: Sequence[Performance]) -> Group:
     return Group(*tables)
 
 
-async def _play(client: Client, record: Record, signers: Signers, performance: Performance) -> None:
-    skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-    protocol = load_demonstration(performance.pathway)
-    await start(skipper.client, referral(protocol, performance.journey_id), task_queue=TASK_QUEUE)
+async def _play(
+    client: Client, record: Record, signers: Signers, performance: Performance, begins: datetime | None
+) -> None:
+    opening = referral(load_demonstration(performance.pathway), performance.journey_id)
+    await start_at(client, opening, task_queue=TASK_QUEUE, begins=begins)
     handle = handle_of(client, performance.journey_id)
     late = LATE if performance.pathway == "PTSD" else ()
     driver = on_servers(client, record, signers, performance.journey_id)
@@ -126,7 +126,7 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
     return (await verify_record(record, keys=keys)).findings
 
 
-async def _perform(stack: Stack, console: Console) -> None:
+async def _perform(stack: Stack, console: Console, begins: datetime | None) -> None:
     performances = [Performance("PTSD"), Performance("ANXIETY")]
     client = await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
@@ -141,7 +141,7 @@ async def _perform(stack: Stack, console: Console) -> None:
             refreshing = asyncio.create_task(_refresh(live, performances))
             try:
                 await asyncio.gather(
-                    *(_play(client, record, stack.signers, performance) for performance in performances)
+                    *(_play(client, record, stack.signers, performance, begins) for performance in performances)
                 )
             finally:
                 refreshing.cancel()
@@ -159,8 +159,8 @@ async def _perform(stack: Stack, console: Console) -> None:
         )
 
 
-async def demo(*, keep: bool) -> None:
-    """Play both journeys on a stack of their own.
+async def demo(*, keep: bool, begins: datetime | None = None) -> None:
+    """Play both journeys on a stack of their own, from now on or from a moment to come (UTC).
 
     Raises:
         StackError, RecordUnavailable, Disagreement: what failed, and where the logs are.
@@ -169,20 +169,31 @@ async def demo(*, keep: bool) -> None:
     directory = Path(".local") / "demo"
     console.print("Starting PostgreSQL and Temporal ...")
     async with local_stack(directory, keep_data=False, time_skipping=True) as stack:
-        await _perform(stack, console)
+        await _perform(stack, console, begins)
         if keep:
             console.print(f"Kept up for you to look at: {stack.ui_url}   (Ctrl-C ends it)")
             with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
                 await asyncio.Event().wait()
 
 
+def _moment(given: str) -> datetime:
+    moment = datetime.fromisoformat(given)
+    if moment.tzinfo is None or moment < datetime.now(UTC):
+        raise argparse.ArgumentTypeError("a moment to come, with its offset from UTC")
+    return moment.astimezone(UTC)
+
+
 def main() -> int:
     """Exit code 0 when both journeys completed, 1 when a step failed."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the stack up to look at in the Temporal UI")
-    keep = bool(parser.parse_args().keep)
+    parser.add_argument(
+        "--begins", metavar="MOMENT", type=_moment, help="when the journeys begin, for example 2028-02-29T17:00+00:00"
+    )
+    given = parser.parse_args()
+    keep = bool(given.keep)
     try:
-        asyncio.run(demo(keep=keep))
+        asyncio.run(demo(keep=keep, begins=given.begins))
     except KeyboardInterrupt:
         return 0 if keep else 1
     except (StackError, RecordUnavailable, Disagreement) as error:

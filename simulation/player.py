@@ -2,22 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import TimeSkipper
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import from_stored
 from activities.record.store import Record
-from application.journey_client import handle_of, submit
+from application.journey_client import handle_of, start, submit
 from simulation.keys import Signers
 from simulation.people import next_move
 from workflows.care_journey import CareJourney
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.commands import Command
+from workflows.journey.commands import Command, StartPathway
 from workflows.journey.obligations import next_deadline
 from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult, Receipt
@@ -45,6 +45,24 @@ class SkippedTime:
         ahead = moment - await self.now()
         if ahead > timedelta():
             await self._skipper.fast_forward(self._handle, ahead)
+
+
+async def start_at(client: Client, opening: Command, *, task_queue: str, begins: datetime | None = None) -> SkippedTime:
+    """Start a journey on a server that can skip time, at a moment to come (UTC) or now; its time from then on.
+
+    Raises:
+        ValueError: the moment has passed.
+    """
+    assert isinstance(opening.body, StartPathway)
+    skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+    clock = SkippedTime(skipper, handle_of(client, opening.body.journey_id))
+    ahead = timedelta() if begins is None else begins - datetime.now(UTC)
+    if ahead < timedelta():
+        raise ValueError("time can only be skipped ahead")
+    await start(skipper.client, opening, task_queue=task_queue, delay=ahead or None)
+    if begins is not None:
+        await clock.wait_until(begins)
+    return clock
 
 
 class Follower:

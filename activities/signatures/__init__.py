@@ -1,6 +1,6 @@
-"""Signatures: clinicians' own keys, the register of who may sign, and two separate ways to check.
+"""Signatures: clinicians' own keys, the register of who may sign, and the check of a signature while journeys run.
 
-`keys` signs; `verifying` checks, and `guard` asks it while journeys run; `offline` checks the record afterwards and
-shares nothing with them but the written format, docs/reference/signatures.md. Import the modules: nothing is
-re-exported here, so that using one of them does not load the others.
+`keys` signs, `signer_registry` says who may, `verifying` checks. The record is checked afterwards by
+`activities.record.verification.sign_offs`, which shares nothing with them but the written format,
+docs/reference/signatures.md. Import the modules: nothing is re-exported, so that using one does not load the others.
 """

@@ -377,6 +377,20 @@ def test_one_signature_does_not_start(clinic: Clinic) -> None:
     refused_start(clinic, 5, "one signature is missing", "Dira Invented, MD")
 
 
+def test_what_is_signed_is_the_file_with_all_it_extends(clinic: Clinic) -> None:
+    """The same content in two files is the same protocol; a change of the shared one is a change of it."""
+    approved(clinic)
+    own = json.loads(clinic.protocol.read_text())["protocol"]
+    shared = {"break_glass_minutes": own.pop("break_glass_minutes")}
+    clinic.protocol.write_text(json.dumps({"extends": "shared.yaml", "protocol": own}))
+    clinic.protocol.with_name("shared.yaml").write_text(json.dumps({"shared": shared}))
+    assert state(clinic) == "approved"
+    shared["break_glass_minutes"] += 1
+    clinic.protocol.with_name("shared.yaml").write_text(json.dumps({"shared": shared}))
+    assert state(clinic) == "edited"
+    refused_start(clinic, 7, "edited since it was signed")
+
+
 def test_what_was_edited_does_not_start(clinic: Clinic) -> None:
     approved(clinic)
     clinic.write_protocol(title="Other words")

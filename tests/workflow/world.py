@@ -17,16 +17,15 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record import Record, migrate, open_record
 from activities.record.event_codec import load_events
-from application.journey_client import start, submit
+from application.journey_client import submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
-from simulation.player import Follower, SkippedTime, play
+from simulation.player import Follower, SkippedTime, play, start_at
 from tests.helpers import eventually
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
@@ -74,6 +73,10 @@ class EarlyServer(TemporalServer):
         return [*super()._command(), "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"]
 
 
+BEGINS = datetime.fromisoformat(os.environ["JOURNEYS_BEGIN"]) if "JOURNEYS_BEGIN" in os.environ else None
+"""When journeys on real servers begin, where `make dates` says so."""
+
+
 class World:
     """A server, a worker and a record, and the journeys that were started on them."""
 
@@ -82,14 +85,12 @@ class World:
         self.signers = signers
         self.cases: list[Case] = []
 
-    async def begin(self, protocol: Protocol, *, zone: str | None = None) -> "Case":
-        """Start a journey, and return once its first events are recorded."""
+    async def begin(self, protocol: Protocol, *, zone: str | None = None, begins: datetime | None = BEGINS) -> "Case":
+        """Start a journey, now or at a moment to come (UTC), and return once its first events are recorded."""
         journey_id = uuid4()
-        opening = referral(protocol, journey_id, zone=zone or morning_zone())
+        opening = referral(protocol, journey_id, zone=zone or morning_zone(begins))
         handle: Handle = self.client.get_workflow_handle_for(CareJourney.run, workflow_id(journey_id))
-        skipper = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False))
-        await start(skipper.client, opening, task_queue=self.task_queue)
-        clock = SkippedTime(skipper, handle)
+        clock = await start_at(self.client, opening, task_queue=self.task_queue, begins=begins)
         follower = Follower(self.record, journey_id)
         case = Case(self, handle, opening, clock, follower, await follower.at_least(1))
         self.cases.append(case)
