@@ -29,7 +29,7 @@ def _known_zone(name: str) -> str:
         raise ValueError("not an IANA time zone; write for example America/Los_Angeles") from None
     area, _, place = name.partition("/")
     if area not in AREAS or not place:
-        raise ValueError("name a place, for example America/Los_Angeles; UTC and offsets are not places")
+        raise ValueError("name the place, for example America/Los_Angeles; UTC and offsets are not places")
     return name
 
 
