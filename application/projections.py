@@ -17,7 +17,11 @@ class Projections(NamedTuple):
 
 
 async def show_projections(context: Context) -> Projections:
-    """Raises RecordUnavailable, RecordFault."""
+    """How far the read models are, and what is stuck. It shows nothing of any journey but its id.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
     record = await context.record()
     return Projections(await read_models.read_status(record), (await read_models.stale(record)).rows)
 

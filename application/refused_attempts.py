@@ -43,7 +43,11 @@ class Attempts(NamedTuple):
 
 
 async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
-    """Raises NotFound, NotAllowed."""
+    """Attempts that were refused, as far as the person may look at their journeys.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
     if query.journey_id is not None:
         stored = await read_stored(context, query, query.journey_id)
         whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]

@@ -96,26 +96,43 @@ class Compared(NamedTuple):
 
 
 async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
-    """Raises NotFound, NotAllowed, InvalidInput."""
+    """Where a journey stands, or stood.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        InvalidInput, NotFound: this is no moment of it.
+    """
     history = await read_journey(context, query, query.journey_id)
     journey = history.journey if query.at is None else as_known(history.events, query.at, corrected=query.corrected)
     return JourneyAt(journey, context.now())
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
-    """Raises NotFound, NotAllowed."""
+    """What happened in a journey.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
     history = await read_journey(context, query, query.journey_id)
     return Timeline(history.events, history.journey.patient.zone)
 
 
 async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
-    """Raises NotFound, NotAllowed."""
+    """A journey, to say why it waits.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
     history = await read_journey(context, query, query.journey_id)
     return JourneyAt(history.journey, context.now())
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:
-    """Raises NotFound, NotAllowed."""
+    """Who asked for what an event is about, and which rule made it.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey or version, or it is not theirs to look at.
+    """
     history = await read_journey(context, query, query.journey_id)
     try:
         explanation = explain(history.events, query.version)
@@ -125,7 +142,12 @@ async def explain_event(context: Context, query: ExplainEvent) -> Explained:
 
 
 async def compare_moments(context: Context, query: CompareMoments) -> Compared:
-    """Raises NotFound, NotAllowed, InvalidInput."""
+    """What changed in a journey between two moments, as was known at each.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        InvalidInput, NotFound: this is no moment of it.
+    """
     history = await read_journey(context, query, query.journey_id)
     before = as_known(history.events, query.earlier)
     after = history.journey if query.later is None else as_known(history.events, query.later)

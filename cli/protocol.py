@@ -18,7 +18,7 @@ from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval
-from workflows.protocols.rules import warnings
+from workflows.protocols.rules import find_warnings
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
 Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]
@@ -195,7 +195,7 @@ def _summary(call: Call, protocol: Protocol, approval: ApprovalStatus) -> dict[s
 
 def _warnings(call: Call, protocol: Protocol) -> list[str]:
     """Return what to warn of, as of today in the clinic's zone."""
-    return list(warnings(protocol, local(call.context.now(), protocol.working_time.zone).date()))
+    return list(find_warnings(protocol, local(call.context.now(), protocol.working_time.zone).date()))
 
 
 def _show_summary(call: Call, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:

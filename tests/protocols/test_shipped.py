@@ -12,7 +12,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.protocols import ProtocolError, check, find, list_pathways, list_shipped, load
 from workflows.protocols.demonstration import load_demonstration
-from workflows.protocols.rules import find_broken_rules, warnings
+from workflows.protocols.rules import find_broken_rules, find_warnings
 
 
 @pytest.mark.parametrize("path", list_shipped(), ids=lambda path: path.stem)
@@ -121,7 +121,7 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
 )
 def test_holidays_that_run_out_are_warned_of_before_they_do(today: date, says: str | None) -> None:
     for path in list_shipped():
-        warned = "; ".join(warnings(load(path), today))
+        warned = "; ".join(find_warnings(load(path), today))
         assert says in warned if says else not warned
 
 
@@ -129,8 +129,8 @@ def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
     protocol = load_demonstration("PTSD")
     lasts = timedelta(days=protocol.sessions.course_max_days, weeks=max(protocol.follow_up.weeks))
     known = protocol.working_time.holidays_known_until
-    assert not warnings(protocol, known - lasts)
-    assert warnings(protocol, known - lasts + timedelta(days=1))
+    assert not find_warnings(protocol, known - lasts)
+    assert find_warnings(protocol, known - lasts + timedelta(days=1))
 
 
 @pytest.mark.parametrize("pathway", list_pathways())

@@ -175,7 +175,7 @@ def test_a_revocation_is_made_once_and_is_a_fact_in_time() -> None:
         revoke(whole, "0" * 32, at=NOW, because="lost", by="demo-security")
     with pytest.raises(RegisterError, match="issued later"):
         revoke(whole, whole.entries[1].key_id, at=NOW - timedelta(1), because="lost", by="demo-security")
-    with pytest.raises(RegisterError, match="says when"):
+    with pytest.raises(RegisterError, match="Say when"):
         revoke(register(), CLIO_KEY.key_id, at=NOW, because="", by="demo-security")
 
 

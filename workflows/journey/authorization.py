@@ -1,8 +1,8 @@
 """Whether a person may decide something now, and if not, why. Every way in asks here.
 
-A right comes from a role that the protocol names, or from a named colleague who has that role and delegated it until a
-time. Software never adds a right. Sources: 21 CFR 11.10(g) (authority checks), 11.100 (a signature is one person's
-own), 11.200(a)(3) (misuse takes two people); a licence counts where the patient is.
+Software never widens it: a right comes from a role the protocol names, or from a named colleague who has that role
+and delegated it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.100 (a signature is one person's own),
+11.200(a)(3) (misuse takes two people); a licence counts where the patient is.
 """
 
 from collections.abc import Iterator
@@ -65,8 +65,8 @@ def _objections(
     if licensed is not None:
         yield licensed
     roles = rule.roles if first is None else cosigners(journey, kind)
-    rights = _rights(journey, kind, roles, actor.id, actor.role, at)
-    if not rights:
+    authority = _authority(journey, kind, roles, actor.id, actor.role, at)
+    if not authority:
         yield _not_allowed(
             f"a {actor.role.value} may not sign this; the protocol asks for {' or '.join(roles)}",
             "Have one of them sign, or delegate it to you (`signoff delegate`)",
@@ -74,27 +74,27 @@ def _objections(
     wrote = authors(journey, kind, subject) if rule.not_author else ()
     if actor.id in wrote:
         yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
-    if all(right in wrote for right in rights):
+    if all(whose in wrote for whose in authority):
         yield _not_allowed("your right to sign this comes from who wrote it", "Have a colleague decide")
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
-    firsts = () if first is None else _rights(journey, kind, rule.roles, first.by, first.role, first.at)
-    # Two signatures that rest on the right of one person are that person's decision, in whatever order they come.
-    if first is not None and len(dict.fromkeys((*rights, *firsts))) < 2:
+    earlier = () if first is None else _authority(journey, kind, rule.roles, first.by, first.role, first.at)
+    # Two signatures on one right are one person's decision, whichever of the two signs first.
+    if first is not None and len(dict.fromkeys((*authority, *earlier))) < 2:
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
 
-def _rights(
+def _authority(
     journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, role: Role, at: datetime
 ) -> tuple[str, ...]:
-    """Return whose right to sign this a person has at a moment: their own, and those delegated to them."""
+    """On whose authority a person may sign this at a moment: their own, and that of colleagues who delegated it."""
     own = (person,) if role in roles else ()
-    lent = (
+    delegated = (
         given.by
         for given in journey.delegations.values()
         if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
     )
-    return (*own, *lent)
+    return (*own, *delegated)
 
 
 def _not_allowed(reason: str, remedy: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""The protocol files and how they are read: YAML in, a valid `Protocol` or every problem with its line out."""
+"""Protocol files: find one, load it as a valid `Protocol`, or name every problem with its line."""
 
 import difflib
 import json
@@ -40,17 +40,19 @@ _FIELDS = ("model_type", "dict_type", "model_attributes_type")
 
 
 def list_shipped() -> tuple[Path, ...]:
-    """The protocol files that come with the service. All of them are illustrative."""
+    """List the protocol files that come with the service. All of them are illustrative."""
     return list_files(SHIPPED)
 
 
 def list_files(directory: Path = SHIPPED) -> tuple[Path, ...]:
-    """The protocol files in a directory, without those that are only there to be extended."""
+    """List the protocol files in a directory, without those that are only there to be extended."""
     return tuple(path for path in sorted(directory.glob("*.yaml")) if not is_shared(path))
 
 
 def find(name: str, directory: Path = SHIPPED) -> Path:
-    """The file in ``directory`` with this name or protocol id, or the only one for this pathway, in any spelling.
+    """Find the file in ``directory`` with this name or protocol id, or the only one for this pathway.
+
+    The pathway may be written in small letters.
 
     Raises:
         ProtocolError: there is none, or more than one.
@@ -69,12 +71,12 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
 
 
 def list_pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
-    """The pathways that ``directory`` has protocols for, in alphabetical order."""
+    """List the pathways that ``directory`` has protocols for, in alphabetical order."""
     return tuple(sorted({protocol.pathway for _, protocol in _readable(list_files(directory))}))
 
 
 def load(path: Path) -> Protocol:
-    """The protocol in a file.
+    """Load the protocol in a file, with all it extends.
 
     Raises:
         ProtocolError: with every problem found; it names files, lines, fields and rules, and repeats no values.
@@ -84,12 +86,12 @@ def load(path: Path) -> Protocol:
     problems = [
         document.problem(("protocol", *at), 'must be a time of day in quotes, like "21:00"')
         for at in _CLOCKS
-        if not _clock(values, at)
+        if not _is_clock(values, at)
     ]
     try:
         protocol = Protocol.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        problems += _in_words(document, error.errors(include_input=False, include_url=False))
+        problems += _describe(document, error.errors(include_input=False, include_url=False))
     else:
         problems += [document.problem(("protocol", *at), rule) for at, rule in find_broken_rules(protocol)]
         if not problems:
@@ -98,7 +100,7 @@ def load(path: Path) -> Protocol:
 
 
 def check(path: Path) -> tuple[Problem, ...]:
-    """Every problem of a protocol file; empty when it can be used."""
+    """Name every problem of a protocol file. There is none when it can be used."""
     try:
         load(path)
     except ProtocolError as error:
@@ -112,8 +114,8 @@ def _readable(known: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
             yield path, load(path)
 
 
-def _clock(values: Any, at: Location) -> bool:
-    """Whether the time at this place is spelled as a time of day. What is missing altogether is reported elsewhere."""
+def _is_clock(values: Any, at: Location) -> bool:
+    """Tell whether the value at this place is spelled as a time of day. A missing one is reported elsewhere."""
     for part in at:
         try:
             values = values[part]
@@ -122,14 +124,14 @@ def _clock(values: Any, at: Location) -> bool:
     return isinstance(values, str) and _CLOCK.fullmatch(values) is not None
 
 
-def _in_words(document: Document, errors: list[ErrorDetails]) -> Iterator[Problem]:
+def _describe(document: Document, errors: list[ErrorDetails]) -> Iterator[Problem]:
     missing = [error["loc"] for error in errors if error["type"] == "missing"]
     found: dict[Location, list[str]] = {}
     for error in errors:
         if error["type"].startswith("time_") or (error["type"] == "value_error" and error["loc"] in _CLOCKS):
             continue
-        at = _place(document, error)
-        rule = _rule(error)
+        at = _locate(document, error)
+        rule = _word_rule(error)
         if error["type"] == "extra_forbidden":
             beside = [str(loc[-1]) for loc in missing if loc[:-1] == error["loc"][:-1]]
             close = difflib.get_close_matches(str(error["loc"][-1]), beside, n=1)
@@ -141,21 +143,21 @@ def _in_words(document: Document, errors: list[ErrorDetails]) -> Iterator[Proble
         yield document.problem(at, ", or ".join(rules))
 
 
-def _place(document: Document, error: ErrorDetails) -> Location:
-    """Where the error is in the file: without the schema's own branches, and at the field a rule begins with."""
+def _locate(document: Document, error: ErrorDetails) -> Location:
+    """Find the place of an error in the file. A rule that begins with a field's name is about that field."""
     at: Location = ("protocol",)
     for part in error["loc"]:
         if (*at, part) not in document.lines and not (error["type"] == "missing" and part == error["loc"][-1]):
             break
         at = (*at, part)
     if error["type"] == "value_error":
-        first = _rule(error).split()[0].strip("`")
+        first = _word_rule(error).split()[0].strip("`")
         if (*at, first) in document.lines:
             at = (*at, first)
     return at
 
 
-def _rule(error: ErrorDetails) -> str:
+def _word_rule(error: ErrorDetails) -> str:
     kind, given = error["type"], error.get("ctx", {})
     if kind == "value_error":
         return str(given["error"])

@@ -26,7 +26,7 @@ INVENTED_DOSE = {
 
 @cache
 def load_demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
-    """The protocol of this pathway with invented dose limits, half the sessions and fewer observations.
+    """Load the protocol of this pathway with invented dose limits, half the sessions and fewer observations.
 
     Raises:
         ProtocolError: there is no file for this pathway in ``directory``, or it cannot be used.
@@ -35,7 +35,7 @@ def load_demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
 
 
 def shorten(protocol: Protocol) -> Protocol:
-    """A protocol with invented dose limits and a short course, illustrative and a draft whatever it was before."""
+    """Give a protocol invented dose limits and a short course. It becomes an illustrative draft."""
     values: dict[str, Any] = protocol.model_dump(mode="json")
     planned, observed = (protocol.sessions.planned + 1) // 2, protocol.sessions.observe_minutes
     values |= {

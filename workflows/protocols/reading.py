@@ -1,4 +1,4 @@
-"""YAML read the narrow way: plain values, no surprises, and the line of every field.
+"""Read YAML strictly: plain values, no surprises, and the line of every field.
 
 YAML 1.1 turns `no` into false, 21:00 into 1260 and 010 into 8, and its anchors can unfold a small file into
 a huge one. A file that decides about doses and deadlines is refused wherever it could be read in two ways.
@@ -70,7 +70,7 @@ class Document:
     files: dict[Location, str] = field(default_factory=dict)
 
     def problem(self, location: Location, rule: str) -> Problem:
-        """A problem at this place, or at the nearest place around it that is in the file."""
+        """Make a problem at this place, or at the nearest place around it that is in the file."""
         known = location
         while known not in self.lines:
             known = known[:-1]
@@ -78,7 +78,7 @@ class Document:
 
 
 def field_name(location: Location) -> str:
-    """A place in words: `sessions.vitals.systolic.go[0]`."""
+    """Write a place as people do: `sessions.vitals.systolic.go[0]`."""
     name = ""
     for part in location[1:] if location[:1] in (("protocol",), ("shared",)) else location:
         if isinstance(part, int):
@@ -89,7 +89,7 @@ def field_name(location: Location) -> str:
 
 
 def read(path: Path) -> Document:
-    """The values of a YAML file.
+    """Read the values of a YAML file.
 
     Raises:
         ProtocolError: the file is missing, too large, not UTF-8, not YAML, or could be misread.
@@ -113,7 +113,7 @@ def read(path: Path) -> Document:
 
 @lru_cache(maxsize=16)
 def parse(text: str) -> Document:
-    """The values of a YAML text. They are shared between callers: nobody may change them.
+    """Read the values of a YAML text. Callers share them and must not change them.
 
     Raises:
         ProtocolError: it is not YAML, or could be misread.
@@ -142,7 +142,7 @@ def parse(text: str) -> Document:
 
 
 def _bare(problem: str | None) -> str:
-    """PyYAML's words without anything it quotes from the file."""
+    """Take out of the parser's words what it quotes from the file."""
     return re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "something else", problem or "it cannot be read")
 
 

@@ -1,4 +1,4 @@
-"""What protocol files share, written once: a file takes from the one it extends what it does not say itself.
+"""Resolve `extends`: a file takes from the one it extends what it does not say itself.
 
     extends: at-home            # a file of `shared/`, or one beside this file: ours.yaml
     protocol:
@@ -28,20 +28,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(\.yaml)?")
 
 
 def resolve(path: Path) -> Document:
-    """The values of a protocol file with all it extends, under the field ``protocol``, and where each stands.
+    """Read a protocol file with all it extends: the values under the field ``protocol``, and where each stands.
 
     Raises:
         ProtocolError: a file cannot be read, does not exist, or they extend each other in a circle.
     """
-    files = list(_chain(path))
+    files = list(_read_chain(path))
     resolved = files[-1]
     for nearer in reversed(files[:-1]):
-        resolved = _over(nearer, resolved)
+        resolved = _lay_over(nearer, resolved)
     return resolved
 
 
 def is_shared(path: Path) -> bool:
-    """Whether a file is one to be extended, and no pathway. One that cannot be read is not."""
+    """Tell whether a file is there to be extended, and is no pathway. One that cannot be read is not."""
     try:
         value = read(path).value
     except ProtocolError:
@@ -49,19 +49,19 @@ def is_shared(path: Path) -> bool:
     return isinstance(value, dict) and _SHARED in value
 
 
-def _chain(path: Path) -> Iterator[Document]:
-    """The file and those it extends, each under the field ``protocol``, the nearest first."""
+def _read_chain(path: Path) -> Iterator[Document]:
+    """Read the file and those it extends, each under the field ``protocol``, the nearest first."""
     top, seen, inherited = _PATHWAY, [path.resolve()], None
     while True:
         try:
             document = read(path)
             _require_top(document, top)
-            extended = _extended(document, path)
+            extended = _find_extended(document, path)
             if extended is not None and extended.resolve() in seen:
                 raise ProtocolError((document.problem((_EXTENDS,), "the files extend each other in a circle"),))
         except ProtocolError as error:
             raise ProtocolError(tuple(replace(problem, file=inherited) for problem in error.problems)) from None
-        yield _under_protocol(document, top, inherited)
+        yield _move_under_protocol(document, top, inherited)
         if extended is None:
             return
         path, top, inherited = extended, _SHARED, extended.name
@@ -69,7 +69,7 @@ def _chain(path: Path) -> Iterator[Document]:
 
 
 def _require_top(document: Document, top: str) -> None:
-    """That a file has the field it must have at its top, ``extends`` or nothing beside it, and fields below it."""
+    """Require the one field a file must have at its top, with fields below it, and only ``extends`` beside it."""
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get(top), dict):
         rule = f"a file has one field at the top, `{top}`, with the rest in it, and may have `extends` beside it"
@@ -89,8 +89,8 @@ def _require_top(document: Document, top: str) -> None:
         raise ProtocolError(tuple(problems))
 
 
-def _extended(document: Document, path: Path) -> Path | None:
-    """The file that this one extends, if it extends any."""
+def _find_extended(document: Document, path: Path) -> Path | None:
+    """Find the file that this one extends, if it extends any."""
     if _EXTENDS not in document.value:
         return None
     name = document.value[_EXTENDS]
@@ -105,15 +105,15 @@ def _extended(document: Document, path: Path) -> Path | None:
     return extended
 
 
-def _under_protocol(document: Document, top: str, file: str | None) -> Document:
+def _move_under_protocol(document: Document, top: str, file: str | None) -> Document:
     lines = {(_PATHWAY, *at[1:]) if at else at: line for at, line in document.lines.items() if at[:1] in ((), (top,))}
     files = {} if file is None else dict.fromkeys(lines, file)
     return Document({_PATHWAY: document.value[top]}, lines, files)
 
 
-def _over(own: Document, extended: Document) -> Document:
-    """A file laid over what it extends."""
-    kept = [at for at in extended.lines if at not in own.lines and not _replaced(own.value, at)]
+def _lay_over(own: Document, extended: Document) -> Document:
+    """Lay a file over what it extends."""
+    kept = [at for at in extended.lines if at not in own.lines and not _is_replaced(own.value, at)]
     return Document(
         overlay(extended.value, own.value),
         own.lines | {at: extended.lines[at] for at in kept},
@@ -122,15 +122,15 @@ def _over(own: Document, extended: Document) -> Document:
 
 
 def overlay(below: Any, above: Any) -> Any:
-    """Values laid over others: fields one by one and at every depth, all else in place of what was there."""
+    """Lay values over others: fields one by one and at every depth, all else in place of what was there."""
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
     both = {name: overlay(below[name], value) if name in below else value for name, value in above.items()}
     return {**below, **both}
 
 
-def _replaced(own: Any, at: Location) -> bool:
-    """Whether the file itself says what stands here in the one it extends: a list, or anything but fields."""
+def _is_replaced(own: Any, at: Location) -> bool:
+    """Tell whether a file says itself what stands at this place of the one it extends."""
     for part in at:
         if not isinstance(own, Mapping) or isinstance(part, int):
             return True

@@ -1,4 +1,4 @@
-"""What a protocol must hold beyond its shape, so that no part of it is silently dead or harmful.
+"""Check what a protocol must hold beyond its shape, so that no part of it is without effect or harmful.
 
 Each rule is a function of a valid `Protocol` that yields where it is broken, and how.
 """
@@ -26,25 +26,28 @@ TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 
 
 def find_broken_rules(protocol: Protocol) -> Broken:
-    """Every rule the protocol breaks, by place."""
+    """Find every rule the protocol breaks, by place."""
     for rule in (
-        _steps,
-        _thresholds,
-        _lists,
-        _durations,
-        _sessions,
-        _dose,
-        _follow_up,
-        _sign_offs,
-        _others,
-        _escalation_policies,
-        _holidays,
+        _check_steps_shown,
+        _check_thresholds,
+        _check_lists,
+        _check_durations,
+        _check_sessions,
+        _check_dose,
+        _check_follow_up,
+        _check_sign_offs,
+        _check_second_people,
+        _check_escalation_policies,
+        _check_holidays,
     ):
         yield from rule(protocol)
 
 
-def warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
-    """What is right now and will not be before a journey that starts today has ended. ``today`` is the clinic's day."""
+def find_warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
+    """Warn of what is right now, but will not be until a journey that starts today has ended.
+
+    ``today`` is the clinic's local day.
+    """
     known = protocol.working_time.holidays_known_until
     lasts = timedelta(days=protocol.sessions.course_max_days, weeks=protocol.follow_up.weeks[-1])
     if today > known:
@@ -57,13 +60,13 @@ def warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
     return ()
 
 
-def _steps(protocol: Protocol) -> Broken:
+def _check_steps_shown(protocol: Protocol) -> Broken:
     stages = [stage for step in protocol.steps_shown.values() for stage in step]
     if stages != ["evaluation", "screening", "education", "sessions", "follow_up"]:
         yield ("steps_shown",), "must show the stages in order: evaluation, screening, education, sessions, follow_up"
 
 
-def _thresholds(protocol: Protocol) -> Broken:
+def _check_thresholds(protocol: Protocol) -> Broken:
     at, thresholds = ("instruments", "thresholds"), protocol.instruments.thresholds
     for instrument, given in thresholds.items():
         for problem in threshold_problems(instrument, given):
@@ -79,7 +82,7 @@ def _thresholds(protocol: Protocol) -> Broken:
                 yield (*at, instrument.value, name), "this field is missing"
 
 
-def _lists(protocol: Protocol) -> Broken:
+def _check_lists(protocol: Protocol) -> Broken:
     for at, entries in _walk(protocol.model_dump(mode="json"), ()):
         if isinstance(entries, list) and at[-1] not in ("go", "recheck"):
             counted = Counter(entry for entry in entries if not isinstance(entry, dict))
@@ -87,7 +90,7 @@ def _lists(protocol: Protocol) -> Broken:
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 
 
-def _durations(protocol: Protocol) -> Broken:
+def _check_durations(protocol: Protocol) -> Broken:
     for at, value in _walk(protocol.model_dump(mode="json"), ()):
         name = next(part for part in reversed(at) if isinstance(part, str))
         longest = TEN_YEARS.get(name.rpartition("_")[2])
@@ -106,7 +109,7 @@ def _walk(value: Any, at: Location) -> Iterator[tuple[Location, Any]]:
         yield from _walk(child, (*at, name))
 
 
-def _sessions(protocol: Protocol) -> Broken:
+def _check_sessions(protocol: Protocol) -> Broken:
     rules = protocol.sessions
     numbered: tuple[tuple[Location, tuple[int | str, ...]], ...] = (
         (("sessions", "live_clinician_sessions"), rules.live_clinician_sessions),
@@ -138,7 +141,7 @@ def _sessions(protocol: Protocol) -> Broken:
             yield ("sessions", "vitals", "notify", name), "must not be above the emergency limit"
 
 
-def _dose(protocol: Protocol) -> Broken:
+def _check_dose(protocol: Protocol) -> Broken:
     names = ("starting_dose", "max_single_dose", "max_7_day", "max_course")
     limits = [(name, limit) for name in names if (limit := getattr(protocol.dose, name)) is not None]
     for (lower, low), (name, high) in pairwise(limits):
@@ -146,7 +149,7 @@ def _dose(protocol: Protocol) -> Broken:
             yield ("dose", name), f"must not be below {lower}"
 
 
-def _follow_up(protocol: Protocol) -> Broken:
+def _check_follow_up(protocol: Protocol) -> Broken:
     hours = tuple(owed.hours for owed in protocol.check_ins.after_session)
     rising: tuple[tuple[Location, tuple[int, ...]], ...] = (
         (("check_ins", "after_session"), hours),
@@ -161,7 +164,7 @@ def _follow_up(protocol: Protocol) -> Broken:
         yield ("adverse_events", "severe_from_grade"), "must not be below hold_from_grade"
 
 
-def _sign_offs(protocol: Protocol) -> Broken:
+def _check_sign_offs(protocol: Protocol) -> Broken:
     for kind, rule in protocol.sign_offs.items():
         at = ("sign_offs", kind.value)
         about = SIGN_OFF_TYPES[kind]
@@ -181,10 +184,10 @@ def _sign_offs(protocol: Protocol) -> Broken:
         yield ("reviews", "decisions"), "must be the same as the choices of sign_offs.response_review"
 
 
-def _others(protocol: Protocol) -> Broken:
-    """Where another person must sign or review, a clinic with one person in each role has somebody left.
+def _check_second_people(protocol: Protocol) -> Broken:
+    """Check that a clinic with one person in each role has somebody left where another person must sign or review.
 
-    Whoever wrote what is decided, and whichever of those who may signs first. Rights that are lent do not help: two
+    That must hold whoever wrote what is decided, and whoever signs first. Delegated rights do not help: two
     signatures on one person's right are one person's decision.
     """
     exception = protocol.eligibility.prior_treatments.exception_cosigned_by
@@ -202,7 +205,7 @@ def _others(protocol: Protocol) -> Broken:
 
 
 def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) -> Iterator[set[Role]]:
-    """Who of those asked to sign may have written what they are asked about, where that matters."""
+    """List who of those asked to sign may have written what they are asked about, where that matters."""
     yield set()
     if rule.not_author and SIGN_OFF_TYPES[kind].written_by != "nobody":
         yield from ({role} for role in (*rule.roles, *seconds))
@@ -215,8 +218,8 @@ def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[R
     return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
 
 
-def _holidays(protocol: Protocol) -> Broken:
-    """A list that says it reaches further than it does would silently make working days of holidays."""
+def _check_holidays(protocol: Protocol) -> Broken:
+    """Check that the list of holidays has no year without one: its holidays would count as working days."""
     working = protocol.working_time
     years = {day.year for day in working.holidays} or {working.holidays_known_until.year}
     missing = sorted({*range(min(years), working.holidays_known_until.year + 1)} - years)
@@ -224,7 +227,7 @@ def _holidays(protocol: Protocol) -> Broken:
         yield ("working_time", "holidays_known_until"), f"no holiday is listed in {missing[0]}"
 
 
-def _escalation_policies(protocol: Protocol) -> Broken:
+def _check_escalation_policies(protocol: Protocol) -> Broken:
     owed = protocol.check_ins.after_session
     visits = {key for about in OBLIGATION_TYPES.values() if about.may_be_lost for key, _ in about.policies}
     contacts = {
@@ -240,7 +243,7 @@ def _escalation_policies(protocol: Protocol) -> Broken:
         at = ("escalation_policies", name)
         if name not in {*contacts, *others}:
             yield at, "nothing asks for this escalation policy: its name may be misspelt"
-        yield from _order(policy, at)
+        yield from _check_order(policy, at)
         last = policy.steps[-1]
         if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
             yield (
@@ -263,7 +266,7 @@ def _escalation_policies(protocol: Protocol) -> Broken:
 
 
 def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
-    """The escalation policies that may count working time: no urgent sign-off, no contact with a patient uses them."""
+    """List the escalation policies that may count working time: those of no urgent sign-off and no contact."""
     urgent = [kind for kind, about in SIGN_OFF_TYPES.items() if about.urgent]
     if protocol.adverse_events.severe_from_grade > SEVERE_FROM:
         urgent.append(SignOffKind.ADVERSE_EVENT)
@@ -273,8 +276,8 @@ def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     return {*working, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
-def _order(policy: EscalationPolicy, at: Location) -> Broken:
-    """Steps are taken in their order: one that stands before an earlier time would hold that one up."""
+def _check_order(policy: EscalationPolicy, at: Location) -> Broken:
+    """Check that steps are sorted by time. They are taken in their order, so one would hold up an earlier one."""
     percents = [step.percent for step in policy.steps if step.percent is not None]
     mixed = len(percents) not in (0, len(policy.steps))
     for position, step in enumerate(policy.steps):

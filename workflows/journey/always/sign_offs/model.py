@@ -57,8 +57,8 @@ class AddAddendum(CommandBody):
 class Delegate(CommandBody):
     """Let a named colleague decide in your place, on some kinds of sign-off, until a time.
 
-    They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on. You sign the
-    delegation, since otherwise anybody who can send a message could give themselves your right.
+    They sign as themselves, with their own key and licence. What was delegated to you cannot be passed on. You sign
+    for it as for a decision: or anybody who can send a message could delegate your right to themselves.
     """
 
     kind: Literal["signoff.delegate"] = "signoff.delegate"
@@ -226,7 +226,7 @@ class Answer(ImmutableModel):
 
 
 class SignOffsState(PathwayState):
-    """Every decision, the oldest first; delegations, answers, refusals, and nonces that were used."""
+    """Every decision, oldest first, and what was delegated, answered, refused and spent."""
 
     sign_offs: tuple[SignOff, ...] = ()
     answers: tuple[Answer, ...] = ()

@@ -235,7 +235,7 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
     if command.until <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they may decide", "until")
     for kind in command.sign_offs:
-        # Only by their own role. What was delegated to them they cannot delegate again.
+        # By their own role, never by one that was delegated to them: a delegate delegates nothing.
         if by.role not in journey.protocol.sign_offs[kind].roles:
             refuse(
                 RefusalCode.NOT_ALLOWED,
