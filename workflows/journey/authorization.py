@@ -79,7 +79,7 @@ def _objections(
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
     earlier = () if first is None else _authority(journey, kind, rule.roles, first.by, first.role, first.at)
-    # Two signatures on one right are one person's decision, whichever of the two signs first.
+    # Two signatures that rest on the right of one person are that person's decision, in whatever order they come.
     if first is not None and len(dict.fromkeys((*authority, *earlier))) < 2:
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
