@@ -28,6 +28,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
+    KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
     ReportAdverseEvent,
@@ -114,7 +115,8 @@ AnyBody = Annotated[
     | BreakGlass
     | ReviewAccess
     | PassDeadline
-    | KeepUnreadable,
+    | KeepUnreadable
+    | KeepCancellation,
     Field(discriminator="kind"),
 ]
 

@@ -28,6 +28,7 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.safety.model import (
     AdverseEventReported,
+    CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
     MessageHandled,
@@ -105,6 +106,7 @@ AnyEventBody = Annotated[
     | SupportRequested
     | SupportAnswered
     | MessageKept
+    | CancellationKept
     | MessageHandled
     | PathwayReassigned
     | PathwayCovered

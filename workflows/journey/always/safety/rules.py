@@ -13,7 +13,7 @@ from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.obligation_types import CRISIS, SUPPORT, UNREADABLE_MESSAGE
+from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -101,6 +101,11 @@ def keep_message(journey: Journey, command: c.KeepUnreadable, by: Actor, at: dat
     yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", name=command.name, content=command.content)
 
 
+def keep_cancellation(journey: Journey, command: c.KeepCancellation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Keep that somebody asked Temporal to cancel the journey. Only ops hear of it: care goes on."""
+    yield e.CancellationKept(message=f"message-{len(journey.messages) + 1}", reason=command.reason)
+
+
 def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterator[e.EventBody]:
     """Hold care until ops have read the message: it might be about safety."""
     yield place(
@@ -153,7 +158,18 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 care=False,
             )
     for message in journey.messages.values():
-        if not message.handled:
+        if message.handled:
+            continue
+        if message.cancels:
+            yield require(
+                CANCELLATION,
+                subject=message.id,
+                owner=Role.OPS,
+                policy="unreadable_message",
+                what="find out who cancelled this journey and why",
+                care=False,
+            )
+        else:
             yield require(
                 UNREADABLE_MESSAGE,
                 subject=message.id,
@@ -170,6 +186,7 @@ DECISIONS: Decisions = {
     c.AnswerSupport: answer_support,
     c.HandleMessage: handle_message,
     c.KeepUnreadable: keep_message,
+    c.KeepCancellation: keep_cancellation,
 }
 REACTIONS: Reactions = {
     e.AdverseEventReported: react_adverse_event,
