@@ -12,8 +12,10 @@ PY := .venv/bin/python
 LOCAL := .venv/.installed-local
 DEV := .venv/.installed-dev
 ARGS ?=
-# Much of a test with servers is waiting for them: twice as many processes as cores are busy, and no more.
-PYTEST := $(PY) -m pytest --quiet -n $(shell echo $$((2 * $$(nproc)))) --dist loadgroup --durations 25 --durations-min 1
+PYTEST := $(PY) -m pytest --quiet --dist load --durations 25 --durations-min 1 -n
+# A test with servers mostly waits for them.
+CORES := $(shell nproc)
+TWICE := $(shell echo $$((2 * $(CORES))))
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,19 +27,19 @@ up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
 	@$(PY) -m deploy.up $(ARGS)
 
 unit: $(DEV)  ## the tests that need no server
-	@$(PYTEST) -m unit $(ARGS)
+	@$(PYTEST) $(CORES) -m unit $(ARGS)
 
 test: lint  ## all that guards a merge: linters, types, import contracts, tests
-	@$(PYTEST) -m "not soak" --hypothesis-profile ci $(ARGS)
+	@$(PYTEST) $(TWICE) -m "not soak" --hypothesis-profile ci $(ARGS)
 
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
-	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
+	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)
 
 coverage: $(DEV)  ## what the tests of `make test` reach, and of the core every branch they do not
-	@$(PYTEST) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+	@$(PYTEST) $(TWICE) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 

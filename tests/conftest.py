@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.tiers",
+    "tests.fixtures.processes",
     "tests.fixtures.servers",
     "tests.fixtures.databases",
     "tests.fixtures.people",

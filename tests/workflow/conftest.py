@@ -90,10 +90,8 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
     await asyncio.gather(*playing.values(), return_exceptions=True)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks first for a played course waits for most of all of them, so one process has all of these tests."""
+    """Whoever asks first for a played course waits for most of all of them."""
     for item in items:
         if "played" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(300))
-            item.add_marker(pytest.mark.xdist_group("courses"))
