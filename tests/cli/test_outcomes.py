@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from activities.record import RecordFault, RecordUnavailable
-from application import commands, context
+from application import context
+from application.pathway import commands
 from cli.output import plain, shown_at
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
