@@ -499,6 +499,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "crisis": _reach,
     "support": _support,
     "unreadable_message": _read_message,
+    "cancellation": _read_message,
     "access_review": _review_access,
     "returned": _answer_returned,
 }

@@ -20,7 +20,7 @@ from workflows import messages as m
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import fold
 from workflows.journey.base import digest
-from workflows.journey.commands import SIGNED, Command, KeepUnreadable, PassDeadline
+from workflows.journey.commands import SIGNED, Command, KeepCancellation, KeepUnreadable, PassDeadline
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
@@ -68,7 +68,7 @@ class CareJourney:
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
         self._set_back = self._diverged = False
-        self._new_run_due = self._too_large = False
+        self._new_run_due = self._too_large = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
         # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
         if given.journey is not None:
@@ -100,13 +100,28 @@ class CareJourney:
         )
         work = [asyncio.create_task(coroutine) for coroutine in waiting]
         while True:
-            await workflow.wait_condition(lambda: self._may_leave or any(task.done() for task in work))
+            try:
+                await workflow.wait_condition(lambda: self._may_leave or any(task.done() for task in work))
+            except asyncio.CancelledError:
+                if self._cancelled or workflow.cancellation_reason() is None:
+                    raise  # The worker drops this run from its memory.
+                await self._keep_cancellation()
             for task in work:
                 if task.done():
                     task.result()  # Only a bug ends one of them. It fails this task, and heals with a fix.
-            if self._over:
+            if self._may_leave and self._over:
                 return m.JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
-            self._begin_new_run()
+            if self._may_leave:
+                self._begin_new_run()
+
+    async def _keep_cancellation(self) -> None:
+        """Record that somebody cancelled this run, and change nothing. It stays cancelled, so another one goes on."""
+        self._cancelled = self._new_run_due = True
+        await self._until_decidable()
+        if len(self._journey.messages) < UNREADABLE_KEPT:
+            reason = (workflow.cancellation_reason() or "")[:1000]
+            what = f"cancellation:{workflow.info().original_execution_run_id}"
+            self._decide_own(self._own(what, KeepCancellation(reason=reason)))
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
     async def submit(self, command: Command) -> m.Receipt:
@@ -173,7 +188,7 @@ class CareJourney:
             if not isinstance(decided, Refusal):
                 self._take_in(command, decided)
 
-    def _own(self, what: str, body: PassDeadline | KeepUnreadable) -> Command:
+    def _own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation) -> Command:
         return Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body)
 
     def _screen(self, command: Command) -> Refusal | None:
@@ -295,6 +310,9 @@ class CareJourney:
             if not self._caught_up:
                 await self._catch_up()
             await workflow.wait_condition(lambda: not self._caught_up or (bool(self._outbox) and not self._diverged))
+            # Last of all that a task brings about: a worker that replays may hear of an update before the end of an
+            # earlier append, or after it, and must ask Temporal for the same things in the same order.
+            await workflow.wait_condition(lambda: True)
             if self._caught_up:
                 await self._append()
 
@@ -366,7 +384,7 @@ class CareJourney:
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._caught_up, timeout=m.MOMENT, timeout_summary="the record")
         while True:
-            await workflow.wait_condition(lambda: not self._set_back)
+            await self._until_decidable()
             self._pass_deadline()
             await self._until_deadline(next_deadline(self._journey))
 

@@ -15,6 +15,7 @@ from application.temporal.journey_client import submit
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually
+from tests.replay.replay import replay
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.refusals import RefusalCode
@@ -151,6 +152,18 @@ async def test_what_cannot_be_read_is_kept_by_every_replay_alike(course: Course)
 async def test_a_flood_of_unreadable_messages_keeps_only_so_many(course: Course) -> None:
     await asyncio.gather(*(signal(course, "noise", b"%d" % number) for number in range(300)))
     await kept_unreadable(course, 100)
+
+
+@REPLAYED
+async def test_what_a_worker_writes_replays_whatever_was_refused_meanwhile(course: Course) -> None:
+    """A refused update leaves nothing in history, and a task around it that others may be replayed together with."""
+    for number in range(5):
+        await course.send(c.PlaceHold(reason=f"invented: {number}"))
+        with pytest.raises(Refused):
+            await course.send(c.HandleMessage(message="message-9", text="invented: there is none"), by=Role.OPS)
+        await course.send(c.RequestSupport(urgency="urgent", text=f"invented: {number}"))
+    await course.recorded()
+    assert await replay([await course.handle.fetch_history()]) == []
 
 
 @REPLAYED

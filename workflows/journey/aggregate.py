@@ -1,4 +1,4 @@
-"""The state of a journey, put together from the parts that stages declare, and `evolve`: the one way it changes."""
+"""The state of a journey, made of the parts that stages declare, and `evolve`, the only way it changes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -31,15 +31,16 @@ class Journey(
     access.AccessState,
     sign_offs.SignOffsState,
 ):
-    """One patient's way through one pathway, as everything recorded so far makes it."""
+    """One patient's way through one pathway, as given by all events so far."""
 
     @cached_property
     def hashes(self) -> dict[tuple[str, str | None, str | None], str]:
-        """Evidence hashes worked out for this very state. Not part of it: no copy and no JSON carries them."""
+        """A cache of evidence hashes for exactly this state. It is not part of the state: copies and JSON leave it
+        out."""
         return {}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Journey":
-        """A copy, without the hashes: they are of the state they were worked out for."""
+        """Copy the state without the cached hashes, which belong to the original."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("hashes", None)
         return copied
@@ -64,7 +65,7 @@ Reactions: TypeAlias = Mapping[type[EventBody], Reaction]
 
 
 def begin(event: e.Event) -> Journey:
-    """The state after the opening event.
+    """Return the state after the opening event.
 
     Raises:
         ValueError: the event does not open a journey.
@@ -72,7 +73,7 @@ def begin(event: e.Event) -> Journey:
     body = event.body
     if not isinstance(body, e.PathwayStarted):
         raise ValueError("a journey opens with pathway.started")
-    # Not checked anew: all of it was when the event was made or read, and the protocol takes long.
+    # Not validated again: all of it was validated when the event was made or read, and the protocol takes long.
     return Journey.model_construct(
         id=event.journey_id,
         version=event.version,
@@ -89,7 +90,7 @@ def begin(event: e.Event) -> Journey:
 
 
 def evolve(journey: Journey, event: e.Event) -> Journey:
-    """The state after one more event. Total: it never refuses, asks no clock and decides nothing."""
+    """Return the state after one more event. It never refuses, reads no clock and decides nothing."""
     body = event.body
     if isinstance(body, e.FactAmended):
         changed = _corrected(journey, body, _changes(journey, body.correction, event))
@@ -106,8 +107,8 @@ def _changes(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
 
 
 def _corrected(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes:
-    """What a correction changes, from what the same fact would change if it were new: it takes the place of the one
-    that was wrong, and when it happened stays."""
+    """Return what a correction changes: the same as the fact would if it were new, except that it replaces the wrong
+    one and keeps its time."""
     fact = body.correction
     match fact:
         case e.InstrumentRecorded():
@@ -127,7 +128,7 @@ def _corrected(journey: Journey, body: e.FactAmended, changed: Changes) -> Chang
 
 
 def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:
-    """The state after these events, oldest first: from the beginning, or onto a state they follow.
+    """Return the state after these events, the oldest first: from the beginning, or after a state that they follow.
 
     Raises:
         ValueError: from the beginning, there are none, or the first does not open a journey.

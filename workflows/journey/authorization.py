@@ -1,4 +1,4 @@
-"""May this person decide this, now? The one answer, with its reason, for every way in.
+"""Whether a person may decide something now, and if not, why. Every way in asks here.
 
 Software never widens it: a right comes from a role the protocol names, or from a named colleague who has that role
 and delegated it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.100 (a signature is one person's own),
@@ -20,15 +20,15 @@ from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 def may_decide(
     journey: Journey, kind: SignOffKind, subject: str | None, actor: Actor, at: datetime, first: SignOff | None = None
 ) -> Refusal | None:
-    """Why this person may not decide this matter at a moment (UTC), or None when they may.
+    """Say why this person may not decide this matter at a moment (UTC); None when they may.
 
-    ``first`` is the approval that waits for a second person's, where one does.
+    ``first`` is the first of two approvals, if it waits for the second.
     """
     return next(_objections(journey, kind, subject, actor, at, first), None)
 
 
 def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal | None:
-    """Why a clinician's licence does not carry this journey at a moment (UTC), or None when it does."""
+    """Say why a clinician's licence does not cover this journey at a moment (UTC); None when it does."""
     licence = actor.licence
     if licence is None:
         return _not_allowed("this needs a licensed clinician", "Put the licence into your profile")
@@ -42,7 +42,8 @@ def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal |
 
 
 def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
-    """The roles, one of which a second person must have for an approval to count; none where one person is enough."""
+    """Return the roles of which a second person must have one for an approval to count; none where one person is
+    enough."""
     rule, tried = journey.protocol.sign_offs[kind], journey.protocol.eligibility.prior_treatments
     if kind == SignOffKind.EVALUATION and journey.evaluation.treatment_exception is not None:
         return tried.exception_cosigned_by or rule.cosigned_by
@@ -50,7 +51,7 @@ def cosigners(journey: Journey, kind: SignOffKind) -> tuple[Role, ...]:
 
 
 def authors(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[str, ...]:
-    """Who wrote what a sign-off is about, the latest last."""
+    """Return who wrote what a sign-off is about, the latest last."""
     return SIGN_OFF_TYPES[kind].authors(journey, subject)
 
 
@@ -78,7 +79,7 @@ def _objections(
     if first is not None and first.by == actor.id:
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
     earlier = () if first is None else _authority(journey, kind, rule.roles, first.by, first.role, first.at)
-    # Two signatures on one right are one person's decision, whichever of the two signs first.
+    # Two signatures that rest on the right of one person are that person's decision, in whatever order they come.
     if first is not None and len(dict.fromkeys((*authority, *earlier))) < 2:
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 

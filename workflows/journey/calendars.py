@@ -1,7 +1,7 @@
 """Local time: zones that must exist, ages, quiet hours, and the working time of a clinic.
 
-Everything here turns local rules into UTC instants once; the instant is then kept in an event and never
-recomputed. Elapsed intervals (doses, check-ins) never pass through here: they are counted in UTC.
+It turns local rules into UTC instants once. The instant is then kept in an event and never computed again. Elapsed
+intervals (doses, check-ins) do not use this module: they are counted in UTC.
 """
 
 from bisect import bisect_left
@@ -29,7 +29,7 @@ def _known_zone(name: str) -> str:
         raise ValueError("not an IANA time zone; write for example America/Los_Angeles") from None
     area, _, place = name.partition("/")
     if area not in AREAS or not place:
-        raise ValueError("name the place, for example America/Los_Angeles; offsets and UTC are not where people live")
+        raise ValueError("name the place, for example America/Los_Angeles; UTC and offsets are not places")
     return name
 
 
@@ -55,7 +55,7 @@ def _plain(clock: time) -> time:
 
 
 Clock = Annotated[time, AfterValidator(_plain)]
-"""A time of day on somebody's wall clock, to the minute. Whose clock it is stands beside it."""
+"""A local time of day, to the minute. The zone stands beside it."""
 
 
 class QuietHours(InputModel):

@@ -1,4 +1,4 @@
-"""What people and the clock ask for: the catalogue of all commands.
+"""The catalogue of all commands of people and the clock.
 
 A command is one envelope (`Command`) around one body. Each body stands in the ``model`` of the stage it belongs to,
 and says on its class which roles may send it and in which stages it makes sense; that is checked for all of them
@@ -28,6 +28,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
+    KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
     ReportAdverseEvent,
@@ -114,13 +115,14 @@ AnyBody = Annotated[
     | BreakGlass
     | ReviewAccess
     | PassDeadline
-    | KeepUnreadable,
+    | KeepUnreadable
+    | KeepCancellation,
     Field(discriminator="kind"),
 ]
 
 
 SIGNED = (Sign, Delegate)
-"""What counts only with the signature of whoever sends it."""
+"""Commands that have no effect without the sender's signature."""
 
 
 class Command(InputModel):
@@ -132,10 +134,10 @@ class Command(InputModel):
 
     @property
     def limit(self) -> int:
-        """The most bytes it may have as JSON: a start brings its protocol along."""
+        """How many bytes it may have as JSON. A start may have more, because it holds its protocol."""
         return START_LIMIT if isinstance(self.body, StartPathway) else COMMAND_LIMIT
 
     @property
     def too_large(self) -> bool:
-        """Whether it is larger than that."""
+        """Whether it is larger than its limit."""
         return len(self.model_dump_json().encode()) > self.limit

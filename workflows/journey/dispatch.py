@@ -68,7 +68,7 @@ ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.a
 
 
 def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
-    """What follows from an event by rule, given the state after it."""
+    """Return what follows from an event by rule, given the state after it."""
     if isinstance(body, e.FactAmended):
         body = body.correction
     for reaction in REACTIONS.get(type(body), ()):
@@ -76,7 +76,7 @@ def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.Event
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Everything the journey waits for now."""
+    """Return everything the journey waits for now."""
     for stage in NEEDS:
         for need in stage(journey):
             if journey.closing is None or outlasts(need) >= _ended(journey):
@@ -84,7 +84,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """The step to the next stage, or the closing of the pathway, once nothing stands before it."""
+    """Return the step to the next stage, or the closing of the pathway, once nothing prevents it."""
     yield from pathway.advance(journey, at)
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
@@ -95,14 +95,15 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def _ended(journey: Journey) -> Outlasts:
-    """How far a pathway that ends has come to its end: what outlasts that is still awaited."""
+    """Return how far an ending pathway has ended. What outlasts that is still awaited."""
     if journey.closed:
         return Outlasts.CLOSING
     return Outlasts.DEATH if journey.died else Outlasts.ENDING
 
 
 def outlasts(need: Requirement) -> Outlasts:
-    """How far something is still awaited once the pathway ends. A request that was returned, as far as the request."""
+    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the
+    request."""
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
     return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

@@ -1,4 +1,4 @@
-"""What every command and every event is made of, and how an event changes a part of the state.
+"""The base of every command and every event, and how an event changes a part of the state.
 
 Each stage, and each thing that goes on in every stage, has a ``model`` module with its own commands, events and
 part of the state. They build on this module; the catalogues `commands` and `events` put them together.
@@ -63,12 +63,13 @@ class EventHeader(ImmutableModel):
 Changes: TypeAlias = dict[str, Any]
 """The fields of the state that an event changes, with their new values."""
 Evolution: TypeAlias = Callable[[Any, Any, EventHeader], Changes]
-"""What an event changes: from a part of the state, the body of the event and its header. Total, and asks no clock."""
+"""A function that says what an event changes, from a part of the state, the event's body and its header. It never
+refuses and reads no clock."""
 Evolutions: TypeAlias = Mapping[type[EventBody], Evolution]
 
 
 def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -> Changes:
-    """The dictionary ``field`` of the state with one entry changed; nothing where the entry is not known."""
+    """Return the dictionary ``field`` of the state with one entry changed; nothing where there is no such entry."""
     entries: dict[Any, Any] = getattr(state, field)
     if key not in entries:
         return {}
@@ -76,5 +77,5 @@ def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -
 
 
 def with_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:
-    """These people and this one, the latest last."""
+    """Return these people and this one, the latest last."""
     return people if person is None else (*(each for each in people if each != person), person)

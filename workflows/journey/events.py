@@ -1,6 +1,6 @@
-"""What happened: the catalogue of all events.
+"""The catalogue of all events.
 
-They are the only way the state of a journey changes, and are never edited. Each body stands in the ``model`` of the
+Events are the only way the state of a journey changes, and are never edited. Each body stands in the ``model`` of the
 stage it belongs to. It has a ``kind`` (``noun.participle``) and a schema version; later versions add fields with
 defaults, or a new kind. Times are UTC instants; a zone stands beside every time that was meant locally.
 """
@@ -28,6 +28,7 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.safety.model import (
     AdverseEventReported,
+    CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
     MessageHandled,
@@ -105,6 +106,7 @@ AnyEventBody = Annotated[
     | SupportRequested
     | SupportAnswered
     | MessageKept
+    | CancellationKept
     | MessageHandled
     | PathwayReassigned
     | PathwayCovered
@@ -137,7 +139,7 @@ class Event(EventHeader):
 
 
 def event_id(journey_id: UUID, command_id: UUID, ordinal: int) -> UUID:
-    """The id of the n-th event of a command: the same after any retry, reset or second start."""
+    """Return the id of the n-th event of a command: the same after any retry, reset or second start."""
     return uuid5(journey_id, f"{command_id}:{ordinal}")
 
 

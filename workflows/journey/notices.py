@@ -1,4 +1,4 @@
-"""Which events tell somebody something, and whom. A notice names a task, never what it is about medically."""
+"""Which events send a message to somebody, and to whom. A notice names a task, and nothing medical."""
 
 from collections.abc import Iterator
 from uuid import UUID, uuid5
@@ -43,7 +43,8 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
             yield body.action.value, body.to, body.obligation, body.alarm
         case e.ObligationsUpdated():
             for opened in body.opened:
-                # One asked for again, after its evidence changed or a hold was released, is not a second request.
+                # A request that is made again, after its evidence changed or a hold was released, sends no second
+                # notice.
                 if opened.since != event.at:
                     continue
                 if opened.sign_off is not None:

@@ -107,6 +107,8 @@ CRISIS = ObligationType(
     Outlasts.ENDING,
 )
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
+CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
+"""Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
 ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING)
 """Whoever looks in an emergency at what is long over is reviewed all the same."""
 RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
@@ -117,7 +119,7 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        SUPPORT, CRISIS, UNREADABLE_MESSAGE, ACCESS_REVIEW, RETURNED,
+        SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""

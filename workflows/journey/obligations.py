@@ -1,6 +1,6 @@
 """What is awaited: of whom, since when, until when, and what happens if it does not come.
 
-Obligations are the hinge of the service. Timers, worklists, reminders, escalations, search attributes, the
+Everything in the service that waits is on this list. Timers, worklists, reminders, escalations, search attributes, the
 Temporal UI and the sentence "why is this patient waiting?" are all views of this one list. Each stage says
 what it needs now (`Requirement`, derived from the state and nothing else); a need that is new becomes an
 `Obligation` with its due time and every later step worked out once, and kept in an event from then on.
@@ -40,8 +40,8 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
 
 
 def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:
-    """Let a paused clock go on: what was left until each moment to come is left again from ``at`` on, and no step
-    is taken twice. A due time the need brings itself (an appointment) was never paused."""
+    """Let a paused clock go on: the time that was left until each later moment is left again from ``at`` on, and no
+    step is taken twice. A due time of the need itself (an appointment) was never paused."""
     policy, kept = journey.protocol.escalation_policies[need.escalation_policy], paused.obligation
 
     def left(moment: datetime) -> datetime:
@@ -54,7 +54,7 @@ def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: d
 
 
 def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: Journey) -> datetime:
-    """``amount`` after ``start`` as the escalation policy counts, and not in quiet hours it keeps."""
+    """Return ``amount`` after ``start`` as the escalation policy counts, moved out of quiet hours if it keeps them."""
     protocol = journey.protocol
     if policy.clock == "working":
         return add_working_time(start, amount, protocol.working_time)
@@ -63,12 +63,12 @@ def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey
 
 
 def _passed(start: datetime, end: datetime, policy: EscalationPolicy, journey: Journey) -> timedelta:
-    """The time from ``start`` to ``end`` as the escalation policy counts."""
+    """Return the time from ``start`` to ``end`` as the escalation policy counts."""
     return working_time_between(start, end, journey.protocol.working_time) if policy.clock == "working" else end - start
 
 
 def next_escalation_step(obligation: Obligation, journey: Journey) -> EscalationStep | None:
-    """The next step of an obligation's escalation policy, or None when all were taken."""
+    """Return the next step of an obligation's escalation policy; None when all were taken."""
     steps = journey.protocol.escalation_policies[obligation.escalation_policy].steps
     return steps[obligation.taken] if obligation.taken < len(steps) else None
 
@@ -76,11 +76,11 @@ def next_escalation_step(obligation: Obligation, journey: Journey) -> Escalation
 def reconcile(
     needs: Iterable[Requirement], journey: Journey, at: datetime
 ) -> tuple[tuple[Obligation, ...], tuple[Closed, ...]]:
-    """What to open and what to close so that the obligations are exactly the needs.
+    """Return what to open and what to close so that the obligations are exactly the needs.
 
-    A sign-off asked for again because its evidence changed keeps the clock of the first request: changing
-    the content never buys time. One whose own due time was moved (a session at another time) starts afresh.
-    A hold pauses the clocks of care; they go on where they stood when nothing holds it any more.
+    A sign-off that is asked for again because its evidence changed keeps the clock of the first request, so changing
+    the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
+    pauses the clocks of care. They go on from where they stood when no hold is left.
     """
     asked, waiting = tuple(needs), journey.waiting
     pausing = {need.key: need for need in asked if need.care} if journey.held else {}
@@ -95,7 +95,7 @@ def reconcile(
 
 
 def _opened(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
-    """A need with its clock: the one it had, the one a hold paused, or a new one."""
+    """Return a need with its clock: the one it had, the one a hold paused, or a new one."""
     if earlier is not None and _same_wait(need, earlier, journey):
         clock = {"since": earlier.since, "steps": earlier.steps, "taken": earlier.taken, "due": earlier.due}
         return Obligation(**{**need.model_dump(), **clock})
@@ -106,7 +106,7 @@ def _opened(need: Requirement, earlier: Obligation | None, journey: Journey, at:
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:
-    """Whether an obligation still is exactly this need. One that is handed to somebody else is asked of them."""
+    """Whether an obligation is still exactly this need. When it is handed to somebody else, it is not."""
     return need is not None and need.person == kept.person and need.due in (None, kept.due)
 
 
@@ -128,11 +128,11 @@ def _closed(
 
 
 def obligations(journey: Journey) -> tuple[Obligation, ...]:
-    """Everything the journey waits for, what is due first on top."""
+    """Return everything the journey waits for, by due time."""
     return tuple(sorted(journey.waiting.values(), key=lambda waiting: (waiting.deadline, waiting.id)))
 
 
 def next_deadline(journey: Journey) -> datetime | None:
-    """The earliest moment at which a step of any escalation policy is to be taken, or a cover ends."""
+    """Return the earliest moment at which a step of an escalation policy is due, or a cover ends."""
     steps = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
     return min(steps if journey.covered is None else [*steps, journey.covered.until], default=None)

@@ -1,6 +1,6 @@
 """Why an event is in a journey: who asked for what, and which rule made what follows from it.
 
-Found by asking the rules again, on the state they were asked on, and seeing which of them gives this event.
+It applies the rules again to the state of that moment, and finds the one that gives this event.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ class Explanation(ImmutableModel):
 
 
 def explain(events: Sequence[e.Event], version: int) -> Explanation:
-    """Why the event of this version was recorded, from a journey's events, oldest first from the beginning.
+    """Explain why the event of this version was recorded, from a journey's events, the oldest first.
 
     Raises:
         ValueError: the journey has no such version.
@@ -63,7 +63,7 @@ def explain(events: Sequence[e.Event], version: int) -> Explanation:
 
 
 def rule_of(events: Sequence[e.Event], event: e.Event, by_id: dict[UUID | None, e.Event]) -> str:
-    """The rule that made an event: what was decided, what follows from another event, or what is awaited since."""
+    """Return the rule that made an event: a decision, what follows from another event, or what is awaited since."""
     cause = by_id.get(event.causation_id)
     if isinstance(event.body, e.ObligationsUpdated):
         return "obligations.reconcile"

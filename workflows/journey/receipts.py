@@ -1,7 +1,7 @@
-"""What became of each command of a journey, so that none happens twice, however often it arrives.
+"""The result of each command of a journey, so that no command happens twice, however often it arrives.
 
-The journey itself does not know: it would carry an entry for every command it was ever sent, into every state and
-copy. Whoever decides commands keeps the receipts beside it, and asks them first. They follow from the events alone.
+Receipts are not part of the journey's state, which would then grow with every command. Whoever decides commands keeps
+them beside the journey, and looks there first. They follow from the events alone.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping
@@ -14,7 +14,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 
 
 class CommandReceipt(ImmutableModel):
-    """What became of a command: its digest, the version of the journey after it, and a refusal that was kept."""
+    """The result of a command: its digest, the version of the journey after it, and a refusal that was recorded."""
 
     digest: str
     version: int
@@ -22,19 +22,19 @@ class CommandReceipt(ImmutableModel):
 
 
 def command_digest(command: Command) -> str:
-    """What tells a repeated command from another one under the same id."""
+    """Return the digest that tells a repeated command from another one with the same id."""
     return digest(command.model_dump(mode="json"))[:32]
 
 
 def receipts_of(events: Iterable[Event]) -> dict[UUID, CommandReceipt]:
-    """The receipts of all commands that these events of one journey came from."""
+    """Return the receipts of all commands that led to these events of one journey."""
     receipts: dict[UUID, CommandReceipt] = {}
     add_receipts(receipts, events)
     return receipts
 
 
 def add_receipts(receipts: MutableMapping[UUID, CommandReceipt], events: Iterable[Event]) -> None:
-    """Add those of further events, in their order."""
+    """Add the receipts of further events, given in their order."""
     for event in events:
         known = receipts.get(event.command_id)
         refused = event.body if isinstance(event.body, CommandRefused) else None
@@ -46,8 +46,8 @@ def add_receipts(receipts: MutableMapping[UUID, CommandReceipt], events: Iterabl
 
 
 def answer_repeated(receipts: Mapping[UUID, CommandReceipt], command: Command) -> CommandReceipt | Refusal | None:
-    """The answer to a command that was decided before, which is not decided anew: its receipt where it was accepted,
-    a refusal where it was refused or its id stands for something else. None: this is a new command."""
+    """Answer a command that was decided before, without deciding it again: with its receipt if it was accepted, with a
+    refusal if it was refused or its id belongs to another command. None for a new command."""
     known = receipts.get(command.command_id)
     if known is None:
         return None
@@ -55,7 +55,7 @@ def answer_repeated(receipts: Mapping[UUID, CommandReceipt], command: Command) -
         return Refusal(
             code=RefusalCode.COMMAND_ID_REUSED,
             reason="this command id was used for something else",
-            remedy="Send a new command under a new id; the earlier one stands",
+            remedy="Send a new command under a new id; the earlier one remains valid",
             field="command_id",
         )
     if known.refused is not None:

@@ -1,8 +1,8 @@
-"""What a signature is made over: every word of a decision, who signs it and until when, in one spelling.
+"""The content that a signature covers: every word of a decision, who signs it and until when, spelled in one way.
 
-No cryptography here: this is only the content, and the format is written down in docs/reference/signatures.md. The same
-statement is built from the command a clinician sends and from the event it became (`always.sign_offs.statements`), so
-that what was signed can be told again from the record alone.
+There is no cryptography here, only the content; docs/reference/signatures.md describes the format. The same statement
+is built from the command a clinician sends and from the event it became (`always.sign_offs.statements`), so what was
+signed can be computed again from the record alone.
 
 Sources: 21 CFR 11.50 (printed name, time and meaning are part of what is signed) and 11.70 (a signature cannot
 be moved to another record: journey, request and evidence are part of it too).
@@ -21,13 +21,13 @@ from workflows.journey.calendars import Instant
 SIGN_OFF = "care-pathway/sign-off/1"
 DELEGATION = "care-pathway/delegation/1"
 PROTOCOL = "care-pathway/protocol/1"
-"""The domains: no signature of one kind can pass for another, nor one of this format for one of the next."""
+"""The domains. They keep a signature of one kind, or of one version of the format, from passing for another."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Meaning(StrEnum):
-    """All that signing can mean (21 CFR 11.50(a)(3)). A protocol chooses among these."""
+    """What a signature can mean (21 CFR 11.50(a)(3)). A protocol chooses among these."""
 
     EVALUATION_AUTHORED = "evaluation_authored"
     ELIGIBILITY_APPROVED = "eligibility_approved"
@@ -42,7 +42,7 @@ class Meaning(StrEnum):
 
 
 class SignatureHeader(InputModel):
-    """Under which key a signature is made, when, until when it may be handed in, and what makes it the only one."""
+    """The key of a signature, when it was made, until when it may be handed in, and a nonce that makes it unique."""
 
     key_id: Identifier
     nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -51,20 +51,20 @@ class SignatureHeader(InputModel):
 
 
 class Signature(SignatureHeader):
-    """A seal with its Ed25519 signature: 64 bytes, in hex."""
+    """A signature header with its Ed25519 signature: 64 bytes, in hex."""
 
     value: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 
     @property
     def seal(self) -> SignatureHeader:
-        """This signature without its value: the part of it that is itself signed."""
+        """The signature without its value: the part that is itself signed."""
         return SignatureHeader(
             key_id=self.key_id, nonce=self.nonce, signed_at=self.signed_at, expires_at=self.expires_at
         )
 
 
 class Signer(InputModel):
-    """Who signs, as printed beside the signature. Nothing of it may be missing."""
+    """Who signs, as printed beside the signature. No field may be missing."""
 
     id: Identifier
     role: Role
@@ -106,7 +106,7 @@ class Statement(InputModel):
 
 
 class DelegationStatement(InputModel):
-    """That a named colleague may decide in the signer's place on these kinds of sign-off, until a time."""
+    """A statement that a named colleague may decide in the signer's place on these kinds of sign-off, until a time."""
 
     journey: UUID
     to: Identifier
@@ -156,10 +156,10 @@ class Approval(InputModel):
 
 
 class ProtocolApproval(InputModel):
-    """What makes a protocol fit for patients: the medical director and a second licensed person signed it.
+    """The approval that lets a protocol carry patients: the medical director and a second licensed person signed it.
 
-    With one signature it is begun, and counts for nothing yet. The signatures' ``expires_at`` is until when journeys
-    may be started under it: the day of its review.
+    With one signature it is begun and not valid yet. ``expires_at`` of the signatures is the review day, until which
+    journeys may be started under it.
     """
 
     protocol: Identifier
@@ -168,7 +168,7 @@ class ProtocolApproval(InputModel):
     approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=2)]
 
     def statement(self, approval: Approval) -> ProtocolStatement:
-        """What one of the two signed."""
+        """Return what one of the two signed."""
         return ProtocolStatement(
             protocol=self.protocol,
             version=self.version,
@@ -179,7 +179,7 @@ class ProtocolApproval(InputModel):
 
 
 def signer_of(actor: Actor) -> Signer:
-    """The actor as a signer.
+    """Return the actor as a signer.
 
     Raises:
         ValueError: they have no printed name or no licence.
@@ -190,7 +190,7 @@ def signer_of(actor: Actor) -> Signer:
 
 
 def _spell(domain: str, content: dict[str, Any], signer: Signer, seal: SignatureHeader) -> bytes:
-    """Canonical JSON. Times have microseconds and the offset +00:00; what is absent is null."""
+    """Spell as canonical JSON. Times have microseconds and the offset +00:00; what is absent is null."""
     licence = signer.licence
     return canonical(
         {

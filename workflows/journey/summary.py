@@ -33,7 +33,7 @@ class Status(ImmutableModel):
 
 
 def step_shown(journey: Journey) -> str:
-    """The step this pathway shows people, where stages are grouped differently from one to the other."""
+    """Return the step that this pathway shows to people. Pathways group stages differently."""
     for step, stages in journey.protocol.steps_shown.items():
         if journey.stage.value in stages:
             return step
@@ -41,7 +41,7 @@ def step_shown(journey: Journey) -> str:
 
 
 def health(journey: Journey) -> str:
-    """One word for the list: ended, held, ending or open."""
+    """Return one word for lists: ended, held, ending or open."""
     if journey.closed:
         return "ended"
     if journey.held:
@@ -50,7 +50,7 @@ def health(journey: Journey) -> str:
 
 
 def status(journey: Journey, recorded: int) -> Status:
-    """The status, given up to which version the record is known to have it."""
+    """Return the status, given the version up to which the journey is known to be recorded."""
     first = next(iter(obligations(journey)), None)
     return Status(
         stage=journey.stage,
@@ -66,12 +66,12 @@ def status(journey: Journey, recorded: int) -> Status:
 
 
 def shown_at(moment: datetime, zone: str) -> str:
-    """A moment as the wall clock of ``zone`` shows it, with the zone."""
+    """Format a moment in ``zone``, with the name of the zone."""
     return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
 
 def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
-    """Whether a time of an obligation was counted over days of which nobody has said whether they are holidays."""
+    """Whether a time of an obligation was counted over days after the last listed holidays."""
     protocol = journey.protocol
     if protocol.escalation_policies[waiting.escalation_policy].clock != "working":
         return False
@@ -79,7 +79,8 @@ def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
 
 
 def why(waiting: Obligation, journey: Journey) -> str:
-    """One sentence: what is awaited, of whom, since when, until when, and what happens otherwise."""
+    """Describe an obligation in one sentence: what is awaited, of whom, since when, until when, and what happens
+    otherwise."""
     zone = journey.patient.zone
     step = next_escalation_step(waiting, journey)
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
@@ -112,7 +113,7 @@ def details(journey: Journey) -> str:
 
 
 def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
-    """What was and will be, by the time it was due or done."""
+    """Return past and future entries, by the time they were due or done."""
     entries = [TimelineEntry(what="pathway started", done=journey.started_at)]
     for signed in journey.sign_offs:
         about = f" ({signed.subject})" if signed.subject else ""

@@ -53,7 +53,14 @@ def check_event(journey: Journey, event: e.Event) -> None:
     if isinstance(body, e.HoldPlaced):
         assert body.hold not in journey.holds, "a hold must never be overwritten"
     if event.actor_role == Role.SYSTEM:
-        clockwork = e.ObligationEscalated | e.HoldPlaced | e.MessageKept | e.ObligationsUpdated | e.CommandRefused
+        clockwork = (
+            e.ObligationEscalated
+            | e.HoldPlaced
+            | e.MessageKept
+            | e.CancellationKept
+            | e.ObligationsUpdated
+            | e.CommandRefused
+        )
         assert isinstance(body, clockwork | e.CoverEnded), body.kind
     if isinstance(body, e.PathwayClosed):
         assert not [session for session in journey.sessions.values() if session.running] or journey.died

@@ -1,4 +1,4 @@
-"""Looking at a journey from outside its clinic: commands, events and state."""
+"""Emergency access from outside the journey's clinic: commands, events and state."""
 
 from typing import ClassVar, Literal
 
@@ -10,8 +10,8 @@ from workflows.journey.stage import Stage
 
 
 class BreakGlass(CommandBody):
-    """Look at a journey of another clinic than your own, in an emergency. It needs a reason, is for a time, and is
-    reviewed (45 CFR 164.312(a)(2)(ii), emergency access)."""
+    """Look at a journey of another clinic in an emergency, for a limited time. It needs a reason and is reviewed
+    (45 CFR 164.312(a)(2)(ii), emergency access)."""
 
     kind: Literal["access.break-glass"] = "access.break-glass"
     roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
@@ -21,7 +21,7 @@ class BreakGlass(CommandBody):
 
 
 class ReviewAccess(CommandBody):
-    """Say whether somebody who broke the glass had reason to. Not for whoever broke it; the protocol says for whom."""
+    """Say whether an emergency access was justified. The protocol says who reviews it; never the person who looked."""
 
     kind: Literal["access.review"] = "access.review"
     roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)

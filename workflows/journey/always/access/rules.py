@@ -1,8 +1,8 @@
-"""Who may look at a journey, and looking from outside in an emergency (45 CFR 164.312(a)(2)(ii)).
+"""Who may look at a journey, and emergency access from outside (45 CFR 164.312(a)(2)(ii)).
 
-Its clinic's people may, and whoever the plan of care names. Anybody else breaks the glass: with a reason, for a time,
-and reviewed afterwards by somebody else. The protocol names who, in order, so that a clinic with one person in each
-role has somebody left.
+The people of its clinic may look, and those whom the plan of care names. Anybody else breaks the glass: with a reason,
+for a limited time, and reviewed afterwards by somebody else. The protocol names the reviewers in order, so that a
+clinic with one person in each role has somebody left.
 """
 
 from collections.abc import Collection, Iterator
@@ -25,8 +25,8 @@ def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
 
 
 def _named(journey: Journey) -> Iterator[str | None]:
-    """The patient, and whom the plan of care names. Having acted is not enough: whoever sent a journey anything would
-    have let themselves in."""
+    """Return the patient and those whom the plan of care names. Having acted is not enough: otherwise everybody who
+    sent the journey a command would have given themselves access."""
     yield from (journey.patient.ref, journey.coordinator, journey.clinician)
     yield None if journey.covered is None else journey.covered.clinician
     yield from (given.to for given in journey.delegations.values())
@@ -36,12 +36,12 @@ def _named(journey: Journey) -> Iterator[str | None]:
 
 
 def break_glass(journey: Journey, command: c.BreakGlass, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down that somebody looks from outside the clinic. It is never refused: an emergency does not wait."""
+    """Record that somebody looks from outside the clinic. It is never refused: an emergency does not wait."""
     yield e.GlassBroken(access=f"access-{len(journey.accesses) + 1}", reason=command.reason)
 
 
 def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Decide a review: not by whoever looked, and by whom the protocol asks."""
+    """Record a review, by somebody the protocol asks, and never by the person who looked."""
     access = journey.accesses.get(command.access)
     if access is None:
         refuse(RefusalCode.UNKNOWN, "there is no such access", "See `pathway show`", "access")
@@ -60,15 +60,16 @@ def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -
 
 
 def _reviewers(journey: Journey, access: Access) -> tuple[AccessReviewer, ...]:
-    """Who may review an access, whoever is asked last: the protocol's first role, and as long as these are the role of
-    whoever looked, the next. So no role waits for another person in it, whom a small clinic may not have."""
+    """Return who may review an access; the last one is asked. It is the protocol's first role, or the next one while
+    that is the role of the person who looked. So no review needs a second person in one role, whom a small clinic may
+    lack."""
     named = journey.protocol.access_reviewers
     others = (place for place, reviewer in enumerate(named, start=1) if reviewer.by != access.role)
     return named[: next(others, len(named))]
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """A review of every access from outside that was not reviewed, also after the pathway has closed."""
+    """Ask for a review of every access from outside that was not reviewed, even after the pathway has closed."""
     for access in journey.accesses.values():
         if access.justified is None:
             *_, asked = _reviewers(journey, access)

@@ -1,1 +1,1 @@
-"""The clock: every step of an escalation policy is taken once, when its time has come, and never approves anything."""
+"""The clock: each step of an escalation policy is taken once, when its time has come. It never approves anything."""

@@ -28,7 +28,8 @@ Correction = RecordEvaluation | RecordInstrument | RecordScreening | CheckSessio
 
 
 class Amend(CommandBody):
-    """Correct a recorded fact: a new event with a reason. The earlier one stays; what rested on it is stale."""
+    """Correct a recorded fact: a new event with a reason. The earlier one stays, and signatures that relied on it are
+    stale."""
 
     kind: Literal["pathway.amend"] = "pathway.amend"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL

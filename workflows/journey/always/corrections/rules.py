@@ -17,7 +17,7 @@ from workflows.journey.stages.sessions import rules as sessions
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Correct a fact by the rules that it had to pass when it was recorded; what it happened at stays.
+    """Correct a fact, by the same rules as when it was recorded. The time at which it happened stays.
 
     The earlier record stays beside it with its reason (45 CFR 164.312(c), integrity; 21 CFR 11.10(e), changes do not
     obscure what was recorded before).

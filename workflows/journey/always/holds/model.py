@@ -19,7 +19,8 @@ class PlaceHold(CommandBody):
 
 
 class HoldPlaced(EventBody):
-    """Care stops. ``source`` names the fact it came from; a severe one is released by a second pair of eyes."""
+    """Care stops. ``source`` names the fact it came from. A severe hold is released by the sign-off for severe
+    holds."""
 
     kind: Literal["hold.placed"] = "hold.placed"
     hold: Identifier
@@ -63,7 +64,7 @@ class HoldsState(PathwayState):
 
 
 def place(state: HoldsState, cause: str, reason: str, *, severe: bool = False, source: str | None = None) -> HoldPlaced:
-    """A new hold: the one thing any stage may do to any other. A severe one needs the sign-off of severe holds."""
+    """Return a new hold. Any stage may place one. A severe one needs the sign-off for severe holds."""
     return HoldPlaced(hold=f"hold-{len(state.holds) + 1}", cause=cause, severe=severe, source=source, reason=reason)
 
 

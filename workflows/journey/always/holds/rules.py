@@ -1,6 +1,6 @@
 """Holds: care stops, and goes on only by a signed decision.
 
-Anyone and any rule may place one. Watching over the patient, alarms and support go on all the same.
+Anyone and any rule may place one. Observation of the patient, alarms and support go on.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from workflows.journey.stages.screening.rules import excluded
 
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Place a hold, whoever asks and at any time: stopping care needs no right."""
+    """Place a hold. Anybody may do so at any time: stopping care needs no right."""
     yield place(journey, "placed_by_hand", command.reason)
 
 
 def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime) -> Iterator[e.EventBody]:
-    """A step that says so holds care, because what it waited for may concern safety; one hold for each thing missed."""
+    """Hold care when an escalation step says so, because what was missed may concern safety. One hold for each."""
     if not body.hold:
         return
     source = body.obligation[:64]
@@ -34,7 +34,7 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
 
 
 def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
-    """What must have happened before this hold can be released, whoever signs."""
+    """Return what must still happen before this hold can be released, whoever signs."""
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     since = risk is not None and risk.score.complete and risk.version > hold.version
     match hold.cause:
@@ -63,7 +63,7 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """A decision on every hold that is not released; a severe one needs the sign-off of severe holds."""
+    """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds."""
     for hold in journey.holds.values():
         if hold.released:
             continue

@@ -14,7 +14,7 @@ from workflows.journey.stage import Outcome
 
 
 def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
-    """The opening event of a journey.
+    """Return the opening event of a journey.
 
     Raises:
         Refused: wrong role, under age, the protocol is for another pathway, or not fit for patients or out
@@ -63,7 +63,7 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
 
 
 def _require_approved(command: c.StartPathway) -> None:
-    """That an approval of this very protocol came along. Who signed it is checked where the register is known."""
+    """Require an approval of exactly this protocol. The signatures are checked where the register is known."""
     protocol, approval = command.protocol, command.approval
     which = f"protocol {protocol.id} version {protocol.version}"
     if approval is None:
@@ -94,12 +94,12 @@ def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: da
 
 
 def reassign(journey: Journey, command: c.Reassign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Hand a duty over."""
+    """Hand a duty over to somebody else."""
     yield e.PathwayReassigned(duty=command.duty, to=command.to, reason=command.reason)
 
 
 def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Have somebody stand in for the journey's clinician until a time (UTC) that is still to come."""
+    """Let somebody stand in for the journey's clinician until a time (UTC) in the future."""
     if command.until <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they stand in", "until")
     if command.by == journey.clinician and journey.covered is None:
@@ -108,13 +108,13 @@ def cover(journey: Journey, command: c.Cover, by: Actor, at: datetime) -> Iterat
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """A cover ends when its time (UTC) has come."""
+    """End a cover when its time (UTC) has come."""
     if journey.covered is not None and journey.covered.until <= at:
         yield e.CoverEnded()
 
 
 def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down where the patient lives now; due times that were given stay as they are."""
+    """Record where the patient lives now. Due times that were given stay as they are."""
     yield e.PatientMoved(zone=command.zone, state=command.state)
 
 
@@ -165,7 +165,7 @@ def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | Non
 
 
 def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
-    """Sessions that were planned are cancelled. One in which the dose was taken is watched to its end."""
+    """Cancel planned sessions. A session in which the dose was taken is observed to its end."""
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")

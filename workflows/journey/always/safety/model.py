@@ -59,7 +59,7 @@ class AnswerSupport(CommandBody):
 
 
 class HandleMessage(CommandBody):
-    """Ops read a message the service could not, and say what was done about it."""
+    """Ops looked into a message the service could not read, or into a cancellation, and say what was done."""
 
     kind: Literal["pathway.handle-message"] = "pathway.handle-message"
     roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
@@ -68,12 +68,21 @@ class HandleMessage(CommandBody):
 
 
 class KeepUnreadable(CommandBody):
-    """The shell: a message came that could not be read. It is kept, and care is held until ops have seen it."""
+    """The workflow received a message that could not be read. It is recorded, and care is held until ops have seen
+    it."""
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     name: Short
     content: Annotated[str, StringConstraints(max_length=16_000)]
+
+
+class KeepCancellation(CommandBody):
+    """The shell: somebody asked Temporal to cancel the journey. It goes on, and ops find out who wanted what."""
+
+    kind: Literal["clock.keep-cancellation"] = "clock.keep-cancellation"
+    roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    reason: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 
 class AdverseEventReported(EventBody):
@@ -141,6 +150,14 @@ class MessageKept(EventBody):
     content: str
 
 
+class CancellationKept(EventBody):
+    """A request to Temporal to cancel the journey, with the reason given there. Nothing else comes of it."""
+
+    kind: Literal["cancellation.kept"] = "cancellation.kept"
+    message: Identifier
+    reason: str
+
+
 class MessageHandled(EventBody):
     """Ops read a message that the service could not, and what they did about it."""
 
@@ -185,6 +202,8 @@ class Message(ImmutableModel):
     id: Identifier
     name: Short
     content: str
+    cancels: bool = False
+    """Whether it is a request to cancel the journey, and not one that could not be read."""
     handled: bool = False
 
 
@@ -239,6 +258,11 @@ def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> 
     return {"messages": {**state.messages, message.id: message}}
 
 
+def _cancellation_kept(state: SafetyState, body: CancellationKept, event: EventHeader) -> Changes:
+    message = Message(id=body.message, name="cancellation", content=body.reason, cancels=True)
+    return {"messages": {**state.messages, message.id: message}}
+
+
 def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:
     return changed_entry(state, "messages", body.message, handled=True)
 
@@ -250,5 +274,6 @@ EVOLUTIONS: Evolutions = {
     SupportRequested: _support_requested,
     SupportAnswered: _support_answered,
     MessageKept: _message_kept,
+    CancellationKept: _cancellation_kept,
     MessageHandled: _message_handled,
 }

@@ -13,7 +13,7 @@ from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.obligation_types import CRISIS, SUPPORT, UNREADABLE_MESSAGE
+from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -23,7 +23,7 @@ SUPPORT_OWNER = {"urgent": Role.ON_CALL_CLINICIAN, "clinical": Role.CLINICIAN, "
 
 
 def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down an adverse event: one that began before now (UTC), and with its reason where it is serious: death,
+    """Record an adverse event that began before now (UTC). A serious one needs its reason: death,
     life-threatening, hospitalization, disability, birth defect, or what it took to prevent these."""
     if command.onset > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time it began", "onset")
@@ -41,7 +41,7 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
 
 
 def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
-    """From the protocol's grade on, or if serious, care is held until it is reviewed; grade 5 (CTCAE) is a death."""
+    """Hold care from the protocol's grade on, or if serious, until it is reviewed. Grade 5 (CTCAE) is a death."""
     rules = journey.protocol.adverse_events
     if body.grade >= rules.hold_from_grade or body.serious:
         yield place(
@@ -64,7 +64,7 @@ def is_severe(journey: Journey, adverse_event: str) -> bool:
 def record_crisis_contact(
     journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime
 ) -> Iterator[e.EventBody]:
-    """Take down a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
+    """Record a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
     Project: precautions until a professional has seen the person)."""
     crisis = journey.crises.get(command.crisis)
     if crisis is None:
@@ -80,12 +80,12 @@ def record_crisis_contact(
 
 
 def request_support(journey: Journey, command: c.RequestSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down a request for support. It is never refused."""
+    """Record a request for support. It is never refused."""
     yield e.SupportRequested(support=f"support-{len(journey.support) + 1}", urgency=command.urgency, text=command.text)
 
 
 def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down what was done; a clinical question is answered by a clinician."""
+    """Record what was done. A clinical question is answered by a clinician."""
     support = journey.support.get(command.support)
     if support is None:
         refuse(RefusalCode.UNKNOWN, "there is no such support request", "See `pathway show`", "support")
@@ -101,8 +101,13 @@ def keep_message(journey: Journey, command: c.KeepUnreadable, by: Actor, at: dat
     yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", name=command.name, content=command.content)
 
 
+def keep_cancellation(journey: Journey, command: c.KeepCancellation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Keep that somebody asked Temporal to cancel the journey. Only ops hear of it: care goes on."""
+    yield e.CancellationKept(message=f"message-{len(journey.messages) + 1}", reason=command.reason)
+
+
 def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterator[e.EventBody]:
-    """What could not be read might be about safety: care is held until ops have read it."""
+    """Hold care until ops have read the message: it might be about safety."""
     yield place(
         journey,
         "unreadable_message",
@@ -112,7 +117,7 @@ def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterat
 
 
 def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down what ops did about a message."""
+    """Record what ops did about a message."""
     message = journey.messages.get(command.message)
     if message is None:
         refuse(RefusalCode.UNKNOWN, "there is no such message", "See `pathway show`", "message")
@@ -153,7 +158,18 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 care=False,
             )
     for message in journey.messages.values():
-        if not message.handled:
+        if message.handled:
+            continue
+        if message.cancels:
+            yield require(
+                CANCELLATION,
+                subject=message.id,
+                owner=Role.OPS,
+                policy="unreadable_message",
+                what="find out who cancelled this journey and why",
+                care=False,
+            )
+        else:
             yield require(
                 UNREADABLE_MESSAGE,
                 subject=message.id,
@@ -170,6 +186,7 @@ DECISIONS: Decisions = {
     c.AnswerSupport: answer_support,
     c.HandleMessage: handle_message,
     c.KeepUnreadable: keep_message,
+    c.KeepCancellation: keep_cancellation,
 }
 REACTIONS: Reactions = {
     e.AdverseEventReported: react_adverse_event,

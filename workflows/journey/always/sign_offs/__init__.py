@@ -1,1 +1,1 @@
-"""Signing: who may decide, on what, with what effect. Nothing here or anywhere else decides in their place."""
+"""Signing: who may decide, on what, with what effect. Only people decide."""

@@ -17,9 +17,9 @@ from workflows.journey.signed_statement import Signature
 class Sign(CommandBody):
     """A clinician's decision on exactly the evidence whose hash they name, signed with their own key.
 
-    ``choice`` is needed where the kind of sign-off offers choices (a setting, a response review);
-    ``referral`` where the decision ends the pathway for this patient. The signature covers all of it, the journey
-    and the signer (`statement`); without one the decision counts for nothing.
+    ``choice`` is needed where the kind of sign-off offers choices (a setting, a response review); ``referral`` where
+    the decision ends the pathway for this patient. The signature covers all of it, the journey and the signer
+    (`statement`). Without one the decision has no effect.
     """
 
     kind: Literal["signoff.sign"] = "signoff.sign"
@@ -91,7 +91,7 @@ class AnswerReturned(CommandBody):
 class SignedOff(EventBody):
     """A clinician's decision, bound to the evidence, its meaning, and the printed name and licence of the signer.
 
-    ``first_of_two``: an approval that waits for a second person's, and counts for nothing until then.
+    ``first_of_two``: an approval that waits for a second person's, and has no effect until then.
     """
 
     kind: Literal["signoff.signed"] = "signoff.signed"
@@ -160,7 +160,7 @@ class SignOffAnswered(EventBody):
 
 
 class CommandRefused(EventBody):
-    """An attempt that matters was refused, and why. ``nonce``: of a signed decision, which is spent with it."""
+    """An attempt to sign, release or give was refused, and why. ``nonce`` of a signed decision cannot be used again."""
 
     kind: Literal["command.refused"] = "command.refused"
     command_kind: Identifier
@@ -206,7 +206,7 @@ class SignOff(ImmutableModel):
 
 
 class Delegation(ImmutableModel):
-    """The right to decide in a colleague's place: whose, given to whom, on what, until when (UTC)."""
+    """The right to decide in a colleague's place: from whom, to whom, on what, until when (UTC)."""
 
     id: Identifier
     by: Identifier
@@ -236,7 +236,7 @@ class SignOffsState(PathwayState):
 
     @property
     def nonces(self) -> tuple[str, ...]:
-        """Those of every signature that was used, or spent by being refused."""
+        """The nonces of every signature that was used or refused. None of them can be used again."""
         used = (*(s.nonce for s in self.sign_offs), *(d.nonce for d in self.delegations.values()))
         return (*used, *self.spent)
 

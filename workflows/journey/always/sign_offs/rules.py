@@ -1,4 +1,4 @@
-"""Signing: who may decide, on what, with what effect. Nothing here or anywhere else decides in their place.
+"""Signing: who may decide, on what, with what effect. Only people decide.
 
 Sources: 21 CFR 11.50 (printed name, time, meaning), 11.70 (bound to its record); "a clinician determines
 appropriateness on a case-by-case basis"; adjustments rest on clinical judgement, never on a rule.
@@ -24,8 +24,8 @@ from workflows.journey.stages.screening.rules import eligibility_obstacles
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Decide on a request: by who may, on the evidence as it now is, in the meaning it has, with a reason where one is
-    needed, and with a signature that was not used before (21 CFR 11.50, 11.70, 11.200)."""
+    """Decide on a request. The person must be allowed to, the evidence current, the meaning right, a reason given where
+    one is needed, and the signature not used before (21 CFR 11.50, 11.70, 11.200)."""
     request = _requested(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
@@ -86,8 +86,8 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
 
 
 def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> Signature:
-    """The signature of a decision or a delegation. Whether it is who signed is checked where the register of keys is
-    known; here, that there is one, in time, and for once."""
+    """Return the signature of a decision or a delegation. Here is checked that there is one, in time and not used
+    before; the key is checked where the register is known."""
     signature = command.signature
     if signature is None:
         refuse(
@@ -155,7 +155,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
 
 
 def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
-    """What a decision brings about at once. Where it does nothing by itself, the gates read it."""
+    """Return what a decision causes at once. A decision that causes nothing by itself is read by the gates later."""
     if body.first_of_two:
         return
     about = SIGN_OFF_TYPES[body.sign_off]
@@ -167,7 +167,7 @@ def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
 
 
 def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take back one's own decision, as long as nothing was done on the strength of it."""
+    """Withdraw one's own decision, as long as nothing was done because of it."""
     signed = _decision(journey, command.request)
     if signed.by != by.id:
         refuse(RefusalCode.NOT_ALLOWED, "a decision is withdrawn by whoever made it", "Place a hold if care must stop")
@@ -180,7 +180,9 @@ def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: dateti
         )
     standing = (current(journey, signed.kind, signed.subject), half_signed(journey, signed.kind, signed.subject))
     if signed not in standing:
-        refuse(RefusalCode.STALE, "this decision no longer stands: others followed it", "See `signoff list`", "request")
+        refuse(
+            RefusalCode.STALE, "this decision is no longer valid: others followed it", "See `signoff list`", "request"
+        )
     if took_effect(journey, signed):
         refuse(
             RefusalCode.ALREADY_DONE,
@@ -194,7 +196,7 @@ def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: dateti
 
 
 def took_effect(journey: Journey, signed: SignOff) -> bool:
-    """Whether anything was done on the strength of this decision: by rule at once, or a hold or session released."""
+    """Whether anything was done because of this decision: by rule at once, or a hold or session was released."""
     if signed.first_of_two:
         return False
     about = SIGN_OFF_TYPES[signed.kind]
@@ -219,7 +221,7 @@ def add_addendum(journey: Journey, command: c.AddAddendum, by: Actor, at: dateti
 
 
 def _decision(journey: Journey, request: str) -> SignOff:
-    """The last decision on a request."""
+    """Return the last decision on a request."""
     decided = next((s for s in reversed(journey.sign_offs) if s.request == request), None)
     if decided is None:
         refuse(RefusalCode.UNKNOWN, "no request of this id was decided", "See `pathway timeline`", "request")

@@ -1,4 +1,4 @@
-"""What was signed, from the command a clinician sends and, alike, from the event that it became."""
+"""Builds the signed statement from the command a clinician sends, or from the event that it became."""
 
 from typing import Any
 from uuid import UUID
@@ -20,19 +20,19 @@ from workflows.journey.signed_statement import (
 def of_command(
     journey_id: UUID, signed: Sign | Delegate, actor: Actor, seal: SignatureHeader
 ) -> Statement | DelegationStatement:
-    """What this actor signs with this command.
+    """Return what this actor signs with this command.
 
     Raises:
-        ValueError: they have no printed name or no licence, or the meaning is none there is.
+        ValueError: they have no printed name or no licence, or there is no such meaning.
     """
     return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
 
 
 def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationStatement:
-    """What was signed, told again from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
+    """Return what was signed, from a recorded `signoff.signed` or `signoff.delegated` in its envelope.
 
     Raises:
-        ValueError: it is another event, or the meaning is none there is.
+        ValueError: it is another event, or there is no such meaning.
     """
     body = event.body
     if body.kind not in ("signoff.signed", "signoff.delegated"):
@@ -44,7 +44,7 @@ def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationState
 def _stated(
     journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
 ) -> Statement | DelegationStatement:
-    """From a command or an event, which name the fields of what is signed alike."""
+    """Build the statement from a command or an event, which use the same field names."""
     if not decision:
         return DelegationStatement(
             journey=journey_id,

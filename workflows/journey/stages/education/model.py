@@ -23,7 +23,7 @@ from workflows.journey.vocabulary import Plan
 
 
 class RecordPlan(CommandBody):
-    """Write the plan, or a new revision of it, which must be signed again before any further session."""
+    """Write the plan, or a new revision of it, which must be signed before any further session."""
 
     kind: Literal["plan.record"] = "plan.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -52,7 +52,7 @@ class Acknowledge(CommandBody):
 
 
 class AskQuestion(CommandBody):
-    """The patient (or staff for them) asks something; open questions stand before any consent."""
+    """The patient (or staff for them) asks something. Consent waits until the question is answered."""
 
     kind: Literal["question.ask"] = "question.ask"
     licensed: ClassVar[bool] = False

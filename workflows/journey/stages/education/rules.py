@@ -22,7 +22,7 @@ from workflows.journey.stage import Stage
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down a plan that has all its parts, promises no cure and stays within the protocol's limits.
+    """Record a plan that has all its parts, promises no cure and stays within the protocol's limits.
 
     A plan is part of broader psychiatric care, with therapy or the reason why not (NIMH; VA/DoD guideline for PTSD).
     Doses are in mg, weights in kg, spacing in hours.
@@ -148,24 +148,24 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down which topics a clinician explained: a clinician, not a leaflet (both source documents)."""
+    """Record which topics a clinician explained: a clinician, not a leaflet (both source documents)."""
     require_known(command.topics, journey.protocol.education_topics, "topics")
     yield e.TopicsExplained(topics=command.topics, content_version=command.content_version)
 
 
 def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down which statements the patient acknowledged."""
+    """Record which statements the patient acknowledged."""
     require_known(command.statements, journey.protocol.acknowledgements, "statements")
     yield e.StatementsAcknowledged(statements=command.statements)
 
 
 def ask(journey: Journey, command: c.AskQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down a question. It is never refused."""
+    """Record a question. It is never refused."""
     yield e.QuestionAsked(question=f"question-{len(journey.questions) + 1}", text=command.text)
 
 
 def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down the answer to an open question."""
+    """Record the answer to an open question."""
     question = journey.questions.get(command.question)
     if question is None:
         refuse(RefusalCode.UNKNOWN, "there is no such question", "See `pathway show`", "question")
@@ -175,8 +175,8 @@ def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime)
 
 
 def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down consents to the current versions, once nothing the patient asked is open and every topic was explained:
-    both source documents have consent informed, with the chance to ask."""
+    """Record consents to the current versions, once every topic was explained and no question of the patient is open.
+    Both source documents require informed consent, with the chance to ask."""
     versions = journey.protocol.consents
     require_known({**command.consents}, tuple(versions), "consents")
     for name, version in command.consents.items():
@@ -209,14 +209,14 @@ def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at
 
 
 def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: datetime) -> Iterator[e.EventBody]:
-    """Sessions stop at once: every one whose dose was not taken is cancelled."""
+    """Cancel at once every session whose dose was not taken."""
     for session in journey.sessions.values():
         if session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 
 def untaught(journey: Journey) -> tuple[str, ...]:
-    """Topics of the protocol that nobody has explained."""
+    """Return topics of the protocol that nobody has explained."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
 
 
@@ -237,7 +237,8 @@ def unconsented(journey: Journey) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Answers to questions; until treatment has ended also the plan, education, acknowledgements and consents."""
+    """Ask for answers to questions; until treatment has ended, also for the plan, education, acknowledgements and
+    consents."""
     for question in unanswered_questions(journey):
         yield require(
             QUESTION,
@@ -274,7 +275,7 @@ def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Sessions begin once the plan is signed and the patient has heard, asked and agreed to all they must."""
+    """Begin sessions once the plan is signed, and all topics, acknowledgements and consents are complete."""
     ready = not (untaught(journey) or unacknowledged(journey) or unanswered_questions(journey) or unconsented(journey))
     if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)

@@ -24,7 +24,7 @@ BASELINE = "baseline"
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down parts of the evaluation. One evaluator is responsible for the whole of it."""
+    """Record parts of the evaluation. One evaluator is responsible for the whole of it."""
     eligibility = journey.protocol.eligibility
     if journey.evaluation.evaluator not in (None, by.id):
         refuse(
@@ -43,7 +43,7 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Score a questionnaire with the protocol's thresholds and take it down; the baseline belongs to the evaluation."""
+    """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation."""
     if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
         refuse(
             RefusalCode.WRONG_STAGE,
@@ -62,7 +62,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
 
 
 def corrected_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
-    """A questionnaire recorded wrongly, scored again. Who filled it in does not change with who corrects it.
+    """Score a wrongly recorded questionnaire again. Who filled it in stays the same, whoever corrects it.
 
     Raises:
         Refused: no questionnaire of this kind and occasion was recorded at this version.
@@ -88,14 +88,14 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
 
 
 def scored(journey: Journey, instrument: Instrument, answers: object, previous: Score | None) -> Score:
-    """A questionnaire scored with the thresholds this journey is pinned to."""
+    """Return the event of a questionnaire, scored with the thresholds of the journey's protocol."""
     thresholds = journey.protocol.instruments.thresholds.get(instrument)
     before = None if previous is None else previous.total
     return score(instrument, answers, thresholds, before) if thresholds else score(instrument, answers, previous=before)
 
 
 def missing(journey: Journey) -> tuple[str, ...]:
-    """What the evaluation still lacks, in words; empty when it can be signed."""
+    """Return what the evaluation still lacks, in words; empty when it can be signed."""
     eligibility, found = journey.protocol.eligibility, journey.evaluation
     lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
     lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
@@ -121,7 +121,7 @@ def _untreated(journey: Journey) -> list[str]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """The evaluation until it is complete, then its signature."""
+    """Ask for the evaluation until it is complete, then for its signature."""
     if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         return
     lacking = missing(journey)
@@ -137,7 +137,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Screening begins once the evaluation is signed."""
+    """Begin screening once the evaluation is signed."""
     if journey.stage == Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         yield e.StageEntered(stage=Stage.SCREENING)
 

@@ -108,7 +108,7 @@ class DischargeProposed(EventBody):
 
 
 class OwedContact(Contact):
-    """A contact owed to the patient: when it was made (UTC), what came of it, whether a later one replaced it."""
+    """A contact owed to the patient: when it was made (UTC), its result, and whether a later one replaced it."""
 
     done_at: Instant | None = None
     replaced: bool = False

@@ -31,13 +31,13 @@ CONTACTS = {
 
 
 def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down the answer to a check-in, also a late one."""
+    """Record the answer to a check-in, even a late one."""
     _owed(journey, command.check_in, ("check_in",), "check_in")
     yield e.CheckInCompleted(**command.model_dump(exclude={"kind"}))
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
-    """Whoever feels unwell is asked for at once; between sessions the next check-in follows the last."""
+    """Ask for support at once if the patient feels unwell. Between sessions, plan the next check-in."""
     if body.feeling == "unwell":
         yield ask_support(journey, "urgent", f"feels unwell at {body.check_in}")
     waiting = any(k.open and k.type == "check_in" for k in journey.contacts.values())
@@ -49,7 +49,7 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down a visit with every assessment the protocol asks for."""
+    """Record a visit with every assessment the protocol asks for."""
     _owed(journey, command.visit, ("visit", "follow_up_visit"), "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
@@ -64,7 +64,7 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
 
 
 def visited(command: c.RecordVisit) -> e.VisitRecorded:
-    """The event of a visit."""
+    """Return the event of a visit."""
     return e.VisitRecorded(**command.model_dump(exclude={"kind"}))
 
 
@@ -74,7 +74,7 @@ def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, 
 
 
 def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
-    """Entering follow-up gives every visit and questionnaire of the fixed cadence its due time."""
+    """Give every visit and questionnaire of the fixed schedule its due time when follow-up begins."""
     if body.stage != Stage.FOLLOW_UP:
         return
     start = journey.last_dose_at or at
@@ -86,7 +86,7 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
 
 
 def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """In follow-up, the last visit that was planned gives the next one its due time."""
+    """In follow-up, give the next visit its due time once the last planned one is recorded."""
     done = journey.contacts.get(body.visit)
     if journey.stage == Stage.FOLLOW_UP and done is not None and not _waiting(journey, "follow_up_visit"):
         number = sum(k.type == "follow_up_visit" for k in journey.contacts.values()) + 1
@@ -95,7 +95,7 @@ def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterat
 
 
 def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """In follow-up, the last questionnaire that was planned gives the next one its due time."""
+    """In follow-up, give the next questionnaire its due time once the last planned one is recorded."""
     owed = journey.contacts.get(body.occasion)
     if (
         journey.stage == Stage.FOLLOW_UP
@@ -111,7 +111,7 @@ def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) ->
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Every open contact, and the decisions on whether a patient is lost to follow-up and on the discharge."""
+    """Ask for every open contact, and for the decisions on lost to follow-up and on the discharge."""
     for contact in journey.contacts.values():
         if not contact.open:
             continue

@@ -25,7 +25,7 @@ from workflows.journey.stage import Stage
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down answers to the protocol's exclusions, criteria and factors."""
+    """Record answers to the protocol's exclusions, criteria and factors."""
     protocol = journey.protocol
     require_known({**command.exclusions}, tuple(x.code for x in protocol.exclusions), "exclusions")
     require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
@@ -36,7 +36,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
 
 
 def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
-    """Codes of the exclusions of this rule (hard, review) that are answered yes."""
+    """Return the codes of exclusions with this rule (hard, review) that are answered yes."""
     answers = journey.screening.exclusions
     return tuple(
         x.code
@@ -46,7 +46,7 @@ def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
 
 
 def unanswered(journey: Journey) -> tuple[str, ...]:
-    """What screening still lacks, in words. Unknown is not an answer."""
+    """Return what the screening still lacks, in words. Unknown is not an answer."""
     answers, eligibility = journey.screening, journey.protocol.eligibility
     known = [code for code, given in answers.exclusions.items() if given.answer != "unknown"]
     lacking = [f"exclusion {x.code}" for x in journey.protocol.exclusions if x.code not in known]
@@ -56,7 +56,8 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
 
 
 def suicide_risk_obstacles(journey: Journey) -> tuple[str, ...]:
-    """Why suicide risk stands in the way: not asked by a clinician, not complete, high, or item 9 not followed up."""
+    """Return why suicide risk prevents treatment: not asked by a clinician, incomplete, high, or item 9 not followed
+    up."""
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     if risk is None:
         return ("no C-SSRS asked by a clinician",)
@@ -69,7 +70,8 @@ def suicide_risk_obstacles(journey: Journey) -> tuple[str, ...]:
 
 
 def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
-    """Why at-home treatment cannot be approved now; empty opens the decision, and never makes it."""
+    """Return why at-home treatment cannot be approved now. If nothing is returned, a clinician may decide; nothing is
+    approved by that."""
     found = list(unanswered(journey))
     found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
@@ -83,7 +85,7 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
 
 
 def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Suicide risk makes holds and crises at once, whatever else the journey is doing."""
+    """Place a hold and open a crisis at once when there is suicide risk, in any stage."""
     source = f"version-{journey.version}"
     if body.score.needs_c_ssrs:
         yield place(
@@ -114,7 +116,7 @@ def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime)
 
 
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """A hard exclusion that turns up after eligibility was signed holds care at once."""
+    """Hold care at once when a hard exclusion is answered yes after eligibility was signed."""
     if journey.stage in (Stage.EDUCATION, Stage.SESSIONS):
         new = tuple(code for code in excluded(journey, "hard") if code in body.exclusions)
         if new:
@@ -122,7 +124,7 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """A C-SSRS where PHQ-9 item 9 asks for one; the screening, its signed decisions and its renewal."""
+    """Ask for a C-SSRS if PHQ-9 item 9 requires one, for the screening, its signed decisions and its renewal."""
     eligibility = journey.protocol.eligibility
     if journey.item_9_open:
         yield require(
@@ -162,7 +164,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Education begins once eligibility and setting are signed."""
+    """Begin education once eligibility and setting are signed."""
     if journey.stage == Stage.SCREENING and approved(journey, SignOffKind.ELIGIBILITY):
         yield e.StageEntered(stage=Stage.EDUCATION)
 

@@ -1,7 +1,7 @@
-"""The dose gate: everything that stands between a session and its release.
+"""The dose gate: everything that prevents the release of a session.
 
-Nobody passes it but through an empty list. Intervals are elapsed UTC time between doses, so that a clock change
-never shifts them; what is signed counts only as it now is; missing is never a yes.
+A session is released only if the list of obstacles is empty. Intervals are elapsed UTC time between doses, so a clock
+change never shifts them. A signature counts only while its evidence is unchanged. A missing answer is never a yes.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 
 
 def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
-    """Everything that stands between this session and its release now. Empty is the only way through."""
+    """Return everything that prevents the release of this session now. It may be released only if this is empty."""
     rules, protocol = journey.protocol.sessions, journey.protocol
     session = journey.sessions.get(number)
     found = [f"hold {hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
@@ -114,7 +114,7 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
 
 
 def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]:
-    """Why a dose at this moment would break the interval rules; counted from the earlier dose times.
+    """Return why a dose at this moment would break the interval rules, counted from earlier dose times.
 
     The rolling window is half-open: doses exactly 168 hours apart do not share one.
     """
@@ -138,7 +138,7 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
 
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Release a session: through the dose gate, or not at all."""
+    """Release a session if the dose gate lets it pass, and refuse otherwise."""
     session = scheduled(journey, command.session)
     if session.released_at is not None:
         refuse(
@@ -157,7 +157,7 @@ def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime
 
 
 def scheduled(journey: Journey, number: int) -> Session:
-    """The session of this number, if it is scheduled and has not ended; refused otherwise."""
+    """Return the session with this number if it is scheduled and has not ended; refuse otherwise."""
     session = journey.sessions.get(number)
     if session is None:
         refuse(RefusalCode.UNKNOWN, "this session is not scheduled", "See `pathway show` for the sessions", "session")

@@ -23,7 +23,7 @@ from workflows.journey.stages.sessions.model import Session
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down the dose (mg) that was taken. One that is not the one released needs an account of what happened."""
+    """Record the dose (mg) that was taken. If it is not the dose that was released, it must say what happened."""
     session = scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(
@@ -69,7 +69,7 @@ def _require_past(journey: Journey, command: c.RecordDose, at: datetime) -> None
 
 
 def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -> tuple[str, ...]:
-    """How a dose that was taken differs from the one that was released."""
+    """Return how a dose that was taken differs from the one that was released."""
     plan = journey.plan
     found = []
     if journey.held:
@@ -92,7 +92,7 @@ def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -
 
 
 def expected_doses_left(journey: Journey) -> int:
-    """How many doses should be left after the next one, in the supply of the plan."""
+    """Return how many doses should be left after the next one, in the supply of the plan."""
     counted = [s.doses_left for s in journey.dosed_sessions if s.doses_left is not None]
     dispensed = journey.plan.doses_dispensed if journey.plan is not None else 0
     before = counted[-1] if counted and counted[-1] > 0 else dispensed
@@ -100,7 +100,7 @@ def expected_doses_left(journey: Journey) -> int:
 
 
 def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
-    """The event of a dose, with the due times (UTC) of its observations."""
+    """Return the event of a dose, with the due times (UTC) of its observations."""
     minutes = journey.protocol.sessions.observe_minutes
     return e.DoseRecorded(
         **command.model_dump(exclude={"kind"}),
@@ -109,7 +109,7 @@ def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
 
 
 def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """A deviation holds care. The contacts after the session are owed from the time of the dose on."""
+    """Hold care on a deviation, and plan the contacts after the session, counted from the dose."""
     if body.deviation is not None:
         yield place(
             journey,
@@ -150,7 +150,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down an observation of a running session, at a minute since the dose that has passed."""
+    """Record an observation of a running session, at a minute since the dose that has passed."""
     session = scheduled(journey, command.session)
     if not session.running:
         refuse(
@@ -176,7 +176,7 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
 
 
 def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
-    """The event of an observation, and what the protocol's limits make of it."""
+    """Return the event of an observation, judged by the protocol's limits."""
     rules = journey.protocol.sessions
     thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     dissociation = None
@@ -197,7 +197,7 @@ def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
 def vitals_alert(
     rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None
 ) -> Literal["none", "notify", "emergency"]:
-    """What the protocol says of vital signs after the dose; a rise is counted from the checklist's reading."""
+    """Judge vital signs after the dose by the protocol. A rise is counted from the checklist's reading."""
     if vitals is None:
         return "none"
     emergency, notify = rules.emergency, rules.notify
@@ -222,7 +222,7 @@ def vitals_alert(
 
 
 def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
-    """An emergency holds care and alarms; what the clinician must be told holds care and asks for support."""
+    """Hold care and raise an alarm in an emergency; hold care and ask for support when the clinician must be told."""
     if body.alert == "emergency":
         yield place(
             journey,

@@ -1,6 +1,6 @@
 """Sessions: scheduled within interval rules, checked, cleared, released, dosed, observed, ended.
 
-The dose gate is here. Sources: supervised sessions by versioned protocol; nobody is left on their own
+Sources: supervised sessions by versioned protocol; nobody is left on their own
 (observer present, clinician reachable); blood pressure before, around 40 minutes after and until it falls
 (esketamine label); intervals are elapsed UTC time between doses, so that clock changes never shift them.
 """
@@ -38,7 +38,7 @@ from workflows.journey.stages.sessions.model import Session
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Give the next session its time (UTC), within the protocol's intervals, once everything before it is signed."""
+    """Schedule the next session (UTC), within the protocol's intervals, once everything before it is signed."""
     rules, plan = journey.protocol.sessions, journey.plan
     _require_next(journey, command.session)
     known = journey.sessions.get(command.session)
@@ -91,13 +91,13 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down that the patient got the instructions for a session."""
+    """Record that the patient got the instructions for a session."""
     scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
 
 
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take down the checklist before a session: every item answered, on vital signs that are fresh."""
+    """Record the checklist before a session: every item answered, with recent vital signs."""
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if session.released_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
@@ -126,13 +126,13 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
 
 
 def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
-    """The event of a checklist, and what the protocol's limits make of its vital signs."""
+    """Return the event of a checklist, with its vital signs judged by the protocol's limits."""
     verdict = vitals_verdict(journey.protocol.sessions.vitals, command.vitals)
     return e.SessionChecked(**command.model_dump(exclude={"kind"}), verdict=verdict)
 
 
 def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Literal["go", "recheck", "no_go"]:
-    """The worst of the single vital signs; limits are inclusive."""
+    """Return the worst verdict on a single vital sign. Limits are inclusive."""
     verdict: Literal["go", "recheck", "no_go"] = "go"
     measured = (
         (rules.systolic, vitals.systolic),
@@ -150,7 +150,7 @@ def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Literal["go", "reche
 
 
 def review_owed(journey: Journey) -> str | None:
-    """The subject of the response review that stands before anything further, if one does."""
+    """Return the subject of the response review that must come before anything further, if there is one."""
     ended = journey.ended_sessions
     if not ended or journey.plan is None:
         return None
@@ -167,7 +167,7 @@ def review_owed(journey: Journey) -> str | None:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """What a session waits for next, attestations, and the response review that stands before the next one."""
+    """Ask for what a session needs next, for attestations, and for the response review before the next session."""
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
@@ -302,7 +302,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Follow-up begins once every session that was planned is over and reviewed."""
+    """Begin follow-up once every planned session is over and reviewed."""
     if journey.stage != Stage.SESSIONS or journey.plan is None or review_owed(journey) is not None:
         return
     if any(session.running for session in journey.sessions.values()):
@@ -313,7 +313,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
-    """What was planned and is no longer wanted does not stay in anybody's calendar."""
+    """Cancel sessions that are still planned when the sessions stage ends."""
     if body.stage == Stage.FOLLOW_UP:
         for session in journey.sessions.values():
             if session.dosed_at is None:
