@@ -13,8 +13,8 @@ import pytest
 
 from activities.record import RecordFault, RecordUnavailable
 from application import context
-from application.pathway import commands
 from application.errors import Refused, UseCaseError
+from application.pathway import commands
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.output import plain, shown_at
 from tests.cli.conftest import Profiles
