@@ -129,7 +129,7 @@ async def diff(call: Call, old: Old, new: New) -> None:
     (older, _), (newer, _) = find_protocol(call.context, old), find_protocol(call.context, new)
     found = compare_protocols(older, newer)
     if output.json_only:
-        output.data([{"path": change.place, "old": change.old, "new": change.new} for change in found])
+        output.data([{"path": change.place, "old": change.then, "new": change.now} for change in found])
         return
     output.illustrative(older.illustrative or newer.illustrative)
     output.text(f"{_title(older)} → {_title(newer)}")

@@ -127,5 +127,5 @@ def test_several_and_none() -> None:
 
     found = compare_protocols(OLD, edited(both))
     assert [change.place for change in found] == ["education_topics", "sessions.planned"]
-    assert found[0].new[-1] == "extra"
+    assert found[0].now[-1] == "extra"
     assert compare_protocols(OLD, edited(dict)) == ()

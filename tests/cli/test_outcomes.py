@@ -13,10 +13,13 @@ import pytest
 
 from activities.record import RecordFault, RecordUnavailable
 from application import commands, context
+from application.errors import Refused, UseCaseError
+from cli.errors import ExitCode, as_json, exit_code_of
 from cli.output import plain, shown_at
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
 from workflows.journey.actors import Role
+from workflows.journey.refusals import Refusal, RefusalCode
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -191,6 +194,15 @@ def test_times_in_both_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_every_error_has_its_exit_code() -> None:
+    refused = Refused(Refusal(code=RefusalCode.SIGNATURE, reason="invented", remedy="None"))
+    assert exit_code_of(refused) == ExitCode.NOT_ALLOWED
+    for kind in UseCaseError.__subclasses__():
+        if kind is not Refused:
+            assert exit_code_of(kind("invented", "None")) in ExitCode
+            assert as_json(kind("invented", "None"))["exit_code"] != 0
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

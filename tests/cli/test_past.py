@@ -56,16 +56,6 @@ def test_what_was_known_then_and_what_was_true_of_it(world: World, lived: UUID) 
     assert "evaluation › function › sleep: now “Invented: worse than first said”" in words.out
 
 
-def test_a_correction_is_true_of_what_was_recorded_before_it(world: World, lived: UUID) -> None:
-    from application.history import as_known
-
-    events = world.events(lived)
-    day = (world.at + timedelta(days=1)).isoformat()
-    assert as_known(events, day).evaluation.function["sleep"] == "Invented: bad on most days"
-    assert as_known(events, day, corrected=True).evaluation.function == MISHEARD
-    assert as_known(events, "1", corrected=True).evaluation.function == {}, "nothing was recorded yet to be corrected"
-
-
 @pytest.mark.parametrize(
     ("moment", "code"), [("0", 3), ("2020-01-01T00:00:00Z", 3), ("2026-11-23T17:00:00", 2), ("yesterday", 2)]
 )

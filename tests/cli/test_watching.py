@@ -122,7 +122,7 @@ class Terminal:
     async def until(self, text: str) -> None:
         """Read until something is shown that was not there yet."""
         fresh = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while text not in fresh:
                 heard = await asyncio.to_thread(self._read)
                 assert heard, f"it ended: {self.shown}"
@@ -132,7 +132,7 @@ class Terminal:
     async def interrupted(self) -> int:
         """Press Ctrl-C; the exit code."""
         os.write(self._terminal, b"\x03")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while heard := await asyncio.to_thread(self._read):
                 self.shown += heard
         _, status = await asyncio.to_thread(os.waitpid, self._process, 0)

@@ -20,8 +20,6 @@ from workflows.journey.actors import Role
 from workflows.journey.commands import PlaceHold
 from workflows.temporal_plugin import CarePathwayPlugin
 
-OPEN = 100
-
 
 async def connected(stack: Stack) -> Client:
     client = await Client.connect(
@@ -45,15 +43,16 @@ async def notices(stack: Stack) -> Counter[str]:
 
 @pytest.mark.server
 @pytest.mark.timeout(300)
-async def test_a_hundred_open_journeys_outlive_temporals_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.soak)])
+async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: int) -> None:
     async with (
         local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
         open_record(stack.postgres.app_url) as record,
     ):
         client = await connected(stack)
-        courses = [Course(client, record, stack.signers, "care-pathway") for _ in range(OPEN)]
+        courses = [Course(client, record, stack.signers, "care-pathway") for _ in range(count)]
         async with at_work(client, record, stack.signers, "care-pathway"):
-            for n in range(0, OPEN, 10):
+            for n in range(0, count, 10):
                 await asyncio.gather(*(course.begin() for course in courses[n : n + 10]))
                 await asyncio.gather(*(course.send(support()) for course in courses[n : n + 10]))
                 await asyncio.gather(*(course.send(PlaceHold(reason="invented")) for course in courses[n : n + 10 : 5]))
@@ -67,13 +66,13 @@ async def test_a_hundred_open_journeys_outlive_temporals_database(tmp_path: Path
 
         client = await connected(stack)
         code, found = await reconcile(stack)
-        assert (code, found["open_journeys"]) == (7, OPEN)
-        assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": OPEN}
+        assert (code, found["open_journeys"]) == (7, count)
+        assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": count}
         assert {UUID(finding["journey_id"]) for finding in found["findings"]} == before.keys()
         async with await run_worker(stack.env, stack.logs / "worker.log"):
             code, found = await reconcile(stack, "--repair")
-            assert (code, len(found["findings"])) == (0, OPEN)
-            assert await reconcile(stack) == (0, {"open_journeys": OPEN, "findings": []})
+            assert (code, len(found["findings"])) == (0, count)
+            assert await reconcile(stack) == (0, {"open_journeys": count, "findings": []})
             for journey_id, journey in before.items():
                 running = await look(client, journey_id)
                 assert running is not None

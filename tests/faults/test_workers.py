@@ -1,6 +1,7 @@
 """Workers as processes of their own: killed at the worst moments, stopped in good order, several at once."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -111,8 +112,9 @@ async def owed(course: Course) -> list[UUID]:
 
 
 @pytest.mark.timeout(240)
-async def test_killed_again_and_again_a_journey_completes(
-    client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
+@pytest.mark.parametrize("kills", [(45,), pytest.param((12, 45, 100), marks=pytest.mark.soak)], ids=len)
+async def test_a_journey_completes_though_its_worker_is_killed(
+    client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew, kills: Sequence[int]
 ) -> None:
     course = Course(client, record, signers, task_queue)
     worker = await crew.worker()
@@ -121,7 +123,7 @@ async def test_killed_again_and_again_a_journey_completes(
         """Kill the worker the moment the record shows one of these versions, and start another."""
         nonlocal worker
         killed = 0
-        for version in (12, 45, 100):
+        for version in kills:
             await record.wait_for(course.id, version, timeout=timedelta(minutes=3))
             await worker.kill()
             killed += 1
@@ -134,7 +136,7 @@ async def test_killed_again_and_again_a_journey_completes(
             sabotaging = group.create_task(sabotage())
             journey = await course.play()
         assert journey.outcome is not None
-        assert sabotaging.result() == 3
+        assert sabotaging.result() == len(kills)
         ended = await course.handle.result()
         assert (ended.version, ended.outcome) == (journey.version, journey.outcome)
         assert await course.checked() == journey

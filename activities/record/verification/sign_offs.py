@@ -24,8 +24,8 @@ from activities.record.verification.verify_export import (
     moment,
     register_of,
     signature_faults,
+    signed_bytes,
     spelled,
-    statement,
 )
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
@@ -165,7 +165,7 @@ def _find_faults(
     """Yield what is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature = body["signature"]
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
-    signed = statement(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    signed = signed_bytes(what, {"journey": str(stored.journey_id), **content}, signer, signature)
     found = list(decision_faults(signed, signer, signature, stored.occurred_at, keys))
     yield from found
     revoked_at = keys.get(signature["key_id"], {}).get("revoked_at")
@@ -292,7 +292,7 @@ def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str
     if all(signer["role"] != "medical_director" for signer in signers):
         return False
     for signer, signature in zip(signers, signatures, strict=True):
-        signed = statement("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        signed = signed_bytes("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
         if any(signature_faults(signed, signer, signature, at, keys)):
             return False
         # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.

@@ -127,7 +127,7 @@ def register_of(content: bytes, organisation_key: str) -> Keys | None:
     return keys
 
 
-def statement(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
+def signed_bytes(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
     """What must have been signed, as docs/reference/signatures.md spells it."""
     licence = signer["licence"]
     return canonical(
@@ -234,7 +234,7 @@ def sign_off_faults(
     signature = body["signature"]
     signer = {"id": event["actor_id"], "role": event["actor_role"], "name": body["name"], "licence": body["licence"]}
     content = {"journey": str(journey_id), **{name: body.get(name) for name in DECISION}}
-    signed = statement("sign-off", content, signer, signature)
+    signed = signed_bytes("sign-off", content, signer, signature)
     for fault in decision_faults(signed, signer, signature, moment(event["occurred_at"]), keys):
         yield MEANINGS[fault]
     if evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]:

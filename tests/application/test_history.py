@@ -1,0 +1,68 @@
+"""A journey as it was known at a moment, and what is true of it as far as is known today."""
+
+from datetime import timedelta
+
+import pytest
+
+from application.changes import compare
+from application.errors import InvalidInput, NotFound
+from application.history import as_known
+from application.show_journey import differences
+from tests.journey.play import Play, before
+from tests.signatures.recorded import history
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.events import Event
+
+FIRST, MISHEARD = "Invented: bad on most days", "Invented: worse than first said"
+
+
+@pytest.fixture
+def lived() -> tuple[Play, list[Event]]:
+    """An evaluation that was recorded, and corrected two days later; with all events from the beginning."""
+    play = before("evaluation.record")
+    known = [event for event in history() if event.version <= play.journey.version]
+    play.do(c.RecordEvaluation(function={"sleep": FIRST}), Role.CLINICIAN)
+    recorded = next(event.version for event in play.events if event.body.kind == "evaluation.recorded")
+    play.later(days=2)
+    correction = c.RecordEvaluation(function={"sleep": MISHEARD})
+    play.do(c.Amend(version=recorded, reason="Invented: misheard", correction=correction), Role.CLINICIAN)
+    return play, known + play.events
+
+
+def test_a_correction_is_true_of_what_was_recorded_before_it(lived: tuple[Play, list[Event]]) -> None:
+    play, events = lived
+    day = (play.at - timedelta(days=1)).isoformat()
+    assert as_known(events, day).evaluation.function["sleep"] == FIRST
+    assert as_known(events, day, corrected=True).evaluation.function["sleep"] == MISHEARD
+    assert as_known(events, "1", corrected=True).evaluation.function == {}, "nothing was recorded yet to be corrected"
+    assert as_known(events, str(events[-1].version)) == play.journey
+
+
+def test_what_changed_between_two_moments(lived: tuple[Play, list[Event]]) -> None:
+    play, events = lived
+    then = as_known(events, (play.at - timedelta(days=1)).isoformat())
+    [changed] = [each for each in differences(then, play.journey) if each.place == "evaluation.function.sleep"]
+    assert (changed.then, changed.now) == (FIRST, MISHEARD)
+    assert differences(then, then) == ()
+
+
+@pytest.mark.parametrize(
+    ("moment", "error"),
+    [("0", NotFound), ("2020-01-01T00:00:00Z", NotFound), ("2026-11-23T17:00:00", InvalidInput), ("x", InvalidInput)],
+)
+def test_what_is_no_moment_of_it(lived: tuple[Play, list[Event]], moment: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        as_known(lived[1], moment)
+
+
+def test_changes_are_told_place_by_place() -> None:
+    then = {"dose": {"mg": 50}, "topics": ["a"], "scores": [{"total": 3}], "same": 1}
+    now = {"dose": {"mg": 75}, "topics": ["a", "b"], "scores": [{"total": 3}, {"total": 4}], "same": 1, "new": "x"}
+    told = {change.place: change.sentence for change in compare(then, now)}
+    assert told == {
+        "dose.mg": "dose › mg: now 75; it was 50",
+        "topics": 'topics: now ["a", "b"]; it was ["a"]',
+        "scores[2]": 'scores › no. 2: now {"total": 4}; there was nothing',
+        "new": "new: now “x”; there was nothing",
+    }
