@@ -22,15 +22,15 @@ from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.signature_activities import SignatureActivities
 from activities.signatures.signer_registry import RegisterError, RegisterFile
-from application.journey_client import (
+from application.logs import configure_logging
+from application.process_exit import leave
+from application.settings import Settings, SettingsError, load_settings
+from application.temporal.journey_client import (
     SearchAttributeMismatch,
     register_search_attributes,
     schedule_anchors,
 )
-from application.logs import configure_logging
-from application.process_exit import leave
-from application.settings import Settings, SettingsError, load_settings
-from application.temporal_settings import load_temporal_config
+from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin

@@ -24,7 +24,7 @@ from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.chains import Finding, verify_chains
 from application.errors import Unavailable
-from application.journey_client import start, submit
+from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.journey_client import register_search_attributes
+from application.temporal.journey_client import register_search_attributes
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, signal, support

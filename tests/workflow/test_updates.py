@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
 from application.errors import NotFound, Refused
-from application.journey_client import SUBMIT, submit
+from application.temporal.journey_client import SUBMIT, submit
 from tests.workflow.courses import awaits, request, signature
 from tests.workflow.world import Case, Handle, World, said
 from workflows.care_journey import CareJourney, workflow_id

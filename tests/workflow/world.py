@@ -20,7 +20,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
 from activities.record import Record, migrate, open_record
 from activities.record.event_codec import load_events
-from application.journey_client import submit
+from application.temporal.journey_client import submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
