@@ -22,15 +22,15 @@ from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.signature_activities import SignatureActivities
 from activities.signatures.signer_registry import RegisterError, RegisterFile
-from application.journey_client import (
+from application.logs import configure_logging
+from application.process_exit import leave
+from application.settings import Settings, SettingsError, load_settings
+from application.temporal.journey_client import (
     SearchAttributeMismatch,
     register_search_attributes,
     schedule_anchors,
 )
-from application.logs import configure_logging
-from application.process_exit import leave
-from application.settings import Settings, SettingsError, load_settings
-from application.temporal_settings import load_temporal_config
+from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -38,9 +38,9 @@ from workflows.temporal_plugin import CarePathwayPlugin
 log = structlog.get_logger("worker")
 
 DRAIN = timedelta(seconds=20)
-"""How long activities may finish after a stop is asked for. An append takes milliseconds."""
+"""How long activities may run on after a stop is asked for. An append takes milliseconds."""
 HARD_STOP = 30.0
-"""Seconds after which a worker that does not come down is ended. Nothing is lost: its tasks are retried."""
+"""Seconds after which a worker that does not stop ends itself. Nothing is lost: its tasks are retried."""
 UNAVAILABLE = 6
 
 
@@ -55,7 +55,7 @@ def build_worker(
     anchors: AnchorActivities | None = None,
     demonstrations: bool = False,
 ) -> Worker:
-    """A worker on this client and record, for the people of this register.
+    """Build a worker for this client, record and register.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun.
@@ -86,7 +86,7 @@ def build_worker(
 
 
 def open_register(settings: Settings) -> RegisterFile:
-    """The register the settings name, read and verified once.
+    """Open the register that the settings name, after reading and verifying it once.
 
     Raises:
         SettingsError: it is not named.
@@ -105,7 +105,7 @@ def open_register(settings: Settings) -> RegisterFile:
 
 
 def open_anchors(settings: Settings, record: Record) -> AnchorActivities | None:
-    """What writes anchors of this record, or None where none are wanted.
+    """Return the activities that write anchors of this record; None where no anchors are wanted.
 
     Raises:
         SettingsError: only one of directory and key is named.

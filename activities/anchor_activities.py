@@ -1,4 +1,4 @@
-"""The activity by which the record is anchored."""
+"""The activity that writes anchors of the record."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The activity by which a journey raises an alarm."""
+"""The activity that raises an alarm for a journey."""
 
 import structlog
 from temporalio import activity
@@ -11,14 +11,14 @@ log = structlog.get_logger("notices")
 
 
 class NoticeActivities:
-    """Delivers what cannot wait for the record."""
+    """Delivers notices that cannot wait for the record."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
 
     @activity.defn(name=raise_alarm.__name__)
     async def alarm(self, alarm: Alarm) -> None:
-        """Log every alarm, then deliver it: logs still leave when the database is down."""
+        """Log every alarm, then deliver it. The log line is written even when the database is down."""
         for notice in alarm.notices:
             log.critical("alarm", notice_id=str(notice.id), journey_id=str(notice.journey_id), to=notice.to.value)
         await deliver(self._record, alarm.notices)

@@ -1,4 +1,4 @@
-"""The activities by which a journey writes to the record, and reads itself back from it."""
+"""The activities that append a journey's events to the record, and read them back."""
 
 import structlog
 from temporalio import activity
@@ -33,7 +33,7 @@ def _refused(why: str) -> ApplicationError:
 
 
 class RecordActivities:
-    """Appends to one record what has proved right by this register, and says what is in it."""
+    """Appends events to one record after verifying them with this register, and reads what is recorded."""
 
     def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
         self._record = record
@@ -83,9 +83,10 @@ class RecordActivities:
 
     @activity.defn(name=catch_up_with_record.__name__)
     async def catch_up(self, handed: StateDigest) -> EventPage:
-        """What is recorded of a journey, from its beginning, where it is not the state a run was handed: in pages.
+        """Return what is recorded of a journey, from its beginning and in pages, if it differs from the state of the
+        run.
 
-        The run before it may have ended between an append and its notices: they leave here at the latest.
+        The previous run may have ended between an append and its notices. They leave here at the latest.
         """
         run_id = activity.info().workflow_run_id or ""
         stored = await self._record.load(handed.journey_id, after_version=handed.after_version)

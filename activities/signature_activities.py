@@ -1,4 +1,4 @@
-"""The activity by which a journey has a signature checked, before it decides what was signed."""
+"""The activity that checks a signature before a journey decides the signed command."""
 
 import structlog
 from temporalio import activity
@@ -13,17 +13,17 @@ log = structlog.get_logger("sign_offs")
 
 
 class SignatureActivities:
-    """Checks signatures by this register. It is read at each question, so that a revocation takes effect at once."""
+    """Checks signatures with this register. It is read for each check, so that a revocation takes effect at once."""
 
     def __init__(self, register: RegisterFile) -> None:
         self._register = register
 
     @activity.defn(name=verify_signature.__name__)
     async def verify(self, presented: SignatureCheck) -> SignatureResult:
-        """Whether the signature under a decision counts at the moment at which it was handed in.
+        """Say whether the signature of a decision is valid at the moment at which it was handed in.
 
         Raises:
-            RegisterError: nobody's signature can be checked now.
+            RegisterError: no signature can be checked now.
         """
         try:
             problem = self._problem(presented)

@@ -1,7 +1,7 @@
 """Records who looks at what before anything is shown. If it cannot be recorded, nothing is shown (45 CFR 164.312(b)).
 
 A question whose answer shows something of journeys is a `Query`. It is recorded as it was asked, so that it can be
-asked again (`application.show_again`).
+asked again (`application.access.show_again`).
 """
 
 import json

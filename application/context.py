@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from activities.record import Record, open_record
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.errors import InvalidInput, SteppedBack
-from application.journeys import Journeys
 from application.profiles import Profile, profile_path, read_profile
 from application.settings import Settings, SettingsError, load_settings
+from application.temporal.journeys import Journeys
 from workflows.journey.actors import Actor, Role
 
 DATABASE = "CAREPATH_DATABASE_URL"
@@ -58,7 +58,7 @@ async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
     """
     # Temporal's client takes longer to import than everything else, and most requests do not need it. So it is
     # imported here and nowhere else.
-    from application.temporal import connect
+    from application.temporal.client import connect
 
     async with connect(settings) as journeys:
         yield journeys

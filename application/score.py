@@ -5,7 +5,7 @@ from typing import Any
 
 from application import input as forms
 from application.errors import InvalidInput
-from application.protocols import unusable
+from application.protocols.files import unusable
 from workflows.journey import instruments
 from workflows.journey.instruments import Instrument, Score, Thresholds
 from workflows.journey.limits import COMMAND_LIMIT

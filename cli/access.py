@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from activities.record.access_log import AccessLogEntry
+from application.access.break_glass import BREAK, GlassBroken, break_glass
+from application.access.show_again import ListLooks, list_looks, show_again
 from application.access_log import Query
-from application.break_glass import BREAK, GlassBroken, break_glass
-from application.caseload import ListJourneys
 from application.input import check, read_object
-from application.refused_attempts import ListAttempts
-from application.show_again import ListLooks, list_looks, show_again
-from application.show_journey import CompareMoments, ExplainEvent, ShowJourney, ShowReasons, ShowTimeline
-from application.sign_offs import ListRequests, ShowRequest
-from application.worklist import ListWork
+from application.pathway.show import CompareMoments, ExplainEvent, ShowJourney, ShowReasons, ShowTimeline
+from application.sign_offs.refused_attempts import ListAttempts
+from application.sign_offs.requests import ListRequests, ShowRequest
+from application.work.caseload import ListJourneys
+from application.work.worklist import ListWork
 from cli import pathway, runtime, signoff, work
 from cli.commands import show_recorded
 from cli.input import journey_id, read_input

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from activities.signatures.signer_registry import Register, SignerEntry
-from application import signers
-from application.signers import EnrolmentRequest
+from application.sign_offs import signers
+from application.sign_offs.signers import EnrolmentRequest
 from cli import runtime
 from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table

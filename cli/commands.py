@@ -7,9 +7,9 @@ import typer
 
 from application import input as forms
 from application.command_catalog import KINDS, CommandKind, names_asked_for, require_role
-from application.commands import Recorded, prepare, submit, try_out, wait_until_recorded
 from application.errors import InvalidInput
 from application.history import load_journey
+from application.pathway.commands import Recorded, prepare, submit, try_out, wait_until_recorded
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_form

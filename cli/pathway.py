@@ -10,10 +10,9 @@ import typer
 
 from activities.record import RecordUnavailable
 from application import input as forms
-from application.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.errors import InvalidInput, Unavailable, UseCaseError
 from application.history import MOMENT
-from application.show_journey import (
+from application.pathway.show import (
     Compared,
     CompareMoments,
     Explained,
@@ -29,8 +28,9 @@ from application.show_journey import (
     show_reasons,
     show_timeline,
 )
-from application.start import Referral, Started, Starter, start_batch
-from application.worklist import MOST
+from application.pathway.start import Referral, Started, Starter, start_batch
+from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
+from application.work.worklist import MOST
 from cli import render, runtime
 from cli.commands import Schema, show_trial
 from cli.errors import ExitCode, as_json, exit_code_of

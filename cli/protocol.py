@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from application.approve_protocol import ToApprove, approve_protocol, read_to_approve
-from application.compare_protocols import compare_protocols, in_words
 from application.errors import InvalidInput
-from application.protocol_approvals import ApprovalStatus, approval_path, review_day, signers, status_of
-from application.protocols import find_protocol, load_protocol, protocol_files
-from application.sign_offs import short_code
+from application.protocols.approvals import ApprovalStatus, approval_path, review_day, signers, status_of
+from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
+from application.protocols.compare import compare_protocols, in_words
+from application.protocols.files import find_protocol, load_protocol, protocol_files
+from application.sign_offs.requests import short_code
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
 from workflows.journey.actors import Role

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from application.errors import InvalidInput
-from application.export import VERIFIER, anchor_record, export_journey, make_anchor_key
-from application.projections import Projections, rebuild_projections, retry_projection, show_projections
-from application.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
-from application.verification_report import MEANINGS as FINDINGS
-from application.verification_report import content, report_key, write_report
-from application.verify import Part, Verification, verify
+from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
+from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
+from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
+from application.record.verification_report import MEANINGS as FINDINGS
+from application.record.verification_report import content, report_key, write_report
+from application.record.verify import Part, Verification, verify
 from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id

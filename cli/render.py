@@ -6,9 +6,9 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.table import Table
 
-from application.caseload import CasePage, PastPage
-from application.decision_history import status_of
 from application.freshness import TrueUpTo
+from application.sign_offs.decision_history import status_of
+from application.work.caseload import CasePage, PastPage
 from cli.output import add_row, elapsed, facts_box, local_time, shown_at, table
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey

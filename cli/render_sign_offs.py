@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from application.decision_history import Decision, DecisionStatus, Since, status_of
-from application.sign_offs import OpenRequest, ShownDecision, short_code
+from application.sign_offs.decision_history import Decision, DecisionStatus, Since, status_of
+from application.sign_offs.requests import OpenRequest, ShownDecision, short_code
 from cli.output import Output, add_row, facts_box, shown_at, table
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey

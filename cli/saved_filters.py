@@ -8,7 +8,7 @@ from typing import Any
 from application import input as forms
 from application.errors import InvalidInput, NotFound
 from application.profiles import own_configuration
-from application.worklist import ListWork
+from application.work.worklist import ListWork
 from cli.input import check_options
 from workflows.journey.base import Identifier, InputModel
 from workflows.journey.limits import COMMAND_LIMIT

@@ -5,10 +5,10 @@ from typing import Annotated, cast, get_args
 import typer
 
 from application import input as forms
-from application.commands import require_size
 from application.errors import SteppedBack
-from application.refused_attempts import Attempts, ListAttempts, list_attempts
-from application.sign_offs import (
+from application.pathway.commands import require_size
+from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
+from application.sign_offs.requests import (
     ListRequests,
     OpenRequest,
     Reasons,

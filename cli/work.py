@@ -7,10 +7,10 @@ import typer
 from rich.table import Table
 
 from activities.record.read_models import ServiceLevel, Task
-from application.claims import claim_task, release_task
 from application.errors import InvalidInput
-from application.service_levels import show_service_levels
-from application.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
+from application.work.claims import claim_task, release_task
+from application.work.service_levels import show_service_levels
+from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
 from cli import render, runtime, saved_filters, watch
 from cli.input import journey_id, moment, one_of
 from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, table

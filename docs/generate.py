@@ -16,8 +16,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
+from application.record.verification_report import MEANINGS
 from application.settings import PREFIX, Settings
-from application.verification_report import MEANINGS
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
 from workflows.journey.actors import Role

@@ -24,8 +24,8 @@ from activities.record.event_codec import load_journey
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
-from application.journey_client import handle_of
 from application.process_exit import leave
+from application.temporal.journey_client import handle_of
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from simulation.keys import Signers
 from simulation.people import referral

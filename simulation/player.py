@@ -12,7 +12,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import from_stored
 from activities.record.store import Record
-from application.journey_client import handle_of, start, submit
+from application.temporal.journey_client import handle_of, start, submit
 from simulation.keys import Signers
 from simulation.people import next_move
 from workflows.care_journey import CareJourney

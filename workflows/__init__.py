@@ -1,0 +1,1 @@
+"""What Temporal runs: the workflows, the pure core (`journey`), and the protocol files."""

@@ -1,8 +1,8 @@
 """The durable shell around one journey: it receives, keeps time and records. It holds no medicine.
 
-Deciding never awaits: `_decide` goes from a command to the events that follow in one go, so that no two can interleave.
-Whatever waits is a coroutine of its own (the record, the clock, signals, signatures, what is shown), so that none holds
-up another: an outage of the record, for one, keeps no alarm from leaving.
+Deciding never awaits: `_decide` goes from a command to its events without a pause, so that no two decisions interleave.
+Whatever waits is a coroutine of its own (the record, the clock, signals, signatures, what is shown), so that none
+delays another. An outage of the record, for example, keeps no alarm from leaving.
 """
 
 import asyncio
@@ -33,13 +33,14 @@ from workflows.outbox import Outbox
 from workflows.search_attributes import current_search_attributes
 
 LONG_RUN = 500
-"""Events of history from which the next stage boundary starts a new run, so that a wake-up replays little."""
+"""From this many history events on, the next stage boundary starts a new run, so that a wake-up replays little."""
 UNREADABLE_KEPT = 100
-"""Unreadable messages one journey keeps. Its first one already holds care and has a task for ops."""
+"""How many unreadable messages one journey keeps. The first one already holds care and gives ops a task."""
 MESSAGES_AT_ONCE = 20
-"""How many signals are read in one task, which Temporal ends after two seconds, and begins anew with all of them."""
+"""How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again."""
 CHECKED_AT_ONCE = 4
-"""How many updates wait for a signature to be checked. Temporal lets ten be under way: a hold always finds room."""
+"""How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
+them."""
 DIVERGED_HEALTH = "diverged"
 
 Given = TypeVar("Given")
@@ -47,7 +48,7 @@ Result = TypeVar("Result")
 
 
 def workflow_id(journey_id: UUID) -> str:
-    """The Temporal id of a journey: opaque, and the same for ever."""
+    """Return the Temporal id of a journey. It is opaque and never changes."""
     return f"journey/{journey_id}"
 
 
@@ -108,14 +109,15 @@ class CareJourney:
                 await self._keep_cancellation()
             for task in work:
                 if task.done():
-                    task.result()  # Only a bug ends one of them. It fails this task, and heals with a fix.
+                    task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
             if self._may_leave and self._over:
                 return m.JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
             if self._may_leave:
                 self._begin_new_run()
 
     async def _keep_cancellation(self) -> None:
-        """Record that somebody cancelled this run, and change nothing. It stays cancelled, so another one goes on."""
+        """Record that somebody cancelled this run, and change nothing else. The run stays cancelled, so a new one goes
+        on."""
         self._cancelled = self._new_run_due = True
         await self._until_decidable()
         if len(self._journey.messages) < UNREADABLE_KEPT:
@@ -132,11 +134,11 @@ class CareJourney:
 
     @submit.validator
     def validate_submit(self, command: Command) -> None:
-        """Look whether there is any use in taking it: what is refused here leaves nothing in history."""
+        """Refuse what can be refused at once. A refusal here leaves nothing in history."""
         if self._start_refusal is not None:
             raise _refused(self._start_refusal)
         if self._may_be_set_back:
-            return  # Accepted before the reset, and now brought in again: it is decided on top of the record.
+            return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         refusal = self._screen(command)
         if refusal is None and self._must_be_checked(command):
             if self._checking >= CHECKED_AT_ONCE:
@@ -148,7 +150,7 @@ class CareJourney:
 
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
-        """Take any signal as it comes. The SDK would drop what does not parse; this keeps it."""
+        """Take any signal as it is. The SDK would drop what does not parse; here it is kept."""
         self._signals.append((name, payload))
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
@@ -167,7 +169,7 @@ class CareJourney:
     # Deciding
 
     def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
-        """Decide a command, unless it was before or its signature is refused, and take in what follows."""
+        """Decide a command, unless it was decided before or its signature is refused, and apply its events."""
         decided = (
             refusal
             or self._screen(command)
@@ -182,7 +184,7 @@ class CareJourney:
         return m.Receipt(version=decided.version)
 
     def _decide_own(self, command: Command) -> None:
-        """Decide a command that nobody sent. Its id says what it is about, so that it happens once."""
+        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once."""
         if command.command_id not in self._receipts:
             decided = decide(self._journey, command, workflow.now())
             if not isinstance(decided, Refusal):
@@ -195,11 +197,11 @@ class CareJourney:
         return m.screen(command) or (m.QUARANTINED if self._diverged else None)
 
     def _kept(self, command: Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[Event, ...]:
-        """The event that keeps a refusal, where it is kept."""
+        """Return the event that records a refusal, if it is to be recorded."""
         return keep_refusal(self._journey, self._receipts, command, refusal, workflow.now(), unanswered=unanswered)
 
     def _take_in(self, command: Command, events: tuple[Event, ...]) -> int:
-        """Go on from what was decided, and from what falls due with it; the version after the former."""
+        """Apply decided events, and pass deadlines that have come. Return the version after the decided events."""
         stage, version = self._journey.stage, self._journey.version + len(events)
         if events:
             self._journey = fold(events, self._journey)
@@ -211,7 +213,7 @@ class CareJourney:
         return version
 
     def _send(self, events: tuple[Event, ...], command: Command | None = None) -> None:
-        """Have events recorded, in their turn. Alarms leave at once, whatever becomes of the record."""
+        """Queue events for the record. Alarms leave at once, even if the record is down."""
         add_receipts(self._receipts, events)
         self._outbox.add(events, command)
         alarms = tuple(notice for event in events for notice in notices(event) if notice.alarm)
@@ -222,12 +224,12 @@ class CareJourney:
     # Signatures
 
     def _must_be_checked(self, command: Command) -> bool:
-        """Whether a command bears a signature, and was not decided before."""
+        """Whether a command has a signature and was not decided before."""
         body = command.body
         return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self._receipts
 
     async def _check_now(self, command: Command) -> Refusal | None:
-        """Check a signature while somebody waits for the answer, once; decidable right after.
+        """Check a signature once, while somebody waits for the answer. The command can be decided right after.
 
         Raises:
             ApplicationError: it cannot be checked at this moment; nothing happened.
@@ -252,7 +254,8 @@ class CareJourney:
         return result.refusal
 
     async def _check_signals(self) -> None:
-        """Check what was signed and has nobody waiting for an answer, one after the other, for as long as it takes."""
+        """Check signed commands that came as signals, one after the other. Nobody waits, so it tries until it
+        succeeds."""
         while True:
             await workflow.wait_condition(lambda: bool(self._unchecked) and not self._set_back)
             command, refusal = self._unchecked[0], None
@@ -272,7 +275,8 @@ class CareJourney:
         )
 
     def _counts_still(self, checked: m.SignatureCheck) -> bool:
-        """Whether what was found is true of the moment and the state in which the command is decided."""
+        """Whether the result of a check is still valid now: not expired, recent, and for the patient's present
+        state."""
         body, now = checked.command.body, workflow.now()
         expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < now
         return not expired and now - checked.at <= m.ATTEMPT and checked.state == self._journey.patient.state
@@ -297,7 +301,7 @@ class CareJourney:
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
         elif len(self._journey.messages) < UNREADABLE_KEPT:
-            # By its place among all that came: a reset finds it kept, and a second one like it is another.
+            # The id has its number: after a reset it is found recorded, and a second message like it is another one.
             what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
             self._decide_own(self._own(what, message))
             self._unreadable += 1
@@ -331,8 +335,8 @@ class CareJourney:
             self._outbox.mark_recorded(recorded.version)
 
     async def _catch_up(self) -> None:
-        """Compare the state of this run with the record, which is the journey: anybody may have begun the run with any
-        state, and a reset sets it back. What the record does not know is decided anew on top of it."""
+        """Compare the state of this run with the record, which is authoritative: anybody may have started the run with
+        any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._journey.id), None
         page = await _start(m.catch_up_with_record, handed, "catch up with the record")
         recorded = page.events
@@ -358,7 +362,7 @@ class CareJourney:
         self._set_back, self._caught_up, self._handed = True, False, None
 
     def _look_for_reset(self) -> None:
-        """Notice a reset that brings messages in again: they come before the SDK tells of it.
+        """Notice a reset that applies messages again: they come before the SDK reports it.
 
         The part of the history that a reset copies has no such marker, and the first task of the run's own writes it.
         """
@@ -379,7 +383,7 @@ class CareJourney:
     # Time
 
     async def _keep_time(self) -> None:
-        """Pass every deadline when it comes, by one timer for the earliest."""
+        """Pass every deadline when it comes, with one timer for the earliest."""
         # What is done according to the record has no deadline. Longer than a moment no alarm waits to learn that.
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._caught_up, timeout=m.MOMENT, timeout_summary="the record")
@@ -394,7 +398,7 @@ class CareJourney:
             self._decide_own(self._own(f"deadline:{self._journey.version}", PassDeadline()))
 
     async def _until_deadline(self, deadline: datetime | None) -> None:
-        """Return once it has come, or another one is the earliest."""
+        """Return once the deadline has come, or another one is the earliest."""
         due = (waiting.what for waiting in obligations(self._journey) if waiting.next_step == deadline)
         ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
         with suppress(TimeoutError):
@@ -412,7 +416,7 @@ class CareJourney:
 
     @property
     def _may_leave(self) -> bool:
-        """Whether nothing is under way, and there is a reason for this run to end."""
+        """Whether nothing is in progress, and this run has a reason to end."""
         under_way = self._outbox or self._signals or self._unchecked or not self._caught_up
         if under_way or not all(alarm.done() for alarm in self._alarms) or not workflow.all_handlers_finished():
             return False
@@ -435,7 +439,7 @@ class CareJourney:
     # What is shown
 
     async def _show(self) -> None:
-        """Keep the Temporal UI up to date, at the price of one command when something changed."""
+        """Keep the Temporal UI up to date. It costs one command when something changed."""
         shown: object = None
         while True:
             journey, diverged = self._journey, self._diverged
@@ -452,7 +456,7 @@ class CareJourney:
 def _start(
     activity: Callable[[Given], Awaitable[Result]], given: Given, summary: str
 ) -> workflow.ActivityHandle[Result]:
-    """Have something done, however long it takes: an outage is waited out in sight of everybody."""
+    """Start an activity that is tried until it succeeds. During an outage everybody sees it as pending."""
     return workflow.start_activity(
         activity, given, start_to_close_timeout=m.ATTEMPT, retry_policy=m.RETRY, summary=summary
     )

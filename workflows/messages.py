@@ -1,8 +1,7 @@
-"""What passes between a journey and the world: how a run begins, the activities it asks for, what it answers.
+"""The messages between a journey and the outside: how a run begins, its activities, and its answers.
 
-The workflow knows these shapes and signatures, and nothing of what is behind them: the activities are declared here and
-implemented in ``activities``. They are apart from the workflow because the sandbox builds everything in its file anew
-for each journey.
+The workflow knows only these models and signatures. The activities are declared here and implemented in
+``activities``. They are not in the workflow's file, because the sandbox builds everything there again for each journey.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,17 +26,17 @@ from workflows.journey.refusals import Refusal, RefusalCode
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
 MOMENT = timedelta(seconds=2)
-"""How long somebody who is waiting for an answer waits for a signature to be checked."""
+"""How long the check of a signature may take while somebody waits for the answer."""
 PAYLOAD_BYTES = 4 * EVENT_LIMIT
-"""What goes into one payload at most, 1 MiB. Temporal takes twice as much, and nothing at all beyond it."""
+"""The largest payload, 1 MiB. Temporal's own limit is twice as much."""
 HANDOVER_BYTES = 2_000_000
-"""What one run can hand to the next. A journey of more text than that stays in the run it is in."""
+"""The largest state that one run hands to the next. A larger journey stays in its run."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
 TRY_AGAIN = "TryAgain"
-"""The journey cannot take a command at this moment. Nothing happened: it may be sent again as it is."""
+"""The journey cannot take a command at this moment. Nothing happened; the command may be sent again unchanged."""
 NOT_CHECKED = "NotChecked"
-"""A signature cannot be checked now. Nothing happened: the command may be sent again as it is."""
+"""A signature cannot be checked now. Nothing happened; the command may be sent again unchanged."""
 RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2.0,
@@ -45,12 +44,12 @@ RETRY = RetryPolicy(
     maximum_attempts=0,
     non_retryable_error_types=[DIVERGED],
 )
-"""For ever: an outage is waited out in sight of everybody, as a pending activity with its attempts."""
+"""Retries without end: during an outage everybody sees the pending activity with its attempts."""
 ONCE = RetryPolicy(maximum_attempts=1)
 
 
 class Batch(ImmutableModel):
-    """Events to record at the end of a journey. Their notices leave once they are."""
+    """Events to record at the end of a journey. Their notices leave once they are recorded."""
 
     journey_id: UUID
     expected_version: int
@@ -66,7 +65,7 @@ class Recorded(ImmutableModel):
 
 
 class StateDigest(ImmutableModel):
-    """The state a run was handed: its version and its digest in hex; of one that was handed none, version 0.
+    """The state that a run was started with: its version and its digest in hex; version 0 if it had none.
 
     ``after_version`` asks for the next page, when the record turned out to say something else.
     """
@@ -85,7 +84,7 @@ def state_digest(journey: Journey, receipts: Mapping[UUID, CommandReceipt]) -> S
 
 
 class EventPage(ImmutableModel):
-    """What the record has and the run does not: all events, oldest first, in pages; none where both agree.
+    """All recorded events, the oldest first, in pages, if the record differs from the run; none if they agree.
 
     ``run_id`` is of the run that asked.
     """
@@ -96,7 +95,7 @@ class EventPage(ImmutableModel):
 
 
 class SignatureCheck(ImmutableModel):
-    """A signed decision as it was handed in: when (UTC), and the state the patient is in."""
+    """A signed decision to be checked: when it was handed in (UTC), and the state where the patient is."""
 
     journey_id: UUID
     state: Identifier
@@ -105,7 +104,7 @@ class SignatureCheck(ImmutableModel):
 
 
 class SignatureResult(ImmutableModel):
-    """Whether a signature counts, or why not."""
+    """Whether a signature is valid, or why not."""
 
     refusal: Refusal | None = None
 
@@ -117,7 +116,7 @@ class Alarm(ImmutableModel):
 
 
 class JourneyInput(ImmutableModel):
-    """How a run begins: with the command that starts the journey, or where the previous run left off."""
+    """How a run begins: with the command that starts the journey, or with the state of the previous run."""
 
     start: Command | None = None
     journey: Journey | None = None
@@ -126,7 +125,7 @@ class JourneyInput(ImmutableModel):
 
 
 class Receipt(ImmutableModel):
-    """The answer to a command: the version of the journey after it, or why it was refused and kept."""
+    """The answer to a command: the version of the journey after it, or a refusal that was recorded."""
 
     version: int
     refusal: Refusal | None = None
@@ -147,7 +146,7 @@ QUARANTINED = Refusal(
 
 
 def screen(command: Command) -> Refusal | None:
-    """What is refused of anybody, before the journey is asked."""
+    """Return why a command is refused whoever sends it, before the journey decides."""
     if command.actor.role == Role.SYSTEM:
         return Refusal(
             code=RefusalCode.NOT_ALLOWED,
@@ -165,7 +164,7 @@ def screen(command: Command) -> Refusal | None:
 
 
 def read_signal(name: str, payload: Sequence[RawValue]) -> Command | KeepUnreadable:
-    """The command in a signal; where there is none, what people are to look at instead."""
+    """Return the command in a signal, or, if it cannot be read, a command that keeps it for people to look at."""
     content = [raw.payload.data for raw in payload]
     if name in ("command", "sign_off") and len(content) == 1 and len(content[0]) <= COMMAND_LIMIT:
         try:
@@ -200,7 +199,7 @@ async def raise_alarm(alarm: Alarm) -> None:
 
 @activity.defn
 async def verify_signature(presented: SignatureCheck) -> SignatureResult:
-    """Say whether a signature counts. It fails while that cannot be told."""
+    """Say whether a signature is valid. It fails while that cannot be checked."""
     raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""What a journey has decided and the record does not have yet."""
+"""The events that a journey has decided and that are not recorded yet."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,7 +13,7 @@ BATCH_EVENTS = 200
 
 
 class Outbox:
-    """Events on their way to the record, oldest first, and the commands they came from."""
+    """Events to be recorded, the oldest first, and the commands they came from."""
 
     def __init__(self, recorded: int) -> None:
         self.recorded = recorded
@@ -31,7 +31,7 @@ class Outbox:
             self._commands.append((events[-1].version, command))
 
     def next_batch(self, journey_id: UUID) -> Batch:
-        """The oldest events, as many as one append takes; those of one command stay together."""
+        """Return the oldest events, as many as one append takes. The events of one command stay together."""
         batch: list[Event] = []
         size = 0
         for _, group in groupby(self._events, key=lambda event: event.command_id):
@@ -50,7 +50,7 @@ class Outbox:
         self._commands = [(at, command) for at, command in self._commands if at > self.recorded]
 
     def restart(self, recorded: int) -> list[Command]:
-        """Drop all events, and return the commands they came from, to be decided anew on what is recorded."""
+        """Drop all events, and return the commands they came from, to be decided again after the recorded ones."""
         commands = [command for _, command in self._commands]
         self.recorded, self._events, self._commands = recorded, [], []
         return commands

@@ -11,7 +11,7 @@ ATTEMPT = timedelta(seconds=60)
 
 @workflow.defn(name="AnchorRecord")
 class AnchorRecord:
-    """One anchor. What cannot be written is tried again until it can."""
+    """Writes one anchor, and tries until it succeeds."""
 
     @workflow.run
     async def run(self) -> int:

@@ -1,4 +1,4 @@
-"""What whoever may list workflows sees of a journey: where it stands, never whose it is. It is never encrypted."""
+"""Search attributes: where a journey stands, never whose it is. They are not encrypted, and shown in every list."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, PATHWAY, AWAITS
 
 
 def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> TypedSearchAttributes:
-    """The search attributes a journey starts with; given at the start they cost nothing."""
+    """Return the search attributes at the start, where they cost nothing."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(STAGE, stage.value),
@@ -29,7 +29,7 @@ def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> Ty
 
 
 def current_search_attributes(status: Status) -> tuple[SearchAttributeUpdate[Any], ...]:
-    """What changes of them in the course of a journey, as it is now."""
+    """Return the search attributes that change in the course of a journey, as they are now."""
     return (
         STAGE.value_set(status.stage.value),
         HEALTH.value_set(status.health),

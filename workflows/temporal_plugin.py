@@ -23,13 +23,13 @@ PASSED_THROUGH = (
     "zoneinfo",
     "tzdata",
 )
-"""Imported once for all workflows: the core is proven pure by a test, and a copy of it for each cached
-journey would cost fifteen times the memory and six times the time to start one. Zone data is read by the
-core through `zoneinfo`, which the sandbox's own copies of `datetime` do not fit."""
+"""Modules that are imported once for all workflows. A test proves the core pure. A copy of it for each cached journey
+would cost fifteen times the memory and six times the time to start. The core reads zone data with `zoneinfo`, which
+does not work with the sandbox's own copies of `datetime`."""
 
 
 class _JSON(PydanticJSONPlainPayloadConverter):
-    """Pydantic's JSON without the fields that are not set: a third less history, and nothing to read past."""
+    """Pydantic's JSON without the fields that are not set. Histories are a third smaller, and easier to read."""
 
     def to_payload(self, value: Any) -> Payload | None:
         return Payload(metadata={"encoding": self.encoding.encode()}, data=to_json(value, exclude_none=True))
@@ -49,7 +49,7 @@ class PayloadConverter(CompositePayloadConverter):
 
 
 DATA_CONVERTER = dataclasses.replace(pydantic_data_converter, payload_converter_class=PayloadConverter)
-"""The seam where payloads will be encrypted: a codec is one more argument here."""
+"""Payloads will be encrypted here: a codec is one more argument."""
 
 
 def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
@@ -71,6 +71,6 @@ class CarePathwayPlugin(SimplePlugin):
             "care-pathway",
             data_converter=DATA_CONVERTER,
             workflow_runner=_runner,
-            # Nothing but a deliberate ApplicationError ends a journey: an empty list, said aloud.
+            # Only a deliberate ApplicationError ends a journey. The empty list says so explicitly.
             workflow_failure_exception_types=[],
         )

@@ -1,7 +1,7 @@
-"""Messages to people. A notice says that there is a task and whose it is, never what it is about.
+"""Messages to people. A notice says that there is a task and whose it is, and nothing medical.
 
-Delivery ends in the clinic's own channels. Until one is connected, a notice is delivered by being written
-once to the record's notices, from where it can be fetched.
+Notices go to the clinic's own channels. Until one is connected, a notice is written once to the record's notices, from
+where it can be fetched.
 """
 
 from collections.abc import Sequence

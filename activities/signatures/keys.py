@@ -1,9 +1,9 @@
 """A clinician's own key: made once, kept encrypted under a passphrase, unlocked for each signing.
 
-The key file and the passphrase are two distinct components (21 CFR 11.200(a)(1)); only its owner has both, and
-no server has either (11.200(a)(2)). The organisation's offline key is kept in the same kind of file. A passphrase
-comes in as an argument of a function: whoever calls asks a person for it, never an environment or a command line.
-No error says more than what to do.
+The key file and the passphrase are two distinct components (21 CFR 11.200(a)(1)); only its owner has both, and no
+server has either (11.200(a)(2)). The organisation's offline key is kept in the same kind of file. A passphrase is an
+argument of a function: the caller asks a person for it, and never takes it from an environment or a command line.
+Errors only say what to do.
 """
 
 import os
@@ -51,7 +51,7 @@ class KeyFileError(Exception):
 
 
 class WrongPassphrase(Exception):
-    """The passphrase does not open this key file, or the file was altered: which of the two is not told."""
+    """The passphrase does not open this key file, or the file was altered. It is not said which."""
 
     def __init__(self) -> None:
         super().__init__("the passphrase is wrong")
@@ -59,7 +59,7 @@ class WrongPassphrase(Exception):
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """An unlocked key. It can sign; it does not show itself. Drop it once the signature is made."""
+    """An unlocked key. It is never shown. Drop it once the signature is made."""
 
     person: str
     key_id: str
@@ -76,7 +76,7 @@ def _hex(length: int) -> StringConstraints:
 
 
 class _Scrypt(InputModel):
-    """The upper bounds keep a file from asking for more memory than there is."""
+    """Parameters of scrypt. The upper bounds keep a file from asking for more memory than there is."""
 
     name: Literal["scrypt"] = "scrypt"
     n: Annotated[int, Field(ge=2**10, le=2**20)]
@@ -169,9 +169,9 @@ def unlock(path: Path, passphrase: str) -> PrivateKey:
 
 
 def asked_for(last_signed: datetime | None, now: datetime, window: timedelta) -> tuple[Component, ...]:
-    """What a person is asked for at a signing: everything at the first of a session, later the passphrase.
+    """Return what a person is asked for at a signing: both at the first of a session, later the passphrase alone.
 
-    A session lasts for ``window`` after its last signing (21 CFR 11.200(a)(1)(i)); the passphrase is never left out.
+    A session lasts for ``window`` after its last signing (21 CFR 11.200(a)(1)(i)). The passphrase is always asked for.
     """
     if last_signed is None or not timedelta(0) <= now - last_signed <= window:
         return ("person", "passphrase")
@@ -179,7 +179,7 @@ def asked_for(last_signed: datetime | None, now: datetime, window: timedelta) ->
 
 
 def new_seal(key_id: str, at: datetime, valid_for: timedelta = VALID_FOR) -> SignatureHeader:
-    """A seal for one signature under this key, with a nonce never used before."""
+    """Make the header of one signature with this key, with a new nonce."""
     return SignatureHeader(key_id=key_id, nonce=secrets.token_hex(16), signed_at=at, expires_at=at + valid_for)
 
 
@@ -196,11 +196,11 @@ def sign(private_key: PrivateKey, statement: Statement | DelegationStatement | P
 
 
 def _cipher(kdf: _Scrypt, passphrase: str) -> ChaCha20Poly1305:
-    # One passphrase is one passphrase on every keyboard (NIST SP 800-63B: normalise before hashing).
+    # A passphrase must be the same on every keyboard (NIST SP 800-63B: normalise before hashing).
     spelled = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
     return ChaCha20Poly1305(Scrypt(bytes.fromhex(kdf.salt), length=32, n=kdf.n, r=kdf.r, p=kdf.p).derive(spelled))
 
 
 def _binding(person: str, key_id: str) -> bytes:
-    """What the ciphertext belongs to: it opens in no file that names another person or key."""
+    """Return what the ciphertext is bound to. It does not open in a file that names another person or key."""
     return canonical({"format": FORMAT, "person": person, "key_id": key_id})

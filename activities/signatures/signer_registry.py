@@ -1,9 +1,9 @@
 """The register of who may sign: public keys with the person, printed name, role and licence they stand for.
 
-One JSON file, signed by the organisation's offline key, so that nobody with access to a server or a database can
-put in a key of their own. Entries are only ever added, and revoked; what changes about a person (a renewed licence,
-a new name, another role) is a new entry with a new key, and what they signed before keeps the entry it was made
-under. Sources: 21 CFR 11.100 (identity), 11.200(a)(3) (misuse takes two people), 11.300 (loss).
+It is one JSON file, signed by the organisation's offline key, so that nobody with access to a server or a database can
+add a key of their own. Entries are only added and revoked. When something about a person changes (a renewed licence, a
+new name, another role), they get a new entry with a new key; what they signed before keeps its entry. Sources: 21 CFR
+11.100 (identity), 11.200(a)(3) (misuse takes two people), 11.300 (loss).
 """
 
 import json
@@ -29,7 +29,7 @@ State: TypeAlias = Literal["not_enrolled", "active", "revoked"]
 _P = 2**255 - 19
 _ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _WEAK = (0, 1, _P - 1, _ORDER_8, _P - _ORDER_8)
-"""The y of every point of small order: signatures under such a key can be made by anybody, for anything."""
+"""The y of every point of small order. Anybody can make signatures that are valid under such a key."""
 
 
 class RegisterError(Exception):
@@ -42,7 +42,7 @@ class RegisterError(Exception):
 
 
 class SignerEntry(InputModel):
-    """One key: whose it is, since when, who enrolled it, and since when it is no longer to be used."""
+    """One key: whose it is, since when, who enrolled it, and since when it is revoked."""
 
     person: Identifier
     role: Role
@@ -79,14 +79,14 @@ class SignerEntry(InputModel):
         return self
 
     def state_at(self, moment: datetime) -> State:
-        """Whether the key was to be used at a moment."""
+        """Return whether the key was enrolled, active or revoked at a moment."""
         if moment < self.enrolled_at:
             return "not_enrolled"
         return "active" if self.revoked_at is None or moment < self.revoked_at else "revoked"
 
 
 class Register(InputModel):
-    """Every key there ever was. ``version`` counts the changes, so that an older register is known as such."""
+    """Every key there ever was. ``version`` counts the changes, so that an older register is recognised."""
 
     organisation: Short
     version: Annotated[int, Field(ge=1)]
@@ -100,12 +100,12 @@ class Register(InputModel):
         return self
 
     def entry(self, key_id: str) -> SignerEntry | None:
-        """The entry of a key, if there is one."""
+        """Return the entry of a key, if there is one."""
         return next((entry for entry in self.entries if entry.key_id == key_id), None)
 
 
 def enrol(register: Register, entry: SignerEntry) -> Register:
-    """The next register, with a new key in it.
+    """Return the next register, with a new key in it.
 
     Raises:
         RegisterError: the key is in it already, comes with a revocation, or is dated before the register.
@@ -118,7 +118,7 @@ def enrol(register: Register, entry: SignerEntry) -> Register:
 
 
 def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: str) -> Register:
-    """The next register, in which a key is not to be used from ``at`` on. One person is enough: it is urgent.
+    """Return the next register, in which a key is revoked from ``at`` on. One person is enough, because it is urgent.
 
     Raises:
         RegisterError: the key is unknown or revoked already, or ``at`` is before the register was issued.
@@ -148,14 +148,14 @@ def _next(register: Register, at: datetime, entries: tuple[SignerEntry, ...]) ->
 
 
 def publish(register: Register, organisation_private_key: PrivateKey) -> bytes:
-    """The register file: the register and the organisation's signature."""
+    """Return the register file: the register and the organisation's signature."""
     content = register.model_dump(mode="json")
     value = organisation_private_key.key.sign(_signed_bytes(content))
     return json.dumps({"register": content, "signature": value.hex()}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
-    """The register in the content of a file, once its signature has proved right.
+    """Parse the content of a register file, and verify its signature.
 
     Raises:
         RegisterError: it is malformed, not signed by this organisation, or older than one seen before.
@@ -182,7 +182,7 @@ def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int =
 
 
 def read(path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
-    """The register in a file, once its signature has proved right.
+    """Read a register file, and verify its signature.
 
     Raises:
         RegisterError: as `parse`, or the file cannot be read.
@@ -191,10 +191,10 @@ def read(path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -
 
 
 class RegisterFile:
-    """The register of a running process: as the file is now, so that a revocation takes effect at once.
+    """The register of a running process, always as the file is now, so that a revocation takes effect at once.
 
-    The file is read each time and verified when it has changed, whatever its times say; a change to an older
-    register is refused. Replace the file by renaming a new one over it.
+    The file is read each time, and verified when its content has changed. An older register is refused. Replace the
+    file by renaming a new one over it.
     """
 
     def __init__(self, path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> None:
@@ -204,10 +204,10 @@ class RegisterFile:
         self._last: tuple[bytes, Register] | None = None
 
     def current(self) -> Register:
-        """The register as it now is.
+        """Return the register as it is now.
 
         Raises:
-            RegisterError: it cannot be trusted now. Nothing may be accepted on the word of an earlier one.
+            RegisterError: it cannot be trusted now. An earlier one must not be used instead.
         """
         content = _content(self._path)
         if self._last is None or self._last[0] != content:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from application.compare_protocols import compare_protocols, in_words
+from application.protocols.compare import compare_protocols, in_words
 from workflows.journey.protocol import Protocol
 from workflows.protocols import list_shipped, load
 

@@ -16,8 +16,8 @@ from activities.record.access_log import AccessLogEntry, Purpose
 from application.access_log import ActOn, keep_look, may_see
 from application.context import DATABASE, Context, nobody
 from application.errors import InvalidInput, NotAllowed, SteppedBack
-from application.journeys import Journeys
 from application.settings import Settings, SettingsError
+from application.temporal.journeys import Journeys
 from deploy.local.postgres import Database
 from tests.journey.play import started
 

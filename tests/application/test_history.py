@@ -7,7 +7,7 @@ import pytest
 from application.changes import compare
 from application.errors import InvalidInput, NotFound
 from application.history import as_known
-from application.show_journey import differences
+from application.pathway.show import differences
 from tests.journey.play import Play, before
 from tests.signatures.recorded import history
 from workflows.journey import commands as c

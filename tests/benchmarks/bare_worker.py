@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from application.settings import load_settings
-from application.temporal_settings import load_temporal_config
+from application.temporal.settings import load_temporal_config
 from tests.benchmarks.bare import Bare
 from workflows.temporal_plugin import CarePathwayPlugin
 

@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from application.journey_client import handle_of, start
+from application.temporal.journey_client import handle_of, start
 from simulation.people import referral
 from simulation.player import on_servers, play
 from tests.benchmarks.course import open_ended

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 
-from application.journey_client import submit
+from application.temporal.journey_client import submit
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4, uuid5
 from temporalio.client import Client, WorkflowHandle
 
 from activities.record.store import Record, open_record
-from application.journey_client import start, submit
+from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
 from simulation.people import PEOPLE, referral
 from tests.benchmarks.bare import Bare

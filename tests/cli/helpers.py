@@ -22,8 +22,8 @@ from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
-from application.journeys import Journeys, Running
 from application.settings import Settings
+from application.temporal.journeys import Journeys, Running
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE

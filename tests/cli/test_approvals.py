@@ -11,7 +11,7 @@ import pytest
 
 from activities.signatures import keys
 from activities.signatures.signer_registry import SignerEntry
-from application.protocol_approvals import load_approval
+from application.protocols.approvals import load_approval
 from deploy.local.postgres import Database
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles

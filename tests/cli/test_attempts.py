@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record.event_codec import to_new
-from application import refused_attempts
+from application.sign_offs import refused_attempts
 from deploy.local.postgres import Database
 from simulation.people import PEOPLE
 from tests.cli.helpers import World, call

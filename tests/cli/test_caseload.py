@@ -8,7 +8,7 @@ import pytest
 
 from activities.record.event_codec import load_events
 from application.history import as_known
-from application.worklist import MOST
+from application.work.worklist import MOST
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import World, call
 from tests.record.read_models.courses import course_of

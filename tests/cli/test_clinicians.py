@@ -16,8 +16,8 @@ import pytest
 
 from activities.signatures import keys
 from activities.signatures.keys import unlock
-from application import keyring
 from application.errors import NOTHING_WRITTEN
+from application.sign_offs import keyring
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, call

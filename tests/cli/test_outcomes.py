@@ -12,8 +12,9 @@ from uuid import UUID
 import pytest
 
 from activities.record import RecordFault, RecordUnavailable
-from application import commands, context
+from application import context
 from application.errors import Refused, UseCaseError
+from application.pathway import commands
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.output import plain, shown_at
 from tests.cli.conftest import Profiles

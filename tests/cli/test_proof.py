@@ -19,8 +19,8 @@ from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import Kind
 from activities.record.verification.sign_offs import Reason, trusted_keys
-from application import verification_report as reports
-from application.reconcile import Drift
+from application.record import verification_report as reports
+from application.record.reconcile import Drift
 from cli import record as cli_record
 from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, call

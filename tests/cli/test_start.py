@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from application import start as start_use_case
+from application.pathway import start as start_use_case
 from deploy.local.postgres import Database
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral

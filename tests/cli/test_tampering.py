@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from activities.record.verification.anchors import make_key, read_key
-from application.verification_report import MEANINGS
+from application.record.verification_report import MEANINGS
 from deploy.local.postgres import Database
 from tests.cli.helpers import call
 from tests.cli.on_record import ProofWorld, as_superuser

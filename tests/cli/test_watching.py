@@ -18,7 +18,7 @@ from rich.text import Text
 from activities.record import RecordUnavailable
 from activities.record.read_models import WorklistFilter, claim, release, worklist
 from application.freshness import TrueUpTo
-from application.worklist import WorkPage
+from application.work.worklist import WorkPage
 from cli.output import Fitted
 from cli.watch import follow
 from cli.work import view_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from application.settings import SettingsError, load_settings
-from application.temporal_settings import load_temporal_config
+from application.temporal.settings import load_temporal_config
 
 SECRET = "pw-4711"
 URL = f"postgresql://carepath_app:{SECRET}@db.internal/carepath"

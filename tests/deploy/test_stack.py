@@ -16,7 +16,7 @@ import pytest
 from temporalio.client import Client
 
 from application.settings import load_settings
-from application.temporal_settings import load_temporal_config
+from application.temporal.settings import load_temporal_config
 from deploy.local.process import StackError
 from deploy.local.stack import local_stack, run_worker
 

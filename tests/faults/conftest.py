@@ -8,7 +8,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from activities.record.store import Record, open_record
-from application.journey_client import register_search_attributes
+from application.temporal.journey_client import register_search_attributes
 from deploy.local.stack import Stack, local_stack
 from simulation.keys import Signers
 from tests.faults.helpers import answers, findings

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from activities.record import open_record
 from activities.record.event_codec import load_journey
-from application.journey_client import look, register_search_attributes, submit
+from application.temporal.journey_client import look, register_search_attributes, submit
 from deploy.local.stack import Stack, local_stack, run_worker
 from tests.faults.helpers import Course, at_work, command, run_cli, support
 from workflows.journey.actors import Role

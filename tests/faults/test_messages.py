@@ -11,7 +11,7 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.errors import NotFound, Refused
-from application.journey_client import submit
+from application.temporal.journey_client import submit
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually

@@ -9,7 +9,7 @@ from temporalio.common import SearchAttributeKey
 
 from activities.record.store import NewEvent, Record
 from application.errors import Refused
-from application.journey_client import submit
+from application.temporal.journey_client import submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support

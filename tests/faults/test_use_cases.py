@@ -12,11 +12,19 @@ from temporalio.client import Client
 from activities.record import Record
 from activities.record.access_log import list_access
 from application.command_catalog import KINDS, CommandKind
-from application.commands import Recorded, prepare, submit, wait_until_recorded
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
+from application.pathway.commands import Recorded, prepare, submit, wait_until_recorded
 from application.settings import Settings
-from application.sign_offs import ListRequests, Reasons, ShowRequest, ToSign, list_requests, read_to_sign, sign_request
+from application.sign_offs.requests import (
+    ListRequests,
+    Reasons,
+    ShowRequest,
+    ToSign,
+    list_requests,
+    read_to_sign,
+    sign_request,
+)
 from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import CLINIC, PEOPLE, profile

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.journey_client import SearchAttributeMismatch, register_search_attributes
+from application.temporal.journey_client import SearchAttributeMismatch, register_search_attributes
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers

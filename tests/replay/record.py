@@ -12,8 +12,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from application.journey_client import register_search_attributes
 from application.process_exit import leave
+from application.temporal.journey_client import register_search_attributes
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent

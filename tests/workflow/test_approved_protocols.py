@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from activities.signatures.keys import new_seal, sign
-from application.journey_client import handle_of, start
+from application.temporal.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
 from tests.helpers import eventually

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from application import journey_client as client
 from application.errors import Refused
+from application.temporal import journey_client as client
 from tests.helpers import eventually
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c

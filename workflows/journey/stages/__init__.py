@@ -1,1 +1,5 @@
-"""The stages of a pathway, one module each: what each decides, what follows, and what it needs."""
+"""The stages of a pathway, one folder each.
+
+``model`` has a stage's commands, events, part of the state and what its events change there; ``rules`` has how its
+commands are decided, what follows from events, what it needs and when the next stage begins.
+"""

@@ -11,11 +11,11 @@ from pydantic import Field
 from activities.record import NotYetRecorded, Record, RecordUnavailable, patient_key
 from application import input as forms
 from application.command_catalog import CommandKind, require_role
-from application.commands import RECORDED_WITHIN, require_size
 from application.context import Context
 from application.errors import Conflict, FieldProblem, Refused, Unavailable, UseCaseError
-from application.protocol_approvals import approval_of
-from application.protocols import choose, directory_of
+from application.pathway.commands import RECORDED_WITHIN, require_size
+from application.protocols.approvals import approval_of
+from application.protocols.files import choose, directory_of
 from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide

@@ -13,10 +13,10 @@ from activities.notices import deliver
 from activities.record import Head, Record
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
-from application.commands import submit
 from application.context import Context
 from application.errors import UseCaseError
-from application.journeys import Journeys, Running
+from application.pathway.commands import submit
+from application.temporal.journeys import Journeys, Running
 from workflows.journey.actors import Actor, Role
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.notices import notices

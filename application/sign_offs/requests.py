@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
 from activities.record.read_models import sign_off_requests
-from application import signing
 from application.access_log import Query, clinics_to_list
 from application.context import Context
-from application.decision_history import Decision, Since, changes_since, decision_on
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
 from application.freshness import wait_for_read_models
 from application.history import History, read_journey, read_journeys
+from application.sign_offs import signing
+from application.sign_offs.decision_history import Decision, Since, changes_since, decision_on
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff

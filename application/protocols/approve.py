@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 from activities.signatures.keys import PrivateKey, new_seal, sign
 from activities.signatures.signer_registry import Register
-from application import keyring
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
 from application.files import content_of, replace
-from application.protocol_approvals import (
+from application.protocols.approvals import (
     ANEW,
     ApprovalStatus,
     approval_path,
@@ -22,7 +21,8 @@ from application.protocol_approvals import (
     signers,
     status_of,
 )
-from application.protocols import find_protocol
+from application.protocols.files import find_protocol
+from application.sign_offs import keyring
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol

@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from activities.signatures import keys
-from application import keyring
 from application.context import Context
 from application.errors import Refused
+from application.sign_offs import keyring
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.statements import of_command

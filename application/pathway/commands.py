@@ -5,13 +5,14 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
-from application import command_catalog, signing
+from application import command_catalog
 from application.access_log import ActOn
 from application.command_catalog import CommandKind
 from application.context import Context
 from application.errors import Conflict, NotFound, Unavailable
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
+from application.sign_offs import signing
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, AnyBody, Command
 from workflows.journey.decide import decide

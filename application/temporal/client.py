@@ -9,11 +9,11 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
-from application import journey_client
 from application.errors import Unavailable
-from application.journeys import Journeys, Running
 from application.settings import Settings
-from application.temporal_settings import load_temporal_config
+from application.temporal import journey_client
+from application.temporal.journeys import Journeys, Running
+from application.temporal.settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.temporal_plugin import CarePathwayPlugin

@@ -13,7 +13,7 @@ from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record.verification.reports import signed_report
 from application.errors import InvalidInput
 from application.files import refuse_existing, write_new
-from application.verify import Part, Verification
+from application.record.verify import Part, Verification
 
 FORMAT = "care-pathway/report/1"
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"

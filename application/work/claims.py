@@ -9,7 +9,7 @@ from application.context import Context
 from application.errors import Conflict, NotFound
 from application.freshness import true_up_to, wait_for_read_models
 from application.history import read_stored
-from application.worklist import MOST
+from application.work.worklist import MOST
 from workflows.journey.actors import Role
 
 IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)

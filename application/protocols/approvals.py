@@ -12,8 +12,8 @@ from activities.signatures import verifying
 from activities.signatures.signer_registry import Register
 from application.errors import NOTHING_WRITTEN, Conflict, NotVerified, UseCaseError
 from application.files import content_of
-from application.keyring import verified_register
 from application.settings import Settings
+from application.sign_offs.keyring import verified_register
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval

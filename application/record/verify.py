@@ -17,13 +17,13 @@ from activities.record.verification.chains import Finding, by_place
 from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.record.verification.verify_export import Keys
-from application import keyring
 from application.context import Context
 from application.errors import InvalidInput, NotVerified, UseCaseError
 from application.files import content_of
 from application.history import no_such_journey
-from application.reconcile import compare
+from application.record.reconcile import compare
 from application.settings import Settings, SettingsError
+from application.sign_offs import keyring
 
 
 class Part(StrEnum):

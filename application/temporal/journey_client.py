@@ -33,7 +33,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from application.errors import Fault, NotFound, Refused, Unavailable
-from application.journeys import Running
+from application.temporal.journeys import Running
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway

@@ -10,13 +10,11 @@ from activities.record.event_codec import from_stored
 from activities.record.read_models import Answer, Case, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
 from application.access_log import ActOn, Query
-from application.caseload import CasePage, ListJourneys, list_journeys
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound
 from application.freshness import TrueUpTo
 from application.history import read_journeys, read_stored
-from application.refused_attempts import ListAttempts, list_attempts
-from application.show_journey import (
+from application.pathway.show import (
     CompareMoments,
     ExplainEvent,
     ShowJourney,
@@ -28,8 +26,10 @@ from application.show_journey import (
     show_reasons,
     show_timeline,
 )
-from application.sign_offs import ListRequests, ShowRequest, list_requests, show_request
-from application.worklist import ListWork, WorkPage
+from application.sign_offs.refused_attempts import ListAttempts, list_attempts
+from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
+from application.work.caseload import CasePage, ListJourneys, list_journeys
+from application.work.worklist import ListWork, WorkPage
 from workflows.journey.obligations import obligations
 
 Q = TypeVar("Q", bound=Query)

@@ -10,11 +10,11 @@ from activities.signatures import signer_registry
 from activities.signatures.keys import PrivateKey
 from activities.signatures.signer_registry import Register, RegisterError, SignerEntry
 from application import input as forms
-from application import keyring
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
 from application.files import content_of, refuse_existing, replace
 from application.profiles import key_path
+from application.sign_offs import keyring
 from workflows.journey.actors import Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.signed_statement import Sha256

@@ -1,5 +1,4 @@
-"""The interface by which use cases reach Temporal. `application.temporal` implements it; this module does not import
-Temporal."""
+"""The interface by which use cases reach Temporal, without its client: `application.temporal.client` has that."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 from activities.record.access_log import Purpose
 from application.access_log import Query, keep_look, may_see
 from application.command_catalog import CommandKind, require_role
-from application.commands import Recorded, submit, wait_until_recorded
 from application.context import Context
 from application.errors import Conflict, UseCaseError
 from application.history import load_history
+from application.pathway.commands import Recorded, submit, wait_until_recorded
 from workflows.journey.commands import BreakGlass, Command
 
 BREAK = CommandKind("access", "break-glass", BreakGlass)

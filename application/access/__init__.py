@@ -1,0 +1,1 @@
+"""Who looked at what, emergency access, and what was seen."""

@@ -1,0 +1,1 @@
+"""Protocol files: found, compared and approved."""

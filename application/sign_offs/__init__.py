@@ -1,0 +1,1 @@
+"""What clinicians sign, the keys they sign with, and who may."""
