@@ -1,5 +1,6 @@
 """Score questionnaires. It needs neither a database nor Temporal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def thresholds_of(instrument: Instrument, file: Path | None) -> Thresholds:
     return next((thresholds for thresholds in found if thresholds is not None), Thresholds())
 
 
-def score_line(raw: bytes, instrument: Instrument, thresholds: Thresholds, previous: int | None) -> Score:
-    """Score one line. Any line has a result; a wrong one says why it has no score."""
+def score_line(raw: bytes, instrument: Instrument, thresholds: Thresholds, earlier: Sequence[int]) -> Score:
+    """Score one line, beside ``earlier`` totals, oldest first. Any line has a result; a wrong one says why it has no
+    score."""
     problem: str | None = None
     answers: Any = None
     if len(raw) > COMMAND_LIMIT:
@@ -55,5 +57,5 @@ def score_line(raw: bytes, instrument: Instrument, thresholds: Thresholds, previ
             answers = forms.strict_json(raw)
         except forms.NotStrictJson as error:
             problem = f"the line cannot be read: {error}"
-    scored = instruments.score(instrument, answers, thresholds, previous)
+    scored = instruments.score(instrument, answers, thresholds, earlier)
     return scored if problem is None else scored.model_copy(update={"reason": problem})

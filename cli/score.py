@@ -23,7 +23,12 @@ async def score(
     call: Call,
     instrument: Annotated[str, typer.Argument(metavar="INSTRUMENT", help=", ".join(Instrument), show_default=False)],
     previous: Annotated[
-        int | None, typer.Option("--previous", metavar="N", help="An earlier total to judge the change from.")
+        list[int] | None,
+        typer.Option(
+            "--previous",
+            metavar="N",
+            help="An earlier total to judge the change from. Give it once for each, oldest first: the baseline first.",
+        ),
     ] = None,
     protocol: Annotated[
         Path | None, typer.Option("--protocol", metavar="FILE", help="Take the thresholds from this protocol.")
@@ -42,7 +47,7 @@ async def score(
         output.note("One JSON array of answers per line; end with Ctrl-D.")
     shown = table("line", "result", "band", "complete", "flags", "change", "reason", title=known.value)
     for number, line in enumerate(_lines(), start=1):
-        scored = score_line(line, known, thresholds, previous)
+        scored = score_line(line, known, thresholds, previous or ())
         if output.json_only:
             output.data(scored.as_line())
             continue

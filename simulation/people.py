@@ -22,7 +22,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.rules import BASELINE
+from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 

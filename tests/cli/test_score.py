@@ -115,6 +115,8 @@ def test_change_since_an_earlier_total(world: World) -> None:
     assert {"meaningful", "reliable"} <= set(better["change"])
     [impossible] = score(world, "PCL-5", "--previous", "90", lines=[[2] * 20])
     assert "previous_invalid" in impossible["flags"]
+    [worse] = score(world, "PCL-5", *(f"--previous={total}" for total in (44, 53)), lines=[[3] * 20])
+    assert worse["change"] == ["deterioration"]
     assert call(world, "score", "PCL-5", "--previous", "many", raw=b"").code == 2
 
 

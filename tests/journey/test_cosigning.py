@@ -19,7 +19,7 @@ from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.rules import review_owed
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
 COLLEAGUE = person("colleague", Role.CLINICIAN)
@@ -362,20 +362,19 @@ def test_exception_made_after_the_signature_opens_it_for_two() -> None:
 )
 def test_response_review_by_two_has_its_effect_at_the_second_signature(choice: str, effect: list[str]) -> None:
     play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    subject = review_owed(play.journey)
-    assert subject is not None
+    [subject] = reviews_owed(play.journey)
     signed: dict[str, Any] = {"choice": choice, "referral": "x"}
     assert kinds(play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, **signed)) == ["signoff.signed"]
-    assert review_owed(play.journey) == subject
+    assert reviews_owed(play.journey) == (subject,)
     followed = kinds(play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, Role.MEDICAL_DIRECTOR, **signed))
     assert followed[1 : 1 + len(effect)] == effect
-    assert review_owed(play.journey) is None
+    assert reviews_owed(play.journey) == ()
 
 
 @pytest.mark.parametrize("choice", ["adjust", "maintenance"])
 def test_response_review_by_two_asks_for_a_plan_at_the_second_signature(choice: str) -> None:
     play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    subject, began = review_owed(play.journey), play.journey.course_started_at
+    [subject], began = reviews_owed(play.journey), play.journey.course_started_at
     assert began is not None
     play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, choice=choice)
     assert (play.journey.plan_owed_since, play.journey.course_started_at) == (None, began)
@@ -386,7 +385,8 @@ def test_response_review_by_two_asks_for_a_plan_at_the_second_signature(choice: 
 
 def test_two_signatures_for_maintenance_are_one_more_course() -> None:
     play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    play.sign(SignOffKind.RESPONSE_REVIEW, review_owed(play.journey), choice="maintenance")
+    [subject] = reviews_owed(play.journey)
+    play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice="maintenance")
     plan = play.journey.plan
     assert plan is not None
     one_more, two_more = (courses * PROTOCOLS["PTSD"].sessions.planned for courses in (2, 3))

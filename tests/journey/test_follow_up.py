@@ -10,10 +10,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
+from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
@@ -282,3 +284,117 @@ def test_worsening_twice_in_a_row_holds_care_until_a_clinician_has_decided() -> 
     assert "hold.placed" not in kinds(play.do(worse[1], Role.PATIENT))
     assert "hold.placed" in kinds(play.do(worse[2], Role.PATIENT))
     assert [hold.cause for hold in play.journey.holds.values()] == ["deterioration"]
+
+
+def total_of(total: int) -> list[int]:
+    """PCL-5 answers with this total."""
+    return [total // 20 + (item < total % 20) for item in range(20)]
+
+
+def measured(play: Play, *totals: int, since: str) -> list[list[str]]:
+    """What follows by rule from each of these totals, answered one after the other."""
+    return [
+        kinds(
+            play.do(
+                c.RecordInstrument(instrument=Instrument.PCL_5, occasion=f"{since}-{n}", answers=total_of(total)),
+                Role.PATIENT,
+            )
+        )[1:]
+        for n, total in enumerate(totals)
+    ]
+
+
+def at_baseline(total: int) -> Play:
+    """A journey with this baseline, before its first session."""
+    play = after("session.schedule")
+    [wrong] = [m for m in play.journey.measurements if m.occasion == "baseline" and m.instrument == Instrument.PCL_5]
+    right = wrong.model_copy(update={"score": wrong.score.model_copy(update={"total": total})})
+    others = tuple(m for m in play.journey.measurements if m.instrument != Instrument.PCL_5)
+    return play.changed(measurements=(*others, right))
+
+
+def test_a_slow_decline_asks_a_clinician_and_then_holds_care() -> None:
+    followed = measured(at_baseline(44), 53, 62, 71, since="slow")
+    assert followed == [[], ["support.requested"], ["support.requested", "hold.placed"]]
+
+
+def test_small_rises_in_a_row_ask_a_clinician() -> None:
+    play = at_baseline(44)
+    assert measured(play, 45, 46, 47, since="rise") == [[], [], ["support.requested"]]
+    assert not play.journey.held
+
+
+def test_worsening_is_seen_before_the_first_session_too() -> None:
+    play = before("plan.record")
+    best = play.journey.comparison(Instrument.PCL_5)
+    assert best is None
+    [baseline] = [m for m in play.journey.measurements if m.instrument == Instrument.PCL_5]
+    assert baseline.score.total is not None
+    assert measured(play, baseline.score.total + 10, since="waiting") == [["support.requested"]]
+
+
+def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
+    play = at_baseline(44)
+    [baseline] = [m for m in play.journey.measurements if m.instrument == Instrument.PCL_5]
+    assert measured(play, 52, since="later") == [[]]
+    right = c.RecordInstrument(instrument=Instrument.PCL_5, occasion="baseline", answers=total_of(40))
+    followed = kinds(play.do(c.Amend(version=baseline.version, reason="added up wrongly", correction=right)))
+    assert followed == ["fact.amended", "support.requested"]
+
+
+@pytest.mark.parametrize("outcome", ["responding", "partial", "not_responding", "worsening"])
+def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> None:
+    play = following_up()
+    play.do(visit("follow-up-week-1", outcome=outcome))
+    asked = play.waits_for("response_review", "follow-up-week-1")
+    assert (asked is not None) is (outcome == "worsening")
+    if asked is not None:
+        play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="add_support")
+        assert play.waits_for("response_review", "follow-up-week-1") is None
+        assert play.waits_for("support") is not None
+
+
+def test_a_visit_corrected_to_worsening_brings_about_a_review_too() -> None:
+    play = following_up()
+    play.do(visit("follow-up-week-1"))
+    version = play.events[-1].version
+    play.do(
+        c.Amend(version=version, reason="ticked wrongly", correction=visit("follow-up-week-1", outcome="worsening"))
+    )
+    assert play.waits_for("response_review", "follow-up-week-1") is not None
+
+
+def test_worsening_after_a_session_stands_before_the_next_one_until_it_is_reviewed() -> None:
+    play = before("visit.record")
+    play.do(visit("visit-1", outcome="worsening"))
+    play.at += timedelta(hours=1)
+    assert "response review of visit-1 open" in dose_gate(play.journey, 2, play.at)
+    assert play.waits_for("checklist", "2") is None
+    play.sign(SignOffKind.RESPONSE_REVIEW, "visit-1", choice="continue")
+    assert "response review of visit-1 open" not in dose_gate(play.journey, 2, play.at)
+    assert play.waits_for("checklist", "2") is not None
+
+
+@pytest.mark.parametrize("choice", ["adjust", "maintenance", "stop"])
+def test_a_review_after_the_last_session_has_no_choice_about_sessions(choice: str) -> None:
+    play = following_up()
+    play.do(visit("follow-up-week-1", outcome="worsening"))
+    signed = play.signature(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
+    play.refused(signed, code=RefusalCode.WRONG_STAGE, field="choice")
+
+
+def test_nobody_is_discharged_while_worsening_is_not_reviewed() -> None:
+    play = following_up()
+    play.do(visit("follow-up-week-1", outcome="worsening"))
+    play.do(c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on"))
+    play.refused(play.signature(SignOffKind.DISCHARGE), code=RefusalCode.INCOMPLETE, says="review")
+    play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="continue")
+    play.sign(SignOffKind.DISCHARGE)
+    assert play.journey.outcome == Outcome.COMPLETED
+
+
+def test_a_review_shows_the_newest_total_beside_baseline_best_and_last() -> None:
+    play = at_baseline(44)
+    measured(play, 40, 43, 47, since="shown")
+    shown = evidence(play.journey, SignOffKind.RESPONSE_REVIEW, "visit-1")["content"]["changes"]["PCL-5"]
+    assert shown == {"baseline": 44, "best": 40, "last": 43, "total": 47, "change": ["none"]}

@@ -59,7 +59,7 @@ BAD = {
     "other unit": ("unit: mg", "unit: ml", "unit:", "dose.unit", "'mg'"),
     "negative dose": ("max_course: null", "max_course: -1", "max_course", "dose.max_course", "greater than 0"),
     "words in a code": ("therapy: psychotherapy", "therapy: talk to me", "talk", "care_plan.therapy", "one word"),
-    "unknown instrument": ("      PHQ-9: {", "      PHQ-8: {", "PHQ-8", "instruments.thresholds.PHQ-8", "'PHQ-9'"),
+    "unknown instrument": ("      PHQ-9:\n", "      PHQ-8:\n", "PHQ-8", "instruments.thresholds.PHQ-8", "'PHQ-9'"),
     "unknown sign-off": ("    discharge:\n", "    dismissal:\n", "dismissal", "sign_offs.dismissal", "'discharge'"),
     "unknown role": (
         "to: ops, alarm: true}\n        - {percent: 50", "to: janitor}\n        - {percent: 50", "janitor",
@@ -111,9 +111,10 @@ BAD = {
     ),
     "go outside recheck": ("go: [50, 90]", "go: [40, 90]", "diastolic: {go", "sessions.vitals.diastolic.go", "inside"),
     # rules beyond the schema
-    "dead threshold": ("cutoff: 10,", "cutoff: 28,", "cutoff", "instruments.thresholds.PHQ-9.cutoff", "end at 27"),
+    "dead threshold": ("cutoff: 10\n", "cutoff: 28\n", "cutoff", "instruments.thresholds.PHQ-9.cutoff", "end at 27"),
     "threshold not for it": (
-        "cutoff: 10,", "release_max: 1,", "PHQ-9: {", "instruments.thresholds.PHQ-9.release_max", "not an in-session",
+        "cutoff: 10\n", "release_max: 1\n", "release_max: 1\n", "instruments.thresholds.PHQ-9.release_max",
+        "not an in-session",
     ),
     "no deterioration": (
         "        deterioration: 10\n", "", "      PCL-5:", "instruments.thresholds.PCL-5.deterioration", "missing",
@@ -121,6 +122,18 @@ BAD = {
     "no meaningful change": (
         "        meaningful_change: 10\n", "", "      PCL-5:", "instruments.thresholds.PCL-5.meaningful_change",
         "missing",
+    ),
+    "asked without thresholds": (
+        "        deterioration: 5\n", "", "      PHQ-9:", "instruments.thresholds.PHQ-9.deterioration",
+        "PHQ-9 is asked",
+    ),
+    "no alert of a trend": (
+        "        deterioration: 10\n        rises_in_a_row: 3\n", "        deterioration: 10\n", "      PCL-5:",
+        "instruments.thresholds.PCL-5.rises_in_a_row", "PCL-5 is asked",
+    ),
+    "review of no outcome": (
+        "outcomes_to_review: [worsening]", "outcomes_to_review: [worse]", "outcomes_to_review",
+        "follow_up.outcomes_to_review[0]", "one of outcomes",
     ),
     "no release by CADSS-6": (
         "      CADSS-6: {peak_note_at: 12, release_max: 2, escalate_at: 20}\n", "", "    thresholds:",

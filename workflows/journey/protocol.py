@@ -197,7 +197,9 @@ class Instruments(InputModel):
     baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
     """What is filled in before the evaluation can be signed. PHQ-9 and C-SSRS always: suicide risk is asked of all."""
     thresholds: dict[Instrument, Thresholds]
-    """What the clinic chose about an instrument. The primary one needs ``meaningful_change`` and ``deterioration``."""
+    """What the clinic chose about an instrument. One that is asked needs all its thresholds of change, or a change
+    would not be seen: ``meaningful_change``, ``reliable_change``, ``deterioration`` and ``rises_in_a_row``; for the
+    PCL-5 also ``recovered_at_or_below``, for the GAD-7 and the PHQ-9 ``response_pct`` and ``remission_below``."""
     suicide_risk_heightened_days: Count
     """Days after a C-SSRS of moderate or worse in which missed contacts escalate faster."""
     suicide_risk_valid_days: Count
@@ -415,6 +417,8 @@ class FollowUp(InputModel):
     """What a follow-up visit asks besides."""
     outcomes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Classes of response that a visit chooses from, the best first."""
+    outcomes_to_review: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Those of them, such as worsening, after which a clinician reviews the response before care goes on."""
 
 
 class AdverseEvents(InputModel):

@@ -15,7 +15,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
@@ -151,14 +151,22 @@ def _attestation(journey: Journey, subject: str | None) -> Content:
     return {"session": None if session is None else session.model_dump(mode="json")}
 
 
-def _scores(journey: Journey) -> list[Content]:
-    primary = journey.protocol.instruments.primary
-    return _measured(tuple(m for m in journey.measurements if m.instrument == primary))
+def _response(journey: Journey) -> Content:
+    """Every score, and for each instrument the newest beside the baseline, the best and the last before it. The change
+    is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
+    compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
+    changes = {instrument: journey.comparison(instrument) for instrument in compared}
+    measured = [m for m in journey.measurements if m.instrument in compared]
+    return {
+        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change"}}) for m in measured],
+        "changes": {name.value: change.model_dump(mode="json") for name, change in changes.items() if change},
+    }
 
 
 def _response_review(journey: Journey, subject: str | None) -> Content:
     return {
-        "scores": _scores(journey),
+        **_response(journey),
+        "visits": [k.record.model_dump(mode="json") for k in journey.contacts.values() if k.record is not None],
         "sessions": [session.model_dump(mode="json") for session in journey.ended_sessions],
         "adverse_events": [event.model_dump(mode="json") for event in journey.adverse_events.values()],
     }
@@ -217,7 +225,7 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
     return {
         "proposal": None if proposal is None else proposal.model_dump(mode="json"),
         "sessions": len(journey.ended_sessions),
-        "scores": _scores(journey),
+        **_response(journey),
         "visits": [
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
         ],

@@ -10,7 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 from workflows.journey.actors import STAFF, Role
-from workflows.journey.instruments import Instrument, threshold_problems
+from workflows.journey.instruments import (
+    Instrument,
+    Thresholds,
+    definition_of,
+    missing_thresholds,
+    threshold_problems,
+)
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
 from workflows.journey.protocol import Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
@@ -72,14 +78,11 @@ def _check_thresholds(protocol: Protocol) -> Broken:
         for problem in threshold_problems(instrument, given):
             name, _, rule = problem.partition(": ")
             yield (*at, instrument.value, name), rule
-    needed = {
-        protocol.instruments.primary: ("meaningful_change", "deterioration"),
-        Instrument.CADSS_6: ("release_max",),
-    }
-    for instrument, names in needed.items():
-        for name in names:
-            if getattr(thresholds.get(instrument), name, None) is None:
-                yield (*at, instrument.value, name), "this field is missing"
+    for instrument in protocol.instruments.baseline:
+        for name in missing_thresholds(definition_of(instrument), thresholds.get(instrument, Thresholds())):
+            yield (*at, instrument.value, name), f"this field is missing: {instrument} is asked"
+    if Instrument.CADSS_6 not in thresholds or thresholds[Instrument.CADSS_6].release_max is None:
+        yield (*at, Instrument.CADSS_6.value, "release_max"), "this field is missing"
 
 
 def _check_lists(protocol: Protocol) -> Broken:
@@ -160,6 +163,9 @@ def _check_follow_up(protocol: Protocol) -> Broken:
         for position in range(1, len(values)):
             if values[position] <= values[position - 1]:
                 yield (*at, position), "must be later than the one before"
+    for position, outcome in enumerate(protocol.follow_up.outcomes_to_review):
+        if outcome not in protocol.follow_up.outcomes:
+            yield ("follow_up", "outcomes_to_review", position), "must be one of outcomes"
     if protocol.adverse_events.severe_from_grade < protocol.adverse_events.hold_from_grade:
         yield ("adverse_events", "severe_from_grade"), "must not be below hold_from_grade"
 
@@ -182,6 +188,8 @@ def _check_sign_offs(protocol: Protocol) -> Broken:
             yield ("sign_offs", "eligibility", "choices"), f"must offer {setting}"
     if set(protocol.reviews.decisions) != set(protocol.sign_offs[SignOffKind.RESPONSE_REVIEW].choices):
         yield ("reviews", "decisions"), "must be the same as the choices of sign_offs.response_review"
+    if "continue" not in protocol.reviews.decisions:
+        yield ("reviews", "decisions"), "must offer continue: after the last session other choices have no meaning"
 
 
 def _check_second_people(protocol: Protocol) -> Broken:

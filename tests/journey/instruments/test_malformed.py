@@ -34,7 +34,7 @@ def test_one_bad_answer_leaves_no_total(instrument: Instrument, bad: Any) -> Non
     for item in range(1, definition.items + 1):
         answers: list[Any] = [0] * definition.items
         answers[item - 1] = bad
-        result = score(instrument, answers, dict(vectors.THRESHOLDS)[instrument], previous=10)
+        result = score(instrument, answers, dict(vectors.THRESHOLDS)[instrument], earlier=(10,))
         assert (result.complete, result.total, result.band, result.change) == (False, None, None, None)
         assert result.subscales == {}
         assert result.reason == f"item {item} is not a whole number from 0 to {definition.item_max}"

@@ -43,13 +43,13 @@ def complete_c_ssrs(draw: st.DrawFn) -> dict[str, bool | None]:
 @given(
     st.sampled_from(list(Instrument)),
     anything | nearly_answers | nearly_c_ssrs,
-    st.none() | st.integers() | st.integers(0, 30),
+    st.lists(st.integers() | st.integers(0, 30), max_size=4),
     st.booleans(),
 )
-def test_score_answers_everything(instrument: Instrument, answers: Any, previous: int | None, at_end: bool) -> None:
+def test_score_answers_everything(instrument: Instrument, answers: Any, earlier: list[int], at_end: bool) -> None:
     thresholds = dict(vectors.THRESHOLDS).get(instrument, Thresholds())
-    result = score(instrument, answers, thresholds, previous, at_end=at_end)
-    assert result == score(instrument, answers, thresholds, previous, at_end=at_end)
+    result = score(instrument, answers, thresholds, earlier, at_end=at_end)
+    assert result == score(instrument, answers, thresholds, earlier, at_end=at_end)
     assert result.complete is (result.reason is None)
     assert set(result.as_line()) >= {
         "instrument",
@@ -112,7 +112,7 @@ def test_losing_answers_never_leaves_a_total_nor_a_release(
     for position in positions:
         answers[position] = data.draw(st.sampled_from([None, True, "0", -1, 99, 0.0]))
     for lost in (answers, answers[: positions[0]]):
-        result = score(instrument, lost, thresholds, previous=10)
+        result = score(instrument, lost, thresholds, earlier=(10,))
         assert (result.complete, result.total, result.band, result.change) == (False, None, None, None)
         assert "release_ok" not in result.flags
 

@@ -248,12 +248,12 @@ def test_every_instrument_says_what_it_is_and_where_it_comes_from(instrument: In
     ],
 )
 def test_as_line(instrument: Instrument, answers: object, line: str) -> None:
-    assert json.dumps(score(instrument, answers, vectors.PCL_5, previous=20).as_line()) == line
+    assert json.dumps(score(instrument, answers, vectors.PCL_5, earlier=(20,)).as_line()) == line
 
 
 def test_a_score_survives_json() -> None:
     for instrument, answers in ((Instrument.PCL_5, [2] * 20), (Instrument.C_SSRS, c_ssrs("yy---n-"))):
-        result = score(instrument, answers, vectors.PCL_5, previous=20)
+        result = score(instrument, answers, vectors.PCL_5, earlier=(20,))
         again = type(result).model_validate_json(result.model_dump_json(exclude_none=True))
         assert again == result
         assert again.gate_level == result.gate_level

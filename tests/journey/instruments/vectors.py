@@ -2,13 +2,24 @@
 
 from workflows.journey.instruments import Instrument, Thresholds
 
-PCL_5 = Thresholds(cutoff=33, meaningful_change=10, reliable_change=15, recovered_at_or_below=28, deterioration=10)
+PCL_5 = Thresholds(
+    cutoff=33,
+    meaningful_change=10,
+    reliable_change=15,
+    recovered_at_or_below=28,
+    deterioration=10,
+    rises_in_a_row=3,
+)
 GAD_7 = Thresholds(
-    cutoff=10, meaningful_change=4, reliable_change=6, response_pct=50, remission_below=5, deterioration=4
+    cutoff=10,
+    meaningful_change=4,
+    reliable_change=6,
+    response_pct=50,
+    remission_below=5,
+    deterioration=4,
+    rises_in_a_row=3,
 )
-PHQ_9 = Thresholds(
-    cutoff=10, meaningful_change=5, reliable_change=6, response_pct=50, remission_below=5, deterioration=5
-)
+PHQ_9 = GAD_7.model_copy(update={"meaningful_change": 5, "deterioration": 5})
 CADSS_6 = Thresholds(peak_note_at=12, release_max=2, escalate_at=20)
 
 THRESHOLDS = (

@@ -11,12 +11,14 @@ clinic chooses (cut-offs, change thresholds) comes in as `Thresholds`. No result
 patient: results inform, flag and hold; people decide.
 """
 
+from workflows.journey.instruments.changes import Comparison, compare
 from workflows.journey.instruments.definitions import Definition, Instrument, Level, definition_of
 from workflows.journey.instruments.results import Flag, Score, ScoreChange
 from workflows.journey.instruments.scoring import score
-from workflows.journey.instruments.thresholds import Thresholds, threshold_problems
+from workflows.journey.instruments.thresholds import Thresholds, missing_thresholds, threshold_problems
 
 __all__ = [
+    "Comparison",
     "Definition",
     "Flag",
     "Instrument",
@@ -24,7 +26,9 @@ __all__ = [
     "Score",
     "ScoreChange",
     "Thresholds",
+    "compare",
     "definition_of",
+    "missing_thresholds",
     "score",
     "threshold_problems",
 ]

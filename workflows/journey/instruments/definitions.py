@@ -67,7 +67,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One instrument as published. Either `items` of 0 to `item_max` (a total) or `questions` (a level)."""
+    """One instrument as published. Either `items` of 0 to `item_max` (a total) or `questions` (a level).
+
+    `thresholds_of_change` are those that its literature gives a meaning to: without them a change is not seen, so a
+    protocol that asks the instrument sets all of them. None for what is not compared over weeks.
+    """
 
     version: str
     recall: str
@@ -78,6 +82,7 @@ class Definition:
     clusters: tuple[Cluster, ...] = ()
     suicide_item: int | None = None
     observed_in_session: bool = False
+    thresholds_of_change: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
 
     @property
@@ -85,6 +90,8 @@ class Definition:
         """The highest possible total; the lowest is 0."""
         return self.items * self.item_max
 
+
+_CHANGES = ("meaningful_change", "reliable_change", "deterioration", "rises_in_a_row")
 
 ENDORSED_FROM = 2
 """A PCL-5 item counts as an endorsed symptom from "Moderately" (2) on (VA National Center for PTSD)."""
@@ -105,6 +112,7 @@ _DEFINITIONS: dict[Instrument, Definition] = {
             Cluster("D", 8, 14, endorsed=2),
             Cluster("E", 15, 20, endorsed=2),
         ),
+        thresholds_of_change=(*_CHANGES, "recovered_at_or_below"),
     ),
     # The difficulty question that follows the seven items is not scored and not accepted here.
     Instrument.GAD_7: Definition(
@@ -114,6 +122,7 @@ _DEFINITIONS: dict[Instrument, Definition] = {
         items=7,
         item_max=3,
         bands=(Band(0, "minimal"), Band(5, "mild"), Band(10, "moderate"), Band(15, "severe")),
+        thresholds_of_change=(*_CHANGES, "response_pct", "remission_below"),
     ),
     # Item 9 asks about thoughts of being better off dead or of self-harm: any answer above 0 needs a
     # structured suicide assessment at the same contact, whatever the total. A 0 does not rule risk out. The
@@ -132,6 +141,7 @@ _DEFINITIONS: dict[Instrument, Definition] = {
             Band(20, "severe"),
         ),
         suicide_item=9,
+        thresholds_of_change=(*_CHANGES, "response_pct", "remission_below"),
     ),
     # Questions 1, 2 and 6 are always asked, 3-5 only after a yes to 2, "past 3 months" only after a yes to 6.
     # The worst yes wins. Columbia's triage: a yes to 4 or 5 in the past month, or any behaviour in the past 3

@@ -30,11 +30,14 @@ class Flag(StrEnum):
     RELEASE_OK = "release_ok"
     """In-session observation that does not stand in the way of release: one criterion of many."""
     PREVIOUS_INVALID = "previous_invalid"
-    """The previous total is not a possible total of this instrument, so no change was judged."""
+    """An earlier total is not a possible total of this instrument, so no change was judged."""
+    THRESHOLDS_MISSING = "thresholds_missing"
+    """There are earlier totals, and thresholds of change that this instrument needs are not set: a change may be
+    there and not be seen."""
 
 
 class ScoreChange(StrEnum):
-    """How a total moved since the previous one. Every word that holds is listed, in this order."""
+    """How a total moved since earlier ones. Every word that holds is listed, in this order."""
 
     NONE = "none"
     MEANINGFUL = "meaningful"
@@ -43,6 +46,7 @@ class ScoreChange(StrEnum):
     RESPONSE = "response"
     REMISSION = "remission"
     DETERIORATION = "deterioration"
+    RISING = "rising"
 
 
 class Score(ImmutableModel):

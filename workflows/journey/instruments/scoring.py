@@ -1,10 +1,12 @@
 """`score`: the one way from answers to a result."""
 
+from collections.abc import Sequence
+
 from workflows.journey.instruments.c_ssrs import score_c_ssrs
 from workflows.journey.instruments.changes import change_since
 from workflows.journey.instruments.definitions import ENDORSED_FROM, Definition, Instrument, definition_of
 from workflows.journey.instruments.results import Flag, Score, ScoreChange
-from workflows.journey.instruments.thresholds import Thresholds
+from workflows.journey.instruments.thresholds import Thresholds, missing_thresholds
 
 _NO_THRESHOLDS = Thresholds()
 
@@ -13,7 +15,7 @@ def score(
     instrument: Instrument,
     answers: object,
     thresholds: Thresholds = _NO_THRESHOLDS,
-    previous: int | None = None,
+    earlier: Sequence[int] = (),
     *,
     at_end: bool = False,
 ) -> Score:
@@ -23,8 +25,9 @@ def score(
     for the C-SSRS a mapping of q1 to q6 and q6_recent. Only whole numbers count: true, 1.0 and "1" do not. A
     set that is not complete and valid has no total; what it already shows of danger is flagged all the same.
 
-    `previous` is an earlier total of the same instrument and version (past-week and past-month scores must
-    not be mixed); the C-SSRS has no total and ignores it. `at_end` marks the last in-session observation.
+    `earlier` are totals of the same instrument and version (past-week and past-month scores must not be mixed),
+    oldest first, from the baseline on; the C-SSRS has no total and ignores them. `at_end` marks the last in-session
+    observation.
     """
     definition = definition_of(instrument)
     if definition.questions:
@@ -38,10 +41,12 @@ def score(
         *_observation_flags(readable, total, definition, thresholds, at_end=at_end),
     )
     change: tuple[ScoreChange, ...] | None = None
-    if previous is not None and not _within(previous, definition.total_max):
+    if not all(_within(before, definition.total_max) for before in earlier):
         flags = (*flags, Flag.PREVIOUS_INVALID)
-    elif previous is not None and total is not None:
-        change = change_since(previous, total, definition, thresholds)
+    elif earlier and total is not None:
+        change = change_since(earlier, total, definition, thresholds)
+        if missing_thresholds(definition, thresholds):
+            flags = (*flags, Flag.THRESHOLDS_MISSING)
     return Score(
         instrument=instrument,
         version=definition.version,

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workflows.journey.base import InputModel
-from workflows.journey.instruments.definitions import Instrument, definition_of
+from workflows.journey.instruments.definitions import Definition, Instrument, definition_of
 
 Total = Annotated[int, Field(ge=0, strict=True)]
 Points = Annotated[int, Field(ge=1, strict=True)]
@@ -15,7 +15,8 @@ Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
 class Thresholds(InputModel):
     """Cut-offs and change thresholds of one instrument in a protocol. A rule without a number is not applied.
 
-    Change is judged against a previous total of the same instrument and version; less is better.
+    Change is judged against earlier totals of the same instrument and version: what is better against the baseline,
+    what is worse against the best since then. Less is better.
     """
 
     cutoff: Total | None = None
@@ -34,13 +35,16 @@ class Thresholds(InputModel):
     """Recovered: a reliable fall that ends here or lower, from above (clinically significant change)."""
 
     response_pct: Percent | None = None
-    """Response: a fall of at least this percentage of the previous total."""
+    """Response: a fall of at least this percentage of the baseline."""
 
     remission_below: Points | None = None
-    """Remission: a total under this, from a previous total that was a case."""
+    """Remission: a total under this, from a baseline that was a case."""
 
     deterioration: Points | None = None
-    """Rise, in points, that alerts."""
+    """Points above the best total so far that alert."""
+
+    rises_in_a_row: Annotated[int, Field(ge=2, strict=True)] | None = None
+    """So many totals in a row, each above the one before, alert, however small each rise is."""
 
     peak_note_at: Points | None = None
     """In-session observation: total from which a note is due."""
@@ -69,6 +73,11 @@ _TOTALS = (
 )
 _CHANGES = ("meaningful_change", "reliable_change", "deterioration")
 _OBSERVED = ("peak_note_at", "release_max", "escalate_at")
+
+
+def missing_thresholds(definition: Definition, thresholds: Thresholds) -> tuple[str, ...]:
+    """Return the thresholds of change that this instrument needs and that are not set."""
+    return tuple(name for name in definition.thresholds_of_change if getattr(thresholds, name) is None)
 
 
 def threshold_problems(instrument: Instrument, thresholds: Thresholds) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Evaluation and questionnaires: commands, events and state."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,10 +11,12 @@ from workflows.journey.always.pathway.model import PathwayReassigned, PathwaySta
 from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
-from workflows.journey.instruments import Instrument, Score
+from workflows.journey.instruments import Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import PriorTreatment
 
+BASELINE = "baseline"
+"""The occasion of the instruments an evaluation rests on, and against which a response is judged."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
 
@@ -97,6 +100,14 @@ class Measurement(ImmutableModel):
         return self.administered_by in CLINICAL
 
 
+def totals(measurements: Sequence[Measurement], instrument: Instrument) -> tuple[int, ...]:
+    """Return the totals of an instrument, oldest first, from the last baseline on; from the first total, if it has no
+    baseline. Incomplete questionnaires have none."""
+    scored = [(m, m.score.total) for m in measurements if m.instrument == instrument and m.score.total is not None]
+    begins = max((place for place, (m, _) in enumerate(scored) if m.occasion == BASELINE), default=0)
+    return tuple(total for _, total in scored[begins:])
+
+
 class EvaluationState(PathwayState):
     """What was found out, and every completed questionnaire, oldest first."""
 
@@ -114,6 +125,14 @@ class EvaluationState(PathwayState):
             and (not staff or m.by_staff)
         ]
         return fitting[-1] if fitting else None
+
+    def comparison(self, instrument: Instrument, newest: int = -1) -> Comparison | None:
+        """The newest total of an instrument (or the one before it, ``newest=-2``) beside the baseline, the best and
+        the last before it, as they are known now. None if there is nothing to compare."""
+        known = totals(self.measurements, instrument)
+        known = known[: len(known) + newest + 1]
+        thresholds = self.protocol.instruments.thresholds.get(instrument, Thresholds())
+        return compare(known, instrument, thresholds) if known else None
 
     @property
     def item_9_open(self) -> bool:

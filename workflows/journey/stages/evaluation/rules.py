@@ -12,15 +12,13 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import approved, sign_off_requirement
-from workflows.journey.instruments import Instrument, Score, score
+from workflows.journey.instruments import Instrument, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-
-BASELINE = "baseline"
-"""The occasion of the instruments an evaluation rests on."""
+from workflows.journey.stages.evaluation.model import BASELINE, Measurement, totals
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -51,12 +49,11 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
             "Use another occasion, or correct the baseline with `pathway amend`",
             "occasion",
         )
-    previous = journey.latest(command.instrument)
     yield e.InstrumentRecorded(
         instrument=command.instrument,
         occasion=command.occasion,
         answers=command.answers,
-        score=scored(journey, command.instrument, command.answers, previous.score if previous else None),
+        score=scored(journey, command, journey.measurements),
         administered_by=by.role,
     )
 
@@ -67,18 +64,15 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
     Raises:
         Refused: no questionnaire of this kind and occasion was recorded at this version.
     """
-    before: Score | None = None
-    for known in journey.measurements:
+    for place, known in enumerate(journey.measurements):
         if known.version == version and (known.instrument, known.occasion) == (command.instrument, command.occasion):
             return e.InstrumentRecorded(
                 instrument=command.instrument,
                 occasion=command.occasion,
                 answers=command.answers,
-                score=scored(journey, command.instrument, command.answers, before),
+                score=scored(journey, command, journey.measurements[:place]),
                 administered_by=known.administered_by,
             )
-        if known.instrument == command.instrument and known.score.complete:
-            before = known.score
     refuse(
         RefusalCode.UNKNOWN,
         "no such questionnaire was recorded at this version",
@@ -87,11 +81,10 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
     )
 
 
-def scored(journey: Journey, instrument: Instrument, answers: object, previous: Score | None) -> Score:
-    """Return the event of a questionnaire, scored with the thresholds of the journey's protocol."""
-    thresholds = journey.protocol.instruments.thresholds.get(instrument)
-    before = None if previous is None else previous.total
-    return score(instrument, answers, thresholds, before) if thresholds else score(instrument, answers, previous=before)
+def scored(journey: Journey, command: c.RecordInstrument, before: tuple[Measurement, ...]) -> Score:
+    """Score a questionnaire with the thresholds of the journey's protocol, beside those ``before`` it."""
+    thresholds = journey.protocol.instruments.thresholds.get(command.instrument, Thresholds())
+    return score(command.instrument, command.answers, thresholds, totals(before, command.instrument))
 
 
 def missing(journey: Journey) -> tuple[str, ...]:

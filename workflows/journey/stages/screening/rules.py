@@ -16,7 +16,7 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import Comparison, Instrument, ScoreChange
 from workflows.journey.obligation_types import SCREENING, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
@@ -107,12 +107,27 @@ def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime)
         )
     elif level == "low":
         yield e.CrisisOpened(crisis=f"crisis-{len(journey.crises) + 1}", level="low", source=source)
-    measured = body.score.change or ()
-    if "deterioration" in measured and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
-        yield ask_support(journey, "clinical", f"{body.instrument} worsened beyond the protocol's alert")
-        earlier = [m.score.change or () for m in journey.measurements if m.instrument == body.instrument][-2:-1]
-        if any("deterioration" in change for change in earlier):
-            yield place(journey, "deterioration", f"{body.instrument} worsened twice in a row", source=source)
+    yield from _react_change(journey, body.instrument, source)
+
+
+def _react_change(journey: Journey, instrument: Instrument, source: str) -> Iterator[e.EventBody]:
+    """Ask a clinician when the newest total is worse than the best since the baseline, or rises again and again; hold
+    care when two in a row are worse. Judged anew from all totals, so that a corrected earlier one counts at once.
+    """
+    if journey.stage == Stage.EVALUATION:
+        return
+    now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
+    if ScoreChange.DETERIORATION in now:
+        yield ask_support(journey, "clinical", f"{instrument} worsened beyond the protocol's alert")
+        held = any(hold.cause == "deterioration" and not hold.released for hold in journey.holds.values())
+        if ScoreChange.DETERIORATION in before and not held:
+            yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
+    elif ScoreChange.RISING in now:
+        yield ask_support(journey, "clinical", f"{instrument} rose again and again")
+
+
+def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
+    return () if comparison is None else comparison.change or ()
 
 
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:

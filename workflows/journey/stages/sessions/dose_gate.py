@@ -19,6 +19,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
 from workflows.journey.stages.screening.rules import excluded, suicide_risk_obstacles, unanswered
 from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 WEEK = timedelta(days=7)
 
@@ -37,6 +38,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("no signed at-home setting")
     if journey.plan_owed_since is not None:
         found.append("a review asked for a new plan")
+    found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
     found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")

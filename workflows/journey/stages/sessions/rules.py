@@ -35,6 +35,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled
 from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -49,10 +50,8 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
     for kind in (SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
         if not approved(journey, kind) or journey.plan_owed_since is not None:
             refuse(RefusalCode.INCOMPLETE, f"the {kind.value} is not signed as it now is", "Have it signed first")
-    if review_owed(journey):
-        refuse(
-            RefusalCode.INCOMPLETE, "the response review of the last session is open", "A clinician decides it first"
-        )
+    if reviews_owed(journey):
+        refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
     if unconsented(journey):
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
@@ -149,25 +148,8 @@ def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Literal["go", "reche
     return verdict
 
 
-def review_owed(journey: Journey) -> str | None:
-    """Return the subject of the response review that must come before anything further, if there is one."""
-    ended = journey.ended_sessions
-    if not ended or journey.plan is None:
-        return None
-    number, after = ended[-1].number, journey.protocol.reviews.after_session
-    last = number >= journey.plan.planned_sessions and journey.plan_owed_since is None
-    if number not in after and not (last and "last" in after):
-        return None
-    subject = f"session-{number}"
-    decided = any(
-        (s.kind, s.subject, s.decision, s.first_of_two) == (SignOffKind.RESPONSE_REVIEW, subject, "approve", False)
-        for s in journey.sign_offs
-    )
-    return None if decided else subject
-
-
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for what a session needs next, for attestations, and for the response review before the next session."""
+    """Ask for what a session needs next, for attestations, and for the response reviews before the next session."""
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
@@ -175,15 +157,17 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
             if attestation:
                 yield attestation
-    if journey.stage != Stage.SESSIONS or journey.plan is None:
-        return
-    review = review_owed(journey)
-    if review is not None:
+    reviews = reviews_owed(journey)
+    for review in reviews:
         asked = sign_off_requirement(journey, SignOffKind.RESPONSE_REVIEW, review)
         if asked:
             yield asked
+    if journey.stage != Stage.SESSIONS or journey.plan is None:
         return
     number = journey.next_session
+    released = number in journey.sessions and journey.sessions[number].released_at is not None
+    if reviews and not released:
+        return
     unsigned = not approved(journey, SignOffKind.PLAN) or not approved(journey, SignOffKind.ELIGIBILITY)
     if number > journey.plan.planned_sessions or unsigned or journey.plan_owed_since is not None:
         return
@@ -303,7 +287,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Begin follow-up once every planned session is over and reviewed."""
-    if journey.stage != Stage.SESSIONS or journey.plan is None or review_owed(journey) is not None:
+    if journey.stage != Stage.SESSIONS or journey.plan is None or reviews_owed(journey):
         return
     if any(session.running for session in journey.sessions.values()):
         return
