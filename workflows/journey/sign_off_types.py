@@ -158,7 +158,7 @@ def _response(journey: Journey) -> Content:
     changes = {instrument: journey.comparison(instrument) for instrument in compared}
     measured = [m for m in journey.measurements if m.instrument in compared]
     return {
-        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change"}}) for m in measured],
+        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change": True}}) for m in measured],
         "changes": {name.value: change.model_dump(mode="json") for name, change in changes.items() if change},
     }
 
