@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.people",
     "tests.fixtures.moved_clock",
+    "tests.fixtures.workflow_cache",
 ]

@@ -29,6 +29,7 @@ from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
 from simulation.player import Follower, ServerDriver, SkippedTime, play
+from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import task_failures
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
@@ -185,6 +186,7 @@ async def at_work(
     client: Client, record: Record, signers: Signers, task_queue: str, **options: Any
 ) -> AsyncIterator[None]:
     """A worker in this process."""
+    options["max_cached"] = workflow_cache(options.get("max_cached", USUAL))
     async with build_worker(client, record, signers.register, demonstrations=True, task_queue=task_queue, **options):
         yield
 

@@ -16,11 +16,13 @@ from temporalio.service import RPCError
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.journey_client import register_search_attributes, resume, submit
+from deploy.local.stack import Stack
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, signal, support
 from tests.helpers import eventually
+from workflows.journey import commands as c
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.server
@@ -142,3 +144,27 @@ async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
     async with at_work(own, record, signers, task_queue, build_id="2"):
         await course.send(support())
         await course.checked()
+
+
+async def test_a_run_that_cannot_read_the_record_yet_answers_people(
+    client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
+) -> None:
+    """An old duplicate gets the answer it had, a hold holds at once, and both are recorded once."""
+    course = Course(client, record, signers, task_queue)
+    asked = command(support("invented: asked before"))
+    async with at_work(client, record, signers, task_queue):
+        await course.begin()
+        receipt = await course.submit(asked)
+        before = (await course.recorded()).version
+        events = await load_events(record, course.id)
+        await stack.postgres.stop("immediate")
+        await resume(client, events, task_queue=task_queue)
+
+        assert await submit(client, course.id, asked) == receipt
+        assert (await course.send(c.PlaceHold(reason="invented: stop"))).version > before
+        assert (await course.status()).health == "held"
+
+        await stack.postgres.start()
+        journey = await course.checked()
+    assert journey.held
+    assert len(journey.support) == 1

@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.workflow import _Definition
 
 from application.errors import NotFound, Refused
 from application.temporal.journey_client import SUBMIT, submit
@@ -73,15 +72,6 @@ KEPT: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
     "a release": (anybody(Role.SESSION_MONITOR, c.ReleaseSession(session=1)), RefusalCode.WRONG_STAGE),
     "a dose": (a_dose, RefusalCode.WRONG_STAGE),
 }
-
-
-def test_every_update_has_a_validator() -> None:
-    definition = _Definition.must_from_class(CareJourney)
-
-    assert list(definition.updates) == ["submit"]
-    assert all(update.validator is not None for update in definition.updates.values())
-    assert all(update.unfinished_policy for update in definition.updates.values())
-    assert list(definition.signals) == [None], "one handler for every signal, so that none is dropped"
 
 
 @pytest.mark.parametrize("what", REJECTED)

@@ -26,6 +26,7 @@ from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from simulation.people import PEOPLE, referral
 from simulation.player import Follower, SkippedTime, play, start_at
+from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
@@ -248,14 +249,19 @@ def said(role: Role, body: Any, command_id: UUID | None = None) -> Command:
 
 @asynccontextmanager
 async def open_world(
-    client: Client, database: Database, signers: Signers, *, task_queue: str, max_cached: int = 1000
+    client: Client, database: Database, signers: Signers, *, task_queue: str, max_cached: int = USUAL
 ) -> AsyncIterator[World]:
     """A worker on this client, with a record in this database, which is migrated first."""
     await migrate(database.owner_url)
     async with (
         open_record(database.app_url) as record,
         build_worker(
-            client, record, signers.register, demonstrations=True, task_queue=task_queue, max_cached=max_cached
+            client,
+            record,
+            signers.register,
+            demonstrations=True,
+            task_queue=task_queue,
+            max_cached=workflow_cache(max_cached),
         ),
     ):
         yield World(client, record, database, signers, task_queue)

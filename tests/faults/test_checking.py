@@ -1,0 +1,102 @@
+"""Signatures that take long to check, or cannot be: nobody else waits, and who signed may send it again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from activities.notice_activities import NoticeActivities
+from activities.record.store import Record
+from activities.record_activities import RecordActivities
+from application.temporal.journey_client import SUBMIT, NotChecked, submit
+from simulation.keys import Signers, invent
+from tests.faults.attackers import Office, asked, decision, held, signed
+from tests.faults.helpers import Course, at_work
+from tests.helpers import eventually
+from workflows import messages
+from workflows.care_journey import CHECKED_AT_ONCE, CareJourney
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.messages import TRY_AGAIN, SignatureCheck, SignatureResult, verify_signature
+
+pytestmark = pytest.mark.server
+
+
+@asynccontextmanager
+async def slow_worker(
+    client: Client, record: Record, signers: Signers, task_queue: str, checked: asyncio.Event
+) -> AsyncIterator[None]:
+    """A worker that checks no signature before it is told to."""
+
+    @activity.defn(name=verify_signature.__name__)
+    async def wait(presented: SignatureCheck) -> SignatureResult:
+        await checked.wait()
+        return SignatureResult()
+
+    recording = RecordActivities(record, signers.register, demonstrations=True)
+    activities: list[Callable[..., Any]] = [recording.append, recording.catch_up, NoticeActivities(record).alarm, wait]
+    async with Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=activities):
+        yield
+
+
+async def test_no_hold_waits_for_signatures_to_be_checked(
+    client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "MOMENT", timedelta(minutes=2))
+    course, checked = Course(client, record, signers, task_queue), asyncio.Event()
+
+    async def sign() -> object:
+        unsigned = decision(before, asked(before))
+        return await course.handle.execute_update(SUBMIT, await signed(course, unsigned))
+
+    async def under_way() -> bool:
+        described = await course.handle.describe()
+        return len(described.raw_description.pending_activities) == CHECKED_AT_ONCE
+
+    async with slow_worker(client, record, signers, task_queue, checked):
+        await course.begin()
+        before = await held(course)
+        waiting = [asyncio.create_task(sign()) for _ in range(CHECKED_AT_ONCE)]
+        await eventually(under_way)
+
+        with pytest.raises(WorkflowUpdateFailedError) as told:
+            await sign()
+        placed = await course.send(c.PlaceHold(reason="invented: dizzy, and afraid"), by=Role.PATIENT)
+
+        assert isinstance(told.value.cause, ApplicationError)
+        assert told.value.cause.type == TRY_AGAIN
+        assert placed.version > before.version
+        assert not [task for task in waiting if task.done()]
+        checked.set()
+        await asyncio.gather(*waiting)
+        await course.checked()
+
+
+async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
+    client: Client, record: Record, task_queue: str, tmp_path: Path
+) -> None:
+    """Temporal keeps the answer to an update. The same command is asked about anew all the same."""
+    office = Office(invent(tmp_path / "own"))
+    register = office.path.read_bytes()
+    course = Course(client, record, office.signers, task_queue)
+    async with at_work(client, record, office.signers, task_queue):
+        await course.begin()
+        before = await held(course)
+        genuine = await signed(course, decision(before, asked(before)))
+        office.put(b"")
+        for _ in range(2):
+            with pytest.raises(NotChecked):
+                await submit(client, course.id, genuine)
+        assert await course.recorded() == before
+        office.put(register)
+        await submit(client, course.id, genuine)
+        assert not (await course.recorded()).held
+        await course.checked()
