@@ -1,7 +1,8 @@
-"""Writes the generated parts of the reference: `make docs`, or `python -m docs.generate`.
+"""Writes the generated parts of the documents: `make docs`, or `python -m docs.generate`.
 
-A page in docs/reference may hold parts between `<!-- generated: NAME -->` and `<!-- end -->`. What stands outside of
-them is written by hand. A part is made from the code it is about, so a test can tell when a page is out of date.
+A page in docs/reference and docs/requirements.md may hold parts between `<!-- generated: NAME -->` and `<!-- end -->`.
+What stands outside of them is written by hand. A part is made from the code it is about, so a test can tell when a page
+is out of date.
 """
 
 import ast
@@ -20,12 +21,13 @@ from application.record.verification_report import MEANINGS
 from application.settings import PREFIX, Settings
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
+from docs.requirements import all_requirements, not_shown
 from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
 from workflows.journey.protocol import Protocol
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
 _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$": "[identifier](#words)",
@@ -47,13 +49,13 @@ def main() -> None:
 
 
 def pages() -> dict[Path, str]:
-    """Every page of the reference with a generated part, as it should be.
+    """Every page with a generated part, as it should be.
 
     Raises:
         KeyError: a page asks for a part that nobody makes.
     """
     found = {}
-    for page in sorted(REFERENCE.glob("*.md")):
+    for page in (*sorted((DOCS / "reference").glob("*.md")), DOCS / "requirements.md"):
         text = page.read_text()
         if _PART.search(text):
             found[page] = _PART.sub(_filled, text)
@@ -367,6 +369,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "event-shapes": event_shapes,
     "protocol": protocol,
     "protocol-shapes": protocol_shapes,
+    "not-shown": not_shown,
+    "requirements": all_requirements,
 }
 
 if __name__ == "__main__":
