@@ -45,7 +45,7 @@ def _of_libraries(_logger: object, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-def _named(_logger: object, _method: str, event: EventDict) -> EventDict:
+def _name_exception(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Log an exception by its type and its place, never by its text or local variables."""
     info = event.pop("exc_info", None)
     if info is True:
@@ -68,7 +68,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _named,
+        _name_exception,
     ]
     renderer: Processor = (
         structlog.processors.JSONRenderer()

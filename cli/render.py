@@ -166,7 +166,7 @@ def cases(page: CasePage) -> Table:
     for case in page.answer.rows:
         due = "" if case.next_due is None else local_time(case.next_due)
         due += " overdue" if page.is_overdue(case) else ""
-        health_now = _marked(case.health, case.stale)
+        health_now = _mark(case.health, case.stale)
         add_row(shown, case.journey_id, case.clinic, case.pathway, case.stage.value, case.awaits, due, health_now)
     return shown
 
@@ -175,13 +175,13 @@ def past_cases(page: PastPage) -> Table:
     """Render where journeys stood."""
     shown = table("journey", "clinic", "pathway", "stage", "health", "so since (your time)", "coordinator", "clinician")
     for case in page.answer.rows:
-        health_then, since = _marked(case.health, case.stale), local_time(case.from_at)
+        health_then, since = _mark(case.health, case.stale), local_time(case.from_at)
         where = (case.journey_id, case.clinic, case.pathway, case.stage.value)
         add_row(shown, *where, health_then, since, case.coordinator, case.clinician)
     return shown
 
 
-def _marked(word: str, stale: str | None) -> str:
+def _mark(word: str, stale: str | None) -> str:
     return word if stale is None else f"{word}, STALE"
 
 

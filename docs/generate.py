@@ -26,6 +26,7 @@ from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
 from workflows.journey.protocol import Protocol
+from workflows.journey.refusals import RefusalCode
 
 DOCS = Path(__file__).parent
 _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -84,6 +85,12 @@ def exit_codes() -> str:
     """Every exit code and what it says."""
     meanings = attribute_docs(ExitCode)
     return _table(("Code", "Name", "Meaning"), [(str(int(code)), code.name, meanings[code.name]) for code in ExitCode])
+
+
+def refusal_codes() -> str:
+    """Every code of a refusal and what it says."""
+    meanings = attribute_docs(RefusalCode)
+    return _table(("Code", "Meaning"), [(f"`{code.value}`", meanings[code.name]) for code in RefusalCode])
 
 
 def findings() -> str:
@@ -361,6 +368,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "exit-codes": exit_codes,
+    "refusal-codes": refusal_codes,
     "findings": findings,
     "command-line": command_line,
     "commands": commands,

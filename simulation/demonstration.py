@@ -40,7 +40,7 @@ from workflows.temporal_plugin import CarePathwayPlugin
 
 TASK_QUEUE = "care-pathway"
 LATE = ("check-in-1-24h",)
-"""What the patient of the PTSD journey answers too late, so that an escalation, a hold and its release show."""
+"""What the patient of the PTSD journey answers too late, so that an escalation, a hold and its release are shown."""
 
 
 class Disagreement(Exception):
@@ -121,7 +121,7 @@ def _print_timeline(console: Console, journey: Journey) -> None:
 
 
 async def _verify(stack: Stack, record: Record) -> Sequence[object]:
-    """What is wrong with the chains, or with any signature; nothing, if all is well."""
+    """Return what is wrong with the chains or with any signature. Empty if all is well."""
     keys = trusted_keys(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
     return (await verify_record(record, keys=keys)).findings
 

@@ -1,4 +1,4 @@
-"""The keys of the invented clinicians, and the register by which they may sign. For demonstrations and tests only.
+"""The keys of the invented clinicians, and the register that lets them sign. For demonstrations and tests only.
 
 Their passphrase is in this file: nobody may trust what they sign.
 """
@@ -20,7 +20,7 @@ from workflows.journey.signed_statement import signer_of
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
 COST = 12
-"""Of scrypt: little, since these keys protect nothing."""
+"""The cost of scrypt. It is low, because these keys protect nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class Signers:
 
     @property
     def register(self) -> RegisterFile:
-        """The register as a worker reads it."""
+        """The register, as a worker reads it."""
         return RegisterFile(self.register_path, self.organisation_key)
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables by which a worker or the command line finds it."""
+        """The variables with which a worker or the command line finds the register."""
         return {
             "CAREPATH_REGISTER_FILE": str(self.register_path),
             "CAREPATH_ORGANISATION_KEY": self.organisation_key.hex(),
         }
 
     def signed(self, journey_id: UUID, command: Command, at: datetime) -> Command:
-        """A decision with its signer's signature, made at this moment (UTC); any other command as it is."""
+        """Return a decision with its signer's signature, made at this moment (UTC), and any other command unchanged."""
         body = command.body
         key = self.keys.get(command.actor.id)
         if not isinstance(body, SIGNED) or body.signature is not None or key is None:
@@ -55,7 +55,7 @@ class Signers:
 
 
 def invent(directory: Path) -> Signers:
-    """The invented clinicians' key files beside their profiles in this directory; made at the first time."""
+    """Return the invented clinicians' keys from the files in this directory. The files are made the first time."""
     register_path = directory / "register.json"
     if register_path.exists():
         organisation = unlock(directory / "organisation.key", PASSPHRASE)

@@ -57,7 +57,7 @@ CLINIC = "demo-clinic"
 
 
 def profile(person: Actor, *clinics: str) -> str:
-    """The profile file of an invented person, who works for these clinics or else for that of the demonstration."""
+    """Return the profile of an invented person who works for these clinics, or else for the demonstration's clinic."""
     works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
     return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
 
@@ -67,7 +67,7 @@ Action = tuple[Role, c.CommandBody]
 
 @dataclass(frozen=True)
 class Situation:
-    """One obligation, at one moment."""
+    """An obligation of a journey at a moment."""
 
     journey: Journey
     waiting: Obligation
@@ -83,7 +83,7 @@ class Situation:
 def referral(
     protocol: Protocol, journey_id: UUID, *, zone: str = "America/Los_Angeles", state: str = HOME
 ) -> c.Command:
-    """The coordinator's command that starts a demonstration journey under this protocol."""
+    """Return the coordinator's command that starts a demonstration journey under this protocol."""
     body = c.StartPathway(
         journey_id=journey_id,
         clinic=CLINIC,
@@ -107,13 +107,13 @@ def referral(
 def next_move(
     journey: Journey, at: datetime, *, late: Collection[str] = (), unwell: Collection[str] = ()
 ) -> NextMove | None:
-    """The next thing somebody does, the moment to wait for, or None when nobody has anything left to do.
+    """Return the next thing somebody does, the moment to wait for, or None when nobody has anything left to do.
 
-    Also once it is closed: whoever looked at it in an emergency is still reviewed.
+    A closed journey may still have something to do: emergency access is reviewed.
 
-    Contacts and other obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are seen
-    to only once their escalation policy has held care or is used up. At check-ins named in ``unwell`` the patient feels
-    unwell. Holds, reviews and crises that follow are dealt with as they would be.
+    Obligations named in ``late``, by subject ("check-in-1-24h") or kind ("plan"), are done only once their escalation
+    policy has held care or is used up. At check-ins named in ``unwell`` the patient feels unwell. Holds, reviews and
+    crises that follow are done as usual.
     """
     if _may_leave(journey):
         return _command(journey.id, journey.version, Role.CLINICIAN, _discharge())
@@ -139,7 +139,7 @@ def _escalated(journey: Journey, waiting: Obligation) -> bool:
 
 
 def _may_leave(journey: Journey) -> bool:
-    """Once the first visit after the fixed weeks is done, the clinician proposes the discharge."""
+    """Whether the clinician proposes the discharge: once the first visit after the fixed weeks is done."""
     fixed = tuple(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks)
     return (
         journey.stage == Stage.FOLLOW_UP
@@ -182,7 +182,7 @@ def _evaluate(situation: Situation) -> Action | None:
 
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
-    """A questionnaire filled in: milder every time. A clinician asks the C-SSRS."""
+    """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
     if instrument == Instrument.C_SSRS:
         return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
     before = sum(measured.instrument == instrument for measured in journey.measurements)
@@ -196,7 +196,7 @@ def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
 
 
 def no_risk() -> dict[str, bool]:
-    """C-SSRS answers of somebody without suicidal thoughts or behaviour."""
+    """Return C-SSRS answers of somebody without suicidal thoughts or behaviour."""
     return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
 
 
@@ -228,7 +228,7 @@ def _plan(situation: Situation) -> Action:
 
 
 def plan(protocol: Protocol, at: datetime) -> c.Plan:
-    """A plan as large as the protocol's limits allow somebody of 70 kg.
+    """Make a plan with the largest dose that the protocol allows for 70 kg.
 
     Raises:
         ValueError: the protocol sets no dose limits, so nobody can plan.
@@ -299,7 +299,7 @@ def _check(situation: Situation) -> Action | datetime:
 
 
 def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
-    """A checklist on which everything is as it should be."""
+    """Make a checklist with nothing wrong."""
     return c.CheckSession(
         session=number,
         items=dict.fromkeys(journey.protocol.sessions.checklist, True),
@@ -350,7 +350,7 @@ def _observe(situation: Situation) -> Action | datetime:
 
 
 def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:
-    """An ordinary observation: blood pressure a little up, some dissociation that is gone at the end."""
+    """Make an ordinary observation: blood pressure a little up, and some dissociation that is gone at the end."""
     settled = minute >= journey.protocol.sessions.minimum_minutes
     return c.Observe(
         session=number,
@@ -388,7 +388,7 @@ def _check_in(situation: Situation) -> Action | datetime:
 
 
 def _visit(situation: Situation) -> Action | datetime:
-    """Visits after a session are held in the day before they are due, follow-up visits when they are due."""
+    """Hold a visit: after a session in the day before it is due, in follow-up when it is due."""
     opens = situation.waiting.deadline - timedelta(hours=24 if situation.waiting.kind == "visit" else 0)
     if situation.at < opens:
         return opens
@@ -444,7 +444,7 @@ CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "con
 
 
 def _sign(situation: Situation) -> Action | None:
-    """Whoever the protocol asks reads the evidence and approves it."""
+    """Approve a request, as the person whom the protocol asks."""
     journey, request = situation.journey, situation.waiting
     assert request.sign_off is not None
     assert request.evidence is not None
@@ -467,7 +467,8 @@ def _sign(situation: Situation) -> Action | None:
 
 
 def signer(journey: Journey, request: Obligation) -> Role:
-    """Who signs a request: whom the protocol names first, unless they wrote it, and as the second person another."""
+    """Return who signs a request: the first role that the protocol names, unless they wrote it; another one as
+    second."""
     assert request.sign_off is not None
     rule, first = journey.protocol.sign_offs[request.sign_off], half_signed(journey, request.sign_off, request.subject)
     roles = rule.roles if first is None else cosigners(journey, request.sign_off)

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Stuck(Exception):
-    """A journey that is not where it should come, and does not get there."""
+    """The journey did not come where it should."""
 
 
 class SkippedTime:
@@ -92,10 +92,10 @@ class Driver(Protocol):
     """The way into one journey: its state, its time, and where commands go."""
 
     async def look(self) -> tuple[Journey, datetime]:
-        """The journey as it is, and the time in it (UTC)."""
+        """Return the journey as it is, and its time (UTC)."""
 
     async def submit(self, command: Command) -> object:
-        """Have a command of somebody done."""
+        """Send a command."""
 
     async def wait_until(self, moment: datetime) -> None:
         """Let time pass up to this moment (UTC), and let the clock do what falls due until then."""
@@ -113,8 +113,8 @@ async def play(
 ) -> Journey:
     """Play a started journey until it ends, or instead until something is true of it, and return its last state.
 
-    People see to all obligations, or to those that ``sees`` is true of; the clock sees to all of them.
-    ``on_event`` hears of every command before it is sent, and, with None, of every wait.
+    People do all obligations, or those for which ``sees`` is true. The clock handles all of them. ``on_event`` is
+    called with every command before it is sent, and with None before every wait.
 
     Raises:
         Stuck: nobody has anything left to do, or it takes more than ``most`` steps.
@@ -141,7 +141,7 @@ async def play(
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns that never waits for anything outside, as with a driver of the core alone.
+    """Run a coroutine that never waits for anything outside, such as a driver of the core alone, and return its result.
 
     Raises:
         RuntimeError: it waits.
@@ -185,7 +185,7 @@ class ServerDriver:
 
 
 def on_servers(client: Client, record: Record, signers: Signers, journey_id: UUID) -> ServerDriver:
-    """The usual way to a journey that has been started so that its time can be skipped."""
+    """Return the usual driver for a journey that was started so that its time can be skipped."""
     return ServerDriver(
         journey_id,
         signers,

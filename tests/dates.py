@@ -64,7 +64,7 @@ def moved(ahead: timedelta) -> dict[str, str]:
 def run(name: str, moment: datetime, seed: int, more: list[str]) -> bool:
     """Run the tests from a moment (UTC) on, then courses on real servers unless tests are named; whether all passed."""
     print(f"\n{name}: from {moment:%A %Y-%m-%d %H:%M} UTC, --hypothesis-seed={seed}", flush=True)
-    processes = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadgroup"]
+    processes = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "load"]
     command = [sys.executable, "-m", "pytest", "--quiet", *processes, "-m", "not soak", f"--hypothesis-seed={seed}"]
     ahead = moment - datetime.now(UTC)
     passed = subprocess.run([*command, *more], env=moved(ahead), check=False).returncode == 0

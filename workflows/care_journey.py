@@ -20,16 +20,15 @@ from workflows import messages as m
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import fold
 from workflows.journey.base import digest
-from workflows.journey.commands import SIGNED, Command, KeepCancellation, KeepUnreadable, PassDeadline
-from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.commands import Command, KeepCancellation, KeepUnreadable, PassDeadline
+from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.journey.receipts import add_receipts, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 from workflows.journey.summary import Status, TimelineEntry, details, status, timeline
-from workflows.outbox import Outbox
+from workflows.ledger import Ledger
 from workflows.search_attributes import current_search_attributes
 
 LONG_RUN = 500
@@ -58,8 +57,6 @@ class CareJourney:
 
     @workflow.init
     def __init__(self, given: m.JourneyInput) -> None:
-        self._receipts = dict(given.receipts)
-        self._outbox = Outbox(0 if given.journey is None else given.journey.version)
         self._alarms: list[workflow.ActivityHandle[None]] = []
         self._signals: list[tuple[str, Sequence[RawValue]]] = []
         self._unchecked: list[Command] = []
@@ -68,20 +65,21 @@ class CareJourney:
         self._handed: m.StateDigest | None = None
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
-        self._set_back = self._diverged = False
+        self._set_back = False
         self._new_run_due = self._too_large = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
         # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
         if given.journey is not None:
-            self._journey = given.journey
+            self._ledger = Ledger(given.journey, given.receipts, given.journey.version)
             self._handed = m.state_digest(given.journey, given.receipts)
         elif given.start is not None:
             opened = decide(None, given.start, workflow.now())
             if isinstance(opened, Refusal):
                 self._start_refusal = opened
             else:
-                self._journey = fold(opened)
-                self._send(opened)
+                self._ledger = Ledger(fold(opened), {}, 0)
+                self._ledger.queue(opened)
+                self._raise_alarms(opened)
 
     @workflow.run
     async def run(self, given: m.JourneyInput) -> m.JourneyResult:  # noqa: ARG002 - the same as __init__ takes
@@ -110,8 +108,9 @@ class CareJourney:
             for task in work:
                 if task.done():
                     task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
-            if self._may_leave and self._over:
-                return m.JourneyResult(outcome=str(self._journey.outcome), version=self._journey.version)
+            if self._may_leave and self._ledger.over:
+                journey = self._ledger.journey
+                return m.JourneyResult(outcome=str(journey.outcome), version=journey.version)
             if self._may_leave:
                 self._begin_new_run()
 
@@ -120,16 +119,16 @@ class CareJourney:
         on."""
         self._cancelled = self._new_run_due = True
         await self._until_decidable()
-        if len(self._journey.messages) < UNREADABLE_KEPT:
+        if len(self._ledger.journey.messages) < UNREADABLE_KEPT:
             reason = (workflow.cancellation_reason() or "")[:1000]
             what = f"cancellation:{workflow.info().original_execution_run_id}"
-            self._decide_own(self._own(what, KeepCancellation(reason=reason)))
+            self._decide_own(what, KeepCancellation(reason=reason))
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
     async def submit(self, command: Command) -> m.Receipt:
         self._look_for_reset()
         await self._until_decidable()
-        refusal = await self._check_now(command) if self._must_be_checked(command) else None
+        refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
         return self._decide(command, refusal)
 
     @submit.validator
@@ -139,14 +138,11 @@ class CareJourney:
             raise _refused(self._start_refusal)
         if self._may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
-        refusal = self._screen(command)
-        if refusal is None and self._must_be_checked(command):
-            if self._checking >= CHECKED_AT_ONCE:
-                raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
-            return
-        decided = refusal or answer_repeated(self._receipts, command) or decide(self._journey, command, workflow.now())
-        if isinstance(decided, Refusal) and not self._kept(command, decided):
-            raise _refused(decided)
+        if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
+            raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
+        refusal = self._ledger.refusal(command, workflow.now())
+        if refusal is not None:
+            raise _refused(refusal)
 
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
@@ -155,78 +151,52 @@ class CareJourney:
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
-        now = status(self._journey, self._outbox.recorded)
-        return now.model_copy(update={"health": DIVERGED_HEALTH}) if self._diverged else now
+        now = status(self._ledger.journey, self._ledger.outbox.recorded)
+        return now.model_copy(update={"health": DIVERGED_HEALTH}) if self._ledger.diverged else now
 
     @workflow.query(description="Everything the journey waits for: what, of whom, since, due, next step")
     def obligations(self) -> tuple[Obligation, ...]:
-        return obligations(self._journey)
+        return obligations(self._ledger.journey)
 
     @workflow.query(description="What was due and when it was done")
     def timeline(self) -> tuple[TimelineEntry, ...]:
-        return timeline(self._journey)
+        return timeline(self._ledger.journey)
 
     # Deciding
 
     def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
-        """Decide a command, unless it was decided before or its signature is refused, and apply its events."""
-        decided = (
-            refusal
-            or self._screen(command)
-            or answer_repeated(self._receipts, command)
-            or decide(self._journey, command, workflow.now())
-        )
-        if isinstance(decided, Refusal):
-            events = self._kept(command, decided, unanswered=unanswered)
-            return m.Receipt(version=self._take_in(command, events), refusal=decided)
-        if isinstance(decided, tuple):
-            return m.Receipt(version=self._take_in(command, decided))
-        return m.Receipt(version=decided.version)
+        """Decide a command, and apply what follows from it."""
+        receipt, events = self._ledger.decide(command, workflow.now(), refusal, unanswered=unanswered)
+        self._apply(events, command)
+        return receipt
 
-    def _decide_own(self, command: Command) -> None:
-        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once."""
-        if command.command_id not in self._receipts:
-            decided = decide(self._journey, command, workflow.now())
-            if not isinstance(decided, Refusal):
-                self._take_in(command, decided)
+    def _decide_own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation) -> None:
+        """Decide a command of the workflow itself, under an id that is derived from what it is about."""
+        self._decide_again(Command(command_id=uuid5(self._ledger.journey.id, what), actor=CLOCK, body=body))
 
-    def _own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation) -> Command:
-        return Command(command_id=uuid5(self._journey.id, what), actor=CLOCK, body=body)
+    def _decide_again(self, own: Command) -> None:
+        self._apply(self._ledger.decide_own(own, workflow.now()), own)
 
-    def _screen(self, command: Command) -> Refusal | None:
-        return m.screen(command) or (m.QUARANTINED if self._diverged else None)
+    def _apply(self, events: tuple[Event, ...], command: Command) -> None:
+        """Apply decided events, and pass deadlines that have come with them."""
+        if not events:
+            return
+        stage = self._ledger.journey.stage
+        self._ledger.apply(events, command)
+        self._raise_alarms(events)
+        if self._ledger.journey.stage != stage:
+            workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
+            self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
+        self._pass_deadline()
 
-    def _kept(self, command: Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[Event, ...]:
-        """Return the event that records a refusal, if it is to be recorded."""
-        return keep_refusal(self._journey, self._receipts, command, refusal, workflow.now(), unanswered=unanswered)
-
-    def _take_in(self, command: Command, events: tuple[Event, ...]) -> int:
-        """Apply decided events, and pass deadlines that have come. Return the version after the decided events."""
-        stage, version = self._journey.stage, self._journey.version + len(events)
-        if events:
-            self._journey = fold(events, self._journey)
-            self._send(events, command)
-            if self._journey.stage != stage:
-                workflow.logger.info("journey.stage_entered", extra={"stage": self._journey.stage.value})
-                self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
-            self._pass_deadline()
-        return version
-
-    def _send(self, events: tuple[Event, ...], command: Command | None = None) -> None:
-        """Queue events for the record. Alarms leave at once, even if the record is down."""
-        add_receipts(self._receipts, events)
-        self._outbox.add(events, command)
+    def _raise_alarms(self, events: tuple[Event, ...]) -> None:
+        """Alarms leave at once, even if the record is down."""
         alarms = tuple(notice for event in events for notice in notices(event) if notice.alarm)
         self._alarms = [alarm for alarm in self._alarms if not alarm.done()]
         if alarms:
             self._alarms.append(_start(m.raise_alarm, m.Alarm(notices=alarms), "alarm"))
 
     # Signatures
-
-    def _must_be_checked(self, command: Command) -> bool:
-        """Whether a command has a signature and was not decided before."""
-        body = command.body
-        return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self._receipts
 
     async def _check_now(self, command: Command) -> Refusal | None:
         """Check a signature once, while somebody waits for the answer. The command can be decided right after.
@@ -236,7 +206,7 @@ class CareJourney:
         """
         self._checking += 1
         try:
-            presented = self._presented(command)
+            presented = self._ledger.presented(command, workflow.now())
             result = await workflow.execute_activity(
                 m.verify_signature,
                 presented,
@@ -249,7 +219,7 @@ class CareJourney:
             raise _not_checked() from None
         finally:
             self._checking -= 1
-        if result.refusal is None and not self._counts_still(presented):
+        if result.refusal is None and not self._ledger.counts_still(presented, workflow.now()):
             raise _not_checked()
         return result.refusal
 
@@ -259,27 +229,15 @@ class CareJourney:
         while True:
             await workflow.wait_condition(lambda: bool(self._unchecked) and not self._set_back)
             command, refusal = self._unchecked[0], None
-            if self._must_be_checked(command):
-                presented = self._presented(command)
+            if self._ledger.must_be_checked(command):
+                presented = self._ledger.presented(command, workflow.now())
                 result = await _start(m.verify_signature, presented, "check a signature")
                 await self._until_decidable()
                 refusal = result.refusal
-                if refusal is None and not self._counts_still(presented):
+                if refusal is None and not self._ledger.counts_still(presented, workflow.now()):
                     continue
             self._unchecked.pop(0)
             self._decide(command, refusal, unanswered=True)
-
-    def _presented(self, command: Command) -> m.SignatureCheck:
-        return m.SignatureCheck(
-            journey_id=self._journey.id, state=self._journey.patient.state, command=command, at=workflow.now()
-        )
-
-    def _counts_still(self, checked: m.SignatureCheck) -> bool:
-        """Whether the result of a check is still valid now: not expired, recent, and for the patient's present
-        state."""
-        body, now = checked.command.body, workflow.now()
-        expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < now
-        return not expired and now - checked.at <= m.ATTEMPT and checked.state == self._journey.patient.state
 
     # Signals
 
@@ -296,14 +254,14 @@ class CareJourney:
                 await workflow.sleep(timedelta(milliseconds=1), summary="read on")
 
     def _read(self, message: Command | KeepUnreadable) -> None:
-        if isinstance(message, Command) and self._must_be_checked(message):
+        if isinstance(message, Command) and self._ledger.must_be_checked(message):
             self._unchecked.append(message)
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
-        elif len(self._journey.messages) < UNREADABLE_KEPT:
+        elif len(self._ledger.journey.messages) < UNREADABLE_KEPT:
             # The id has its number: after a reset it is found recorded, and a second message like it is another one.
             what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
-            self._decide_own(self._own(what, message))
+            self._decide_own(what, message)
             self._unreadable += 1
 
     # The record
@@ -313,7 +271,7 @@ class CareJourney:
         while True:
             if not self._caught_up:
                 await self._catch_up()
-            await workflow.wait_condition(lambda: not self._caught_up or (bool(self._outbox) and not self._diverged))
+            await workflow.wait_condition(lambda: not self._caught_up or self._ledger.may_be_recorded)
             # Last of all that a task brings about: a worker that replays may hear of an update before the end of an
             # earlier append, or after it, and must ask Temporal for the same things in the same order.
             await workflow.wait_condition(lambda: True)
@@ -321,7 +279,7 @@ class CareJourney:
                 await self._append()
 
     async def _append(self) -> None:
-        batch = self._outbox.next_batch(self._journey.id)
+        batch = self._ledger.outbox.next_batch(self._ledger.journey.id)
         try:
             what = f"record versions {batch.events[0].version} to {batch.events[-1].version}"
             recorded = await _start(m.append_to_record, batch, what)
@@ -329,15 +287,15 @@ class CareJourney:
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
             # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
             if self._caught_up:
-                self._diverged = True
+                self._ledger.diverged = True
                 workflow.logger.error("journey.diverged")
         else:
-            self._outbox.mark_recorded(recorded.version)
+            self._ledger.outbox.mark_recorded(recorded.version)
 
     async def _catch_up(self) -> None:
         """Compare the state of this run with the record, which is authoritative: anybody may have started the run with
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
-        handed, self._handed = self._handed or m.StateDigest(journey_id=self._journey.id), None
+        handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
         page = await _start(m.catch_up_with_record, handed, "catch up with the record")
         recorded = page.events
         while page.more:
@@ -345,13 +303,12 @@ class CareJourney:
             page = await _start(m.catch_up_with_record, handed, "catch up with the record")
             recorded += page.events
         self._caught_up, self._caught_up_in = True, page.run_id
-        self._set_back = self._diverged = False
+        self._set_back = self._ledger.diverged = False
         if recorded:
             workflow.logger.warning("journey.read_back")
-            self._journey, self._receipts = fold(recorded), receipts_of(recorded)
-            for command in self._outbox.restart(self._journey.version):
+            for command in self._ledger.restart(recorded):
                 if command.actor == CLOCK:
-                    self._decide_own(command)
+                    self._decide_again(command)
                 else:
                     self._read(command)
 
@@ -390,20 +347,20 @@ class CareJourney:
         while True:
             await self._until_decidable()
             self._pass_deadline()
-            await self._until_deadline(next_deadline(self._journey))
+            await self._until_deadline(next_deadline(self._ledger.journey))
 
     def _pass_deadline(self) -> None:
-        deadline = next_deadline(self._journey)
+        deadline = next_deadline(self._ledger.journey)
         if deadline is not None and deadline <= workflow.now():
-            self._decide_own(self._own(f"deadline:{self._journey.version}", PassDeadline()))
+            self._decide_own(f"deadline:{self._ledger.journey.version}", PassDeadline())
 
     async def _until_deadline(self, deadline: datetime | None) -> None:
         """Return once the deadline has come, or another one is the earliest."""
-        due = (waiting.what for waiting in obligations(self._journey) if waiting.next_step == deadline)
+        due = (waiting.what for waiting in obligations(self._ledger.journey) if waiting.next_step == deadline)
         ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._set_back or next_deadline(self._journey) != deadline,
+                lambda: self._set_back or next_deadline(self._ledger.journey) != deadline,
                 timeout=ahead,
                 timeout_summary=next(due, "the end of a cover"),
             )
@@ -411,13 +368,9 @@ class CareJourney:
     # New runs
 
     @property
-    def _over(self) -> bool:
-        return self._journey.closed and not self._journey.waiting
-
-    @property
     def _may_leave(self) -> bool:
         """Whether nothing is in progress, and this run has a reason to end."""
-        under_way = self._outbox or self._signals or self._unchecked or not self._caught_up
+        under_way = self._ledger.outbox or self._signals or self._unchecked or not self._caught_up
         if under_way or not all(alarm.done() for alarm in self._alarms) or not workflow.all_handlers_finished():
             return False
         info = workflow.info()
@@ -426,10 +379,11 @@ class CareJourney:
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
         )
-        return self._over or (new_run_due and not self._too_large)
+        return self._ledger.over or (new_run_due and not self._too_large)
 
     def _begin_new_run(self) -> None:
-        handed = m.JourneyInput(journey=self._journey, receipts=self._receipts, unreadable=self._unreadable)
+        ledger = self._ledger
+        handed = m.JourneyInput(journey=ledger.journey, receipts=ledger.receipts, unreadable=self._unreadable)
         self._too_large = len(handed.model_dump_json().encode()) > m.HANDOVER_BYTES
         if not self._too_large:
             moved = workflow.info().is_target_worker_deployment_version_changed()
@@ -442,14 +396,14 @@ class CareJourney:
         """Keep the Temporal UI up to date. It costs one command when something changed."""
         shown: object = None
         while True:
-            journey, diverged = self._journey, self._diverged
+            journey, diverged = self._ledger.journey, self._ledger.diverged
             workflow.set_current_details(details(journey))
             attributes = current_search_attributes(self.status())
             if attributes != shown:
                 workflow.upsert_search_attributes(attributes)
             shown = attributes
             await workflow.wait_condition(
-                lambda: self._journey is not journey or self._diverged != diverged  # noqa: B023 - asked in this round
+                lambda: self._ledger.journey is not journey or self._ledger.diverged != diverged  # noqa: B023 - asked in this round
             )
 
 

@@ -19,6 +19,7 @@ PASSED_THROUGH = (
     "workflows.journey",
     "workflows.messages",
     "workflows.outbox",
+    "workflows.ledger",
     "workflows.search_attributes",
     "zoneinfo",
     "tzdata",

@@ -50,7 +50,7 @@ def from_stored(stored: StoredEvent) -> Event:
     payload = from_json(stored.payload)
     body = payload.get("body") if isinstance(payload, dict) else None
     if isinstance(body, dict) and body.get("kind") == "pathway.started":
-        payload["body"] = _opened(body)
+        payload["body"] = _read_opening(body)
     return Event.model_validate(
         {
             **payload,
@@ -66,7 +66,7 @@ def from_stored(stored: StoredEvent) -> Event:
     )
 
 
-def _opened(body: dict[str, Any]) -> PathwayStarted:
+def _read_opening(body: dict[str, Any]) -> PathwayStarted:
     protocol = _protocol(to_json(body.get("protocol")))
     opening = _Opening.model_validate({**body, "protocol": protocol})
     return PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))

@@ -91,7 +91,7 @@ def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
     at = context.now()
     if asked.register is not None:
         keyring.require_enrolled(asked.register, key, asked.signer, at)
-    approval = _signed(asked.protocol, asked.begun, asked.signer, key, at, asked.until - at)
+    approval = _sign(asked.protocol, asked.begun, asked.signer, key, at, asked.until - at)
     if asked.register is not None:
         _require_holding(approval, asked.protocol, asked.register, at)
     replace(approval_path(asked.file), approval.model_dump_json(indent=2).encode() + b"\n", asked.known)
@@ -142,7 +142,7 @@ def _until(day: date | None, begun: ProtocolApproval | None, protocol: Protocol,
     return datetime.combine(day, time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)
 
 
-def _signed(
+def _sign(
     protocol: Protocol,
     begun: ProtocolApproval | None,
     signer: Signer,

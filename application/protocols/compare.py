@@ -64,7 +64,7 @@ def _sentence(change: Change, old: Protocol, new: Protocol) -> str:
             step = f"escalation policy {name}: step {n}"
             before, after = _step_at(old, name, n), _step_at(new, name, n)
             if before is None or after is None:
-                return f"{step} {'added' if added else 'removed'}: {_described(after or before)}"
+                return f"{step} {'added' if added else 'removed'}: {_describe(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
         case ("escalation_policies", name):
             return f"escalation policy {name} {'added' if added else 'removed'}"
@@ -114,12 +114,12 @@ def _when(step: EscalationStep) -> str:
     return f"after {step.minutes} min" if step.percent is None else f"at {step.percent} % of the time"
 
 
-def _described(step: EscalationStep | None) -> str:
+def _describe(step: EscalationStep | None) -> str:
     assert step is not None
-    return f"{_when(step)} {_deed(step)}{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
+    return f"{_when(step)} {_describe_action(step)}{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
 
 
-def _deed(step: EscalationStep) -> str:
+def _describe_action(step: EscalationStep) -> str:
     return f"{step.action.value} {step.to.value}"
 
 
@@ -128,7 +128,7 @@ def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> 
         case "minutes" | "percent":
             return f"now {_when(after)} (was {_when(before)})"
         case "action" | "to":
-            return f"now is to {_deed(after)} (was {_deed(before)})"
+            return f"now is to {_describe_action(after)} (was {_describe_action(before)})"
         case "hold":
             return "now places a hold" if after.hold else "no longer places a hold"
     return "now is an alarm" if after.alarm else "no longer is an alarm"

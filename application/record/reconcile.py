@@ -96,7 +96,7 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
     looked_at, found = await compare(record, journeys)
 
     async def seen_to(drifted: Drifted) -> Reconciled:
-        put_right = repair and await _repaired(context, record, journeys, drifted)
+        put_right = repair and await _repair(context, record, journeys, drifted)
         return Reconciled(drifted.journey_id, drifted.drift, put_right)
 
     return Reconciliation(looked_at, tuple(await at_once(seen_to, found)))
@@ -181,9 +181,9 @@ async def _open(record: Record, among: Collection[UUID] | None) -> AsyncIterator
         yield page
 
 
-async def _repaired(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
+async def _repair(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
     if drifted.drift == Drift.UNREVIEWED:
-        return await _announced(context, record, drifted.journey_id)
+        return await _announce(context, record, drifted.journey_id)
     head = await record.head(drifted.journey_id)
     if head is None or drifted.drift not in REPAIRED:
         return False
@@ -191,10 +191,10 @@ async def _repaired(context: Context, record: Record, journeys: Journeys, drifte
     drift = await drift_of(record, journeys, head)
     if drift not in REPAIRED:
         return drift is None
-    return await _resumed(record, journeys, drifted.journey_id)
+    return await _resume(record, journeys, drifted.journey_id)
 
 
-async def _announced(context: Context, record: Record, journey_id: UUID) -> bool:
+async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
     """Tell a journey of emergency accesses that it could not be told of before."""
 
     for reading in await find_unannounced_access(record):
@@ -208,7 +208,7 @@ async def _announced(context: Context, record: Record, journey_id: UUID) -> bool
     return True
 
 
-async def _resumed(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
+async def _resume(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
 
     events = await load_events(record, journey_id)
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.

@@ -16,7 +16,7 @@ from application.files import refuse_existing, write_new
 from application.record.verify import Part, Verification
 
 FORMAT = "care-pathway/report/1"
-PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 MEANINGS: Mapping[str, str] = {
     "position": "There is a gap in the log before this event: events were removed, or this one was put in.",

@@ -154,7 +154,7 @@ async def reopen(
     journey = fold(recorded)
     again = WithStartWorkflowOperation(
         CareJourney.run,
-        _handed(journey, recorded),
+        _make_input(journey, recorded),
         id=workflow_id(journey.id),
         task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -268,7 +268,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
         Fault: its state is more than one run can be handed.
     """
     journey = fold(recorded)
-    handed = _handed(journey, recorded)
+    handed = _make_input(journey, recorded)
     try:
         await client.start_workflow(
             CareJourney.run,
@@ -284,7 +284,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
         raise Unavailable("Temporal did not take the journey", "Run it again") from error
 
 
-def _handed(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
+def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
     """What a run that goes on from a recorded state is started with.
 
     Raises:
@@ -324,7 +324,7 @@ async def register_search_attributes(client: Client) -> None:
     Raises:
         SearchAttributeMismatch: one exists with another type.
     """
-    wanted = {key.name: _indexed(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
+    wanted = {key.name: _to_indexed_type(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
     await client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
     )
@@ -338,7 +338,7 @@ async def register_search_attributes(client: Client) -> None:
             )
 
 
-def _indexed(kind: SearchAttributeIndexedValueType) -> Any:
+def _to_indexed_type(kind: SearchAttributeIndexedValueType) -> Any:
     return {
         SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
         SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,

@@ -93,7 +93,7 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     """Return the state after one more event. It never refuses, reads no clock and decides nothing."""
     body = event.body
     if isinstance(body, e.FactAmended):
-        changed = _corrected(journey, body, _changes(journey, body.correction, event))
+        changed = _correct(journey, body, _changes(journey, body.correction, event))
     else:
         changed = _changes(journey, body, event)
     return journey.model_copy(update={**changed, "version": event.version})
@@ -106,7 +106,7 @@ def _changes(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
     return changed
 
 
-def _corrected(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes:
+def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes:
     """Return what a correction changes: the same as the fact would if it were new, except that it replaces the wrong
     one and keeps its time."""
     fact = body.correction

@@ -27,7 +27,7 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
 
     def time_of(step: EscalationStep) -> datetime:
         if step.percent is not None:
-            return _later(at, _passed(at, due, policy, journey) * step.percent / 100, policy, journey)
+            return _later(at, _count_time(at, due, policy, journey) * step.percent / 100, policy, journey)
         assert step.minutes is not None
         after = timedelta(minutes=step.minutes)
         if heightened and step.minutes:
@@ -47,7 +47,7 @@ def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: d
     def left(moment: datetime) -> datetime:
         if need.due is not None or moment <= paused.at:
             return moment
-        return _later(at, _passed(paused.at, moment, policy, journey), policy, journey)
+        return _later(at, _count_time(paused.at, moment, policy, journey), policy, journey)
 
     clock = {"since": kept.since, "due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
     return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
@@ -62,7 +62,7 @@ def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey
     return after_quiet_hours(later, journey.patient.zone, protocol.quiet_hours) if policy.quiet_hours else later
 
 
-def _passed(start: datetime, end: datetime, policy: EscalationPolicy, journey: Journey) -> timedelta:
+def _count_time(start: datetime, end: datetime, policy: EscalationPolicy, journey: Journey) -> timedelta:
     """Return the time from ``start`` to ``end`` as the escalation policy counts."""
     return working_time_between(start, end, journey.protocol.working_time) if policy.clock == "working" else end - start
 
@@ -88,13 +88,13 @@ def reconcile(
     left = {key: kept for key, kept in waiting.items() if not _stays(kept, wanted.get(key))}
     new = [need for key, need in wanted.items() if key not in waiting or key in left]
     before = {kept.key: kept for kept in left.values()}
-    opened = tuple(_opened(need, before.get(need.key), journey, at) for need in new)
+    opened = tuple(_give_clock(need, before.get(need.key), journey, at) for need in new)
     again = {obligation.key: obligation for obligation in opened}
     closed = tuple(_closed(kept, again, pausing, journey) for kept in left.values())
     return opened, closed
 
 
-def _opened(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
+def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
     """Return a need with its clock: the one it had, the one a hold paused, or a new one."""
     if earlier is not None and _same_wait(need, earlier, journey):
         clock = {"since": earlier.since, "steps": earlier.steps, "taken": earlier.taken, "due": earlier.due}

@@ -173,7 +173,7 @@ def apply(state: ProjectionState | None, event: e.Event, position: int, recorded
         ValueError: there is no state yet, and the event does not open one.
     """
     journey = fold((event,)) if state is None else evolve(state.journey, event)
-    opened, closed = ({}, ()) if state is None else _awaited(state, event, journey)
+    opened, closed = ({}, ()) if state is None else _update_open(state, event, journey)
     at = event.at if state is None else max(state.at, event.at)
     return ProjectionState(
         journey,
@@ -183,7 +183,7 @@ def apply(state: ProjectionState | None, event: e.Event, position: int, recorded
         last_contact=event.at if _in_contact(event) else None if state is None else state.last_contact,
         opened=opened,
         closed=closed,
-        history=_moved(state, journey, position, at),
+        history=_update_history(state, journey, position, at),
     )
 
 
@@ -292,7 +292,7 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
         due=waiting.deadline,
         sign_off=None if waiting.sign_off is None else waiting.sign_off.value,
         evidence=waiting.evidence,
-        asked=_asked(journey, waiting),
+        asked=_collect_asked(journey, waiting),
     )
     signed = next(
         (s for s in reversed(journey.sign_offs) if s.request == waiting.id and s.version > opened_version), None
@@ -309,12 +309,12 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
     )
 
 
-def _asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
+def _collect_asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
     taken = journey.protocol.escalation_policies[waiting.escalation_policy].steps[: waiting.taken]
     return tuple(dict.fromkeys((waiting.owner.value, *(step.to.value for step in taken))))
 
 
-def _awaited(
+def _update_open(
     state: ProjectionState, event: e.Event, journey: Journey
 ) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
     """Return what is open after an event, and what is closed. One event may close and open the same id."""
@@ -325,12 +325,12 @@ def _awaited(
     gone = [name for name in before if name in said or name not in after]
     still = {name: version for name, version in state.opened.items() if name not in gone}
     ended = tuple(
-        _ended(_obligation(state.journey, before[name], state.opened[name]), event, said.get(name)) for name in gone
+        _close_row(_obligation(state.journey, before[name], state.opened[name]), event, said.get(name)) for name in gone
     )
     return {name: still.get(name, event.version) for name in after}, (*state.closed, *ended)
 
 
-def _ended(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
+def _close_row(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
     # A signature that ends the pathway closes its request as no longer needed, although it was given.
     return row._replace(
         closed_version=event.version,
@@ -339,7 +339,9 @@ def _ended(row: ObligationRow, event: e.Event, because: CloseReason | None) -> O
     )
 
 
-def _moved(state: ProjectionState | None, journey: Journey, position: int, at: datetime) -> tuple[StatusRow, ...]:
+def _update_history(
+    state: ProjectionState | None, journey: Journey, position: int, at: datetime
+) -> tuple[StatusRow, ...]:
     if state is not None and STATUS(state.journey) == STATUS(journey):
         return state.history
     now = StatusRow(

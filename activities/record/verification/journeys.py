@@ -249,7 +249,7 @@ async def _judge(
                 JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
             )
             continue
-        history = [_stored(record, row) for row in events]
+        history = [_to_stored(record, row) for row in events]
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
         judged.append(one)
         if head is not None and journey is not None and _differs(head, journey):
@@ -277,7 +277,7 @@ def _differs(head: DatabaseRow, journey: Journey) -> bool:
     return any(head[name] not in (None, value) for name, value in said.items())
 
 
-def _stored(record: Record, row: DatabaseRow) -> StoredEvent:
+def _to_stored(record: Record, row: DatabaseRow) -> StoredEvent:
     """Return the stored event of a row. One that cannot be decoded gets no content, and is reported as unreadable."""
     try:
         return record.decoded(row)
@@ -348,7 +348,7 @@ async def _load_used_elsewhere(connection: Connection, record: Record, journey_i
         SIGNED,
         prefetch=500,
     )
-    found = [(stored, nonce(stored)) async for stored in (_stored(record, row) async for row in signed)]
+    found = [(stored, nonce(stored)) async for stored in (_to_stored(record, row) async for row in signed)]
     return [Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None]
 
 

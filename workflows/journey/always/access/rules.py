@@ -21,10 +21,10 @@ from workflows.journey.requirements import Requirement, require
 
 def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
     """Whether a person who works for these clinics may look at a journey without breaking the glass."""
-    return journey.clinic in clinics or person in _named(journey)
+    return journey.clinic in clinics or person in _list_named(journey)
 
 
-def _named(journey: Journey) -> Iterator[str | None]:
+def _list_named(journey: Journey) -> Iterator[str | None]:
     """Return the patient and those whom the plan of care names. Having acted is not enough: otherwise everybody who
     sent the journey a command would have given themselves access."""
     yield from (journey.patient.ref, journey.coordinator, journey.clinician)

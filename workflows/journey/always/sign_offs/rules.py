@@ -26,7 +26,7 @@ from workflows.journey.stages.screening.rules import eligibility_obstacles
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Decide on a request. The person must be allowed to, the evidence current, the meaning right, a reason given where
     one is needed, and the signature not used before (21 CFR 11.50, 11.70, 11.200)."""
-    request = _requested(journey, command)
+    request = _find_request(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
     rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
@@ -107,7 +107,7 @@ def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> 
     return signature
 
 
-def _requested(journey: Journey, command: c.Sign) -> Obligation:
+def _find_request(journey: Journey, command: c.Sign) -> Obligation:
     request = journey.waiting.get(command.request)
     if request is not None and request.sign_off is not None:
         return request

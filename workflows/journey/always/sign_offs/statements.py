@@ -25,7 +25,7 @@ def of_command(
     Raises:
         ValueError: they have no printed name or no licence, or there is no such meaning.
     """
-    return _stated(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
+    return _build_statement(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
 
 
 def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationStatement:
@@ -38,10 +38,10 @@ def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationState
     if body.kind not in ("signoff.signed", "signoff.delegated"):
         raise ValueError("nobody signed this")
     signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
-    return _stated(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
+    return _build_statement(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
 
 
-def _stated(
+def _build_statement(
     journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
 ) -> Statement | DelegationStatement:
     """Build the statement from a command or an event, which use the same field names."""

@@ -1,0 +1,99 @@
+"""What one run knows of a journey, and how it decides on it. Pure: the workflow brings the time, and waits."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
+from workflows.journey.refusals import Refusal
+from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck, screen
+from workflows.outbox import Outbox
+
+
+class Ledger:
+    """The state of a journey, the receipts of its commands, and what the record does not have yet."""
+
+    def __init__(self, journey: Journey, receipts: Mapping[UUID, CommandReceipt], recorded: int) -> None:
+        self.journey = journey
+        self.receipts = dict(receipts)
+        self.outbox = Outbox(recorded)
+        self.diverged = False
+        """Whether the record says something else, so that nothing is decided before ops have looked."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the journey has ended and waits for nothing."""
+        return self.journey.closed and not self.journey.waiting
+
+    @property
+    def may_be_recorded(self) -> bool:
+        """Whether there is something to record, and the record takes it."""
+        return bool(self.outbox) and not self.diverged
+
+    def refusal(self, command: Command, at: datetime) -> Refusal | None:
+        """Why a command is refused at a moment (UTC), if that leaves no trace."""
+        decided = self._screen(command) or answer_repeated(self.receipts, command) or decide(self.journey, command, at)
+        kept = isinstance(decided, Refusal) and keep_refusal(self.journey, self.receipts, command, decided, at)
+        return decided if isinstance(decided, Refusal) and not kept else None
+
+    def decide(
+        self, command: Command, at: datetime, refusal: Refusal | None = None, *, unanswered: bool = False
+    ) -> tuple[Receipt, tuple[Event, ...]]:
+        """Decide a command at a moment (UTC), unless it was decided before or its signature is refused.
+
+        A refusal gives the event that keeps it, if it is to be kept: always for a sender who gets no answer.
+        """
+        decided = (
+            refusal
+            or self._screen(command)
+            or answer_repeated(self.receipts, command)
+            or decide(self.journey, command, at)
+        )
+        if isinstance(decided, CommandReceipt):
+            return Receipt(version=decided.version), ()
+        if isinstance(decided, tuple):
+            return Receipt(version=self.journey.version + len(decided)), decided
+        kept = keep_refusal(self.journey, self.receipts, command, decided, at, unanswered=unanswered)
+        return Receipt(version=self.journey.version + len(kept), refusal=decided), kept
+
+    def decide_own(self, command: Command, at: datetime) -> tuple[Event, ...]:
+        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once."""
+        decided = () if command.command_id in self.receipts else decide(self.journey, command, at)
+        return () if isinstance(decided, Refusal) else decided
+
+    def apply(self, events: Sequence[Event], command: Command) -> None:
+        """Apply decided events and queue them for the record."""
+        self.journey = fold(events, self.journey)
+        self.queue(events, command)
+
+    def queue(self, events: Sequence[Event], command: Command | None = None) -> None:
+        """Queue events for the record that are applied already."""
+        add_receipts(self.receipts, events)
+        self.outbox.add(events, command)
+
+    def restart(self, recorded: Sequence[Event]) -> list[Command]:
+        """Go on from all recorded events. Return the commands the record does not have, to be decided again."""
+        self.journey, self.receipts = fold(recorded), receipts_of(recorded)
+        return self.outbox.restart(self.journey.version)
+
+    def must_be_checked(self, command: Command) -> bool:
+        """Whether a command has a signature and was not decided before."""
+        body = command.body
+        return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self.receipts
+
+    def presented(self, command: Command, at: datetime) -> SignatureCheck:
+        """Present a signed command to be checked."""
+        return SignatureCheck(journey_id=self.journey.id, state=self.journey.patient.state, command=command, at=at)
+
+    def counts_still(self, checked: SignatureCheck, at: datetime) -> bool:
+        """Whether the result of a check is still valid: not expired, recent, and for the patient's present state."""
+        body = checked.command.body
+        expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < at
+        return not expired and at - checked.at <= ATTEMPT and checked.state == self.journey.patient.state
+
+    def _screen(self, command: Command) -> Refusal | None:
+        return screen(command) or (QUARANTINED if self.diverged else None)
