@@ -14,6 +14,8 @@ from typing import Annotated, Literal, NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from docs.markdown import table
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "docs" / "requirements.yaml"
 SOURCES = {"A": "At-home treatment for PTSD", "B": "At-home therapy for anxiety"}
@@ -73,15 +75,20 @@ def marked_tests(source: str) -> Iterator[tuple[str, list[str]]]:
     """Every test of a module that is marked, with the ids: of its own, of its parameters, and of the whole module.
 
     Raises:
-        ValueError: an id is not written out, so it cannot be read without running the module.
+        ValueError: an id is not written out, or a mark stands where no test has it from.
     """
     tree = ast.parse(source)
     of_all = [name for node in tree.body if _marks_module(node) for name in _ids(node)]
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            ids = [*of_all, *(name for decorator in node.decorator_list for name in _ids(decorator))]
-            if ids:
-                yield node.name, list(dict.fromkeys(ids))
+    found = {
+        node.name: [name for decorator in node.decorator_list for name in _ids(decorator)]
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    }
+    if len(list(_ids(tree))) > len(of_all) + sum(map(len, found.values())):
+        raise ValueError("mark a test, its parameters, or the whole module by `pytestmark`")
+    for test, ids in found.items():
+        if of_all or ids:
+            yield test, list(dict.fromkeys([*of_all, *ids]))
 
 
 def _marks_module(node: ast.stmt) -> bool:
@@ -112,7 +119,7 @@ def not_shown() -> str:
     for state, head in heads.items():
         rows = [(r.id, _asked(r), r.missing or "") for r in requirements if r.state == state]
         if rows:
-            parts.append(f"### {head}\n\n" + _table(("Id", "What it asks", "What is missing"), rows))
+            parts.append(f"### {head}\n\n" + table(("Id", "What it asks", "What is missing"), rows))
     return "\n\n".join(parts)
 
 
@@ -126,7 +133,7 @@ def all_requirements() -> str:
             for r in requirements.values()
             if r.id.startswith(letter)
         ]
-        parts.append(f"## {head}\n\n" + _table(("Id", "What it asks", "Rule", "Shown by"), rows))
+        parts.append(f"## {head}\n\n" + table(("Id", "What it asks", "Rule", "Shown by"), rows))
     return "\n\n".join(parts)
 
 
@@ -151,8 +158,3 @@ def _link(file: str) -> str:
     path = Path(file)
     name = path.parent.name if path.stem in ("rules", "model") else path.stem
     return f"[{re.sub('[_-]', ' ', name)}](../{file})"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
