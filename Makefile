@@ -56,7 +56,7 @@ format: $(DEV)  ## apply ruff's fixes and formatting
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-docs: $(DEV)  ## write the generated parts of docs/reference anew
+docs: $(DEV)  ## write the generated parts of docs/ anew
 	@$(PY) -m docs.generate
 
 hooks:  ## have git check formatting, lint and import contracts before each commit

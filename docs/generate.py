@@ -1,7 +1,8 @@
-"""Writes the generated parts of the reference: `make docs`, or `python -m docs.generate`.
+"""Writes the generated parts of the documents: `make docs`, or `python -m docs.generate`.
 
-A page in docs/reference may hold parts between `<!-- generated: NAME -->` and `<!-- end -->`. What stands outside of
-them is written by hand. A part is made from the code it is about, so a test can tell when a page is out of date.
+A page in docs/reference and docs/requirements.md may hold parts between `<!-- generated: NAME -->` and `<!-- end -->`.
+What stands outside of them is written by hand. A part is made from the code it is about, so a test can tell when a page
+is out of date.
 """
 
 import ast
@@ -20,13 +21,15 @@ from application.record.verification_report import MEANINGS
 from application.settings import PREFIX, Settings
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
+from docs.markdown import table
+from docs.requirements import all_requirements, not_shown
 from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
 from workflows.journey.protocol import Protocol
 from workflows.journey.refusals import RefusalCode
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
 _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$": "[identifier](#words)",
@@ -48,13 +51,13 @@ def main() -> None:
 
 
 def pages() -> dict[Path, str]:
-    """Every page of the reference with a generated part, as it should be.
+    """Every page with a generated part, as it should be.
 
     Raises:
         KeyError: a page asks for a part that nobody makes.
     """
     found = {}
-    for page in sorted(REFERENCE.glob("*.md")):
+    for page in (*sorted((DOCS / "reference").glob("*.md")), DOCS / "requirements.md"):
         text = page.read_text()
         if _PART.search(text):
             found[page] = _PART.sub(_filled, text)
@@ -76,24 +79,24 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         default = "required" if field.is_required() else _default(field.default)
         rows.append((f"`{PREFIX}{name.upper()}`", default, meanings[name]))
-    return _table(("Variable", "Default", "Meaning"), rows)
+    return table(("Variable", "Default", "Meaning"), rows)
 
 
 def exit_codes() -> str:
     """Every exit code and what it says."""
     meanings = attribute_docs(ExitCode)
-    return _table(("Code", "Name", "Meaning"), [(str(int(code)), code.name, meanings[code.name]) for code in ExitCode])
+    return table(("Code", "Name", "Meaning"), [(str(int(code)), code.name, meanings[code.name]) for code in ExitCode])
 
 
 def refusal_codes() -> str:
     """Every code of a refusal and what it says."""
     meanings = attribute_docs(RefusalCode)
-    return _table(("Code", "Meaning"), [(f"`{code.value}`", meanings[code.name]) for code in RefusalCode])
+    return table(("Code", "Meaning"), [(f"`{code.value}`", meanings[code.name]) for code in RefusalCode])
 
 
 def findings() -> str:
     """Every reason a finding of `record verify` can have."""
-    return _table(("Reason", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in MEANINGS.items()])
+    return table(("Reason", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in MEANINGS.items()])
 
 
 def command_line() -> str:
@@ -103,12 +106,12 @@ def command_line() -> str:
     alone = [(f"`{verb}`", _summary(command)) for verb, command in top.items() if verb not in groups]
     sections = [
         f"### {name}\n\n{_summary(noun)}\n\n"
-        + _table(
+        + table(
             ("Verb", "What it does"), [(f"`{name} {each}`", _summary(verb)) for each, verb in noun.commands.items()]
         )
         for name, noun in groups.items()
     ]
-    return "\n\n".join([*sections, "### Without a noun\n\n" + _table(("Command", "What it does"), alone)])
+    return "\n\n".join([*sections, "### Without a noun\n\n" + table(("Command", "What it does"), alone)])
 
 
 def _summary(command: Any) -> str:
@@ -199,7 +202,7 @@ def _members(union: Any) -> tuple[Any, ...]:
 def _fields(model: type[BaseModel]) -> str:
     schema = model.model_json_schema()
     rows = _rows(schema, schema.get("$defs", {}), attribute_docs(model))
-    return _table(("Field", "Content", "Default"), rows) if rows else "No fields."
+    return table(("Field", "Content", "Default"), rows) if rows else "No fields."
 
 
 def _rows(schema: Schema, shapes: Schema, meanings: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -289,7 +292,7 @@ def _shapes(models: Iterable[type[BaseModel]]) -> str:
             body = f"One of {_names(map(str, shape['enum']))}."
         else:
             meanings = attribute_docs(classes[name]) if name in classes else {}
-            body = _table(("Field", "Content", "Default"), _rows(shape, shapes, meanings))
+            body = table(("Field", "Content", "Default"), _rows(shape, shapes, meanings))
         sections.append(f"### {name}\n\n{doc}{body}")
     return "\n\n".join(sections)
 
@@ -321,7 +324,7 @@ def classes_of(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
     return found
 
 
-# Docstrings and tables
+# Docstrings
 
 
 def attribute_docs(cls: type) -> dict[str, str]:
@@ -358,11 +361,6 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
-
-
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "exit-codes": exit_codes,
@@ -375,6 +373,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "event-shapes": event_shapes,
     "protocol": protocol,
     "protocol-shapes": protocol_shapes,
+    "not-shown": not_shown,
+    "requirements": all_requirements,
 }
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ def test_due_times_are_written_down_and_not_worked_out_again() -> None:
     )
 
 
+@pytest.mark.requirement("A45")
 @pytest.mark.parametrize("moment", ["signoff.sign", "screening.record", "consent.give", "session.schedule"])
 def test_time_alone_approves_nothing(moment: str) -> None:
     play = before(moment)

@@ -26,6 +26,7 @@ DISTURBED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.requirement("A41", "B08", "B16")
 @both
 def test_course_goes_through_the_stages_in_order_to_completion(pathway: Pathway) -> None:
     played = course(pathway)
@@ -37,12 +38,14 @@ def test_course_goes_through_the_stages_in_order_to_completion(pathway: Pathway)
     assert len(played.journey.ended_sessions) == played.journey.protocol.sessions.planned
 
 
+@pytest.mark.requirement("A18", "B16")
 @both
 def test_steps_shown_are_those_of_the_pathway(pathway: Pathway) -> None:
     shown = len(course(pathway).journey.protocol.steps_shown)
     assert shown == {"PTSD": 4, "ANXIETY": 5}[pathway]
 
 
+@pytest.mark.requirement("A11", "B05")
 @both
 def test_every_wait_has_an_owner_a_due_time_and_an_escalation_policy_and_none_is_left(pathway: Pathway) -> None:
     played = course(pathway)

@@ -71,6 +71,7 @@ def amended_evaluation() -> Play:
     return play
 
 
+@pytest.mark.requirement("B34")
 def test_stale_evaluation_and_all_that_rests_on_it() -> None:
     play = amended_evaluation()
     obstacles = shut(play)
@@ -87,6 +88,7 @@ def test_stale_evaluation_and_all_that_rests_on_it() -> None:
     assert dose_gate(play.journey, SECOND, play.at) == ()
 
 
+@pytest.mark.requirement("B02", "B34")
 def test_stale_eligibility() -> None:
     play = ready()
     play.do(c.RecordScreening(factors={"personal_circumstances": "lives alone now (invented)"}))
@@ -109,6 +111,7 @@ def test_declined_plan() -> None:
     assert "plan not signed as it now is" in shut(play)
 
 
+@pytest.mark.requirement("B02", "B38")
 def test_setting_other_than_at_home() -> None:
     journey = ready().journey
     elsewhere = tuple(
@@ -122,12 +125,14 @@ def test_new_plan_asked_for_by_a_review() -> None:
     assert shut(ready().changed(plan_owed_since=1)) == ("a review asked for a new plan",)
 
 
+@pytest.mark.requirement("B43")
 def test_hard_exclusion() -> None:
     play = ready()
     play.do(c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="yes")}))
     assert "exclusion X18 open" in shut(play, code=RefusalCode.HELD)
 
 
+@pytest.mark.requirement("A36", "B34")
 def test_unknown_exclusion() -> None:
     play = ready()
     play.do(c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="unknown")}))
@@ -150,6 +155,7 @@ def test_expired_screening(days: int, expired: bool) -> None:
     assert ("the screening has expired" in dose_gate(play.journey, SECOND, moment)) is expired
 
 
+@pytest.mark.requirement("B39")
 def test_under_age() -> None:
     patient = ready().journey.patient.model_copy(update={"born": date(2009, 1, 1)})
     assert "the patient is under age" in shut(ready().changed(patient=patient))
@@ -163,6 +169,7 @@ def test_consent_withdrawn_or_of_another_version(consent: str) -> None:
         assert shut(ready().changed(consents=consents)) == (f"consent {consent} not in force",)
 
 
+@pytest.mark.requirement("A25", "A38", "B28")
 def test_topic_not_explained() -> None:
     education = ready().journey.education
     explained = {topic: v for topic, v in education.explained.items() if topic != "safety_measures"}
@@ -170,6 +177,7 @@ def test_topic_not_explained() -> None:
     assert shut(play) == ("topic safety_measures not explained",)
 
 
+@pytest.mark.requirement("A54", "A56", "A57", "B10", "B45")
 def test_statement_not_acknowledged() -> None:
     education = ready().journey.education
     play = ready().changed(education=Education(explained=education.explained, acknowledged=education.acknowledged[1:]))
@@ -271,6 +279,7 @@ def test_dose_above_the_course_limit() -> None:
     assert "dose above 2000.0 mg in the course" in shut(dosed(ready(), dose_mg=1950.0))
 
 
+@pytest.mark.requirement("B04")
 def test_no_plan_and_no_limits() -> None:
     assert "no plan" in shut(ready().changed(plan=None))
     protocol = ready().journey.protocol
@@ -293,6 +302,7 @@ def test_no_checklist() -> None:
     assert shut(play) == ("the checklist is not recorded", "no clearance signed over exactly this evidence")
 
 
+@pytest.mark.requirement("A11")
 @pytest.mark.parametrize("item", ready().journey.protocol.sessions.checklist)
 def test_checklist_item_answered_no(item: str) -> None:
     items = dict.fromkeys(ready().journey.protocol.sessions.checklist, True) | {item: False}
@@ -355,6 +365,7 @@ def test_vitals_still_high_after_the_last_recheck_are_the_clinicians_decision() 
     play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
 
 
+@pytest.mark.requirement("B20")
 def test_instructions_not_delivered() -> None:
     play = before("session.instruct", SECOND)
     assert play.waits_for("instructions") is not None

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from simulation.people import PEOPLE, plan
 from tests.journey.play import Play, after, before, kinds, started
@@ -12,6 +13,7 @@ from workflows.journey.actors import Role
 from workflows.journey.protocol import Dose, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
+from workflows.protocols import list_pathways
 
 
 def planned(pathway: Pathway = "PTSD", **changed: Any) -> c.RecordPlan:
@@ -24,6 +26,15 @@ def test_plan_within_limits_is_asked_to_be_signed() -> None:
     play = before("plan.record")
     play.do(planned())
     assert play.asks_for(SignOffKind.PLAN)
+
+
+@pytest.mark.requirement("A09", "B19")
+@pytest.mark.parametrize("by", [Role.PATIENT, Role.COORDINATOR, Role.THERAPIST])
+def test_plan_is_a_clinicians_and_says_for_what(by: Role) -> None:
+    before("plan.record").refused(planned(), by, code=RefusalCode.NOT_ALLOWED)
+    unfounded = planned().plan.model_dump(exclude={"indication"})
+    with pytest.raises(ValidationError, match="indication"):
+        c.Plan.model_validate(unfounded)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +60,18 @@ def test_every_limit_is_enforced(changed: dict[str, Any], field: str | None, say
         assert kinds(play.do(planned(**changed))) == ["plan.recorded"]
     else:
         play.refused(planned(**changed), code=RefusalCode.OUT_OF_LIMITS, field=f"plan.{field}", says=says)
+
+
+@pytest.mark.requirement("B36")
+@pytest.mark.parametrize("setting", ["at_home", "in_clinic"])
+def test_the_setting_changes_no_dose_limit(setting: str) -> None:
+    """Where care takes place is one question, how much is given another."""
+    play = before("plan.record")
+    protocol = play.journey.protocol
+    sessions = protocol.sessions.model_copy(update={"setting_allowed": (setting,)})
+    play = play.changed(protocol=protocol.model_copy(update={"sessions": sessions}))
+    play.refused(planned(dose_mg=100.01), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg")
+    play.do(planned(dose_mg=100))
 
 
 def limited(**dose: float | None) -> Play:
@@ -83,6 +106,7 @@ def test_limit_that_is_not_set_refuses_every_plan(limit: str) -> None:
     play.refused(planned(), code=RefusalCode.PROTOCOL, says=limit)
 
 
+@pytest.mark.requirement("A06", "A08", "A55", "B04", "B11", "B48", "B51")
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
@@ -100,18 +124,34 @@ def test_plan_is_broader_than_ketamine_and_promises_nothing(
     before("plan.record").refused(planned(**changed), code=code, field=field)
 
 
+@pytest.mark.requirement("B51")
 def test_goal_may_use_a_word_that_only_contains_a_promise() -> None:
     play = before("plan.record")
     plan_made = plan(play.journey.protocol, play.at).model_copy(update={"goals": ("feel secure on the bus",)})
     assert kinds(play.do(c.RecordPlan(plan=plan_made)))[0] == "plan.recorded"
 
 
+@pytest.mark.requirement("B20")
+@pytest.mark.parametrize(
+    "section", ["dosing_schedule", "monitoring_expectations", "follow_up_appointments", "preparation_guidance"]
+)
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_every_section_of_the_plan_is_required(pathway: Pathway, section: str) -> None:
+    sections = dict(planned(pathway).plan.sections)
+    del sections[section]
+    lacking = planned(pathway, sections=sections)
+    play = before("plan.record", pathway=pathway)
+    play.refused(lacking, code=RefusalCode.INCOMPLETE, field="plan.sections", says=section)
+
+
+@pytest.mark.requirement("A55")
 def test_therapy_may_be_absent_with_a_reason() -> None:
     play = before("plan.record")
     without = {"medication_management": "x", "monitoring": "x"}
     play.do(planned(components=without, therapy_absent_because="on a waiting list (invented)"))
 
 
+@pytest.mark.requirement("B11")
 def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
     play = before("plan.record", pathway="ANXIETY")
     components = dict.fromkeys(play.journey.protocol.care_plan.require_components, "x")
@@ -165,6 +205,7 @@ def test_first_plan_is_signed_while_the_evaluation_is_valid(days: float, allowed
         play.refused(body, code=RefusalCode.STALE, says="evaluation was signed more than 30 days ago")
 
 
+@pytest.mark.requirement("A25", "A27", "A38", "B28")
 def test_topics_are_explained_by_a_clinician() -> None:
     play = before("education.explain")
     topics = play.journey.protocol.education_topics
@@ -178,6 +219,7 @@ def test_topics_are_explained_by_a_clinician() -> None:
     assert play.waits_for("acknowledgement") is not None
 
 
+@pytest.mark.requirement("A54", "A55", "A56", "A57", "B10", "B45")
 def test_statements_are_acknowledged_by_the_patient_alone() -> None:
     play = before("education.acknowledge")
     statements = play.journey.protocol.acknowledgements
@@ -189,12 +231,14 @@ def test_statements_are_acknowledged_by_the_patient_alone() -> None:
     assert play.waits_for("acknowledgement") is None
 
 
+@pytest.mark.requirement("B06")
 def test_consents_come_after_the_explanation() -> None:
     play = before("education.explain")
     consents = play.journey.protocol.consents
     play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="not yet explained")
 
 
+@pytest.mark.requirement("A52", "B57")
 def test_consents_come_after_the_patients_questions_are_answered() -> None:
     play = before("consent.give")
     consents = play.journey.protocol.consents
@@ -244,6 +288,7 @@ def test_withdrawn_consent_does_not_stop_the_observation_of_a_running_session() 
     assert play.waits_for("observation") is not None
 
 
+@pytest.mark.requirement("A52")
 def test_early_question_needs_no_stage() -> None:
     play = started()
     play.do(c.AskQuestion(text="how long does this take?"), PEOPLE[Role.PATIENT])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from simulation.people import PEOPLE, no_risk
 from tests.journey.play import Play, after, before, kinds, one, started
@@ -39,6 +40,7 @@ def can_be_signed(play: Play) -> bool:
     return play.waits_for("evaluation") is not None and play.waits_for("evaluation").sign_off is not None  # type: ignore[union-attr]
 
 
+@pytest.mark.requirement("A13")
 def test_complete_evaluation_is_asked_to_be_signed_and_opens_screening() -> None:
     play = recorded()
     assert can_be_signed(play)
@@ -46,6 +48,7 @@ def test_complete_evaluation_is_asked_to_be_signed_and_opens_screening() -> None
     assert play.journey.stage == Stage.SCREENING
 
 
+@pytest.mark.requirement("A20", "A47", "A48")
 @pytest.mark.parametrize("section", ["symptom_nature", "overall_needs"])
 def test_every_section_is_required(section: str) -> None:
     form = after("evaluation.record").moves[0][1].body
@@ -66,6 +69,7 @@ def test_function_is_required(area: str) -> None:
     assert not can_be_signed(play)
 
 
+@pytest.mark.requirement("A03", "A09", "A43", "B01", "B14", "B41")
 @pytest.mark.parametrize(
     ("pathway", "tried", "lacking"),
     [
@@ -103,6 +107,20 @@ def test_standard_treatments_come_first(
     assert can_be_signed(play) is (not lacking)
 
 
+@pytest.mark.requirement("A02", "A49", "B14")
+def test_prior_treatments_are_kept_with_what_came_of_them() -> None:
+    tried = (
+        c.PriorTreatment(type="medication", what="sertraline", duration="a year", response="partial"),
+        c.PriorTreatment(
+            type="evidence_based_psychotherapy", what="exposure", response="worse", stopped_because="nightmares"
+        ),
+    )
+    assert recorded(prior_treatments=tried).journey.evaluation.prior_treatments == tried
+    with pytest.raises(ValidationError, match="response"):
+        c.PriorTreatment.model_validate({"type": "medication", "what": "sertraline"})
+
+
+@pytest.mark.requirement("A03", "A09", "A43")
 def test_exception_to_prior_treatments_is_written_down_and_signed_with_the_evaluation() -> None:
     play = recorded(prior_treatments=(), treatment_exception="allergic to every standard medicine (invented)")
     assert can_be_signed(play)
@@ -120,10 +138,12 @@ def test_what_the_protocol_does_not_know_is_refused(form: dict[str, Any], field:
     started().refused(c.RecordEvaluation.model_validate(form), code=RefusalCode.UNKNOWN, field=field)
 
 
+@pytest.mark.requirement("A47")
 def test_empty_form_is_refused() -> None:
     started().refused(c.RecordEvaluation(), code=RefusalCode.INCOMPLETE, field="sections")
 
 
+@pytest.mark.requirement("A43")
 def test_incomplete_questionnaire_has_no_score_and_does_not_complete_the_baseline() -> None:
     play = before("instrument.record")
     primary = play.journey.protocol.instruments.primary
@@ -142,6 +162,7 @@ def test_baseline_c_ssrs_filled_in_by_the_patient_alone_does_not_count() -> None
     assert can_be_signed(play)
 
 
+@pytest.mark.requirement("A47")
 def test_one_evaluator_unless_reassigned() -> None:
     play = after("evaluation.record")
     other = PEOPLE[Role.CLINICIAN].model_copy(update={"id": "another-clinician"})
@@ -159,6 +180,7 @@ def test_baseline_cannot_be_added_to_once_the_evaluation_is_signed() -> None:
     assert SignOffKind.EVALUATION not in [waiting.sign_off for waiting in play.journey.waiting.values()]
 
 
+@pytest.mark.requirement("A13", "A19", "A41", "A46")
 def test_nothing_of_later_stages_is_possible_before_the_evaluation_is_signed() -> None:
     play = before("signoff.sign")
     screening = c.RecordScreening(criteria={"persistent_symptoms": True})
@@ -173,6 +195,7 @@ def test_nothing_of_later_stages_is_possible_before_the_evaluation_is_signed() -
     )
 
 
+@pytest.mark.requirement("A21", "B54")
 def test_declined_evaluation_ends_as_ineligible_with_a_referral() -> None:
     play = before("signoff.sign")
     declined = play.signature(SignOffKind.EVALUATION, decision="decline")
@@ -183,6 +206,7 @@ def test_declined_evaluation_ends_as_ineligible_with_a_referral() -> None:
     assert play.journey.outcome == Outcome.INELIGIBLE
 
 
+@pytest.mark.requirement("A51")
 def test_no_single_score_decides() -> None:
     """A primary score below the entry guide informs the clinician, and stops nothing by itself."""
     play = before("instrument.record")

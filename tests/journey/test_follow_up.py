@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
@@ -134,6 +135,7 @@ def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_th
     play.refused(answer("check-in-1"), Role.PATIENT, code=RefusalCode.STALE, field="check_in")
 
 
+@pytest.mark.requirement("B50")
 def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     play = following_up()
     last = play.journey.last_dose_at
@@ -155,6 +157,7 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.PCL_5}
 
 
+@pytest.mark.requirement("A32", "B46")
 @pytest.mark.parametrize(
     ("changed", "code", "field"),
     [
@@ -174,6 +177,19 @@ def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], 
     play.refused(visit("follow-up-week-1"), code=RefusalCode.ALREADY_DONE, field="visit")
 
 
+@pytest.mark.requirement("A34", "A61")
+def test_visit_says_what_other_care_goes_on() -> None:
+    play = following_up()
+    care = "psychotherapy every Tuesday; a support group once a month (invented)"
+    play.do(visit("follow-up-week-1", concurrent_care=care))
+    seen = play.journey.contacts["follow-up-week-1"].record
+    assert isinstance(seen, e.VisitRecorded)
+    assert seen.concurrent_care == care
+    silent = visit("follow-up-week-2").model_dump(exclude={"concurrent_care"})
+    with pytest.raises(ValidationError, match="concurrent_care"):
+        c.RecordVisit.model_validate(silent)
+
+
 def test_visit_after_a_session_needs_no_follow_up_questions() -> None:
     play = before("visit.record")
     play.do(visit("visit-1", answers={}))
@@ -187,6 +203,7 @@ def test_visits_are_held_by_clinicians() -> None:
     assert waiting.owner == Role.CLINICIAN
 
 
+@pytest.mark.requirement("B52")
 def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
     play = following_up()
     for week in (1, 2, 4, 8, 12):
@@ -224,6 +241,7 @@ def test_deterioration_asks_a_clinician(rise: int, asked: bool) -> None:
     assert play.journey.stage == Stage.FOLLOW_UP
 
 
+@pytest.mark.requirement("B52")
 def test_discharge_is_proposed_by_a_clinician_and_takes_effect_when_signed() -> None:
     proposal = c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on")
     early = before("session.check")

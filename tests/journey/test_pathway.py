@@ -41,6 +41,7 @@ def refusal_of(decided: tuple[e.Event, ...] | Refusal) -> Refusal:
 # Beginning
 
 
+@pytest.mark.requirement("A13", "B44")
 def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
     decided = start()
     assert not isinstance(decided, Refusal)
@@ -127,11 +128,13 @@ def test_a_protocol_for_patients_is_signed_by_two_as_it_is(changed: dict[str, An
     assert (refusal.code, says in refusal.reason) == (RefusalCode.PROTOCOL, True)
 
 
+@pytest.mark.requirement("A05")
 def test_protocol_is_that_of_the_pathway() -> None:
     refusal = refusal_of(start(pathway="ANXIETY"))
     assert (refusal.code, refusal.field) == (RefusalCode.PROTOCOL, "pathway")
 
 
+@pytest.mark.requirement("B39")
 @pytest.mark.parametrize(
     ("born", "accepted"), [(date(2008, 11, 23), True), (date(2008, 11, 24), False), (date(2012, 2, 29), False)]
 )

@@ -85,6 +85,7 @@ def test_grade_5_ends_the_journey_as_a_death_and_keeps_the_review() -> None:
 # Holds
 
 
+@pytest.mark.requirement("A16")
 @pytest.mark.parametrize("by", [Role.PATIENT, Role.OBSERVER, Role.OPS, Role.COORDINATOR, Role.CLINICIAN])
 def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
     play = before("session.schedule")
@@ -113,6 +114,7 @@ def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
     assert not play.journey.held
 
 
+@pytest.mark.requirement("A16")
 def test_under_a_hold_what_is_care_waits_and_what_is_safety_goes_on() -> None:
     play = after("session.instruct")
     assert play.waits_for("checklist") is not None
@@ -271,6 +273,7 @@ def test_alarms_work_before_anything_is_signed() -> None:
 # Support
 
 
+@pytest.mark.requirement("B57")
 @pytest.mark.parametrize(
     ("urgency", "owner", "minutes"),
     [("urgent", Role.ON_CALL_CLINICIAN, 15), ("clinical", Role.CLINICIAN, 60), ("routine", Role.COORDINATOR, 1440)],

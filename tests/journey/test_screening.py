@@ -35,6 +35,7 @@ def screened(**changed: Any) -> Play:
     return play
 
 
+@pytest.mark.requirement("A45", "B15", "B39a")
 def test_all_clear_opens_a_decision_and_does_not_make_it() -> None:
     play = screened()
     assert play.journey.stage == Stage.SCREENING
@@ -44,6 +45,7 @@ def test_all_clear_opens_a_decision_and_does_not_make_it() -> None:
     assert play.journey.sign_offs[-1].kind == SignOffKind.EVALUATION
 
 
+@pytest.mark.requirement("A24", "B38")
 def test_signed_at_home_decision_enters_education() -> None:
     play = screened()
     bodies = play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
@@ -51,6 +53,7 @@ def test_signed_at_home_decision_enters_education() -> None:
     assert play.journey.stage == Stage.EDUCATION
 
 
+@pytest.mark.requirement("A30", "A36", "A44", "B17", "B26", "B33", "B38")
 @pytest.mark.parametrize(
     ("changed", "lacking"),
     [
@@ -70,6 +73,7 @@ def test_nothing_unanswered_or_unknown_passes(changed: dict[str, Any], lacking: 
     assert play.waits_for("eligibility") is None
 
 
+@pytest.mark.requirement("A24", "B39a", "B42", "B43")
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
@@ -89,6 +93,7 @@ def test_at_home_is_not_open_while_something_speaks_against_it(changed: dict[str
     assert play.journey.outcome == Outcome.IN_CLINIC
 
 
+@pytest.mark.requirement("B17", "B43")
 def test_review_exclusion_needs_a_signed_decision_with_rationale_before_eligibility() -> None:
     play = screened(exclusions={REVIEW: YES})
     assert play.waits_for("eligibility") is None
@@ -111,6 +116,7 @@ def test_declined_review_exclusion_keeps_at_home_shut() -> None:
     )
 
 
+@pytest.mark.requirement("B39")
 def test_age_is_looked_at_again_at_the_decision() -> None:
     play = screened()
     patient = play.journey.patient.model_copy(update={"born": date(2010, 1, 1)})
@@ -125,6 +131,7 @@ def test_age_is_looked_at_again_at_the_decision() -> None:
     )
 
 
+@pytest.mark.requirement("A30")
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -141,6 +148,7 @@ def test_empty_screening_is_refused() -> None:
     before("screening.record").refused(c.RecordScreening(), code=RefusalCode.INCOMPLETE, field="exclusions")
 
 
+@pytest.mark.requirement("A21", "B38", "B54")
 @pytest.mark.parametrize(("choice", "outcome"), [("in_clinic", Outcome.IN_CLINIC), ("neither", Outcome.INELIGIBLE)])
 def test_other_settings_end_the_pathway_with_a_referral(choice: str, outcome: Outcome) -> None:
     play = screened()
@@ -151,6 +159,7 @@ def test_other_settings_end_the_pathway_with_a_referral(choice: str, outcome: Ou
     assert play.journey.outcome == outcome
 
 
+@pytest.mark.requirement("A21", "B54")
 def test_declined_eligibility_is_ineligible_with_a_referral() -> None:
     play = screened()
     play.sign(SignOffKind.ELIGIBILITY, decision="decline", referral="psychotherapy service")
@@ -158,6 +167,7 @@ def test_declined_eligibility_is_ineligible_with_a_referral() -> None:
     assert play.journey.waiting == {}
 
 
+@pytest.mark.requirement("B38")
 def test_eligibility_needs_a_choice_from_the_protocol() -> None:
     play = screened()
     play.refused(play.signature(SignOffKind.ELIGIBILITY), code=RefusalCode.INCOMPLETE, field="choice")
@@ -243,6 +253,7 @@ def test_item_9_of_zero_holds_nothing() -> None:
     assert not play.journey.held
 
 
+@pytest.mark.requirement("B43")
 def test_hard_exclusion_found_later_holds_care_until_it_no_longer_holds() -> None:
     play = before("plan.record")
     bodies = play.do(c.RecordScreening(exclusions={HARD: YES}))

@@ -571,6 +571,7 @@ def test_ended_session_takes_no_more() -> None:
 # Reviews
 
 
+@pytest.mark.requirement("B47")
 @pytest.mark.parametrize(
     ("choice", "stage", "asks"),
     [
@@ -592,6 +593,7 @@ def test_review_at_the_end_of_the_course_leads_where_the_clinician_decides(
     assert play.waits_for(asks) is not None
 
 
+@pytest.mark.requirement("B46")
 def test_nothing_follows_from_a_review_that_nobody_decides() -> None:
     play = after("session.end", 3)
     play.wait(days=14)
@@ -647,6 +649,7 @@ def test_attestation_of_the_first_session_is_asked_for_and_decides_nothing_else(
     assert after("session.end", 2).waits_for("attestation") is None
 
 
+@pytest.mark.requirement("A14")
 def test_sessions_are_those_of_the_protocol_pinned_at_the_start() -> None:
     play = started()
     assert play.journey.protocol_digest == play.journey.protocol.digest

@@ -58,6 +58,7 @@ def test_only_roles_the_protocol_names_sign_this(by: Role) -> None:
     )
 
 
+@pytest.mark.requirement("B13")
 @pytest.mark.parametrize(
     ("signer", "says"),
     [
@@ -81,6 +82,7 @@ def test_licence_is_valid_through_its_last_day_where_the_patient_is() -> None:
     play.do(signature, last_day)
 
 
+@pytest.mark.requirement("B13")
 def test_licence_covers_the_state_the_patient_moved_to() -> None:
     play = asked()
     play.do(c.Move(zone="America/Denver", state="CO"), Role.COORDINATOR)
@@ -242,6 +244,7 @@ def test_amended_facts_stay_in_the_record_as_they_were() -> None:
     assert (amended.body.version, amended.body.reason) == (2, "letter arrived")
 
 
+@pytest.mark.requirement("A14")
 @pytest.mark.parametrize("kind", list(SignOffKind))
 def test_evidence_is_json_and_bound_to_journey_protocol_and_matter(kind: SignOffKind) -> None:
     journey = before("session.check").journey

@@ -32,6 +32,7 @@ def test_both_pathways_are_shipped() -> None:
     assert {load(path).pathway for path in list_shipped()} == set(list_pathways())
 
 
+@pytest.mark.requirement("A05")
 def test_the_files_are_found_by_name_id_and_pathway(tmp_path: Path) -> None:
     assert find("ptsd-at-home").stem == find("PTSD").stem == find("ptsd").stem == "ptsd-at-home"
     assert find("ANXIETY").stem == "anxiety-at-home"
@@ -52,6 +53,7 @@ def test_a_protocol_survives_its_journey_through_json() -> None:
         assert Protocol.model_validate(protocol.model_dump(mode="json")).digest == protocol.digest
 
 
+@pytest.mark.requirement("A43", "B01")
 def test_the_pathways_differ_where_the_sources_differ() -> None:
     ptsd, anxiety = load(find("PTSD")), load(find("ANXIETY"))
     assert (len(ptsd.steps_shown), len(anxiety.steps_shown)) == (4, 5)
@@ -63,6 +65,7 @@ def test_the_pathways_differ_where_the_sources_differ() -> None:
         assert getattr(ptsd, name) == getattr(anxiety, name)
 
 
+@pytest.mark.requirement("A36", "B17", "B26")
 def test_every_exclusion_of_the_reference_is_asked_once() -> None:
     for path in list_shipped():
         protocol = load(path)
@@ -70,6 +73,79 @@ def test_every_exclusion_of_the_reference_is_asked_once() -> None:
         on_the_day = {item[:3] for item in protocol.sessions.checklist if item.startswith("X")}
         assert screened | on_the_day == {f"X{number:02}" for number in range(1, 38)}
         assert {"X05", "X32", "X35"} <= on_the_day - screened
+
+
+# What the source documents name, each in its own words; a protocol may ask for more.
+
+PTSD, ANXIETY = load(find("PTSD")), load(find("ANXIETY"))
+BOTH = pytest.mark.parametrize("protocol", [PTSD, ANXIETY], ids=["PTSD", "ANXIETY"])
+
+
+@pytest.mark.requirement("A18", "B16")
+def test_evaluation_and_screening_are_one_step_for_ptsd_and_two_for_anxiety() -> None:
+    assert ("evaluation", "screening") in PTSD.steps_shown.values()
+    stages = list(ANXIETY.steps_shown.values())
+    assert stages[:2] == [("evaluation",), ("screening",)]
+
+
+@pytest.mark.requirement("A20", "A48", "A49", "A50", "B14")
+def test_the_evaluation_has_the_sections_that_the_sources_name() -> None:
+    assert set(PTSD.eligibility.evaluation_sections) >= {
+        "symptom_nature",
+        "symptom_duration",
+        "mental_health_history",
+        "past_diagnoses",
+        "prior_treatments",
+        "current_medications",
+        "medical_context",
+        "overall_needs",
+    }
+    assert set(ANXIETY.eligibility.evaluation_sections) >= {
+        "symptoms_and_history",
+        "past_treatments_and_responses",
+        "medical_history",
+        "current_medications",
+        "safety_considerations",
+    }
+
+
+@pytest.mark.requirement("A25", "A27", "B03", "B06", "B09", "B56")
+@BOTH
+def test_the_topics_are_those_that_the_sources_name(protocol: Protocol) -> None:
+    assert set(protocol.education_topics) >= {
+        "process",
+        "what_to_expect",
+        "safety_measures",
+        "session_structure",
+        "monitoring_requirements",
+        "follow_up_care",
+        "benefits_and_limits",
+        "off_label_and_fda_warning",
+    }
+    assert ("how_it_differs_from_other_medicines" in protocol.education_topics) or protocol is PTSD
+
+
+@pytest.mark.requirement("A54", "A55", "A56", "A57", "B10", "B45")
+def test_the_statements_are_those_that_the_sources_name() -> None:
+    assert set(PTSD.acknowledgements) >= {
+        "not_a_cure",
+        "not_a_replacement_for_therapy",
+        "no_guarantee",
+        "not_one_size_fits_all",
+    }
+    assert set(ANXIETY.acknowledgements) >= {"not_a_cure", "no_guarantee", "one_part_of_plan"}
+
+
+@pytest.mark.requirement("A44", "B33", "B38")
+@BOTH
+def test_eligibility_weighs_the_factors_that_the_sources_name(protocol: Protocol) -> None:
+    assert set(protocol.eligibility.factors) >= {
+        "mental_health_history",
+        "current_symptoms",
+        "medical_considerations",
+        "safety_considerations",
+        "personal_circumstances",
+    }
 
 
 def test_severe_holds_are_released_by_the_medical_director_alone() -> None:

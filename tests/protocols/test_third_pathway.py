@@ -38,6 +38,7 @@ def test_the_file_is_accepted_and_found_by_its_pathway() -> None:
     assert load(path).obstacles()
 
 
+@pytest.mark.requirement("A05", "B12")
 def test_it_goes_from_referral_to_discharge(played: Play) -> None:
     assert played.journey.outcome == Outcome.COMPLETED
     assert played.journey.waiting == {}

@@ -1,5 +1,6 @@
 """What holds on every journey, whatever is sent, by whomever, in whatever order, at whatever time."""
 
+import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ def check_journey(journey: Journey) -> None:
     assert timeline(journey)
 
 
+@pytest.mark.requirement("A41")
 @given(st.data(), moments())
 def test_no_sequence_of_commands_breaks_a_rule(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     play = standing_at(*where)

@@ -1,0 +1,80 @@
+"""What a run knows of a journey, and how it decides on it, without Temporal."""
+
+from datetime import timedelta
+
+import pytest
+
+from simulation.keys import Signers
+from tests.journey.play import Play, before, course
+from workflows.journey import commands as c
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.ledger import Ledger
+from workflows.messages import ATTEMPT
+
+MOMENT = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def play() -> Play:
+    return before("signoff.sign")
+
+
+def ledger_of(play: Play) -> Ledger:
+    return Ledger(play.journey, play.receipts, play.journey.version)
+
+
+def signed(play: Play, signers: Signers) -> c.Command:
+    unsigned = play.command(play.signature(SignOffKind.EVALUATION), Role.CLINICIAN)
+    bare = unsigned.model_copy(update={"body": unsigned.body.model_copy(update={"signature": None})})
+    return signers.signed(play.journey.id, bare, play.at)
+
+
+def test_a_check_counts_for_the_moment_and_the_place_it_was_made_for(play: Play, signers: Signers) -> None:
+    ledger, command = ledger_of(play), signed(play, signers)
+    assert isinstance(command.body, c.Sign)
+    assert command.body.signature is not None
+    expires = command.body.signature.expires_at
+    early, late = ledger.presented(command, play.at), ledger.presented(command, expires - MOMENT)
+
+    assert ledger.counts_still(early, play.at + ATTEMPT)
+    assert not ledger.counts_still(early, play.at + ATTEMPT + MOMENT), "it took too long: a key may be revoked since"
+    assert ledger.counts_still(late, expires)
+    assert not ledger.counts_still(late, expires + MOMENT), "the signature expired meanwhile"
+
+    moved = play.command(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)
+    _, events = ledger.decide(moved, play.at)
+    ledger.apply(events, moved)
+    assert not ledger.counts_still(early, play.at), "the patient is elsewhere"
+
+
+def test_a_command_of_the_workflow_happens_once(play: Play) -> None:
+    ledger = ledger_of(play)
+    own = play.command(c.KeepCancellation(reason="invented"), CLOCK)
+    events = ledger.decide_own(own, play.at)
+    assert events
+    ledger.apply(events, own)
+    assert ledger.decide_own(own, play.at) == ()
+
+
+def test_what_the_record_does_not_know_is_given_back_to_be_decided_again(play: Play) -> None:
+    ledger = ledger_of(play)
+    asked = play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
+    _, events = ledger.decide(asked, play.at)
+    ledger.apply(events, asked)
+    queued = ledger.may_be_recorded
+
+    recorded = [event for event in course("PTSD").events if event.version <= play.journey.version]
+    assert ledger.restart(recorded) == [asked]
+    assert (queued, ledger.may_be_recorded) == (True, False)
+    assert ledger.journey == play.journey
+    assert asked.command_id not in ledger.receipts
+
+
+def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
+    ledger = ledger_of(play)
+    ledger.diverged = True
+    receipt, events = ledger.decide(play.command(c.AskQuestion(text="Invented"), Role.PATIENT), play.at)
+    assert receipt.refusal is not None
+    assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
