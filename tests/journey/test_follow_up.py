@@ -360,6 +360,7 @@ def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
     assert followed == ["fact.amended", "support.requested"]
 
 
+@pytest.mark.requirement("A60")
 @pytest.mark.parametrize("outcome", ["responding", "partial", "not_responding", "worsening"])
 def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> None:
     play = following_up()
