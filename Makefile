@@ -33,7 +33,7 @@ test: lint  ## all that guards a merge: linters, types, import contracts, tests
 	@$(PYTEST) $(TWICE) -m "not soak" --hypothesis-profile ci $(ARGS)
 
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
-	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak $(ARGS)
+	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)

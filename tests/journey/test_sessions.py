@@ -390,6 +390,13 @@ def test_supply_is_counted_from_dose_to_dose() -> None:
         ((120, 75), (182, 95), {}, "emergency"),
         ((120, 75), (180, 95), {}, "emergency"),
         ((120, 75), (150, 120), {}, "emergency"),
+        ((120, 75), (90, 50), {}, "none"),
+        ((120, 75), (89, 60), {}, "notify"),
+        ((120, 75), (95, 49), {}, "notify"),
+        ((120, 75), (80, 40), {}, "notify"),
+        ((120, 75), (79, 60), {}, "emergency"),
+        ((120, 75), (90, 39), {}, "emergency"),
+        ((120, 75), (68, 38), {}, "emergency"),
         ((130, 80), (130, 80), {"red_flags": ("chest_pain",)}, "emergency"),
         ((130, 80), (130, 80), {"consciousness": "unresponsive"}, "emergency"),
         ((130, 80), (130, 80), {"consciousness": "pain"}, "emergency"),
@@ -422,7 +429,21 @@ def test_observations_after_the_dose(
 
 
 @pytest.mark.parametrize(
-    ("heart_rate", "oxygen", "alert"), [(120, 98, "none"), (121, 98, "notify"), (80, 90, "none"), (80, 89, "emergency")]
+    ("heart_rate", "oxygen", "alert"),
+    [
+        (120, 98, "none"),
+        (121, 98, "notify"),
+        (50, 98, "none"),
+        (49, 98, "notify"),
+        (40, 98, "notify"),
+        (39, 98, "emergency"),
+        (34, 98, "emergency"),
+        (80, 94, "none"),
+        (80, 93, "notify"),
+        (80, 91, "notify"),
+        (80, 90, "notify"),
+        (80, 89, "emergency"),
+    ],
 )
 def test_heart_rate_and_oxygen_after_the_dose(heart_rate: int, oxygen: int, alert: str) -> None:
     play = after("session.dose").later(minutes=40)

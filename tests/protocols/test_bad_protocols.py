@@ -168,14 +168,22 @@ BAD = {
     ),
     "gap below spacing": ("max_gap_days: 21", "max_gap_days: 6", "max_gap_days", "sessions.max_gap_days", "shorter"),
     "no emergency limit": (
-        ", oxygen_below: 90", "", "emergency: {", "sessions.vitals.emergency.oxygen_below", "missing",
+        "        oxygen_below: 90\n", "", "emergency:\n", "sessions.vitals.emergency.oxygen_below", "missing",
     ),
     "no notice of a rise": (
-        ", rise_diastolic: 25", "", "notify: {", "sessions.vitals.notify.rise_diastolic", "missing",
+        "        rise_diastolic: 25\n", "", "notify:\n", "sessions.vitals.notify.rise_diastolic", "missing",
     ),
     "notice above emergency": (
-        "notify: {systolic: 160", "notify: {systolic: 190", "notify: {", "sessions.vitals.notify.systolic",
+        "        systolic: 160\n", "        systolic: 190\n", "systolic: 190", "sessions.vitals.notify.systolic",
         "above the emergency",
+    ),
+    "lower notice below emergency": (
+        "oxygen_below: 94", "oxygen_below: 89", "oxygen_below: 89", "sessions.vitals.notify.oxygen_below",
+        "below the emergency",
+    ),
+    "lower notice above the upper one": (
+        "heart_rate_below: 50", "heart_rate_below: 120", "heart_rate_below: 120",
+        "sessions.vitals.notify.heart_rate_below", "must be below heart_rate",
     ),
     "dose limits contradict": (
         "starting_dose: null\n    max_single_dose: null", "starting_dose: 200\n    max_single_dose: 100",

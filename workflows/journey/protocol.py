@@ -243,6 +243,46 @@ class Range(InputModel):
         return self
 
 
+class NotifyLimits(InputModel):
+    """Vital signs after the dose of which the clinician is told."""
+
+    systolic: Positive
+    """Systolic blood pressure from which on, mmHg."""
+    diastolic: Positive
+    """Diastolic blood pressure from which on, mmHg."""
+    heart_rate: Positive
+    """Heart rate above which, beats per minute."""
+    rise_systolic: Positive
+    """Rise of the systolic blood pressure since the checklist from which on, mmHg."""
+    rise_diastolic: Positive
+    """Rise of the diastolic blood pressure since the checklist from which on, mmHg."""
+    systolic_below: Positive
+    """Systolic blood pressure below which, mmHg."""
+    diastolic_below: Positive
+    """Diastolic blood pressure below which, mmHg."""
+    heart_rate_below: Positive
+    """Heart rate below which, beats per minute."""
+    oxygen_below: Positive
+    """Oxygen saturation below which, percent."""
+
+
+class EmergencyLimits(InputModel):
+    """Vital signs after the dose that are an emergency."""
+
+    systolic: Positive
+    """Systolic blood pressure from which on, mmHg."""
+    diastolic: Positive
+    """Diastolic blood pressure from which on, mmHg."""
+    systolic_below: Positive
+    """Systolic blood pressure below which, mmHg."""
+    diastolic_below: Positive
+    """Diastolic blood pressure below which, mmHg."""
+    heart_rate_below: Positive
+    """Heart rate below which, beats per minute."""
+    oxygen_below: Positive
+    """Oxygen saturation below which, percent."""
+
+
 class VitalsRules(InputModel):
     """Limits before a dose, and what is notified or an emergency afterwards. mmHg, beats/min, percent."""
 
@@ -258,11 +298,10 @@ class VitalsRules(InputModel):
     """Minutes that a measurement counts for clearance and release."""
     rechecks: Count
     """How often vitals in the recheck range may be measured again."""
-    notify: dict[Literal["systolic", "diastolic", "heart_rate", "rise_systolic", "rise_diastolic"], Positive]
-    """After the dose: from this value on the clinician is told. mmHg, beats per minute; ``rise_`` is since the
-    checklist."""
-    emergency: dict[Literal["systolic", "diastolic", "oxygen_below"], Positive]
-    """After the dose: from this value on it is an emergency (mmHg), or with oxygen below this (percent)."""
+    notify: NotifyLimits
+    """After the dose: when the clinician is told."""
+    emergency: EmergencyLimits
+    """After the dose: when it is an emergency."""
 
 
 class Sessions(InputModel):

@@ -133,15 +133,16 @@ def _check_sessions(protocol: Protocol) -> Broken:
     if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:
         yield ("sessions", "course_max_days"), "is too short for the planned sessions at their target spacing"
     vitals = rules.vitals
-    for name in ("systolic", "diastolic", "heart_rate", "rise_systolic", "rise_diastolic"):
-        if name not in vitals.notify:
-            yield ("sessions", "vitals", "notify", name), "this field is missing"
-    for name in ("systolic", "diastolic", "oxygen_below"):
-        if name not in vitals.emergency:
-            yield ("sessions", "vitals", "emergency", name), "this field is missing"
-    for name, limit in vitals.notify.items():
-        if name in ("systolic", "diastolic") and limit > vitals.emergency.get(name, limit):
+    for name, limit in vitals.emergency:
+        told = getattr(vitals.notify, name)
+        if name.endswith("_below"):
+            if told < limit:
+                yield ("sessions", "vitals", "notify", name), "must not be below the emergency limit"
+        elif told > limit:
             yield ("sessions", "vitals", "notify", name), "must not be above the emergency limit"
+    for name in ("systolic", "diastolic", "heart_rate"):
+        if getattr(vitals.notify, f"{name}_below") >= getattr(vitals.notify, name):
+            yield ("sessions", "vitals", "notify", f"{name}_below"), f"must be below {name}"
 
 
 def _check_dose(protocol: Protocol) -> Broken:

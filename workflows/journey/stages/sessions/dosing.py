@@ -16,7 +16,7 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, score
 from workflows.journey.obligation_types import VISIT
-from workflows.journey.protocol import VitalsRules
+from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Session
@@ -200,25 +200,26 @@ def vitals_alert(
     """Judge vital signs after the dose by the protocol. A rise is counted from the checklist's reading."""
     if vitals is None:
         return "none"
-    emergency, notify = rules.emergency, rules.notify
-    if (
-        vitals.systolic >= emergency["systolic"]
-        or vitals.diastolic >= emergency["diastolic"]
-        or (vitals.oxygen is not None and vitals.oxygen < emergency["oxygen_below"])
-    ):
+    if _beyond(rules.emergency, vitals):
         return "emergency"
+    notify = rules.notify
     risen = baseline is not None and (
-        vitals.systolic - baseline.systolic >= notify["rise_systolic"]
-        or vitals.diastolic - baseline.diastolic >= notify["rise_diastolic"]
+        vitals.systolic - baseline.systolic >= notify.rise_systolic
+        or vitals.diastolic - baseline.diastolic >= notify.rise_diastolic
     )
-    if (
-        risen
-        or vitals.systolic >= notify["systolic"]
-        or vitals.diastolic >= notify["diastolic"]
-        or (vitals.heart_rate is not None and vitals.heart_rate > notify["heart_rate"])
-    ):
-        return "notify"
-    return "none"
+    fast = vitals.heart_rate is not None and vitals.heart_rate > notify.heart_rate
+    return "notify" if risen or fast or _beyond(notify, vitals) else "none"
+
+
+def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
+    return (
+        vitals.systolic >= limits.systolic
+        or vitals.diastolic >= limits.diastolic
+        or vitals.systolic < limits.systolic_below
+        or vitals.diastolic < limits.diastolic_below
+        or (vitals.heart_rate is not None and vitals.heart_rate < limits.heart_rate_below)
+        or (vitals.oxygen is not None and vitals.oxygen < limits.oxygen_below)
+    )
 
 
 def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
