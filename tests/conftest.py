@@ -2,7 +2,6 @@
 
 pytest_plugins = [
     "tests.fixtures.tiers",
-    "tests.fixtures.interrupts",
     "tests.fixtures.processes",
     "tests.fixtures.servers",
     "tests.fixtures.databases",

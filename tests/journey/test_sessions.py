@@ -474,6 +474,28 @@ def test_observation_belongs_to_a_running_session_and_its_past() -> None:
     )
 
 
+@pytest.mark.parametrize("first", ["emergency", "ordinary"])
+def test_observation_of_the_same_minute_is_added_and_the_worst_counts(first: str) -> None:
+    play = after("session.dose").later(minutes=40)
+    ordinary = observation(play.journey, 1, 40, play.at)
+    worse = ordinary.model_copy(update={"consciousness": "unresponsive"})
+    for seen in (worse, ordinary) if first == "emergency" else (ordinary, worse):
+        play.do(seen, Role.OBSERVER)
+    session = play.journey.sessions[1]
+    assert sorted(seen.alert for seen in session.observations) == ["emergency", "none"]
+    assert session.last_observations == session.observations
+    assert play.journey.held
+
+
+def test_corrected_observation_stays_beside_the_wrong_one() -> None:
+    play = after("session.dose").later(minutes=40)
+    right = observation(play.journey, 1, 40, play.at)
+    play.do(right.model_copy(update={"breathing_normal": False}), Role.OBSERVER)
+    play.do(c.Amend(version=play.journey.version, reason="wrong box", correction=right))
+    assert [seen.breathing_normal for seen in play.journey.sessions[1].observations] == [False, True]
+    assert play.journey.held
+
+
 def test_later_observation_covers_one_that_was_missed() -> None:
     play = after("session.dose")
     waiting = play.waits_for("observation")

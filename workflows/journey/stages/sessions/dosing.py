@@ -260,9 +260,14 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
     if session.observed_until < rules.observe_minutes[-1]:
         found.append(f"observation at {rules.observe_minutes[-1]} minutes")
-    rated = [o.dissociation for o in session.observations if o.dissociation and o.minute >= rules.minimum_minutes]
+    rated = [o for o in session.observations if o.dissociation and o.minute >= rules.minimum_minutes]
+    dissociation_settled = all(
+        o.dissociation is not None and "release_ok" in o.dissociation.flags
+        for o in rated
+        if o.minute == rated[-1].minute
+    )
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
-    if limits is not None and limits.release_max is not None and (not rated or "release_ok" not in rated[-1].flags):
+    if limits is not None and limits.release_max is not None and (not rated or not dissociation_settled):
         found.append("dissociation not rated at the end, or still above the release limit")
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if at < earliest:

@@ -92,7 +92,7 @@ class RecordDose(CommandBody):
 
 
 class Observe(CommandBody):
-    """Record one structured observation of a running session."""
+    """Record one structured observation of a running session. It is added, also where its minute has one already."""
 
     kind: Literal["session.observe"] = "session.observe"
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
@@ -243,6 +243,7 @@ class Session(ImmutableModel):
     dosed_at: Instant | None = None
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
+    """By their minutes, several of one minute in the order in which they were recorded."""
     criteria: dict[Identifier, bool] = {}
     ended_at: Instant | None = None
 
@@ -255,6 +256,11 @@ class Session(ImmutableModel):
     def observed_until(self) -> int:
         """The minute of the latest observation; one that was missed before it is covered by it."""
         return max((observation.minute for observation in self.observations), default=0)
+
+    @property
+    def last_observations(self) -> tuple[SessionObserved, ...]:
+        """All observations of the latest minute. What one of them found is not undone by another one."""
+        return tuple(observation for observation in self.observations if observation.minute == self.observed_until)
 
 
 class SessionsState(PathwayState):
@@ -341,10 +347,10 @@ def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Chan
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:
+    """What was seen is added, also to the same minute and as a correction: none takes the place of another."""
     session = state.sessions.get(body.session)
     seen = () if session is None else session.observations
-    kept = tuple(observation for observation in seen if observation.minute != body.minute)
-    observations = tuple(sorted((*kept, body), key=lambda observation: observation.minute))
+    observations = tuple(sorted((*seen, body), key=lambda observation: observation.minute))
     return changed_entry(state, "sessions", body.session, observations=observations)
 
 
