@@ -26,6 +26,9 @@ PLAN_RULE = """\
 # What is replaced, by what, a text on the line that must be named (the first such line), the field, words of the rule.
 BAD = {
     # shape
+    "known from two": (
+        "{age_over: 65}", "{age_over: 65, age_under: 18}", "X36", "exclusions[36].known_from", "must name one of",
+    ),
     "unknown field": ("  version: 1\n", "  version: 1\n  vresion: 1\n", "vresion", "vresion", "unknown field"),
     "misspelt field": ("max_course: null", "max_coarse: null", "max_coarse", "dose.max_coarse", "`max_course`"),
     "missing field": ("    max_gap_days: 21\n", "", "  sessions:\n    planned", "sessions.max_gap_days", "missing"),

@@ -178,6 +178,23 @@ class Eligibility(InputModel):
     """Days after the evaluation was signed in which the first plan can be signed."""
 
 
+class KnownFrom(InputModel):
+    """What tells the answer to an exclusion. An answer to the contrary is refused; ``unknown`` never is."""
+
+    age_under: Count | None = None
+    """Yes for somebody of fewer full years on their local day, else no."""
+    age_over: Count | None = None
+    """Yes for somebody of more full years on their local day, else no."""
+    suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
+    """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.age_under, self.age_over, self.suicide_risk)) != 1:
+            raise ValueError("must name one of: age_under, age_over, suicide_risk")
+        return self
+
+
 class Exclusion(InputModel):
     """A screening question. ``hard`` blocks while the answer is yes; ``review`` needs a signed decision."""
 
@@ -187,6 +204,8 @@ class Exclusion(InputModel):
     """The question's subject, as the clinician reads it."""
     rule: Literal["hard", "review"]
     """Whether a yes blocks, or needs a decision signed by a clinician."""
+    known_from: KnownFrom | None = None
+    """What its answer is checked against. None: only a clinician can tell."""
 
 
 class Instruments(InputModel):

@@ -27,6 +27,8 @@ class RefusalCode(StrEnum):
     """Something is missing, in the form or before this step."""
     OUT_OF_LIMITS = "out_of_limits"
     """A value is outside the protocol's limits."""
+    CONTRADICTS = "contradicts"
+    """It is contrary to what is recorded."""
     WRONG_TIME = "wrong_time"
     """A time is too early, too late, still to come or past."""
     STALE = "stale"

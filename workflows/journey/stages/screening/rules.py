@@ -18,7 +18,7 @@ from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Comparison, Instrument, ScoreChange
 from workflows.journey.obligation_types import SCREENING, SUICIDE_RISK
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
@@ -32,7 +32,39 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
     require_known({**command.factors}, protocol.eligibility.factors, "factors")
     if not (command.exclusions or command.criteria or command.factors):
         refuse(RefusalCode.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
+    for exclusion in protocol.exclusions:
+        given = command.exclusions.get(exclusion.code)
+        contrary = None if given is None else _contradiction(journey, exclusion, given.answer, at)
+        if contrary is not None:
+            refuse(
+                RefusalCode.CONTRADICTS,
+                f"the answer to {exclusion.code} cannot be right: {contrary}",
+                "Answer by what is recorded, or with unknown until what is wrong there is corrected",
+                f"exclusions.{exclusion.code}",
+            )
     yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
+
+
+def _contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
+    """Return what is known and speaks against an answer. A yes about suicide risk is never contradicted: a clinician
+    may know more than the C-SSRS asks."""
+    known = exclusion.known_from
+    if known is None or answer == "unknown":
+        return None
+    if known.suicide_risk is not None:
+        risk = journey.latest(Instrument.C_SSRS, staff=True)
+        level = None if risk is None else risk.score.gate_level
+        if answer == "yes" or level not in known.suicide_risk:
+            return None
+        return f"the latest C-SSRS that a clinician asked is {level}, or incomplete, which counts as high"
+    age = age_on(journey.patient.born, at, journey.patient.zone)
+    if known.age_over is not None:
+        holds, limit = age > known.age_over, f"over {known.age_over}"
+    else:
+        holds, limit = known.age_under is not None and age < known.age_under, f"under {known.age_under}"
+    if holds == (answer == "yes"):
+        return None
+    return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
 
 
 def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
