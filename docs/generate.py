@@ -34,6 +34,7 @@ _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)
 _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$": "[identifier](#words)",
     r"^[0-9a-f]{64}$": "64 hex digits",
+    r"^[A-Z]{2}$": "[state](#words)",
 }
 _FORMATS = {"date-time": "[instant](#words)", "date": "day, `YYYY-MM-DD`", "uuid": "UUID", "path": "path"}
 _ELSEWHERE = {Protocol.__name__: "[a protocol](protocol.md)"}

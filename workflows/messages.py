@@ -14,7 +14,7 @@ from temporalio.common import RawValue, RetryPolicy
 
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import Identifier, ImmutableModel, digest
+from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
@@ -22,6 +22,7 @@ from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
 from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary import UsState
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
@@ -98,7 +99,7 @@ class SignatureCheck(ImmutableModel):
     """A signed decision to be checked: when it was handed in (UTC), and the state where the patient is."""
 
     journey_id: UUID
-    state: Identifier
+    state: UsState
     command: Command
     at: Instant
 

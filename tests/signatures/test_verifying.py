@@ -34,6 +34,7 @@ from workflows.journey.signed_statement import (
     Statement,
     signer_of,
 )
+from workflows.journey.vocabulary import US_STATES
 
 REGISTER = register()
 DIRECTOR = signer_of(PEOPLE[Role.MEDICAL_DIRECTOR])
@@ -70,7 +71,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "signer.role": st.sampled_from(Role),
     "signer.name": TEXTS,
     "signer.licence.number": TEXTS,
-    "signer.licence.states": st.lists(CODES).map(tuple),
+    "signer.licence.states": st.lists(st.sampled_from(sorted(US_STATES))).map(tuple),
     "signer.licence.expires": st.dates(),
     "seal.key_id": CODES | st.sampled_from([key.key_id for key in KEYS.values()]),
     "seal.nonce": HEX[32],

@@ -4,6 +4,7 @@ from datetime import date
 from enum import StrEnum
 
 from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.vocabulary import UsState
 
 
 class Role(StrEnum):
@@ -28,10 +29,10 @@ ANYONE = (Role.PATIENT, Role.OBSERVER, Role.OPS, *STAFF)
 
 
 class Licence(InputModel):
-    """A licence to practise: its number, the states it covers (two-letter codes) and its last valid day."""
+    """A licence to practise: its number, the states it covers and its last valid day."""
 
     number: Short
-    states: tuple[Identifier, ...]
+    states: tuple[UsState, ...]
     expires: date
 
 

@@ -6,10 +6,30 @@ Nothing here knows a command or an event.
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from workflows.journey.base import Identifier, InputModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
+
+_STATES = (
+    # The 50 states and the District of Columbia.
+    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
+    "PA RI SC SD TN TX UT VT VA WA WV WI WY "
+    # The territories that people live in.
+    "AS GU MP PR VI"
+)
+US_STATES = tuple(_STATES.split())
+
+
+def _known_state(code: str) -> str:
+    if code not in US_STATES:
+        raise ValueError("must be the code of a US state, of DC or of a territory: two capital letters, as CA")
+    return code
+
+
+UsState = Annotated[str, AfterValidator(_known_state), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})]
+"""Where somebody lives, is, or may practise: the two-letter code of a US state, of the District of Columbia or of a
+territory that people live in. Source: the codes that ISO 3166-2:US and the postal service (USPS) have in common."""
 
 
 class Patient(InputModel):
@@ -18,7 +38,7 @@ class Patient(InputModel):
     ref: Identifier
     born: date
     zone: Zone
-    state: Identifier
+    state: UsState
     emergency_contact_ref: Identifier
 
 

@@ -10,7 +10,7 @@ from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHe
 from workflows.journey.protocol import Pathway, PinnedProtocol
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.vocabulary import Patient
+from workflows.journey.vocabulary import Patient, UsState
 
 
 class StartPathway(CommandBody):
@@ -61,7 +61,7 @@ class Move(CommandBody):
     kind: Literal["pathway.move"] = "pathway.move"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
     zone: Zone
-    state: Identifier
+    state: UsState
 
 
 class Withdraw(CommandBody):
@@ -139,11 +139,11 @@ class CoverEnded(EventBody):
 
 
 class PatientMoved(EventBody):
-    """The patient's zone (IANA name) and state (two letters) from now on."""
+    """The patient's zone (IANA name) and state from now on."""
 
     kind: Literal["patient.moved"] = "patient.moved"
     zone: Zone
-    state: Identifier
+    state: UsState
 
 
 class StageEntered(EventBody):

@@ -14,7 +14,7 @@ from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHe
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Observer, Vitals
+from workflows.journey.vocabulary import Observer, UsState, Vitals
 
 
 class ScheduleSession(CommandBody):
@@ -61,7 +61,7 @@ class CheckSession(CommandBody):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: Annotated[int, Field(ge=0)]
-    location_state: Identifier
+    location_state: UsState
     location_confirmed: bool
 
 
@@ -157,7 +157,7 @@ class SessionChecked(EventBody):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: int
-    location_state: Identifier
+    location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
 
@@ -220,7 +220,7 @@ class Check(ImmutableModel):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: int
-    location_state: Identifier
+    location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
     count: int
