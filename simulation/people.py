@@ -24,7 +24,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
+from workflows.journey.stages.sessions.dosing import contradictions, dose_deviations, expected_doses_left
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -369,6 +369,12 @@ def _end(situation: Situation) -> Action | datetime:
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if situation.at < earliest:
         return earliest
+    if any(contradictions(situation.journey, session, situation.at)):
+        # What was seen last speaks against it: observe again, in a minute that has no observation yet.
+        minute = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+        if minute <= session.observed_until:
+            return session.dosed_at + timedelta(minutes=session.observed_until + 1)
+        return Role.SESSION_MONITOR, observation(situation.journey, session.number, minute, situation.at)
     return Role.SESSION_MONITOR, c.EndSession(
         session=session.number, criteria=dict.fromkeys(rules.release_criteria, True)
     )

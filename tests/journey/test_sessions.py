@@ -592,9 +592,93 @@ def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: b
         )
 
 
+CONTRADICTED: dict[str, tuple[dict[str, Any], str | None, str]] = {
+    "unresponsive": ({"consciousness": "unresponsive"}, "oriented", "not alert at 120 minutes"),
+    "rousable": ({"consciousness": "voice"}, "oriented", "not alert at 120 minutes"),
+    "breathing": ({"breathing_normal": False}, None, "breathing not normal at 120 minutes"),
+    "red flag": ({"red_flags": ("chest_pain",)}, None, "a red flag at 120 minutes"),
+    "vomiting": ({"vomiting": True}, "no_vomiting_for_30_minutes", "vomiting at 120 minutes"),
+    "pressure": ({"vitals": (141, 76)}, "vitals_within_rule", "vital signs at 120 minutes"),
+    "low pressure": ({"vitals": (85, 55)}, "vitals_within_rule", "vital signs at 120 minutes"),
+    "no pressure": ({"vitals": None}, "vitals_within_rule", "no vital signs from 120 minutes on"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTED)
+@pytest.mark.parametrize("seen_again", [False, True])
+def test_no_session_ends_over_what_was_observed_last(case: str, *, seen_again: bool) -> None:
+    changed, _, says = CONTRADICTED[case]
+    play = observed_until(40)
+    last_seen(play, changed)
+    if seen_again:  # In the same minute: the worse one counts.
+        play.do(observation(play.journey, 1, 120, play.at), Role.OBSERVER)
+    if not seen_again or changed.get("vitals", True) is not None:
+        play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+    play.later(minutes=30)
+    play.do(observation(play.journey, 1, 150, play.at), Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("case", [case for case, (_, criterion, _) in CONTRADICTED.items() if criterion])
+def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case: str) -> None:
+    changed, criterion, says = CONTRADICTED[case]
+    assert criterion is not None
+    play = observed_until(40)
+    last_seen(play, changed)
+    play.at = last_dose(play) + timedelta(minutes=240)
+    if case == "vomiting":  # Long over by then.
+        play.do(observation(play.journey, 1, 240, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+        says = says.replace("120", "240")
+    decided = ending(play, clinician_decision="goes to the hospital")
+    play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+    play.do(decided.model_copy(update={"criteria": {**decided.criteria, criterion: False}}))
+
+
+def last_seen(play: Play, changed: dict[str, Any]) -> None:
+    play.at = last_dose(play) + timedelta(minutes=120)
+    measured = changed.get("vitals")
+    if measured is not None:
+        changed = {"vitals": vitals(play.at, *measured)}
+    play.do(observation(play.journey, 1, 120, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize(("diastolic", "ends"), [(90, True), (91, False)])
+def test_blood_pressure_at_the_end_is_near_the_one_before(diastolic: int, *, ends: bool) -> None:
+    play = observed_until(40)
+    last_seen(play, {"vitals": (140, diastolic)})
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="vital signs"
+        )
+
+
+@pytest.mark.parametrize(("systolic", "ends"), [(154, True), (155, False)])
+def test_blood_pressure_that_was_high_before_may_stay_so(systolic: int, *, ends: bool) -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": vitals(play.at, 140, 90)})
+    play.do(form, Role.SESSION_MONITOR)
+    play.go_on(lambda journey: journey.sessions[1].dosed_at is not None)
+    last_seen(play, {"vitals": (systolic, 90)})
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="vital signs"
+        )
+
+
+def test_worse_rating_of_the_last_minute_counts() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    play.do(observation(play.journey, 1, 120, play.at), Role.OBSERVER)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="dissociation")
+
+
 def test_after_the_longest_observation_a_clinician_decides() -> None:
     play = observed_until(120, (2, 1, 0, 0, 0, 0))
-    decided = ending(play, clinician_decision="stays with the observer, seen by video")
+    unmet = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True) | {"dissociation_settled": False}
+    decided = ending(play, criteria=unmet, clinician_decision="stays with the observer, seen by video")
     play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria")
     play.at = last_dose(play) + timedelta(minutes=240)
     play.refused(ending(play), code=RefusalCode.INCOMPLETE, field="criteria")

@@ -321,6 +321,8 @@ class VitalsRules(InputModel):
     """After the dose: when the clinician is told."""
     emergency: EmergencyLimits
     """After the dose: when it is an emergency."""
+    end_within_percent: Positive
+    """At the end: by how many percent blood pressure beyond its ``go`` range may be above the checklist's."""
 
 
 class Sessions(InputModel):
@@ -360,6 +362,8 @@ class Sessions(InputModel):
     """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What must hold for a session to end."""
+    no_vomiting_minutes: Count
+    """Minutes that must have passed since vomiting was observed for a session to end."""
     red_flags: tuple[Identifier, ...]
     """Signs during a session that are an emergency."""
     vitals: VitalsRules

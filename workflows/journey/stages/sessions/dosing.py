@@ -260,15 +260,8 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
     if session.observed_until < rules.observe_minutes[-1]:
         found.append(f"observation at {rules.observe_minutes[-1]} minutes")
-    rated = [o for o in session.observations if o.dissociation and o.minute >= rules.minimum_minutes]
-    dissociation_settled = all(
-        o.dissociation is not None and "release_ok" in o.dissociation.flags
-        for o in rated
-        if o.minute == rated[-1].minute
-    )
-    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
-    if limits is not None and limits.release_max is not None and (not rated or not dissociation_settled):
-        found.append("dissociation not rated at the end, or still above the release limit")
+    contradicted = tuple(contradictions(journey, session, at))
+    found += [seen for _, seen in contradicted]
     earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
     if at < earliest:
         refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
@@ -279,7 +272,15 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Have them end the session",
             "clinician_decision",
         )
+    attested = [seen for criterion, seen in contradicted if criterion and command.criteria.get(criterion)]
     overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
+    if overdue and command.clinician_decision and attested:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"what was observed last contradicts the criteria: {'; '.join(attested)}",
+            "Answer no to what does not hold, or observe again",
+            "criteria",
+        )
     if found and not (overdue and command.clinician_decision):
         refuse(
             RefusalCode.INCOMPLETE,
@@ -290,6 +291,56 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     yield e.SessionEnded(
         session=command.session, criteria=command.criteria, clinician_decision=command.clinician_decision
     )
+
+
+def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[str | None, str]]:
+    """Find what was observed last and speaks against an end, each with the criterion of the protocol it contradicts.
+
+    All observations of a minute count. It is one way only: who is awake need not be oriented.
+    """
+    rules, last = journey.protocol.sessions, session.last_observations
+    minute = f"at {session.observed_until} minutes"
+    if any(seen.consciousness != "alert" for seen in last):
+        yield "oriented", f"not alert {minute}"
+    if not all(seen.breathing_normal for seen in last):
+        yield None, f"breathing not normal {minute}"
+    if any(seen.red_flags for seen in last):
+        yield None, f"a red flag {minute}"
+    vomited = [seen.minute for seen in session.observations if seen.vomiting]
+    settled = timedelta(minutes=rules.no_vomiting_minutes)
+    if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
+        yield "no_vomiting_for_30_minutes", f"vomiting at {vomited[-1]} minutes"
+    ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
+    measured = [seen for seen in ending if seen.vitals is not None]
+    baseline = None if session.check is None else session.check.vitals
+    if not measured:
+        yield "vitals_within_rule", f"no vital signs from {rules.minimum_minutes} minutes on"
+    elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
+        yield "vitals_within_rule", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
+    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    rated = [seen for seen in ending if seen.dissociation is not None]
+    above = any(
+        seen.dissociation is not None and "release_ok" not in seen.dissociation.flags
+        for seen in rated
+        if _with(seen, rated[-1])
+    )
+    if limits is not None and limits.release_max is not None and (not rated or above):
+        yield "dissociation_settled", "dissociation not rated at the end, or still above the release limit"
+
+
+def _with(seen: e.SessionObserved, last: e.SessionObserved) -> bool:
+    return seen.minute == last.minute
+
+
+def _settled(rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None) -> bool:
+    """Whether blood pressure is back: in the range before a dose, or near the checklist's, and without an alert."""
+    if vitals is None or vitals_alert(rules, vitals, baseline) != "none":
+        return vitals is None
+    pairs = (
+        (vitals.systolic, rules.systolic.go[1], 0 if baseline is None else baseline.systolic),
+        (vitals.diastolic, rules.diastolic.go[1], 0 if baseline is None else baseline.diastolic),
+    )
+    return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
 
 
 DECISIONS: Decisions = {
