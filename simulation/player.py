@@ -1,5 +1,6 @@
 """Plays invented people in a journey, wherever their commands go: to the core alone, to servers, to a terminal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,9 @@ from workflows.messages import JourneyResult, Receipt
 
 RECORDED_WITHIN = timedelta(seconds=30)
 MOST_STEPS = 2000
+TOO_NEAR_TO_SKIP = timedelta(seconds=2)
+"""So long is waited as people do. The server may be past so near a moment when it is told of it, and would go on to
+the next timer."""
 
 T = TypeVar("T")
 
@@ -43,8 +47,10 @@ class SkippedTime:
 
     async def wait_until(self, moment: datetime) -> None:
         ahead = moment - await self.now()
-        if ahead > timedelta():
+        if ahead > TOO_NEAR_TO_SKIP:
             await self._skipper.fast_forward(self._handle, ahead)
+        elif ahead > timedelta():
+            await asyncio.sleep(ahead.total_seconds())
 
 
 async def start_at(client: Client, opening: Command, *, task_queue: str, begins: datetime | None = None) -> SkippedTime:
