@@ -26,8 +26,8 @@ from workflows.messages import JourneyResult, Receipt
 RECORDED_WITHIN = timedelta(seconds=30)
 MOST_STEPS = 2000
 TOO_NEAR_TO_SKIP = timedelta(seconds=2)
-"""So long is waited as people do. The server may be past so near a moment when it is told of it, and would go on to
-the next timer."""
+"""So long is waited as people do, and so far is skipped beyond a moment. A server that comes to the end of a skip while
+it looks for the next timer goes on to that timer, so no skip ends where a journey has just handled one."""
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class SkippedTime:
     async def wait_until(self, moment: datetime) -> None:
         ahead = moment - await self.now()
         if ahead > TOO_NEAR_TO_SKIP:
-            await self._skipper.fast_forward(self._handle, ahead)
+            await self._skipper.fast_forward(self._handle, ahead + TOO_NEAR_TO_SKIP)
         elif ahead > timedelta():
             await asyncio.sleep(ahead.total_seconds())
 
