@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
+from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.pathway import model as pathway
@@ -28,6 +29,7 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    adverse_events.AdverseEventsState,
     access.AccessState,
     sign_offs.SignOffsState,
 ):
@@ -46,7 +48,20 @@ class Journey(
         return copied
 
 
-PARTS = (pathway, holds, sign_offs, evaluation, screening, education, sessions, clock, follow_up, safety, access)
+PARTS = (
+    pathway,
+    holds,
+    sign_offs,
+    evaluation,
+    screening,
+    education,
+    sessions,
+    clock,
+    follow_up,
+    safety,
+    adverse_events,
+    access,
+)
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
     kind: tuple(part.EVOLUTIONS[kind] for part in PARTS if kind in part.EVOLUTIONS)

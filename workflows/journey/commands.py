@@ -12,7 +12,12 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
-from workflows.journey.always.clock.model import PassDeadline
+from workflows.journey.always.adverse_events.model import (
+    FollowUpAdverseEvent,
+    RegradeAdverseEvent,
+    ReportAdverseEvent,
+)
+from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.pathway.model import (
@@ -31,7 +36,6 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
-    ReportAdverseEvent,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -92,6 +96,9 @@ AnyBody = Annotated[
     | CompleteCheckIn
     | RecordVisit
     | ReportAdverseEvent
+    | RegradeAdverseEvent
+    | FollowUpAdverseEvent
+    | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
     | RequestSupport

@@ -6,6 +6,7 @@ from datetime import datetime
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
@@ -33,6 +34,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **safety.DECISIONS,
+    **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
@@ -48,6 +50,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     safety.REACTIONS,
+    adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
     sign_offs.REACTIONS,
@@ -63,6 +66,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     safety.needs,
+    adverse_events.needs,
     holds.needs,
     access.needs,
 )

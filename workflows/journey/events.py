@@ -13,7 +13,13 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
-from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
+from workflows.journey.always.adverse_events.model import (
+    AdverseEventFollowedUp,
+    AdverseEventRegraded,
+    AdverseEventRegradingConfirmed,
+    AdverseEventReported,
+)
+from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.pathway.model import (
@@ -27,7 +33,6 @@ from workflows.journey.always.pathway.model import (
     StageEntered,
 )
 from workflows.journey.always.safety.model import (
-    AdverseEventReported,
     CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
@@ -99,6 +104,9 @@ AnyEventBody = Annotated[
     | CheckInCompleted
     | VisitRecorded
     | AdverseEventReported
+    | AdverseEventRegraded
+    | AdverseEventRegradingConfirmed
+    | AdverseEventFollowedUp
     | HoldPlaced
     | HoldReleased
     | CrisisOpened
@@ -126,6 +134,7 @@ AnyEventBody = Annotated[
     | PathwayClosed
     | ObligationsUpdated
     | ObligationEscalated
+    | ObligationAcknowledged
     | CommandRefused
     | FactAmended,
     Field(discriminator="kind"),

@@ -7,9 +7,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.severity import OF_OTHER_DOSE
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Session
 
@@ -102,13 +105,7 @@ def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
 
 def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Hold care on a deviation, and plan the contacts after the session, counted from the dose."""
-    if body.deviation is not None:
-        yield place(
-            journey,
-            "dose_deviation",
-            "a dose was taken that was not the one released",
-            source=f"session-{body.session}",
-        )
+    yield from _deviates(journey, body)
     protocol, zone, number = journey.protocol, journey.patient.zone, body.session
     last = journey.plan is not None and number >= journey.plan.planned_sessions
     owed = [
@@ -139,6 +136,34 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     )
     routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.session is None)
     yield e.ContactsScheduled(contacts=new, replaced=routine)
+
+
+def _deviates(journey: Journey, body: e.DoseRecorded) -> Iterator[e.EventBody]:
+    """Open the adverse event of a dose that is an emergency; hold care on any other deviation."""
+    session = journey.sessions.get(body.session)
+    emergencies = dose_emergencies(
+        journey,
+        dose_mg=body.dose_mg,
+        taken_at=body.taken_at,
+        released_at=None if session is None else session.released_at,
+        earlier=False,
+    )
+    if emergencies:
+        yield open_adverse_event(journey, emergencies, onset=body.taken_at, session=body.session)
+    elif body.deviation is not None:
+        yield place(
+            journey,
+            "dose_deviation",
+            "a dose was taken that was not the one released",
+            source=f"session-{body.session}",
+        )
+        planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
+        if planned is not None and (body.dose_mg > planned[0] or body.route != planned[1]):
+            yield ask_support(
+                journey,
+                OF_OTHER_DOSE,
+                f"session {body.session}: a dose was taken that was not the one planned",
+            )
 
 
 DECISIONS: Decisions = {
