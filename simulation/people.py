@@ -15,6 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument, definition_of
@@ -175,10 +176,26 @@ def _evaluate(situation: Situation) -> Action | None:
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
             ),
         )
+    if not situation.journey.medicines:
+        return Role.CLINICIAN, c.AddMedicine(
+            what=_invented("an antidepressant"), classes=protocol.medicines.classes[-1:], dosage=_invented("daily")
+        )
+    if medicine_obstacles(situation.journey):
+        return _reconcile(situation)
     for instrument in protocol.instruments.baseline:
         if situation.journey.latest(instrument, occasion=BASELINE) is None:
             return _fill_in(situation.journey, instrument, BASELINE)
     return None
+
+
+def _reconcile(situation: Situation) -> Action:
+    journey = situation.journey
+    unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
+    return Role.CLINICIAN, c.ReconcileMedicines(
+        changes=tuple(journey.unreviewed_medicine_changes),
+        classes=dict.fromkeys(unclassed, journey.protocol.medicines.classes[-1:]),
+        assessment=_invented("gone through with the patient"),
+    )
 
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
@@ -503,6 +520,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "medicines_review": _reconcile,
     "crisis": _reach,
     "support": _support,
     "unreadable_message": _read_message,

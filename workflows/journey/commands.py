@@ -15,6 +15,7 @@ from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.clock.model import PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
+from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -91,6 +92,10 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | AddMedicine
+    | ChangeMedicine
+    | StopMedicine
+    | ReconcileMedicines
     | ReportAdverseEvent
     | PlaceHold
     | RecordCrisisContact

@@ -9,6 +9,7 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
@@ -31,6 +32,7 @@ DECISIONS: Decisions = {
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **follow_up.DECISIONS,
+    **medicines.DECISIONS,
     **safety.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -45,6 +47,7 @@ _REACTING = (
     sessions.REACTIONS,
     dosing.REACTIONS,
     follow_up.REACTIONS,
+    medicines.REACTIONS,
     safety.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -60,6 +63,7 @@ NEEDS = (
     education.needs,
     sessions.needs,
     follow_up.needs,
+    medicines.needs,
     safety.needs,
     holds.needs,
     access.needs,

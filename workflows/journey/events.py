@@ -16,6 +16,7 @@ from workflows.journey.always.access.model import AccessReviewed, GlassBroken
 from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
+from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.pathway.model import (
     CoverEnded,
     PathwayClosed,
@@ -98,6 +99,8 @@ AnyEventBody = Annotated[
     | ContactsScheduled
     | CheckInCompleted
     | VisitRecorded
+    | MedicineRecorded
+    | MedicinesReconciled
     | AdverseEventReported
     | HoldPlaced
     | HoldReleased

@@ -187,11 +187,13 @@ class KnownFrom(InputModel):
     """Yes for somebody of more full years on their local day, else no."""
     suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
     """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+    medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+    """Never no while a medicine of one of these classes is on the list and taken."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.age_under, self.age_over, self.suicide_risk)) != 1:
-            raise ValueError("must name one of: age_under, age_over, suicide_risk")
+        if sum(source is not None for _, source in self) != 1:
+            raise ValueError(f"must name one of: {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -206,6 +208,13 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+
+
+class Medicines(InputModel):
+    """The list of medicines that a patient takes."""
+
+    classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
 class Instruments(InputModel):
@@ -557,6 +566,8 @@ class Protocol(InputModel):
     """Whom the pathway may be for."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
     """The questions of the screening."""
+    medicines: Medicines
+    """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]

@@ -37,6 +37,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
         _check_steps_shown,
         _check_thresholds,
         _check_lists,
+        _check_medicines,
         _check_durations,
         _check_sessions,
         _check_dose,
@@ -91,6 +92,14 @@ def _check_lists(protocol: Protocol) -> Broken:
             counted = Counter(entry for entry in entries if not isinstance(entry, dict))
             for entry in (entry for entry, times in counted.items() if times > 1):
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
+
+
+def _check_medicines(protocol: Protocol) -> Broken:
+    for position, exclusion in enumerate(protocol.exclusions):
+        named = () if exclusion.known_from is None else exclusion.known_from.medicines or ()
+        for place, name in enumerate(named):
+            if name not in protocol.medicines.classes:
+                yield ("exclusions", position, "known_from", "medicines", place), "must be one of medicines.classes"
 
 
 def _check_durations(protocol: Protocol) -> Broken:

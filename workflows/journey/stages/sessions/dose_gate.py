@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
 from workflows.journey.instruments import Instrument
@@ -50,6 +51,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += [f"consent {name} not in force" for name in unconsented(journey)]
     found += [f"topic {topic} not explained" for topic in untaught(journey)]
     found += [f"statement {statement} not acknowledged" for statement in unacknowledged(journey)]
+    found += medicine_obstacles(journey)
     found += suicide_risk_obstacles(journey)
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
