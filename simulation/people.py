@@ -64,7 +64,7 @@ HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
 def person_of(journey_id: UUID, role: Role) -> Actor:
     """Return the invented person of this journey in a role: its own patient and observer, and the clinic's staff."""
     person = PEOPLE[role]
-    return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:12]}"}) if role in HOUSEHOLD else person
+    return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
 CLINIC = "demo-clinic"
@@ -106,7 +106,7 @@ def referral(
             born=date(1986, 4, 2),
             zone=zone,
             state=state,
-            emergency_contact_ref=f"demo-contact-{journey_id.hex[:12]}",
+            emergency_contact_ref=f"demo-contact-{journey_id.hex[:8]}",
         ),
         pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
