@@ -20,7 +20,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing
+from workflows.journey.stages.sessions import dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -30,6 +30,7 @@ DECISIONS: Decisions = {
     **sessions.DECISIONS,
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
+    **observing.DECISIONS,
     **follow_up.DECISIONS,
     **safety.DECISIONS,
     **holds.DECISIONS,
@@ -44,6 +45,7 @@ _REACTING = (
     education.REACTIONS,
     sessions.REACTIONS,
     dosing.REACTIONS,
+    observing.REACTIONS,
     follow_up.REACTIONS,
     safety.REACTIONS,
     holds.REACTIONS,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from simulation.people import observation
 from tests.journey.play import after
 from workflows.journey import commands as c
-from workflows.journey.stages.sessions.dosing import observed
+from workflows.journey.stages.sessions.observing import observed
 
 ALERTS = ("none", "notify", "emergency")
 CONSCIOUSNESS = ("alert", "voice", "pain", "unresponsive")

@@ -12,7 +12,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dosing
+from workflows.journey.stages.sessions import dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 
@@ -43,8 +43,8 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             corrected = dosing.dosed(journey, fact)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
-            dosing.require_seen(journey, fact, at)
-            corrected = dosing.observed(journey, fact)
+            observing.require_seen(journey, fact, at)
+            corrected = observing.observed(journey, fact)
         case _:
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:
