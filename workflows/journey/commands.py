@@ -26,6 +26,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
+from workflows.journey.always.patient.model import TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -121,7 +122,8 @@ AnyBody = Annotated[
     | ReviewAccess
     | PassDeadline
     | KeepUnreadable
-    | KeepCancellation,
+    | KeepCancellation
+    | TakeInHistory,
     Field(discriminator="kind"),
 ]
 
