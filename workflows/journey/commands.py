@@ -62,6 +62,7 @@ from workflows.journey.stages.sessions.model import (
     CheckSession,
     EndSession,
     Instruct,
+    MissObservation,
     Observe,
     RecordDose,
     ReleaseSession,
@@ -88,6 +89,7 @@ AnyBody = Annotated[
     | ReleaseSession
     | RecordDose
     | Observe
+    | MissObservation
     | EndSession
     | CompleteCheckIn
     | RecordVisit
