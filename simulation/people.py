@@ -31,7 +31,6 @@ NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
 
 HOME = "CA"
-_LICENCE = Licence(number="INVENTED-0000", states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
 _NAMES = {
     Role.PATIENT: "Pat Invented",
     Role.COORDINATOR: "Cory Invented",
@@ -43,16 +42,31 @@ _NAMES = {
     Role.MEDICAL_DIRECTOR: "Dira Invented, MD",
     Role.OPS: "Otto Invented",
 }
+
+
+def _licence(role: Role) -> Licence | None:
+    if role not in CLINICAL:
+        return None
+    number = f"INVENTED-{1 + CLINICAL.index(role):04}"
+    return Licence(number=number, states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
+
+
 PEOPLE: Mapping[Role, Actor] = {
-    role: Actor(
-        id=f"demo-{role.value.replace('_', '-')}",
-        role=role,
-        name=name,
-        licence=_LICENCE if role in CLINICAL else None,
-    )
+    role: Actor(id=f"demo-{role.value.replace('_', '-')}", role=role, name=name, licence=_licence(role))
     for role, name in _NAMES.items()
 }
-"""One invented person per role, clinicians with a licence for the patient's state."""
+"""One invented person per role, clinicians each with a licence of their own for the patient's state. The patient and
+the observer here stand for those of the journey at hand: see `person_of`."""
+
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""The people that each journey has for itself."""
+
+
+def person_of(journey_id: UUID, role: Role) -> Actor:
+    """Return the invented person of this journey in a role: its own patient and observer, and the clinic's staff."""
+    person = PEOPLE[role]
+    return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
+
 
 CLINIC = "demo-clinic"
 
@@ -89,11 +103,11 @@ def referral(
         journey_id=journey_id,
         clinic=CLINIC,
         patient=c.Patient(
-            ref="demo-patient-1",
+            ref=person_of(journey_id, Role.PATIENT).id,
             born=date(1986, 4, 2),
             zone=zone,
             state=state,
-            emergency_contact_ref="demo-contact-1",
+            emergency_contact_ref=f"demo-contact-{journey_id.hex[:8]}",
         ),
         pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
@@ -132,7 +146,7 @@ def next_move(
 
 
 def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command:
-    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=PEOPLE[role], body=body)
+    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=person_of(journey_id, role), body=body)
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
@@ -305,7 +319,9 @@ def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
         session=number,
         items=dict.fromkeys(journey.protocol.sessions.checklist, True),
         vitals=vitals(at),
-        observer=c.Observer(ref="demo-observer-1", adult=True, physically_present=True, briefed=True),
+        observer=c.Observer(
+            ref=person_of(journey.id, Role.OBSERVER).id, adult=True, physically_present=True, briefed=True
+        ),
         reachable_clinician=journey.clinician,
         reachable_within_minutes=journey.protocol.sessions.clinician_reachable_minutes,
         location_state=journey.patient.state,

@@ -2,6 +2,7 @@
 
 A session is released only if the list of obstacles is empty. Intervals are elapsed UTC time between doses, so a clock
 change never shifts them. A signature counts only while its evidence is unchanged. A missing answer is never a yes.
+Whatever is awaited stands before the dose, unless the record of its kind says why it does not (`BeforeDose`).
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
 from workflows.journey.instruments import Instrument
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
@@ -57,11 +60,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("the C-SSRS is too old")
     if risk is not None and risk.score.gate_level == "moderate":
         found.append("the latest C-SSRS is moderate")
-    found += [
-        f"{contact.id} not completed"
-        for contact in journey.contacts.values()
-        if contact.open and contact.due <= at and contact.type == "check_in"
-    ]
+    found += open_matters(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
@@ -74,6 +73,15 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):
         found.append("no clearance signed over exactly this evidence")
     return tuple(found)
+
+
+def open_matters(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return what is awaited and stands before the next dose. A request for a sign-off always does."""
+    return tuple(
+        f"{waiting.what} ({waiting.key})"
+        for waiting in obligations(journey)
+        if waiting.sign_off is not None or OBLIGATION_TYPES[waiting.kind].stands_before_dose(waiting.deadline, at)
+    )
 
 
 def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[str]:
