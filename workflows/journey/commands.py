@@ -25,6 +25,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
+from workflows.journey.always.patient.model import TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -118,7 +119,8 @@ AnyBody = Annotated[
     | ReviewAccess
     | PassDeadline
     | KeepUnreadable
-    | KeepCancellation,
+    | KeepCancellation
+    | TakeInHistory,
     Field(discriminator="kind"),
 ]
 

@@ -10,6 +10,7 @@ from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.pathway import rules as pathway
+from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
@@ -36,6 +37,7 @@ DECISIONS: Decisions = {
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
+    **patient.DECISIONS,
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
     **clock.DECISIONS,
@@ -50,6 +52,7 @@ _REACTING = (
     safety.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
+    patient.REACTIONS,
     sign_offs.REACTIONS,
 )
 REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {

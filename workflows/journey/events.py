@@ -26,6 +26,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
+from workflows.journey.always.patient.model import HistoryTakenIn
 from workflows.journey.always.safety.model import (
     AdverseEventReported,
     CancellationKept,
@@ -114,6 +115,7 @@ AnyEventBody = Annotated[
     | PathwayCovered
     | CoverEnded
     | PatientMoved
+    | HistoryTakenIn
     | DischargeProposed
     | SignedOff
     | SignOffWithdrawn

@@ -400,6 +400,8 @@ class Dose(InputModel):
 
     unit: Literal["mg"]
     """The unit of all doses."""
+    medicine: Identifier
+    """What is taken. A patient has one open journey with a medicine at a time, whatever it is for."""
     starting_dose: Positive | None
     """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None

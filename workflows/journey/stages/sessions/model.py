@@ -1,12 +1,14 @@
 """Sessions: commands, events and state. Doses are in mg, minutes count from the dose, times are UTC."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
@@ -14,7 +16,7 @@ from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHe
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Observer, UsState, Vitals
+from workflows.journey.vocabulary import KnownDose, Observer, UsState, Vitals
 
 YEAR = 525_600
 """Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
@@ -267,8 +269,10 @@ class Session(ImmutableModel):
     released_at: Instant | None = None
     clearance: Identifier | None = None
     dose_mg: float | None = None
+    route: Identifier | None = None
     doses_left: int | None = None
     dosed_at: Instant | None = None
+    dose_source: UUID | None = None
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
@@ -298,7 +302,7 @@ class Session(ImmutableModel):
         return tuple(observation for observation in self.observations if observation.minute == self.observed_until)
 
 
-class SessionsState(PathwayState):
+class SessionsState(PatientState):
     """The sessions by their numbers. The course began with its first dose (UTC)."""
 
     course_started_at: Instant | None = None
@@ -320,9 +324,27 @@ class SessionsState(PathwayState):
         return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
 
     @property
+    def doses(self) -> tuple[KnownDose, ...]:
+        """Every dose of this journey, the earliest first."""
+        return _by_time(
+            KnownDose(source=s.dose_source, taken_at=s.dosed_at, dose_mg=s.dose_mg, route=s.route)
+            for s in self.sessions.values()
+            if s.dose_source is not None and s.dosed_at is not None and s.dose_mg is not None and s.route is not None
+        )
+
+    @property
+    def known_doses(self) -> tuple[KnownDose, ...]:
+        """Every dose known of the patient, of this journey and of others, the earliest first: limits count them all."""
+        return _by_time((*self.doses, *self.elsewhere.doses))
+
+    @property
     def last_dose_at(self) -> datetime | None:
-        """When the latest dose was taken, in UTC."""
-        return max((s.dosed_at for s in self.dosed_sessions if s.dosed_at is not None), default=None)
+        """When the latest dose of this journey was taken, in UTC."""
+        return max((dose.taken_at for dose in self.doses), default=None)
+
+
+def _by_time(doses: Iterable[KnownDose]) -> tuple[KnownDose, ...]:
+    return tuple(sorted(doses, key=lambda dose: (dose.taken_at, dose.source)))
 
 
 def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader) -> Changes:
@@ -369,8 +391,10 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         "sessions",
         body.session,
         dose_mg=body.dose_mg,
+        route=body.route,
         doses_left=body.doses_left,
         dosed_at=body.taken_at,
+        dose_source=event.event_id,
         observe_at=body.observe_at,
     )
 
