@@ -26,7 +26,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions
+from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -380,7 +380,16 @@ def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     number, minute = (int(part) for part in situation.subject.split("-"))
-    return Role.SESSION_MONITOR, observation(situation.journey, number, minute, situation.at)
+    session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
+    assert session.dosed_at is not None
+    now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if now <= minute + rules.observe_window_minutes and nearest_scheduled(rules, now) == minute:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
+    if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
+        return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
+    return Role.SESSION_MONITOR, c.MissObservation(
+        session=number, minute=minute, reason=_invented("the connection was lost")
+    )
 
 
 def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:

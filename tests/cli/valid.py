@@ -71,6 +71,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "vitals": _VITALS,
         "cadss": [1, 0, 0, 0, 0, 0],
     },
+    "session.miss-observation": {"session": 1, "minute": 15, "reason": _TEXT},
     "session.end": {"session": 1, "criteria": {"oriented": True}},
     "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT},
     "visit.record": {

@@ -64,6 +64,7 @@ from workflows.journey.stages.sessions.model import (
     CheckSession,
     EndSession,
     Instruct,
+    MissObservation,
     Observe,
     RecordDose,
     ReleaseSession,
@@ -90,6 +91,7 @@ AnyBody = Annotated[
     | ReleaseSession
     | RecordDose
     | Observe
+    | MissObservation
     | EndSession
     | CompleteCheckIn
     | RecordVisit

@@ -68,6 +68,7 @@ from workflows.journey.stages.follow_up.model import (
 from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    ObservationMissed,
     SessionCancelled,
     SessionChecked,
     SessionEnded,
@@ -96,6 +97,7 @@ AnyEventBody = Annotated[
     | SessionReleased
     | DoseRecorded
     | SessionObserved
+    | ObservationMissed
     | SessionEnded
     | ContactsScheduled
     | CheckInCompleted

@@ -301,6 +301,8 @@ class EmergencyLimits(InputModel):
     """Systolic blood pressure from which on, mmHg."""
     diastolic: Positive
     """Diastolic blood pressure from which on, mmHg."""
+    heart_rate: Positive
+    """Heart rate above which, beats per minute."""
     systolic_below: Positive
     """Systolic blood pressure below which, mmHg."""
     diastolic_below: Positive
@@ -334,6 +336,11 @@ class VitalsRules(InputModel):
     """At the end: by how many percent blood pressure beyond its ``go`` range may be above the checklist's."""
 
 
+CriterionSource = Literal["vitals", "dissociation", "vomiting", "consciousness"]
+"""What tells whether a criterion for the end of a session holds. All of them are computed from the last observations,
+but for ``consciousness``, which tells a no only: who is awake need not be oriented."""
+
+
 class Sessions(InputModel):
     """How many sessions, how far apart, and what must hold before, during and after each."""
 
@@ -364,13 +371,21 @@ class Sessions(InputModel):
     checklist_max_age_hours: Count
     """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
-    """Minutes after the dose at which the patient is observed, rising."""
+    """Minutes after the dose at which the patient is observed, rising. Each is observed, or recorded as missed."""
+    vitals_minutes: tuple[Count, ...]
+    """Those of them at which blood pressure is measured too."""
+    observe_window_minutes: Minutes
+    """By how many minutes an observation may lie beside the minute it is made for."""
+    observe_entry_minutes: Count
+    """Minutes within which it is entered. A later entry is kept, and makes no scheduled observation."""
     minimum_minutes: Count
     """Minutes after the dose before which no session ends."""
     maximum_before_decision_minutes: Count
     """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What must hold for a session to end."""
+    criteria_known_from: dict[Identifier, CriterionSource]
+    """Those of them that observations tell of, each with what tells it."""
     no_vomiting_minutes: Count
     """Minutes that must have passed since vomiting was observed for a session to end."""
     red_flags: tuple[Identifier, ...]

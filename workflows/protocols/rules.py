@@ -137,6 +137,14 @@ def _check_sessions(protocol: Protocol) -> Broken:
     last = ("sessions", "observe_minutes", len(rules.observe_minutes) - 1)
     if not rules.minimum_minutes <= rules.observe_minutes[-1] <= rules.maximum_before_decision_minutes:
         yield last, "the last observation must lie between minimum_minutes and maximum_before_decision_minutes"
+    for position, minute in enumerate(rules.vitals_minutes):
+        if minute not in rules.observe_minutes:
+            yield ("sessions", "vitals_minutes", position), "must be one of observe_minutes"
+    if not any(minute >= rules.minimum_minutes for minute in rules.vitals_minutes):
+        yield ("sessions", "vitals_minutes"), "blood pressure must be measured at the end too, from minimum_minutes on"
+    for name in rules.criteria_known_from:
+        if name not in rules.release_criteria:
+            yield ("sessions", "criteria_known_from", name), "must be one of release_criteria"
     if rules.target_spacing_hours > rules.max_gap_days * 24:
         yield ("sessions", "max_gap_days"), "must not be shorter than target_spacing_hours"
     if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:

@@ -18,6 +18,9 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose, Observer, UsState, Vitals
 
+YEAR = 525_600
+"""Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
+
 
 class ScheduleSession(CommandBody):
     """Plan the next session, or move one that has not been released."""
@@ -100,7 +103,7 @@ class Observe(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=0, le=1440)]
+    minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
     breathing_normal: bool
     vomiting: bool
@@ -109,8 +112,22 @@ class Observe(CommandBody):
     red_flags: tuple[Identifier, ...] = ()
 
 
+class MissObservation(CommandBody):
+    """Say why a scheduled observation was not made, or not whole, once its time is over."""
+
+    kind: Literal["session.miss-observation"] = "session.miss-observation"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    minute: Annotated[int, Field(ge=1, le=YEAR)]
+    reason: Text
+
+
 class EndSession(CommandBody):
-    """End a session once every release criterion is met; contacts afterwards are owed from here on."""
+    """End a session once every release criterion is met; contacts afterwards are owed from here on.
+
+    A criterion that observations tell of may be left out: it is computed.
+    """
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
@@ -188,7 +205,8 @@ class DoseRecorded(EventBody):
 class SessionObserved(EventBody):
     """One observation, ``minute`` minutes after the dose, and what the protocol's limits make of it.
 
-    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6.
+    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6. ``scheduled`` is the minute of
+    the protocol's schedule that is made by it, if one is.
     """
 
     kind: Literal["session.observed"] = "session.observed"
@@ -201,6 +219,16 @@ class SessionObserved(EventBody):
     dissociation: Score | None = None
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
+    scheduled: int | None = None
+
+
+class ObservationMissed(EventBody):
+    """A scheduled observation was not made, or not whole, and why."""
+
+    kind: Literal["session.observation-missed"] = "session.observation-missed"
+    session: int
+    minute: int
+    reason: Text
 
 
 class SessionEnded(EventBody):
@@ -248,6 +276,8 @@ class Session(ImmutableModel):
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
+    missed: dict[int, Text] = {}
+    """Scheduled observations that were not made, by their minute, and why."""
     criteria: dict[Identifier, bool] = {}
     ended_at: Instant | None = None
 
@@ -258,8 +288,13 @@ class Session(ImmutableModel):
 
     @property
     def observed_until(self) -> int:
-        """The minute of the latest observation; one that was missed before it is covered by it."""
+        """The minute of the latest observation. It says nothing about those that were missed before it."""
         return max((observation.minute for observation in self.observations), default=0)
+
+    def awaited(self, schedule: tuple[int, ...]) -> tuple[int, ...]:
+        """The minutes of a schedule that were neither observed nor recorded as missed."""
+        done = (*(seen.scheduled for seen in self.observations), *self.missed)
+        return tuple(minute for minute in schedule if minute not in done)
 
     @property
     def last_observations(self) -> tuple[SessionObserved, ...]:
@@ -378,6 +413,12 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     return changed_entry(state, "sessions", body.session, observations=observations)
 
 
+def _missed(state: SessionsState, body: ObservationMissed, event: EventHeader) -> Changes:
+    session = state.sessions.get(body.session)
+    known = {} if session is None else session.missed
+    return changed_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
+
+
 def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
     return changed_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
 
@@ -391,5 +432,6 @@ EVOLUTIONS: Evolutions = {
     DoseRecorded: _dosed,
     SignedOff: _reviewed,
     SessionObserved: _observed,
+    ObservationMissed: _missed,
     SessionEnded: _ended,
 }
