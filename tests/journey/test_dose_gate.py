@@ -61,7 +61,8 @@ def test_hold() -> None:
 
 
 def test_ending() -> None:
-    play = ready().changed(closing=Closing(outcome=Outcome.WITHDRAWN, reason="x"))
+    play = ready()
+    play = play.changed(closing=Closing(at=play.at, outcome=Outcome.WITHDRAWN, reason="x"))
     assert shut(play, code=RefusalCode.CLOSED) == ("the pathway is ending",)
 
 

@@ -43,7 +43,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
             observing.require_seen(journey, fact, at)
-            corrected = observing.observed(journey, fact)
+            corrected = observing.observed(journey, fact, at)
         case _:
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:

@@ -16,6 +16,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
@@ -47,16 +48,17 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
 
 
 def require_whole(journey: Journey, command: c.CheckSession) -> None:
-    """Refuse a checklist with items left out, or that are not the protocol's.
+    """Refuse a checklist with items left out, that are not the protocol's, or that contradict the list of medicines.
 
     Raises:
-        Refused: an item is missing or unknown.
+        Refused: an item is missing, unknown or contrary to what is recorded.
     """
     items = journey.protocol.sessions.checklist
     require_known({**command.items}, items, "items")
     lacking = [item for item in items if item not in command.items]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+    require_agreement(journey, command.items)
 
 
 def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:

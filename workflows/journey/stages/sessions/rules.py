@@ -208,13 +208,10 @@ def _monitors(
 
 def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
-    owed = [
-        (minute, due)
-        for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False)
-        if minute > session.observed_until
-    ]
-    if owed:
-        minute, due = owed[0]
+    awaited = session.awaited(rules.observe_minutes)
+    for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
+        if minute not in awaited:
+            continue
         yield _monitors(
             session,
             OBSERVATION,
@@ -223,7 +220,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
             due=due,
             care=False,
         )
-    elif session.dosed_at is not None:
+    if not awaited and session.dosed_at is not None:
         yield _monitors(
             session,
             SESSION_END,
