@@ -24,7 +24,8 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.dosing import contradictions, dose_deviations, expected_doses_left
+from workflows.journey.stages.sessions.doses import dose_deviations, expected_doses_left
+from workflows.journey.stages.sessions.dosing import contradictions
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""

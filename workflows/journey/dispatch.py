@@ -20,7 +20,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing
+from workflows.journey.stages.sessions import dose_gate, doses, dosing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -29,6 +29,7 @@ DECISIONS: Decisions = {
     **education.DECISIONS,
     **sessions.DECISIONS,
     **dose_gate.DECISIONS,
+    **doses.DECISIONS,
     **dosing.DECISIONS,
     **follow_up.DECISIONS,
     **safety.DECISIONS,
@@ -43,6 +44,7 @@ _REACTING = (
     screening.REACTIONS,
     education.REACTIONS,
     sessions.REACTIONS,
+    doses.REACTIONS,
     dosing.REACTIONS,
     follow_up.REACTIONS,
     safety.REACTIONS,

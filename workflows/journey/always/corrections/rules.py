@@ -12,7 +12,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dosing
+from workflows.journey.stages.sessions import doses, dosing
 from workflows.journey.stages.sessions import rules as sessions
 
 
@@ -38,9 +38,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             sessions.require_whole(journey, fact)
             corrected = sessions.checked(journey, fact)
         case c.RecordDose():
-            _require_session(journey, fact.session, "dosed_at")
-            dosing.require_plausible(journey, fact, at)
-            corrected = dosing.dosed(journey, fact)
+            corrected = doses.corrected_dose(journey, fact, command.version, by, at)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
             dosing.require_seen(journey, fact, at)

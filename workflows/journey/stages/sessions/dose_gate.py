@@ -103,11 +103,16 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
         return ["no plan"]
     if dose.unset or not dose.max_7_day or not dose.max_course:
         return ["the protocol sets no dose limits"]
-    taken = [(s.dosed_at, s.dose_mg) for s in journey.dosed_sessions if s.dosed_at and s.dose_mg]
-    week = sum(mg for when, mg in taken if at - when < WEEK)
-    course = journey.course_started_at
-    total = sum(mg for when, mg in taken if course is not None and when >= course)
-    found = []
+    taken, course = tuple(journey.doses.values()), journey.course_started_at
+    recent = [dose for dose in taken if at - dose.taken_at < WEEK]
+    counted = [dose for dose in taken if course is not None and dose.taken_at >= course]
+    week, total = (sum(dose.dose_mg or 0 for dose in doses) for doses in (recent, counted))
+    # Missing is not nothing: until somebody finds out how much it was, no further dose is within a limit.
+    found = [
+        f"nobody knows how much {dose.id} was"
+        for dose in taken
+        if dose.dose_mg is None and (dose in recent or dose in counted)
+    ]
     if week + plan.dose_mg > dose.max_7_day:
         found.append(f"dose above {dose.max_7_day} {dose.unit} in 7 days")
     if total + plan.dose_mg > dose.max_course:
@@ -126,8 +131,7 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     found = []
     if starts_at - last < timedelta(hours=rules.min_interval_hours):
         found.append(f"less than {rules.min_interval_hours} hours after the last dose")
-    doses = [s.dosed_at for s in journey.dosed_sessions if s.dosed_at is not None]
-    if sum(starts_at - dose < WEEK for dose in doses) >= rules.max_in_rolling_7_days:
+    if sum(starts_at - dose.taken_at < WEEK for dose in journey.doses.values()) >= rules.max_in_rolling_7_days:
         found.append(f"more than {rules.max_in_rolling_7_days} in 7 days")
     evaluated = current(journey, SignOffKind.EVALUATION)
     if starts_at - last > timedelta(days=rules.max_gap_days) and (evaluated is None or evaluated.at < last):
