@@ -1,5 +1,6 @@
 """Every dose that was taken is recorded, in whatever stage and under whatever hold, and has a watch of its own."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +34,7 @@ def held() -> Play:
     return play
 
 
-MOMENTS = {
+MOMENTS: dict[str, Callable[[], Play]] = {
     "before anything is signed": started,
     "between sessions": lambda: before("session.schedule", 2),
     "under a hold": held,
@@ -82,7 +83,9 @@ def test_a_dose_without_a_session_belongs_to_the_one_that_waits_for_it() -> None
 def test_a_dose_of_an_unknown_amount_lets_no_other_follow_until_somebody_finds_out() -> None:
     play = before("session.check", 2)
     dosed = one(play.do(dose(play, dose_mg=None), Role.PATIENT), e.DoseRecorded)
-    assert f"nobody knows how much {dosed.dose} was" in dose_gate(play.journey, 2, play.at + timedelta(hours=100))
+    assert f"nobody knows how much was taken at {play.at:%Y-%m-%d %H:%M} UTC" in dose_gate(
+        play.journey, 2, play.at + timedelta(hours=100)
+    )
     found = c.RecordDose(dose_mg=25.0, route="oral", taken_at=play.at)
     play.do(c.Amend(version=play.journey.doses[dosed.dose].version, reason="counted", correction=found))
     assert play.journey.doses[dosed.dose].dose_mg == 25.0

@@ -480,16 +480,69 @@ def test_corrected_observation_stays_beside_the_wrong_one() -> None:
     assert play.journey.held
 
 
-def test_later_observation_covers_one_that_was_missed() -> None:
+@pytest.mark.requirement("A29")
+def test_late_observation_covers_none_that_was_missed() -> None:
     play = after("session.dose")
-    waiting = play.waits_for("observation")
-    assert waiting is not None
-    assert waiting.subject == "1-15"
-    play.later(minutes=40)
-    play.do(observation(play.journey, 1, 40, play.at), Role.SESSION_MONITOR)
-    waiting = play.waits_for("observation")
-    assert waiting is not None
-    assert waiting.subject == "1-120"
+    play.later(minutes=120)
+    play.do(observation(play.journey, 1, 120, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is not None
+    assert play.waits_for("observation", "1-40") is not None
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="15, 40 min")
+    missed = c.MissObservation(session=1, minute=15, reason="the connection was lost")
+    play.do(missed, Role.SESSION_MONITOR)
+    play.refused(missed, Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
+    play.do(missed.model_copy(update={"minute": 40}), Role.OBSERVER)
+    assert dict(play.journey.sessions[1].missed) == {15: missed.reason, 40: missed.reason}
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize(
+    ("minute", "entered", "changed", "makes"),
+    [
+        (40, 40, {}, 40),
+        (30, 30, {}, 40),
+        (50, 50, {}, 40),
+        (51, 51, {}, None),
+        (29, 29, {}, None),
+        (40, 70, {}, 40),
+        (40, 71, {}, None),
+        (40, 120, {}, None),
+        (40, 40, {"vitals": None}, None),
+        (15, 15, {"vitals": None}, 15),
+    ],
+)
+@pytest.mark.requirement("A29")
+def test_observation_is_made_near_its_minute_in_time_and_with_what_is_measured_then(
+    minute: int, entered: int, changed: dict[str, Any], makes: int | None
+) -> None:
+    play = after("session.dose")
+    play.later(minutes=entered)
+    seen = observation(play.journey, 1, minute, play.at).model_copy(update=changed)
+    assert one(play.do(seen, Role.OBSERVER), e.SessionObserved).scheduled == makes
+    left = play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
+    assert makes is None or makes not in left
+
+
+def test_observation_is_not_missed_before_its_time_nor_where_none_is_scheduled() -> None:
+    play = after("session.dose")
+    play.later(minutes=50)
+    missed = c.MissObservation(session=1, minute=40, reason="why")
+    play.refused(missed, Role.OBSERVER, code=RefusalCode.WRONG_TIME, field="minute")
+    play.later(seconds=1)
+    play.do(missed, Role.OBSERVER)
+    play.refused(
+        missed.model_copy(update={"minute": 41}), Role.OBSERVER, code=RefusalCode.UNKNOWN, field="minute", says="no obs"
+    )
+
+
+def test_fast_pulse_is_an_emergency() -> None:
+    play = after("session.dose")
+    play.later(minutes=15)
+    seen = observation(play.journey, 1, 15, play.at)
+    for rate, alert in ((120, "none"), (121, "notify"), (150, "notify"), (151, "emergency")):
+        assert seen.vitals is not None
+        faster = seen.model_copy(update={"vitals": seen.vitals.model_copy(update={"heart_rate": rate})})
+        assert one(play.do(faster, Role.OBSERVER), e.SessionObserved).alert == alert
 
 
 def test_missed_observation_climbs_to_emergency_services_and_holds() -> None:
@@ -546,7 +599,7 @@ def test_last_observation_is_needed() -> None:
         ending(play),
         Role.SESSION_MONITOR,
         code=RefusalCode.INCOMPLETE,
-        field="criteria",
+        field="session",
         says="observation at 120 minutes",
     )
 
@@ -555,7 +608,10 @@ def test_last_observation_is_needed() -> None:
 def test_every_criterion_is_met(criterion: str) -> None:
     play = observed_until(120)
     criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
-    for given in (criteria | {criterion: False}, {name: True for name in criteria if name != criterion}):
+    given_no, left_out = criteria | {criterion: False}, {name: True for name in criteria if name != criterion}
+    source = play.journey.protocol.sessions.criteria_known_from.get(criterion)
+    computed = source is not None and source != "consciousness"
+    for given in (given_no,) if computed else (given_no, left_out):
         play.refused(
             ending(play, criteria=given),
             Role.SESSION_MONITOR,
@@ -563,6 +619,16 @@ def test_every_criterion_is_met(criterion: str) -> None:
             field="criteria",
             says=criterion,
         )
+
+
+@pytest.mark.requirement("A29")
+def test_criteria_that_observations_tell_of_are_computed() -> None:
+    play = observed_until(120)
+    rules = play.journey.protocol.sessions
+    told = [name for name, source in rules.criteria_known_from.items() if source != "consciousness"]
+    asked = {name: True for name in rules.release_criteria if name not in told}
+    ended = one(play.do(ending(play, criteria=asked), Role.SESSION_MONITOR), e.SessionEnded)
+    assert ended.criteria == dict.fromkeys(rules.release_criteria, True)
 
 
 @pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False), (None, False)])
@@ -577,14 +643,14 @@ def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: b
 
 
 CONTRADICTED: dict[str, tuple[dict[str, Any], str | None, str]] = {
-    "unresponsive": ({"consciousness": "unresponsive"}, "oriented", "not alert at 120 minutes"),
-    "rousable": ({"consciousness": "voice"}, "oriented", "not alert at 120 minutes"),
+    "unresponsive": ({"consciousness": "unresponsive"}, "consciousness", "not alert at 120 minutes"),
+    "rousable": ({"consciousness": "voice"}, "consciousness", "not alert at 120 minutes"),
     "breathing": ({"breathing_normal": False}, None, "breathing not normal at 120 minutes"),
     "red flag": ({"red_flags": ("chest_pain",)}, None, "a red flag at 120 minutes"),
-    "vomiting": ({"vomiting": True}, "no_vomiting_for_30_minutes", "vomiting at 120 minutes"),
-    "pressure": ({"vitals": (141, 76)}, "vitals_within_rule", "vital signs at 120 minutes"),
-    "low pressure": ({"vitals": (85, 55)}, "vitals_within_rule", "vital signs at 120 minutes"),
-    "no pressure": ({"vitals": None}, "vitals_within_rule", "no vital signs from 120 minutes on"),
+    "vomiting": ({"vomiting": True}, "vomiting", "vomiting at 120 minutes"),
+    "pressure": ({"vitals": (141, 76)}, "vitals", "vital signs at 120 minutes"),
+    "low pressure": ({"vitals": (85, 55)}, "vitals", "vital signs at 120 minutes"),
+    "no pressure": ({"vitals": None}, "vitals", "no vital signs from 120 minutes on"),
 }
 
 
@@ -605,8 +671,7 @@ def test_no_session_ends_over_what_was_observed_last(case: str, *, seen_again: b
 
 @pytest.mark.parametrize("case", [case for case, (_, criterion, _) in CONTRADICTED.items() if criterion])
 def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case: str) -> None:
-    changed, criterion, says = CONTRADICTED[case]
-    assert criterion is not None
+    changed, source, says = CONTRADICTED[case]
     play = observed_until(40)
     last_seen(play, changed)
     play.at = last_dose(play) + timedelta(minutes=240)
@@ -615,7 +680,9 @@ def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case
         says = says.replace("120", "240")
     decided = ending(play, clinician_decision="goes to the hospital")
     play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
-    play.do(decided.model_copy(update={"criteria": {**decided.criteria, criterion: False}}))
+    known = play.journey.protocol.sessions.criteria_known_from
+    no = {name: False for name in decided.criteria if known.get(name) == source}
+    play.do(decided.model_copy(update={"criteria": {**decided.criteria, **no}}))
 
 
 def last_seen(play: Play, changed: dict[str, Any]) -> None:
@@ -624,6 +691,14 @@ def last_seen(play: Play, changed: dict[str, Any]) -> None:
     if measured is not None:
         changed = {"vitals": vitals(play.at, *measured)}
     play.do(observation(play.journey, 1, 120, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+    left_out(play)
+
+
+def left_out(play: Play) -> None:
+    """Whatever is left is recorded as missed."""
+    for minute in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes):
+        play.later(minutes=max(0.0, minute + 10.1 - (play.at - last_dose(play)).total_seconds() / 60))
+        play.do(c.MissObservation(session=1, minute=minute, reason="left out"), Role.SESSION_MONITOR)
 
 
 @pytest.mark.parametrize(("diastolic", "ends"), [(90, True), (91, False)])

@@ -39,7 +39,7 @@ def as_the_clock(journey: Journey) -> c.Command:
 
 
 def anybody(role: Role, body: c.CommandBody) -> Callable[[Journey], c.Command]:
-    return lambda _: said(role, body)
+    return lambda journey: said(role, body, of=journey.id)
 
 
 REJECTED: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
@@ -118,7 +118,7 @@ async def test_a_refusal_that_matters_is_kept(real_world: World, what: str) -> N
 
 async def test_the_same_command_gives_the_same_receipt(real_world: World) -> None:
     case = await begin(real_world)
-    command = said(Role.PATIENT, ASK)
+    command = said(Role.PATIENT, ASK, of=case.id)
 
     first = await case.submit(command)
     again = await submit(real_world.client, case.id, command)
@@ -134,9 +134,9 @@ async def test_the_same_command_gives_the_same_receipt(real_world: World) -> Non
 
 async def test_a_command_id_is_not_used_for_something_else(real_world: World) -> None:
     case = await begin(real_world)
-    command = said(Role.PATIENT, ASK)
+    command = said(Role.PATIENT, ASK, of=case.id)
     await case.submit(command)
-    other = said(Role.PATIENT, c.AskQuestion(text="Invented: something else"), command.command_id)
+    other = said(Role.PATIENT, c.AskQuestion(text="Invented: something else"), command.command_id, of=case.id)
 
     with pytest.raises(Refused) as rejected:
         await case.submit(other)
@@ -149,7 +149,7 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     refused = said(Role.SESSION_MONITOR, c.ReleaseSession(session=1))
     with pytest.raises(Refused):
         await case.submit(refused)
-    asked = said(Role.PATIENT, ASK)
+    asked = said(Role.PATIENT, ASK, of=case.id)
     receipt = await case.submit(asked)
     await case.play(until=awaits(SignOffKind.ELIGIBILITY))
     await case.quiet()
@@ -160,7 +160,7 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     with pytest.raises(Refused) as again:
         await submit(early_world.client, case.id, refused)
     with pytest.raises(Refused) as reused:
-        await submit(early_world.client, case.id, said(Role.PATIENT, c.Withdraw(), asked.command_id))
+        await submit(early_world.client, case.id, said(Role.PATIENT, c.Withdraw(), asked.command_id, of=case.id))
     await case.handle.signal("command", asked)
     await case.act(Role.PATIENT, c.Withdraw())
 
@@ -176,7 +176,7 @@ async def test_a_journey_that_ended_or_never_was_takes_no_command(real_world: Wo
 
     for journey_id in (case.id, uuid4()):
         with pytest.raises(NotFound):
-            await submit(real_world.client, journey_id, said(Role.PATIENT, ASK))
+            await submit(real_world.client, journey_id, said(Role.PATIENT, ASK, of=case.id))
 
 
 async def test_a_journey_that_cannot_start_fails_with_its_refusal(real_world: World) -> None:

@@ -12,7 +12,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import doses, dosing
+from workflows.journey.stages.sessions import dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 
@@ -38,11 +38,11 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             sessions.require_whole(journey, fact)
             corrected = sessions.checked(journey, fact)
         case c.RecordDose():
-            corrected = doses.corrected_dose(journey, fact, command.version, by, at)
+            corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
-            dosing.require_seen(journey, fact, at)
-            corrected = dosing.observed(journey, fact)
+            observing.require_seen(journey, fact, at)
+            corrected = observing.observed(journey, fact, at)
         case _:
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:

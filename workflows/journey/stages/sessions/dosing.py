@@ -1,224 +1,227 @@
-"""A running session: the observations after its dose, and the end.
+"""Doses that were taken: in a session or outside one, released or not, whoever tells it, however late.
 
-Sources: blood pressure about 40 minutes after the dose and until it falls, at least two hours of observation
-(esketamine label); somebody present throughout.
+The rule: a dose that was taken is recorded, in every stage, under every hold and after every ending, and what follows
+from a dose follows from it. Each has its own watch: observations while there is time for them, contacts counted from
+it, limits, and a hold if it is not the dose that was released. Sources: esketamine label, 5.1 to 5.3 (observation and
+blood pressure after each dose).
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Instrument, score
-from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
-from workflows.journey.refusals import RefusalCode, refuse, require_known
-from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.obligation_types import VISIT
+from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.sessions.model import Session
 
 
-def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record an observation of a running session, at a minute since the dose that has passed."""
-    session = scheduled(journey, command.session)
-    if not session.running:
+def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a dose (mg) that was taken. Only one that is still to come, or is recorded already, is refused."""
+    require_taken(command, at)
+    session = _session_of(journey, command)
+    recorded = [
+        dose.id
+        for dose in journey.doses.values()
+        if (dose.taken_at, dose.dose_mg, dose.route) == (command.taken_at, command.dose_mg, command.route)
+    ]
+    if recorded:
         refuse(
-            RefusalCode.WRONG_TIME,
-            "the session is not running",
-            "Observations belong between dose and end",
-            "session",
+            RefusalCode.ALREADY_DONE,
+            f"this dose is recorded ({recorded[0]})",
+            "Correct it with `pathway amend`, or give the time of the other dose",
+            "taken_at",
         )
-    require_seen(journey, command, at)
-    yield observed(journey, command)
+    yield dosed(journey, command, by, f"dose-{len(journey.doses) + 1}", session)
 
 
-def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
-    """Refuse an observation of a minute that is still to come, or with unknown red flags.
+def require_taken(command: c.RecordDose, at: datetime) -> None:
+    """Refuse a dose that is still to come.
 
     Raises:
-        Refused: either.
+        Refused: it was not taken yet.
     """
-    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
-    session = journey.sessions[command.session]
-    if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
-        refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
+    if command.taken_at > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
 
 
-def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
-    """Return the event of an observation, judged by the protocol's limits."""
-    rules = journey.protocol.sessions
-    thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
-    dissociation = None
-    if command.cadss is not None and thresholds is not None:
-        at_end = command.minute >= rules.minimum_minutes
-        dissociation = score(Instrument.CADSS_6, list(command.cadss), thresholds, at_end=at_end)
-    session = journey.sessions.get(command.session)
-    baseline = None if session is None or session.check is None else session.check.vitals
-    alert = vitals_alert(rules.vitals, command.vitals, baseline)
-    unwell = command.consciousness in ("pain", "unresponsive") or not command.breathing_normal
-    if unwell or command.red_flags:
-        alert = "emergency"
-    elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
-        alert = "notify"
-    return e.SessionObserved(**command.model_dump(exclude={"kind", "cadss"}), dissociation=dissociation, alert=alert)
-
-
-def vitals_alert(
-    rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None
-) -> Literal["none", "notify", "emergency"]:
-    """Judge vital signs after the dose by the protocol. A rise is counted from the checklist's reading."""
-    if vitals is None:
-        return "none"
-    if _beyond(rules.emergency, vitals):
-        return "emergency"
-    notify = rules.notify
-    risen = baseline is not None and (
-        vitals.systolic - baseline.systolic >= notify.rise_systolic
-        or vitals.diastolic - baseline.diastolic >= notify.rise_diastolic
-    )
-    fast = vitals.heart_rate is not None and vitals.heart_rate > notify.heart_rate
-    return "notify" if risen or fast or _beyond(notify, vitals) else "none"
-
-
-def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
-    return (
-        vitals.systolic >= limits.systolic
-        or vitals.diastolic >= limits.diastolic
-        or vitals.systolic < limits.systolic_below
-        or vitals.diastolic < limits.diastolic_below
-        or (vitals.heart_rate is not None and vitals.heart_rate < limits.heart_rate_below)
-        or (vitals.oxygen is not None and vitals.oxygen < limits.oxygen_below)
+def _session_of(journey: Journey, command: c.RecordDose) -> Session | None:
+    """The session a dose belongs to: the one it names, or else the one that runs or waits for its dose."""
+    if command.session is not None:
+        return journey.sessions.get(command.session)
+    return next(
+        (
+            session
+            for session in journey.sessions.values()
+            if session.released_at is not None and session.released_at <= command.taken_at and session.ended_at is None
+        ),
+        None,
     )
 
 
-def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care and raise an alarm in an emergency; hold care and ask for support when the clinician must be told."""
-    if body.alert == "emergency":
+def dose_deviations(journey: Journey, session: Session | None, command: c.RecordDose) -> tuple[str, ...]:
+    """Return how a dose that was taken differs from the one that was released."""
+    if command.taken_at < journey.started_at:
+        return ()
+    plan, found = journey.plan, []
+    if journey.held:
+        found.append("the journey is held")
+    if journey.closing is not None:
+        found.append("the pathway is ending, or has ended")
+    if session is None:
+        return (*found, "outside a session" if command.session is None else f"session {command.session} is not planned")
+    if session.ended_at is not None:
+        found.append(f"session {session.number} is over")
+    elif session.dosed_at is not None:
+        found.append(f"another dose in session {session.number}")
+    released, made = session.released_at, session.check
+    if released is None or command.taken_at < released:
+        found.append("the session was not released")
+    elif any(hold.placed_at >= released for hold in journey.holds.values()):
+        found.append("care was held after the release")
+    oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
+    if made is not None and command.taken_at - made.vitals.measured_at > oldest:
+        found.append("the vitals were too old by then")
+    if plan is not None and command.dose_mg != plan.dose_mg:
+        found.append("not the planned dose")
+    if plan is not None and command.route != plan.route:
+        found.append("not the planned route")
+    if plan is not None and command.doses_left != expected_doses_left(journey):
+        found.append("the doses left do not add up")
+    return tuple(found)
+
+
+def expected_doses_left(journey: Journey) -> int:
+    """Return how many doses should be left after the next one, in the supply of the plan."""
+    counted = [s.doses_left for s in journey.dosed_sessions if s.doses_left is not None]
+    dispensed = journey.plan.doses_dispensed if journey.plan is not None else 0
+    before = counted[-1] if counted and counted[-1] > 0 else dispensed
+    return before - 1
+
+
+def dosed(journey: Journey, command: c.RecordDose, by: Actor, dose: str, session: Session | None) -> e.DoseRecorded:
+    """Return the event of a dose, with the due times (UTC) of its observations."""
+    deviations = dose_deviations(journey, session, command)
+    minutes = journey.protocol.sessions.observe_minutes
+    return e.DoseRecorded(
+        dose=dose,
+        session=None if session is None else session.number,
+        dose_mg=command.dose_mg,
+        route=command.route,
+        taken_at=command.taken_at,
+        doses_left=command.doses_left,
+        told_by=command.told_by or by.role,
+        released=session is not None and session.released_at is not None and not deviations,
+        deviations=deviations,
+        deviation=command.deviation,
+        observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
+    )
+
+
+def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Actor, at: datetime) -> e.DoseRecorded:
+    """Return the event that corrects the dose recorded at this version, or else that of the session it names.
+
+    Raises:
+        Refused: there is no such dose, or the corrected one is still to come or differs from the plan without saying
+            what happened.
+    """
+    require_taken(command, at)
+    session = journey.sessions.get(command.session or 0)
+    wrong = next((dose for dose in journey.doses.values() if dose.version == version), None)
+    if wrong is None and session is not None:
+        wrong = journey.doses.get(session.dose or "")
+    if wrong is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such dose", "Record it first", "correction")
+    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
+    if wrong.session and command.deviation is None and (command.dose_mg, command.route) != planned:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            "the corrected dose is not the planned one",
+            "Say what happened in `deviation`; care is then held",
+            "deviation",
+        )
+    minutes = journey.protocol.sessions.observe_minutes
+    return e.DoseRecorded(
+        dose=wrong.id,
+        session=wrong.session,
+        dose_mg=command.dose_mg,
+        route=command.route,
+        taken_at=command.taken_at,
+        doses_left=command.doses_left,
+        told_by=command.told_by or wrong.told_by,
+        released=wrong.released and command.deviation is None,
+        deviations=wrong.deviations,
+        deviation=command.deviation,
+        observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
+    )
+
+
+def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care if it is not the dose that was released, and plan the contacts after it, counted from the dose."""
+    if body.deviations or body.deviation is not None:
         yield place(
             journey,
-            "session_emergency",
-            "an observation met the protocol's emergency rule: emergency services, then the on-call clinician",
-            severe=True,
-            source=f"session-{body.session}",
+            "dose_deviation",
+            "a dose was taken that was not the one released",
+            source=body.dose if body.session is None else f"session-{body.session}",
         )
-    elif body.alert == "notify":
-        # Beyond the protocol's limits is at least a grade 2 event: no further session before a clinician has looked.
-        yield place(
-            journey,
-            "session_alert",
-            "an observation met the protocol's rule to tell the clinician",
-            source=f"session-{body.session}",
-        )
-        yield ask_support(
-            journey,
-            "urgent",
-            f"session {body.session}: an observation met the protocol's rule to tell the clinician",
-        )
-
-
-def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
-
-    At least two hours of observation, until the patient may be left with their observer (esketamine label,
-    5.1 to 5.3).
-    """
-    session, rules = scheduled(journey, command.session), journey.protocol.sessions
-    if not session.running or session.dosed_at is None:
-        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
-    require_known({**command.criteria}, rules.release_criteria, "criteria")
-    found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
-    if session.observed_until < rules.observe_minutes[-1]:
-        found.append(f"observation at {rules.observe_minutes[-1]} minutes")
-    contradicted = tuple(contradictions(journey, session, at))
-    found += [seen for _, seen in contradicted]
-    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
-    if at < earliest:
-        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
-    if command.clinician_decision is not None and by.role not in CLINICAL:
-        refuse(
-            RefusalCode.NOT_ALLOWED,
-            "a clinician's decision is recorded by the clinician",
-            "Have them end the session",
-            "clinician_decision",
-        )
-    attested = [seen for criterion, seen in contradicted if criterion and command.criteria.get(criterion)]
-    overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
-    if overdue and command.clinician_decision and attested:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            f"what was observed last contradicts the criteria: {'; '.join(attested)}",
-            "Answer no to what does not hold, or observe again",
-            "criteria",
-        )
-    if found and not (overdue and command.clinician_decision):
-        refuse(
-            RefusalCode.INCOMPLETE,
-            f"not yet met: {'; '.join(found)}",
-            "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
-            "criteria",
-        )
-    yield e.SessionEnded(
-        session=command.session, criteria=command.criteria, clinician_decision=command.clinician_decision
+    new = tuple(
+        contact
+        for contact in _contacts(journey, body, at)
+        if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
     )
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
+    if new:
+        yield e.ContactsScheduled(contacts=new, replaced=routine)
 
 
-def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[str | None, str]]:
-    """Find what was observed last and speaks against an end, each with the criterion of the protocol it contradicts.
-
-    All observations of a minute count. It is one way only: who is awake need not be oriented.
-    """
-    rules, last = journey.protocol.sessions, session.last_observations
-    minute = f"at {session.observed_until} minutes"
-    if any(seen.consciousness != "alert" for seen in last):
-        yield "oriented", f"not alert {minute}"
-    if not all(seen.breathing_normal for seen in last):
-        yield None, f"breathing not normal {minute}"
-    if any(seen.red_flags for seen in last):
-        yield None, f"a red flag {minute}"
-    vomited = [seen.minute for seen in session.observations if seen.vomiting]
-    settled = timedelta(minutes=rules.no_vomiting_minutes)
-    if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
-        yield "no_vomiting_for_30_minutes", f"vomiting at {vomited[-1]} minutes"
-    ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
-    measured = [seen for seen in ending if seen.vitals is not None]
-    baseline = None if session.check is None else session.check.vitals
-    if not measured:
-        yield "vitals_within_rule", f"no vital signs from {rules.minimum_minutes} minutes on"
-    elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
-        yield "vitals_within_rule", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
-    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
-    rated = [seen for seen in ending if seen.dissociation is not None]
-    above = any(
-        seen.dissociation is not None and "release_ok" not in seen.dissociation.flags
-        for seen in rated
-        if _with(seen, rated[-1])
-    )
-    if limits is not None and limits.release_max is not None and (not rated or above):
-        yield "dissociation_settled", "dissociation not rated at the end, or still above the release limit"
-
-
-def _with(seen: e.SessionObserved, last: e.SessionObserved) -> bool:
-    return seen.minute == last.minute
-
-
-def _settled(rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None) -> bool:
-    """Whether blood pressure is back: in the range before a dose, or near the checklist's, and without an alert."""
-    if vitals is None or vitals_alert(rules, vitals, baseline) != "none":
-        return vitals is None
-    pairs = (
-        (vitals.systolic, rules.systolic.go[1], 0 if baseline is None else baseline.systolic),
-        (vitals.diastolic, rules.diastolic.go[1], 0 if baseline is None else baseline.diastolic),
-    )
-    return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
+def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.Contact]:
+    """The contacts owed after a dose. Of those whose time has passed when it is told, the latest is owed at once; none
+    is, once the protocol's time for them is over."""
+    protocol, zone, number = journey.protocol, journey.patient.zone, body.session
+    session = None if number is None else journey.sessions.get(number)
+    planned = session is not None and session.dose == body.dose
+    name = str(number) if planned else body.dose
+    if at - body.taken_at > timedelta(hours=protocol.check_ins.owed_hours) and not planned:
+        return
+    owed = [
+        e.Contact(
+            id=f"check-in-{name}-{after.hours}h",
+            type="check_in",
+            due=body.taken_at + timedelta(hours=after.hours),
+            escalation_policy=after.escalation_policy,
+            session=number,
+            dose=body.dose,
+            zone=zone,
+        )
+        for after in protocol.check_ins.after_session
+    ]
+    late = [contact for contact in owed if contact.due < at]
+    for contact in owed:
+        if contact.due >= at or contact.id in journey.contacts:
+            yield contact
+        elif contact is late[-1]:
+            yield contact.model_copy(update={"due": at})
+    visits = protocol.clinician_visits
+    last = planned and journey.plan is not None and (number or 0) >= journey.plan.planned_sessions
+    if not planned or number in visits.after_session or (last and "last" in visits.after_session):
+        yield e.Contact(
+            id=f"visit-{name}",
+            type="visit",
+            due=body.taken_at + timedelta(hours=visits.within_hours),
+            escalation_policy=VISIT.kind,
+            session=number,
+            dose=body.dose,
+            zone=zone,
+        )
 
 
 DECISIONS: Decisions = {
-    c.Observe: observe,
-    c.EndSession: end,
+    c.RecordDose: record_dose,
 }
 REACTIONS: Reactions = {
-    e.SessionObserved: react_observation,
+    e.DoseRecorded: react_dose,
 }

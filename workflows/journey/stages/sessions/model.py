@@ -1,12 +1,14 @@
 """Sessions: commands, events and state. Doses are in mg, minutes count from the dose, times are UTC."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import Field
 
 from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
-from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
@@ -14,7 +16,10 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Observer, UsState, Vitals
+from workflows.journey.vocabulary import KnownDose, Observer, UsState, Vitals
+
+YEAR = 525_600
+"""Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
 
 
 class ScheduleSession(CommandBody):
@@ -104,7 +109,7 @@ class Observe(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=0, le=1440)]
+    minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
     breathing_normal: bool
     vomiting: bool
@@ -113,8 +118,22 @@ class Observe(CommandBody):
     red_flags: tuple[Identifier, ...] = ()
 
 
+class MissObservation(CommandBody):
+    """Say why a scheduled observation was not made, or not whole, once its time is over."""
+
+    kind: Literal["session.miss-observation"] = "session.miss-observation"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    minute: Annotated[int, Field(ge=1, le=YEAR)]
+    reason: Text
+
+
 class EndSession(CommandBody):
-    """End a session once every release criterion is met; contacts afterwards are owed from here on."""
+    """End a session once every release criterion is met; contacts afterwards are owed from here on.
+
+    A criterion that observations tell of may be left out: it is computed.
+    """
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
@@ -200,7 +219,8 @@ class DoseRecorded(EventBody):
 class SessionObserved(EventBody):
     """One observation, ``minute`` minutes after the dose, and what the protocol's limits make of it.
 
-    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6.
+    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6. ``scheduled`` is the minute of
+    the protocol's schedule that is made by it, if one is.
     """
 
     kind: Literal["session.observed"] = "session.observed"
@@ -213,6 +233,16 @@ class SessionObserved(EventBody):
     dissociation: Score | None = None
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
+    scheduled: int | None = None
+
+
+class ObservationMissed(EventBody):
+    """A scheduled observation was not made, or not whole, and why."""
+
+    kind: Literal["session.observation-missed"] = "session.observation-missed"
+    session: int
+    minute: int
+    reason: Text
 
 
 class SessionEnded(EventBody):
@@ -257,6 +287,8 @@ class Dose(ImmutableModel):
     deviations: tuple[Text, ...]
     deviation: Text | None = None
     observe_at: tuple[Instant, ...]
+    source: UUID
+    """The id of the event that says it."""
     recorded_by: Identifier
     recorded_at: Instant
     version: int
@@ -281,6 +313,8 @@ class Session(ImmutableModel):
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
+    missed: dict[int, Text] = {}
+    """Scheduled observations that were not made, by their minute, and why."""
     criteria: dict[Identifier, bool] = {}
     ended_at: Instant | None = None
 
@@ -291,8 +325,13 @@ class Session(ImmutableModel):
 
     @property
     def observed_until(self) -> int:
-        """The minute of the latest observation; one that was missed before it is covered by it."""
+        """The minute of the latest observation. It says nothing about those that were missed before it."""
         return max((observation.minute for observation in self.observations), default=0)
+
+    def awaited(self, schedule: tuple[int, ...]) -> tuple[int, ...]:
+        """The minutes of a schedule that were neither observed nor recorded as missed."""
+        done = (*(seen.scheduled for seen in self.observations), *self.missed)
+        return tuple(minute for minute in schedule if minute not in done)
 
     @property
     def last_observations(self) -> tuple[SessionObserved, ...]:
@@ -300,7 +339,7 @@ class Session(ImmutableModel):
         return tuple(observation for observation in self.observations if observation.minute == self.observed_until)
 
 
-class SessionsState(PathwayState):
+class SessionsState(PatientState):
     """The sessions by their numbers, and every dose of this journey by its id, in a session or not. The course began
     with its first dose (UTC)."""
 
@@ -324,9 +363,26 @@ class SessionsState(PathwayState):
         return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
 
     @property
+    def own_doses(self) -> tuple[KnownDose, ...]:
+        """Every dose of this journey, the earliest first."""
+        return _by_time(
+            KnownDose(source=dose.source, taken_at=dose.taken_at, dose_mg=dose.dose_mg, route=dose.route)
+            for dose in self.doses.values()
+        )
+
+    @property
+    def known_doses(self) -> tuple[KnownDose, ...]:
+        """Every dose known of the patient, of this journey and of others, the earliest first: limits count them all."""
+        return _by_time((*self.own_doses, *self.elsewhere.doses))
+
+    @property
     def last_dose_at(self) -> datetime | None:
-        """When the latest dose was taken, in UTC."""
+        """When the latest dose of this journey was taken, in UTC."""
         return max((dose.taken_at for dose in self.doses.values()), default=None)
+
+
+def _by_time(doses: Iterable[KnownDose]) -> tuple[KnownDose, ...]:
+    return tuple(sorted(doses, key=lambda dose: (dose.taken_at, dose.source)))
 
 
 def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader) -> Changes:
@@ -371,6 +427,7 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
     dose = Dose(
         **{name: getattr(body, name) for name in Dose.model_fields if hasattr(body, name)},
         id=body.dose,
+        source=event.event_id,
         recorded_by=event.actor_id,
         recorded_at=event.at,
         version=event.version if known is None else known.version,
@@ -409,6 +466,12 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     return changed_entry(state, "sessions", body.session, observations=observations)
 
 
+def _missed(state: SessionsState, body: ObservationMissed, event: EventHeader) -> Changes:
+    session = state.sessions.get(body.session)
+    known = {} if session is None else session.missed
+    return changed_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
+
+
 def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
     return changed_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
 
@@ -422,5 +485,6 @@ EVOLUTIONS: Evolutions = {
     DoseRecorded: _dosed,
     SignedOff: _reviewed,
     SessionObserved: _observed,
+    ObservationMissed: _missed,
     SessionEnded: _ended,
 }

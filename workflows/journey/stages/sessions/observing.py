@@ -1,0 +1,296 @@
+"""Observation after a dose, and the end of a session.
+
+Every observation that the protocol schedules is made near its minute, or is recorded as missed with the reason; no
+session ends before. What is recorded is never replaced: another observation of the same minute is added, and the worst
+of them counts. What observations tell of the criteria for the end is computed from them.
+
+Sources: blood pressure about 40 minutes after the dose and until it falls, at least two hours of observation
+(esketamine label); somebody present throughout.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
+from workflows.journey.instruments import Instrument, score
+from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
+from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.stages.sessions.model import Session
+
+
+def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record an observation of a running session, at a minute since the dose that has passed."""
+    session = scheduled(journey, command.session)
+    if not session.running:
+        refuse(
+            RefusalCode.WRONG_TIME,
+            "the session is not running",
+            "Observations belong between dose and end",
+            "session",
+        )
+    require_seen(journey, command, at)
+    yield observed(journey, command, at)
+
+
+def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
+    """Refuse an observation of a minute that is still to come, or with unknown red flags.
+
+    Raises:
+        Refused: either.
+    """
+    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
+    session = journey.sessions[command.session]
+    if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
+        refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
+
+
+def observed(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObserved:
+    """Return the event of an observation that is entered at a moment (UTC), judged by the protocol's limits."""
+    rules = journey.protocol.sessions
+    thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    session = journey.sessions.get(command.session)
+    dissociation = None
+    if command.cadss is not None and thresholds is not None:
+        at_end = command.minute >= rules.minimum_minutes
+        dissociation = score(Instrument.CADSS_6, list(command.cadss), thresholds, at_end=at_end)
+    baseline = None if session is None or session.check is None else session.check.vitals
+    alert = vitals_alert(rules.vitals, command.vitals, baseline)
+    unwell = command.consciousness in ("pain", "unresponsive") or not command.breathing_normal
+    if unwell or command.red_flags:
+        alert = "emergency"
+    elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
+        alert = "notify"
+    return e.SessionObserved(
+        **command.model_dump(exclude={"kind", "cadss"}),
+        dissociation=dissociation,
+        alert=alert,
+        scheduled=_scheduled(rules, session, command, at),
+    )
+
+
+def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at: datetime) -> int | None:
+    """Return the scheduled minute that an observation makes: the nearest one, if it is near, was entered in time, and
+    has the vital signs that are asked for then."""
+    if session is None or session.dosed_at is None:
+        return None
+    nearest = nearest_scheduled(rules, command.minute)
+    near = abs(nearest - command.minute) <= rules.observe_window_minutes
+    entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
+    whole = command.vitals is not None or nearest not in rules.vitals_minutes
+    return nearest if near and entered and whole else None
+
+
+def nearest_scheduled(rules: Sessions, minute: int) -> int:
+    """Return the scheduled minute that a minute is nearest to; the earlier one of two."""
+    return min(rules.observe_minutes, key=lambda planned: abs(planned - minute))
+
+
+def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that a scheduled observation was not made, or lacks its vital signs, once its time is over."""
+    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    if not session.running or session.dosed_at is None:
+        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Observations belong between dose and end")
+    if command.minute not in rules.observe_minutes:
+        refuse(
+            RefusalCode.UNKNOWN,
+            "no observation is scheduled at this minute",
+            f"Give one of: {', '.join(map(str, rules.observe_minutes))}",
+            "minute",
+        )
+    if command.minute not in session.awaited(rules.observe_minutes):
+        refuse(RefusalCode.ALREADY_DONE, "this observation is made, or recorded as missed", "Nothing is left to do")
+    if at <= session.dosed_at + timedelta(minutes=command.minute + rules.observe_window_minutes):
+        refuse(
+            RefusalCode.WRONG_TIME,
+            "this observation can still be made",
+            f"Make it up to {rules.observe_window_minutes} minutes after its time",
+            "minute",
+        )
+    yield e.ObservationMissed(session=command.session, minute=command.minute, reason=command.reason)
+
+
+def vitals_alert(
+    rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None
+) -> Literal["none", "notify", "emergency"]:
+    """Judge vital signs after the dose by the protocol. A rise is counted from the checklist's reading."""
+    if vitals is None:
+        return "none"
+    if _beyond(rules.emergency, vitals):
+        return "emergency"
+    notify = rules.notify
+    risen = baseline is not None and (
+        vitals.systolic - baseline.systolic >= notify.rise_systolic
+        or vitals.diastolic - baseline.diastolic >= notify.rise_diastolic
+    )
+    return "notify" if risen or _beyond(notify, vitals) else "none"
+
+
+def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
+    return (
+        vitals.systolic >= limits.systolic
+        or vitals.diastolic >= limits.diastolic
+        or vitals.systolic < limits.systolic_below
+        or vitals.diastolic < limits.diastolic_below
+        or (vitals.heart_rate is not None and not limits.heart_rate_below <= vitals.heart_rate <= limits.heart_rate)
+        or (vitals.oxygen is not None and vitals.oxygen < limits.oxygen_below)
+    )
+
+
+def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care and raise an alarm in an emergency; hold care and ask for support when the clinician must be told."""
+    if body.alert == "emergency":
+        yield place(
+            journey,
+            "session_emergency",
+            "an observation met the protocol's emergency rule: emergency services, then the on-call clinician",
+            severe=True,
+            source=f"session-{body.session}",
+        )
+    elif body.alert == "notify":
+        # Beyond the protocol's limits is at least a grade 2 event: no further session before a clinician has looked.
+        yield place(
+            journey,
+            "session_alert",
+            "an observation met the protocol's rule to tell the clinician",
+            source=f"session-{body.session}",
+        )
+        yield ask_support(
+            journey,
+            "urgent",
+            f"session {body.session}: an observation met the protocol's rule to tell the clinician",
+        )
+
+
+def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
+
+    No decision ends it while a scheduled observation is neither made nor recorded as missed. A criterion that
+    observations tell of is computed from them, whatever is answered; a no is always believed.
+    At least two hours of observation, until the patient may be left with their observer (esketamine label,
+    5.1 to 5.3).
+    """
+    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    if not session.running or session.dosed_at is None:
+        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
+    require_known({**command.criteria}, rules.release_criteria, "criteria")
+    if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
+        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    awaited = session.awaited(rules.observe_minutes)
+    if awaited:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"neither made nor recorded as missed: observation at {', '.join(map(str, awaited))} minutes",
+            "Observe now, or say why it was missed (`session miss-observation`)",
+            "session",
+        )
+    if command.clinician_decision is not None and by.role not in CLINICAL:
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            "a clinician's decision is recorded by the clinician",
+            "Have them end the session",
+            "clinician_decision",
+        )
+    contradicted = tuple(contradictions(journey, session, at))
+    criteria = computed_criteria(rules, command.criteria, tuple(source for source, _ in contradicted))
+    attested = [
+        seen
+        for source, seen in contradicted
+        if any(known == source and command.criteria.get(name) for name, known in rules.criteria_known_from.items())
+    ]
+    found = [name for name, holds in criteria.items() if not holds] + [seen for _, seen in contradicted]
+    overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
+    if overdue and command.clinician_decision and attested:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"what was observed last contradicts the criteria: {'; '.join(attested)}",
+            "Answer no to what does not hold, or observe again",
+            "criteria",
+        )
+    if found and not (overdue and command.clinician_decision):
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"not yet met: {'; '.join(found)}",
+            "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
+            "criteria",
+        )
+    yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
+
+
+def computed_criteria(
+    rules: Sessions, answered: Mapping[str, bool], contradicted: tuple[CriterionSource | None, ...]
+) -> dict[str, bool]:
+    """Return which criteria for the end hold: as answered, and for those that observations tell of, as they tell."""
+
+    def holds(name: str) -> bool:
+        source = rules.criteria_known_from.get(name)
+        told = source is not None and source != "consciousness"
+        return answered.get(name, told) and (source is None or source not in contradicted)
+
+    return {name: holds(name) for name in rules.release_criteria}
+
+
+def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[CriterionSource | None, str]]:
+    """Find what was observed last and speaks against an end, each with the source of the criteria it contradicts.
+
+    All observations of a minute count. It is one way only: who is awake need not be oriented.
+    """
+    rules, last = journey.protocol.sessions, session.last_observations
+    minute = f"at {session.observed_until} minutes"
+    if any(seen.consciousness != "alert" for seen in last):
+        yield "consciousness", f"not alert {minute}"
+    if not all(seen.breathing_normal for seen in last):
+        yield None, f"breathing not normal {minute}"
+    if any(seen.red_flags for seen in last):
+        yield None, f"a red flag {minute}"
+    vomited = [seen.minute for seen in session.observations if seen.vomiting]
+    settled = timedelta(minutes=rules.no_vomiting_minutes)
+    if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
+        yield "vomiting", f"vomiting at {vomited[-1]} minutes"
+    ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
+    measured = [seen for seen in ending if seen.vitals is not None]
+    baseline = None if session.check is None else session.check.vitals
+    if not measured:
+        yield "vitals", f"no vital signs from {rules.minimum_minutes} minutes on"
+    elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
+        yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
+    limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    rated = [seen for seen in ending if seen.dissociation is not None]
+    above = any(
+        seen.dissociation is not None and "release_ok" not in seen.dissociation.flags
+        for seen in rated
+        if _with(seen, rated[-1])
+    )
+    if limits is not None and limits.release_max is not None and (not rated or above):
+        yield "dissociation", "dissociation not rated at the end, or still above the release limit"
+
+
+def _with(seen: e.SessionObserved, last: e.SessionObserved) -> bool:
+    return seen.minute == last.minute
+
+
+def _settled(rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None) -> bool:
+    """Whether blood pressure is back: in the range before a dose, or near the checklist's, and without an alert."""
+    if vitals is None or vitals_alert(rules, vitals, baseline) != "none":
+        return vitals is None
+    pairs = (
+        (vitals.systolic, rules.systolic.go[1], 0 if baseline is None else baseline.systolic),
+        (vitals.diastolic, rules.diastolic.go[1], 0 if baseline is None else baseline.diastolic),
+    )
+    return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
+
+
+DECISIONS: Decisions = {
+    c.Observe: observe,
+    c.MissObservation: miss,
+    c.EndSession: end,
+}
+REACTIONS: Reactions = {
+    e.SessionObserved: react_observation,
+}
