@@ -37,9 +37,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             checklist.require_whole(journey, fact)
             corrected = checklist.checked(journey, fact, at)
         case c.RecordDose():
-            _require_session(journey, fact.session, "dosed_at")
-            dosing.require_plausible(journey, fact, at)
-            corrected = dosing.dosed(journey, fact)
+            corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
             observing.require_seen(journey, fact, at)
