@@ -11,7 +11,9 @@ from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
+from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.pathway import model as pathway
+from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
@@ -31,6 +33,7 @@ class Journey(
     safety.SafetyState,
     adverse_events.AdverseEventsState,
     access.AccessState,
+    medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
@@ -50,6 +53,7 @@ class Journey(
 
 PARTS = (
     pathway,
+    patient,
     holds,
     sign_offs,
     evaluation,
@@ -61,6 +65,7 @@ PARTS = (
     safety,
     adverse_events,
     access,
+    medicines,
 )
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
@@ -135,8 +140,8 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
             session = journey.sessions.get(fact.session)
             if session is not None and session.check is not None:
                 check = changed["sessions"][fact.session].check
-                kept = check.model_copy(update={"at": session.check.at, "count": session.check.count})
-                return changed_entry(journey, "sessions", fact.session, check=kept)
+                kept = check.model_copy(update={"at": session.check.at})
+                return changed | changed_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
             return changed_entry(journey, "contacts", fact.visit, record=fact)
     return changed

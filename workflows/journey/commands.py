@@ -20,6 +20,7 @@ from workflows.journey.always.adverse_events.model import (
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
+from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -30,6 +31,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
+from workflows.journey.always.patient.model import TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -66,6 +68,7 @@ from workflows.journey.stages.sessions.model import (
     CheckSession,
     EndSession,
     Instruct,
+    MissObservation,
     Observe,
     RecordDose,
     ReleaseSession,
@@ -92,9 +95,14 @@ AnyBody = Annotated[
     | ReleaseSession
     | RecordDose
     | Observe
+    | MissObservation
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | AddMedicine
+    | ChangeMedicine
+    | StopMedicine
+    | ReconcileMedicines
     | ReportAdverseEvent
     | RegradeAdverseEvent
     | FollowUpAdverseEvent
@@ -123,7 +131,8 @@ AnyBody = Annotated[
     | ReviewAccess
     | PassDeadline
     | KeepUnreadable
-    | KeepCancellation,
+    | KeepCancellation
+    | TakeInHistory,
     Field(discriminator="kind"),
 ]
 

@@ -10,7 +10,9 @@ from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.pathway import rules as pathway
+from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
@@ -21,7 +23,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing, observing
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -29,15 +31,18 @@ DECISIONS: Decisions = {
     **screening.DECISIONS,
     **education.DECISIONS,
     **sessions.DECISIONS,
+    **checklist.DECISIONS,
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **observing.DECISIONS,
     **follow_up.DECISIONS,
+    **medicines.DECISIONS,
     **safety.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
+    **patient.DECISIONS,
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
     **clock.DECISIONS,
@@ -46,13 +51,16 @@ _REACTING = (
     screening.REACTIONS,
     education.REACTIONS,
     sessions.REACTIONS,
+    checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
+    medicines.REACTIONS,
     safety.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
+    patient.REACTIONS,
     sign_offs.REACTIONS,
 )
 REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {
@@ -65,6 +73,7 @@ NEEDS = (
     education.needs,
     sessions.needs,
     follow_up.needs,
+    medicines.needs,
     safety.needs,
     adverse_events.needs,
     holds.needs,

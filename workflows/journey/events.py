@@ -22,6 +22,7 @@ from workflows.journey.always.adverse_events.model import (
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
+from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.pathway.model import (
     CoverEnded,
     PathwayClosed,
@@ -32,6 +33,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
+from workflows.journey.always.patient.model import HistoryTakenIn
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisContactRecorded,
@@ -71,6 +73,7 @@ from workflows.journey.stages.follow_up.model import (
 from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    ObservationMissed,
     SessionCancelled,
     SessionChecked,
     SessionEnded,
@@ -99,10 +102,13 @@ AnyEventBody = Annotated[
     | SessionReleased
     | DoseRecorded
     | SessionObserved
+    | ObservationMissed
     | SessionEnded
     | ContactsScheduled
     | CheckInCompleted
     | VisitRecorded
+    | MedicineRecorded
+    | MedicinesReconciled
     | AdverseEventReported
     | AdverseEventRegraded
     | AdverseEventRegradingConfirmed
@@ -120,6 +126,7 @@ AnyEventBody = Annotated[
     | PathwayCovered
     | CoverEnded
     | PatientMoved
+    | HistoryTakenIn
     | DischargeProposed
     | SignedOff
     | SignOffWithdrawn

@@ -217,11 +217,13 @@ class KnownFrom(InputModel):
     """Yes for somebody of more full years on their local day, else no."""
     suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
     """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+    medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+    """Never no while a medicine of one of these classes is on the list and taken."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.age_under, self.age_over, self.suicide_risk)) != 1:
-            raise ValueError("must name one of: age_under, age_over, suicide_risk")
+        if sum(source is not None for _, source in self) != 1:
+            raise ValueError(f"must name one of: {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -236,6 +238,13 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+
+
+class Medicines(InputModel):
+    """The list of medicines that a patient takes."""
+
+    classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
 class Instruments(InputModel):
@@ -322,6 +331,8 @@ class EmergencyLimits(InputModel):
     """Systolic blood pressure from which on, mmHg."""
     diastolic: Positive
     """Diastolic blood pressure from which on, mmHg."""
+    heart_rate: Positive
+    """Heart rate above which, beats per minute."""
     systolic_below: Positive
     """Systolic blood pressure below which, mmHg."""
     diastolic_below: Positive
@@ -346,13 +357,36 @@ class VitalsRules(InputModel):
     max_age_minutes: Count
     """Minutes that a measurement counts for clearance and release."""
     rechecks: Count
-    """How often vitals in the recheck range may be measured again."""
+    """How often vitals in the recheck range may be measured again. The last one that is no better is a no-go."""
+    recheck_rest_minutes: Count
+    """Minutes of rest between two of these measurements. What is measured sooner is one with the measurement before."""
     notify: NotifyLimits
     """After the dose: when the clinician is told."""
     emergency: EmergencyLimits
     """After the dose: when it is an emergency."""
     end_within_percent: Positive
     """At the end: by how many percent blood pressure beyond its ``go`` range may be above the checklist's."""
+
+
+CriterionSource = Literal["vitals", "dissociation", "vomiting", "consciousness"]
+"""What tells whether a criterion for the end of a session holds. All of them are computed from the last observations,
+but for ``consciousness``, which tells a no only: who is awake need not be oriented."""
+
+
+class NoGo(InputModel):
+    """What a checklist brings about that does not allow a dose: an item answered no, vital signs beyond the recheck
+    range, nobody fit to observe, no clinician in reach, another place than the patient's.
+
+    Each holds care until a clinician signs, with a reason, that it may go on.
+    """
+
+    hours: Count
+    """Hours without a release after vital signs, or an item of ``wait``, did not allow a dose, whoever signs."""
+    wait: tuple[Identifier, ...]
+    """Items of the checklist that need time besides a decision, such as food or alcohol today."""
+    alarm: tuple[Identifier, ...]
+    """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
+    journey's clinician."""
 
 
 class Sessions(InputModel):
@@ -382,16 +416,26 @@ class Sessions(InputModel):
     """Minutes within which a clinician can be reached during a session."""
     checklist: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is checked before a session. Every item must be true."""
+    no_go: NoGo
+    """What follows when it does not allow a dose."""
     checklist_max_age_hours: Count
     """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
-    """Minutes after the dose at which the patient is observed, rising."""
+    """Minutes after the dose at which the patient is observed, rising. Each is observed, or recorded as missed."""
+    vitals_minutes: tuple[Count, ...]
+    """Those of them at which blood pressure is measured too."""
+    observe_window_minutes: Minutes
+    """By how many minutes an observation may lie beside the minute it is made for."""
+    observe_entry_minutes: Count
+    """Minutes within which it is entered. A later entry is kept, and makes no scheduled observation."""
     minimum_minutes: Count
     """Minutes after the dose before which no session ends."""
     maximum_before_decision_minutes: Count
     """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What must hold for a session to end."""
+    criteria_known_from: dict[Identifier, CriterionSource]
+    """Those of them that observations tell of, each with what tells it."""
     no_vomiting_minutes: Count
     """Minutes that must have passed since vomiting was observed for a session to end."""
     red_flags: tuple[Identifier, ...]
@@ -415,6 +459,8 @@ class Dose(InputModel):
 
     unit: Literal["mg"]
     """The unit of all doses."""
+    medicine: Identifier
+    """What is taken. A patient has one open journey with a medicine at a time, whatever it is for."""
     starting_dose: Positive | None
     """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None
@@ -457,6 +503,8 @@ class CheckIns(InputModel):
 
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     """Check-ins owed after every dose, by time."""
+    owed_hours: Count
+    """Hours after a dose until which the contacts after it are owed, whatever ends in the meantime."""
     then_every_days: Count
     """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier
@@ -638,6 +686,8 @@ class Protocol(InputModel):
     """Whom the pathway may be for."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
     """The questions of the screening."""
+    medicines: Medicines
+    """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]

@@ -26,9 +26,12 @@ WORDS: dict[Finding, str] = {
 
 
 def open_adverse_event(
-    journey: Journey, findings: tuple[Finding, ...], *, onset: datetime, session: int | None
+    journey: Journey, findings: tuple[Finding, ...], *, onset: datetime, session: int | None, recent: bool = True
 ) -> e.AdverseEventReported:
-    """Return the adverse event (onset in UTC) that these findings are: it has the highest of their grades."""
+    """Return the adverse event (onset in UTC) that these findings are: it has the highest of their grades.
+
+    One that is told when its effects are over (not ``recent``) is as severe as its grade, and no emergency any more.
+    """
     grades = journey.protocol.adverse_events.emergency_grades
     first = max(findings, key=lambda finding: getattr(grades, finding))
     return e.AdverseEventReported(
@@ -40,7 +43,7 @@ def open_adverse_event(
         onset=onset,
         session=session,
         causality="unknown",
-        finding=first,
+        finding=first if recent else None,
     )
 
 
@@ -58,28 +61,29 @@ def observed_emergencies(body: e.SessionObserved) -> tuple[Finding, ...]:
     return tuple(found) or ("vital_signs",)
 
 
-def dose_emergencies(
-    journey: Journey, *, dose_mg: float, taken_at: datetime, released_at: datetime | None, earlier: bool
-) -> tuple[Finding, ...]:
-    """Return what makes a dose (mg, UTC) an emergency: more than planned, by the protocol's percentage; not released,
-    or under a hold; a second one (``earlier``: its session has had one)."""
-    return tuple(_dose_emergencies(journey, dose_mg, taken_at, released_at, earlier))
+def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, ...]:
+    """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
+    released, or taken under a hold; a second one in its session."""
+    return tuple(_dose_emergencies(journey, body)) if body.taken_at >= journey.started_at else ()
 
 
-def _dose_emergencies(
-    journey: Journey, dose_mg: float, taken_at: datetime, released_at: datetime | None, earlier: bool
-) -> Iterator[Finding]:
+def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Finding]:
     planned = None if journey.plan is None else journey.plan.dose_mg
-    if planned is not None and 100 * dose_mg >= journey.protocol.adverse_events.overdose_from_percent * planned:
+    overdose = journey.protocol.adverse_events.overdose_from_percent
+    if planned is not None and body.dose_mg is not None and 100 * body.dose_mg >= overdose * planned:
         yield "overdose"
-    held = any(
-        hold.placed_at <= taken_at and not hold.released and (released_at is None or hold.placed_at >= released_at)
-        for hold in journey.holds.values()
-    )
-    if planned is None or released_at is None or taken_at < released_at or held:
+    session = None if body.session is None else journey.sessions.get(body.session)
+    released = None if session is None else session.released_at
+    over = session is not None and session.ended_at is not None and session.ended_at <= body.taken_at
+    if planned is None or released is None or body.taken_at < released or over or _held(journey, released, body):
         yield "unreleased_dose"
-    if earlier:
+    if session is not None and session.dose not in (None, body.dose):
         yield "second_dose"
+
+
+def _held(journey: Journey, released: datetime, body: e.DoseRecorded) -> bool:
+    """Whether care was held between the release and the dose."""
+    return any(released <= hold.placed_at <= body.taken_at and not hold.released for hold in journey.holds.values())
 
 
 def onset_of(session_dosed_at: datetime | None, minute: int, at: datetime) -> datetime:
