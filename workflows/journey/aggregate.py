@@ -11,6 +11,7 @@ from workflows.journey.always.access import model as access
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
+from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
@@ -51,6 +52,7 @@ class Journey(
 
 PARTS = (
     pathway,
+    particulars,
     patient,
     holds,
     sign_offs,

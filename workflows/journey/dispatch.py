@@ -10,6 +10,7 @@ from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -35,6 +36,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **particulars.DECISIONS,
     **safety.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -52,6 +54,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    particulars.REACTIONS,
     safety.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -69,6 +72,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    particulars.needs,
     safety.needs,
     holds.needs,
     access.needs,

@@ -20,6 +20,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
+from workflows.journey.vocabulary import Location
 
 
 class CompleteCheckIn(CommandBody):
@@ -32,6 +33,7 @@ class CompleteCheckIn(CommandBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
 
 
@@ -46,6 +48,7 @@ class RecordVisit(CommandBody):
     answers: dict[Identifier, Text] = {}
     outcome: Identifier
     concurrent_care: Text
+    location: Location
 
 
 class ProposeDischarge(CommandBody):
@@ -85,6 +88,7 @@ class CheckInCompleted(EventBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
 
 
@@ -97,6 +101,7 @@ class VisitRecorded(EventBody):
     answers: dict[Identifier, Text]
     outcome: Identifier
     concurrent_care: Text
+    location: Location
 
 
 class DischargeProposed(EventBody):
