@@ -67,9 +67,7 @@ def test_rolling_window_is_half_open(first: timedelta, allowed: bool) -> None:
     play = before("session.schedule", 3)
     second = last_dose(play)
     third = second + timedelta(hours=80)
-    sessions = dict(play.journey.sessions)
-    sessions[1] = sessions[1].model_copy(update={"dosed_at": third - first})
-    play = play.changed(sessions=sessions)
+    play = play.redosed(taken_at=third - first)
     body = at(play, third, session=3)
     if allowed:
         play.do(body, Role.COORDINATOR)
@@ -85,8 +83,7 @@ def test_clock_changes_do_not_shift_intervals(dose_day: str, wall_clock_shift: i
     home = ZoneInfo("America/Los_Angeles")
     dosed = datetime.fromisoformat(f"{dose_day}T10:00").replace(tzinfo=home).astimezone(UTC)
     play = before("session.schedule", 2)
-    first = play.journey.sessions[1].model_copy(update={"dosed_at": dosed})
-    play = play.changed(sessions={1: first}, course_started_at=dosed)
+    play = play.redosed(taken_at=dosed).changed(course_started_at=dosed)
     play.at = dosed + timedelta(hours=3)
     exact = dosed + timedelta(hours=72)
     assert exact.astimezone(home).hour == 10 + wall_clock_shift
@@ -309,10 +306,8 @@ def test_dose_schedules_observations_check_ins_and_the_visit() -> None:
 )
 def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(changed: dict[str, Any], says: str) -> None:
     play = after("session.release")
-    play.refused(
-        dose(play, **changed), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says=says
-    )
     bodies = play.do(dose(play, **changed, deviation="two tablets by mistake"), Role.SESSION_MONITOR)
+    assert one(bodies, e.DoseRecorded).deviations == (says,)
     assert one(bodies, e.HoldPlaced).cause == "dose_deviation"
     assert play.journey.sessions[1].running
     assert play.waits_for("observation") is not None
@@ -320,17 +315,17 @@ def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(chan
 
 def test_dose_without_release_is_a_deviation() -> None:
     play = before("session.release")
-    play.refused(
-        dose(play), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="was not released"
-    )
-    play.do(dose(play, deviation="taken before we called"), Role.SESSION_MONITOR)
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert (dosed.deviations, dosed.released) == (("the session was not released",), False)
     assert play.journey.held
 
 
-def test_dose_under_a_hold_is_refused_as_such() -> None:
+def test_dose_under_a_hold_is_recorded_as_a_deviation() -> None:
     play = after("session.release")
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
-    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.HELD, field="deviation")
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the journey is held", "care was held after the release")
+    assert play.waits_for("observation", "1-15") is not None
 
 
 def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
@@ -338,40 +333,29 @@ def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
     play.later(minutes=10)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(
-        dose(play),
-        Role.SESSION_MONITOR,
-        code=RefusalCode.OUT_OF_LIMITS,
-        field="deviation",
-        says="held after the release",
-    )
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("care was held after the release",)
     stale = after("session.release").later(minutes=31)
-    stale.refused(
-        dose(stale), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="vitals were too old"
-    )
+    dosed = one(stale.do(dose(stale), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the vitals were too old by then",)
     fresh = after("session.release").later(minutes=30)
-    fresh.do(dose(fresh), Role.SESSION_MONITOR)
+    assert one(fresh.do(dose(fresh), Role.SESSION_MONITOR), e.DoseRecorded).released
 
 
-@pytest.mark.parametrize("moment", [timedelta(seconds=1), timedelta(days=-400)])
-def test_dose_was_taken_in_the_past_of_this_journey(moment: timedelta) -> None:
+def test_a_dose_is_not_recorded_before_it_is_taken_nor_twice() -> None:
     play = after("session.release")
-    play.refused(
-        dose(play, taken_at=play.at + moment), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="taken_at"
-    )
-
-
-def test_one_dose_per_session() -> None:
-    play = after("session.dose")
-    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
+    early = dose(play, taken_at=play.at + timedelta(seconds=1))
+    play.refused(early, Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="taken_at")
+    play.do(dose(play), Role.SESSION_MONITOR)
+    play.refused(dose(play), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="taken_at")
 
 
 def test_supply_is_counted_from_dose_to_dose() -> None:
     second = before("session.dose", 2)
-    second.refused(
-        dose(second, 2, doses_left=1), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation"
-    )
-    second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR)
+    wrong = before("session.dose", 2)
+    dosed = one(wrong.do(dose(wrong, 2, doses_left=1), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the doses left do not add up",)
+    assert one(second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR), e.DoseRecorded).released
 
 
 # Observation

@@ -453,6 +453,8 @@ class CheckIns(InputModel):
 
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     """Check-ins owed after every dose, by time."""
+    owed_hours: Count
+    """Hours after a dose until which the contacts after it are owed, whatever ends in the meantime."""
     then_every_days: Count
     """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier

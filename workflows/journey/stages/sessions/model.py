@@ -7,12 +7,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
 from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
@@ -83,17 +83,23 @@ class ReleaseSession(CommandBody):
 
 
 class RecordDose(CommandBody):
-    """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
+    """Record a dose that was taken, whenever, wherever, however much and whoever tells it.
+
+    Without ``session`` it belongs to the session that was released for it, or to none. ``dose_mg`` is left out where
+    nobody knows it, ``told_by`` where the sender tells it. What differs from the dose that was released holds care.
+    """
 
     kind: Literal["session.dose"] = "session.dose"
-    attempts_kept: ClassVar[bool] = True
-    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
-    session: Annotated[int, Field(ge=1)]
-    dose_mg: Annotated[float, Field(gt=0)]
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    session: Annotated[int, Field(ge=1)] | None = None
+    dose_mg: Annotated[float, Field(gt=0)] | None = None
     route: Identifier
     taken_at: Instant
-    doses_left: Annotated[int, Field(ge=0)]
+    doses_left: Annotated[int, Field(ge=0)] | None = None
+    told_by: Role | None = None
     deviation: Text | None = None
 
 
@@ -192,14 +198,22 @@ class SessionReleased(EventBody):
 
 
 class DoseRecorded(EventBody):
-    """``observe_at`` are the due times of the structured observations, counted from the dose."""
+    """A dose was taken. ``session`` is the one it belongs to, if any; ``released``: it is the dose that was released.
+
+    ``deviations`` say how it differs from the one released, ``deviation`` what whoever told it says about that.
+    ``observe_at`` are the due times of the structured observations, counted from the dose.
+    """
 
     kind: Literal["session.dosed"] = "session.dosed"
-    session: int
-    dose_mg: float
+    dose: Identifier
+    session: int | None = None
+    dose_mg: float | None = None
     route: Identifier
     taken_at: Instant
-    doses_left: int
+    doses_left: int | None = None
+    told_by: Role
+    released: bool
+    deviations: tuple[Text, ...] = ()
     deviation: Text | None = None
     observe_at: tuple[Instant, ...]
 
@@ -258,8 +272,32 @@ class Check(ImmutableModel):
     count: int
 
 
+class Dose(ImmutableModel):
+    """A dose the patient took, in a session or outside one: how much (mg, None: not known), how, and when (UTC).
+
+    ``released``: it is the dose that a session was released for. ``version`` is that of the event that recorded it.
+    """
+
+    id: Identifier
+    session: int | None = None
+    dose_mg: float | None = None
+    route: Identifier
+    taken_at: Instant
+    doses_left: int | None = None
+    told_by: Role
+    released: bool
+    deviations: tuple[Text, ...]
+    deviation: Text | None = None
+    observe_at: tuple[Instant, ...]
+    source: UUID
+    """The id of the event that says it."""
+    recorded_by: Identifier
+    recorded_at: Instant
+    version: int
+
+
 class Session(ImmutableModel):
-    """One supervised session. It runs from its dose until it ends."""
+    """One supervised session. It runs from its first dose, ``dose``, until it ends."""
 
     number: int
     starts_at: Instant
@@ -271,11 +309,10 @@ class Session(ImmutableModel):
     check: Check | None = None
     released_at: Instant | None = None
     clearance: Identifier | None = None
+    dose: Identifier | None = None
     dose_mg: float | None = None
-    route: Identifier | None = None
     doses_left: int | None = None
     dosed_at: Instant | None = None
-    dose_source: UUID | None = None
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
@@ -306,10 +343,12 @@ class Session(ImmutableModel):
 
 
 class SessionsState(PatientState):
-    """The sessions by their numbers. The course began with its first dose (UTC)."""
+    """The sessions by their numbers, and every dose of this journey by its id, in a session or not. The course began
+    with its first dose (UTC)."""
 
     course_started_at: Instant | None = None
     sessions: dict[int, Session] = {}
+    doses: dict[Identifier, Dose] = {}
 
     @property
     def ended_sessions(self) -> tuple[Session, ...]:
@@ -327,23 +366,22 @@ class SessionsState(PatientState):
         return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
 
     @property
-    def doses(self) -> tuple[KnownDose, ...]:
+    def own_doses(self) -> tuple[KnownDose, ...]:
         """Every dose of this journey, the earliest first."""
         return _by_time(
-            KnownDose(source=s.dose_source, taken_at=s.dosed_at, dose_mg=s.dose_mg, route=s.route)
-            for s in self.sessions.values()
-            if s.dose_source is not None and s.dosed_at is not None and s.dose_mg is not None and s.route is not None
+            KnownDose(source=dose.source, taken_at=dose.taken_at, dose_mg=dose.dose_mg, route=dose.route)
+            for dose in self.doses.values()
         )
 
     @property
     def known_doses(self) -> tuple[KnownDose, ...]:
         """Every dose known of the patient, of this journey and of others, the earliest first: limits count them all."""
-        return _by_time((*self.doses, *self.elsewhere.doses))
+        return _by_time((*self.own_doses, *self.elsewhere.doses))
 
     @property
     def last_dose_at(self) -> datetime | None:
         """When the latest dose of this journey was taken, in UTC."""
-        return max((dose.taken_at for dose in self.doses), default=None)
+        return max((dose.taken_at for dose in self.doses.values()), default=None)
 
 
 def _by_time(doses: Iterable[KnownDose]) -> tuple[KnownDose, ...]:
@@ -387,18 +425,33 @@ def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
-    """The first dose begins the course; where that dose is corrected, so is when the course began."""
-    session, began = state.sessions.get(body.session), state.course_started_at
-    first = began is None or (session is not None and session.dosed_at == began)
-    return {"course_started_at": body.taken_at if first else began} | changed_entry(
+    """The first dose of the journey begins the course; where that dose is corrected, so is when the course began. The
+    first one of a session sets it running."""
+    known, began = state.doses.get(body.dose), state.course_started_at
+    dose = Dose(
+        **{name: getattr(body, name) for name in Dose.model_fields if hasattr(body, name)},
+        id=body.dose,
+        source=event.event_id,
+        recorded_by=event.actor_id,
+        recorded_at=event.at,
+        version=event.version if known is None else known.version,
+    )
+    first = body.taken_at >= state.started_at if began is None else known is not None and known.taken_at == began
+    changed: Changes = {
+        "course_started_at": body.taken_at if first else began,
+        "doses": {**state.doses, dose.id: dose},
+    }
+    session = None if body.session is None else state.sessions.get(body.session)
+    if session is None or session.dose != (body.dose if session.ended_at or session.dose else None):
+        return changed
+    return changed | changed_entry(
         state,
         "sessions",
         body.session,
+        dose=body.dose,
         dose_mg=body.dose_mg,
-        route=body.route,
         doses_left=body.doses_left,
         dosed_at=body.taken_at,
-        dose_source=event.event_id,
         observe_at=body.observe_at,
     )
 
