@@ -322,6 +322,8 @@ def _schedule(situation: Situation) -> Action:
     soonest, last, planned = situation.at + timedelta(hours=24), journey.last_dose_at, journey.plan
     if last is not None and planned is not None:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
+    if journey.no_go_until is not None:
+        soonest = max(soonest, journey.no_go_until)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,

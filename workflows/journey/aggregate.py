@@ -139,8 +139,8 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
             session = journey.sessions.get(fact.session)
             if session is not None and session.check is not None:
                 check = changed["sessions"][fact.session].check
-                kept = check.model_copy(update={"at": session.check.at, "count": session.check.count})
-                return changed_entry(journey, "sessions", fact.session, check=kept)
+                kept = check.model_copy(update={"at": session.check.at})
+                return changed | changed_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
             return changed_entry(journey, "contacts", fact.visit, record=fact)
     return changed

@@ -23,7 +23,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing, observing
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -31,6 +31,7 @@ DECISIONS: Decisions = {
     **screening.DECISIONS,
     **education.DECISIONS,
     **sessions.DECISIONS,
+    **checklist.DECISIONS,
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **observing.DECISIONS,
@@ -50,6 +51,7 @@ _REACTING = (
     screening.REACTIONS,
     education.REACTIONS,
     sessions.REACTIONS,
+    checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
