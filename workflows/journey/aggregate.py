@@ -12,6 +12,7 @@ from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
+from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
@@ -53,6 +54,7 @@ class Journey(
 
 PARTS = (
     pathway,
+    particulars,
     patient,
     holds,
     sign_offs,

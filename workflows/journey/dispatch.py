@@ -11,6 +11,7 @@ from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -37,6 +38,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **particulars.DECISIONS,
     **safety.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
@@ -56,6 +58,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    particulars.REACTIONS,
     safety.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
@@ -74,6 +77,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    particulars.needs,
     safety.needs,
     adverse_events.needs,
     holds.needs,

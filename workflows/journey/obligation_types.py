@@ -125,6 +125,7 @@ MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+DISPATCH_ADDRESS = _of_clinic("dispatch_address")
 SUPPORT = ObligationType(
     "support",
     (
@@ -163,12 +164,37 @@ RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
 OBLIGATION_TYPES = {
     each.kind: each
     for each in (
-        EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
-        INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        MEDICINES_REVIEW, SUPPORT, CRISIS, ALARM, ADVERSE_EVENT_OUTCOME, UNREADABLE_MESSAGE, CANCELLATION,
-        ACCESS_REVIEW, RETURNED,
+        EVALUATION,
+        SCREENING,
+        SUICIDE_RISK,
+        PLANNING,
+        EDUCATION,
+        ACKNOWLEDGEMENT,
+        CONSENT,
+        QUESTION,
+        SCHEDULING,
+        INSTRUCTIONS,
+        CHECKLIST,
+        RELEASE,
+        DOSE,
+        OBSERVATION,
+        SESSION_END,
+        CHECK_IN,
+        VISIT,
+        FOLLOW_UP_VISIT,
+        MEASURE,
+        MEDICINES_REVIEW,
+        DISPATCH_ADDRESS,
+        SUPPORT,
+        CRISIS,
+        ALARM,
+        ADVERSE_EVENT_OUTCOME,
+        UNREADABLE_MESSAGE,
+        CANCELLATION,
+        ACCESS_REVIEW,
+        RETURNED,
     )
-}  # fmt: skip
+}
 """Every kind there is, by its name."""
 
 ESCALATION_POLICIES = {key: may for each in OBLIGATION_TYPES.values() for key, may in each.policies}
