@@ -80,6 +80,7 @@ class RecordDose(CommandBody):
     """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
 
     kind: Literal["session.dose"] = "session.dose"
+    by_anybody: ClassVar[bool] = True
     attempts_kept: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
