@@ -24,11 +24,17 @@ class CommandBody(InputModel):
 
     - ``roles`` may send it; in ``stages`` it can be accepted.
     - ``progress``: it moves care forward, and is refused while the journey is held or ending.
+    - ``fact``: it says what happened, and is never refused for a stage, a hold, an ending or a licence. It wakes a
+      closed journey.
     - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
       nobody needs one.
+<<<<<<< HEAD
     - ``by_anybody``: also somebody who has no part in the journey may send it. To stop, to report harm and to ask for
       help nobody needs to be known; what is sent by somebody unknown is marked so.
     - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve, release or give.
+=======
+    - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve or release.
+>>>>>>> main
     """
 
     roles: ClassVar[tuple[Role, ...]] = STAFF
@@ -37,6 +43,7 @@ class CommandBody(InputModel):
     licensed: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = False
     attempts_kept: ClassVar[bool] = False
+    fact: ClassVar[bool] = False
 
 
 class EventBody(ImmutableModel):
