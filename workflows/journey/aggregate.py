@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
+from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
@@ -31,6 +32,7 @@ class Journey(
     follow_up.FollowUpState,
     safety.SafetyState,
     access.AccessState,
+    care_team.CareTeamState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
@@ -62,6 +64,7 @@ PARTS = (
     follow_up,
     safety,
     access,
+    care_team,
     medicines,
 )
 

@@ -28,13 +28,9 @@ class CommandBody(InputModel):
       closed journey.
     - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
       nobody needs one.
-<<<<<<< HEAD
     - ``by_anybody``: also somebody who has no part in the journey may send it. To stop, to report harm and to ask for
       help nobody needs to be known; what is sent by somebody unknown is marked so.
-    - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve, release or give.
-=======
     - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve or release.
->>>>>>> main
     """
 
     roles: ClassVar[tuple[Role, ...]] = STAFF

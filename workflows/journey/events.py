@@ -13,6 +13,7 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
+from workflows.journey.always.care_team.model import StrangerHeard
 from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
@@ -105,6 +106,7 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | StrangerHeard
     | HoldPlaced
     | HoldReleased
     | CrisisOpened
