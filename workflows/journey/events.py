@@ -61,6 +61,7 @@ from workflows.journey.stages.evaluation.model import EvaluationRecorded, Instru
 from workflows.journey.stages.follow_up.model import (
     CheckInCompleted,
     Contact,
+    ContactSettled,
     ContactsScheduled,
     DischargeProposed,
     VisitRecorded,
@@ -100,6 +101,7 @@ AnyEventBody = Annotated[
     | ObservationMissed
     | SessionEnded
     | ContactsScheduled
+    | ContactSettled
     | CheckInCompleted
     | VisitRecorded
     | MedicineRecorded

@@ -118,6 +118,8 @@ MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+MISSED_CONTACT = _of_clinic("missed_contact")
+"""A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 SUPPORT = ObligationType(
     "support",
     (
@@ -150,7 +152,7 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        MEDICINES_REVIEW, SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        MISSED_CONTACT, MEDICINES_REVIEW, SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""
