@@ -1,4 +1,4 @@
-"""Nothing is done before its time or after it: what comes sooner or later is recorded, acts, and is not taken for it."""
+"""Nothing is done before its time or after it: what comes sooner or later is recorded and acts, and is not it."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,11 +16,14 @@ from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.protocols import list_pathways
 
+HERE = {"state": "CA", "confirmed": True}
 SECOND = timedelta(seconds=1)
 
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    return c.CompleteCheckIn.model_validate({"check_in": check_in, "feeling": feeling, "side_effects": "tired"})
+    return c.CompleteCheckIn.model_validate(
+        {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": HERE}
+    )
 
 
 def visit(name: str, **changed: Any) -> c.RecordVisit:
@@ -30,6 +33,7 @@ def visit(name: str, **changed: Any) -> c.RecordVisit:
         "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
         "outcome": "responding",
         "concurrent_care": "weekly psychotherapy",
+        "location": HERE,
     }
     return c.RecordVisit.model_validate(good | changed)
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -36,7 +38,9 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **particulars.DECISIONS,
     **safety.DECISIONS,
+    **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
@@ -54,7 +58,9 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    particulars.REACTIONS,
     safety.REACTIONS,
+    adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
     patient.REACTIONS,
@@ -71,7 +77,9 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    particulars.needs,
     safety.needs,
+    adverse_events.needs,
     holds.needs,
     access.needs,
 )

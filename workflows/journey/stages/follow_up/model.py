@@ -21,6 +21,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
+from workflows.journey.vocabulary import Location
 
 
 class CompleteCheckIn(CommandBody):
@@ -34,6 +35,7 @@ class CompleteCheckIn(CommandBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
 
 
@@ -49,6 +51,7 @@ class RecordVisit(CommandBody):
     answers: dict[Identifier, Text] = {}
     outcome: Identifier
     concurrent_care: Text
+    location: Location
 
 
 class SettleContact(CommandBody):
@@ -106,6 +109,7 @@ class CheckInCompleted(EventBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
     late: bool = False
 
@@ -122,6 +126,7 @@ class VisitRecorded(EventBody):
     answers: dict[Identifier, Text]
     outcome: Identifier
     concurrent_care: Text
+    location: Location
     late: bool = False
 
 

@@ -69,6 +69,8 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += _check_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
+    if journey.patient.interpreter and session.interpreter is None:
+        found.append("no interpreter is named")
     if session.instructed is None:
         found.append("instructions not delivered")
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):

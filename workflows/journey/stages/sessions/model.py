@@ -33,6 +33,7 @@ class ScheduleSession(CommandBody):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool = False
+    interpreter: Identifier | None = None
 
 
 class CancelSession(CommandBody):
@@ -154,6 +155,7 @@ class SessionScheduled(EventBody):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
+    interpreter: Identifier | None = None
 
 
 class SessionCancelled(EventBody):
@@ -317,6 +319,7 @@ class Session(ImmutableModel):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
+    interpreter: Identifier | None = None
     instructed: Identifier | None = None
     check: Check | None = None
     released_at: Instant | None = None
@@ -412,6 +415,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,
+        interpreter=body.interpreter,
     )
     return {"sessions": {**state.sessions, body.session: planned}}
 

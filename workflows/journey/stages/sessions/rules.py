@@ -69,6 +69,8 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Set live_clinician and name the clinician",
             "live_clinician",
         )
+    if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
+        refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     why = (*interval_obstacles(journey, command.starts_at), *standing_no_go(journey, command.starts_at))
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
