@@ -478,6 +478,10 @@ def _measure(situation: Situation) -> Action | datetime:
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
+def _settle_contact(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
 # At any time
 
 
@@ -587,6 +591,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,

@@ -68,6 +68,7 @@ from workflows.journey.stages.evaluation.model import EvaluationRecorded, Instru
 from workflows.journey.stages.follow_up.model import (
     CheckInCompleted,
     Contact,
+    ContactSettled,
     ContactsScheduled,
     DischargeProposed,
     VisitRecorded,
@@ -107,6 +108,7 @@ AnyEventBody = Annotated[
     | ObservationMissed
     | SessionEnded
     | ContactsScheduled
+    | ContactSettled
     | CheckInCompleted
     | VisitRecorded
     | PatientUpdated
