@@ -200,9 +200,9 @@ class SessionChecked(EventBody):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
-    recheck: Recheck | None
+    recheck: Recheck | None = None
     no_go: tuple[Identifier, ...]
-    no_go_until: Instant | None
+    no_go_until: Instant | None = None
 
 
 class SessionReleased(EventBody):
