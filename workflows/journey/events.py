@@ -29,6 +29,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.safety.model import (
     AdverseEventReported,
     CancellationKept,
+    CrisisClosed,
     CrisisContactRecorded,
     CrisisOpened,
     MessageHandled,
@@ -103,6 +104,7 @@ AnyEventBody = Annotated[
     | HoldReleased
     | CrisisOpened
     | CrisisContactRecorded
+    | CrisisClosed
     | SupportRequested
     | SupportAnswered
     | MessageKept

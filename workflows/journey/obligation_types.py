@@ -106,6 +106,8 @@ CRISIS = ObligationType(
     ),
     Outlasts.ENDING,
 )
+CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING)
+"""The next contact after a patient at risk was reached."""
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
@@ -119,7 +121,7 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        SUPPORT, CRISIS, CRISIS_CONTACT, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""

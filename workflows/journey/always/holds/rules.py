@@ -10,10 +10,9 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.holds.model import Hold, place
+from workflows.journey.always.holds.model import RISK_CAUSES, Hold, place
 from workflows.journey.always.safety.rules import is_severe
 from workflows.journey.evidence import approved, sign_off_requirement
-from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 from workflows.journey.stages.screening.rules import excluded
@@ -35,17 +34,7 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
 
 def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     """Return what must still happen before this hold can be released, whoever signs."""
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
-    since = risk is not None and risk.score.complete and risk.version > hold.version
     match hold.cause:
-        case "item_9" if not since:
-            return ("a clinician asks the C-SSRS",)
-        case "suicide_risk":
-            crisis = journey.crises.get(hold.source or "")
-            found = [] if crisis is None or crisis.reached else ["a clinician has reached the patient"]
-            if not since or risk is None or risk.score.gate_level in ("high", "moderate"):
-                found.append("a clinician asks the C-SSRS again, and it is low or none")
-            return tuple(found)
         case "exclusion" if excluded(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
         case "unreadable_message":
@@ -63,9 +52,10 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds."""
+    """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds; one
+    because of suicide risk is released by the decision on that risk."""
     for hold in journey.holds.values():
-        if hold.released:
+        if hold.released or hold.cause in RISK_CAUSES:
             continue
         kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
         asked = sign_off_requirement(journey, kind, hold.id)

@@ -12,8 +12,9 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety import suicide_risk
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UNREADABLE_MESSAGE
+from workflows.journey.obligation_types import CANCELLATION, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -59,24 +60,6 @@ def is_severe(journey: Journey, adverse_event: str) -> bool:
     """Whether an adverse event is serious, or at least of the grade (CTCAE) from which the protocol calls it severe."""
     event = journey.adverse_events[adverse_event]
     return event.serious or event.grade >= journey.protocol.adverse_events.severe_from_grade
-
-
-def record_crisis_contact(
-    journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime
-) -> Iterator[e.EventBody]:
-    """Record a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
-    Project: precautions until a professional has seen the person)."""
-    crisis = journey.crises.get(command.crisis)
-    if crisis is None:
-        refuse(RefusalCode.UNKNOWN, "there is no such crisis", "See `pathway show`", "crisis")
-    if command.reached and not command.safety_plan:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            "a contact that reached the patient ends with a safety plan",
-            "Make one, or record that the patient was not yet reached",
-            "safety_plan",
-        )
-    yield e.CrisisContactRecorded(**command.model_dump(exclude={"kind"}))
 
 
 def request_support(journey: Journey, command: c.RequestSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -128,17 +111,7 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Patients to be reached in a crisis, adverse events to review, requests for support and unread messages."""
-    for crisis in journey.crises.values():
-        if not crisis.reached:
-            yield require(
-                CRISIS,
-                subject=crisis.id,
-                owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
-                person=None if crisis.level == "high" else journey.clinician,
-                policy=f"crisis_{crisis.level}",
-                what="reach the patient: suicide risk",
-                care=False,
-            )
+    yield from suicide_risk.needs(journey)
     for event in journey.adverse_events.values():
         severe = is_severe(journey, event.id)
         kind = SignOffKind.SERIOUS_ADVERSE_EVENT if severe else SignOffKind.ADVERSE_EVENT
@@ -181,7 +154,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 DECISIONS: Decisions = {
     c.ReportAdverseEvent: report,
-    c.RecordCrisisContact: record_crisis_contact,
+    c.RecordCrisisContact: suicide_risk.record_contact,
     c.RequestSupport: request_support,
     c.AnswerSupport: answer_support,
     c.HandleMessage: handle_message,
@@ -190,5 +163,6 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.AdverseEventReported: react_adverse_event,
+    e.InstrumentRecorded: suicide_risk.react_risk,
     e.MessageKept: react_message,
 }
