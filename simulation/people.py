@@ -15,6 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
@@ -27,13 +28,12 @@ from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions
+from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
 
 HOME = "CA"
-_LICENCE = Licence(number="INVENTED-0000", states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
 _NAMES = {
     Role.PATIENT: "Pat Invented",
     Role.COORDINATOR: "Cory Invented",
@@ -45,16 +45,31 @@ _NAMES = {
     Role.MEDICAL_DIRECTOR: "Dira Invented, MD",
     Role.OPS: "Otto Invented",
 }
+
+
+def _licence(role: Role) -> Licence | None:
+    if role not in CLINICAL:
+        return None
+    number = f"INVENTED-{1 + CLINICAL.index(role):04}"
+    return Licence(number=number, states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
+
+
 PEOPLE: Mapping[Role, Actor] = {
-    role: Actor(
-        id=f"demo-{role.value.replace('_', '-')}",
-        role=role,
-        name=name,
-        licence=_LICENCE if role in CLINICAL else None,
-    )
+    role: Actor(id=f"demo-{role.value.replace('_', '-')}", role=role, name=name, licence=_licence(role))
     for role, name in _NAMES.items()
 }
-"""One invented person per role, clinicians with a licence for the patient's state."""
+"""One invented person per role, clinicians each with a licence of their own for the patient's state. The patient and
+the observer here stand for those of the journey at hand: see `person_of`."""
+
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""The people that each journey has for itself."""
+
+
+def person_of(journey_id: UUID, role: Role) -> Actor:
+    """Return the invented person of this journey in a role: its own patient and observer, and the clinic's staff."""
+    person = PEOPLE[role]
+    return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
+
 
 CLINIC = "demo-clinic"
 
@@ -91,11 +106,11 @@ def referral(
         journey_id=journey_id,
         clinic=CLINIC,
         patient=c.Patient(
-            ref="demo-patient-1",
+            ref=person_of(journey_id, Role.PATIENT).id,
             born=date(1986, 4, 2),
             zone=zone,
             state=state,
-            emergency_contact_ref="demo-contact-1",
+            emergency_contact_ref=f"demo-contact-{journey_id.hex[:8]}",
         ),
         pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
@@ -134,7 +149,7 @@ def next_move(
 
 
 def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command:
-    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=PEOPLE[role], body=body)
+    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=person_of(journey_id, role), body=body)
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
@@ -178,10 +193,26 @@ def _evaluate(situation: Situation) -> Action | None:
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
             ),
         )
+    if not situation.journey.medicines:
+        return Role.CLINICIAN, c.AddMedicine(
+            what=_invented("an antidepressant"), classes=protocol.medicines.classes[-1:], dosage=_invented("daily")
+        )
+    if medicine_obstacles(situation.journey):
+        return _reconcile(situation)
     for instrument in protocol.instruments.baseline:
         if situation.journey.latest(instrument, occasion=BASELINE) is None:
             return _fill_in(situation.journey, instrument, BASELINE)
     return None
+
+
+def _reconcile(situation: Situation) -> Action:
+    journey = situation.journey
+    unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
+    return Role.CLINICIAN, c.ReconcileMedicines(
+        changes=tuple(journey.unreviewed_medicine_changes),
+        classes=dict.fromkeys(unclassed, journey.protocol.medicines.classes[-1:]),
+        assessment=_invented("gone through with the patient"),
+    )
 
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
@@ -311,7 +342,9 @@ def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
         session=number,
         items=dict.fromkeys(journey.protocol.sessions.checklist, True),
         vitals=vitals(at),
-        observer=c.Observer(ref="demo-observer-1", adult=True, physically_present=True, briefed=True),
+        observer=c.Observer(
+            ref=person_of(journey.id, Role.OBSERVER).id, adult=True, physically_present=True, briefed=True
+        ),
         reachable_clinician=journey.clinician,
         reachable_within_minutes=journey.protocol.sessions.clinician_reachable_minutes,
         location_state=journey.patient.state,
@@ -353,7 +386,16 @@ def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     number, minute = (int(part) for part in situation.subject.split("-"))
-    return Role.SESSION_MONITOR, observation(situation.journey, number, minute, situation.at)
+    session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
+    assert session.dosed_at is not None
+    now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if now <= minute + rules.observe_window_minutes and nearest_scheduled(rules, now) == minute:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
+    if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
+        return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
+    return Role.SESSION_MONITOR, c.MissObservation(
+        session=number, minute=minute, reason=_invented("the connection was lost")
+    )
 
 
 def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:
@@ -529,6 +571,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "medicines_review": _reconcile,
     "crisis": _reach,
     "crisis_contact": _speak_again,
     "support": _support,

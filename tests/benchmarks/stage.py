@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from activities.record.store import Record, open_record
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
-from simulation.people import PEOPLE, referral
+from simulation.people import person_of, referral
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
 from workflows.care_journey import CareJourney, workflow_id
@@ -131,7 +131,7 @@ async def play_bare(servers: Servers, commands: Sequence[Command]) -> None:
 
 def withdrawal(journey_id: UUID) -> Command:
     body = Withdraw(reason="Invented: moved away")
-    return Command(command_id=uuid5(journey_id, "withdraw"), actor=PEOPLE[Role.PATIENT], body=body)
+    return Command(command_id=uuid5(journey_id, "withdraw"), actor=person_of(journey_id, Role.PATIENT), body=body)
 
 
 async def quiet() -> None:

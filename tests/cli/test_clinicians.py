@@ -185,7 +185,7 @@ def test_who_is_enrolled_is_shown_first(clinic: Clinic) -> None:
     answer = clinic.world.call(*words, answers=("n",))
     assert answer.code == 1
     assert "you stepped back" in answer.err.lower()
-    shown = ("Clio Invented, MD", "clinician", "INVENTED-0000", "CA, NY, TX", "2099-12-31", "demo-security")
+    shown = ("Clio Invented, MD", "clinician", "INVENTED-0001", "CA, NY, TX", "2099-12-31", "demo-security")
     assert all(word in answer.out for word in (*shown, clinic.own(Role.CLINICIAN).key_id))
     assert clinic.entries() == ()
 
@@ -387,7 +387,7 @@ def test_list_has_every_entry(clinic: Clinic) -> None:
     assert listed.json == [entry.model_dump(mode="json") for entry in clinic.entries()]
     assert [entry["person"] for entry in listed.json] == [PEOPLE[role].id for role in CLINICAL]
     people = clinic.world.call("clinician", "list")
-    told = ("INVENTED-0000: CA, NY, TX, until 2099-12-31", "Dira Invented, MD", "by demo-security: computer")
+    told = ("INVENTED-0001: CA, NY, TX, until 2099-12-31", "Dira Invented, MD", "by demo-security: computer")
     assert all(word in people.out for word in ("Invented Clinic: register version 5", *told))
     assert people.out.count("revoked 2026-03-02 17:00 UTC") == 1
     assert all(entry.key_id in people.out for entry in clinic.entries())

@@ -13,7 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 
-WHAT = "Invented: a fall, nothing broken"
+WHAT = "Invented: a fall"
 HELP = "Invented: who drives me home?"
 
 

@@ -27,7 +27,7 @@ from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from simulation.people import PEOPLE, referral
+from simulation.people import PEOPLE, person_of, referral
 from simulation.player import Follower, ServerDriver, SkippedTime, play
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import task_failures
@@ -96,7 +96,7 @@ class Course:
                 return receipt
 
     async def send(self, body: Any, by: Role = Role.COORDINATOR) -> Receipt:
-        return await self.submit(command(body, by))
+        return await self.submit(command(body, by, of=self.id))
 
     async def play(self, until: Callable[[Journey], bool] = lambda journey: journey.closed) -> Journey:
         """Play on until the journey ends, or until ``until`` is true of it, whatever happens meanwhile."""
@@ -173,8 +173,12 @@ class Course:
         return journey
 
 
-def command(body: Any, by: Role = Role.COORDINATOR, command_id: UUID | None = None) -> c.Command:
-    return c.Command(command_id=command_id or uuid4(), actor=PEOPLE[by], body=body)
+def command(
+    body: Any, by: Role = Role.COORDINATOR, command_id: UUID | None = None, *, of: UUID | None = None
+) -> c.Command:
+    """A command of the invented person in this role: of this journey, where it has one of its own."""
+    actor = PEOPLE[by] if of is None else person_of(of, by)
+    return c.Command(command_id=command_id or uuid4(), actor=actor, body=body)
 
 
 def support(text: str = "invented: please call back") -> c.RequestSupport:

@@ -80,7 +80,9 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
                 assert await load_journey(record, journey_id) == journey
             assert await notices(stack) == told
             lost = courses[0]
-            receipt = await submit(client, lost.id, command(support("invented: after the loss"), Role.PATIENT))
+            receipt = await submit(
+                client, lost.id, command(support("invented: after the loss"), Role.PATIENT, of=lost.id)
+            )
             await record.wait_for(lost.id, receipt.version, timedelta(seconds=30))
             again = next(iter(lost.receipts))
             assert again in await lost.commands()

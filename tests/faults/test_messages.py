@@ -168,7 +168,10 @@ async def test_what_a_worker_writes_replays_whatever_was_refused_meanwhile(cours
 
 @REPLAYED
 async def test_a_command_after_the_end_is_told_so(course: Course) -> None:
-    earlier, last = command(c.Move(zone="America/New_York", state="NY")), command(c.Withdraw(), by=Role.PATIENT)
+    earlier, last = (
+        command(c.Move(zone="America/New_York", state="NY")),
+        command(c.Withdraw(), by=Role.PATIENT, of=course.id),
+    )
     first = await course.submit(earlier)
     receipt = await course.submit(last)
     ended = await course.handle.result()

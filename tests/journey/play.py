@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from simulation.people import PEOPLE, referral, signer
+from simulation.people import PEOPLE, person_of, referral, signer
 from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -49,7 +49,7 @@ class Play:
     receipts: dict[UUID, CommandReceipt] = field(default_factory=dict)
 
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
-        actor = by if isinstance(by, Actor) else PEOPLE[by]
+        actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
         number = f"{self.journey.version}:{len(self.events)}:{len(self.moves)}:{body.kind}"  # type: ignore[attr-defined]
         return c.Command.model_validate({"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body})
 
@@ -194,11 +194,16 @@ class Play:
         """The same moment of a journey that differs in these fields of its state."""
         return Play(self.journey.model_copy(update=fields), self.at, receipts=dict(self.receipts))
 
+    def redosed(self, dose: str = "dose-1", **fields: Any) -> Play:
+        """The same moment of a journey in which this dose was another one."""
+        changed = self.journey.doses[dose].model_copy(update=fields)
+        return self.changed(doses={**self.journey.doses, dose: changed})
+
 
 def person(name: str, role: Role, **licence: Any) -> Actor:
-    """Somebody else in this role, with the licence of the invented one, changed where it says so."""
-    known = PEOPLE[role]
-    changed = None if known.licence is None else known.licence.model_copy(update=licence)
+    """Somebody else in this role, with a licence like that of the invented one, changed where it says so."""
+    known, own = PEOPLE[role], {"number": f"INVENTED-{name}", **licence}
+    changed = None if known.licence is None else known.licence.model_copy(update=own)
     return known.model_copy(update={"id": name, "name": f"{name} Invented", "licence": changed})
 
 

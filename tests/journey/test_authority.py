@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE
-from tests.journey.play import PROTOCOLS, Play, after, before, person, ruled, started
+from simulation.people import PEOPLE, person_of
+from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
@@ -219,7 +219,7 @@ def test_author_is_who_wrote_it(kind: SignOffKind) -> None:
 
 def test_hold_a_rule_placed_has_no_author() -> None:
     """Whoever reported what a rule then held for may decide on the hold; on the event itself where not excluded."""
-    assert standing("strict").holds["hold-2"].placed_by == PEOPLE[Role.PATIENT].id
+    assert standing("strict").holds["hold-2"].placed_by == person_of(JOURNEY, Role.PATIENT).id
     assert authors(standing("strict"), SignOffKind.SEVERE_HOLD_RELEASE, "hold-2") == ()
 
 

@@ -169,7 +169,7 @@ def test_withdrawn_decision_shuts_the_dose_gate(what: str) -> None:
 def test_withdrawn_clearance_shuts_the_dose_gate() -> None:
     play = before("session.release")
     play.do(taken_back(signed(play, SignOffKind.CLEARANCE, "1")))
-    assert dose_gate(play.journey, 1, play.at) == ("no clearance signed over exactly this evidence",)
+    assert "no clearance signed over exactly this evidence" in dose_gate(play.journey, 1, play.at)
     play.sign(SignOffKind.CLEARANCE, "1")
     assert dose_gate(play.journey, 1, play.at) == ()
 

@@ -50,7 +50,7 @@ async def transcript(world: World) -> str:
     await case.clock.wait_until(deadline)
     await case.reach(case.journey.version + 1)
     await case.quiet()
-    await _one_by_one(case, said(Role.PATIENT, c.Withdraw()))
+    await _one_by_one(case, said(Role.PATIENT, c.Withdraw(), of=case.id))
     await case.play(send=_one_by_one)
     await case.handle.result()
     return "\n".join(lines(await case.history_events())) + "\n"

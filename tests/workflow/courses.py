@@ -164,7 +164,7 @@ async def signals(case: Case) -> None:
         await (case.signal_by_command_line if first else case.signal)(command)
 
     async def act(role: Role, body: Any) -> None:
-        await send(case, said(role, body))
+        await send(case, said(role, body, of=case.id))
 
     await act(Role.COORDINATOR, case.opening.body)
     await act(Role.PATIENT, c.AskQuestion(text="Invented: may I read before a session?"))

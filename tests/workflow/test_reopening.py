@@ -63,7 +63,7 @@ async def test_its_clock_goes_on(ended: Case) -> None:
 
 async def test_nothing_else_brings_it_back(ended: Case) -> None:
     with pytest.raises(Refused) as refused:
-        await reopen(ended, said(Role.PATIENT, c.Withdraw()))
+        await reopen(ended, said(Role.PATIENT, c.Withdraw(), of=ended.id))
     assert refused.value.refusal.code == RefusalCode.CLOSED
     await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))
     assert len(await ended.events()) == ended.journey.version

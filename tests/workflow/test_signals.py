@@ -68,7 +68,7 @@ async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world:
 @pytest.mark.parametrize("name", ["command", "sign_off"])
 async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -> None:
     case = await real_world.begin(load_demonstration("ANXIETY"))
-    command = said(Role.PATIENT, c.Withdraw())
+    command = said(Role.PATIENT, c.Withdraw(), of=case.id)
 
     await case.command_line_signal(name, command.model_dump_json())
 
@@ -78,7 +78,7 @@ async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -
 
 async def test_a_signal_and_an_update_with_the_same_command_count_once(real_world: World) -> None:
     case = await real_world.begin(load_demonstration("ANXIETY"))
-    command = said(Role.PATIENT, c.AskQuestion(text="Invented: does it hurt?"))
+    command = said(Role.PATIENT, c.AskQuestion(text="Invented: does it hurt?"), of=case.id)
 
     await case.handle.signal("command", command)
     receipt = await case.submit(command)

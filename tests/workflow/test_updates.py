@@ -21,7 +21,6 @@ from workflows.journey.refusals import RefusalCode
 from workflows.messages import JourneyInput
 from workflows.protocols.demonstration import load_demonstration
 
-DOSE = {"session": 1, "dose_mg": 100, "route": "sublingual", "doses_left": 1}
 ASK = c.AskQuestion(text="Invented: does it hurt?")
 
 
@@ -40,7 +39,7 @@ def as_the_clock(journey: Journey) -> c.Command:
 
 
 def anybody(role: Role, body: c.CommandBody) -> Callable[[Journey], c.Command]:
-    return lambda _: said(role, body)
+    return lambda journey: said(role, body, of=journey.id)
 
 
 REJECTED: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
@@ -62,15 +61,10 @@ def a_coordinators_signature(journey: Journey) -> c.Command:
     return said(Role.COORDINATOR, command.body)
 
 
-def a_dose(journey: Journey) -> c.Command:
-    return said(Role.SESSION_MONITOR, {"kind": "session.dose", "taken_at": journey.started_at, **DOSE})
-
-
 KEPT: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
     "a signature on other evidence": (a_stale_signature, RefusalCode.STALE),
     "a signature by the wrong role": (a_coordinators_signature, RefusalCode.NOT_ALLOWED),
     "a release": (anybody(Role.SESSION_MONITOR, c.ReleaseSession(session=1)), RefusalCode.WRONG_STAGE),
-    "a dose": (a_dose, RefusalCode.WRONG_STAGE),
 }
 
 
@@ -124,7 +118,7 @@ async def test_a_refusal_that_matters_is_kept(real_world: World, what: str) -> N
 
 async def test_the_same_command_gives_the_same_receipt(real_world: World) -> None:
     case = await begin(real_world)
-    command = said(Role.PATIENT, ASK)
+    command = said(Role.PATIENT, ASK, of=case.id)
 
     first = await case.submit(command)
     again = await submit(real_world.client, case.id, command)
@@ -140,9 +134,9 @@ async def test_the_same_command_gives_the_same_receipt(real_world: World) -> Non
 
 async def test_a_command_id_is_not_used_for_something_else(real_world: World) -> None:
     case = await begin(real_world)
-    command = said(Role.PATIENT, ASK)
+    command = said(Role.PATIENT, ASK, of=case.id)
     await case.submit(command)
-    other = said(Role.PATIENT, c.AskQuestion(text="Invented: something else"), command.command_id)
+    other = said(Role.PATIENT, c.AskQuestion(text="Invented: something else"), command.command_id, of=case.id)
 
     with pytest.raises(Refused) as rejected:
         await case.submit(other)
@@ -155,7 +149,7 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     refused = said(Role.SESSION_MONITOR, c.ReleaseSession(session=1))
     with pytest.raises(Refused):
         await case.submit(refused)
-    asked = said(Role.PATIENT, ASK)
+    asked = said(Role.PATIENT, ASK, of=case.id)
     receipt = await case.submit(asked)
     await case.play(until=awaits(SignOffKind.ELIGIBILITY))
     await case.quiet()
@@ -166,7 +160,7 @@ async def test_after_continuing_as_new_a_command_still_counts_once(early_world: 
     with pytest.raises(Refused) as again:
         await submit(early_world.client, case.id, refused)
     with pytest.raises(Refused) as reused:
-        await submit(early_world.client, case.id, said(Role.PATIENT, c.Withdraw(), asked.command_id))
+        await submit(early_world.client, case.id, said(Role.PATIENT, c.Withdraw(), asked.command_id, of=case.id))
     await case.handle.signal("command", asked)
     await case.act(Role.PATIENT, c.Withdraw())
 
@@ -182,7 +176,7 @@ async def test_a_journey_that_ended_or_never_was_takes_no_command(real_world: Wo
 
     for journey_id in (case.id, uuid4()):
         with pytest.raises(NotFound):
-            await submit(real_world.client, journey_id, said(Role.PATIENT, ASK))
+            await submit(real_world.client, journey_id, said(Role.PATIENT, ASK, of=case.id))
 
 
 async def test_a_journey_that_cannot_start_fails_with_its_refusal(real_world: World) -> None:

@@ -24,7 +24,7 @@ from application.temporal.journey_client import submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
-from simulation.people import PEOPLE, referral
+from simulation.people import PEOPLE, person_of, referral
 from simulation.player import Follower, SkippedTime, play, start_at
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
@@ -160,7 +160,7 @@ class Case:
 
     async def act(self, role: Role, body: CommandBody) -> None:
         """Somebody does this."""
-        await self.submit(said(role, body))
+        await self.submit(said(role, body, of=self.id))
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""
@@ -242,9 +242,10 @@ class _ByWayOf:
             await self.case.reach(self.case.journey.version + 1)
 
 
-def said(role: Role, body: Any, command_id: UUID | None = None) -> Command:
-    """A command of the invented person in this role."""
-    return Command(command_id=command_id or uuid4(), actor=PEOPLE[role], body=body)
+def said(role: Role, body: Any, command_id: UUID | None = None, *, of: UUID | None = None) -> Command:
+    """A command of the invented person in this role: of this journey, where it has one of its own."""
+    actor = PEOPLE[role] if of is None else person_of(of, role)
+    return Command(command_id=command_id or uuid4(), actor=actor, body=body)
 
 
 @asynccontextmanager

@@ -10,7 +10,9 @@ from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
+from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.pathway import model as pathway
+from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
@@ -29,6 +31,7 @@ class Journey(
     follow_up.FollowUpState,
     safety.SafetyState,
     access.AccessState,
+    medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
@@ -46,7 +49,21 @@ class Journey(
         return copied
 
 
-PARTS = (pathway, holds, sign_offs, evaluation, screening, education, sessions, clock, follow_up, safety, access)
+PARTS = (
+    pathway,
+    patient,
+    holds,
+    sign_offs,
+    evaluation,
+    screening,
+    education,
+    sessions,
+    clock,
+    follow_up,
+    safety,
+    access,
+    medicines,
+)
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
     kind: tuple(part.EVOLUTIONS[kind] for part in PARTS if kind in part.EVOLUTIONS)

@@ -15,6 +15,7 @@ from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.clock.model import PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
+from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -25,6 +26,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
+from workflows.journey.always.patient.model import TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -62,6 +64,7 @@ from workflows.journey.stages.sessions.model import (
     CheckSession,
     EndSession,
     Instruct,
+    MissObservation,
     Observe,
     RecordDose,
     ReleaseSession,
@@ -88,9 +91,14 @@ AnyBody = Annotated[
     | ReleaseSession
     | RecordDose
     | Observe
+    | MissObservation
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | AddMedicine
+    | ChangeMedicine
+    | StopMedicine
+    | ReconcileMedicines
     | ReportAdverseEvent
     | PlaceHold
     | RecordCrisisContact
@@ -116,7 +124,8 @@ AnyBody = Annotated[
     | ReviewAccess
     | PassDeadline
     | KeepUnreadable
-    | KeepCancellation,
+    | KeepCancellation
+    | TakeInHistory,
     Field(discriminator="kind"),
 ]
 

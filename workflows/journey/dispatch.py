@@ -9,7 +9,9 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.pathway import rules as pathway
+from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
@@ -32,10 +34,12 @@ DECISIONS: Decisions = {
     **dosing.DECISIONS,
     **observing.DECISIONS,
     **follow_up.DECISIONS,
+    **medicines.DECISIONS,
     **safety.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
+    **patient.DECISIONS,
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
     **clock.DECISIONS,
@@ -47,9 +51,11 @@ _REACTING = (
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
+    medicines.REACTIONS,
     safety.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
+    patient.REACTIONS,
     sign_offs.REACTIONS,
 )
 REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {
@@ -62,6 +68,7 @@ NEEDS = (
     education.needs,
     sessions.needs,
     follow_up.needs,
+    medicines.needs,
     safety.needs,
     holds.needs,
     access.needs,

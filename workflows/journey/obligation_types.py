@@ -9,6 +9,7 @@ looked after until a professional has seen them (Columbia Lighthouse Project, tr
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
 
@@ -36,6 +37,19 @@ class Outlasts(IntEnum):
     CLOSING = 3
 
 
+class BeforeDose(StrEnum):
+    """When something that is awaited stands before the next dose: no session is released while it does.
+
+    Whatever is open may concern safety, so ``ALWAYS`` is the rule, and a new kind has it without anybody thinking of
+    it. ``ONCE_DUE`` is for what is planned ahead, such as the visit of next week. ``NEVER`` is for what comes after the
+    release, or is not about the patient.
+    """
+
+    ALWAYS = "always"
+    ONCE_DUE = "once_due"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class ObligationType:
     """All that is asked of one kind of obligation.
@@ -46,6 +60,7 @@ class ObligationType:
     - ``outlasts``: how far it is still awaited once the pathway ends.
     - ``hastened``: whether its steps come faster while the patient's suicide risk is heightened.
     - ``may_be_lost``: whether a step of its policy may ask if the patient is lost to follow-up.
+    - ``before_dose``: when it stands before the next dose.
     """
 
     kind: str
@@ -53,14 +68,27 @@ class ObligationType:
     outlasts: Outlasts = Outlasts.NOTHING
     hastened: bool = False
     may_be_lost: bool = False
+    before_dose: BeforeDose = BeforeDose.ALWAYS
+
+    def stands_before_dose(self, due: datetime, at: datetime) -> bool:
+        """Whether one of this kind, due then (UTC), stands before a dose at a moment (UTC)."""
+        planned_ahead = self.before_dose == BeforeDose.ONCE_DUE and due > at
+        return self.before_dose != BeforeDose.NEVER and not planned_ahead
 
 
-def _at_once(kind: str, outlasts: Outlasts = Outlasts.NOTHING) -> ObligationType:
-    return ObligationType(kind, ((kind, MayWaitFor.NOTHING),), outlasts)
+def _at_once(
+    kind: str, outlasts: Outlasts = Outlasts.NOTHING, before_dose: BeforeDose = BeforeDose.ALWAYS
+) -> ObligationType:
+    return ObligationType(kind, ((kind, MayWaitFor.NOTHING),), outlasts, before_dose=before_dose)
 
 
-def _of_patient(kind: str) -> ObligationType:
-    return ObligationType(kind, ((kind, MayWaitFor.QUIET_HOURS),))
+def _of_patient(kind: str, before_dose: BeforeDose = BeforeDose.ALWAYS) -> ObligationType:
+    return ObligationType(kind, ((kind, MayWaitFor.QUIET_HOURS),), before_dose=before_dose)
+
+
+def _contact(kind: str, *policies: tuple[str, MayWaitFor]) -> ObligationType:
+    """What is owed to the patient at a time of its own, known long before."""
+    return ObligationType(kind, policies, hastened=True, may_be_lost=True, before_dose=BeforeDose.ONCE_DUE)
 
 
 def _of_clinic(kind: str) -> ObligationType:
@@ -68,7 +96,8 @@ def _of_clinic(kind: str) -> ObligationType:
 
 
 EVALUATION = _of_clinic("evaluation")
-SCREENING = _of_patient("screening")
+SCREENING = _of_patient("screening", BeforeDose.ONCE_DUE)
+"""Answers that are missing stand before a dose by themselves; the renewal is asked for long before it is due."""
 SUICIDE_RISK = _at_once("suicide_risk", Outlasts.ENDING)
 PLANNING = _of_clinic("planning")
 EDUCATION = _of_clinic("education")
@@ -78,16 +107,17 @@ QUESTION = _of_clinic("question")
 SCHEDULING = _of_clinic("scheduling")
 INSTRUCTIONS = _of_patient("instructions")
 CHECKLIST = _at_once("checklist")
-RELEASE = _at_once("release")
-DOSE = _at_once("dose")
+RELEASE = _at_once("release", before_dose=BeforeDose.NEVER)
+DOSE = _at_once("dose", before_dose=BeforeDose.NEVER)
 OBSERVATION = _at_once("observation", Outlasts.ENDING)
 SESSION_END = _at_once("session_end", Outlasts.ENDING)
-CHECK_IN = ObligationType("check_in", (), hastened=True, may_be_lost=True)
-VISIT = ObligationType("visit", (("visit", MayWaitFor.QUIET_HOURS),), hastened=True, may_be_lost=True)
-FOLLOW_UP_VISIT = ObligationType(
-    "follow_up_visit", (("follow_up_visit", MayWaitFor.QUIET_HOURS),), hastened=True, may_be_lost=True
+CHECK_IN = _contact("check_in")
+VISIT = _contact("visit", ("visit", MayWaitFor.QUIET_HOURS))
+FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUIET_HOURS))
+MEASURE = ObligationType(
+    "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
-MEASURE = ObligationType("measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True)
+MEDICINES_REVIEW = _of_clinic("medicines_review")
 SUPPORT = ObligationType(
     "support",
     (
@@ -106,13 +136,14 @@ CRISIS = ObligationType(
     ),
     Outlasts.ENDING,
 )
-CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING)
+CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING, BeforeDose.ONCE_DUE)
 """The next contact after a patient at risk was reached."""
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
-ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING)
-"""Whoever looks in an emergency at what is long over is reviewed all the same."""
+ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING, before_dose=BeforeDose.NEVER)
+"""Whoever looks in an emergency at what is long over is reviewed all the same. It is about who looked, and not about
+the patient's safety."""
 RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
 """A request for a sign-off that came back with a question. It outlasts what the request itself outlasts."""
 
@@ -121,7 +152,7 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        SUPPORT, CRISIS, CRISIS_CONTACT, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        MEDICINES_REVIEW, SUPPORT, CRISIS, CRISIS_CONTACT, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""

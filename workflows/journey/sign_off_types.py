@@ -139,7 +139,9 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
-        "last_dose_at": None if journey.last_dose_at is None else journey.last_dose_at.isoformat(),
+        "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
+        "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
+        "elsewhere": journey.elsewhere.model_dump(mode="json", exclude={"doses": True}),
     }
 
 

@@ -5,10 +5,11 @@ Nothing here knows a command or an event.
 
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from workflows.journey.base import Identifier, InputModel, Short, Text
+from workflows.journey.base import Identifier, ImmutableModel, InputModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
 
 _STATES = (
@@ -85,6 +86,16 @@ class Vitals(InputModel):
     heart_rate: Annotated[int, Field(ge=10, le=300)] | None = None
     oxygen: Annotated[int, Field(ge=30, le=100)] | None = None
     measured_at: Instant
+
+
+class KnownDose(ImmutableModel):
+    """A dose that a patient took: how much (mg, None: unknown), by which route and when (UTC). ``source`` is the id of
+    the event that recorded it; it tells nobody the journey or the clinic."""
+
+    source: UUID
+    taken_at: Instant
+    dose_mg: float | None = None
+    route: Identifier
 
 
 class Observer(InputModel):

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from simulation.people import PEOPLE, next_move
+from simulation.people import PEOPLE, next_move, person_of
 from tests.journey.play import Play, course, sealed, standing
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, CLOCK
@@ -32,6 +32,9 @@ def words(journey: Journey) -> list[str]:
         *(w.subject for w in obligations(journey) if w.subject),
         *journey.contacts,
         *journey.holds,
+        *journey.medicines,
+        *journey.unreviewed_medicine_changes,
+        *protocol.medicines.classes[::4],
         *journey.questions,
         *journey.support,
         *journey.crises,
@@ -149,8 +152,9 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
         return c.Command(command_id=command_id, actor=CLOCK, body=c.PassDeadline())
     here = [each for each in BODIES if journey.stage in each.stages or journey.stage == Stage.CLOSED]
     what = data.draw(of_model(data.draw(st.sampled_from(here)), journey, at))
-    may = [PEOPLE.get(role, CLOCK) for role in what.roles]
-    anybody = [*PEOPLE.values(), CLOCK]
+    people = {role: person_of(journey.id, role) for role in PEOPLE}
+    may = [people.get(role, CLOCK) for role in what.roles]
+    anybody = [*people.values(), CLOCK]
     actor = data.draw(st.sampled_from(may if kind == "allowed" else anybody))
     return sealed(c.Command(command_id=command_id, actor=actor, body=what), at)
 

@@ -177,8 +177,9 @@ class Covered(ImmutableModel):
 
 
 class Closing(ImmutableModel):
-    """How and why the pathway is to end, and to whom the patient is referred."""
+    """How, why and since when (UTC) the pathway is to end, and to whom the patient is referred."""
 
+    at: Instant
     outcome: Outcome
     reason: Text
     referral: Text | None = None
@@ -238,7 +239,7 @@ def _entered(state: PathwayState, body: StageEntered, event: EventHeader) -> Cha
 
 
 def _ending(state: PathwayState, body: PathwayEnding, event: EventHeader) -> Changes:
-    return {"closing": Closing(outcome=body.outcome, reason=body.reason, referral=body.referral)}
+    return {"closing": Closing(at=event.at, outcome=body.outcome, reason=body.reason, referral=body.referral)}
 
 
 def _closed(state: PathwayState, body: PathwayClosed, event: EventHeader) -> Changes:

@@ -2,6 +2,7 @@
 
 A session is released only if the list of obstacles is empty. Intervals are elapsed UTC time between doses, so a clock
 change never shifts them. A signature counts only while its evidence is unchanged. A missing answer is never a yes.
+Whatever is awaited stands before the dose, unless the record of its kind says why it does not (`BeforeDose`).
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
@@ -55,11 +58,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
-    found += [
-        f"{contact.id} not completed"
-        for contact in journey.contacts.values()
-        if contact.open and contact.due <= at and contact.type == "check_in"
-    ]
+    found += open_matters(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
@@ -72,6 +71,15 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):
         found.append("no clearance signed over exactly this evidence")
     return tuple(found)
+
+
+def open_matters(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return what is awaited and stands before the next dose. A request for a sign-off always does."""
+    return tuple(
+        f"{waiting.what} ({waiting.key})"
+        for waiting in obligations(journey)
+        if waiting.sign_off is not None or OBLIGATION_TYPES[waiting.kind].stands_before_dose(waiting.deadline, at)
+    )
 
 
 def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[str]:
@@ -101,11 +109,18 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
         return ["no plan"]
     if dose.unset or not dose.max_7_day or not dose.max_course:
         return ["the protocol sets no dose limits"]
-    taken = [(s.dosed_at, s.dose_mg) for s in journey.dosed_sessions if s.dosed_at and s.dose_mg]
-    week = sum(mg for when, mg in taken if at - when < WEEK)
-    course = journey.course_started_at
-    total = sum(mg for when, mg in taken if course is not None and when >= course)
-    found = []
+    recent = [known for known in journey.known_doses if at - known.taken_at < WEEK]
+    # A new journey, or maintenance, begins a course, and not the patient anew: what they took in the longest time that
+    # a course may last counts as well.
+    since = at - timedelta(days=journey.protocol.sessions.course_max_days)
+    since = min(journey.course_started_at or since, since)
+    counted = [known for known in journey.known_doses if known.taken_at >= since]
+    week, total = (sum(known.dose_mg or 0 for known in taken) for taken in (recent, counted))
+    # Missing is not nothing: until somebody finds out how much it was, no further dose is within a limit.
+    unknown = [
+        known for known in journey.known_doses if known.dose_mg is None and (known in recent or known in counted)
+    ]
+    found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
     if week + plan.dose_mg > dose.max_7_day:
         found.append(f"dose above {dose.max_7_day} {dose.unit} in 7 days")
     if total + plan.dose_mg > dose.max_course:
@@ -114,17 +129,17 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
 
 
 def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]:
-    """Return why a dose at this moment would break the interval rules, counted from earlier dose times.
+    """Return why a dose at this moment would break the interval rules, counted from all doses known of the patient.
 
     The rolling window is half-open: doses exactly 168 hours apart do not share one.
     """
-    rules, last = journey.protocol.sessions, journey.last_dose_at
-    if last is None:
-        return ()
-    found = []
+    rules, doses = journey.protocol.sessions, [known.taken_at for known in journey.known_doses]
+    found = list(_elsewhere_obstacles(journey, starts_at))
+    if not doses:
+        return tuple(found)
+    last = max(doses)
     if starts_at - last < timedelta(hours=rules.min_interval_hours):
         found.append(f"less than {rules.min_interval_hours} hours after the last dose")
-    doses = [s.dosed_at for s in journey.dosed_sessions if s.dosed_at is not None]
     if sum(starts_at - dose < WEEK for dose in doses) >= rules.max_in_rolling_7_days:
         found.append(f"more than {rules.max_in_rolling_7_days} in 7 days")
     evaluated = current(journey, SignOffKind.EVALUATION)
@@ -135,6 +150,20 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
         found.append(f"more than {rules.course_max_days} days after the course began: write and sign a new plan")
     return tuple(found)
+
+
+def limit_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why a dose of the plan at this moment (UTC) would break a limit over all doses known of the patient."""
+    return (*interval_obstacles(journey, at), *_dose_obstacles(journey, at))
+
+
+def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
+    """What another journey of the patient has open that may be a dose, or become one."""
+    if journey.elsewhere.same_medicine_open:
+        yield "another journey of this patient with this medicine is open"
+    interval = timedelta(hours=journey.protocol.sessions.min_interval_hours)
+    if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
+        yield "another session of this patient was released, and whether its dose was taken is not known"
 
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -1,0 +1,178 @@
+"""What other journeys of the patient say: their doses count here, and what is unsettled there holds care here."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import pytest
+
+from simulation.people import referral
+from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import fold
+from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
+from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.decide import decide
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary import KnownDose
+
+ELSEWHERE = UUID("22222222-2222-4222-8222-222222222222")
+MEDICINE = PROTOCOLS["PTSD"].dose.medicine
+
+
+def dose(at: datetime, mg: float = 100) -> KnownDose:
+    return KnownDose(source=uuid5(ELSEWHERE, at.isoformat()), taken_at=at, dose_mg=mg, route="oral")
+
+
+def told(play: Play, **elsewhere: object) -> list[e.EventBody]:
+    return play.do(c.TakeInHistory(elsewhere=Elsewhere.model_validate(elsewhere), position=7), CLOCK)
+
+
+def gate(play: Play) -> str:
+    refused = play.take(play.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR))
+    assert isinstance(refused, Refusal)
+    return refused.reason
+
+
+def test_nobody_but_the_record_tells_what_is_elsewhere() -> None:
+    for role in Role:
+        if role != Role.SYSTEM:
+            after("evaluation.record").refused(
+                c.TakeInHistory(elsewhere=Elsewhere(), position=1), role, code=RefusalCode.NOT_ALLOWED
+            )
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize(
+    ("hours", "released"), [(1, False), (71.9, False), (72, True)], ids=["an hour", "just too soon", "72 hours"]
+)
+def test_a_dose_of_another_journey_counts_for_the_interval(hours: float, released: bool) -> None:
+    play = before("session.release")
+    # Known when the session was planned, so that nothing is new at the release.
+    play.journey = play.journey.model_copy(
+        update={"elsewhere": Elsewhere(doses=(dose(play.at - timedelta(hours=hours)),))}
+    )
+    found = gate(play)
+    assert ("hours after the last dose" in found) != released
+    assert "clearance" in found, "what was cleared did not know of it"
+
+
+@pytest.mark.requirement("B27")
+def test_doses_of_other_journeys_count_for_seven_days_and_for_the_course() -> None:
+    play = before("session.release")
+
+    def days(number: float) -> datetime:
+        return play.at - timedelta(days=number)
+
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(doses=(dose(days(4)), dose(days(5))))})
+    assert "more than 2 in 7 days" in gate(play)
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(doses=(dose(days(6), 350),))})
+    assert "dose above 400.0 mg in 7 days" in gate(play)
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(doses=(dose(days(40), 1950),))})
+    assert "dose above 2000.0 mg in the course" in gate(play)
+    longer_ago = play.journey.protocol.sessions.course_max_days + 1
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(doses=(dose(days(longer_ago), 1950),))})
+    assert "in the course" not in gate(play)
+
+
+def test_a_dose_that_becomes_known_holds_care_before_the_release() -> None:
+    play = before("session.release")
+    followed = told(play, doses=[dose(play.at - timedelta(hours=1))])
+    assert kinds(followed)[:2] == ["history.taken-in", "hold.placed"]
+    assert [hold.cause for hold in play.journey.holds.values()] == ["patient_limits"]
+    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=RefusalCode.HELD)
+
+
+def test_a_dose_that_forbids_nothing_here_holds_nothing() -> None:
+    play = before("session.release")
+    assert kinds(told(play, doses=[dose(play.at - timedelta(days=30))])) == ["history.taken-in"]
+    assert play.asks_for(SignOffKind.CLEARANCE, "1"), "but the clearance is asked for anew, with that dose in it"
+    play.sign(SignOffKind.CLEARANCE, "1")
+    play.do(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
+
+
+def test_what_is_known_is_not_taken_in_again() -> None:
+    play = before("session.release")
+    doses = [dose(play.at - timedelta(days=30))]
+    told(play, doses=doses)
+    assert told(play, doses=doses) == []
+
+
+def test_no_session_is_planned_inside_the_interval_after_a_dose_elsewhere() -> None:
+    play = before("session.schedule")
+    planned = course("PTSD").journey.sessions[1]
+    session = c.ScheduleSession(
+        session=1,
+        starts_at=planned.starts_at,
+        supervising_clinician=planned.supervising_clinician,
+        session_monitor=planned.session_monitor,
+        live_clinician=True,
+    )
+    told(play, doses=[dose(planned.starts_at - timedelta(hours=71))])
+    coordinator, code = Role.COORDINATOR, RefusalCode.OUT_OF_LIMITS
+    play.refused(session, coordinator, code=code, field="starts_at", says="hours after the last dose")
+    told(play, doses=[dose(planned.starts_at - timedelta(hours=72))])
+    play.do(session, coordinator)
+
+
+@pytest.mark.parametrize("open_there", [True, False])
+def test_a_session_released_elsewhere_may_be_a_dose(open_there: bool) -> None:
+    play = before("session.release")
+    released = ReleasedSession(source=ELSEWHERE, released_at=play.at - timedelta(hours=1), open=open_there)
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(released=(released,))})
+    assert "another session of this patient was released" in gate(play)
+    play.journey = play.journey.model_copy(
+        update={
+            "elsewhere": Elsewhere(released=(released.model_copy(update={"released_at": play.at - timedelta(days=9)}),))
+        }
+    )
+    assert ("another session of this patient was released" in gate(play)) == open_there
+
+
+def test_nothing_is_released_while_another_journey_with_the_medicine_is_open() -> None:
+    play = before("session.release")
+    play.journey = play.journey.model_copy(update={"elsewhere": Elsewhere(same_medicine_open=True)})
+    assert "another journey of this patient with this medicine is open" in gate(play)
+
+
+@pytest.mark.requirement("A35")
+def test_a_risk_that_is_unsettled_elsewhere_holds_care_once() -> None:
+    play = after("evaluation.record")
+    risk = KnownRisk(source=ELSEWHERE, type="crisis", what="high", since=play.at, open=True)
+    told(play, risks=[risk])
+    assert [(hold.cause, hold.released) for hold in play.journey.holds.values()] == [("patient_history", False)]
+    play.sign(SignOffKind.HOLD_RELEASE, "hold-1", rationale="I have spoken with the patient (invented)")
+    assert not play.journey.held
+    told(play, risks=[risk], doses=[dose(play.at - timedelta(days=200))])
+    assert not play.journey.held, "a clinician has looked at this one"
+    told(play, risks=[risk, risk.model_copy(update={"source": uuid5(ELSEWHERE, "2"), "type": "adverse_event"})])
+    assert play.journey.held
+
+
+@pytest.mark.requirement("B27")
+def test_enrolling_anew_brings_the_doses_along() -> None:
+    first = after("session.dose")
+    first.do(c.Withdraw(), Role.PATIENT)
+    seen = see_elsewhere([first.journey], MEDICINE)
+    assert [known.taken_at for known in seen.doses] == [first.dosed_at()]
+    assert seen.same_medicine_open, "its observation still runs"
+    again = decide(None, referral(PROTOCOLS["ANXIETY"], ELSEWHERE), first.at)
+    assert not isinstance(again, Refusal)
+    play = Play(fold(again), first.at)
+    told(play, **seen.model_dump())
+    assert [known.taken_at for known in play.journey.known_doses] == [first.dosed_at()]
+    assert play.journey.own_doses == ()
+
+
+@pytest.mark.requirement("A35")
+def test_what_is_seen_elsewhere_names_no_journey_and_no_clinic() -> None:
+    play = after("session.dose")
+    play.do(c.ReportAdverseEvent(grade=3, serious=False, what="invented", onset=play.at))
+    seen = see_elsewhere([play.journey], MEDICINE)
+    assert {(risk.type, risk.what, risk.open) for risk in seen.risks} >= {("adverse_event", "grade 3", True)}
+    text = seen.model_dump_json()
+    assert str(play.journey.id) not in text
+    assert play.journey.clinic not in text
+    assert see_elsewhere([], MEDICINE) == Elsewhere()

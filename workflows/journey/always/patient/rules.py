@@ -1,0 +1,115 @@
+"""The patient beyond this journey: limits and risks belong to the patient, and not to a journey.
+
+Every dose known of the patient, of any journey, open or closed, at any clinic of this record, counts wherever a dose
+counts. A journey rests only on what is in its own events: what others say is taken in, and whoever records proves that
+it is all there is (`activities.record.patients`).
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from uuid import uuid5
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
+from workflows.journey.always.safety.rules import is_severe
+from workflows.journey.evidence import approved
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stages.sessions.dose_gate import limit_obstacles
+
+HISTORY, LIMITS = "patient_history", "patient_limits"
+"""The causes of holds that come from other journeys. They are no risk of their own."""
+UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
+"""Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
+
+
+def see_elsewhere(journeys: Iterable[Journey], medicine: str) -> Elsewhere:
+    """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
+    order of the journeys."""
+    others = tuple(journeys)
+    return Elsewhere(
+        doses=tuple(sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))),
+        released=tuple(
+            sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
+        ),
+        risks=tuple(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
+        same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
+    )
+
+
+def _released(journey: Journey) -> Iterator[ReleasedSession]:
+    for session in journey.sessions.values():
+        if session.released_at is not None and session.dosed_at is None:
+            source = uuid5(journey.id, f"session-{session.number}")
+            yield ReleasedSession(source=source, released_at=session.released_at, open=not journey.closed)
+
+
+def risks(journey: Journey) -> Iterator[KnownRisk]:
+    """Find the risks that a journey knows of its patient, settled or not."""
+    for hold in journey.holds.values():
+        if hold.cause not in (HISTORY, LIMITS):
+            yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
+    for crisis in journey.crises.values():
+        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, unsettled=not crisis.reached)
+    for event in journey.adverse_events.values():
+        kind = SignOffKind.SERIOUS_ADVERSE_EVENT if is_severe(journey, event.id) else SignOffKind.ADVERSE_EVENT
+        reviewed = approved(journey, kind, event.id)
+        yield _risk(
+            journey, "adverse_event", event.id, f"grade {event.grade}", event.report.onset, unsettled=not reviewed
+        )
+    for code in excluded(journey, "hard"):
+        since = journey.screening.recorded_at or journey.started_at
+        yield _risk(journey, "exclusion", code, code, since, unsettled=True)
+    ended = journey.closing
+    if ended is not None and ended.outcome in UNFINISHED:
+        yield _risk(journey, "ending", "ending", ended.outcome.value, ended.at, unsettled=True)
+
+
+def _risk(journey: Journey, kind: str, name: str, what: str, since: datetime, *, unsettled: bool) -> KnownRisk:
+    return KnownRisk.model_validate(
+        {"source": uuid5(journey.id, name), "type": kind, "what": what, "since": since, "open": unsettled}
+    )
+
+
+def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take in what the patient's other journeys say, if it is not what this one knows."""
+    if command.elsewhere == journey.elsewhere:
+        return
+    known = [risk.source for risk in journey.elsewhere.risks if risk.open]
+    unsettled = tuple(risk.source for risk in command.elsewhere.risks if risk.open and risk.source not in known)
+    yield e.HistoryTakenIn(elsewhere=command.elsewhere, position=command.position, unsettled=unsettled)
+
+
+def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care until a clinician has looked: on a risk that became known and is not settled, and on a dose elsewhere
+    that forbids the session planned here."""
+    if journey.closed:
+        return
+    found = [f"{risk.type} {risk.what}" for risk in body.elsewhere.risks if risk.source in body.unsettled]
+    planned = journey.sessions.get(journey.next_session)
+    obstacles: tuple[str, ...] = ()
+    if planned is not None and planned.dosed_at is None:
+        obstacles = limit_obstacles(journey, max(at, planned.starts_at))
+    if found:
+        reason = f"known of this patient from elsewhere, and not settled: {'; '.join(found)}"
+        yield place(journey, HISTORY, reason[:4000])
+    elif obstacles and not _held_for_limits(journey):
+        reason = f"what is known of this patient from elsewhere forbids the session: {'; '.join(obstacles)}"
+        yield place(journey, LIMITS, reason[:4000])
+
+
+def _held_for_limits(journey: Journey) -> bool:
+    return any(hold.cause == LIMITS and not hold.released for hold in journey.holds.values())
+
+
+DECISIONS: Decisions = {
+    c.TakeInHistory: take_in,
+}
+REACTIONS: Reactions = {
+    e.HistoryTakenIn: react_history,
+}
