@@ -23,6 +23,7 @@ from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_R
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import OF_CRISIS, OF_ITEM_9
 from workflows.journey.stages.evaluation.model import Measurement
 
 ITEM_9_OPEN = "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS"
@@ -189,6 +190,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(
             SUICIDE_RISK,
             owner=Role.ON_CALL_CLINICIAN,
+            policy=OF_ITEM_9.value,
             what="ask the C-SSRS now: PHQ-9 item 9",
             care=False,
         )
@@ -199,7 +201,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=crisis.id,
                 owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
                 person=None if crisis.level == "high" else journey.clinician,
-                policy=f"crisis_{crisis.level}",
+                policy=OF_CRISIS[crisis.level].value,
                 what="reach the patient: suicide risk",
                 care=False,
             )

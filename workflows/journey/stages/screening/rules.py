@@ -22,6 +22,7 @@ from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
 
 
@@ -114,12 +115,12 @@ def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> 
         return
     now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
     if ScoreChange.DETERIORATION in now:
-        yield ask_support(journey, "clinical", f"{instrument} worsened beyond the protocol's alert")
+        yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
         held = any(hold.cause == "deterioration" and not hold.released for hold in journey.holds.values())
         if ScoreChange.DETERIORATION in before and not held:
             yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
     elif ScoreChange.RISING in now:
-        yield ask_support(journey, "clinical", f"{instrument} rose again and again")
+        yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
 
 
 def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
