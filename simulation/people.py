@@ -54,15 +54,22 @@ def _licence(role: Role) -> Licence | None:
     return Licence(number=number, states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
 
 
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""The people that each journey has for itself. All others are staff of the clinic."""
+CLINIC = "demo-clinic"
+
 PEOPLE: Mapping[Role, Actor] = {
-    role: Actor(id=f"demo-{role.value.replace('_', '-')}", role=role, name=name, licence=_licence(role))
+    role: Actor(
+        id=f"demo-{role.value.replace('_', '-')}",
+        role=role,
+        name=name,
+        licence=_licence(role),
+        clinics=() if role in HOUSEHOLD else (CLINIC,),
+    )
     for role, name in _NAMES.items()
 }
 """One invented person per role, clinicians each with a licence of their own for the patient's state. The patient and
 the observer here stand for those of the journey at hand: see `person_of`."""
-
-HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
-"""The people that each journey has for itself."""
 
 
 def person_of(journey_id: UUID, role: Role) -> Actor:
@@ -71,13 +78,11 @@ def person_of(journey_id: UUID, role: Role) -> Actor:
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
-CLINIC = "demo-clinic"
-
-
 def profile(person: Actor, *clinics: str) -> str:
-    """Return the profile of an invented person who works for these clinics, or else for the demonstration's clinic."""
-    works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
-    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
+    """Return the profile of an invented person who works for these clinics, or else for their own."""
+    works_for = clinics if clinics and person.clinics else person.clinics
+    changed = person.model_copy(update={"clinics": works_for})
+    return json.dumps(changed.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
 
 
 Action = tuple[Role, c.CommandBody]
@@ -479,6 +484,10 @@ def _measure(situation: Situation) -> Action | datetime:
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
+def _settle_contact(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
 # At any time
 
 
@@ -607,6 +616,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,

@@ -9,6 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
+from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
@@ -34,6 +35,7 @@ class Journey(
     safety.SafetyState,
     adverse_events.AdverseEventsState,
     access.AccessState,
+    care_team.CareTeamState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
@@ -67,6 +69,7 @@ PARTS = (
     safety,
     adverse_events,
     access,
+    care_team,
     medicines,
 )
 

@@ -5,7 +5,7 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -495,6 +495,23 @@ class Dose(InputModel):
         return tuple(name for name, value in self if value is None)
 
 
+class Window(InputModel):
+    """When what is due counts as done in its time. Sooner it is not it, and later it is late."""
+
+    opens_hours_before: Annotated[int, Field(ge=0)]
+    """Hours before it is due from which on it may be done."""
+    closes_hours_after: Count
+    """Hours after it is due until which it may be done. A clinician decides on what was missed."""
+
+    def opens(self, due: datetime) -> datetime:
+        """Return when it opens (UTC), for a due time in UTC."""
+        return due - timedelta(hours=self.opens_hours_before)
+
+    def closes(self, due: datetime) -> datetime:
+        """Return when it closes (UTC), for a due time in UTC."""
+        return due + timedelta(hours=self.closes_hours_after)
+
+
 class AfterSession(InputModel):
     """A contact owed ``hours`` after a dose; answered ones stop the escalation policy."""
 
@@ -502,6 +519,8 @@ class AfterSession(InputModel):
     """Hours after the dose at which the check-in is due."""
     escalation_policy: Identifier
     """What happens when it is not answered."""
+    window: Window
+    """When an answer is the answer to this check-in."""
 
 
 class CheckIns(InputModel):
@@ -515,6 +534,8 @@ class CheckIns(InputModel):
     """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier
     """What happens when one of these is not answered."""
+    routine_window: Window
+    """When an answer is the answer to one of these."""
     heightened_divide_by: Count
     """While suicide risk is heightened, steps come so many times faster after the due time."""
     heightened_minimum_minutes: Count
@@ -528,6 +549,8 @@ class ClinicianVisits(InputModel):
     """Numbers of the sessions after which a clinician sees the patient; ``last`` is the last of the plan."""
     within_hours: Count
     """Hours after the dose within which."""
+    window: Window
+    """When a visit is this visit."""
 
 
 class InstrumentSchedule(InputModel):
@@ -539,6 +562,8 @@ class InstrumentSchedule(InputModel):
     """Days after the last dose on which it is filled in, rising."""
     then_every_days: Count
     """Days from then on from one to the next."""
+    window: Window
+    """When answers are those of a questionnaire that is due."""
 
 
 class Reviews(InputModel):
@@ -557,6 +582,8 @@ class FollowUp(InputModel):
     """Weeks after the last dose in which a follow-up visit is due, rising."""
     then_every_days: Count
     """Days from then on from one visit to the next, until a discharge is signed."""
+    window: Window
+    """When a visit is the one that is due."""
     assessments: Annotated[tuple[Identifier, ...], Field(min_length=3, max_length=3)]
     """What every visit assesses: change of symptoms, side effects, overall response."""
     questions: tuple[Identifier, ...]

@@ -32,6 +32,7 @@ class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
+    by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     urgency: Urgency
