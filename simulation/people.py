@@ -16,14 +16,16 @@ from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
-from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
+from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
@@ -231,8 +233,8 @@ def _reconcile(situation: Situation) -> Action:
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
-    if instrument == Instrument.C_SSRS:
-        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
+    if instrument in SUICIDE_RISK:
+        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
     before = sum(measured.instrument == instrument for measured in journey.measurements)
     definition = definition_of(instrument)
     asked = definition.items - (definition.suicide_item is not None)
@@ -243,9 +245,9 @@ def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     return Role.PATIENT, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=answers)
 
 
-def no_risk() -> dict[str, bool]:
-    """Return C-SSRS answers of somebody without suicidal thoughts or behaviour."""
-    return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
+def no_risk(instrument: Instrument = Instrument.C_SSRS) -> dict[str, bool]:
+    """Return answers to a form of the C-SSRS of somebody without suicidal thoughts or behaviour."""
+    return {question.key: False for question in definition_of(instrument).questions if not question.asked_if}
 
 
 def _ask_about_suicide(situation: Situation) -> Action | datetime:
@@ -253,7 +255,7 @@ def _ask_about_suicide(situation: Situation) -> Action | datetime:
         shortly_before = situation.waiting.deadline - timedelta(hours=2)
         if situation.at < shortly_before:
             return shortly_before
-    return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+    return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
 
 
 def _screen(situation: Situation) -> Action | datetime:
@@ -262,26 +264,43 @@ def _screen(situation: Situation) -> Action | datetime:
         if situation.at < week_before:
             return week_before
     protocol = situation.journey.protocol
+    known = {x.code for x in protocol.exclusions if contradiction(situation.journey, x, "no", situation.at)}
     return Role.CLINICIAN, c.RecordScreening(
-        exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
+        exclusions={
+            exclusion.code: c.ScreeningAnswer(answer="yes" if exclusion.code in known else "no")
+            for exclusion in protocol.exclusions
+        },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
     )
 
 
 def _plan(situation: Situation) -> Action:
-    first = situation.journey.plan is None
-    rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
-    return Role.CLINICIAN, c.RecordPlan(plan=plan(situation.journey.protocol, situation.at), rationale=rationale)
+    journey = situation.journey
+    kept = journey.maintenance_since is not None
+    written = plan(journey.protocol, situation.at, maintenance=kept)
+    return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
-def plan(protocol: Protocol, at: datetime) -> c.Plan:
-    """Make a plan with the largest dose that the protocol allows for 70 kg.
+def revision(journey: Journey, written: c.Plan, reason: str = "response") -> c.RecordPlan:
+    """Return a change of plan, with what it rests on: every score and every session so far."""
+    sessions = (f"session-{session.number}" for session in journey.sessions.values() if session.dosed_at is not None)
+    return c.RecordPlan(
+        plan=written,
+        reason=reason,
+        rationale=_invented("adjusted on response and safety, by clinical judgement"),
+        rests_on=c.PlanBasis(scores=tuple(m.version for m in journey.measurements), safety=tuple(sessions)),
+    )
+
+
+def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Plan:
+    """Make a plan with the largest dose that the protocol allows to begin with, for 70 kg: of a course, or of the
+    maintenance after it.
 
     Raises:
         ValueError: the protocol sets no dose limits, so nobody can plan.
     """
-    dose, sessions, rules = protocol.dose, protocol.sessions, protocol.care_plan
+    dose, sessions, rules, kept = protocol.dose, protocol.sessions, protocol.care_plan, protocol.maintenance
     components = dict.fromkeys((*rules.require_components, rules.therapy))
     if not (dose.starting_dose and dose.max_mg_per_kg and dose.max_doses_dispensed):
         raise ValueError("this protocol sets no dose limits")
@@ -295,8 +314,8 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
         route=sessions.route_allowed[0],
         weight_kg=weight,
         weighed_at=at,
-        planned_sessions=sessions.planned,
-        spacing_hours=sessions.target_spacing_hours,
+        planned_sessions=sessions.planned + (kept.planned if maintenance else 0),
+        spacing_hours=kept.target_spacing_hours if maintenance else sessions.target_spacing_hours,
         doses_dispensed=dose.max_doses_dispensed,
     )
 
@@ -373,7 +392,7 @@ def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
     if "the C-SSRS is too old" in obstacles:
-        return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+        return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
         return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
@@ -495,6 +514,18 @@ def _reach(situation: Situation) -> Action:
     )
 
 
+def _speak_again(situation: Situation) -> Action | datetime:
+    """Speak with the patient when it is due, until people have signed that the crisis is settled."""
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.RecordCrisisContact(
+        crisis=situation.subject,
+        reached=True,
+        assessment=_invented("spoken with again; the safety plan holds"),
+        safety_plan=True,
+    )
+
+
 def _support(situation: Situation) -> Action:
     return situation.waiting.owner, c.AnswerSupport(
         support=situation.subject, text=_invented("called back and settled")
@@ -534,7 +565,11 @@ def _answer_returned(situation: Situation) -> Action:
     return Role.CLINICIAN, c.AnswerReturned(request=situation.subject, text=_invented("here is what was asked for"))
 
 
-CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "continue"}
+CHOICES = {
+    SignOffKind.ELIGIBILITY: "at_home",
+    SignOffKind.RESPONSE_REVIEW: "continue",
+    SignOffKind.RISK_DECISION: "settled",
+}
 
 
 def _sign(situation: Situation) -> Action | None:
@@ -544,9 +579,12 @@ def _sign(situation: Situation) -> Action | None:
     assert request.evidence is not None
     if request.sign_off in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
         hold = journey.holds[situation.subject]
-        before = release_obstacles(journey, hold)
+        if release_obstacles(journey, hold):
+            return None
+    if request.sign_off == SignOffKind.RISK_DECISION:
+        before = settling_obstacles(journey, situation.at)
         if any("C-SSRS" in obstacle for obstacle in before):
-            return _fill_in(journey, Instrument.C_SSRS, f"asked-{journey.version}")
+            return _fill_in(journey, Instrument.C_SSRS_SINCE, f"asked-{journey.version}")
         if before:
             return None
     rule = journey.protocol.sign_offs[request.sign_off]
@@ -595,6 +633,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,
+    "crisis_contact": _speak_again,
     "support": _support,
     "alarm": _take_alarm,
     "adverse_event_outcome": _follow_up_adverse_event,

@@ -11,6 +11,7 @@ from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
+from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.particulars import model as particulars
@@ -33,6 +34,7 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    dose_limits.DoseLimitsState,
     adverse_events.AdverseEventsState,
     access.AccessState,
     care_team.CareTeamState,
@@ -69,6 +71,7 @@ PARTS = (
     safety,
     adverse_events,
     access,
+    dose_limits,
     care_team,
     medicines,
 )
@@ -137,9 +140,10 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
     fact = body.correction
     match fact:
         case e.InstrumentRecorded():
-            wrong = next((m for m in journey.measurements if m.version == body.version), None)
+            wrong = next((m for m in journey.measurements if body.version in (m.version, m.corrected)), None)
             if wrong is not None:
-                right = changed["measurements"][-1].model_copy(update={"at": wrong.at})
+                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": changed["measurements"][-1].version}
+                right = changed["measurements"][-1].model_copy(update=as_asked)
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)

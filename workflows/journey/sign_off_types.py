@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
+from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
@@ -64,6 +65,7 @@ class SignOffType:
     - ``declining``: ``stands`` until the evidence changes; ``asks_again`` on a fresh clock, because it means "not
       yet"; ``ends`` the pathway, because this treatment is not for this patient.
     - ``reasoned``: an approval needs its reason too. Every other decision always does.
+    - ``two_people``: a protocol must name a second person for it.
     - ``urgent``: never waits for opening hours.
     - ``care``: the request waits while care is held; what concerns safety does not.
     - ``outlasts``: how far it is still asked for once the pathway ends.
@@ -81,6 +83,7 @@ class SignOffType:
     approval: Effect | None = None
     declining: Literal["stands", "asks_again", "ends"] = "stands"
     reasoned: bool = False
+    two_people: bool = False
     urgent: bool = False
     care: bool = True
     outlasts: Outlasts = Outlasts.NOTHING
@@ -130,7 +133,10 @@ def _plan(journey: Journey, subject: str | None) -> Content:
     return {
         "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
         "revision": journey.plan_revision,
+        "reason": journey.plan_reason,
         "rationale": journey.plan_rationale,
+        "rests_on": None if journey.plan_basis is None else journey.plan_basis.model_dump(mode="json"),
+        "limits": {name.value: value for name, value in limits(journey).items()},
     }
 
 
@@ -140,10 +146,11 @@ def _plan_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 def _clearance(journey: Journey, subject: str | None) -> Content:
     session = journey.sessions.get(int(subject or 0))
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    risk = journey.asked_risk
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+        "limits": {name.value: value for name, value in limits(journey).items()},
         "dispatch_address": journey.patient.dispatch_address_ref,
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
@@ -182,6 +189,16 @@ def _response_review(journey: Journey, subject: str | None) -> Content:
     }
 
 
+def _settle_risk(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """Close every open crisis. Where the risk is settled here, let care go on that was held because of it."""
+    for crisis in journey.open_crises:
+        yield e.CrisisClosed(crisis=crisis.id, sign_off=decided.request, to=decided.referral)
+    if decided.choice == "settled":
+        for hold in journey.holds.values():
+            if hold.cause in RISK_CAUSES and not hold.released:
+                yield e.HoldReleased(hold=hold.id, sign_off=decided.request)
+
+
 def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     match decided.choice:
         case "pause":
@@ -195,14 +212,23 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
 def _hold_release(journey: Journey, subject: str | None) -> Content:
     hold = journey.holds.get(subject or "")
     source = None if hold is None or hold.source is None else hold.source
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
     event = journey.adverse_events.get(source or "")
-    crisis = journey.crises.get(source or "")
+    risk = journey.asked_risk
     return {
+        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
         "adverse_event": None if event is None else event.model_dump(mode="json"),
-        "crisis": None if crisis is None else crisis.model_dump(mode="json"),
-        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+    }
+
+
+def _risk_decision(journey: Journey, subject: str | None) -> Content:
+    """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
+    asked = [m for m in journey.measurements if m.instrument in SUICIDE_RISK or m.score.needs_c_ssrs]
+    held = [h for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
+    return {
+        "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],
+        "holds": [hold.model_dump(mode="json") for hold in held],
+        "asked": [m.model_dump(mode="json") for m in asked],
     }
 
 
@@ -245,6 +271,36 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if journey.discharge_author is None else (journey.discharge_author,)
+
+
+def _own_limits(journey: Journey, subject: str | None) -> Content:
+    return {
+        "own": {name.value: value for name, value in journey.own_limits.items()},
+        "reason": journey.own_limits_reason,
+    }
+
+
+def _limits_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.own_limits_by is None else (journey.own_limits_by,)
+
+
+def _override(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.override
+    return {
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+        "in_force": {name.value: value for name, value in limits(journey).items()},
+        "doses": [known.model_dump(mode="json") for known in journey.known_doses],
+        **_response(journey),
+    }
+
+
+def _override_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.override_by is None else (journey.override_by,)
+
+
+def _override_limits(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.override is not None:
+        yield e.LimitsOverridden(limits=journey.override.limits, sign_off=decided.request)
 
 
 def _ends_as(outcome: Outcome) -> Effect:
@@ -364,6 +420,20 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             care=False,
         ),
         SignOffType(
+            kind=SignOffKind.RISK_DECISION,
+            request="decide on the suicide risk",
+            meaning=Meaning.RISK_DECIDED,
+            content=_risk_decision,
+            choices={"settled": None, "handed_over": None},
+            approval=_settle_risk,
+            declining="asks_again",
+            reasoned=True,
+            two_people=True,
+            urgent=True,
+            care=False,
+            outlasts=Outlasts.ENDING,
+        ),
+        SignOffType(
             kind=SignOffKind.ADVERSE_EVENT,
             request="review the adverse event",
             meaning=Meaning.AE_REVIEWED,
@@ -405,6 +475,26 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             written_by="one",
             returns_to_author=True,
             approval=_ends_as(Outcome.COMPLETED),
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PATIENT_LIMITS,
+            request="sign the patient's own limits",
+            meaning=Meaning.LIMITS_SET,
+            content=_own_limits,
+            authors=_limits_author,
+            written_by="one",
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.LIMIT_OVERRIDE,
+            request="decide on the override of a limit",
+            meaning=Meaning.LIMITS_SET,
+            content=_override,
+            authors=_override_author,
+            written_by="one",
+            approval=_override_limits,
             reasoned=True,
             care=False,
         ),

@@ -14,7 +14,6 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
@@ -27,6 +26,7 @@ from workflows.journey.obligation_types import (
     SUICIDE_RISK,
     ObligationType,
 )
+from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -55,10 +55,11 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
-    if command.starts_at - at > timedelta(days=rules.course_max_days):
+    longest = longest_course(journey)
+    if command.starts_at - at > longest:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            f"this start is more than {rules.course_max_days} days away, longer than a course",
+            f"this start is more than {longest.days} days away, longer than a course",
             "Choose another time",
             "starts_at",
         )
@@ -141,7 +142,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         return
     if session.running or session.ended_at is not None:
         return
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
     if risk is None or begins - risk.at > valid:
