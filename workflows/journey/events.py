@@ -19,7 +19,7 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
-from workflows.journey.always.care_team.model import StrangerHeard
+from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
@@ -116,6 +116,7 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | CareTeamUpdated
     | StrangerHeard
     | AdverseEventRegraded
     | AdverseEventRegradingConfirmed

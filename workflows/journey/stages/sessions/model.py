@@ -32,7 +32,7 @@ class ScheduleSession(CommandBody):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool = False
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -155,7 +155,7 @@ class SessionScheduled(EventBody):
     local: Short
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -319,7 +319,7 @@ class Session(ImmutableModel):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
     check: Check | None = None
