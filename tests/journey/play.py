@@ -35,6 +35,7 @@ from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
+NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
 HERE = c.Location(state="CA", confirmed=True)
 PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
@@ -97,10 +98,10 @@ class Play:
             add_receipts(self.receipts, events)
 
     def do(self, body: c.CommandBody, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
-        """Send a command that must be accepted; what followed, without what is awaited."""
+        """Send a command that must be accepted; what followed, without what is awaited and what the register says."""
         decided = self.take(self.command(body, by))
         assert not isinstance(decided, Refusal), str(decided)
-        return [event.body for event in decided if not isinstance(event.body, e.ObligationsUpdated)]
+        return [event.body for event in decided if not isinstance(event.body, NEWS)]
 
     def refused(
         self,

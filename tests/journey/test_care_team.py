@@ -263,6 +263,7 @@ def test_one_licence_under_two_ids_signs_once() -> None:
     director = PEOPLE[Role.MEDICAL_DIRECTOR]
     twin = PEOPLE[Role.CLINICIAN].model_copy(update={"id": "twin", "licence": director.licence})
     kind, hold = SignOffKind.SEVERE_HOLD_RELEASE, next(iter(play.journey.holds))
+    assert director.licence is not None
     first = may_decide(play.journey, kind, hold, director, play.at)
     assert first is None
     signed = SignOff(
