@@ -9,6 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.clock import model as clock
+from workflows.journey.always.death import model as death
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.pathway import model as pathway
@@ -30,6 +31,7 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    death.DeathState,
     access.AccessState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
@@ -61,6 +63,7 @@ PARTS = (
     clock,
     follow_up,
     safety,
+    death,
     access,
     medicines,
 )

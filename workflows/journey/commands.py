@@ -14,13 +14,13 @@ from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.clock.model import PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
+from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
     Reassign,
-    RecordDeath,
     StartPathway,
     StopForSafety,
     Transfer,
@@ -112,6 +112,7 @@ AnyBody = Annotated[
     | Transfer
     | StopForSafety
     | RecordDeath
+    | CorrectDeath
     | ProposeDischarge
     | Amend
     | Sign

@@ -15,6 +15,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
 from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
+from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.pathway.model import (
@@ -105,6 +106,9 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | DeathReported
+    | DeathConfirmed
+    | DeathEnteredInError
     | HoldPlaced
     | HoldReleased
     | CrisisOpened

@@ -8,15 +8,18 @@ from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.stage import Stage
 
 
 class ReportAdverseEvent(CommandBody):
     """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
 
     kind: Literal["adverse-event.report"] = "adverse-event.report"
+    fact: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Text
     grade: Annotated[int, Field(ge=1, le=5)]
     serious: bool
@@ -33,6 +36,7 @@ class RecordCrisisContact(CommandBody):
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     crisis: Identifier
     reached: bool
     assessment: Text
@@ -44,8 +48,10 @@ class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
+    fact: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     urgency: Literal["urgent", "clinical", "routine"]
     text: Text
 
@@ -54,6 +60,7 @@ class AnswerSupport(CommandBody):
     """Say what was done about a support request; the wait for it ends."""
 
     kind: Literal["support.answer"] = "support.answer"
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     support: Identifier
     text: Text
 
@@ -63,6 +70,7 @@ class HandleMessage(CommandBody):
 
     kind: Literal["pathway.handle-message"] = "pathway.handle-message"
     roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     message: Identifier
     text: Text
 
@@ -73,6 +81,7 @@ class KeepUnreadable(CommandBody):
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     name: Short
     content: Annotated[str, StringConstraints(max_length=16_000)]
 
@@ -82,6 +91,7 @@ class KeepCancellation(CommandBody):
 
     kind: Literal["clock.keep-cancellation"] = "clock.keep-cancellation"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     reason: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 

@@ -17,7 +17,6 @@ from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UN
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Outcome
 
 SUPPORT_OWNER = {"urgent": Role.ON_CALL_CLINICIAN, "clinical": Role.CLINICIAN, "routine": Role.COORDINATOR}
 
@@ -41,7 +40,7 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
 
 
 def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care from the protocol's grade on, or if serious, until it is reviewed. Grade 5 (CTCAE) is a death."""
+    """Hold care from the protocol's grade on, or if serious, until it is reviewed."""
     rules = journey.protocol.adverse_events
     if body.grade >= rules.hold_from_grade or body.serious:
         yield place(
@@ -51,8 +50,6 @@ def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: date
             severe=body.grade >= rules.severe_from_grade or body.serious,
             source=body.adverse_event,
         )
-    if body.grade == 5 and not journey.died:
-        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason="death related to an adverse event")
 
 
 def is_severe(journey: Journey, adverse_event: str) -> bool:
