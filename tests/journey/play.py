@@ -35,6 +35,7 @@ from workflows.protocols.demonstration import load_demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
+HERE = c.Location(state="CA", confirmed=True)
 PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 

@@ -9,7 +9,20 @@ import pytest
 
 from simulation.people import PEOPLE, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, for_patients, kinds, one, started
+from tests.journey.play import (
+    HERE,
+    JOURNEY,
+    PROTOCOLS,
+    START,
+    Play,
+    after,
+    before,
+    course,
+    for_patients,
+    kinds,
+    one,
+    started,
+)
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -198,7 +211,7 @@ def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
     play = before("session.check")
     for body, by, kept in (
         (c.ReleaseSession(session=1), Role.SESSION_MONITOR, True),
-        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x"), Role.PATIENT, False),
+        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x", location=HERE), Role.PATIENT, False),
     ):
         command = play.command(body, by)
         refusal = decide(play.journey, command, play.at)
@@ -344,7 +357,7 @@ def test_refusal_never_repeats_what_was_typed() -> None:
     play = before("session.check")
     secret = "a-telling-thing"
     refusal = play.refused(
-        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret),
+        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret, location=HERE),
         Role.PATIENT,
         code=RefusalCode.UNKNOWN,
         field="check_in",

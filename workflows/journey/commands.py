@@ -17,6 +17,7 @@ from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
+from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -70,7 +71,7 @@ from workflows.journey.stages.sessions.model import (
     ReleaseSession,
     ScheduleSession,
 )
-from workflows.journey.vocabulary import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.vocabulary import Location, Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 
 AnyBody = Annotated[
     StartPathway
@@ -95,6 +96,8 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | UpdatePatient
+    | CorrectBirthDate
     | AddMedicine
     | ChangeMedicine
     | StopMedicine

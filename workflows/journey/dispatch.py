@@ -11,6 +11,7 @@ from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -23,7 +24,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing, observing
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -31,11 +32,13 @@ DECISIONS: Decisions = {
     **screening.DECISIONS,
     **education.DECISIONS,
     **sessions.DECISIONS,
+    **checklist.DECISIONS,
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
     **holds.DECISIONS,
@@ -50,10 +53,12 @@ _REACTING = (
     screening.REACTIONS,
     education.REACTIONS,
     sessions.REACTIONS,
+    checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
     holds.REACTIONS,
@@ -72,6 +77,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    particulars.needs,
     safety.needs,
     death.needs,
     holds.needs,

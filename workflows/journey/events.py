@@ -18,6 +18,7 @@ from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
+from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
 from workflows.journey.always.pathway.model import (
     CoverEnded,
     PathwayClosed,
@@ -103,6 +104,8 @@ AnyEventBody = Annotated[
     | ContactsScheduled
     | CheckInCompleted
     | VisitRecorded
+    | PatientUpdated
+    | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported

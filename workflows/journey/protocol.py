@@ -329,7 +329,9 @@ class VitalsRules(InputModel):
     max_age_minutes: Count
     """Minutes that a measurement counts for clearance and release."""
     rechecks: Count
-    """How often vitals in the recheck range may be measured again."""
+    """How often vitals in the recheck range may be measured again. The last one that is no better is a no-go."""
+    recheck_rest_minutes: Count
+    """Minutes of rest between two of these measurements. What is measured sooner is one with the measurement before."""
     notify: NotifyLimits
     """After the dose: when the clinician is told."""
     emergency: EmergencyLimits
@@ -341,6 +343,22 @@ class VitalsRules(InputModel):
 CriterionSource = Literal["vitals", "dissociation", "vomiting", "consciousness"]
 """What tells whether a criterion for the end of a session holds. All of them are computed from the last observations,
 but for ``consciousness``, which tells a no only: who is awake need not be oriented."""
+
+
+class NoGo(InputModel):
+    """What a checklist brings about that does not allow a dose: an item answered no, vital signs beyond the recheck
+    range, nobody fit to observe, no clinician in reach, another place than the patient's.
+
+    Each holds care until a clinician signs, with a reason, that it may go on.
+    """
+
+    hours: Count
+    """Hours without a release after vital signs, or an item of ``wait``, did not allow a dose, whoever signs."""
+    wait: tuple[Identifier, ...]
+    """Items of the checklist that need time besides a decision, such as food or alcohol today."""
+    alarm: tuple[Identifier, ...]
+    """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
+    journey's clinician."""
 
 
 class Sessions(InputModel):
@@ -370,6 +388,8 @@ class Sessions(InputModel):
     """Minutes within which a clinician can be reached during a session."""
     checklist: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is checked before a session. Every item must be true."""
+    no_go: NoGo
+    """What follows when it does not allow a dose."""
     checklist_max_age_hours: Count
     """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]

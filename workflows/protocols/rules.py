@@ -149,6 +149,10 @@ def _check_sessions(protocol: Protocol) -> Broken:
         yield ("sessions", "max_gap_days"), "must not be shorter than target_spacing_hours"
     if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:
         yield ("sessions", "course_max_days"), "is too short for the planned sessions at their target spacing"
+    for name, items in (("wait", rules.no_go.wait), ("alarm", rules.no_go.alarm)):
+        for position, item in enumerate(items):
+            if item not in rules.checklist:
+                yield ("sessions", "no_go", name, position), "must be one of checklist"
     vitals = rules.vitals
     for name, limit in vitals.emergency:
         told = getattr(vitals.notify, name)
