@@ -142,7 +142,8 @@ def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() 
 LIVES: dict[str, tuple[dict[str, Any], Role]] = {
     "a dose": ({"kind": "session.dose", "dose_mg": 5, "route": "oral"}, Role.PATIENT),
     "a check-in": (
-        {"kind": "check-in.complete", "check_in": "check-in-1-4h", "feeling": "well", "side_effects": "x"},
+        {"kind": "check-in.complete", "check_in": "check-in-1-4h", "feeling": "well", "side_effects": "x"}
+        | {"location": {"state": "CA", "confirmed": True}},
         Role.PATIENT,
     ),
 }

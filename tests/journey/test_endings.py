@@ -13,6 +13,8 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome
 
+HOME = c.Location(state="CA", confirmed=True)
+
 
 def switch(play: Play) -> None:
     choice = play.signature(SignOffKind.RESPONSE_REVIEW, "session-3", choice="switch_to_in_clinic", referral="downtown")
@@ -37,7 +39,7 @@ def test_contacts_after_the_last_dose_outlast_every_ending(ending: str) -> None:
     end(play)
     assert not play.journey.closed
     assert sorted(w.subject for w in play.journey.waiting.values() if w.subject) == sorted(owed)
-    unwell = c.CompleteCheckIn(check_in="check-in-3-4h", feeling="unwell", side_effects="dizzy")
+    unwell = c.CompleteCheckIn(check_in="check-in-3-4h", feeling="unwell", side_effects="dizzy", location=HOME)
     play.later(hours=4).do(unwell, Role.PATIENT)
     assert play.waits_for("support") is not None
     play.go_on(lambda journey: journey.closed)
