@@ -52,15 +52,22 @@ def _licence(role: Role) -> Licence | None:
     return Licence(number=number, states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
 
 
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""The people that each journey has for itself. All others are staff of the clinic."""
+CLINIC = "demo-clinic"
+
 PEOPLE: Mapping[Role, Actor] = {
-    role: Actor(id=f"demo-{role.value.replace('_', '-')}", role=role, name=name, licence=_licence(role))
+    role: Actor(
+        id=f"demo-{role.value.replace('_', '-')}",
+        role=role,
+        name=name,
+        licence=_licence(role),
+        clinics=() if role in HOUSEHOLD else (CLINIC,),
+    )
     for role, name in _NAMES.items()
 }
 """One invented person per role, clinicians each with a licence of their own for the patient's state. The patient and
 the observer here stand for those of the journey at hand: see `person_of`."""
-
-HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
-"""The people that each journey has for itself."""
 
 
 def person_of(journey_id: UUID, role: Role) -> Actor:
@@ -69,13 +76,11 @@ def person_of(journey_id: UUID, role: Role) -> Actor:
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
-CLINIC = "demo-clinic"
-
-
 def profile(person: Actor, *clinics: str) -> str:
-    """Return the profile of an invented person who works for these clinics, or else for the demonstration's clinic."""
-    works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
-    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
+    """Return the profile of an invented person who works for these clinics, or else for their own."""
+    works_for = clinics if clinics and person.clinics else person.clinics
+    changed = person.model_copy(update={"clinics": works_for})
+    return json.dumps(changed.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
 
 
 Action = tuple[Role, c.CommandBody]
@@ -152,7 +157,7 @@ def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
-    return waiting.next_step is None or any(hold.source == waiting.id for hold in journey.holds.values())
+    return waiting.taken >= len(waiting.steps) or any(hold.source == waiting.id for hold in journey.holds.values())
 
 
 def _may_leave(journey: Journey) -> bool:
@@ -473,6 +478,10 @@ def _measure(situation: Situation) -> Action | datetime:
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
+def _settle_contact(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
 # At any time
 
 
@@ -489,6 +498,26 @@ def _reach(situation: Situation) -> Action:
 def _support(situation: Situation) -> Action:
     return situation.waiting.owner, c.AnswerSupport(
         support=situation.subject, text=_invented("called back and settled")
+    )
+
+
+def _take_alarm(situation: Situation) -> Action | None:
+    """Acknowledge an alarm. What ends it is the review, which is an obligation of its own."""
+    if situation.waiting.acknowledged is not None:
+        return None
+    doing = _invented("on the phone with the patient and the observer")
+    return Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=situation.waiting.id, doing=doing)
+
+
+def _follow_up_adverse_event(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.FollowUpAdverseEvent(
+        adverse_event=situation.subject,
+        findings=_invented("well again, nothing left of it"),
+        action_taken=_invented("rested, and was called twice"),
+        outcome="recovered",
+        ended_at=situation.at,
     )
 
 
@@ -562,10 +591,13 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,
     "support": _support,
+    "alarm": _take_alarm,
+    "adverse_event_outcome": _follow_up_adverse_event,
     "unreadable_message": _read_message,
     "cancellation": _read_message,
     "access_review": _review_access,

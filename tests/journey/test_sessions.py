@@ -404,7 +404,7 @@ def test_observations_after_the_dose(
     assert one(bodies, e.SessionObserved).alert == alert
     if alert == "emergency":
         hold = one(bodies, e.HoldPlaced)
-        assert (hold.cause, hold.severe) == ("session_emergency", True)
+        assert (hold.cause, hold.severe, hold.source) == ("adverse_event", True, "adverse-event-1")
     else:
         assert [hold.cause for hold in play.journey.holds.values()] == ["session_alert"] * (alert == "notify")
     support = play.waits_for("support")

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
+from workflows.journey.always.adverse_events import model as adverse_events
+from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.death import model as death
 from workflows.journey.always.holds import model as holds
@@ -33,7 +35,9 @@ class Journey(
     follow_up.FollowUpState,
     safety.SafetyState,
     death.DeathState,
+    adverse_events.AdverseEventsState,
     access.AccessState,
+    care_team.CareTeamState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
@@ -66,7 +70,9 @@ PARTS = (
     follow_up,
     safety,
     death,
+    adverse_events,
     access,
+    care_team,
     medicines,
 )
 

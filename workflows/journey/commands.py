@@ -12,7 +12,12 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
-from workflows.journey.always.clock.model import PassDeadline
+from workflows.journey.always.adverse_events.model import (
+    FollowUpAdverseEvent,
+    RegradeAdverseEvent,
+    ReportAdverseEvent,
+)
+from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.holds.model import PlaceHold
@@ -34,7 +39,6 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
-    ReportAdverseEvent,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -58,7 +62,7 @@ from workflows.journey.stages.education.model import (
     WithdrawConsent,
 )
 from workflows.journey.stages.evaluation.model import RecordEvaluation, RecordInstrument
-from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit
+from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit, SettleContact
 from workflows.journey.stages.screening.model import RecordScreening
 from workflows.journey.stages.sessions.model import (
     CancelSession,
@@ -96,6 +100,7 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | SettleContact
     | UpdatePatient
     | CorrectBirthDate
     | AddMedicine
@@ -103,6 +108,9 @@ AnyBody = Annotated[
     | StopMedicine
     | ReconcileMedicines
     | ReportAdverseEvent
+    | RegradeAdverseEvent
+    | FollowUpAdverseEvent
+    | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
     | RequestSupport

@@ -6,6 +6,7 @@ from datetime import datetime
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.death import rules as death
@@ -41,6 +42,7 @@ DECISIONS: Decisions = {
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
+    **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
@@ -61,6 +63,7 @@ _REACTING = (
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
+    adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
     patient.REACTIONS,
@@ -80,6 +83,7 @@ NEEDS = (
     particulars.needs,
     safety.needs,
     death.needs,
+    adverse_events.needs,
     holds.needs,
     access.needs,
 )

@@ -13,7 +13,14 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
-from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
+from workflows.journey.always.adverse_events.model import (
+    AdverseEventFollowedUp,
+    AdverseEventRegraded,
+    AdverseEventRegradingConfirmed,
+    AdverseEventReported,
+)
+from workflows.journey.always.care_team.model import StrangerHeard
+from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
@@ -31,7 +38,6 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.patient.model import HistoryTakenIn
 from workflows.journey.always.safety.model import (
-    AdverseEventReported,
     CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
@@ -63,6 +69,7 @@ from workflows.journey.stages.evaluation.model import EvaluationRecorded, Instru
 from workflows.journey.stages.follow_up.model import (
     CheckInCompleted,
     Contact,
+    ContactSettled,
     ContactsScheduled,
     DischargeProposed,
     VisitRecorded,
@@ -102,6 +109,7 @@ AnyEventBody = Annotated[
     | ObservationMissed
     | SessionEnded
     | ContactsScheduled
+    | ContactSettled
     | CheckInCompleted
     | VisitRecorded
     | PatientUpdated
@@ -112,6 +120,10 @@ AnyEventBody = Annotated[
     | DeathReported
     | DeathConfirmed
     | DeathEnteredInError
+    | StrangerHeard
+    | AdverseEventRegraded
+    | AdverseEventRegradingConfirmed
+    | AdverseEventFollowedUp
     | HoldPlaced
     | HoldReleased
     | CrisisOpened
@@ -140,6 +152,7 @@ AnyEventBody = Annotated[
     | PathwayClosed
     | ObligationsUpdated
     | ObligationEscalated
+    | ObligationAcknowledged
     | CommandRefused
     | FactAmended,
     Field(discriminator="kind"),

@@ -9,15 +9,17 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
+from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.death.model import Death
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import current, sign_off_requirement
+from workflows.journey.obligation_types import ALARM
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.requirements import Requirement
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import Severity
 
 HOLD = "death"
 """The cause of the hold that a report of a death places."""
@@ -75,10 +77,13 @@ def react_report(journey: Journey, body: e.DeathReported, at: datetime) -> Itera
         yield place(journey, HOLD, "the patient was reported dead", severe=True, source=body.death)
 
 
-def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
+def react_adverse_event(
+    journey: Journey, body: e.AdverseEventReported | e.AdverseEventRegraded, at: datetime
+) -> Iterator[e.EventBody]:
     """Grade 5 (CTCAE) reports a death, and confirms none."""
-    if body.grade == 5 and standing(journey) is None:
-        related = "no" if body.causality == "unrelated" else "unknown"
+    event = journey.adverse_events[body.adverse_event]
+    if event.grade == 5 and standing(journey) is None:
+        related = "no" if event.report.causality == "unrelated" else "unknown"
         yield report(journey, related, "reported as an adverse event of grade 5")
 
 
@@ -108,9 +113,20 @@ def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> 
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask a second, clinical person to confirm or to refute a death that was reported."""
+    """Ask a second, clinical person to confirm or to refute a death that was reported. Until then it is an emergency:
+    the patient may live."""
     death = undecided(journey)
-    asked = None if death is None else sign_off_requirement(journey, SignOffKind.DEATH, death.id)
+    if death is None:
+        return
+    yield require(
+        ALARM,
+        subject=death.id,
+        owner=Role.ON_CALL_CLINICIAN,
+        policy=Severity.EMERGENCY.value,
+        what="see to the patient: reported dead",
+        care=False,
+    )
+    asked = sign_off_requirement(journey, SignOffKind.DEATH, death.id)
     if asked:
         yield asked
 
@@ -123,6 +139,7 @@ REACTIONS: Reactions = {
     e.DeathReported: react_report,
     e.DeathEnteredInError: react_error,
     e.AdverseEventReported: react_adverse_event,
+    e.AdverseEventRegraded: react_adverse_event,
     e.DoseRecorded: react_life,
     e.CrisisOpened: react_life,
     e.CheckInCompleted: react_life,

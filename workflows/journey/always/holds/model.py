@@ -13,6 +13,7 @@ class PlaceHold(CommandBody):
     """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
 
     kind: Literal["pathway.hold"] = "pathway.hold"
+    by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     reason: Text

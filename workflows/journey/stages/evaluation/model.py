@@ -17,6 +17,9 @@ from workflows.journey.vocabulary import Location, PriorTreatment
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
+UNSCHEDULED = "unscheduled"
+"""The occasion of an instrument that was filled in before its window opened, and the beginning of the ids of contacts
+that nobody owed."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
 
