@@ -289,8 +289,8 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
     assert left == [
-        "adverse_event", "adverse_event_outcome", "check_in", "check_in", "check_in", "crisis", "support",
-        "unreadable_message", "visit",
+        "adverse_event", "adverse_event_outcome", "check_in", "check_in", "check_in", "crisis", "risk_decision",
+        "support", "unreadable_message", "visit",
     ]  # fmt: skip
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
@@ -307,7 +307,9 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.AnswerReturned(request=returned.subject, text="this morning"))
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
     play.do(followed_up("adverse-event-1", "unknown"))
-    assert sorted(waiting.kind for waiting in play.journey.waiting.values()) == ["check_in"] * 3 + ["visit"]
+    left = sorted(waiting.kind for waiting in play.journey.waiting.values())
+    assert left == ["check_in"] * 3 + ["crisis_contact", "risk_decision", "visit"]
+    play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="county crisis team (invented)")
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.WITHDRAWN
 
