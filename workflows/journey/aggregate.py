@@ -12,6 +12,7 @@ from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.death import model as death
+from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.particulars import model as particulars
@@ -35,6 +36,7 @@ class Journey(
     follow_up.FollowUpState,
     safety.SafetyState,
     death.DeathState,
+    dose_limits.DoseLimitsState,
     adverse_events.AdverseEventsState,
     access.AccessState,
     care_team.CareTeamState,
@@ -72,6 +74,7 @@ PARTS = (
     death,
     adverse_events,
     access,
+    dose_limits,
     care_team,
     medicines,
 )

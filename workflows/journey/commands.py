@@ -20,6 +20,7 @@ from workflows.journey.always.adverse_events.model import (
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
+from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
@@ -58,6 +59,7 @@ from workflows.journey.stages.education.model import (
     AskQuestion,
     ExplainTopics,
     GiveConsent,
+    PlanBasis,
     RecordPlan,
     WithdrawConsent,
 )
@@ -126,6 +128,7 @@ AnyBody = Annotated[
     | CorrectDeath
     | ProposeDischarge
     | Amend
+    | SetLimits
     | Sign
     | WithdrawSignOff
     | AddAddendum
