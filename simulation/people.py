@@ -261,6 +261,10 @@ def _screen(situation: Situation) -> Action | datetime:
         exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
+        findings={
+            "appropriateness": c.Finding(holds=True, because=_invented("standard treatments did not help enough")),
+            "safety": c.Finding(holds=True, because=_invented("nothing that speaks against it")),
+        },
     )
 
 
@@ -299,6 +303,12 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
 def _explain(situation: Situation) -> Action:
     explained = situation.journey.education.explained
     topics = tuple(topic for topic in situation.journey.protocol.education_topics if topic not in explained)
+    if not topics:
+        understood = c.ConfirmUnderstanding(
+            topics=dict.fromkeys(situation.journey.protocol.education_topics, "understood"),
+            in_their_words=_invented("told it back, with what to do if they feel unwell"),
+        )
+        return Role.CLINICIAN, understood
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
 
 
@@ -307,7 +317,11 @@ def _acknowledge(situation: Situation) -> Action:
 
 
 def _consent(situation: Situation) -> Action:
-    return Role.PATIENT, c.GiveConsent(consents=situation.journey.protocol.consents)
+    return Role.PATIENT, c.GiveConsent(consents=situation.journey.consent_versions)
+
+
+def _witness(situation: Situation) -> Action:
+    return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
 def _answer_question(situation: Situation) -> Action:
@@ -336,6 +350,13 @@ def _schedule(situation: Situation) -> Action:
 
 def _instruct(situation: Situation) -> Action:
     return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
+
+
+def _acknowledge_instructions(situation: Situation) -> Action:
+    number = int(situation.subject)
+    delivered = situation.journey.sessions[number].instructed
+    assert delivered is not None
+    return Role.PATIENT, c.AcknowledgeInstructions(session=number, content_version=delivered)
 
 
 def _check(situation: Situation) -> Action | datetime:
@@ -551,9 +572,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "acknowledgement": _acknowledge,
     "question": _answer_question,
     "consent": _consent,
+    "witness": _witness,
     "scheduling": _schedule,
     "measure": _measure,
     "instructions": _instruct,
+    "instructions_read": _acknowledge_instructions,
     "checklist": _check,
     "release": _release,
     "dose": _dose,

@@ -106,6 +106,7 @@ CONSENT = _of_patient("consent")
 QUESTION = _of_clinic("question")
 SCHEDULING = _of_clinic("scheduling")
 INSTRUCTIONS = _of_patient("instructions")
+INSTRUCTIONS_READ = _of_patient("instructions_read")
 CHECKLIST = _at_once("checklist")
 RELEASE = _at_once("release", before_dose=BeforeDose.NEVER)
 DOSE = _at_once("dose", before_dose=BeforeDose.NEVER)
@@ -117,6 +118,8 @@ FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUI
 MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
+WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
+"""A consent on paper. It waits for the same people as a question."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
 SUPPORT = ObligationType(
@@ -151,7 +154,8 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        MEDICINES_REVIEW, DISPATCH_ADDRESS, SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        INSTRUCTIONS_READ, WITNESS, MEDICINES_REVIEW, DISPATCH_ADDRESS,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""

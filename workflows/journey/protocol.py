@@ -49,6 +49,7 @@ class SignOffKind(StrEnum):
     SEVERE_HOLD_RELEASE = "severe_hold_release"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    CONSENT_VERSION = "consent_version"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
 
@@ -609,6 +610,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
+    background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What may be sent to a patient before the evaluation. Nothing about the medicine is among it."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is explained before consent."""
     acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]

@@ -56,6 +56,16 @@ class Instruct(CommandBody):
     content_version: Identifier
 
 
+class AcknowledgeInstructions(CommandBody):
+    """The patient acknowledges the instructions for a session, in the version they got."""
+
+    kind: Literal["session.acknowledge-instructions"] = "session.acknowledge-instructions"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Identifier
+
+
 class CheckSession(CommandBody):
     """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location."""
 
@@ -180,6 +190,14 @@ class Recheck(ImmutableModel):
 
     measured_at: Instant
     count: int = 0
+
+
+class InstructionsAcknowledged(EventBody):
+    """The patient acknowledged the instructions for a session, in this version."""
+
+    kind: Literal["session.instructions-acknowledged"] = "session.instructions-acknowledged"
+    session: int
+    content_version: Identifier
 
 
 class SessionChecked(EventBody):
@@ -321,6 +339,8 @@ class Session(ImmutableModel):
     live_clinician: bool
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
+    acknowledged: Identifier | None = None
+    """The version of the instructions that the patient acknowledged."""
     check: Check | None = None
     released_at: Instant | None = None
     clearance: Identifier | None = None
@@ -428,6 +448,10 @@ def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeade
     return changed_entry(state, "sessions", body.session, instructed=body.content_version)
 
 
+def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, acknowledged=body.content_version)
+
+
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
     check = Check(
         **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by")},
@@ -504,6 +528,7 @@ EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
     SessionInstructed: _instructed,
+    InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
     SessionReleased: _released,
     DoseRecorded: _dosed,

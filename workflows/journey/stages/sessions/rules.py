@@ -19,6 +19,7 @@ from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
     INSTRUCTIONS,
+    INSTRUCTIONS_READ,
     MEASURE,
     OBSERVATION,
     RELEASE,
@@ -96,6 +97,18 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
 
 
+def acknowledge_instructions(
+    journey: Journey, command: c.AcknowledgeInstructions, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    """Record that the patient acknowledged the instructions that were delivered last."""
+    session = scheduled(journey, command.session)
+    if session.instructed is None:
+        refuse(RefusalCode.INCOMPLETE, "no instructions were delivered", "The coordinator delivers them", "session")
+    if session.instructed != command.content_version:
+        refuse(RefusalCode.STALE, "another version was delivered", "Read that one", "content_version")
+    yield e.InstructionsAcknowledged(session=command.session, content_version=command.content_version)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for what a session needs next, for attestations, and for the response reviews before the next session."""
     for session in journey.sessions.values():
@@ -160,6 +173,14 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             owner=Role.COORDINATOR,
             person=journey.coordinator,
             what=f"deliver the instructions for session {number}",
+            due=session.starts_at,
+        )
+    elif session.acknowledged != session.instructed:
+        yield require(
+            INSTRUCTIONS_READ,
+            subject=subject,
+            owner=Role.PATIENT,
+            what=f"acknowledge the instructions for session {number}",
             due=session.starts_at,
         )
     made = session.check
@@ -260,6 +281,7 @@ DECISIONS: Decisions = {
     c.ScheduleSession: schedule,
     c.CancelSession: cancel,
     c.Instruct: instruct,
+    c.AcknowledgeInstructions: acknowledge_instructions,
 }
 REACTIONS: Reactions = {
     e.StageEntered: react_stage,
