@@ -152,7 +152,7 @@ def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
-    return waiting.next_step is None or any(hold.source == waiting.id for hold in journey.holds.values())
+    return waiting.taken >= len(waiting.steps) or any(hold.source == waiting.id for hold in journey.holds.values())
 
 
 def _may_leave(journey: Journey) -> bool:
@@ -513,6 +513,26 @@ def _support(situation: Situation) -> Action:
     )
 
 
+def _take_alarm(situation: Situation) -> Action | None:
+    """Acknowledge an alarm. What ends it is the review, which is an obligation of its own."""
+    if situation.waiting.acknowledged is not None:
+        return None
+    doing = _invented("on the phone with the patient and the observer")
+    return Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=situation.waiting.id, doing=doing)
+
+
+def _follow_up_adverse_event(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.FollowUpAdverseEvent(
+        adverse_event=situation.subject,
+        findings=_invented("well again, nothing left of it"),
+        action_taken=_invented("rested, and was called twice"),
+        outcome="recovered",
+        ended_at=situation.at,
+    )
+
+
 def _read_message(situation: Situation) -> Action:
     return Role.OPS, c.HandleMessage(message=situation.subject, text=_invented("read; a form sent twice"))
 
@@ -589,6 +609,8 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "dispatch_address": _record_address,
     "crisis": _reach,
     "support": _support,
+    "alarm": _take_alarm,
+    "adverse_event_outcome": _follow_up_adverse_event,
     "unreadable_message": _read_message,
     "cancellation": _read_message,
     "access_review": _review_access,

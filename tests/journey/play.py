@@ -282,3 +282,9 @@ def one(bodies: list[e.EventBody], kind: type[e.EventBody]) -> Any:
     """The only body of this type."""
     [found] = [body for body in bodies if isinstance(body, kind)]
     return found
+
+
+def followed_up(event: str, outcome: str, ended_at: datetime | None = None) -> c.FollowUpAdverseEvent:
+    """A follow-up of an adverse event, with the outcome so far."""
+    said = {"adverse_event": event, "findings": "x", "action_taken": "x", "outcome": outcome, "ended_at": ended_at}
+    return c.FollowUpAdverseEvent.model_validate(said)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.journey.play import Play, before, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF, Actor, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
@@ -117,7 +117,7 @@ def test_a_version_that_is_declined_changes_nothing() -> None:
 def test_a_consent_on_paper_never_counts_by_one_person(data: st.DataObject) -> None:
     """Whoever of the clinic enters and witnesses papers, in whatever order, with withdrawals in between."""
     play = before("session.schedule")
-    people = [*(person(f"a-{role.value[:20]}", role) for role in STAFF), *STAFF]
+    people: list[Role | Actor] = [*(person(f"a-{role.value[:20]}", role) for role in STAFF), *STAFF]
     entered: dict[str, str] = {}
     signed: dict[str, bool] = {}
     for _ in range(data.draw(st.integers(1, 8))):
@@ -127,6 +127,7 @@ def test_a_consent_on_paper_never_counts_by_one_person(data: st.DataObject) -> N
         what = data.draw(st.sampled_from(["enter", "witness", "withdraw"]))
         if what == "withdraw":
             play.take(play.command(c.WithdrawConsent(consent="treatment"), Role.PATIENT))
+            assert "treatment" not in play.journey.consents
             signed = {}
             continue
         if what == "enter":
@@ -143,4 +144,4 @@ def test_a_consent_on_paper_never_counts_by_one_person(data: st.DataObject) -> N
             assert play.journey.consents == before_
         else:
             assert entered[name] != actor.id
-            assert signed[name]
+            assert signed[name], "the patient withdrew since"

@@ -57,7 +57,7 @@ def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
     assert one(bodies, e.SupportRequested).urgency == "urgent"
     waiting = play.waits_for("support")
     assert waiting is not None
-    assert (waiting.owner, waiting.escalation_policy) == (Role.ON_CALL_CLINICIAN, "support_urgent")
+    assert (waiting.owner, waiting.escalation_policy) == (Role.ON_CALL_CLINICIAN, "urgent")
     assert waiting.deadline == play.at + timedelta(minutes=15)
 
 

@@ -29,6 +29,7 @@ def screened(**changed: Any) -> Play:
         "exclusions": {exclusion.code: NO for exclusion in protocol.exclusions},
         "criteria": dict.fromkeys(protocol.eligibility.attest, True),
         "factors": dict.fromkeys(protocol.eligibility.factors, "invented"),
+        "findings": {name: {"holds": True, "because": "x"} for name in ("appropriateness", "safety")},
     }
     for name, change in changed.items():
         form[name] = {key: value for key, value in (form[name] | change).items() if value is not None}
@@ -208,7 +209,7 @@ def test_suicide_risk_holds_care_and_opens_a_crisis_at_its_level(marks: str, lev
         crisis = play.waits_for("crisis")
         assert crisis is not None
         assert crisis.owner == (Role.ON_CALL_CLINICIAN if level == "high" else Role.CLINICIAN)
-        assert crisis.escalation_policy == f"crisis_{level}"
+        assert crisis.escalation_policy == {"low": "clinical", "moderate": "urgent", "high": "emergency"}[level]
 
 
 def test_self_report_raises_the_alarm_and_never_clears_it() -> None:

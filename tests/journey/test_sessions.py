@@ -15,6 +15,7 @@ from workflows.journey.actors import Role
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 def at(play: Play, starts_at: datetime, session: int = 2, **changed: Any) -> c.ScheduleSession:
@@ -404,7 +405,7 @@ def test_observations_after_the_dose(
     assert one(bodies, e.SessionObserved).alert == alert
     if alert == "emergency":
         hold = one(bodies, e.HoldPlaced)
-        assert (hold.cause, hold.severe) == ("session_emergency", True)
+        assert (hold.cause, hold.severe, hold.source) == ("adverse_event", True, "adverse-event-1")
     else:
         assert [hold.cause for hold in play.journey.holds.values()] == ["session_alert"] * (alert == "notify")
     support = play.waits_for("support")

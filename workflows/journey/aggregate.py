@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
+from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
@@ -31,6 +32,7 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    adverse_events.AdverseEventsState,
     access.AccessState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
@@ -63,6 +65,7 @@ PARTS = (
     clock,
     follow_up,
     safety,
+    adverse_events,
     access,
     medicines,
 )

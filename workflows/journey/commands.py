@@ -12,7 +12,12 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
-from workflows.journey.always.clock.model import PassDeadline
+from workflows.journey.always.adverse_events.model import (
+    FollowUpAdverseEvent,
+    RegradeAdverseEvent,
+    ReportAdverseEvent,
+)
+from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
@@ -34,7 +39,6 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
-    ReportAdverseEvent,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -126,6 +130,9 @@ AnyBody = Annotated[
     | StopMedicine
     | ReconcileMedicines
     | ReportAdverseEvent
+    | RegradeAdverseEvent
+    | FollowUpAdverseEvent
+    | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
     | RequestSupport

@@ -6,6 +6,7 @@ from datetime import datetime
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
@@ -39,6 +40,7 @@ DECISIONS: Decisions = {
     **medicines.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
+    **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
@@ -58,6 +60,7 @@ _REACTING = (
     medicines.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
+    adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
     patient.REACTIONS,
@@ -76,6 +79,7 @@ NEEDS = (
     medicines.needs,
     particulars.needs,
     safety.needs,
+    adverse_events.needs,
     holds.needs,
     access.needs,
 )

@@ -13,7 +13,13 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
-from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
+from workflows.journey.always.adverse_events.model import (
+    AdverseEventFollowedUp,
+    AdverseEventRegraded,
+    AdverseEventRegradingConfirmed,
+    AdverseEventReported,
+)
+from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
@@ -30,7 +36,6 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.patient.model import HistoryTakenIn
 from workflows.journey.always.safety.model import (
-    AdverseEventReported,
     CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
@@ -124,6 +129,9 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | AdverseEventRegraded
+    | AdverseEventRegradingConfirmed
+    | AdverseEventFollowedUp
     | HoldPlaced
     | HoldReleased
     | CrisisOpened
@@ -152,6 +160,7 @@ AnyEventBody = Annotated[
     | PathwayClosed
     | ObligationsUpdated
     | ObligationEscalated
+    | ObligationAcknowledged
     | CommandRefused
     | FactAmended,
     Field(discriminator="kind"),

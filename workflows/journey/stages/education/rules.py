@@ -285,9 +285,11 @@ def _require_informed(journey: Journey, consents: dict[str, str]) -> None:
 
 
 def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take back a consent that is in force. It is the patient's right at any time."""
+    """Take back a consent that is in force, or that waits on paper for its witness. It is the patient's right at any
+    time."""
     require_known((command.consent,), tuple(journey.protocol.consents), "consent")
-    if command.consent not in journey.consents:
+    waits = any(command.consent in paper.consents for paper in journey.papers.values())
+    if command.consent not in journey.consents and not waits:
         refuse(RefusalCode.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
     yield e.ConsentWithdrawn(consent=command.consent, reason=command.reason)
 
