@@ -128,6 +128,8 @@ MEASURE = ObligationType(
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper. It waits for the same people as a question."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+MISSED_CONTACT = _of_clinic("missed_contact")
+"""A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
 SUPPORT = ObligationType(
     "support",
@@ -148,6 +150,8 @@ CRISIS = ObligationType(
     ),
     Outlasts.ENDING,
 )
+CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING, BeforeDose.ONCE_DUE)
+"""The next contact after a patient at risk was reached."""
 ALARM = ObligationType(
     "alarm",
     ((Severity.EMERGENCY.value, MayWaitFor.NOTHING), (Severity.URGENT.value, MayWaitFor.NOTHING)),
@@ -188,10 +192,12 @@ OBLIGATION_TYPES = {
         MEASURE,
         INSTRUCTIONS_READ,
         WITNESS,
+        MISSED_CONTACT,
         MEDICINES_REVIEW,
         DISPATCH_ADDRESS,
         SUPPORT,
         CRISIS,
+        CRISIS_CONTACT,
         ALARM,
         ADVERSE_EVENT_OUTCOME,
         UNREADABLE_MESSAGE,

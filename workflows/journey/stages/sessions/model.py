@@ -100,6 +100,7 @@ class RecordDose(CommandBody):
     """
 
     kind: Literal["session.dose"] = "session.dose"
+    by_anybody: ClassVar[bool] = True
     fact: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
