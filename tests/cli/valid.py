@@ -122,6 +122,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "reason": _TEXT,
         "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
     },
+    "pathway.set-limits": {"limits": {"max_single_dose": 80}, "reason": _TEXT},
     "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
     "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
     "signoff.delegate": {

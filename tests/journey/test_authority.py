@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of
+from simulation.people import PEOPLE, person_of, revision
 from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
@@ -118,6 +118,10 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.CONSENT_VERSION:
             proposed = ProposedConsent(consent="treatment", version="treatment-2", reason="invented", by=by)
             changed = {"proposed_consents": {"treatment": proposed}}
+        case SignOffKind.PATIENT_LIMITS:
+            changed = {"own_limits_by": by}
+        case SignOffKind.LIMIT_OVERRIDE:
+            changed = {"override_by": by}
         case _:
             changed = {}
     return journey.model_copy(update=changed)
@@ -269,7 +273,7 @@ def test_last_to_change_the_plan_is_its_author() -> None:
     play.refused(play.signature(SignOffKind.PLAN), Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     assert play.journey.plan is not None
     colleague = person("colleague", Role.CLINICIAN)
-    play.do(c.RecordPlan(plan=play.journey.plan, rationale="the same, looked at again (invented)"), colleague)
+    play.do(revision(play.journey, play.journey.plan), colleague)
     play.refused(play.signature(SignOffKind.PLAN), colleague, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.do(play.signature(SignOffKind.PLAN), Role.CLINICIAN)
 

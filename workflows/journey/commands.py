@@ -19,6 +19,7 @@ from workflows.journey.always.adverse_events.model import (
 )
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
+from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
@@ -61,6 +62,7 @@ from workflows.journey.stages.education.model import (
     EnterPaperConsent,
     ExplainTopics,
     GiveConsent,
+    PlanBasis,
     ProposeConsentVersion,
     RecordPlan,
     SendReading,
@@ -148,6 +150,7 @@ AnyBody = Annotated[
     | RecordDeath
     | ProposeDischarge
     | Amend
+    | SetLimits
     | Sign
     | WithdrawSignOff
     | AddAddendum

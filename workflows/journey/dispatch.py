@@ -9,6 +9,7 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
+from workflows.journey.always.dose_limits import rules as dose_limits
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.particulars import rules as particulars
@@ -20,6 +21,7 @@ from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outla
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.stages.education import planning
 from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
@@ -31,6 +33,7 @@ DECISIONS: Decisions = {
     **evaluation.DECISIONS,
     **screening.DECISIONS,
     **education.DECISIONS,
+    **planning.DECISIONS,
     **sessions.DECISIONS,
     **checklist.DECISIONS,
     **dose_gate.DECISIONS,
@@ -47,6 +50,7 @@ DECISIONS: Decisions = {
     **patient.DECISIONS,
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
+    **dose_limits.DECISIONS,
     **clock.DECISIONS,
 }
 _REACTING = (
@@ -82,6 +86,7 @@ NEEDS = (
     adverse_events.needs,
     holds.needs,
     access.needs,
+    dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 

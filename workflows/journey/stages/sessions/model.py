@@ -224,11 +224,13 @@ class SessionChecked(EventBody):
 
 
 class SessionReleased(EventBody):
-    """From here on the patient may take the dose; ``clearance`` is the request that was approved for it."""
+    """From here on the patient may take the dose: ``dose_mg``, as the plan signs it (mg). ``clearance`` is the request
+    that was approved for it."""
 
     kind: Literal["session.released"] = "session.released"
     session: int
     clearance: Identifier
+    dose_mg: float
 
 
 class DoseRecorded(EventBody):
@@ -344,6 +346,8 @@ class Session(ImmutableModel):
     """The version of the instructions that the patient acknowledged."""
     check: Check | None = None
     released_at: Instant | None = None
+    released_mg: float | None = None
+    """The dose (mg) that was signed when it was released."""
     clearance: Identifier | None = None
     dose: Identifier | None = None
     dose_mg: float | None = None
@@ -386,6 +390,7 @@ class SessionsState(PatientState):
     """
 
     course_started_at: Instant | None = None
+    maintenance_since: Instant | None = None
     recheck: Recheck | None = None
     no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
@@ -466,7 +471,9 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, released_at=event.at, clearance=body.clearance)
+    return changed_entry(
+        state, "sessions", body.session, released_at=event.at, released_mg=body.dose_mg, clearance=body.clearance
+    )
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
@@ -502,9 +509,9 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
 
 
 def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance is a course of its own: it begins with its first dose."""
+    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew."""
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"course_started_at": None} if review and body.choice == "maintenance" else {}
+    return {"maintenance_since": event.at} if review and body.choice == "maintenance" else {}
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:

@@ -27,6 +27,7 @@ from workflows.journey.obligation_types import (
     SUICIDE_RISK,
     ObligationType,
 )
+from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -55,10 +56,11 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
-    if command.starts_at - at > timedelta(days=rules.course_max_days):
+    longest = longest_course(journey)
+    if command.starts_at - at > longest:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            f"this start is more than {rules.course_max_days} days away, longer than a course",
+            f"this start is more than {longest.days} days away, longer than a course",
             "Choose another time",
             "starts_at",
         )
