@@ -116,6 +116,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
+    "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {
         "version": 3,

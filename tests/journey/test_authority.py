@@ -30,6 +30,7 @@ SUBJECTS = {
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.CONSENT_VERSION: "treatment",
+    SignOffKind.DEATH: "death-1",
 }
 NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
 """What these are about, no one person wrote."""
@@ -88,6 +89,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(c.PlaceHold(reason="invented"), Role.OBSERVER)
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
@@ -113,6 +115,9 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
             event = journey.adverse_events["adverse-event-1"].model_copy(update={"reported_by": by})
             changed = {"adverse_events": {event.id: event}}
+        case SignOffKind.DEATH:
+            death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
+            changed = {"deaths": {death.id: death}}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
         case SignOffKind.CONSENT_VERSION:

@@ -811,6 +811,7 @@ def test_review_may_send_the_patient_to_the_clinic_with_a_referral() -> None:
     moved = play.signature(SignOffKind.RESPONSE_REVIEW, "session-3", choice="switch_to_in_clinic")
     play.refused(moved, code=RefusalCode.INCOMPLETE, field="referral")
     play.do(moved.model_copy(update={"referral": "the clinic downtown"}))
+    play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.IN_CLINIC
 
 

@@ -52,6 +52,7 @@ class SignOffKind(StrEnum):
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
     CONSENT_VERSION = "consent_version"
+    DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
     PATIENT_LIMITS = "patient_limits"
@@ -91,6 +92,7 @@ class Action(StrEnum):
     EMERGENCY_SERVICES = "emergency_services"
     WELFARE_CHECK = "welfare_check"
     LETTER = "letter"
+    DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
 
 
@@ -842,6 +844,8 @@ class Protocol(InputModel):
         unknown = list(dict.fromkeys(name for name in named if name not in self.escalation_policies))
         if unknown:
             raise ValueError(f"escalation_policies must define: {', '.join(unknown)}")
+        if not self.sign_offs[SignOffKind.DEATH].not_author:
+            raise ValueError("sign_offs.death needs not_author: whoever reports a death never confirms it")
         # Also what makes counting working time end: day by day, it never goes further than a few years.
         working = [name for name, policy in self.escalation_policies.items() if policy.clock == "working"]
         endless = [name for name in working if self.escalation_policies[name].longest > 52 * self.working_time.week]

@@ -253,6 +253,23 @@ def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if event is None else (event.author,)
 
 
+def _death(journey: Journey, subject: str | None) -> Content:
+    death = journey.deaths.get(subject or "")
+    return {"death": None if death is None else death.model_dump(mode="json", exclude={"confirmed", "in_error"})}
+
+
+def _death_reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    death = journey.deaths.get(subject or "")
+    return () if death is None else (death.reported_by,)
+
+
+def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """A pathway that is closed stays as it ended."""
+    yield e.DeathConfirmed(death=decided.subject or "", sign_off=decided.request)
+    if not journey.closed:
+        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=decided.rationale or decided.meaning)
+
+
 def _lost(journey: Journey, subject: str | None) -> Content:
     contact = journey.contacts.get(subject or "")
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
@@ -486,6 +503,19 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             returns_to_author=True,
             approval=_change_consent_version,
             reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.DEATH,
+            request="confirm that the patient died, or that they live",
+            meaning=Meaning.DEATH_CONFIRMED,
+            content=_death,
+            authors=_death_reporter,
+            written_by="one",
+            approval=_confirm_death,
+            reasoned=True,
+            urgent=True,
+            outlasts=Outlasts.DEATH,
             care=False,
         ),
         SignOffType(

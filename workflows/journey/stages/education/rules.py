@@ -168,9 +168,10 @@ def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at
 
 
 def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: datetime) -> Iterator[e.EventBody]:
-    """Cancel at once every session whose dose was not taken."""
+    """Cancel at once every session that was not released. One that was waits for its dose, or for word that none was
+    taken: the patient has it in their hands."""
     for session in journey.sessions.values():
-        if session.dosed_at is None:
+        if session.released_at is None and session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 

@@ -42,7 +42,6 @@ class CancelSession(CommandBody):
     kind: Literal["session.cancel"] = "session.cancel"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     reason: Text
 
@@ -118,8 +117,9 @@ class Observe(CommandBody):
     """Record one structured observation of a running session. It is added, also where its minute has one already."""
 
     kind: Literal["session.observe"] = "session.observe"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
@@ -149,7 +149,7 @@ class EndSession(CommandBody):
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
@@ -218,9 +218,9 @@ class SessionChecked(EventBody):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
-    recheck: Recheck | None
+    recheck: Recheck | None = None
     no_go: tuple[Identifier, ...]
-    no_go_until: Instant | None
+    no_go_until: Instant | None = None
 
 
 class SessionReleased(EventBody):

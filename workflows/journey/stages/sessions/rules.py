@@ -115,6 +115,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
+        elif session.released_at is not None and session.dosed_at is None:
+            what = f"record the dose of session {session.number}, or cancel it if none was taken"
+            yield _monitors(session, DOSE, what, care=False)
         elif session.ended_at is not None and session.number in journey.protocol.sessions.cosigned_sessions:
             attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
             if attestation:
@@ -153,7 +156,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return
-    if session.running or session.ended_at is not None:
+    if session.released_at is not None or session.running or session.ended_at is not None:
         return
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
@@ -196,8 +199,6 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
-    elif session.released_at is not None:
-        yield _monitors(session, DOSE, f"record the dose of session {number}")
     elif decided is not None and decided.decision == "approve":
         yield _monitors(session, RELEASE, f"release session {number}")
     else:
@@ -269,7 +270,7 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
     """Cancel sessions that are still planned when the sessions stage ends."""
     if body.stage == Stage.FOLLOW_UP:
         for session in journey.sessions.values():
-            if session.dosed_at is None:
+            if session.released_at is None and session.dosed_at is None:
                 yield e.SessionCancelled(session=session.number, reason="the sessions have ended")
 
 
