@@ -24,7 +24,7 @@ from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
@@ -329,6 +329,8 @@ def _schedule(situation: Situation) -> Action:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     if journey.no_go_until is not None:
         soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
@@ -346,6 +348,8 @@ def _instruct(situation: Situation) -> Action:
 def _check(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return _schedule(situation)
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
@@ -374,6 +378,8 @@ def _release(situation: Situation) -> Action | None:
     obstacles = dose_gate(situation.journey, number, situation.at)
     if "the C-SSRS is too old" in obstacles:
         return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+    if situation.at > situation.journey.sessions[number].closes:
+        return _schedule(situation)
     if any("too old" in obstacle for obstacle in obstacles):
         return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
@@ -390,7 +396,7 @@ def _dose(situation: Situation) -> Action:
         taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
-    if dose_deviations(journey, journey.sessions[number], taken):
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
         return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
     return Role.SESSION_MONITOR, taken
 
