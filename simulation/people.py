@@ -16,14 +16,16 @@ from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
-from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
+from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
@@ -231,8 +233,8 @@ def _reconcile(situation: Situation) -> Action:
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
-    if instrument == Instrument.C_SSRS:
-        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
+    if instrument in SUICIDE_RISK:
+        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
     before = sum(measured.instrument == instrument for measured in journey.measurements)
     definition = definition_of(instrument)
     asked = definition.items - (definition.suicide_item is not None)
@@ -243,9 +245,9 @@ def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     return Role.PATIENT, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=answers)
 
 
-def no_risk() -> dict[str, bool]:
-    """Return C-SSRS answers of somebody without suicidal thoughts or behaviour."""
-    return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
+def no_risk(instrument: Instrument = Instrument.C_SSRS) -> dict[str, bool]:
+    """Return answers to a form of the C-SSRS of somebody without suicidal thoughts or behaviour."""
+    return {question.key: False for question in definition_of(instrument).questions if not question.asked_if}
 
 
 def _ask_about_suicide(situation: Situation) -> Action | datetime:
@@ -253,7 +255,7 @@ def _ask_about_suicide(situation: Situation) -> Action | datetime:
         shortly_before = situation.waiting.deadline - timedelta(hours=2)
         if situation.at < shortly_before:
             return shortly_before
-    return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+    return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
 
 
 def _screen(situation: Situation) -> Action | datetime:
@@ -262,8 +264,12 @@ def _screen(situation: Situation) -> Action | datetime:
         if situation.at < week_before:
             return week_before
     protocol = situation.journey.protocol
+    known = {x.code for x in protocol.exclusions if contradiction(situation.journey, x, "no", situation.at)}
     return Role.CLINICIAN, c.RecordScreening(
-        exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
+        exclusions={
+            exclusion.code: c.ScreeningAnswer(answer="yes" if exclusion.code in known else "no")
+            for exclusion in protocol.exclusions
+        },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
     )
@@ -376,10 +382,10 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
-    if "the C-SSRS is too old" in obstacles:
-        return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
     if situation.at > situation.journey.sessions[number].closes:
         return _schedule(situation)
+    if "the C-SSRS is too old" in obstacles:
+        return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
         return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
@@ -501,6 +507,18 @@ def _reach(situation: Situation) -> Action:
     )
 
 
+def _speak_again(situation: Situation) -> Action | datetime:
+    """Speak with the patient when it is due, until people have signed that the crisis is settled."""
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.RecordCrisisContact(
+        crisis=situation.subject,
+        reached=True,
+        assessment=_invented("spoken with again; the safety plan holds"),
+        safety_plan=True,
+    )
+
+
 def _support(situation: Situation) -> Action:
     return situation.waiting.owner, c.AnswerSupport(
         support=situation.subject, text=_invented("called back and settled")
@@ -540,7 +558,11 @@ def _answer_returned(situation: Situation) -> Action:
     return Role.CLINICIAN, c.AnswerReturned(request=situation.subject, text=_invented("here is what was asked for"))
 
 
-CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "continue"}
+CHOICES = {
+    SignOffKind.ELIGIBILITY: "at_home",
+    SignOffKind.RESPONSE_REVIEW: "continue",
+    SignOffKind.RISK_DECISION: "settled",
+}
 
 
 def _sign(situation: Situation) -> Action | None:
@@ -550,9 +572,12 @@ def _sign(situation: Situation) -> Action | None:
     assert request.evidence is not None
     if request.sign_off in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
         hold = journey.holds[situation.subject]
-        before = release_obstacles(journey, hold)
+        if release_obstacles(journey, hold):
+            return None
+    if request.sign_off == SignOffKind.RISK_DECISION:
+        before = settling_obstacles(journey, situation.at)
         if any("C-SSRS" in obstacle for obstacle in before):
-            return _fill_in(journey, Instrument.C_SSRS, f"asked-{journey.version}")
+            return _fill_in(journey, Instrument.C_SSRS_SINCE, f"asked-{journey.version}")
         if before:
             return None
     rule = journey.protocol.sign_offs[request.sign_off]
@@ -601,6 +626,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,
+    "crisis_contact": _speak_again,
     "support": _support,
     "alarm": _take_alarm,
     "adverse_event_outcome": _follow_up_adverse_event,

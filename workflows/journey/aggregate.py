@@ -137,9 +137,10 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
     fact = body.correction
     match fact:
         case e.InstrumentRecorded():
-            wrong = next((m for m in journey.measurements if m.version == body.version), None)
+            wrong = next((m for m in journey.measurements if body.version in (m.version, m.corrected)), None)
             if wrong is not None:
-                right = changed["measurements"][-1].model_copy(update={"at": wrong.at})
+                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": changed["measurements"][-1].version}
+                right = changed["measurements"][-1].model_copy(update=as_asked)
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)

@@ -38,6 +38,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.patient.model import HistoryTakenIn
 from workflows.journey.always.safety.model import (
     CancellationKept,
+    CrisisClosed,
     CrisisContactRecorded,
     CrisisOpened,
     MessageHandled,
@@ -124,6 +125,7 @@ AnyEventBody = Annotated[
     | HoldReleased
     | CrisisOpened
     | CrisisContactRecorded
+    | CrisisClosed
     | SupportRequested
     | SupportAnswered
     | MessageKept

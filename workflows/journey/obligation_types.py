@@ -147,6 +147,8 @@ CRISIS = ObligationType(
     ),
     Outlasts.ENDING,
 )
+CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING, BeforeDose.ONCE_DUE)
+"""The next contact after a patient at risk was reached."""
 ALARM = ObligationType(
     "alarm",
     ((Severity.EMERGENCY.value, MayWaitFor.NOTHING), (Severity.URGENT.value, MayWaitFor.NOTHING)),
@@ -190,6 +192,7 @@ OBLIGATION_TYPES = {
         DISPATCH_ADDRESS,
         SUPPORT,
         CRISIS,
+        CRISIS_CONTACT,
         ALARM,
         ADVERSE_EVENT_OUTCOME,
         UNREADABLE_MESSAGE,

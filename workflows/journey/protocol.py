@@ -48,6 +48,7 @@ class SignOffKind(StrEnum):
     RESPONSE_REVIEW = "response_review"
     HOLD_RELEASE = "hold_release"
     SEVERE_HOLD_RELEASE = "severe_hold_release"
+    RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
@@ -216,7 +217,8 @@ class KnownFrom(InputModel):
     age_over: Count | None = None
     """Yes for somebody of more full years on their local day, else no."""
     suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
-    """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+    """Never no while one of these is known: the latest C-SSRS that a clinician asked is (an incomplete one counts as
+    high); intent or behaviour that a clinician found is recent (high); there was an attempt at any time (moderate)."""
     medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
     """Never no while a medicine of one of these classes is on the list and taken."""
 
@@ -262,6 +264,10 @@ class Instruments(InputModel):
     """Days after a C-SSRS of moderate or worse in which missed contacts escalate faster."""
     suicide_risk_valid_days: Count
     """Days that a C-SSRS counts for the start of a session."""
+    suicidal_intent_recent_days: Count
+    """Days after a clinician found suicidal intent in which no session is released, whatever is answered since."""
+    suicidal_behaviour_recent_days: Count
+    """Days after a clinician found recent suicidal behaviour in which no session is released."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -656,6 +662,13 @@ class AdverseEvents(InputModel):
     """The same for an event that is severe or serious."""
 
 
+class Crises(InputModel):
+    """What is owed to a patient after suicide risk was found."""
+
+    next_contact_within_hours: Count
+    """Hours after a contact within which a clinician speaks with the patient again, until the crisis is closed."""
+
+
 class SignOffRule(InputModel):
     """Who may sign, how long they have, which decisions they may choose from, and whether they must say why.
 
@@ -747,6 +760,8 @@ class Protocol(InputModel):
     """When the response is reviewed."""
     follow_up: FollowUp
     """Visits after the last session."""
+    crises: Crises
+    """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
     sign_offs: dict[SignOffKind, SignOffRule]

@@ -75,7 +75,8 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
         Refused: no questionnaire of this kind and occasion was recorded at this version.
     """
     for place, known in enumerate(journey.measurements):
-        if known.version == version and (known.instrument, known.occasion) == (command.instrument, command.occasion):
+        same = (known.instrument, known.occasion) == (command.instrument, command.occasion)
+        if same and version in (known.version, known.corrected):
             return e.InstrumentRecorded(
                 instrument=command.instrument,
                 occasion=command.occasion,
