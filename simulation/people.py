@@ -276,18 +276,31 @@ def _screen(situation: Situation) -> Action | datetime:
 
 
 def _plan(situation: Situation) -> Action:
-    first = situation.journey.plan is None
-    rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
-    return Role.CLINICIAN, c.RecordPlan(plan=plan(situation.journey.protocol, situation.at), rationale=rationale)
+    journey = situation.journey
+    kept = journey.maintenance_since is not None
+    written = plan(journey.protocol, situation.at, maintenance=kept)
+    return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
-def plan(protocol: Protocol, at: datetime) -> c.Plan:
-    """Make a plan with the largest dose that the protocol allows for 70 kg.
+def revision(journey: Journey, written: c.Plan, reason: str = "response") -> c.RecordPlan:
+    """Return a change of plan, with what it rests on: every score and every session so far."""
+    sessions = (f"session-{session.number}" for session in journey.sessions.values() if session.dosed_at is not None)
+    return c.RecordPlan(
+        plan=written,
+        reason=reason,
+        rationale=_invented("adjusted on response and safety, by clinical judgement"),
+        rests_on=c.PlanBasis(scores=tuple(m.version for m in journey.measurements), safety=tuple(sessions)),
+    )
+
+
+def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Plan:
+    """Make a plan with the largest dose that the protocol allows to begin with, for 70 kg: of a course, or of the
+    maintenance after it.
 
     Raises:
         ValueError: the protocol sets no dose limits, so nobody can plan.
     """
-    dose, sessions, rules = protocol.dose, protocol.sessions, protocol.care_plan
+    dose, sessions, rules, kept = protocol.dose, protocol.sessions, protocol.care_plan, protocol.maintenance
     components = dict.fromkeys((*rules.require_components, rules.therapy))
     if not (dose.starting_dose and dose.max_mg_per_kg and dose.max_doses_dispensed):
         raise ValueError("this protocol sets no dose limits")
@@ -301,8 +314,8 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
         route=sessions.route_allowed[0],
         weight_kg=weight,
         weighed_at=at,
-        planned_sessions=sessions.planned,
-        spacing_hours=sessions.target_spacing_hours,
+        planned_sessions=sessions.planned + (kept.planned if maintenance else 0),
+        spacing_hours=kept.target_spacing_hours if maintenance else sessions.target_spacing_hours,
         doses_dispensed=dose.max_doses_dispensed,
     )
 

@@ -26,6 +26,7 @@ from workflows.journey.obligation_types import (
     SUICIDE_RISK,
     ObligationType,
 )
+from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -54,10 +55,11 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
-    if command.starts_at - at > timedelta(days=rules.course_max_days):
+    longest = longest_course(journey)
+    if command.starts_at - at > longest:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            f"this start is more than {rules.course_max_days} days away, longer than a course",
+            f"this start is more than {longest.days} days away, longer than a course",
             "Choose another time",
             "starts_at",
         )
@@ -105,6 +107,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
+        elif session.released_at is not None and session.dosed_at is None:
+            what = f"record the dose of session {session.number}, or cancel it if none was taken"
+            yield _monitors(session, DOSE, what, care=False)
         elif session.ended_at is not None and session.number in journey.protocol.sessions.cosigned_sessions:
             attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
             if attestation:
@@ -143,7 +148,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return
-    if session.running or session.ended_at is not None:
+    if session.released_at is not None or session.running or session.ended_at is not None:
         return
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
@@ -180,8 +185,6 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
-    elif session.released_at is not None:
-        yield _monitors(session, DOSE, f"record the dose of session {number}")
     elif decided is not None and decided.decision == "approve":
         yield _monitors(session, RELEASE, f"release session {number}")
     else:
@@ -253,7 +256,7 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
     """Cancel sessions that are still planned when the sessions stage ends."""
     if body.stage == Stage.FOLLOW_UP:
         for session in journey.sessions.values():
-            if session.dosed_at is None:
+            if session.released_at is None and session.dosed_at is None:
                 yield e.SessionCancelled(session=session.number, reason="the sessions have ended")
 
 
