@@ -26,7 +26,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
@@ -362,6 +362,8 @@ def _schedule(situation: Situation) -> Action:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     if journey.no_go_until is not None:
         soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
@@ -386,6 +388,8 @@ def _acknowledge_instructions(situation: Situation) -> Action:
 def _check(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return _schedule(situation)
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
@@ -412,6 +416,8 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
+    if situation.at > situation.journey.sessions[number].closes:
+        return _schedule(situation)
     if "the C-SSRS is too old" in obstacles:
         return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
@@ -430,7 +436,7 @@ def _dose(situation: Situation) -> Action:
         taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
-    if dose_deviations(journey, journey.sessions[number], taken):
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
         return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
     return Role.SESSION_MONITOR, taken
 

@@ -156,11 +156,13 @@ class EndSession(CommandBody):
 
 
 class SessionScheduled(EventBody):
-    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned. After
+    ``closes`` (UTC) it is not released any more: it is moved."""
 
     kind: Literal["session.scheduled"] = "session.scheduled"
     session: int
     starts_at: Instant
+    closes: Instant
     zone: Zone
     local: Short
     supervising_clinician: Identifier
@@ -337,6 +339,7 @@ class Session(ImmutableModel):
 
     number: int
     starts_at: Instant
+    closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
@@ -438,6 +441,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
     planned = Session(
         number=body.session,
         starts_at=body.starts_at,
+        closes=body.closes,
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,

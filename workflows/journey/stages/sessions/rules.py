@@ -33,7 +33,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
-from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled, standing_no_go
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -73,12 +73,17 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         )
     if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
-    why = (*interval_obstacles(journey, command.starts_at), *standing_no_go(journey, command.starts_at))
+    why = (
+        *interval_obstacles(journey, command.starts_at),
+        *standing_no_go(journey, command.starts_at),
+        *outside_hours(journey, command.starts_at),
+    )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
     yield e.SessionScheduled(
         **command.model_dump(exclude={"kind"}),
+        closes=command.starts_at + timedelta(minutes=rules.start_within_minutes),
         zone=zone,
         local=local(command.starts_at, zone).isoformat(timespec="minutes"),
     )
@@ -189,7 +194,9 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if made is None or (made.verdict == "recheck" and not made.no_go):
+    if session.released_at is None and outside_hours(journey, session.starts_at):
+        yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
+    elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
