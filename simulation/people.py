@@ -27,7 +27,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
@@ -306,6 +306,10 @@ def _screen(situation: Situation) -> Action | datetime:
         },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
+        findings={
+            "appropriateness": c.Finding(holds=True, because=_invented("standard treatments did not help enough")),
+            "safety": c.Finding(holds=True, because=_invented("nothing that speaks against it")),
+        },
     )
 
 
@@ -357,6 +361,12 @@ def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Pl
 def _explain(situation: Situation) -> Action:
     explained = situation.journey.education.explained
     topics = tuple(topic for topic in situation.journey.protocol.education_topics if topic not in explained)
+    if not topics:
+        understood = c.ConfirmUnderstanding(
+            topics=dict.fromkeys(situation.journey.protocol.education_topics, "understood"),
+            in_their_words=_invented("told it back, with what to do if they feel unwell"),
+        )
+        return Role.CLINICIAN, understood
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
 
 
@@ -365,7 +375,11 @@ def _acknowledge(situation: Situation) -> Action:
 
 
 def _consent(situation: Situation) -> Action:
-    return Role.PATIENT, c.GiveConsent(consents=situation.journey.protocol.consents)
+    return Role.PATIENT, c.GiveConsent(consents=situation.journey.consent_versions)
+
+
+def _witness(situation: Situation) -> Action:
+    return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
 def _answer_question(situation: Situation) -> Action:
@@ -382,6 +396,8 @@ def _schedule(situation: Situation) -> Action:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     if journey.no_go_until is not None:
         soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
@@ -396,9 +412,18 @@ def _instruct(situation: Situation) -> Action:
     return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
 
 
+def _acknowledge_instructions(situation: Situation) -> Action:
+    number = int(situation.subject)
+    delivered = situation.journey.sessions[number].instructed
+    assert delivered is not None
+    return Role.PATIENT, c.AcknowledgeInstructions(session=number, content_version=delivered)
+
+
 def _check(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return _schedule(situation)
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
@@ -425,6 +450,8 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
+    if situation.at > situation.journey.sessions[number].closes:
+        return _schedule(situation)
     if "the C-SSRS is too old" in obstacles:
         return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
@@ -443,7 +470,7 @@ def _dose(situation: Situation) -> Action:
         taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
-    if dose_deviations(journey, journey.sessions[number], taken):
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
         return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
     return Role.SESSION_MONITOR, taken
 
@@ -652,9 +679,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "acknowledgement": _acknowledge,
     "question": _answer_question,
     "consent": _consent,
+    "witness": _witness,
     "scheduling": _schedule,
     "measure": _measure,
     "instructions": _instruct,
+    "instructions_read": _acknowledge_instructions,
     "checklist": _check,
     "release": _release,
     "dose": _dose,

@@ -891,3 +891,22 @@ def test_sessions_are_those_of_the_protocol_pinned_at_the_start() -> None:
     assert {event.body.protocol_digest for event in play.events if isinstance(event.body, e.PathwayStarted)} == {
         play.journey.protocol.digest
     }
+
+
+@pytest.mark.requirement("B21")
+def test_the_patient_acknowledges_the_instructions_they_got() -> None:
+    play = before("session.instruct")
+    body = c.AcknowledgeInstructions(session=1, content_version="demo-1")
+    play.refused(body, Role.PATIENT, code=RefusalCode.INCOMPLETE, field="session")
+    play.do(c.Instruct(session=1, content_version="demo-1"), Role.COORDINATOR)
+    waiting = play.waits_for("instructions_read")
+    assert waiting is not None
+    assert waiting.owner == Role.PATIENT
+    assert any("instructions_read" in found for found in dose_gate(play.journey, 1, play.at))
+    play.refused(body, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    other = body.model_copy(update={"content_version": "demo-0"})
+    play.refused(other, Role.PATIENT, code=RefusalCode.STALE, field="content_version")
+    play.do(body, Role.PATIENT)
+    assert play.waits_for("instructions_read") is None
+    play.do(c.Instruct(session=1, content_version="demo-2"), Role.COORDINATOR)
+    assert play.waits_for("instructions_read") is not None, "they changed, and are acknowledged anew"

@@ -57,16 +57,23 @@ from workflows.journey.stages.education.model import (
     Acknowledge,
     AnswerQuestion,
     AskQuestion,
+    ConfirmReading,
+    ConfirmUnderstanding,
+    EnterPaperConsent,
     ExplainTopics,
     GiveConsent,
     PlanBasis,
+    ProposeConsentVersion,
     RecordPlan,
+    SendReading,
     WithdrawConsent,
+    WitnessConsent,
 )
 from workflows.journey.stages.evaluation.model import RecordEvaluation, RecordInstrument
 from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit, SettleContact
 from workflows.journey.stages.screening.model import RecordScreening
 from workflows.journey.stages.sessions.model import (
+    AcknowledgeInstructions,
     CancelSession,
     CheckSession,
     EndSession,
@@ -77,7 +84,16 @@ from workflows.journey.stages.sessions.model import (
     ReleaseSession,
     ScheduleSession,
 )
-from workflows.journey.vocabulary import Location, Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.vocabulary import (
+    Finding,
+    Location,
+    Observer,
+    Patient,
+    Plan,
+    PriorTreatment,
+    ScreeningAnswer,
+    Vitals,
+)
 
 AnyBody = Annotated[
     StartPathway
@@ -86,14 +102,21 @@ AnyBody = Annotated[
     | RecordScreening
     | RecordPlan
     | ExplainTopics
+    | ConfirmUnderstanding
+    | SendReading
+    | ConfirmReading
     | Acknowledge
     | AskQuestion
     | AnswerQuestion
     | GiveConsent
     | WithdrawConsent
+    | EnterPaperConsent
+    | WitnessConsent
+    | ProposeConsentVersion
     | ScheduleSession
     | CancelSession
     | Instruct
+    | AcknowledgeInstructions
     | CheckSession
     | ReleaseSession
     | RecordDose

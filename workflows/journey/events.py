@@ -60,12 +60,19 @@ from workflows.journey.always.sign_offs.model import (
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
+    ConsentVersionChanged,
+    ConsentVersionProposed,
     ConsentWithdrawn,
+    ConsentWitnessed,
+    PaperConsentEntered,
     PlanRecorded,
     QuestionAnswered,
     QuestionAsked,
+    ReadingConfirmed,
+    ReadingSent,
     StatementsAcknowledged,
     TopicsExplained,
+    UnderstandingConfirmed,
 )
 from workflows.journey.stages.evaluation.model import EvaluationRecorded, InstrumentRecorded
 from workflows.journey.stages.follow_up.model import (
@@ -79,6 +86,7 @@ from workflows.journey.stages.follow_up.model import (
 from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    InstructionsAcknowledged,
     ObservationMissed,
     SessionCancelled,
     SessionChecked,
@@ -96,14 +104,22 @@ AnyEventBody = Annotated[
     | ScreeningRecorded
     | PlanRecorded
     | TopicsExplained
+    | UnderstandingConfirmed
+    | ReadingSent
+    | ReadingConfirmed
     | StatementsAcknowledged
     | QuestionAsked
     | QuestionAnswered
     | ConsentGiven
     | ConsentWithdrawn
+    | PaperConsentEntered
+    | ConsentWitnessed
+    | ConsentVersionProposed
+    | ConsentVersionChanged
     | SessionScheduled
     | SessionCancelled
     | SessionInstructed
+    | InstructionsAcknowledged
     | SessionChecked
     | SessionReleased
     | DoseRecorded

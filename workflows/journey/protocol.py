@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
-from workflows.journey.calendars import QuietHours, WorkingTime
+from workflows.journey.calendars import DayHours, QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
@@ -51,6 +51,7 @@ class SignOffKind(StrEnum):
     RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    CONSENT_VERSION = "consent_version"
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
@@ -489,6 +490,14 @@ class Sessions(InputModel):
     """Days after the last dose after which the evaluation is amended and signed again."""
     course_max_days: Count
     """Days after the first dose of a course after which a new plan is signed."""
+    start_hours: DayHours
+    """Between which times of day, on the patient's wall clock, a session starts."""
+    start_days: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    """On which days of the patient's week, Monday 1 to Sunday 7."""
+    start_within_minutes: Count
+    """Minutes after its appointment in which a session is released. After that it is moved."""
+    release_minutes: Count
+    """Minutes that a release lasts: a dose that is taken or recorded later is a deviation."""
     setting_allowed: tuple[Literal["at_home"], ...]
     """Where sessions under this protocol may be."""
     route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -826,6 +835,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
+    background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What may be sent to a patient before the evaluation. Nothing about the medicine is among it."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is explained before consent."""
     acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
