@@ -9,6 +9,7 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
+from workflows.journey.always.death import rules as death
 from workflows.journey.always.dose_limits import rules as dose_limits
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
@@ -43,6 +44,7 @@ DECISIONS: Decisions = {
     **medicines.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
+    **death.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -64,6 +66,7 @@ _REACTING = (
     medicines.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
+    death.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -83,6 +86,7 @@ NEEDS = (
     medicines.needs,
     particulars.needs,
     safety.needs,
+    death.needs,
     adverse_events.needs,
     holds.needs,
     access.needs,
@@ -103,7 +107,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     """Return everything the journey waits for now."""
     for stage in NEEDS:
         for need in stage(journey):
-            if journey.closing is None or outlasts(need) >= _ended(journey):
+            if journey.closing is None or outlasts(journey, need) >= _ended(journey):
                 yield need
 
 
@@ -119,15 +123,16 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def _ended(journey: Journey) -> Outlasts:
-    """Return how far an ending pathway has ended. What outlasts that is still awaited."""
-    if journey.closed:
-        return Outlasts.CLOSING
+    """Return how far an ending pathway has ended. What outlasts that is still awaited, after it is closed as well: a
+    journey closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
     return Outlasts.DEATH if journey.died else Outlasts.ENDING
 
 
-def outlasts(need: Requirement) -> Outlasts:
-    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the
-    request."""
+def outlasts(journey: Journey, need: Requirement) -> Outlasts:
+    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
+    contacts after a dose go on as long as the protocol says that they are owed."""
+    if need.subject in journey.contacts and follow_up.is_owed_after_dose(journey, journey.contacts[need.subject]):
+        return Outlasts.ENDING
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
     return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

@@ -36,6 +36,7 @@ CLEARED = {
     "live_clinician",
     "interpreter",
     "instructed",
+    "acknowledged",
     "check",
 }
 """What of a session a clearance covers."""
@@ -252,6 +253,23 @@ def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if event is None else (event.author,)
 
 
+def _death(journey: Journey, subject: str | None) -> Content:
+    death = journey.deaths.get(subject or "")
+    return {"death": None if death is None else death.model_dump(mode="json", exclude={"confirmed", "in_error"})}
+
+
+def _death_reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    death = journey.deaths.get(subject or "")
+    return () if death is None else (death.reported_by,)
+
+
+def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """A pathway that is closed stays as it ended."""
+    yield e.DeathConfirmed(death=decided.subject or "", sign_off=decided.request)
+    if not journey.closed:
+        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=decided.rationale or decided.meaning)
+
+
 def _lost(journey: Journey, subject: str | None) -> Content:
     contact = journey.contacts.get(subject or "")
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
@@ -267,6 +285,25 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
         ],
     }
+
+
+def _consent_version(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_consents.get(subject or "")
+    return {
+        "counts_now": journey.consent_versions.get(subject or ""),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    proposed = journey.proposed_consents.get(subject or "")
+    return () if proposed is None else (proposed.by,)
+
+
+def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    proposed = journey.proposed_consents.get(decided.subject or "")
+    if proposed is not None:
+        yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
 
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -452,6 +489,31 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             authors=_reporter,
             written_by="one",
             declining="asks_again",
+            urgent=True,
+            outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.CONSENT_VERSION,
+            request="sign the new version of consent {subject}",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_consent_version,
+            authors=_consent_version_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_consent_version,
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.DEATH,
+            request="confirm that the patient died, or that they live",
+            meaning=Meaning.DEATH_CONFIRMED,
+            content=_death,
+            authors=_death_reporter,
+            written_by="one",
+            approval=_confirm_death,
+            reasoned=True,
             urgent=True,
             outlasts=Outlasts.DEATH,
             care=False,
