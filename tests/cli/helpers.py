@@ -9,8 +9,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from application.settings import Settings
 from application.temporal.journeys import Journeys, Running
 from cli.app import app
 from deploy.local.postgres import Database
-from simulation.keys import PASSPHRASE
+from simulation.keys import PASSPHRASE, invent
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
@@ -46,13 +47,20 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 T = TypeVar("T")
 
 
+@cache
+def registered() -> dict[str, Any]:
+    """The settings that name the register of the invented staff. Nobody's keys are enrolled in it for the tests."""
+    signers = invent(Path(mkdtemp()))
+    return {"register_file": signers.register_path, "organisation_key": signers.organisation_key.hex()}
+
+
 class World:
     """What the command line acts in: a database, or none, a moment, and the person at the terminal.
 
     ``down`` is Temporal away, ``asleep`` is Temporal taking commands that never get recorded.
     """
 
-    def __init__(self, database: Database | None = None, **settings: Any) -> None:
+    def __init__(self, database: Database | None = None, *, knows_staff: bool = True, **settings: Any) -> None:
         self.at = START
         self.down = False
         self.asleep = False
@@ -61,7 +69,9 @@ class World:
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
         """Who sits at the terminal: they know their id, and the passphrase."""
-        self.settings = Settings(database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER)
+        self.settings = Settings(
+            database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER, **registered() if knows_staff else {}
+        )
         self.set(**settings)
         if database is not None:
             self.use(database)
