@@ -74,7 +74,7 @@ from workflows.journey.stages.follow_up.model import (
     DischargeProposed,
     VisitRecorded,
 )
-from workflows.journey.stages.screening.model import ScreeningRecorded
+from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
     ObservationMissed,
@@ -92,6 +92,7 @@ AnyEventBody = Annotated[
     | EvaluationRecorded
     | InstrumentRecorded
     | ScreeningRecorded
+    | AnswersReopened
     | PlanRecorded
     | TopicsExplained
     | StatementsAcknowledged
