@@ -26,7 +26,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
@@ -276,18 +276,31 @@ def _screen(situation: Situation) -> Action | datetime:
 
 
 def _plan(situation: Situation) -> Action:
-    first = situation.journey.plan is None
-    rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
-    return Role.CLINICIAN, c.RecordPlan(plan=plan(situation.journey.protocol, situation.at), rationale=rationale)
+    journey = situation.journey
+    kept = journey.maintenance_since is not None
+    written = plan(journey.protocol, situation.at, maintenance=kept)
+    return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
-def plan(protocol: Protocol, at: datetime) -> c.Plan:
-    """Make a plan with the largest dose that the protocol allows for 70 kg.
+def revision(journey: Journey, written: c.Plan, reason: str = "response") -> c.RecordPlan:
+    """Return a change of plan, with what it rests on: every score and every session so far."""
+    sessions = (f"session-{session.number}" for session in journey.sessions.values() if session.dosed_at is not None)
+    return c.RecordPlan(
+        plan=written,
+        reason=reason,
+        rationale=_invented("adjusted on response and safety, by clinical judgement"),
+        rests_on=c.PlanBasis(scores=tuple(m.version for m in journey.measurements), safety=tuple(sessions)),
+    )
+
+
+def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Plan:
+    """Make a plan with the largest dose that the protocol allows to begin with, for 70 kg: of a course, or of the
+    maintenance after it.
 
     Raises:
         ValueError: the protocol sets no dose limits, so nobody can plan.
     """
-    dose, sessions, rules = protocol.dose, protocol.sessions, protocol.care_plan
+    dose, sessions, rules, kept = protocol.dose, protocol.sessions, protocol.care_plan, protocol.maintenance
     components = dict.fromkeys((*rules.require_components, rules.therapy))
     if not (dose.starting_dose and dose.max_mg_per_kg and dose.max_doses_dispensed):
         raise ValueError("this protocol sets no dose limits")
@@ -301,8 +314,8 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
         route=sessions.route_allowed[0],
         weight_kg=weight,
         weighed_at=at,
-        planned_sessions=sessions.planned,
-        spacing_hours=sessions.target_spacing_hours,
+        planned_sessions=sessions.planned + (kept.planned if maintenance else 0),
+        spacing_hours=kept.target_spacing_hours if maintenance else sessions.target_spacing_hours,
         doses_dispensed=dose.max_doses_dispensed,
     )
 
@@ -335,6 +348,8 @@ def _schedule(situation: Situation) -> Action:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     if journey.no_go_until is not None:
         soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
@@ -352,6 +367,8 @@ def _instruct(situation: Situation) -> Action:
 def _check(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return _schedule(situation)
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
@@ -378,6 +395,8 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
+    if situation.at > situation.journey.sessions[number].closes:
+        return _schedule(situation)
     if "the C-SSRS is too old" in obstacles:
         return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
@@ -396,7 +415,7 @@ def _dose(situation: Situation) -> Action:
         taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
-    if dose_deviations(journey, journey.sessions[number], taken):
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
         return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
     return Role.SESSION_MONITOR, taken
 

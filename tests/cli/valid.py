@@ -105,12 +105,14 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
+    "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {
         "version": 3,
         "reason": _TEXT,
         "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
     },
+    "pathway.set-limits": {"limits": {"max_single_dose": 80}, "reason": _TEXT},
     "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
     "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
     "signoff.delegate": {

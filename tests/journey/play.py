@@ -191,6 +191,13 @@ class Play:
         assert taken is not None
         return taken
 
+    def loosely_spaced(self) -> Play:
+        """The same moment under a protocol that lets doses come as close as its shortest interval, whatever was
+        planned."""
+        protocol = self.journey.protocol
+        sessions = protocol.sessions.model_copy(update={"spacing_tolerance_hours": 1000})
+        return self.changed(protocol=protocol.model_copy(update={"sessions": sessions}))
+
     def changed(self, **fields: Any) -> Play:
         """The same moment of a journey that differs in these fields of its state."""
         return Play(self.journey.model_copy(update=fields), self.at, receipts=dict(self.receipts))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of
+from simulation.people import PEOPLE, person_of, revision
 from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
@@ -28,6 +28,7 @@ SUBJECTS = {
     SignOffKind.SEVERE_HOLD_RELEASE: "hold-1",
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
+    SignOffKind.DEATH: "death-1",
 }
 NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
 """What these are about, no one person wrote."""
@@ -86,6 +87,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(c.PlaceHold(reason="invented"), Role.OBSERVER)
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
@@ -111,8 +113,15 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
             event = journey.adverse_events["adverse-event-1"].model_copy(update={"reported_by": by})
             changed = {"adverse_events": {event.id: event}}
+        case SignOffKind.DEATH:
+            death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
+            changed = {"deaths": {death.id: death}}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
+        case SignOffKind.PATIENT_LIMITS:
+            changed = {"own_limits_by": by}
+        case SignOffKind.LIMIT_OVERRIDE:
+            changed = {"override_by": by}
         case _:
             changed = {}
     return journey.model_copy(update=changed)
@@ -264,7 +273,7 @@ def test_last_to_change_the_plan_is_its_author() -> None:
     play.refused(play.signature(SignOffKind.PLAN), Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     assert play.journey.plan is not None
     colleague = person("colleague", Role.CLINICIAN)
-    play.do(c.RecordPlan(plan=play.journey.plan, rationale="the same, looked at again (invented)"), colleague)
+    play.do(revision(play.journey, play.journey.plan), colleague)
     play.refused(play.signature(SignOffKind.PLAN), colleague, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.do(play.signature(SignOffKind.PLAN), Role.CLINICIAN)
 

@@ -172,6 +172,8 @@ async def signals(case: Case) -> None:
     await act(Role.COORDINATOR, c.Reassign(duty="coordinator", to="demo-coordinator-2", reason="Invented: on leave"))
     await act(Role.COORDINATOR, c.Move(zone=case.journey.patient.zone, state="NY"))
     await act(Role.OBSERVER, c.PlaceHold(reason="Invented: wait a moment"))
+    await act(Role.OBSERVER, c.RecordDeath(related="no", reason="Invented: the wrong patient"))
+    await act(Role.CLINICIAN, c.CorrectDeath(death="death-1", reason="Invented: the wrong patient"))
     report = c.ReportAdverseEvent(
         what="Invented: a headache", grade=1, serious=False, onset=case.journey.started_at, causality="unlikely"
     )

@@ -19,6 +19,8 @@ from workflows.journey.always.adverse_events.model import (
 )
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
+from workflows.journey.always.death.model import CorrectDeath, RecordDeath
+from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
@@ -26,7 +28,6 @@ from workflows.journey.always.pathway.model import (
     Cover,
     Move,
     Reassign,
-    RecordDeath,
     StartPathway,
     StopForSafety,
     Transfer,
@@ -58,6 +59,7 @@ from workflows.journey.stages.education.model import (
     AskQuestion,
     ExplainTopics,
     GiveConsent,
+    PlanBasis,
     RecordPlan,
     WithdrawConsent,
 )
@@ -123,8 +125,10 @@ AnyBody = Annotated[
     | Transfer
     | StopForSafety
     | RecordDeath
+    | CorrectDeath
     | ProposeDischarge
     | Amend
+    | SetLimits
     | Sign
     | WithdrawSignOff
     | AddAddendum

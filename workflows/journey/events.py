@@ -22,6 +22,8 @@ from workflows.journey.always.adverse_events.model import (
 from workflows.journey.always.care_team.model import StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
+from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
+from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
@@ -118,6 +120,9 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | DeathReported
+    | DeathConfirmed
+    | DeathEnteredInError
     | StrangerHeard
     | AdverseEventRegraded
     | AdverseEventRegradingConfirmed
@@ -153,7 +158,10 @@ AnyEventBody = Annotated[
     | ObligationEscalated
     | ObligationAcknowledged
     | CommandRefused
-    | FactAmended,
+    | FactAmended
+    | LimitsTightened
+    | OverrideProposed
+    | LimitsOverridden,
     Field(discriminator="kind"),
 ]
 

@@ -30,13 +30,13 @@ class MayWaitFor(StrEnum):
 class Outlasts(IntEnum):
     """What an obligation goes on through. Each one includes those before it.
 
-    An ending pathway closes once nothing is awaited that outlasts the ending.
+    An ending pathway closes once nothing is awaited that outlasts the ending. What a later fact brings about is awaited
+    in a closed one by the same rule.
     """
 
     NOTHING = 0
     ENDING = 1
     DEATH = 2
-    CLOSING = 3
 
 
 class BeforeDose(StrEnum):
@@ -115,7 +115,7 @@ SCHEDULING = _of_clinic("scheduling")
 INSTRUCTIONS = _of_patient("instructions")
 CHECKLIST = _at_once("checklist")
 RELEASE = _at_once("release", before_dose=BeforeDose.NEVER)
-DOSE = _at_once("dose", before_dose=BeforeDose.NEVER)
+DOSE = _at_once("dose", Outlasts.ENDING, before_dose=BeforeDose.NEVER)
 OBSERVATION = _at_once("observation", Outlasts.ENDING)
 SESSION_END = _at_once("session_end", Outlasts.ENDING)
 CHECK_IN = _contact("check_in")
@@ -136,7 +136,7 @@ SUPPORT = ObligationType(
         (Severity.CLINICAL.value, MayWaitFor.NOTHING),
         (Severity.ROUTINE.value, MayWaitFor.WORKING_TIME),
     ),
-    Outlasts.ENDING,
+    Outlasts.DEATH,
 )
 CRISIS = ObligationType(
     "crisis",
@@ -159,7 +159,7 @@ ADVERSE_EVENT_OUTCOME = _at_once("adverse_event_outcome", Outlasts.ENDING, Befor
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
-ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING, before_dose=BeforeDose.NEVER)
+ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.DEATH, before_dose=BeforeDose.NEVER)
 """Whoever looks in an emergency at what is long over is reviewed all the same. It is about who looked, and not about
 the patient's safety."""
 RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))

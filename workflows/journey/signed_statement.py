@@ -40,6 +40,8 @@ class Meaning(StrEnum):
     RISK_DECIDED = "risk_decided"
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
+    DEATH_CONFIRMED = "death_confirmed"
+    LIMITS_SET = "limits_set"
 
 
 class SignatureHeader(InputModel):

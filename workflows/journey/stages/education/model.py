@@ -7,7 +7,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text
 from workflows.journey.envelopes import (
     FROM_EDUCATION,
     Changes,
@@ -22,14 +22,27 @@ from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Plan
 
 
+class PlanBasis(InputModel):
+    """What a change of plan rests on: scores by the versions at which they were recorded, and safety data by their ids
+    (session-1, adverse-event-1, check-in-1-24h, visit-1)."""
+
+    scores: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    safety: tuple[Identifier, ...] = ()
+
+
 class RecordPlan(CommandBody):
-    """Write the plan, or a new revision of it, which must be signed before any further session."""
+    """Write the plan, or a new revision of it, which must be signed before any further session.
+
+    A revision names one of the protocol's reasons, says why in words, and on which scores and safety data it rests.
+    """
 
     kind: Literal["plan.record"] = "plan.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.EDUCATION, Stage.SESSIONS)
     plan: Plan
+    reason: Identifier | None = None
     rationale: Text | None = None
+    rests_on: PlanBasis | None = None
 
 
 class ExplainTopics(CommandBody):
@@ -95,7 +108,9 @@ class PlanRecorded(EventBody):
     kind: Literal["plan.recorded"] = "plan.recorded"
     plan: Plan
     revision: int
+    reason: Identifier | None = None
     rationale: Text | None = None
+    rests_on: PlanBasis | None = None
 
 
 class TopicsExplained(EventBody):
@@ -168,7 +183,9 @@ class EducationState(PathwayState):
 
     plan: Plan | None = None
     plan_revision: int = 0
+    plan_reason: Identifier | None = None
     plan_rationale: Text | None = None
+    plan_basis: PlanBasis | None = None
     plan_author: Identifier | None = None
     plan_owed_since: int | None = None
     education: Education = Education()
@@ -180,7 +197,9 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
     return {
         "plan": body.plan,
         "plan_revision": body.revision,
+        "plan_reason": body.reason,
         "plan_rationale": body.rationale,
+        "plan_basis": body.rests_on,
         "plan_author": event.actor_id,
         "plan_owed_since": None,
     }

@@ -5,9 +5,8 @@ appointments and preparation besides other care; consents are versioned and with
 symptoms and promise nothing.
 """
 
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -19,132 +18,6 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-
-
-def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a plan that has all its parts, promises no cure and stays within the protocol's limits.
-
-    A plan is part of broader psychiatric care, with therapy or the reason why not (NIMH; VA/DoD guideline for PTSD).
-    Doses are in mg, weights in kg, spacing in hours.
-    """
-    plan, rules = command.plan, journey.protocol.care_plan
-    require_known({**plan.sections}, rules.sections, "plan.sections")
-    lacking = [name for name in rules.sections if name not in plan.sections]
-    if lacking:
-        refuse(RefusalCode.INCOMPLETE, f"the plan lacks {', '.join(lacking)}", "Fill in every section", "plan.sections")
-    for name in rules.require_components:
-        if name not in plan.components and not (name == rules.therapy and plan.therapy_absent_because):
-            remedy = "Add it, or say why in therapy_absent_because" if name == rules.therapy else "Add it"
-            refuse(RefusalCode.INCOMPLETE, f"the plan lacks the component {name}", remedy, "plan.components")
-    if rules.therapy not in plan.components and not plan.therapy_absent_because:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            f"the plan says neither what {rules.therapy} is planned nor why not",
-            "Add the component or therapy_absent_because",
-            "plan.therapy_absent_because",
-        )
-    for goal in plan.goals:
-        promise = next((word for word in rules.goals_must_not_promise if _says(goal, word)), None)
-        if promise:
-            refuse(
-                RefusalCode.OUT_OF_LIMITS,
-                f"a goal says '{promise}'",
-                "Goals name symptoms to reduce, never a cure",
-                "plan.goals",
-            )
-    require_within_limits(journey, plan, at)
-    if journey.plan is not None and command.rationale is None:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            "a change of plan needs a rationale",
-            "Say on what clinical judgement it rests",
-            "rationale",
-        )
-    yield e.PlanRecorded(plan=plan, revision=journey.plan_revision + 1, rationale=command.rationale)
-
-
-def _says(text: str, word: str) -> bool:
-    """Whether a text has this word, or one that begins with it ("cure", "cured"; not "secure")."""
-    return re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) is not None
-
-
-def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
-    """Refuse a plan outside the protocol's dose and schedule limits. An unset limit refuses too.
-
-    Raises:
-        Refused: a limit is not met, or the protocol does not set it.
-    """
-    dose, sessions = journey.protocol.dose, journey.protocol.sessions
-    single, per_kg, weekly, course = dose.max_single_dose, dose.max_mg_per_kg, dose.max_7_day, dose.max_course
-    starting, step, supply = dose.starting_dose, dose.titration_max_step_pct, dose.max_doses_dispensed
-    fresh = dose.weight_max_age_days
-    if not (single and per_kg and weekly and course and starting and step and supply and fresh):
-        refuse(
-            RefusalCode.PROTOCOL,
-            f"the protocol sets no {', '.join(dose.unset)}",
-            "The medical director sets dose limits in the protocol; start a journey on that version",
-        )
-    previous = journey.plan.dose_mg if journey.plan is not None and journey.dosed_sessions else None
-    highest = starting if previous is None else previous * (1 + step / 100)
-    per_week = min(sessions.max_in_rolling_7_days, 1 + (168 - 1) // plan.spacing_hours)
-    agreed = (s for s in journey.sign_offs if s.decision == "approve" and not s.first_of_two)
-    courses = 1 + sum(signed.choice == "maintenance" for signed in agreed)
-    checks = (
-        (
-            plan.dose_mg <= single,
-            "dose_mg",
-            f"at most {single} {dose.unit} at once",
-        ),
-        (
-            plan.dose_mg <= per_kg * plan.weight_kg,
-            "dose_mg",
-            f"at most {per_kg} {dose.unit} per kg",
-        ),
-        (
-            plan.dose_mg <= highest,
-            "dose_mg",
-            "no higher than the starting dose, or one titration step above the last",
-        ),
-        (
-            plan.dose_mg * per_week <= weekly,
-            "dose_mg",
-            f"at most {weekly} {dose.unit} in 7 days",
-        ),
-        (
-            plan.dose_mg * plan.planned_sessions <= course * courses,
-            "planned_sessions",
-            f"at most {course} {dose.unit} in a course",
-        ),
-        (
-            plan.doses_dispensed <= supply,
-            "doses_dispensed",
-            f"at most {supply}",
-        ),
-        (
-            timedelta() <= at - plan.weighed_at <= timedelta(days=fresh),
-            "weighed_at",
-            f"within the last {fresh} days",
-        ),
-        (
-            plan.planned_sessions <= sessions.planned * courses,
-            "planned_sessions",
-            f"at most {sessions.planned} sessions in a course",
-        ),
-        (plan.route in sessions.route_allowed, "route", f"one of {', '.join(sessions.route_allowed)}"),
-        (
-            plan.spacing_hours >= sessions.min_interval_hours,
-            "spacing_hours",
-            f"at least {sessions.min_interval_hours} hours",
-        ),
-    )
-    for met, field, limit in checks:
-        if not met:
-            refuse(
-                RefusalCode.OUT_OF_LIMITS,
-                f"the plan is outside the protocol: {limit}",
-                "Change the plan, or have the medical director change the protocol",
-                f"plan.{field}",
-            )
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -209,9 +82,10 @@ def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at
 
 
 def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: datetime) -> Iterator[e.EventBody]:
-    """Cancel at once every session whose dose was not taken."""
+    """Cancel at once every session that was not released. One that was waits for its dose, or for word that none was
+    taken: the patient has it in their hands."""
     for session in journey.sessions.values():
-        if session.dosed_at is None:
+        if session.released_at is None and session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 
@@ -282,7 +156,6 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 DECISIONS: Decisions = {
-    c.RecordPlan: record_plan,
     c.ExplainTopics: explain,
     c.Acknowledge: acknowledge,
     c.AskQuestion: ask,

@@ -42,7 +42,6 @@ class CancelSession(CommandBody):
     kind: Literal["session.cancel"] = "session.cancel"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     reason: Text
 
@@ -108,8 +107,9 @@ class Observe(CommandBody):
     """Record one structured observation of a running session. It is added, also where its minute has one already."""
 
     kind: Literal["session.observe"] = "session.observe"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
@@ -139,18 +139,20 @@ class EndSession(CommandBody):
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
 
 
 class SessionScheduled(EventBody):
-    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned. After
+    ``closes`` (UTC) it is not released any more: it is moved."""
 
     kind: Literal["session.scheduled"] = "session.scheduled"
     session: int
     starts_at: Instant
+    closes: Instant
     zone: Zone
     local: Short
     supervising_clinician: Identifier
@@ -200,17 +202,19 @@ class SessionChecked(EventBody):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
-    recheck: Recheck | None
+    recheck: Recheck | None = None
     no_go: tuple[Identifier, ...]
-    no_go_until: Instant | None
+    no_go_until: Instant | None = None
 
 
 class SessionReleased(EventBody):
-    """From here on the patient may take the dose; ``clearance`` is the request that was approved for it."""
+    """From here on the patient may take the dose: ``dose_mg``, as the plan signs it (mg). ``clearance`` is the request
+    that was approved for it."""
 
     kind: Literal["session.released"] = "session.released"
     session: int
     clearance: Identifier
+    dose_mg: float
 
 
 class DoseRecorded(EventBody):
@@ -317,6 +321,7 @@ class Session(ImmutableModel):
 
     number: int
     starts_at: Instant
+    closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
@@ -324,6 +329,8 @@ class Session(ImmutableModel):
     instructed: Identifier | None = None
     check: Check | None = None
     released_at: Instant | None = None
+    released_mg: float | None = None
+    """The dose (mg) that was signed when it was released."""
     clearance: Identifier | None = None
     dose: Identifier | None = None
     dose_mg: float | None = None
@@ -366,6 +373,7 @@ class SessionsState(PatientState):
     """
 
     course_started_at: Instant | None = None
+    maintenance_since: Instant | None = None
     recheck: Recheck | None = None
     no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
@@ -413,6 +421,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
     planned = Session(
         number=body.session,
         starts_at=body.starts_at,
+        closes=body.closes,
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,
@@ -442,7 +451,9 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, released_at=event.at, clearance=body.clearance)
+    return changed_entry(
+        state, "sessions", body.session, released_at=event.at, released_mg=body.dose_mg, clearance=body.clearance
+    )
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
@@ -478,9 +489,9 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
 
 
 def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance is a course of its own: it begins with its first dose."""
+    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew."""
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"course_started_at": None} if review and body.choice == "maintenance" else {}
+    return {"maintenance_since": event.at} if review and body.choice == "maintenance" else {}
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:
