@@ -36,6 +36,7 @@ CLEARED = {
     "live_clinician",
     "interpreter",
     "instructed",
+    "acknowledged",
     "check",
 }
 """What of a session a clearance covers."""
@@ -294,6 +295,25 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
     }
 
 
+def _consent_version(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_consents.get(subject or "")
+    return {
+        "counts_now": journey.consent_versions.get(subject or ""),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    proposed = journey.proposed_consents.get(subject or "")
+    return () if proposed is None else (proposed.by,)
+
+
+def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    proposed = journey.proposed_consents.get(decided.subject or "")
+    if proposed is not None:
+        yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
+
+
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if journey.discharge_author is None else (journey.discharge_author,)
 
@@ -479,6 +499,18 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             declining="asks_again",
             urgent=True,
             outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.CONSENT_VERSION,
+            request="sign the new version of consent {subject}",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_consent_version,
+            authors=_consent_version_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_consent_version,
+            reasoned=True,
             care=False,
         ),
         SignOffType(

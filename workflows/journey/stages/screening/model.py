@@ -9,13 +9,17 @@ from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import ScreeningAnswer
+from workflows.journey.vocabulary import Finding, ScreeningAnswer
+
+FindingName = Literal["appropriateness", "safety"]
+"""What screening finds, each apart from the other, before anybody decides on the setting."""
 
 Value = TypeVar("Value")
 
 
 class RecordScreening(CommandBody):
-    """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting."""
+    """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting, and
+    find whether the treatment is appropriate, and whether it is safe."""
 
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -23,6 +27,7 @@ class RecordScreening(CommandBody):
     exclusions: dict[Identifier, ScreeningAnswer] = {}
     criteria: dict[Identifier, bool] = {}
     factors: dict[Identifier, Text] = {}
+    findings: dict[FindingName, Finding] = {}
 
 
 class ScreeningRecorded(EventBody):
@@ -33,6 +38,7 @@ class ScreeningRecorded(EventBody):
     exclusions: dict[Identifier, ScreeningAnswer]
     criteria: dict[Identifier, bool]
     factors: dict[Identifier, Text]
+    findings: dict[FindingName, Finding] = {}
     rests_on: dict[Identifier, Text] = {}
 
 
@@ -57,6 +63,7 @@ class Screening(ImmutableModel):
     factors: dict[Identifier, Text] = {}
     rests_on: dict[Identifier, Text] = {}
     reopened: dict[Identifier, Text] = {}
+    findings: dict[FindingName, Finding] = {}
 
 
 class ScreeningState(PathwayState):
@@ -81,6 +88,7 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             factors={**known.factors, **body.factors},
             rests_on=_without(known.rests_on, body.exclusions) | body.rests_on,
             reopened=_without(known.reopened, body.exclusions),
+            findings={**known.findings, **body.findings},
         )
     }
 

@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
@@ -74,6 +75,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
+    found += team_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
     if at > session.closes:
