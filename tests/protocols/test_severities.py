@@ -129,7 +129,9 @@ def test_what_repeats_has_its_shape(change: Any, says: str) -> None:
         read(changed)
 
 
-@pytest.mark.parametrize(("name", "field", "value"), [("emergency", "quiet_hours", True), ("question", "clock", "working")])
+@pytest.mark.parametrize(
+    ("name", "field", "value"), [("emergency", "quiet_hours", True), ("question", "clock", "working")]
+)
 def test_what_repeats_never_waits(name: str, field: str, value: Any) -> None:
     changed = values()
     ringing = policy(changed, "emergency")
