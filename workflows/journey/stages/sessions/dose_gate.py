@@ -12,8 +12,9 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
-from workflows.journey.calendars import age_on
+from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
@@ -28,7 +29,7 @@ from workflows.journey.patient_limits import (
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening.rules import excluded, unanswered
+from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -51,6 +52,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
     found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     screened = journey.screening.completed_at
@@ -73,8 +75,12 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
+    found += team_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
+    if at > session.closes:
+        found.append("its appointment has passed: move the session")
+    found += outside_hours(journey, at)
     if journey.patient.interpreter and session.interpreter is None:
         found.append("no interpreter is named")
     if session.instructed is None:
@@ -112,6 +118,15 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
     if not made.location_confirmed or made.location_state != journey.patient.state:
         found.append("the location is not confirmed, or not in the patient's state")
     return found
+
+
+def outside_hours(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why no session starts at a moment (UTC), by the wall clock of where the patient is now."""
+    rules, zone = journey.protocol.sessions, journey.patient.zone
+    if is_within(at, zone, rules.start_hours, rules.start_days):
+        return ()
+    begin, end = (clock.isoformat(timespec="minutes") for clock in rules.start_hours)
+    return (f"sessions start from {begin} to {end} of the patient's time, on the protocol's days",)
 
 
 def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class ScheduleSession(CommandBody):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool = False
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -50,6 +50,16 @@ class Instruct(CommandBody):
     """Deliver the clinical instructions for a session to the patient."""
 
     kind: Literal["session.instruct"] = "session.instruct"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Identifier
+
+
+class AcknowledgeInstructions(CommandBody):
+    """The patient acknowledges the instructions for a session, in the version they got."""
+
+    kind: Literal["session.acknowledge-instructions"] = "session.acknowledge-instructions"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     content_version: Identifier
@@ -146,16 +156,18 @@ class EndSession(CommandBody):
 
 
 class SessionScheduled(EventBody):
-    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned. After
+    ``closes`` (UTC) it is not released any more: it is moved."""
 
     kind: Literal["session.scheduled"] = "session.scheduled"
     session: int
     starts_at: Instant
+    closes: Instant
     zone: Zone
     local: Short
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -181,6 +193,14 @@ class Recheck(ImmutableModel):
 
     measured_at: Instant
     count: int = 0
+
+
+class InstructionsAcknowledged(EventBody):
+    """The patient acknowledged the instructions for a session, in this version."""
+
+    kind: Literal["session.instructions-acknowledged"] = "session.instructions-acknowledged"
+    session: int
+    content_version: Identifier
 
 
 class SessionChecked(EventBody):
@@ -319,11 +339,14 @@ class Session(ImmutableModel):
 
     number: int
     starts_at: Instant
+    closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
+    acknowledged: Identifier | None = None
+    """The version of the instructions that the patient acknowledged."""
     check: Check | None = None
     released_at: Instant | None = None
     released_mg: float | None = None
@@ -418,6 +441,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
     planned = Session(
         number=body.session,
         starts_at=body.starts_at,
+        closes=body.closes,
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,
@@ -432,6 +456,10 @@ def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader)
 
 def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeader) -> Changes:
     return changed_entry(state, "sessions", body.session, instructed=body.content_version)
+
+
+def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, acknowledged=body.content_version)
 
 
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
@@ -512,6 +540,7 @@ EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
     SessionInstructed: _instructed,
+    InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
     SessionReleased: _released,
     DoseRecorded: _dosed,

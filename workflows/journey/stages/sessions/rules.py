@@ -18,6 +18,7 @@ from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
     INSTRUCTIONS,
+    INSTRUCTIONS_READ,
     MEASURE,
     OBSERVATION,
     RELEASE,
@@ -32,7 +33,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
-from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled, standing_no_go
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -63,21 +64,26 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Choose another time",
             "starts_at",
         )
-    if command.session in rules.live_clinician_sessions and not command.live_clinician:
+    if command.session in rules.live_clinician_sessions and command.live_clinician is None:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
             "this session needs a clinician present throughout by video",
-            "Set live_clinician and name the clinician",
+            "Name the clinician",
             "live_clinician",
         )
     if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
-    why = (*interval_obstacles(journey, command.starts_at), *standing_no_go(journey, command.starts_at))
+    why = (
+        *interval_obstacles(journey, command.starts_at),
+        *standing_no_go(journey, command.starts_at),
+        *outside_hours(journey, command.starts_at),
+    )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
     yield e.SessionScheduled(
         **command.model_dump(exclude={"kind"}),
+        closes=command.starts_at + timedelta(minutes=rules.start_within_minutes),
         zone=zone,
         local=local(command.starts_at, zone).isoformat(timespec="minutes"),
     )
@@ -95,6 +101,18 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
     """Record that the patient got the instructions for a session."""
     scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
+
+
+def acknowledge_instructions(
+    journey: Journey, command: c.AcknowledgeInstructions, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    """Record that the patient acknowledged the instructions that were delivered last."""
+    session = scheduled(journey, command.session)
+    if session.instructed is None:
+        refuse(RefusalCode.INCOMPLETE, "no instructions were delivered", "The coordinator delivers them", "session")
+    if session.instructed != command.content_version:
+        refuse(RefusalCode.STALE, "another version was delivered", "Read that one", "content_version")
+    yield e.InstructionsAcknowledged(session=command.session, content_version=command.content_version)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -166,9 +184,19 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             what=f"deliver the instructions for session {number}",
             due=session.starts_at,
         )
+    elif session.acknowledged != session.instructed:
+        yield require(
+            INSTRUCTIONS_READ,
+            subject=subject,
+            owner=Role.PATIENT,
+            what=f"acknowledge the instructions for session {number}",
+            due=session.starts_at,
+        )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if made is None or (made.verdict == "recheck" and not made.no_go):
+    if session.released_at is None and outside_hours(journey, session.starts_at):
+        yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
+    elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
@@ -262,6 +290,7 @@ DECISIONS: Decisions = {
     c.ScheduleSession: schedule,
     c.CancelSession: cancel,
     c.Instruct: instruct,
+    c.AcknowledgeInstructions: acknowledge_instructions,
 }
 REACTIONS: Reactions = {
     e.StageEntered: react_stage,
