@@ -41,6 +41,7 @@ class Meaning(StrEnum):
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
     DEATH_CONFIRMED = "death_confirmed"
+    WATCH_HANDED_OVER = "watch_handed_over"
     LIMITS_SET = "limits_set"
 
 

@@ -60,7 +60,7 @@ SIGNED = ("signoff.signed", "signoff.delegated")
 """Events that carry a signature."""
 
 _RELEASES = ("hold.released", "crisis.closed", "session.released")
-_STEPS = ("stage.entered", "death.confirmed", "pathway.ending", "pathway.closed")
+_STEPS = ("stage.entered", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed")
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
@@ -273,6 +273,8 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
             return approves and kind == SignOffKind.DISCHARGE
         case {"kind": "death.confirmed", "death": death}:
             return approved(journey, SignOffKind.DEATH, death)
+        case {"kind": "watch.handed-over"}:
+            return approves and kind in (SignOffKind.HANDOVER, SignOffKind.LOST_TO_FOLLOW_UP)
         case {"outcome": "deceased"}:
             return approves and kind == SignOffKind.DEATH
         case {"outcome": "lost_to_follow_up"}:
