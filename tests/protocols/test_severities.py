@@ -47,7 +47,7 @@ def test_the_shipped_severities_rise(pathway: str) -> None:
     assert not list(find_broken_rules(PROTOCOLS[pathway]))
 
 
-@pytest.mark.parametrize(("milder", "harder"), pairwise(NAMES))
+@pytest.mark.parametrize(("milder", "harder"), [*pairwise(NAMES)])
 def test_a_harder_severity_that_leaves_somebody_out_is_refused(milder: str, harder: str) -> None:
     changed = values()
     for told in {step["to"] for step in policy(changed, milder)["steps"]}:
