@@ -34,9 +34,11 @@ territory that people live in. Source: the codes that ISO 3166-2:US and the post
 
 
 class Patient(InputModel):
-    """Who is cared for: an opaque reference into the clinic's own register, never a name or a number of theirs."""
+    """Who is cared for: their one opaque reference in the organisation, never a name or a number of theirs. ``number``
+    is the clinic's own number for them, by which they are known there too."""
 
     ref: Identifier
+    number: Identifier | None = None
     born: date
     zone: Zone
     state: UsState

@@ -34,18 +34,20 @@ class KnownRisk(ImmutableModel):
 
 class Elsewhere(ImmutableModel):
     """What the other journeys of the patient say, at any clinic of the record: doses, sessions that may become one,
-    risks, and whether one of them with the same medicine is open. It names no clinic and no journey."""
+    risks, whether one of them with the same medicine is open, and whether one cannot be read. It names no clinic and no
+    journey."""
 
     doses: tuple[KnownDose, ...] = ()
     released: tuple[ReleasedSession, ...] = ()
     risks: tuple[KnownRisk, ...] = ()
     same_medicine_open: bool = False
+    unreadable: bool = False
 
 
 class TakeInHistory(CommandBody):
     """Take in what the patient's other journeys say, true up to a ``position`` of the record. Sent by who reads it."""
 
-    kind: Literal["history.take-in"] = "history.take-in"
+    kind: Literal["clock.take-in"] = "clock.take-in"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -28,9 +28,9 @@ UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
 """Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
 
 
-def see_elsewhere(journeys: Iterable[Journey], medicine: str) -> Elsewhere:
+def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
     """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
-    order of the journeys."""
+    order of the journeys. ``unreadable``: there are others that cannot be read."""
     others = tuple(journeys)
     return Elsewhere(
         doses=tuple(sorted((d for each in others for d in each.doses), key=lambda d: (d.taken_at, d.source))),
@@ -38,6 +38,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str) -> Elsewhere:
             sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
         ),
         risks=tuple(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
+        unreadable=unreadable,
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
     )
 
@@ -74,6 +75,13 @@ def _risk(journey: Journey, kind: str, name: str, what: str, since: datetime, *,
     return KnownRisk.model_validate(
         {"source": uuid5(journey.id, name), "type": kind, "what": what, "since": since, "open": unsettled}
     )
+
+
+def rests_on_patient(body: e.EventBody) -> bool:
+    """Whether an event may only follow from all that is known of the patient: a session that is planned, cleared or
+    released. Whoever records it proves that it does."""
+    cleared = isinstance(body, e.SignedOff) and body.sign_off == SignOffKind.CLEARANCE and body.decision == "approve"
+    return cleared or isinstance(body, e.SessionScheduled | e.SessionReleased)
 
 
 def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -158,6 +158,8 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     """What another journey of the patient has open that may be a dose, or become one."""
     if journey.elsewhere.same_medicine_open:
         yield "another journey of this patient with this medicine is open"
+    if journey.elsewhere.unreadable:
+        yield "another journey of this patient cannot be read"
     interval = timedelta(hours=journey.protocol.sessions.min_interval_hours)
     if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
         yield "another session of this patient was released, and whether its dose was taken is not known"
