@@ -81,6 +81,7 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         c.Acknowledge: {"statements": p.acknowledgements},
         c.CheckSession: {"items": p.sessions.checklist},
         c.EndSession: {"criteria": p.sessions.release_criteria},
+        c.AddMedicine: {"classes": p.medicines.classes},
         c.RecordVisit: {"assessments": p.follow_up.assessments, "answers": p.follow_up.questions},
     }
     return asked.get(kind.model, {})

@@ -15,6 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument, definition_of
@@ -25,7 +26,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions
+from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -190,10 +191,26 @@ def _evaluate(situation: Situation) -> Action | None:
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
             ),
         )
+    if not situation.journey.medicines:
+        return Role.CLINICIAN, c.AddMedicine(
+            what=_invented("an antidepressant"), classes=protocol.medicines.classes[-1:], dosage=_invented("daily")
+        )
+    if medicine_obstacles(situation.journey):
+        return _reconcile(situation)
     for instrument in protocol.instruments.baseline:
         if situation.journey.latest(instrument, occasion=BASELINE) is None:
             return _fill_in(situation.journey, instrument, BASELINE)
     return None
+
+
+def _reconcile(situation: Situation) -> Action:
+    journey = situation.journey
+    unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
+    return Role.CLINICIAN, c.ReconcileMedicines(
+        changes=tuple(journey.unreviewed_medicine_changes),
+        classes=dict.fromkeys(unclassed, journey.protocol.medicines.classes[-1:]),
+        assessment=_invented("gone through with the patient"),
+    )
 
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
@@ -363,7 +380,16 @@ def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     number, minute = (int(part) for part in situation.subject.split("-"))
-    return Role.SESSION_MONITOR, observation(situation.journey, number, minute, situation.at)
+    session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
+    assert session.dosed_at is not None
+    now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if now <= minute + rules.observe_window_minutes and nearest_scheduled(rules, now) == minute:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
+    if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
+        return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
+    return Role.SESSION_MONITOR, c.MissObservation(
+        session=number, minute=minute, reason=_invented("the connection was lost")
+    )
 
 
 def observation(journey: Journey, number: int, minute: int, at: datetime) -> c.Observe:
@@ -520,6 +546,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "medicines_review": _reconcile,
     "crisis": _reach,
     "support": _support,
     "unreadable_message": _read_message,

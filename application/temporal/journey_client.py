@@ -52,7 +52,7 @@ ANCHORS = "record-anchors"
 """The id of the schedule by which the record is anchored."""
 
 
-KEPT = "Nothing changed. An attempt to sign, release or give a dose is kept in the record as refused."
+KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
 
 
 class NotChecked(Unavailable):

@@ -28,7 +28,7 @@ def refused(play: Play) -> list[Event]:
 
 
 def unanswered(play: Play) -> list[Event]:
-    """A refusal that is kept because nobody else was told; it is no attempt to sign, release or give."""
+    """A refusal that is kept because nobody else was told; it is no attempt to sign or release."""
     body = RequestSupport(urgency="routine", text="an invented question")
     command = Command(command_id=uuid4(), actor=PEOPLE[Role.OPS], body=body)
     refusal = Refusal(code="unknown", reason="invented", remedy="none")  # type: ignore[arg-type]

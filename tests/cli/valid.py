@@ -71,6 +71,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "vitals": _VITALS,
         "cadss": [1, 0, 0, 0, 0, 0],
     },
+    "session.miss-observation": {"session": 1, "minute": 15, "reason": _TEXT},
     "session.end": {"session": 1, "criteria": {"oriented": True}},
     "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT},
     "visit.record": {
@@ -78,6 +79,14 @@ FORMS: dict[str, dict[str, Any]] = {
         "assessments": {"side_effects": _TEXT},
         "outcome": "responding",
         "concurrent_care": _TEXT,
+    },
+    "medicine.add": {"what": _TEXT, "classes": ["antidepressant"], "dosage": _TEXT, "since": "2026-01-15"},
+    "medicine.change": {"medicine": "medicine-1", "dosage": _TEXT, "reason": _TEXT},
+    "medicine.stop": {"medicine": "medicine-1", "reason": _TEXT},
+    "medicine.reconcile": {
+        "changes": ["medicine-change-1"],
+        "classes": {"medicine-1": ["antidepressant"]},
+        "assessment": _TEXT,
     },
     "adverse-event.report": {"what": _TEXT, "grade": 2, "serious": False, "onset": _AT, "session": 1},
     "pathway.hold": {"reason": _TEXT},

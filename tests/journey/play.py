@@ -194,6 +194,11 @@ class Play:
         """The same moment of a journey that differs in these fields of its state."""
         return Play(self.journey.model_copy(update=fields), self.at, receipts=dict(self.receipts))
 
+    def redosed(self, dose: str = "dose-1", **fields: Any) -> Play:
+        """The same moment of a journey in which this dose was another one."""
+        changed = self.journey.doses[dose].model_copy(update=fields)
+        return self.changed(doses={**self.journey.doses, dose: changed})
+
 
 def person(name: str, role: Role, **licence: Any) -> Actor:
     """Somebody else in this role, with a licence like that of the invented one, changed where it says so."""

@@ -252,12 +252,6 @@ def test_session_that_is_not_scheduled() -> None:
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.UNKNOWN, field="session")
 
 
-def dosed(play: Play, **changed: Any) -> Play:
-    """The same moment, with the first session's dose another one."""
-    first = play.journey.sessions[1].model_copy(update=changed)
-    return play.changed(sessions={**play.journey.sessions, 1: first})
-
-
 @pytest.mark.parametrize(
     ("after_dose", "obstacle"),
     [
@@ -277,14 +271,14 @@ def test_interval(after_dose: timedelta, obstacle: str | None) -> None:
 
 def test_dose_above_the_weekly_limit() -> None:
     play = ready()
-    recent = dosed(play, dosed_at=play.at - timedelta(hours=100), dose_mg=350.0)
+    recent = play.redosed(taken_at=play.at - timedelta(hours=100), dose_mg=350.0)
     assert "dose above 400.0 mg in 7 days" in dose_gate(recent.journey, SECOND, play.at)
-    older = dosed(play, dosed_at=play.at - timedelta(hours=168), dose_mg=350.0)
+    older = play.redosed(taken_at=play.at - timedelta(hours=168), dose_mg=350.0)
     assert "dose above 400.0 mg in 7 days" not in dose_gate(older.journey, SECOND, play.at)
 
 
 def test_dose_above_the_course_limit() -> None:
-    assert "dose above 2000.0 mg in the course" in shut(dosed(ready(), dose_mg=1950.0))
+    assert "dose above 2000.0 mg in the course" in shut(ready().redosed(dose_mg=1950.0))
 
 
 @pytest.mark.requirement("B04")

@@ -163,7 +163,7 @@ def test_enrolling_anew_brings_the_doses_along() -> None:
     play = Play(fold(again), first.at)
     told(play, **seen.model_dump())
     assert [known.taken_at for known in play.journey.known_doses] == [first.dosed_at()]
-    assert play.journey.doses == ()
+    assert play.journey.own_doses == ()
 
 
 @pytest.mark.requirement("A35")

@@ -28,6 +28,7 @@ def recorded(pathway: Pathway = "PTSD", **changed: Any) -> Play:
     play = before("evaluation.record", pathway=pathway)
     [form] = [m[1].body for m in after("evaluation.record", pathway=pathway).moves]
     play.do(form.model_copy(update=changed))
+    play.do(c.ReconcileMedicines(assessment="takes none (invented)"))
     for instrument in play.journey.protocol.instruments.baseline[:2]:
         length = {"PCL-5": 20, "GAD-7": 7, "PHQ-9": 9}[instrument]
         answers = [2] * length if instrument != "PHQ-9" else PHQ_9_CLEAR

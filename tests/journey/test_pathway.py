@@ -250,7 +250,7 @@ def test_leaving_during_a_session_takes_effect_after_it() -> None:
     play = after("session.dose")
     play.do(c.Withdraw(reason="enough"), Role.PATIENT)
     assert play.journey.outcome is None
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["observation"]
+    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["observation"] * 3
     play.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.ALREADY_DONE)
     for minute in (15, 40, 120):
         assert play.journey.outcome is None

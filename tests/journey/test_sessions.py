@@ -67,9 +67,7 @@ def test_rolling_window_is_half_open(first: timedelta, allowed: bool) -> None:
     play = before("session.schedule", 3)
     second = last_dose(play)
     third = second + timedelta(hours=80)
-    sessions = dict(play.journey.sessions)
-    sessions[1] = sessions[1].model_copy(update={"dosed_at": third - first})
-    play = play.changed(sessions=sessions)
+    play = play.redosed(taken_at=third - first)
     body = at(play, third, session=3)
     if allowed:
         play.do(body, Role.COORDINATOR)
@@ -85,8 +83,7 @@ def test_clock_changes_do_not_shift_intervals(dose_day: str, wall_clock_shift: i
     home = ZoneInfo("America/Los_Angeles")
     dosed = datetime.fromisoformat(f"{dose_day}T10:00").replace(tzinfo=home).astimezone(UTC)
     play = before("session.schedule", 2)
-    first = play.journey.sessions[1].model_copy(update={"dosed_at": dosed})
-    play = play.changed(sessions={1: first}, course_started_at=dosed)
+    play = play.redosed(taken_at=dosed).changed(course_started_at=dosed)
     play.at = dosed + timedelta(hours=3)
     exact = dosed + timedelta(hours=72)
     assert exact.astimezone(home).hour == 10 + wall_clock_shift
@@ -309,10 +306,8 @@ def test_dose_schedules_observations_check_ins_and_the_visit() -> None:
 )
 def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(changed: dict[str, Any], says: str) -> None:
     play = after("session.release")
-    play.refused(
-        dose(play, **changed), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says=says
-    )
     bodies = play.do(dose(play, **changed, deviation="two tablets by mistake"), Role.SESSION_MONITOR)
+    assert one(bodies, e.DoseRecorded).deviations == (says,)
     assert one(bodies, e.HoldPlaced).cause == "dose_deviation"
     assert play.journey.sessions[1].running
     assert play.waits_for("observation") is not None
@@ -320,17 +315,17 @@ def test_dose_other_than_released_is_recorded_as_a_deviation_and_holds_care(chan
 
 def test_dose_without_release_is_a_deviation() -> None:
     play = before("session.release")
-    play.refused(
-        dose(play), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="was not released"
-    )
-    play.do(dose(play, deviation="taken before we called"), Role.SESSION_MONITOR)
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert (dosed.deviations, dosed.released) == (("the session was not released",), False)
     assert play.journey.held
 
 
-def test_dose_under_a_hold_is_refused_as_such() -> None:
+def test_dose_under_a_hold_is_recorded_as_a_deviation() -> None:
     play = after("session.release")
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
-    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.HELD, field="deviation")
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the journey is held", "care was held after the release")
+    assert play.waits_for("observation", "1-15") is not None
 
 
 def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
@@ -338,40 +333,29 @@ def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
     play.later(minutes=10)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(
-        dose(play),
-        Role.SESSION_MONITOR,
-        code=RefusalCode.OUT_OF_LIMITS,
-        field="deviation",
-        says="held after the release",
-    )
+    dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("care was held after the release",)
     stale = after("session.release").later(minutes=31)
-    stale.refused(
-        dose(stale), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="vitals were too old"
-    )
+    dosed = one(stale.do(dose(stale), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the vitals were too old by then",)
     fresh = after("session.release").later(minutes=30)
-    fresh.do(dose(fresh), Role.SESSION_MONITOR)
+    assert one(fresh.do(dose(fresh), Role.SESSION_MONITOR), e.DoseRecorded).released
 
 
-@pytest.mark.parametrize("moment", [timedelta(seconds=1), timedelta(days=-400)])
-def test_dose_was_taken_in_the_past_of_this_journey(moment: timedelta) -> None:
+def test_a_dose_is_not_recorded_before_it_is_taken_nor_twice() -> None:
     play = after("session.release")
-    play.refused(
-        dose(play, taken_at=play.at + moment), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="taken_at"
-    )
-
-
-def test_one_dose_per_session() -> None:
-    play = after("session.dose")
-    play.refused(dose(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
+    early = dose(play, taken_at=play.at + timedelta(seconds=1))
+    play.refused(early, Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="taken_at")
+    play.do(dose(play), Role.SESSION_MONITOR)
+    play.refused(dose(play), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="taken_at")
 
 
 def test_supply_is_counted_from_dose_to_dose() -> None:
     second = before("session.dose", 2)
-    second.refused(
-        dose(second, 2, doses_left=1), Role.SESSION_MONITOR, code=RefusalCode.OUT_OF_LIMITS, field="deviation"
-    )
-    second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR)
+    wrong = before("session.dose", 2)
+    dosed = one(wrong.do(dose(wrong, 2, doses_left=1), Role.SESSION_MONITOR), e.DoseRecorded)
+    assert dosed.deviations == ("the doses left do not add up",)
+    assert one(second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR), e.DoseRecorded).released
 
 
 # Observation
@@ -496,16 +480,69 @@ def test_corrected_observation_stays_beside_the_wrong_one() -> None:
     assert play.journey.held
 
 
-def test_later_observation_covers_one_that_was_missed() -> None:
+@pytest.mark.requirement("A29")
+def test_late_observation_covers_none_that_was_missed() -> None:
     play = after("session.dose")
-    waiting = play.waits_for("observation")
-    assert waiting is not None
-    assert waiting.subject == "1-15"
-    play.later(minutes=40)
-    play.do(observation(play.journey, 1, 40, play.at), Role.SESSION_MONITOR)
-    waiting = play.waits_for("observation")
-    assert waiting is not None
-    assert waiting.subject == "1-120"
+    play.later(minutes=120)
+    play.do(observation(play.journey, 1, 120, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is not None
+    assert play.waits_for("observation", "1-40") is not None
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="15, 40 min")
+    missed = c.MissObservation(session=1, minute=15, reason="the connection was lost")
+    play.do(missed, Role.SESSION_MONITOR)
+    play.refused(missed, Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
+    play.do(missed.model_copy(update={"minute": 40}), Role.OBSERVER)
+    assert dict(play.journey.sessions[1].missed) == {15: missed.reason, 40: missed.reason}
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize(
+    ("minute", "entered", "changed", "makes"),
+    [
+        (40, 40, {}, 40),
+        (30, 30, {}, 40),
+        (50, 50, {}, 40),
+        (51, 51, {}, None),
+        (29, 29, {}, None),
+        (40, 70, {}, 40),
+        (40, 71, {}, None),
+        (40, 120, {}, None),
+        (40, 40, {"vitals": None}, None),
+        (15, 15, {"vitals": None}, 15),
+    ],
+)
+@pytest.mark.requirement("A29")
+def test_observation_is_made_near_its_minute_in_time_and_with_what_is_measured_then(
+    minute: int, entered: int, changed: dict[str, Any], makes: int | None
+) -> None:
+    play = after("session.dose")
+    play.later(minutes=entered)
+    seen = observation(play.journey, 1, minute, play.at).model_copy(update=changed)
+    assert one(play.do(seen, Role.OBSERVER), e.SessionObserved).scheduled == makes
+    left = play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
+    assert makes is None or makes not in left
+
+
+def test_observation_is_not_missed_before_its_time_nor_where_none_is_scheduled() -> None:
+    play = after("session.dose")
+    play.later(minutes=50)
+    missed = c.MissObservation(session=1, minute=40, reason="why")
+    play.refused(missed, Role.OBSERVER, code=RefusalCode.WRONG_TIME, field="minute")
+    play.later(seconds=1)
+    play.do(missed, Role.OBSERVER)
+    play.refused(
+        missed.model_copy(update={"minute": 41}), Role.OBSERVER, code=RefusalCode.UNKNOWN, field="minute", says="no obs"
+    )
+
+
+def test_fast_pulse_is_an_emergency() -> None:
+    play = after("session.dose")
+    play.later(minutes=15)
+    seen = observation(play.journey, 1, 15, play.at)
+    for rate, alert in ((120, "none"), (121, "notify"), (150, "notify"), (151, "emergency")):
+        assert seen.vitals is not None
+        faster = seen.model_copy(update={"vitals": seen.vitals.model_copy(update={"heart_rate": rate})})
+        assert one(play.do(faster, Role.OBSERVER), e.SessionObserved).alert == alert
 
 
 def test_missed_observation_climbs_to_emergency_services_and_holds() -> None:
@@ -562,7 +599,7 @@ def test_last_observation_is_needed() -> None:
         ending(play),
         Role.SESSION_MONITOR,
         code=RefusalCode.INCOMPLETE,
-        field="criteria",
+        field="session",
         says="observation at 120 minutes",
     )
 
@@ -571,7 +608,10 @@ def test_last_observation_is_needed() -> None:
 def test_every_criterion_is_met(criterion: str) -> None:
     play = observed_until(120)
     criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
-    for given in (criteria | {criterion: False}, {name: True for name in criteria if name != criterion}):
+    given_no, left_out = criteria | {criterion: False}, {name: True for name in criteria if name != criterion}
+    source = play.journey.protocol.sessions.criteria_known_from.get(criterion)
+    computed = source is not None and source != "consciousness"
+    for given in (given_no,) if computed else (given_no, left_out):
         play.refused(
             ending(play, criteria=given),
             Role.SESSION_MONITOR,
@@ -579,6 +619,16 @@ def test_every_criterion_is_met(criterion: str) -> None:
             field="criteria",
             says=criterion,
         )
+
+
+@pytest.mark.requirement("A29")
+def test_criteria_that_observations_tell_of_are_computed() -> None:
+    play = observed_until(120)
+    rules = play.journey.protocol.sessions
+    told = [name for name, source in rules.criteria_known_from.items() if source != "consciousness"]
+    asked = {name: True for name in rules.release_criteria if name not in told}
+    ended = one(play.do(ending(play, criteria=asked), Role.SESSION_MONITOR), e.SessionEnded)
+    assert ended.criteria == dict.fromkeys(rules.release_criteria, True)
 
 
 @pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False), (None, False)])
@@ -593,14 +643,14 @@ def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: b
 
 
 CONTRADICTED: dict[str, tuple[dict[str, Any], str | None, str]] = {
-    "unresponsive": ({"consciousness": "unresponsive"}, "oriented", "not alert at 120 minutes"),
-    "rousable": ({"consciousness": "voice"}, "oriented", "not alert at 120 minutes"),
+    "unresponsive": ({"consciousness": "unresponsive"}, "consciousness", "not alert at 120 minutes"),
+    "rousable": ({"consciousness": "voice"}, "consciousness", "not alert at 120 minutes"),
     "breathing": ({"breathing_normal": False}, None, "breathing not normal at 120 minutes"),
     "red flag": ({"red_flags": ("chest_pain",)}, None, "a red flag at 120 minutes"),
-    "vomiting": ({"vomiting": True}, "no_vomiting_for_30_minutes", "vomiting at 120 minutes"),
-    "pressure": ({"vitals": (141, 76)}, "vitals_within_rule", "vital signs at 120 minutes"),
-    "low pressure": ({"vitals": (85, 55)}, "vitals_within_rule", "vital signs at 120 minutes"),
-    "no pressure": ({"vitals": None}, "vitals_within_rule", "no vital signs from 120 minutes on"),
+    "vomiting": ({"vomiting": True}, "vomiting", "vomiting at 120 minutes"),
+    "pressure": ({"vitals": (141, 76)}, "vitals", "vital signs at 120 minutes"),
+    "low pressure": ({"vitals": (85, 55)}, "vitals", "vital signs at 120 minutes"),
+    "no pressure": ({"vitals": None}, "vitals", "no vital signs from 120 minutes on"),
 }
 
 
@@ -621,8 +671,7 @@ def test_no_session_ends_over_what_was_observed_last(case: str, *, seen_again: b
 
 @pytest.mark.parametrize("case", [case for case, (_, criterion, _) in CONTRADICTED.items() if criterion])
 def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case: str) -> None:
-    changed, criterion, says = CONTRADICTED[case]
-    assert criterion is not None
+    changed, source, says = CONTRADICTED[case]
     play = observed_until(40)
     last_seen(play, changed)
     play.at = last_dose(play) + timedelta(minutes=240)
@@ -631,7 +680,9 @@ def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case
         says = says.replace("120", "240")
     decided = ending(play, clinician_decision="goes to the hospital")
     play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
-    play.do(decided.model_copy(update={"criteria": {**decided.criteria, criterion: False}}))
+    known = play.journey.protocol.sessions.criteria_known_from
+    no = {name: False for name in decided.criteria if known.get(name) == source}
+    play.do(decided.model_copy(update={"criteria": {**decided.criteria, **no}}))
 
 
 def last_seen(play: Play, changed: dict[str, Any]) -> None:
@@ -640,6 +691,14 @@ def last_seen(play: Play, changed: dict[str, Any]) -> None:
     if measured is not None:
         changed = {"vitals": vitals(play.at, *measured)}
     play.do(observation(play.journey, 1, 120, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+    left_out(play)
+
+
+def left_out(play: Play) -> None:
+    """Whatever is left is recorded as missed."""
+    for minute in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes):
+        play.later(minutes=max(0.0, minute + 10.1 - (play.at - last_dose(play)).total_seconds() / 60))
+        play.do(c.MissObservation(session=1, minute=minute, reason="left out"), Role.SESSION_MONITOR)
 
 
 @pytest.mark.parametrize(("diastolic", "ends"), [(90, True), (91, False)])

@@ -21,7 +21,6 @@ from workflows.journey.refusals import RefusalCode
 from workflows.messages import JourneyInput
 from workflows.protocols.demonstration import load_demonstration
 
-DOSE = {"session": 1, "dose_mg": 100, "route": "sublingual", "doses_left": 1}
 ASK = c.AskQuestion(text="Invented: does it hurt?")
 
 
@@ -62,15 +61,10 @@ def a_coordinators_signature(journey: Journey) -> c.Command:
     return said(Role.COORDINATOR, command.body)
 
 
-def a_dose(journey: Journey) -> c.Command:
-    return said(Role.SESSION_MONITOR, {"kind": "session.dose", "taken_at": journey.started_at, **DOSE})
-
-
 KEPT: dict[str, tuple[Callable[[Journey], c.Command], RefusalCode]] = {
     "a signature on other evidence": (a_stale_signature, RefusalCode.STALE),
     "a signature by the wrong role": (a_coordinators_signature, RefusalCode.NOT_ALLOWED),
     "a release": (anybody(Role.SESSION_MONITOR, c.ReleaseSession(session=1)), RefusalCode.WRONG_STAGE),
-    "a dose": (a_dose, RefusalCode.WRONG_STAGE),
 }
 
 

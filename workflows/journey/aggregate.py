@@ -10,6 +10,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
+from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
@@ -30,6 +31,7 @@ class Journey(
     follow_up.FollowUpState,
     safety.SafetyState,
     access.AccessState,
+    medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
@@ -60,6 +62,7 @@ PARTS = (
     follow_up,
     safety,
     access,
+    medicines,
 )
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {

@@ -15,6 +15,7 @@ from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.clock.model import PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
+from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -63,6 +64,7 @@ from workflows.journey.stages.sessions.model import (
     CheckSession,
     EndSession,
     Instruct,
+    MissObservation,
     Observe,
     RecordDose,
     ReleaseSession,
@@ -89,9 +91,14 @@ AnyBody = Annotated[
     | ReleaseSession
     | RecordDose
     | Observe
+    | MissObservation
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | AddMedicine
+    | ChangeMedicine
+    | StopMedicine
+    | ReconcileMedicines
     | ReportAdverseEvent
     | PlaceHold
     | RecordCrisisContact

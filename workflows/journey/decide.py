@@ -49,7 +49,7 @@ def keep_refusal(
     *,
     unanswered: bool = False,
 ) -> tuple[e.Event, ...]:
-    """The event that keeps a refusal, where it matters: an attempt to approve, release or give, or a
+    """The event that keeps a refusal, where it matters: an attempt to approve or release, or a
     message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again.
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
@@ -94,7 +94,8 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
 
 
 def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> None:
-    """The rules every command passes: an open journey, the role, the licence, the stage, no hold."""
+    """The rules every command passes: an open journey, the role, the licence, the stage, no hold. A fact passes all of
+    them but the role: what happened can always be recorded."""
     kind = getattr(body, "kind", "")
     if actor.role not in body.roles:
         refuse(
@@ -102,6 +103,8 @@ def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> 
             f"a {actor.role.value} may not send {kind}",
             f"It is for: {', '.join(body.roles)}",
         )
+    if body.fact:
+        return
     if journey.closed and journey.stage not in body.stages:
         refuse(RefusalCode.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
     if actor.role in CLINICAL and body.licensed:

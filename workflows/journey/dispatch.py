@@ -9,6 +9,7 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -33,6 +34,7 @@ DECISIONS: Decisions = {
     **dosing.DECISIONS,
     **observing.DECISIONS,
     **follow_up.DECISIONS,
+    **medicines.DECISIONS,
     **safety.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -49,6 +51,7 @@ _REACTING = (
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
+    medicines.REACTIONS,
     safety.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -65,6 +68,7 @@ NEEDS = (
     education.needs,
     sessions.needs,
     follow_up.needs,
+    medicines.needs,
     safety.needs,
     holds.needs,
     access.needs,

@@ -24,9 +24,11 @@ class CommandBody(InputModel):
 
     - ``roles`` may send it; in ``stages`` it can be accepted.
     - ``progress``: it moves care forward, and is refused while the journey is held or ending.
+    - ``fact``: it says what happened, and is never refused for a stage, a hold, an ending or a licence. It wakes a
+      closed journey.
     - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
       nobody needs one.
-    - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve, release or give.
+    - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve or release.
     """
 
     roles: ClassVar[tuple[Role, ...]] = STAFF
@@ -34,6 +36,7 @@ class CommandBody(InputModel):
     progress: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
     attempts_kept: ClassVar[bool] = False
+    fact: ClassVar[bool] = False
 
 
 class EventBody(ImmutableModel):

@@ -16,6 +16,7 @@ from workflows.journey.always.access.model import AccessReviewed, GlassBroken
 from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
+from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.pathway.model import (
     CoverEnded,
     PathwayClosed,
@@ -67,6 +68,7 @@ from workflows.journey.stages.follow_up.model import (
 from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    ObservationMissed,
     SessionCancelled,
     SessionChecked,
     SessionEnded,
@@ -95,10 +97,13 @@ AnyEventBody = Annotated[
     | SessionReleased
     | DoseRecorded
     | SessionObserved
+    | ObservationMissed
     | SessionEnded
     | ContactsScheduled
     | CheckInCompleted
     | VisitRecorded
+    | MedicineRecorded
+    | MedicinesReconciled
     | AdverseEventReported
     | HoldPlaced
     | HoldReleased

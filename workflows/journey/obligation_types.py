@@ -117,6 +117,7 @@ FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUI
 MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
+MEDICINES_REVIEW = _of_clinic("medicines_review")
 SUPPORT = ObligationType(
     "support",
     (
@@ -149,7 +150,7 @@ OBLIGATION_TYPES = {
     for each in (
         EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
         INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        MEDICINES_REVIEW, SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
     )
 }  # fmt: skip
 """Every kind there is, by its name."""

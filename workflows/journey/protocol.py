@@ -187,11 +187,13 @@ class KnownFrom(InputModel):
     """Yes for somebody of more full years on their local day, else no."""
     suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
     """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+    medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+    """Never no while a medicine of one of these classes is on the list and taken."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.age_under, self.age_over, self.suicide_risk)) != 1:
-            raise ValueError("must name one of: age_under, age_over, suicide_risk")
+        if sum(source is not None for _, source in self) != 1:
+            raise ValueError(f"must name one of: {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -206,6 +208,13 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+
+
+class Medicines(InputModel):
+    """The list of medicines that a patient takes."""
+
+    classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
 class Instruments(InputModel):
@@ -292,6 +301,8 @@ class EmergencyLimits(InputModel):
     """Systolic blood pressure from which on, mmHg."""
     diastolic: Positive
     """Diastolic blood pressure from which on, mmHg."""
+    heart_rate: Positive
+    """Heart rate above which, beats per minute."""
     systolic_below: Positive
     """Systolic blood pressure below which, mmHg."""
     diastolic_below: Positive
@@ -325,6 +336,11 @@ class VitalsRules(InputModel):
     """At the end: by how many percent blood pressure beyond its ``go`` range may be above the checklist's."""
 
 
+CriterionSource = Literal["vitals", "dissociation", "vomiting", "consciousness"]
+"""What tells whether a criterion for the end of a session holds. All of them are computed from the last observations,
+but for ``consciousness``, which tells a no only: who is awake need not be oriented."""
+
+
 class Sessions(InputModel):
     """How many sessions, how far apart, and what must hold before, during and after each."""
 
@@ -355,13 +371,21 @@ class Sessions(InputModel):
     checklist_max_age_hours: Count
     """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
-    """Minutes after the dose at which the patient is observed, rising."""
+    """Minutes after the dose at which the patient is observed, rising. Each is observed, or recorded as missed."""
+    vitals_minutes: tuple[Count, ...]
+    """Those of them at which blood pressure is measured too."""
+    observe_window_minutes: Minutes
+    """By how many minutes an observation may lie beside the minute it is made for."""
+    observe_entry_minutes: Count
+    """Minutes within which it is entered. A later entry is kept, and makes no scheduled observation."""
     minimum_minutes: Count
     """Minutes after the dose before which no session ends."""
     maximum_before_decision_minutes: Count
     """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What must hold for a session to end."""
+    criteria_known_from: dict[Identifier, CriterionSource]
+    """Those of them that observations tell of, each with what tells it."""
     no_vomiting_minutes: Count
     """Minutes that must have passed since vomiting was observed for a session to end."""
     red_flags: tuple[Identifier, ...]
@@ -429,6 +453,8 @@ class CheckIns(InputModel):
 
     after_session: Annotated[tuple[AfterSession, ...], Field(min_length=1)]
     """Check-ins owed after every dose, by time."""
+    owed_hours: Count
+    """Hours after a dose until which the contacts after it are owed, whatever ends in the meantime."""
     then_every_days: Count
     """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier
@@ -559,6 +585,8 @@ class Protocol(InputModel):
     """Whom the pathway may be for."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
     """The questions of the screening."""
+    medicines: Medicines
+    """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]

@@ -91,12 +91,12 @@ class Vitals(InputModel):
 
 
 class KnownDose(ImmutableModel):
-    """A dose that a patient took: how much (mg), by which route and when (UTC). ``source`` is the id of the event that
-    recorded it; it tells nobody the journey or the clinic."""
+    """A dose that a patient took: how much (mg, None: unknown), by which route and when (UTC). ``source`` is the id of
+    the event that recorded it; it tells nobody the journey or the clinic."""
 
     source: UUID
     taken_at: Instant
-    dose_mg: float
+    dose_mg: float | None = None
     route: Identifier
 
 

@@ -45,9 +45,11 @@ def shorten(protocol: Protocol) -> Protocol:
         "illustrative": True,
     }
     values["dose"] |= INVENTED_DOSE
+    shown = sorted({observed[0], observed[len(observed) // 3], observed[-1]})
     values["sessions"] |= {
         "planned": planned,
-        "observe_minutes": sorted({observed[0], observed[len(observed) // 3], observed[-1]}),
+        "observe_minutes": shown,
+        "vitals_minutes": [minute for minute in shown if minute in protocol.sessions.vitals_minutes],
     }
     for name, field in (
         ("clinician_visits", "after_session"),

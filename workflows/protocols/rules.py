@@ -37,6 +37,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
         _check_steps_shown,
         _check_thresholds,
         _check_lists,
+        _check_medicines,
         _check_durations,
         _check_sessions,
         _check_dose,
@@ -93,6 +94,14 @@ def _check_lists(protocol: Protocol) -> Broken:
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 
 
+def _check_medicines(protocol: Protocol) -> Broken:
+    for position, exclusion in enumerate(protocol.exclusions):
+        named = () if exclusion.known_from is None else exclusion.known_from.medicines or ()
+        for place, name in enumerate(named):
+            if name not in protocol.medicines.classes:
+                yield ("exclusions", position, "known_from", "medicines", place), "must be one of medicines.classes"
+
+
 def _check_durations(protocol: Protocol) -> Broken:
     for at, value in _walk(protocol.model_dump(mode="json"), ()):
         name = next(part for part in reversed(at) if isinstance(part, str))
@@ -128,6 +137,14 @@ def _check_sessions(protocol: Protocol) -> Broken:
     last = ("sessions", "observe_minutes", len(rules.observe_minutes) - 1)
     if not rules.minimum_minutes <= rules.observe_minutes[-1] <= rules.maximum_before_decision_minutes:
         yield last, "the last observation must lie between minimum_minutes and maximum_before_decision_minutes"
+    for position, minute in enumerate(rules.vitals_minutes):
+        if minute not in rules.observe_minutes:
+            yield ("sessions", "vitals_minutes", position), "must be one of observe_minutes"
+    if not any(minute >= rules.minimum_minutes for minute in rules.vitals_minutes):
+        yield ("sessions", "vitals_minutes"), "blood pressure must be measured at the end too, from minimum_minutes on"
+    for name in rules.criteria_known_from:
+        if name not in rules.release_criteria:
+            yield ("sessions", "criteria_known_from", name), "must be one of release_criteria"
     if rules.target_spacing_hours > rules.max_gap_days * 24:
         yield ("sessions", "max_gap_days"), "must not be shorter than target_spacing_hours"
     if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:

@@ -40,8 +40,9 @@ def check_event(journey: Journey, event: e.Event) -> None:
         assert not journey.held or body.stage == Stage.FOLLOW_UP
         order = list(Stage)
         assert order.index(body.stage) > order.index(journey.stage)
-    if isinstance(body, e.DoseRecorded) and body.deviation is None:
+    if isinstance(body, e.DoseRecorded) and body.released:
         assert not journey.held
+        assert body.session is not None
         assert journey.sessions[body.session].released_at is not None
     if isinstance(body, e.SignedOff):
         assert event.actor_role in CLINICAL

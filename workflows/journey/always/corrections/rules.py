@@ -38,13 +38,11 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             sessions.require_whole(journey, fact)
             corrected = sessions.checked(journey, fact)
         case c.RecordDose():
-            _require_session(journey, fact.session, "dosed_at")
-            dosing.require_plausible(journey, fact, at)
-            corrected = dosing.dosed(journey, fact)
+            corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
             observing.require_seen(journey, fact, at)
-            corrected = observing.observed(journey, fact)
+            corrected = observing.observed(journey, fact, at)
         case _:
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:

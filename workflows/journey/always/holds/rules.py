@@ -11,6 +11,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import Hold, place
+from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.rules import is_severe
 from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.instruments import Instrument
@@ -48,6 +49,8 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
             return tuple(found)
         case "exclusion" if excluded(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
+        case "medicine" if medicine_obstacles(journey):
+            return ("a clinician reviews the medicines",)
         case "unreadable_message":
             message = journey.messages.get(hold.source or "")
             return () if message is None or message.handled else ("ops have read the message",)

@@ -33,7 +33,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
     order of the journeys. ``unreadable``: there are others that cannot be read."""
     others = tuple(journeys)
     return Elsewhere(
-        doses=tuple(sorted((d for each in others for d in each.doses), key=lambda d: (d.taken_at, d.source))),
+        doses=tuple(sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))),
         released=tuple(
             sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
         ),

@@ -160,7 +160,7 @@ class SignOffAnswered(EventBody):
 
 
 class CommandRefused(EventBody):
-    """An attempt to sign, release or give was refused, and why. ``nonce`` of a signed decision cannot be used again."""
+    """An attempt to sign or release was refused, and why. ``nonce`` of a signed decision cannot be used again."""
 
     kind: Literal["command.refused"] = "command.refused"
     command_kind: Identifier

@@ -93,6 +93,8 @@ def missing(journey: Journey) -> tuple[str, ...]:
     lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
     lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
     lacking += _untreated(journey)
+    if journey.reconciled_at is None or journey.unreviewed_medicine_changes:
+        lacking.append("the list of medicines, reviewed by a clinician")
     for instrument in journey.protocol.instruments.baseline:
         asked = instrument == Instrument.C_SSRS
         if journey.latest(instrument, occasion=BASELINE, staff=asked) is None:

@@ -8,7 +8,7 @@ from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import (
-    FROM_SESSIONS,
+    ALWAYS,
     Changes,
     CommandBody,
     EventBody,
@@ -28,7 +28,8 @@ class CompleteCheckIn(CommandBody):
     kind: Literal["check-in.complete"] = "check-in.complete"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    fact: ClassVar[bool] = True
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
@@ -40,7 +41,8 @@ class RecordVisit(CommandBody):
 
     kind: Literal["visit.record"] = "visit.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    fact: ClassVar[bool] = True
     visit: Identifier
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text] = {}
@@ -66,6 +68,8 @@ class Contact(ImmutableModel):
     due: Instant
     escalation_policy: Identifier
     session: int | None = None
+    dose: Identifier | None = None
+    """The dose it is owed after, if it is."""
     instrument: Instrument | None = None
     zone: Zone
 

@@ -42,7 +42,7 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
         yield ask_support(journey, "urgent", f"feels unwell at {body.check_in}")
     waiting = any(k.open and k.type == "check_in" for k in journey.contacts.values())
     if journey.stage == Stage.SESSIONS and not waiting:
-        number = sum(k.type == "check_in" and k.session is None for k in journey.contacts.values()) + 1
+        number = sum(k.type == "check_in" and k.dose is None for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
         policy = journey.protocol.check_ins.routine_escalation_policy
         yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check_in", due, policy),))
@@ -81,7 +81,7 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
     cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
     owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
     owed += [_measure(journey, f"day-{day}", start + timedelta(days=day)) for day in schedule.after_last_session_days]
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.session is None)
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
     yield e.ContactsScheduled(contacts=tuple(owed), replaced=routine)
 
 
@@ -108,6 +108,15 @@ def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) ->
         number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
         yield e.ContactsScheduled(contacts=(_measure(journey, f"measure-{number}", due),))
+
+
+def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
+    """Whether a contact is owed because of a dose, whatever ends: within the protocol's hours after it."""
+    dose = journey.doses.get(contact.dose or "")
+    if dose is None:
+        return False
+    until = dose.taken_at + timedelta(hours=journey.protocol.check_ins.owed_hours)
+    return contact.due <= max(until, dose.recorded_at)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -57,6 +57,9 @@ def _contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: date
         if answer == "yes" or level not in known.suicide_risk:
             return None
         return f"the latest C-SSRS that a clinician asked is {level}, or incomplete, which counts as high"
+    if known.medicines is not None:
+        taken = [each for each in known.medicines if each in journey.medicine_classes]
+        return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
     age = age_on(journey.patient.born, at, journey.patient.zone)
     if known.age_over is not None:
         holds, limit = age > known.age_over, f"over {known.age_over}"

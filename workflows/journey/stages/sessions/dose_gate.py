@@ -111,13 +111,18 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
         return ["no plan"]
     if dose.unset or not dose.max_7_day or not dose.max_course:
         return ["the protocol sets no dose limits"]
-    taken = [(known.taken_at, known.dose_mg) for known in journey.known_doses]
-    week = sum(mg for when, mg in taken if at - when < WEEK)
+    recent = [known for known in journey.known_doses if at - known.taken_at < WEEK]
     # A new journey, or maintenance, begins a course, and not the patient anew: what they took in the longest time that
     # a course may last counts as well.
     since = at - timedelta(days=journey.protocol.sessions.course_max_days)
-    total = sum(mg for when, mg in taken if when >= min(journey.course_started_at or since, since))
-    found = []
+    since = min(journey.course_started_at or since, since)
+    counted = [known for known in journey.known_doses if known.taken_at >= since]
+    week, total = (sum(known.dose_mg or 0 for known in taken) for taken in (recent, counted))
+    # Missing is not nothing: until somebody finds out how much it was, no further dose is within a limit.
+    unknown = [
+        known for known in journey.known_doses if known.dose_mg is None and (known in recent or known in counted)
+    ]
+    found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
     if week + plan.dose_mg > dose.max_7_day:
         found.append(f"dose above {dose.max_7_day} {dose.unit} in 7 days")
     if total + plan.dose_mg > dose.max_course:

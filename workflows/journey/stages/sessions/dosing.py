@@ -1,4 +1,10 @@
-"""The dose of a session. What was taken is always recorded, also when it should not have been."""
+"""Doses that were taken: in a session or outside one, released or not, whoever tells it, however late.
+
+The rule: a dose that was taken is recorded, in every stage, under every hold and after every ending, and what follows
+from a dose follows from it. Each has its own watch: observations while there is time for them, contacts counted from
+it, limits, and a hold if it is not the dose that was released. Sources: esketamine label, 5.1 to 5.3 (observation and
+blood pressure after each dose).
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,62 +16,67 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Session
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record the dose (mg) that was taken. If it is not the dose that was released, it must say what happened."""
-    session = scheduled(journey, command.session)
-    if session.dosed_at is not None:
+    """Record a dose (mg) that was taken. Only one that is still to come, or is recorded already, is refused."""
+    require_taken(command, at)
+    session = _session_of(journey, command)
+    recorded = [
+        dose.id
+        for dose in journey.doses.values()
+        if (dose.taken_at, dose.dose_mg, dose.route) == (command.taken_at, command.dose_mg, command.route)
+    ]
+    if recorded:
         refuse(
             RefusalCode.ALREADY_DONE,
-            "a dose is recorded for this session",
-            "Correct it with `pathway amend`",
-            "session",
+            f"this dose is recorded ({recorded[0]})",
+            "Correct it with `pathway amend`, or give the time of the other dose",
+            "taken_at",
         )
-    _require_past(journey, command, at)
-    deviations = dose_deviations(journey, session, command)
-    if deviations and command.deviation is None:
-        refuse(
-            RefusalCode.HELD if journey.held else RefusalCode.OUT_OF_LIMITS,
-            f"this dose is not the one released: {'; '.join(deviations)}",
-            "If it really was taken, record it again with `deviation` saying what happened; care is then held",
-            "deviation",
-        )
-    yield dosed(journey, command)
+    yield dosed(journey, command, by, f"dose-{len(journey.doses) + 1}", session)
 
 
-def require_plausible(journey: Journey, command: c.RecordDose, at: datetime) -> None:
-    """Refuse a correction to a dose other than the planned one that does not say what happened.
+def require_taken(command: c.RecordDose, at: datetime) -> None:
+    """Refuse a dose that is still to come.
 
     Raises:
-        Refused: it needs ``deviation``, or a time between the start of the journey and now.
+        Refused: it was not taken yet.
     """
-    _require_past(journey, command, at)
-    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
-    if command.deviation is None and (command.dose_mg, command.route) != planned:
-        refuse(
-            RefusalCode.OUT_OF_LIMITS,
-            "the corrected dose is not the planned one",
-            "Say what happened in `deviation`; care is then held",
-            "deviation",
-        )
-
-
-def _require_past(journey: Journey, command: c.RecordDose, at: datetime) -> None:
     if command.taken_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
-    if command.taken_at < journey.started_at:
-        refuse(RefusalCode.WRONG_TIME, "this was before the journey began", "Give the time it was taken", "taken_at")
 
 
-def dose_deviations(journey: Journey, session: Session, command: c.RecordDose) -> tuple[str, ...]:
+def _session_of(journey: Journey, command: c.RecordDose) -> Session | None:
+    """The session a dose belongs to: the one it names, or else the one that runs or waits for its dose."""
+    if command.session is not None:
+        return journey.sessions.get(command.session)
+    return next(
+        (
+            session
+            for session in journey.sessions.values()
+            if session.released_at is not None and session.released_at <= command.taken_at and session.ended_at is None
+        ),
+        None,
+    )
+
+
+def dose_deviations(journey: Journey, session: Session | None, command: c.RecordDose) -> tuple[str, ...]:
     """Return how a dose that was taken differs from the one that was released."""
-    plan = journey.plan
-    found = []
+    if command.taken_at < journey.started_at:
+        return ()
+    plan, found = journey.plan, []
     if journey.held:
         found.append("the journey is held")
+    if journey.closing is not None:
+        found.append("the pathway is ending, or has ended")
+    if session is None:
+        return (*found, "outside a session" if command.session is None else f"session {command.session} is not planned")
+    if session.ended_at is not None:
+        found.append(f"session {session.number} is over")
+    elif session.dosed_at is not None:
+        found.append(f"another dose in session {session.number}")
     released, made = session.released_at, session.check
     if released is None or command.taken_at < released:
         found.append("the session was not released")
@@ -91,54 +102,121 @@ def expected_doses_left(journey: Journey) -> int:
     return before - 1
 
 
-def dosed(journey: Journey, command: c.RecordDose) -> e.DoseRecorded:
+def dosed(journey: Journey, command: c.RecordDose, by: Actor, dose: str, session: Session | None) -> e.DoseRecorded:
     """Return the event of a dose, with the due times (UTC) of its observations."""
+    deviations = dose_deviations(journey, session, command)
     minutes = journey.protocol.sessions.observe_minutes
     return e.DoseRecorded(
-        **command.model_dump(exclude={"kind"}),
+        dose=dose,
+        session=None if session is None else session.number,
+        dose_mg=command.dose_mg,
+        route=command.route,
+        taken_at=command.taken_at,
+        doses_left=command.doses_left,
+        told_by=command.told_by or by.role,
+        released=session is not None and session.released_at is not None and not deviations,
+        deviations=deviations,
+        deviation=command.deviation,
+        observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
+    )
+
+
+def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Actor, at: datetime) -> e.DoseRecorded:
+    """Return the event that corrects the dose recorded at this version, or else that of the session it names.
+
+    Raises:
+        Refused: there is no such dose, or the corrected one is still to come or differs from the plan without saying
+            what happened.
+    """
+    require_taken(command, at)
+    session = journey.sessions.get(command.session or 0)
+    wrong = next((dose for dose in journey.doses.values() if dose.version == version), None)
+    if wrong is None and session is not None:
+        wrong = journey.doses.get(session.dose or "")
+    if wrong is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such dose", "Record it first", "correction")
+    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
+    if wrong.session and command.deviation is None and (command.dose_mg, command.route) != planned:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            "the corrected dose is not the planned one",
+            "Say what happened in `deviation`; care is then held",
+            "deviation",
+        )
+    minutes = journey.protocol.sessions.observe_minutes
+    return e.DoseRecorded(
+        dose=wrong.id,
+        session=wrong.session,
+        dose_mg=command.dose_mg,
+        route=command.route,
+        taken_at=command.taken_at,
+        doses_left=command.doses_left,
+        told_by=command.told_by or wrong.told_by,
+        released=wrong.released and command.deviation is None,
+        deviations=wrong.deviations,
+        deviation=command.deviation,
         observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
     )
 
 
 def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care on a deviation, and plan the contacts after the session, counted from the dose."""
-    if body.deviation is not None:
+    """Hold care if it is not the dose that was released, and plan the contacts after it, counted from the dose."""
+    if body.deviations or body.deviation is not None:
         yield place(
             journey,
             "dose_deviation",
             "a dose was taken that was not the one released",
-            source=f"session-{body.session}",
+            source=body.dose if body.session is None else f"session-{body.session}",
         )
+    new = tuple(
+        contact
+        for contact in _contacts(journey, body, at)
+        if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
+    )
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
+    if new:
+        yield e.ContactsScheduled(contacts=new, replaced=routine)
+
+
+def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.Contact]:
+    """The contacts owed after a dose. Of those whose time has passed when it is told, the latest is owed at once; none
+    is, once the protocol's time for them is over."""
     protocol, zone, number = journey.protocol, journey.patient.zone, body.session
-    last = journey.plan is not None and number >= journey.plan.planned_sessions
+    session = None if number is None else journey.sessions.get(number)
+    planned = session is not None and session.dose == body.dose
+    name = str(number) if planned else body.dose
+    if at - body.taken_at > timedelta(hours=protocol.check_ins.owed_hours) and not planned:
+        return
     owed = [
         e.Contact(
-            id=f"check-in-{number}-{after.hours}h",
+            id=f"check-in-{name}-{after.hours}h",
             type="check_in",
             due=body.taken_at + timedelta(hours=after.hours),
             escalation_policy=after.escalation_policy,
             session=number,
+            dose=body.dose,
             zone=zone,
         )
         for after in protocol.check_ins.after_session
     ]
+    late = [contact for contact in owed if contact.due < at]
+    for contact in owed:
+        if contact.due >= at or contact.id in journey.contacts:
+            yield contact
+        elif contact is late[-1]:
+            yield contact.model_copy(update={"due": at})
     visits = protocol.clinician_visits
-    if number in visits.after_session or (last and "last" in visits.after_session):
-        owed.append(
-            e.Contact(
-                id=f"visit-{number}",
-                type="visit",
-                due=body.taken_at + timedelta(hours=visits.within_hours),
-                escalation_policy=VISIT.kind,
-                session=number,
-                zone=zone,
-            )
+    last = planned and journey.plan is not None and (number or 0) >= journey.plan.planned_sessions
+    if not planned or number in visits.after_session or (last and "last" in visits.after_session):
+        yield e.Contact(
+            id=f"visit-{name}",
+            type="visit",
+            due=body.taken_at + timedelta(hours=visits.within_hours),
+            escalation_policy=VISIT.kind,
+            session=number,
+            dose=body.dose,
+            zone=zone,
         )
-    new = tuple(
-        contact for contact in owed if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
-    )
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.session is None)
-    yield e.ContactsScheduled(contacts=new, replaced=routine)
 
 
 DECISIONS: Decisions = {

@@ -7,16 +7,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
 from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose, Observer, UsState, Vitals
+
+YEAR = 525_600
+"""Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
 
 
 class ScheduleSession(CommandBody):
@@ -79,17 +82,23 @@ class ReleaseSession(CommandBody):
 
 
 class RecordDose(CommandBody):
-    """Record the dose taken. One outside plan or limits is recorded too, as a ``deviation``, and holds care."""
+    """Record a dose that was taken, whenever, wherever, however much and whoever tells it.
+
+    Without ``session`` it belongs to the session that was released for it, or to none. ``dose_mg`` is left out where
+    nobody knows it, ``told_by`` where the sender tells it. What differs from the dose that was released holds care.
+    """
 
     kind: Literal["session.dose"] = "session.dose"
-    attempts_kept: ClassVar[bool] = True
-    roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
-    session: Annotated[int, Field(ge=1)]
-    dose_mg: Annotated[float, Field(gt=0)]
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    session: Annotated[int, Field(ge=1)] | None = None
+    dose_mg: Annotated[float, Field(gt=0)] | None = None
     route: Identifier
     taken_at: Instant
-    doses_left: Annotated[int, Field(ge=0)]
+    doses_left: Annotated[int, Field(ge=0)] | None = None
+    told_by: Role | None = None
     deviation: Text | None = None
 
 
@@ -100,7 +109,7 @@ class Observe(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=0, le=1440)]
+    minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
     breathing_normal: bool
     vomiting: bool
@@ -109,8 +118,22 @@ class Observe(CommandBody):
     red_flags: tuple[Identifier, ...] = ()
 
 
+class MissObservation(CommandBody):
+    """Say why a scheduled observation was not made, or not whole, once its time is over."""
+
+    kind: Literal["session.miss-observation"] = "session.miss-observation"
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    minute: Annotated[int, Field(ge=1, le=YEAR)]
+    reason: Text
+
+
 class EndSession(CommandBody):
-    """End a session once every release criterion is met; contacts afterwards are owed from here on."""
+    """End a session once every release criterion is met; contacts afterwards are owed from here on.
+
+    A criterion that observations tell of may be left out: it is computed.
+    """
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
@@ -173,14 +196,22 @@ class SessionReleased(EventBody):
 
 
 class DoseRecorded(EventBody):
-    """``observe_at`` are the due times of the structured observations, counted from the dose."""
+    """A dose was taken. ``session`` is the one it belongs to, if any; ``released``: it is the dose that was released.
+
+    ``deviations`` say how it differs from the one released, ``deviation`` what whoever told it says about that.
+    ``observe_at`` are the due times of the structured observations, counted from the dose.
+    """
 
     kind: Literal["session.dosed"] = "session.dosed"
-    session: int
-    dose_mg: float
+    dose: Identifier
+    session: int | None = None
+    dose_mg: float | None = None
     route: Identifier
     taken_at: Instant
-    doses_left: int
+    doses_left: int | None = None
+    told_by: Role
+    released: bool
+    deviations: tuple[Text, ...] = ()
     deviation: Text | None = None
     observe_at: tuple[Instant, ...]
 
@@ -188,7 +219,8 @@ class DoseRecorded(EventBody):
 class SessionObserved(EventBody):
     """One observation, ``minute`` minutes after the dose, and what the protocol's limits make of it.
 
-    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6.
+    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6. ``scheduled`` is the minute of
+    the protocol's schedule that is made by it, if one is.
     """
 
     kind: Literal["session.observed"] = "session.observed"
@@ -201,6 +233,16 @@ class SessionObserved(EventBody):
     dissociation: Score | None = None
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
+    scheduled: int | None = None
+
+
+class ObservationMissed(EventBody):
+    """A scheduled observation was not made, or not whole, and why."""
+
+    kind: Literal["session.observation-missed"] = "session.observation-missed"
+    session: int
+    minute: int
+    reason: Text
 
 
 class SessionEnded(EventBody):
@@ -228,8 +270,32 @@ class Check(ImmutableModel):
     count: int
 
 
+class Dose(ImmutableModel):
+    """A dose the patient took, in a session or outside one: how much (mg, None: not known), how, and when (UTC).
+
+    ``released``: it is the dose that a session was released for. ``version`` is that of the event that recorded it.
+    """
+
+    id: Identifier
+    session: int | None = None
+    dose_mg: float | None = None
+    route: Identifier
+    taken_at: Instant
+    doses_left: int | None = None
+    told_by: Role
+    released: bool
+    deviations: tuple[Text, ...]
+    deviation: Text | None = None
+    observe_at: tuple[Instant, ...]
+    source: UUID
+    """The id of the event that says it."""
+    recorded_by: Identifier
+    recorded_at: Instant
+    version: int
+
+
 class Session(ImmutableModel):
-    """One supervised session. It runs from its dose until it ends."""
+    """One supervised session. It runs from its first dose, ``dose``, until it ends."""
 
     number: int
     starts_at: Instant
@@ -240,14 +306,15 @@ class Session(ImmutableModel):
     check: Check | None = None
     released_at: Instant | None = None
     clearance: Identifier | None = None
+    dose: Identifier | None = None
     dose_mg: float | None = None
-    route: Identifier | None = None
     doses_left: int | None = None
     dosed_at: Instant | None = None
-    dose_source: UUID | None = None
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[SessionObserved, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
+    missed: dict[int, Text] = {}
+    """Scheduled observations that were not made, by their minute, and why."""
     criteria: dict[Identifier, bool] = {}
     ended_at: Instant | None = None
 
@@ -258,8 +325,13 @@ class Session(ImmutableModel):
 
     @property
     def observed_until(self) -> int:
-        """The minute of the latest observation; one that was missed before it is covered by it."""
+        """The minute of the latest observation. It says nothing about those that were missed before it."""
         return max((observation.minute for observation in self.observations), default=0)
+
+    def awaited(self, schedule: tuple[int, ...]) -> tuple[int, ...]:
+        """The minutes of a schedule that were neither observed nor recorded as missed."""
+        done = (*(seen.scheduled for seen in self.observations), *self.missed)
+        return tuple(minute for minute in schedule if minute not in done)
 
     @property
     def last_observations(self) -> tuple[SessionObserved, ...]:
@@ -268,10 +340,12 @@ class Session(ImmutableModel):
 
 
 class SessionsState(PatientState):
-    """The sessions by their numbers. The course began with its first dose (UTC)."""
+    """The sessions by their numbers, and every dose of this journey by its id, in a session or not. The course began
+    with its first dose (UTC)."""
 
     course_started_at: Instant | None = None
     sessions: dict[int, Session] = {}
+    doses: dict[Identifier, Dose] = {}
 
     @property
     def ended_sessions(self) -> tuple[Session, ...]:
@@ -289,23 +363,22 @@ class SessionsState(PatientState):
         return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
 
     @property
-    def doses(self) -> tuple[KnownDose, ...]:
+    def own_doses(self) -> tuple[KnownDose, ...]:
         """Every dose of this journey, the earliest first."""
         return _by_time(
-            KnownDose(source=s.dose_source, taken_at=s.dosed_at, dose_mg=s.dose_mg, route=s.route)
-            for s in self.sessions.values()
-            if s.dose_source is not None and s.dosed_at is not None and s.dose_mg is not None and s.route is not None
+            KnownDose(source=dose.source, taken_at=dose.taken_at, dose_mg=dose.dose_mg, route=dose.route)
+            for dose in self.doses.values()
         )
 
     @property
     def known_doses(self) -> tuple[KnownDose, ...]:
         """Every dose known of the patient, of this journey and of others, the earliest first: limits count them all."""
-        return _by_time((*self.doses, *self.elsewhere.doses))
+        return _by_time((*self.own_doses, *self.elsewhere.doses))
 
     @property
     def last_dose_at(self) -> datetime | None:
         """When the latest dose of this journey was taken, in UTC."""
-        return max((dose.taken_at for dose in self.doses), default=None)
+        return max((dose.taken_at for dose in self.doses.values()), default=None)
 
 
 def _by_time(doses: Iterable[KnownDose]) -> tuple[KnownDose, ...]:
@@ -348,18 +421,33 @@ def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
-    """The first dose begins the course; where that dose is corrected, so is when the course began."""
-    session, began = state.sessions.get(body.session), state.course_started_at
-    first = began is None or (session is not None and session.dosed_at == began)
-    return {"course_started_at": body.taken_at if first else began} | changed_entry(
+    """The first dose of the journey begins the course; where that dose is corrected, so is when the course began. The
+    first one of a session sets it running."""
+    known, began = state.doses.get(body.dose), state.course_started_at
+    dose = Dose(
+        **{name: getattr(body, name) for name in Dose.model_fields if hasattr(body, name)},
+        id=body.dose,
+        source=event.event_id,
+        recorded_by=event.actor_id,
+        recorded_at=event.at,
+        version=event.version if known is None else known.version,
+    )
+    first = body.taken_at >= state.started_at if began is None else known is not None and known.taken_at == began
+    changed: Changes = {
+        "course_started_at": body.taken_at if first else began,
+        "doses": {**state.doses, dose.id: dose},
+    }
+    session = None if body.session is None else state.sessions.get(body.session)
+    if session is None or session.dose != (body.dose if session.ended_at or session.dose else None):
+        return changed
+    return changed | changed_entry(
         state,
         "sessions",
         body.session,
+        dose=body.dose,
         dose_mg=body.dose_mg,
-        route=body.route,
         doses_left=body.doses_left,
         dosed_at=body.taken_at,
-        dose_source=event.event_id,
         observe_at=body.observe_at,
     )
 
@@ -378,6 +466,12 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     return changed_entry(state, "sessions", body.session, observations=observations)
 
 
+def _missed(state: SessionsState, body: ObservationMissed, event: EventHeader) -> Changes:
+    session = state.sessions.get(body.session)
+    known = {} if session is None else session.missed
+    return changed_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
+
+
 def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
     return changed_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
 
@@ -391,5 +485,6 @@ EVOLUTIONS: Evolutions = {
     DoseRecorded: _dosed,
     SignedOff: _reviewed,
     SessionObserved: _observed,
+    ObservationMissed: _missed,
     SessionEnded: _ended,
 }

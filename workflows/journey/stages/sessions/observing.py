@@ -1,10 +1,14 @@
 """Observation after a dose, and the end of a session.
 
+Every observation that the protocol schedules is made near its minute, or is recorded as missed with the reason; no
+session ends before. What is recorded is never replaced: another observation of the same minute is added, and the worst
+of them counts. What observations tell of the criteria for the end is computed from them.
+
 Sources: blood pressure about 40 minutes after the dose and until it falls, at least two hours of observation
 (esketamine label); somebody present throughout.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,7 +19,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, score
-from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
+from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Session
@@ -32,7 +36,7 @@ def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> It
             "session",
         )
     require_seen(journey, command, at)
-    yield observed(journey, command)
+    yield observed(journey, command, at)
 
 
 def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
@@ -47,15 +51,15 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
         refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
 
 
-def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
-    """Return the event of an observation, judged by the protocol's limits."""
+def observed(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObserved:
+    """Return the event of an observation that is entered at a moment (UTC), judged by the protocol's limits."""
     rules = journey.protocol.sessions
     thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
+    session = journey.sessions.get(command.session)
     dissociation = None
     if command.cadss is not None and thresholds is not None:
         at_end = command.minute >= rules.minimum_minutes
         dissociation = score(Instrument.CADSS_6, list(command.cadss), thresholds, at_end=at_end)
-    session = journey.sessions.get(command.session)
     baseline = None if session is None or session.check is None else session.check.vitals
     alert = vitals_alert(rules.vitals, command.vitals, baseline)
     unwell = command.consciousness in ("pain", "unresponsive") or not command.breathing_normal
@@ -63,7 +67,53 @@ def observed(journey: Journey, command: c.Observe) -> e.SessionObserved:
         alert = "emergency"
     elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
         alert = "notify"
-    return e.SessionObserved(**command.model_dump(exclude={"kind", "cadss"}), dissociation=dissociation, alert=alert)
+    return e.SessionObserved(
+        **command.model_dump(exclude={"kind", "cadss"}),
+        dissociation=dissociation,
+        alert=alert,
+        scheduled=_scheduled(rules, session, command, at),
+    )
+
+
+def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at: datetime) -> int | None:
+    """Return the scheduled minute that an observation makes: the nearest one, if it is near, was entered in time, and
+    has the vital signs that are asked for then."""
+    if session is None or session.dosed_at is None:
+        return None
+    nearest = nearest_scheduled(rules, command.minute)
+    near = abs(nearest - command.minute) <= rules.observe_window_minutes
+    entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
+    whole = command.vitals is not None or nearest not in rules.vitals_minutes
+    return nearest if near and entered and whole else None
+
+
+def nearest_scheduled(rules: Sessions, minute: int) -> int:
+    """Return the scheduled minute that a minute is nearest to; the earlier one of two."""
+    return min(rules.observe_minutes, key=lambda planned: abs(planned - minute))
+
+
+def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that a scheduled observation was not made, or lacks its vital signs, once its time is over."""
+    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    if not session.running or session.dosed_at is None:
+        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Observations belong between dose and end")
+    if command.minute not in rules.observe_minutes:
+        refuse(
+            RefusalCode.UNKNOWN,
+            "no observation is scheduled at this minute",
+            f"Give one of: {', '.join(map(str, rules.observe_minutes))}",
+            "minute",
+        )
+    if command.minute not in session.awaited(rules.observe_minutes):
+        refuse(RefusalCode.ALREADY_DONE, "this observation is made, or recorded as missed", "Nothing is left to do")
+    if at <= session.dosed_at + timedelta(minutes=command.minute + rules.observe_window_minutes):
+        refuse(
+            RefusalCode.WRONG_TIME,
+            "this observation can still be made",
+            f"Make it up to {rules.observe_window_minutes} minutes after its time",
+            "minute",
+        )
+    yield e.ObservationMissed(session=command.session, minute=command.minute, reason=command.reason)
 
 
 def vitals_alert(
@@ -79,8 +129,7 @@ def vitals_alert(
         vitals.systolic - baseline.systolic >= notify.rise_systolic
         or vitals.diastolic - baseline.diastolic >= notify.rise_diastolic
     )
-    fast = vitals.heart_rate is not None and vitals.heart_rate > notify.heart_rate
-    return "notify" if risen or fast or _beyond(notify, vitals) else "none"
+    return "notify" if risen or _beyond(notify, vitals) else "none"
 
 
 def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
@@ -89,7 +138,7 @@ def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
         or vitals.diastolic >= limits.diastolic
         or vitals.systolic < limits.systolic_below
         or vitals.diastolic < limits.diastolic_below
-        or (vitals.heart_rate is not None and vitals.heart_rate < limits.heart_rate_below)
+        or (vitals.heart_rate is not None and not limits.heart_rate_below <= vitals.heart_rate <= limits.heart_rate)
         or (vitals.oxygen is not None and vitals.oxygen < limits.oxygen_below)
     )
 
@@ -122,6 +171,8 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
 
+    No decision ends it while a scheduled observation is neither made nor recorded as missed. A criterion that
+    observations tell of is computed from them, whatever is answered; a no is always believed.
     At least two hours of observation, until the patient may be left with their observer (esketamine label,
     5.1 to 5.3).
     """
@@ -129,14 +180,16 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     if not session.running or session.dosed_at is None:
         refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
     require_known({**command.criteria}, rules.release_criteria, "criteria")
-    found = [name for name in rules.release_criteria if command.criteria.get(name) is not True]
-    if session.observed_until < rules.observe_minutes[-1]:
-        found.append(f"observation at {rules.observe_minutes[-1]} minutes")
-    contradicted = tuple(contradictions(journey, session, at))
-    found += [seen for _, seen in contradicted]
-    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
-    if at < earliest:
+    if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
         refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    awaited = session.awaited(rules.observe_minutes)
+    if awaited:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"neither made nor recorded as missed: observation at {', '.join(map(str, awaited))} minutes",
+            "Observe now, or say why it was missed (`session miss-observation`)",
+            "session",
+        )
     if command.clinician_decision is not None and by.role not in CLINICAL:
         refuse(
             RefusalCode.NOT_ALLOWED,
@@ -144,7 +197,14 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Have them end the session",
             "clinician_decision",
         )
-    attested = [seen for criterion, seen in contradicted if criterion and command.criteria.get(criterion)]
+    contradicted = tuple(contradictions(journey, session, at))
+    criteria = computed_criteria(rules, command.criteria, tuple(source for source, _ in contradicted))
+    attested = [
+        seen
+        for source, seen in contradicted
+        if any(known == source and command.criteria.get(name) for name, known in rules.criteria_known_from.items())
+    ]
+    found = [name for name, holds in criteria.items() if not holds] + [seen for _, seen in contradicted]
     overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
     if overdue and command.clinician_decision and attested:
         refuse(
@@ -160,20 +220,31 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
             "criteria",
         )
-    yield e.SessionEnded(
-        session=command.session, criteria=command.criteria, clinician_decision=command.clinician_decision
-    )
+    yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
 
 
-def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[str | None, str]]:
-    """Find what was observed last and speaks against an end, each with the criterion of the protocol it contradicts.
+def computed_criteria(
+    rules: Sessions, answered: Mapping[str, bool], contradicted: tuple[CriterionSource | None, ...]
+) -> dict[str, bool]:
+    """Return which criteria for the end hold: as answered, and for those that observations tell of, as they tell."""
+
+    def holds(name: str) -> bool:
+        source = rules.criteria_known_from.get(name)
+        told = source is not None and source != "consciousness"
+        return answered.get(name, told) and (source is None or source not in contradicted)
+
+    return {name: holds(name) for name in rules.release_criteria}
+
+
+def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[CriterionSource | None, str]]:
+    """Find what was observed last and speaks against an end, each with the source of the criteria it contradicts.
 
     All observations of a minute count. It is one way only: who is awake need not be oriented.
     """
     rules, last = journey.protocol.sessions, session.last_observations
     minute = f"at {session.observed_until} minutes"
     if any(seen.consciousness != "alert" for seen in last):
-        yield "oriented", f"not alert {minute}"
+        yield "consciousness", f"not alert {minute}"
     if not all(seen.breathing_normal for seen in last):
         yield None, f"breathing not normal {minute}"
     if any(seen.red_flags for seen in last):
@@ -181,14 +252,14 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     vomited = [seen.minute for seen in session.observations if seen.vomiting]
     settled = timedelta(minutes=rules.no_vomiting_minutes)
     if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
-        yield "no_vomiting_for_30_minutes", f"vomiting at {vomited[-1]} minutes"
+        yield "vomiting", f"vomiting at {vomited[-1]} minutes"
     ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
     measured = [seen for seen in ending if seen.vitals is not None]
     baseline = None if session.check is None else session.check.vitals
     if not measured:
-        yield "vitals_within_rule", f"no vital signs from {rules.minimum_minutes} minutes on"
+        yield "vitals", f"no vital signs from {rules.minimum_minutes} minutes on"
     elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
-        yield "vitals_within_rule", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
+        yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     rated = [seen for seen in ending if seen.dissociation is not None]
     above = any(
@@ -197,7 +268,7 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         if _with(seen, rated[-1])
     )
     if limits is not None and limits.release_max is not None and (not rated or above):
-        yield "dissociation_settled", "dissociation not rated at the end, or still above the release limit"
+        yield "dissociation", "dissociation not rated at the end, or still above the release limit"
 
 
 def _with(seen: e.SessionObserved, last: e.SessionObserved) -> bool:
@@ -217,6 +288,7 @@ def _settled(rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | N
 
 DECISIONS: Decisions = {
     c.Observe: observe,
+    c.MissObservation: miss,
     c.EndSession: end,
 }
 REACTIONS: Reactions = {

@@ -13,6 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
@@ -112,16 +113,17 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
 
 
 def require_whole(journey: Journey, command: c.CheckSession) -> None:
-    """Refuse a checklist with items left out, or that are not the protocol's.
+    """Refuse a checklist with items left out, that are not the protocol's, or that contradict the list of medicines.
 
     Raises:
-        Refused: an item is missing or unknown.
+        Refused: an item is missing, unknown or contrary to what is recorded.
     """
     items = journey.protocol.sessions.checklist
     require_known({**command.items}, items, "items")
     lacking = [item for item in items if item not in command.items]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+    require_agreement(journey, command.items)
 
 
 def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
@@ -260,13 +262,10 @@ def _monitors(
 
 def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
-    owed = [
-        (minute, due)
-        for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False)
-        if minute > session.observed_until
-    ]
-    if owed:
-        minute, due = owed[0]
+    awaited = session.awaited(rules.observe_minutes)
+    for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
+        if minute not in awaited:
+            continue
         yield _monitors(
             session,
             OBSERVATION,
@@ -275,7 +274,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
             due=due,
             care=False,
         )
-    elif session.dosed_at is not None:
+    if not awaited and session.dosed_at is not None:
         yield _monitors(
             session,
             SESSION_END,
