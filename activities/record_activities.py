@@ -18,11 +18,12 @@ from activities.record.store import (
     Record,
     TwoPatients,
     VersionConflict,
+    patient_key,
 )
 from activities.record.verification.batches import NEEDS_PROOF, find_unproven
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.aggregate import begin, fold
-from workflows.journey.events import Event, PathwayStarted
+from workflows.journey.events import Event, PathwayStarted, PatientMerged
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import (
@@ -87,10 +88,11 @@ class RecordActivities:
         position = await self._append(batch, seen)
         await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
         told = None
-        if isinstance(batch.events[0].body, PathwayStarted):
-            journey = fold(batch.events)
+        if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in batch.events):
+            journey = fold(await self._load(batch.journey_id))
             seen = await look_elsewhere(self._record, journey)
             told = None if seen.elsewhere == journey.elsewhere else seen.elsewhere
+            position = max(position, seen.position)
         return Recorded(version=batch.events[-1].version, position=position, elsewhere=told)
 
     async def _append(self, batch: Batch, seen: SeenElsewhere | None) -> int:
@@ -103,6 +105,9 @@ class RecordActivities:
                 closes=batch.closes,
                 opening=opening_of(begin(first)) if isinstance(first.body, PathwayStarted) else None,
                 rests_on=None if seen is None else seen.position,
+                merges=[
+                    patient_key(event.body.other) for event in batch.events if isinstance(event.body, PatientMerged)
+                ],
             )
         except (Diverged, VersionConflict, NotAppendable) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None

@@ -293,15 +293,15 @@ class Record:
         closes: bool = False,
         opening: Opening | None = None,
         rests_on: int | None = None,
-        merges: bytes | None = None,
+        merges: Sequence[bytes] = (),
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
         When all of them are recorded already, this answers with their place, whatever `expected_version` says and
         whether or not others followed. `closes` ends the journey, so that its patient may enrol again. `opening` comes
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
-        patient say: nothing is written if one of them has gone on since. `merges` is the key of another patient, who
-        from here on is the same one.
+        patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
+        from here on are the same one.
 
         Raises VersionConflict, Diverged, NotAppendable, PatientHasOpenJourney, MoreIsKnown, TwoPatients.
         """
@@ -323,7 +323,7 @@ class Record:
             None if opening is None else list(opening.patient_keys),
             None if opening is None else opening.medicine,
             rests_on,
-            merges,
+            list(merges),
         )
         return Appended(
             first_version=row["first_version"],

@@ -173,13 +173,13 @@ async def test_a_merge_makes_two_patients_one(record: Record) -> None:
     await record.append(one, 0, events(1), opening=opening(PATIENT))
     known = (await record.append(two, 0, events(1), opening=opening(other, medicine="invented-2"))).position
     assert await record.journeys_of(PATIENT) == (one,)
-    await record.append(one, 1, events(1), merges=other)
+    await record.append(one, 1, events(1), merges=[other])
     assert {*await record.journeys_of(PATIENT)} == {*await record.journeys_of(other)} == {one, two}
     with pytest.raises(MoreIsKnown):
         await record.append(two, 1, events(1), rests_on=known)
     with pytest.raises(PatientHasOpenJourney):
         await record.append(uuid4(), 0, events(1), opening=opening(other))
-    await record.append(one, 2, events(1), merges=patient_key("never seen"))
+    await record.append(one, 2, events(1), merges=[patient_key("never seen")])
     assert (await enrol(record, uuid4(), patient_key("never seen"))).outcome == "active"
 
 

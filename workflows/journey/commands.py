@@ -26,7 +26,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -108,6 +108,7 @@ AnyBody = Annotated[
     | Reassign
     | Cover
     | Move
+    | ProposeMerge
     | Withdraw
     | Transfer
     | StopForSafety

@@ -71,6 +71,7 @@ NEEDS = (
     medicines.needs,
     safety.needs,
     holds.needs,
+    patient.needs,
     access.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)

@@ -27,7 +27,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn
+from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     AdverseEventReported,
     CancellationKept,
@@ -119,6 +119,8 @@ AnyEventBody = Annotated[
     | CoverEnded
     | PatientMoved
     | HistoryTakenIn
+    | MergeProposed
+    | PatientMerged
     | DischargeProposed
     | SignedOff
     | SignOffWithdrawn

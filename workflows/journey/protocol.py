@@ -51,6 +51,7 @@ class SignOffKind(StrEnum):
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
 
 
 class Action(StrEnum):

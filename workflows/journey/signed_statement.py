@@ -39,6 +39,7 @@ class Meaning(StrEnum):
     HOLD_RELEASED = "hold_released"
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
+    IDENTITY_CONFIRMED = "identity_confirmed"
 
 
 class SignatureHeader(InputModel):

@@ -21,7 +21,7 @@ CREATE OR REPLACE FUNCTION record.append(
     _patient_keys bytea[] DEFAULT NULL,
     _medicine text DEFAULT NULL,
     _rests_on bigint DEFAULT NULL,
-    _merges bytea DEFAULT NULL,
+    _merges bytea[] DEFAULT NULL,
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -41,6 +41,7 @@ DECLARE
     _journey_hash bytea;
     _log_hash bytea;
     _patient_key bytea;
+    _other bytea;
 BEGIN
     IF _count NOT BETWEEN 1 AND 500 THEN
         RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
@@ -101,13 +102,13 @@ BEGIN
             RAISE EXCEPTION 'the patient has an open journey with this medicine' USING ERRCODE = 'CP006';
         END IF;
     END IF;
-    IF _merges IS NOT NULL THEN
-        PERFORM identify(_log_id, ARRAY[_merges]);
+    FOREACH _other IN ARRAY coalesce(_merges, '{}') LOOP
+        PERFORM identify(_log_id, ARRAY[_other]);
         UPDATE patient p SET known_as = (SELECT m.known_as FROM patient m
                                           WHERE m.log_id = _log_id AND m.patient_key = _patient_key)
          WHERE p.log_id = _log_id
-           AND p.known_as = (SELECT o.known_as FROM patient o WHERE o.log_id = _log_id AND o.patient_key = _merges);
-    END IF;
+           AND p.known_as = (SELECT o.known_as FROM patient o WHERE o.log_id = _log_id AND o.patient_key = _other);
+    END LOOP;
     IF _rests_on IS NOT NULL THEN
         IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_key) j
                     WHERE j.journey_id <> _journey_id AND j.last_position > _rests_on) THEN

@@ -16,11 +16,13 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.always.safety.rules import is_severe
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import excluded
-from workflows.journey.stages.sessions.dose_gate import limit_obstacles
+from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
 
 HISTORY, LIMITS = "patient_history", "patient_limits"
 """The causes of holds that come from other journeys. They are no risk of their own."""
@@ -115,7 +117,25 @@ def _held_for_limits(journey: Journey) -> bool:
     return any(hold.cause == LIMITS and not hold.released for hold in journey.holds.values())
 
 
+def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Say that another reference is this patient too. Two people decide on it."""
+    if command.other == journey.patient.ref:
+        refuse(RefusalCode.CONTRADICTS, "this is the patient's own reference", "Give the other one", "other")
+    if any(merge.other == command.other and not declined(journey, merge) for merge in journey.merges.values()):
+        refuse(RefusalCode.ALREADY_DONE, "this was said before", "See `signoff list`", "other")
+    yield e.MergeProposed(merge=f"merge-{len(journey.merges) + 1}", other=command.other, reason=command.reason)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask two people whether another reference is this patient too."""
+    for merge in journey.merges.values():
+        asked = None if merge.merged else sign_off_requirement(journey, SignOffKind.PATIENT_MERGE, merge.id)
+        if asked:
+            yield asked
+
+
 DECISIONS: Decisions = {
+    c.ProposeMerge: propose_merge,
     c.TakeInHistory: take_in,
 }
 REACTIONS: Reactions = {

@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.patient.model import Merge
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
 from workflows.journey.instruments import Instrument
@@ -163,11 +164,19 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     """What another journey of the patient has open that may be a dose, or become one."""
     if journey.elsewhere.same_medicine_open:
         yield "another journey of this patient with this medicine is open"
+    if any(not merge.merged and not declined(journey, merge) for merge in journey.merges.values()):
+        yield "whether another patient is this one is not decided"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
     interval = timedelta(hours=journey.protocol.sessions.min_interval_hours)
     if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
         yield "another session of this patient was released, and whether its dose was taken is not known"
+
+
+def declined(journey: Journey, merge: Merge) -> bool:
+    """Whether it was decided that another reference is somebody else's."""
+    decided = current(journey, SignOffKind.PATIENT_MERGE, merge.id)
+    return decided is not None and decided.decision == "decline"
 
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
