@@ -46,7 +46,7 @@ RETRY = RetryPolicy(
     backoff_coefficient=2.0,
     maximum_interval=timedelta(seconds=30),
     maximum_attempts=0,
-    non_retryable_error_types=[DIVERGED, OPEN_JOURNEY],
+    non_retryable_error_types=[DIVERGED],
 )
 """Retries without end: during an outage everybody sees the pending activity with its attempts."""
 ONCE = RetryPolicy(maximum_attempts=1)

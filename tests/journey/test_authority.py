@@ -28,6 +28,7 @@ SUBJECTS = {
     SignOffKind.SEVERE_HOLD_RELEASE: "hold-1",
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
+    SignOffKind.PATIENT_MERGE: "merge-1",
 }
 NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP)
 """What these are about, no one person wrote."""
@@ -86,6 +87,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(c.PlaceHold(reason="invented"), Role.OBSERVER)
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
+    play.do(c.ProposeMerge(other="somebody-else", reason="invented"), Role.COORDINATOR)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
@@ -113,6 +115,8 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
             changed = {"adverse_events": {event.id: event}}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
+        case SignOffKind.PATIENT_MERGE:
+            changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"proposed_by": by})}}
         case _:
             changed = {}
     return journey.model_copy(update=changed)

@@ -161,7 +161,7 @@ BUSINESS_DAYS = {
 }  # fmt: skip
 ELAPSED_MINUTES = {
     SignOffKind.CLEARANCE: 20, SignOffKind.ATTESTATION: 1440, SignOffKind.ADVERSE_EVENT: 1440,
-    SignOffKind.SERIOUS_ADVERSE_EVENT: 240,
+    SignOffKind.SERIOUS_ADVERSE_EVENT: 240, SignOffKind.PATIENT_MERGE: 1440,
 }  # fmt: skip
 
 
