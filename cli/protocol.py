@@ -16,7 +16,7 @@ from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
-from workflows.journey.protocol import Protocol
+from workflows.journey.protocol import EscalationStep, Protocol
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols.rules import find_warnings
 
@@ -83,6 +83,16 @@ async def list_(call: Call) -> None:
         output.show(listed)
 
 
+def _steps(steps: tuple[EscalationStep, ...]) -> str:
+    return "; ".join(
+        f"{'+' if step.percent is None else ''}{step.minutes if step.percent is None else step.percent}"
+        f"{' min' if step.percent is None else ' %'} {step.action.value} {step.to.value}"
+        f"{' (hold)' if step.hold else ''}"
+        f"{'' if step.repeat_minutes is None else f', again every {step.repeat_minutes} min'}"
+        for step in steps
+    )
+
+
 async def show(call: Call, name: Name) -> None:
     """Show a protocol: what it asks for, who signs, and how long each wait may last."""
     output = call.output
@@ -99,12 +109,9 @@ async def show(call: Call, name: Name) -> None:
         add_row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
     waits = table("escalation policy", "due after minutes", "steps", title="How long each wait may last")
     for name_, policy in protocol.escalation_policies.items():
-        steps = "; ".join(
-            f"{'+' if r.percent is None else ''}{r.minutes if r.percent is None else r.percent}"
-            f"{' min' if r.percent is None else ' %'} {r.action.value} {r.to.value}{' (hold)' if r.hold else ''}"
-            for r in policy.steps
-        )
-        add_row(waits, name_, policy.due_minutes, steps)
+        add_row(waits, name_, policy.due_minutes, _steps(policy.steps))
+        if policy.acknowledged:
+            add_row(waits, f"{name_}, once acknowledged", None, _steps(policy.acknowledged))
     rules = protocol.sessions
     output.show(
         facts_box(

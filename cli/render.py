@@ -125,11 +125,14 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
     """Render adverse events, crises, requests for support, and emergency access."""
     zone = journey.patient.zone
     if journey.adverse_events:
-        reported = table("adverse event", "grade", "serious", "onset", "session", "by", "what", title="Adverse events")
+        columns = ("adverse event", "grade", "serious", "outcome", "onset", "session", "by", "what")
+        reported = table(*columns, title="Adverse events")
         for harm in journey.adverse_events.values():
             report = harm.report
             serious, onset = "yes" if harm.serious else "no", shown_at(report.onset, zone)
-            add_row(reported, harm.id, harm.grade, serious, onset, report.session, harm.reported_by, report.what)
+            grade = harm.grade if harm.proposed is None else f"{harm.grade} ({harm.proposed.grade} proposed)"
+            outcome = (harm.outcome or "not known yet").replace("_", " ")
+            add_row(reported, harm.id, grade, serious, outcome, onset, report.session, harm.reported_by, report.what)
         yield reported
     if journey.crises:
         crises = table("crisis", "level", "source", "since", "reached", "contacts", title="Crises")
@@ -246,7 +249,8 @@ def described(body: e.EventBody) -> str:
         case e.CommandRefused():
             return f"refused {body.command_kind} ({body.code}): {body.reason}"
         case e.ObligationEscalated():
-            return f"{body.obligation}: step {body.step + 1}, {body.action.value} {body.to.value}"
+            again = f", repetition {body.repetition}" if body.repetition else ""
+            return f"{body.obligation}: step {body.step + 1}{again}, {body.action.value} {body.to.value}"
         case e.ContactsScheduled():
             return ", ".join(contact.id for contact in body.contacts)
         case e.FactAmended():

@@ -109,6 +109,7 @@ def referral(
             zone=zone,
             state=state,
             emergency_contact_ref=f"demo-contact-{journey_id.hex[:8]}",
+            dispatch_address_ref=f"demo-address-{journey_id.hex[:8]}",
         ),
         pathway=protocol.pathway,
         reason=_invented("referred because standard treatments did not help enough"),
@@ -151,7 +152,7 @@ def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
-    return waiting.next_step is None or any(hold.source == waiting.id for hold in journey.holds.values())
+    return waiting.taken >= len(waiting.steps) or any(hold.source == waiting.id for hold in journey.holds.values())
 
 
 def _may_leave(journey: Journey) -> bool:
@@ -190,6 +191,7 @@ def _evaluate(situation: Situation) -> Action | None:
                 c.PriorTreatment(type=kind, what=_invented(_spoken(kind)), duration="12 weeks", response="partial")
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
             ),
+            location=_at_home(situation.journey),
         )
     if not situation.journey.medicines:
         return Role.CLINICIAN, c.AddMedicine(
@@ -201,6 +203,15 @@ def _evaluate(situation: Situation) -> Action | None:
         if situation.journey.latest(instrument, occasion=BASELINE) is None:
             return _fill_in(situation.journey, instrument, BASELINE)
     return None
+
+
+def _at_home(journey: Journey) -> c.Location:
+    return c.Location(state=journey.patient.state, confirmed=True)
+
+
+def _record_address(situation: Situation) -> Action:
+    address = f"demo-address-{situation.journey.id.hex[:8]}"
+    return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
 
 
 def _reconcile(situation: Situation) -> Action:
@@ -311,12 +322,15 @@ def _schedule(situation: Situation) -> Action:
     soonest, last, planned = situation.at + timedelta(hours=24), journey.last_dose_at, journey.plan
     if last is not None and planned is not None:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
+    if journey.no_go_until is not None:
+        soonest = max(soonest, journey.no_go_until)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
         supervising_clinician=journey.clinician,
         session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
         live_clinician=number in journey.protocol.sessions.live_clinician_sessions,
+        interpreter="demo-interpreter" if journey.patient.interpreter else None,
     )
 
 
@@ -433,6 +447,7 @@ def _check_in(situation: Situation) -> Action | datetime:
         check_in=situation.subject,
         feeling="unwell" if situation.unwell else "well",
         side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
+        location=_at_home(situation.journey),
     )
 
 
@@ -448,6 +463,7 @@ def _visit(situation: Situation) -> Action | datetime:
         answers={name: _invented(f"{_spoken(name)}: nothing new") for name in rules.questions},
         outcome=rules.outcomes[0],
         concurrent_care=_invented("weekly psychotherapy, medicines unchanged"),
+        location=_at_home(situation.journey),
     )
 
 
@@ -473,6 +489,26 @@ def _reach(situation: Situation) -> Action:
 def _support(situation: Situation) -> Action:
     return situation.waiting.owner, c.AnswerSupport(
         support=situation.subject, text=_invented("called back and settled")
+    )
+
+
+def _take_alarm(situation: Situation) -> Action | None:
+    """Acknowledge an alarm. What ends it is the review, which is an obligation of its own."""
+    if situation.waiting.acknowledged is not None:
+        return None
+    doing = _invented("on the phone with the patient and the observer")
+    return Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=situation.waiting.id, doing=doing)
+
+
+def _follow_up_adverse_event(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.FollowUpAdverseEvent(
+        adverse_event=situation.subject,
+        findings=_invented("well again, nothing left of it"),
+        action_taken=_invented("rested, and was called twice"),
+        outcome="recovered",
+        ended_at=situation.at,
     )
 
 
@@ -547,8 +583,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "visit": _visit,
     "follow_up_visit": _visit,
     "medicines_review": _reconcile,
+    "dispatch_address": _record_address,
     "crisis": _reach,
     "support": _support,
+    "alarm": _take_alarm,
+    "adverse_event_outcome": _follow_up_adverse_event,
     "unreadable_message": _read_message,
     "cancellation": _read_message,
     "access_review": _review_access,

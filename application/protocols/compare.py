@@ -60,9 +60,10 @@ def _same_order(old: list[str], new: list[str]) -> bool:
 def _sentence(change: Change, old: Protocol, new: Protocol) -> str:
     added = change.then is None
     match change.path:
-        case ("escalation_policies", str(name), "steps", int(n), *_):
-            step = f"escalation policy {name}: step {n}"
-            before, after = _step_at(old, name, n), _step_at(new, name, n)
+        case ("escalation_policies", str(name), ("steps" | "acknowledged") as ladder, int(n), *_):
+            once = "" if ladder == "steps" else ", once acknowledged"
+            step = f"escalation policy {name}{once}: step {n}"
+            before, after = _step_at(old, name, ladder, n), _step_at(new, name, ladder, n)
             if before is None or after is None:
                 return f"{step} {'added' if added else 'removed'}: {_describe(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
@@ -105,8 +106,9 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _step_at(protocol: Protocol, policy: str, n: int) -> EscalationStep | None:
-    steps = protocol.escalation_policies[policy].steps if policy in protocol.escalation_policies else ()
+def _step_at(protocol: Protocol, policy: str, ladder: str, n: int) -> EscalationStep | None:
+    known = protocol.escalation_policies.get(policy)
+    steps = () if known is None else known.ladder(acknowledged=ladder == "acknowledged")
     return steps[n - 1] if n <= len(steps) else None
 
 
@@ -116,7 +118,9 @@ def _when(step: EscalationStep) -> str:
 
 def _describe(step: EscalationStep | None) -> str:
     assert step is not None
-    return f"{_when(step)} {_describe_action(step)}{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
+    again = "" if step.repeat_minutes is None else f", again every {step.repeat_minutes} min"
+    flags = f"{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
+    return f"{_when(step)} {_describe_action(step)}{flags}{again}"
 
 
 def _describe_action(step: EscalationStep) -> str:
@@ -131,4 +135,8 @@ def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> 
             return f"now is to {_describe_action(after)} (was {_describe_action(before)})"
         case "hold":
             return "now places a hold" if after.hold else "no longer places a hold"
+        case "repeat_minutes" if after.repeat_minutes is None:
+            return "is no longer repeated"
+        case "repeat_minutes":
+            return f"now is repeated every {after.repeat_minutes} min"
     return "now is an alarm" if after.alarm else "no longer is an alarm"

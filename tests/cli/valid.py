@@ -4,6 +4,7 @@ from typing import Any
 
 _TEXT = "Invented text"
 _AT = "2026-03-02T09:00:00-08:00"
+_HERE = {"state": "CA", "confirmed": True}
 _VITALS = {"systolic": 118, "diastolic": 76, "heart_rate": 72, "oxygen": 98, "measured_at": _AT}
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -73,13 +74,16 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "session.miss-observation": {"session": 1, "minute": 15, "reason": _TEXT},
     "session.end": {"session": 1, "criteria": {"oriented": True}},
-    "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT},
+    "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT, "location": _HERE},
     "visit.record": {
         "visit": "visit-1",
         "assessments": {"side_effects": _TEXT},
         "outcome": "responding",
         "concurrent_care": _TEXT,
+        "location": _HERE,
     },
+    "patient.update": {"dispatch_address_ref": "address-2", "language": "es", "interpreter": True, "reason": _TEXT},
+    "patient.correct-birth-date": {"born": "1985-04-02", "reason": _TEXT},
     "medicine.add": {"what": _TEXT, "classes": ["antidepressant"], "dosage": _TEXT, "since": "2026-01-15"},
     "medicine.change": {"medicine": "medicine-1", "dosage": _TEXT, "reason": _TEXT},
     "medicine.stop": {"medicine": "medicine-1", "reason": _TEXT},

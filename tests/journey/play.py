@@ -35,6 +35,7 @@ from workflows.protocols.demonstration import load_demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
+HERE = c.Location(state="CA", confirmed=True)
 PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 
@@ -281,3 +282,9 @@ def one(bodies: list[e.EventBody], kind: type[e.EventBody]) -> Any:
     """The only body of this type."""
     [found] = [body for body in bodies if isinstance(body, kind)]
     return found
+
+
+def followed_up(event: str, outcome: str, ended_at: datetime | None = None) -> c.FollowUpAdverseEvent:
+    """A follow-up of an adverse event, with the outcome so far."""
+    said = {"adverse_event": event, "findings": "x", "action_taken": "x", "outcome": outcome, "ended_at": ended_at}
+    return c.FollowUpAdverseEvent.model_validate(said)

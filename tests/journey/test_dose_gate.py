@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, checklist, plan, vitals
+from simulation.people import PEOPLE, checklist, plan
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
@@ -289,28 +288,9 @@ def test_no_plan_and_no_limits() -> None:
     assert "the protocol sets no dose limits" in shut(ready().changed(protocol=unset))
 
 
-def checked(**changed: Any) -> Play:
-    """The second session at its start, its checklist recorded with something changed, and cleared if asked."""
-    play = before("session.check", SECOND)
-    form = checklist(play.journey, SECOND, play.at)
-    play.do(c.CheckSession.model_validate({**form.model_dump(), **changed}), Role.SESSION_MONITOR)
-    if play.waits_for("clearance"):
-        play.sign(SignOffKind.CLEARANCE, str(SECOND))
-    return play
-
-
 def test_no_checklist() -> None:
     play = before("session.check", SECOND)
     assert shut(play) == ("the checklist is not recorded", "no clearance signed over exactly this evidence")
-
-
-@pytest.mark.requirement("A11")
-@pytest.mark.parametrize("item", ready().journey.protocol.sessions.checklist)
-def test_checklist_item_answered_no(item: str) -> None:
-    items = dict.fromkeys(ready().journey.protocol.sessions.checklist, True) | {item: False}
-    play = checked(items=items)
-    assert f"checklist: {item}" in shut(play)
-    assert play.waits_for("scheduling") is not None
 
 
 def test_checklist_too_old() -> None:
@@ -325,46 +305,6 @@ def test_checklist_too_old() -> None:
 def test_vitals_too_old(minutes: int, old: bool) -> None:
     play = ready().later(minutes=minutes)
     assert ("the vitals are too old" in dose_gate(play.journey, SECOND, play.at)) is old
-
-
-def observer(**changed: bool) -> dict[str, Any]:
-    return {"observer": {"ref": "x", "adult": True, "physically_present": True, "briefed": True} | changed}
-
-
-@pytest.mark.parametrize(
-    ("changed", "obstacle"),
-    [
-        (observer(adult=False), "no adult, present and briefed observer"),
-        (observer(physically_present=False), "no adult, present and briefed observer"),
-        (observer(briefed=False), "no adult, present and briefed observer"),
-        ({"reachable_within_minutes": 6}, "no clinician reachable within 5 minutes"),
-        ({"location_confirmed": False}, "the location is not confirmed, or not in the patient's state"),
-        ({"location_state": "NV"}, "the location is not confirmed, or not in the patient's state"),
-    ],
-)
-def test_people_and_place(changed: dict[str, Any], obstacle: str) -> None:
-    assert shut(checked(**changed)) == (obstacle,)
-
-
-def test_vitals_no_go_or_to_be_measured_again() -> None:
-    start = before("session.check", SECOND).at
-    assert "vitals: no-go" in shut(checked(vitals=vitals(start, 160, 80).model_dump()))
-    assert "vitals: recheck" in shut(checked(vitals=vitals(start, 141, 80).model_dump()))
-
-
-def test_vitals_still_high_after_the_last_recheck_are_the_clinicians_decision() -> None:
-    play = checked(vitals=vitals(before("session.check", SECOND).at, 141, 80).model_dump())
-    form = checklist(play.journey, SECOND, play.at)
-    for _ in range(play.journey.protocol.sessions.vitals.rechecks):
-        assert play.waits_for("checklist") is not None
-        assert play.waits_for("clearance") is None
-        play.later(minutes=15)
-        again = form.model_copy(update={"vitals": vitals(play.at, 145, 80)})
-        play.do(again, Role.SESSION_MONITOR)
-    assert play.waits_for("checklist") is None
-    assert shut(play) == ("no clearance signed over exactly this evidence",)
-    play.sign(SignOffKind.CLEARANCE, str(SECOND))
-    play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
 
 
 @pytest.mark.requirement("B20")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.play import HERE, Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -20,7 +20,8 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    return c.CompleteCheckIn.model_validate({"check_in": check_in, "feeling": feeling, "side_effects": "tired"})
+    given = {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": HERE}
+    return c.CompleteCheckIn.model_validate(given)
 
 
 def visit(name: str, **changed: Any) -> c.RecordVisit:
@@ -30,6 +31,7 @@ def visit(name: str, **changed: Any) -> c.RecordVisit:
         "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
         "outcome": "responding",
         "concurrent_care": "weekly psychotherapy",
+        "location": HERE,
     }
     return c.RecordVisit.model_validate(good | changed)
 
@@ -55,7 +57,7 @@ def test_feeling_unwell_asks_for_urgent_support_in_the_same_step() -> None:
     assert one(bodies, e.SupportRequested).urgency == "urgent"
     waiting = play.waits_for("support")
     assert waiting is not None
-    assert (waiting.owner, waiting.escalation_policy) == (Role.ON_CALL_CLINICIAN, "support_urgent")
+    assert (waiting.owner, waiting.escalation_policy) == (Role.ON_CALL_CLINICIAN, "urgent")
     assert waiting.deadline == play.at + timedelta(minutes=15)
 
 

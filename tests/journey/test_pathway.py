@@ -9,7 +9,21 @@ import pytest
 
 from simulation.people import PEOPLE, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, for_patients, kinds, one, started
+from tests.journey.play import (
+    HERE,
+    JOURNEY,
+    PROTOCOLS,
+    START,
+    Play,
+    after,
+    before,
+    course,
+    followed_up,
+    for_patients,
+    kinds,
+    one,
+    started,
+)
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -199,7 +213,7 @@ def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
     play = before("session.check")
     for body, by, kept in (
         (c.ReleaseSession(session=1), Role.SESSION_MONITOR, True),
-        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x"), Role.PATIENT, False),
+        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x", location=HERE), Role.PATIENT, False),
     ):
         command = play.command(body, by)
         refusal = decide(play.journey, command, play.at)
@@ -270,7 +284,7 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
-    assert left == ["adverse_event", "crisis", "support", "unreadable_message"]
+    assert left == ["adverse_event", "adverse_event_outcome", "crisis", "support", "unreadable_message"]
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
@@ -285,6 +299,8 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     assert returned.subject is not None
     play.do(c.AnswerReturned(request=returned.subject, text="this morning"))
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+    assert play.journey.outcome is None
+    play.do(followed_up("adverse-event-1", "unknown"))
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
@@ -363,7 +379,7 @@ def test_refusal_never_repeats_what_was_typed() -> None:
     play = before("session.check")
     secret = "a-telling-thing"
     refusal = play.refused(
-        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret),
+        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret, location=HERE),
         Role.PATIENT,
         code=RefusalCode.UNKNOWN,
         field="check_in",

@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import no_risk, observation
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, after, before, kinds, one, started
+from tests.journey.play import Play, after, before, followed_up, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -186,6 +186,8 @@ def test_treatment_stops_for_safety_once_what_happened_is_reviewed() -> None:
     assert one(bodies, e.PathwayEnding).outcome == Outcome.STOPPED_FOR_SAFETY
     assert play.waits_for("serious_adverse_event") is not None
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    assert play.waits_for("alarm") is None
+    play.do(followed_up("adverse-event-1", "recovered", play.at))
     assert play.journey.outcome == Outcome.STOPPED_FOR_SAFETY
 
 
@@ -202,12 +204,15 @@ def contact(reached: bool = True, safety_plan: bool = True) -> c.RecordCrisisCon
     return c.RecordCrisisContact(crisis="crisis-1", reached=reached, assessment="seen", safety_plan=safety_plan)
 
 
-@pytest.mark.parametrize(("marks", "minutes"), [("yyyynn-", [0, 5, 10, 10, 15, 15]), ("yyynnn-", [2.4, 120, 192, 240])])
+@pytest.mark.parametrize(
+    ("marks", "minutes"),
+    [("yyyynn-", [0, 0, 5, 5, 5, 10, 15, *range(25, 60, 10)]), ("yyynnn-", [0.15, 0.15, 15, 15, 30, 45, 60])],
+)
 def test_crisis_climbs_until_the_patient_is_reached(marks: str, minutes: list[float]) -> None:
     play = at_risk(marks)
     began = play.at
     steps = [
-        b for b in play.wait(hours=5) if isinstance(b, e.ObligationEscalated) and b.obligation == "crisis:crisis-1"
+        b for b in play.wait(hours=1) if isinstance(b, e.ObligationEscalated) and b.obligation == "crisis:crisis-1"
     ]
     assert [(body.due - began).total_seconds() / 60 for body in steps] == minutes
     assert all(body.alarm for body in steps)

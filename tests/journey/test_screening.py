@@ -209,7 +209,7 @@ def test_suicide_risk_holds_care_and_opens_a_crisis_at_its_level(marks: str, lev
         crisis = play.waits_for("crisis")
         assert crisis is not None
         assert crisis.owner == (Role.ON_CALL_CLINICIAN if level == "high" else Role.CLINICIAN)
-        assert crisis.escalation_policy == f"crisis_{level}"
+        assert crisis.escalation_policy == {"low": "clinical", "moderate": "urgent", "high": "emergency"}[level]
 
 
 def test_self_report_raises_the_alarm_and_never_clears_it() -> None:

@@ -244,8 +244,8 @@ BAD = {
         "escalation_policies.check_in_4h.steps[1].to", "only asked",
     ),
     "safety waits for the morning": (
-        "    crisis_high:\n", "    crisis_high:\n      quiet_hours: true\n", "quiet_hours: true\n      due_minutes",
-        "escalation_policies.crisis_high.quiet_hours", "never waits",
+        "    suicide_risk:\n", "    suicide_risk:\n      quiet_hours: true\n", "quiet_hours: true\n      due_minutes",
+        "escalation_policies.suicide_risk.quiet_hours", "never waits",
     ),
     "first check-in waits": (
         "{hours: 4, escalation_policy: check_in_4h}", "{hours: 4, escalation_policy: check_in_routine}", "hours: 4",
@@ -321,8 +321,8 @@ BAD = {
         "'working'",
     ),
     "safety waits for opening hours": (
-        "    crisis_high:\n", "    crisis_high:\n      clock: working\n", "clock: working\n      due_minutes",
-        "escalation_policies.crisis_high.clock", "do not wait",
+        "    suicide_risk:\n", "    suicide_risk:\n      clock: working\n", "clock: working\n      due_minutes",
+        "escalation_policies.suicide_risk.clock", "do not wait",
     ),
     "patients wait for opening hours": (
         "    check_in_24h:\n", "    check_in_24h:\n      clock: working\n", "clock: working\n      due_minutes",

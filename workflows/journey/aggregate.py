@@ -8,9 +8,11 @@ from typing import Any, TypeAlias
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
+from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
+from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
@@ -30,6 +32,7 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    adverse_events.AdverseEventsState,
     access.AccessState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
@@ -51,6 +54,7 @@ class Journey(
 
 PARTS = (
     pathway,
+    particulars,
     patient,
     holds,
     sign_offs,
@@ -61,6 +65,7 @@ PARTS = (
     clock,
     follow_up,
     safety,
+    adverse_events,
     access,
     medicines,
 )
@@ -137,8 +142,8 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
             session = journey.sessions.get(fact.session)
             if session is not None and session.check is not None:
                 check = changed["sessions"][fact.session].check
-                kept = check.model_copy(update={"at": session.check.at, "count": session.check.count})
-                return changed_entry(journey, "sessions", fact.session, check=kept)
+                kept = check.model_copy(update={"at": session.check.at})
+                return changed | changed_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
             return changed_entry(journey, "contacts", fact.visit, record=fact)
     return changed

@@ -12,10 +12,16 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
-from workflows.journey.always.clock.model import PassDeadline
+from workflows.journey.always.adverse_events.model import (
+    FollowUpAdverseEvent,
+    RegradeAdverseEvent,
+    ReportAdverseEvent,
+)
+from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
+from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
 from workflows.journey.always.pathway.model import (
     Cover,
     Move,
@@ -33,7 +39,6 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
-    ReportAdverseEvent,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -70,7 +75,7 @@ from workflows.journey.stages.sessions.model import (
     ReleaseSession,
     ScheduleSession,
 )
-from workflows.journey.vocabulary import Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.vocabulary import Location, Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
 
 AnyBody = Annotated[
     StartPathway
@@ -95,11 +100,16 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | UpdatePatient
+    | CorrectBirthDate
     | AddMedicine
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
     | ReportAdverseEvent
+    | RegradeAdverseEvent
+    | FollowUpAdverseEvent
+    | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
     | RequestSupport

@@ -6,10 +6,12 @@ from datetime import datetime
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
@@ -22,7 +24,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dose_gate, dosing, observing
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -30,12 +32,15 @@ DECISIONS: Decisions = {
     **screening.DECISIONS,
     **education.DECISIONS,
     **sessions.DECISIONS,
+    **checklist.DECISIONS,
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **particulars.DECISIONS,
     **safety.DECISIONS,
+    **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
     **pathway.DECISIONS,
@@ -48,11 +53,14 @@ _REACTING = (
     screening.REACTIONS,
     education.REACTIONS,
     sessions.REACTIONS,
+    checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    particulars.REACTIONS,
     safety.REACTIONS,
+    adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
     patient.REACTIONS,
@@ -69,7 +77,9 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    particulars.needs,
     safety.needs,
+    adverse_events.needs,
     holds.needs,
     patient.needs,
     access.needs,

@@ -13,10 +13,17 @@ from pydantic import Field
 
 from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
-from workflows.journey.always.clock.model import ObligationEscalated, ObligationsUpdated
+from workflows.journey.always.adverse_events.model import (
+    AdverseEventFollowedUp,
+    AdverseEventRegraded,
+    AdverseEventRegradingConfirmed,
+    AdverseEventReported,
+)
+from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
+from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
 from workflows.journey.always.pathway.model import (
     CoverEnded,
     PathwayClosed,
@@ -29,7 +36,6 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
-    AdverseEventReported,
     CancellationKept,
     CrisisContactRecorded,
     CrisisOpened,
@@ -102,9 +108,14 @@ AnyEventBody = Annotated[
     | ContactsScheduled
     | CheckInCompleted
     | VisitRecorded
+    | PatientUpdated
+    | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | AdverseEventRegraded
+    | AdverseEventRegradingConfirmed
+    | AdverseEventFollowedUp
     | HoldPlaced
     | HoldReleased
     | CrisisOpened
@@ -135,6 +146,7 @@ AnyEventBody = Annotated[
     | PathwayClosed
     | ObligationsUpdated
     | ObligationEscalated
+    | ObligationAcknowledged
     | CommandRefused
     | FactAmended,
     Field(discriminator="kind"),

@@ -92,6 +92,8 @@ def sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | Non
             subject=decided.request,
             owner=Role.CLINICIAN,
             person=wrote[-1] if wrote else journey.clinician,
+            # A question about what is urgent is as urgent.
+            policy=journey.protocol.sign_offs[kind].escalation_policy if about.urgent else None,
             what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
             care=about.care,
         )

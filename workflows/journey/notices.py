@@ -53,7 +53,9 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
                     yield "glass_broken", opened.owner, opened.subject, False
         case e.HoldPlaced():
             yield "hold_placed", Role.COORDINATOR, body.hold, False
-            yield "hold_placed", Role.ON_CALL_CLINICIAN if body.severe else Role.CLINICIAN, body.hold, body.severe
+            yield "hold_placed", Role.CLINICIAN, body.hold, False
+            if body.severe:
+                yield "hold_placed", Role.ON_CALL_CLINICIAN, body.hold, True
         case e.CrisisOpened() if body.level == "high":
             yield "crisis_contacts", Role.PATIENT, body.crisis, True
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True

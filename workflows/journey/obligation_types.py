@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from workflows.journey.severity import Severity
+
 
 class MayWaitFor(StrEnum):
     """What a clinic may let the clock of an escalation policy wait for.
@@ -98,7 +100,12 @@ def _of_clinic(kind: str) -> ObligationType:
 EVALUATION = _of_clinic("evaluation")
 SCREENING = _of_patient("screening", BeforeDose.ONCE_DUE)
 """Answers that are missing stand before a dose by themselves; the renewal is asked for long before it is due."""
-SUICIDE_RISK = _at_once("suicide_risk", Outlasts.ENDING)
+SUICIDE_RISK = ObligationType(
+    "suicide_risk",
+    (("suicide_risk", MayWaitFor.NOTHING), (Severity.URGENT.value, MayWaitFor.NOTHING)),
+    Outlasts.ENDING,
+)
+"""A C-SSRS that a clinician asks: before a session, or at once after an item 9 of the PHQ-9 that is not zero."""
 PLANNING = _of_clinic("planning")
 EDUCATION = _of_clinic("education")
 ACKNOWLEDGEMENT = _of_patient("acknowledgement")
@@ -118,24 +125,33 @@ MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+DISPATCH_ADDRESS = _of_clinic("dispatch_address")
 SUPPORT = ObligationType(
     "support",
     (
-        ("support_urgent", MayWaitFor.NOTHING),
-        ("support_clinical", MayWaitFor.NOTHING),
-        ("support_routine", MayWaitFor.WORKING_TIME),
+        (Severity.EMERGENCY.value, MayWaitFor.NOTHING),
+        (Severity.URGENT.value, MayWaitFor.NOTHING),
+        (Severity.CLINICAL.value, MayWaitFor.NOTHING),
+        (Severity.ROUTINE.value, MayWaitFor.WORKING_TIME),
     ),
     Outlasts.ENDING,
 )
 CRISIS = ObligationType(
     "crisis",
     (
-        ("crisis_high", MayWaitFor.NOTHING),
-        ("crisis_moderate", MayWaitFor.NOTHING),
-        ("crisis_low", MayWaitFor.NOTHING),
+        (Severity.EMERGENCY.value, MayWaitFor.NOTHING),
+        (Severity.URGENT.value, MayWaitFor.NOTHING),
+        (Severity.CLINICAL.value, MayWaitFor.NOTHING),
     ),
     Outlasts.ENDING,
 )
+ALARM = ObligationType(
+    "alarm",
+    ((Severity.EMERGENCY.value, MayWaitFor.NOTHING), (Severity.URGENT.value, MayWaitFor.NOTHING)),
+    Outlasts.ENDING,
+)
+"""An adverse event of which somebody is told in minutes, until it is reviewed."""
+ADVERSE_EVENT_OUTCOME = _at_once("adverse_event_outcome", Outlasts.ENDING, BeforeDose.ONCE_DUE)
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
@@ -148,11 +164,37 @@ RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
 OBLIGATION_TYPES = {
     each.kind: each
     for each in (
-        EVALUATION, SCREENING, SUICIDE_RISK, PLANNING, EDUCATION, ACKNOWLEDGEMENT, CONSENT, QUESTION, SCHEDULING,
-        INSTRUCTIONS, CHECKLIST, RELEASE, DOSE, OBSERVATION, SESSION_END, CHECK_IN, VISIT, FOLLOW_UP_VISIT, MEASURE,
-        MEDICINES_REVIEW, SUPPORT, CRISIS, UNREADABLE_MESSAGE, CANCELLATION, ACCESS_REVIEW, RETURNED,
+        EVALUATION,
+        SCREENING,
+        SUICIDE_RISK,
+        PLANNING,
+        EDUCATION,
+        ACKNOWLEDGEMENT,
+        CONSENT,
+        QUESTION,
+        SCHEDULING,
+        INSTRUCTIONS,
+        CHECKLIST,
+        RELEASE,
+        DOSE,
+        OBSERVATION,
+        SESSION_END,
+        CHECK_IN,
+        VISIT,
+        FOLLOW_UP_VISIT,
+        MEASURE,
+        MEDICINES_REVIEW,
+        DISPATCH_ADDRESS,
+        SUPPORT,
+        CRISIS,
+        ALARM,
+        ADVERSE_EVENT_OUTCOME,
+        UNREADABLE_MESSAGE,
+        CANCELLATION,
+        ACCESS_REVIEW,
+        RETURNED,
     )
-}  # fmt: skip
+}
 """Every kind there is, by its name."""
 
 ESCALATION_POLICIES = {key: may for each in OBLIGATION_TYPES.values() for key, may in each.policies}

@@ -8,12 +8,16 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep
 from workflows.journey.requirements import Closed, Obligation, Paused, Requirement
+
+CLOCK = dict.fromkeys(("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged"), True)
+"""What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
 
 
 def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obligation:
@@ -35,8 +39,8 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
             after = max(after / check_ins.heightened_divide_by, min(floor, after))
         return _later(due, after, policy, journey)
 
-    steps = tuple(time_of(step) for step in policy.steps)
-    return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps)
+    steps, repeat_minutes = tuple(time_of(step) for step in policy.steps), policy.steps[-1].repeat_minutes
+    return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps, repeat_minutes=repeat_minutes)
 
 
 def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:
@@ -49,8 +53,13 @@ def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: d
             return moment
         return _later(at, _count_time(paused.at, moment, policy, journey), policy, journey)
 
-    clock = {"since": kept.since, "due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
-    return Obligation(**{**need.model_dump(), **clock, "taken": kept.taken})
+    moved = {"due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
+    return Obligation(**{**need.model_dump(), **_clock(kept), **moved})
+
+
+def _clock(kept: Obligation) -> dict[str, Any]:
+    """Return what an obligation has beyond its need."""
+    return kept.model_dump(include=CLOCK)
 
 
 def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: Journey) -> datetime:
@@ -68,9 +77,11 @@ def _count_time(start: datetime, end: datetime, policy: EscalationPolicy, journe
 
 
 def next_escalation_step(obligation: Obligation, journey: Journey) -> EscalationStep | None:
-    """Return the next step of an obligation's escalation policy; None when all were taken."""
-    steps = journey.protocol.escalation_policies[obligation.escalation_policy].steps
-    return steps[obligation.taken] if obligation.taken < len(steps) else None
+    """Return the next step of an obligation's escalation policy; None when all were taken and the last does not
+    repeat."""
+    policy = journey.protocol.escalation_policies[obligation.escalation_policy]
+    steps = policy.ladder(acknowledged=obligation.acknowledged is not None)
+    return None if obligation.next_step is None else steps[min(obligation.taken, len(steps) - 1)]
 
 
 def reconcile(
@@ -97,8 +108,7 @@ def reconcile(
 def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
     """Return a need with its clock: the one it had, the one a hold paused, or a new one."""
     if earlier is not None and _same_wait(need, earlier, journey):
-        clock = {"since": earlier.since, "steps": earlier.steps, "taken": earlier.taken, "due": earlier.due}
-        return Obligation(**{**need.model_dump(), **clock})
+        return Obligation(**{**need.model_dump(), **_clock(earlier)})
     paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
         return resume_obligation(need, paused, journey, at)
@@ -106,8 +116,14 @@ def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey,
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:
-    """Whether an obligation is still exactly this need. When it is handed to somebody else, it is not."""
-    return need is not None and need.person == kept.person and need.due in (None, kept.due)
+    """Whether an obligation is still exactly this need. When it is handed to somebody else, or became more or less
+    severe, it is not."""
+    return (
+        need is not None
+        and need.person == kept.person
+        and need.due in (None, kept.due)
+        and need.escalation_policy == kept.escalation_policy
+    )
 
 
 def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool:

@@ -18,6 +18,7 @@ from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
+from workflows.journey.severity import Severity, worst
 from workflows.journey.signed_statement import Meaning
 
 Count = Annotated[int, Field(ge=1)]
@@ -89,6 +90,9 @@ class EscalationStep(InputModel):
     """Whether care is held when the step is reached."""
     alarm: bool = False
     """Whether its notice leaves at once, before it is recorded."""
+    repeat_minutes: Count | None = None
+    """Minutes after which the last step is taken again, and again, until somebody acknowledges or what is awaited is
+    done. None: it is taken once."""
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -103,6 +107,9 @@ class EscalationPolicy(InputModel):
     ``due_minutes`` counts from when the wait began; check-ins bring their own due time instead. With the clock
     ``working`` these minutes, and those and the percents of the steps, are minutes of the clinic's working time.
     Where ``quiet_hours`` is true, times that fall into the patient's quiet hours wait until these are over.
+
+    Where a life may depend on it, the last step repeats until somebody acknowledges, and ``acknowledged`` goes on from
+    there, slower: whoever took an alarm and then does nothing does not silence it.
     """
 
     due_minutes: Minutes
@@ -113,12 +120,35 @@ class EscalationPolicy(InputModel):
     """Whether minutes and percents count all time that passes, or only the clinic's working time."""
     quiet_hours: bool = False
     """Whether times that fall into the patient's quiet hours wait until these are over."""
+    acknowledged: tuple[EscalationStep, ...] = ()
+    """What happens once somebody has acknowledged and what is awaited is still not done: in minutes after the
+    acknowledgement, the last step repeating. None: there is nothing to acknowledge, only to do."""
 
     @model_validator(mode="after")
     def _one_calendar(self) -> Self:
         if self.clock == "working" and self.quiet_hours:
             raise ValueError("quiet_hours are the patient's: a policy in the clinic's working time has none")
         return self
+
+    @model_validator(mode="after")
+    def _repeats(self) -> Self:
+        for steps in (self.steps, self.acknowledged):
+            if any(step.repeat_minutes is not None for step in steps[:-1]):
+                raise ValueError("only the last step repeats (repeat_minutes)")
+        repeats = self.steps[-1].repeat_minutes is not None
+        if repeats and (self.clock == "working" or self.quiet_hours):
+            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
+        if repeats != bool(self.acknowledged):
+            raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
+        if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
+            raise ValueError("the last step of `acknowledged` must repeat: it silences nothing for ever")
+        if any(step.minutes is None for step in self.acknowledged):
+            raise ValueError("steps of `acknowledged` are in minutes after the acknowledgement")
+        return self
+
+    def ladder(self, *, acknowledged: bool) -> tuple[EscalationStep, ...]:
+        """Return the steps that are taken: those of the wait, or those after it was acknowledged."""
+        return self.acknowledged if acknowledged else self.steps
 
     @property
     def longest(self) -> timedelta:
@@ -328,7 +358,9 @@ class VitalsRules(InputModel):
     max_age_minutes: Count
     """Minutes that a measurement counts for clearance and release."""
     rechecks: Count
-    """How often vitals in the recheck range may be measured again."""
+    """How often vitals in the recheck range may be measured again. The last one that is no better is a no-go."""
+    recheck_rest_minutes: Count
+    """Minutes of rest between two of these measurements. What is measured sooner is one with the measurement before."""
     notify: NotifyLimits
     """After the dose: when the clinician is told."""
     emergency: EmergencyLimits
@@ -340,6 +372,22 @@ class VitalsRules(InputModel):
 CriterionSource = Literal["vitals", "dissociation", "vomiting", "consciousness"]
 """What tells whether a criterion for the end of a session holds. All of them are computed from the last observations,
 but for ``consciousness``, which tells a no only: who is awake need not be oriented."""
+
+
+class NoGo(InputModel):
+    """What a checklist brings about that does not allow a dose: an item answered no, vital signs beyond the recheck
+    range, nobody fit to observe, no clinician in reach, another place than the patient's.
+
+    Each holds care until a clinician signs, with a reason, that it may go on.
+    """
+
+    hours: Count
+    """Hours without a release after vital signs, or an item of ``wait``, did not allow a dose, whoever signs."""
+    wait: tuple[Identifier, ...]
+    """Items of the checklist that need time besides a decision, such as food or alcohol today."""
+    alarm: tuple[Identifier, ...]
+    """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
+    journey's clinician."""
 
 
 class Sessions(InputModel):
@@ -369,6 +417,8 @@ class Sessions(InputModel):
     """Minutes within which a clinician can be reached during a session."""
     checklist: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is checked before a session. Every item must be true."""
+    no_go: NoGo
+    """What follows when it does not allow a dose."""
     checklist_max_age_hours: Count
     """Hours that a checklist counts for a release."""
     observe_minutes: Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -512,13 +562,64 @@ class FollowUp(InputModel):
     """Those of them, such as worsening, after which a clinician reviews the response before care goes on."""
 
 
-class AdverseEvents(InputModel):
-    """From which grade (CTCAE 1-5) a report holds care, and from which it counts as severe."""
+Grade = Annotated[int, Field(ge=1, le=5)]
+"""A CTCAE grade: mild, moderate, severe, life-threatening, death."""
 
-    hold_from_grade: Annotated[int, Field(ge=1, le=5)]
+
+class EmergencyGrades(InputModel):
+    """The CTCAE grade of the adverse event that an emergency opens by itself, until a clinician grades it."""
+
+    unresponsive: Grade
+    """Of a patient who responds only to pain, or not at all."""
+    breathing: Grade
+    """Of breathing that is not normal."""
+    red_flag: Grade
+    """Of one of ``sessions.red_flags``."""
+    vital_signs: Grade
+    """Of vital signs at ``sessions.vitals.emergency``."""
+    overdose: Grade
+    """Of a dose from ``overdose_from_percent`` on."""
+    unreleased_dose: Grade
+    """Of a dose that was not released, or was taken under a hold."""
+    second_dose: Grade
+    """Of a second dose in one session."""
+
+
+class SeverityGrades(InputModel):
+    """The CTCAE grades from which an adverse event is of a severity. Below all of them it is routine."""
+
+    clinical: Grade
+    """From which grade it is clinical."""
+    urgent: Grade
+    """From which grade it is urgent."""
+    emergency: Grade
+    """From which grade it is an emergency."""
+
+    def of(self, grade: int) -> Severity:
+        """Return the severity of a grade."""
+        return worst(*(Severity(name) for name, least in self if grade >= least))
+
+
+class AdverseEvents(InputModel):
+    """From which grade (CTCAE 1-5) a report holds care, how hard it is escalated, and how it is followed up."""
+
+    hold_from_grade: Grade
     """CTCAE grade from which a report holds care. A serious event always does."""
-    severe_from_grade: Annotated[int, Field(ge=1, le=5)]
+    severe_from_grade: Grade
     """CTCAE grade from which that hold is severe, and the review is that of a serious event."""
+    severity_from_grade: SeverityGrades
+    """How severe an event is by its grade. From ``urgent`` on an alarm by the escalation policy of that name goes on
+    until it is reviewed."""
+    severity_if_serious: Severity
+    """How severe a serious event is at least, whatever its grade."""
+    emergency_grades: EmergencyGrades
+    """With which grade an emergency opens its adverse event."""
+    overdose_from_percent: Annotated[int, Field(gt=100)]
+    """Percent of the planned dose from which on a dose is an overdose, and so an emergency."""
+    follow_up_days: Count
+    """Days from one follow-up of an event to the next, until its outcome is final."""
+    severe_follow_up_days: Count
+    """The same for an event that is severe or serious."""
 
 
 class SignOffRule(InputModel):

@@ -1,6 +1,6 @@
 """What is awaited, as a stage says it (`Requirement`) and with its clock (`Obligation`)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -39,17 +39,45 @@ class Requirement(ImmutableModel):
         return self.key if self.evidence is None else f"{self.key}:{self.evidence[:12]}"
 
 
+class Acknowledgement(ImmutableModel):
+    """Somebody took an alarm: who, when (UTC), what they do about it, and how many steps had been taken by then."""
+
+    by: Identifier
+    at: Instant
+    doing: Text
+    taken: int
+
+
 class Obligation(Requirement):
-    """A need with its clock: UTC instants, ``steps`` one per step of its escalation policy, ``taken`` so far."""
+    """A need with its clock: UTC instants, ``steps`` one per step of its escalation policy, ``taken`` so far.
+
+    Once acknowledged, ``steps`` are those after the acknowledgement. The last one is taken again every
+    ``repeat_minutes``, ``repeated`` times so far; where repetitions were missed, only the latest is taken.
+    """
 
     since: Instant
     steps: tuple[Instant, ...]
     taken: int = 0
+    repeat_minutes: int | None = None
+    repeated: int = 0
+    acknowledged: Acknowledgement | None = None
 
     @property
     def next_step(self) -> datetime | None:
         """When the next step of its escalation policy is taken, if any is left."""
-        return self.steps[self.taken] if self.taken < len(self.steps) else None
+        return self.steps[self.taken] if self.taken < len(self.steps) else self.repetition(self.repeated + 1)
+
+    def repetition(self, number: int) -> datetime | None:
+        """When the last step is taken for the n-th time after its first; None where it does not repeat."""
+        if self.repeat_minutes is None:
+            return None
+        return self.steps[-1] + number * timedelta(minutes=self.repeat_minutes)
+
+    def repetitions(self, at: datetime) -> int:
+        """How many repetitions of the last step have become due by a moment (UTC)."""
+        if self.repeat_minutes is None or at < self.steps[-1]:
+            return 0
+        return (at - self.steps[-1]) // timedelta(minutes=self.repeat_minutes)
 
     @property
     def deadline(self) -> datetime:

@@ -33,10 +33,17 @@ CLEARED = {
     "supervising_clinician",
     "session_monitor",
     "live_clinician",
+    "interpreter",
     "instructed",
     "check",
 }
 """What of a session a clearance covers."""
+NOT_GRADED: dict[str, Any] = {
+    "follow_ups": True,
+    "followed_up_at": True,
+    "gradings": {"__all__": {"confirmed_by": True}},
+}
+"""What of an adverse event a review does not cover."""
 
 
 def _nobody(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -137,6 +144,7 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+        "dispatch_address": journey.patient.dispatch_address_ref,
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
         "elsewhere": journey.elsewhere.model_dump(mode="json", exclude={"doses": True}),
@@ -208,13 +216,14 @@ def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBod
 
 
 def _adverse_event(journey: Journey, subject: str | None) -> Content:
+    """The report and every grading. How it went on is not part of it: a review stands while it is followed up."""
     event = journey.adverse_events.get(subject or "")
-    return {"adverse_event": None if event is None else event.model_dump(mode="json")}
+    return {"adverse_event": None if event is None else event.model_dump(mode="json", exclude=NOT_GRADED)}
 
 
 def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
     event = journey.adverse_events.get(subject or "")
-    return () if event is None else (event.reported_by,)
+    return () if event is None else (event.author,)
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:

@@ -91,9 +91,12 @@ def why(waiting: Obligation, journey: Journey) -> str:
         said += f" (early if the clinic has a holiday after {until}: its list ends there)"
     if step is None or waiting.next_step is None:
         return f"{said}; every step of its escalation policy has been taken."
+    if waiting.acknowledged is not None:
+        said += f", acknowledged by {waiting.acknowledged.by} {shown_at(waiting.acknowledged.at, zone)}"
     then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
     held = " and care is held" if step.hold else ""
-    return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{held}."
+    again = "" if step.repeat_minutes is None else f", then every {step.repeat_minutes} minutes"
+    return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{again}{held}."
 
 
 def details(journey: Journey) -> str:

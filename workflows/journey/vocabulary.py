@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from workflows.journey.base import Identifier, ImmutableModel, InputModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
@@ -33,9 +33,23 @@ UsState = Annotated[str, AfterValidator(_known_state), WithJsonSchema({"type": "
 territory that people live in. Source: the codes that ISO 3166-2:US and the postal service (USPS) have in common."""
 
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$")]
+"""A language, as in BCP 47: en, es, zh-Hant."""
+
+
+class Location(InputModel):
+    """Where the patient was at an encounter, and whether they confirmed it. It is where a licence counts."""
+
+    state: UsState
+    confirmed: bool
+
+
 class Patient(InputModel):
-    """Who is cared for: their one opaque reference in the organisation, never a name or a number of theirs. ``number``
-    is the clinic's own number for them, by which they are known there too."""
+    """Who is cared for: their one opaque reference in the organisation, never a name or a number of theirs.
+
+    ``number`` is the clinic's own number for them, by which they are known there too. ``dispatch_address_ref`` refers to
+    the address that emergency services are sent to.
+    """
 
     ref: Identifier
     number: Identifier | None = None
@@ -43,6 +57,9 @@ class Patient(InputModel):
     zone: Zone
     state: UsState
     emergency_contact_ref: Identifier
+    dispatch_address_ref: Identifier | None = None
+    language: Language = "en"
+    interpreter: bool = False
 
 
 class PriorTreatment(InputModel):

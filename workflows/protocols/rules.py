@@ -18,9 +18,10 @@ from workflows.journey.instruments import (
     threshold_problems,
 )
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
-from workflows.journey.protocol import Action, EscalationPolicy, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import Action, EscalationStep, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.reading import Location
+from workflows.protocols.severities import check_severities
 
 Broken = Iterator[tuple[Location, str]]
 
@@ -45,6 +46,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
         _check_sign_offs,
         _check_second_people,
         _check_escalation_policies,
+        check_severities,
         _check_holidays,
     ):
         yield from rule(protocol)
@@ -149,6 +151,10 @@ def _check_sessions(protocol: Protocol) -> Broken:
         yield ("sessions", "max_gap_days"), "must not be shorter than target_spacing_hours"
     if (rules.planned - 1) * rules.target_spacing_hours > rules.course_max_days * 24:
         yield ("sessions", "course_max_days"), "is too short for the planned sessions at their target spacing"
+    for name, items in (("wait", rules.no_go.wait), ("alarm", rules.no_go.alarm)):
+        for position, item in enumerate(items):
+            if item not in rules.checklist:
+                yield ("sessions", "no_go", name, position), "must be one of checklist"
     vitals = rules.vitals
     for name, limit in vitals.emergency:
         told = getattr(vitals.notify, name)
@@ -269,13 +275,13 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
         at = ("escalation_policies", name)
         if name not in {*contacts, *others}:
             yield at, "nothing asks for this escalation policy: its name may be misspelt"
-        yield from _check_order(policy, at)
-        last = policy.steps[-1]
-        if last.action in NOT_AN_END or last.to not in (*STAFF, Role.OPS):
-            yield (
-                (*at, "steps", len(policy.steps) - 1),
-                "the last step must hand over to somebody of the clinic: escalate, page or another action that does",
-            )
+        for ladder, steps in (("steps", policy.steps), ("acknowledged", policy.acknowledged)):
+            yield from _check_order(steps, (*at, ladder))
+            if steps and (steps[-1].action in NOT_AN_END or steps[-1].to not in (*STAFF, Role.OPS)):
+                yield (
+                    (*at, ladder, len(steps) - 1),
+                    "the last step must hand over to somebody of the clinic: escalate, page or another such action",
+                )
         if policy.quiet_hours and ESCALATION_POLICIES.get(name) == MayWaitFor.NOTHING:
             yield (*at, "quiet_hours"), "must be false: this escalation policy is about safety and never waits"
         if policy.clock == "working" and name not in working:
@@ -302,19 +308,19 @@ def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     return {*working, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
-def _check_order(policy: EscalationPolicy, at: Location) -> Broken:
+def _check_order(steps: tuple[EscalationStep, ...], at: Location) -> Broken:
     """Check that steps are sorted by time. They are taken in their order, so one would hold up an earlier one."""
-    percents = [step.percent for step in policy.steps if step.percent is not None]
-    mixed = len(percents) not in (0, len(policy.steps))
-    for position, step in enumerate(policy.steps):
-        here: Location = (*at, "steps", position)
+    percents = [step.percent for step in steps if step.percent is not None]
+    mixed = len(percents) not in (0, len(steps))
+    for position, step in enumerate(steps):
+        here: Location = (*at, position)
         if mixed and step.percent is not None and step.percent > 100:
             yield here, "beside steps in minutes, a percent must not exceed 100"
         if step.to == Role.SYSTEM or (step.to in NOT_STAFF and step.action not in (Action.ASK, Action.REMIND)):
             yield (*here, "to"), "must be somebody of the clinic; a patient or observer is only asked or reminded"
         if position == 0:
             continue
-        before = policy.steps[position - 1]
+        before = steps[position - 1]
         if step.percent is not None and (before.percent is None or before.percent > step.percent):
             yield here, "steps must be sorted by time: percent rising, then minutes rising"
         if step.minutes is not None and before.minutes is not None and before.minutes > step.minutes:

@@ -310,7 +310,10 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
 
 
 def _collect_asked(journey: Journey, waiting: Obligation) -> tuple[str, ...]:
-    taken = journey.protocol.escalation_policies[waiting.escalation_policy].steps[: waiting.taken]
+    policy, acknowledged = journey.protocol.escalation_policies[waiting.escalation_policy], waiting.acknowledged
+    before = waiting.taken if acknowledged is None else acknowledged.taken
+    after = 0 if acknowledged is None else waiting.taken
+    taken = (*policy.steps[:before], *policy.acknowledged[:after])
     return tuple(dict.fromkeys((waiting.owner.value, *(step.to.value for step in taken))))
 
 

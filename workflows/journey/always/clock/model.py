@@ -2,14 +2,14 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import Role
+from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.holds.model import HoldsState
 from workflows.journey.always.pathway.model import PathwayClosed
-from workflows.journey.base import Identifier
+from workflows.journey.base import Identifier, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.protocol import Action
-from workflows.journey.requirements import Closed, Obligation, Paused
+from workflows.journey.requirements import Acknowledgement, Closed, Obligation, Paused
 from workflows.journey.stage import Stage
 
 
@@ -21,6 +21,18 @@ class PassDeadline(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
 
 
+class AcknowledgeAlarm(CommandBody):
+    """Take an alarm: you say what you do about it, and its repetitions stop. A slower escalation goes on until it is
+    done."""
+
+    kind: Literal["escalation.acknowledge"] = "escalation.acknowledge"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    obligation: Identifier
+    doing: Text
+
+
 class ObligationsUpdated(EventBody):
     """What is awaited from now on, and what no longer is."""
 
@@ -30,7 +42,10 @@ class ObligationsUpdated(EventBody):
 
 
 class ObligationEscalated(EventBody):
-    """A step of an escalation policy was taken. It decides nothing about care beyond, where so written, holding it."""
+    """A step of an escalation policy was taken. It decides nothing about care beyond, where so written, holding it.
+
+    ``repetition`` counts the repetitions of a last step. Numbers are left out where nothing could be taken in time.
+    """
 
     kind: Literal["obligation.escalated"] = "obligation.escalated"
     obligation: Identifier
@@ -40,6 +55,17 @@ class ObligationEscalated(EventBody):
     to: Role
     hold: bool
     alarm: bool
+    repetition: int = 0
+
+
+class ObligationAcknowledged(EventBody):
+    """Somebody took an alarm and said what they do. ``steps`` (UTC) are those that follow while it is not done."""
+
+    kind: Literal["obligation.acknowledged"] = "obligation.acknowledged"
+    obligation: Identifier
+    doing: Text
+    steps: tuple[Instant, ...]
+    repeat_minutes: int
 
 
 class ClockState(HoldsState):
@@ -59,11 +85,34 @@ def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) ->
 
 
 def _escalated(state: ClockState, body: ObligationEscalated, event: EventHeader) -> Changes:
-    return changed_entry(state, "waiting", body.obligation, taken=body.step + 1)
+    return changed_entry(state, "waiting", body.obligation, taken=body.step + 1, repeated=body.repetition)
+
+
+def _acknowledged(state: ClockState, body: ObligationAcknowledged, event: EventHeader) -> Changes:
+    waiting = state.waiting.get(body.obligation)
+    if waiting is None:
+        return {}
+    before = waiting.taken if waiting.acknowledged is None else waiting.acknowledged.taken
+    taken_by = Acknowledgement(by=event.actor_id, at=event.at, doing=body.doing, taken=before)
+    return changed_entry(
+        state,
+        "waiting",
+        body.obligation,
+        acknowledged=taken_by,
+        steps=body.steps,
+        taken=0,
+        repeat_minutes=body.repeat_minutes,
+        repeated=0,
+    )
 
 
 def _closed(state: ClockState, body: PathwayClosed, event: EventHeader) -> Changes:
     return {"waiting": {}}
 
 
-EVOLUTIONS: Evolutions = {ObligationsUpdated: _updated, ObligationEscalated: _escalated, PathwayClosed: _closed}
+EVOLUTIONS: Evolutions = {
+    ObligationsUpdated: _updated,
+    ObligationEscalated: _escalated,
+    ObligationAcknowledged: _acknowledged,
+    PathwayClosed: _closed,
+}

@@ -1,34 +1,77 @@
-"""The clock: each step of an escalation policy is taken once, when its time has come. It never approves anything."""
+"""The clock: each step of an escalation policy is taken once, when its time has come. It never approves anything.
+
+Where the last step repeats, it does until somebody acknowledges; after that a slower one goes on until what is awaited
+is done. Only what is done ends an alarm.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.obligations import obligations
+from workflows.journey.protocol import EscalationStep
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Obligation
 
 
 def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take every step whose time has come, once each, in the order in which obligations are due."""
+    """Take every step whose time has come, once each, in the order in which obligations are due.
+
+    Of repetitions that were missed, during an outage for example, only the latest is taken: it says all they would.
+    """
     for waiting in obligations(journey):
         policy = journey.protocol.escalation_policies[waiting.escalation_policy]
+        steps = policy.ladder(acknowledged=waiting.acknowledged is not None)
         for number in range(waiting.taken, len(waiting.steps)):
             if waiting.steps[number] > at:
                 break
-            step = policy.steps[number]
-            yield e.ObligationEscalated(
-                obligation=waiting.id,
-                step=number,
-                due=waiting.steps[number],
-                action=step.action,
-                to=step.to,
-                hold=step.hold,
-                alarm=step.alarm,
-            )
+            yield _escalated(waiting, number, steps[number], waiting.steps[number])
+        latest = waiting.repetitions(at)
+        due = waiting.repetition(latest)
+        if latest > waiting.repeated and due is not None:
+            yield _escalated(waiting, len(steps) - 1, steps[-1], due, latest)
+
+
+def _escalated(
+    waiting: Obligation, number: int, step: EscalationStep, due: datetime, repetition: int = 0
+) -> e.ObligationEscalated:
+    return e.ObligationEscalated(
+        obligation=waiting.id,
+        step=number,
+        due=due,
+        action=step.action,
+        to=step.to,
+        hold=step.hold,
+        alarm=step.alarm,
+        repetition=repetition,
+    )
+
+
+def acknowledge(journey: Journey, command: c.AcknowledgeAlarm, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record who took an alarm and what they do, and go on by the slower steps, counted from now (UTC)."""
+    waiting = journey.waiting.get(command.obligation)
+    if waiting is None:
+        refuse(RefusalCode.UNKNOWN, "nothing of this id is awaited", "See `pathway why`", "obligation")
+    steps = journey.protocol.escalation_policies[waiting.escalation_policy].acknowledged
+    if not steps or steps[-1].repeat_minutes is None:
+        refuse(
+            RefusalCode.UNKNOWN,
+            "this wait is no alarm that repeats",
+            "There is nothing to acknowledge; do what is awaited",
+            "obligation",
+        )
+    yield e.ObligationAcknowledged(
+        obligation=waiting.id,
+        doing=command.doing,
+        steps=tuple(at + timedelta(minutes=step.minutes or 0) for step in steps),
+        repeat_minutes=steps[-1].repeat_minutes,
+    )
 
 
 DECISIONS: Decisions = {
     c.PassDeadline: pass_deadline,
+    c.AcknowledgeAlarm: acknowledge,
 }

@@ -12,8 +12,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import dosing, observing
-from workflows.journey.stages.sessions import rules as sessions
+from workflows.journey.stages.sessions import checklist, dosing, observing
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -35,8 +34,8 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             [corrected] = screening.record_screening(journey, fact, by, at)
         case c.CheckSession():
             _require_session(journey, fact.session, "check")
-            sessions.require_whole(journey, fact)
-            corrected = sessions.checked(journey, fact)
+            checklist.require_whole(journey, fact)
+            corrected = checklist.checked(journey, fact, at)
         case c.RecordDose():
             corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
         case c.Observe():

@@ -10,10 +10,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.rules import is_reviewed
 from workflows.journey.always.holds.model import Hold, place
 from workflows.journey.always.medicines.rules import medicine_obstacles
-from workflows.journey.always.safety.rules import is_severe
-from workflows.journey.evidence import approved, sign_off_requirement
+from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -36,6 +36,8 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
 
 def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     """Return what must still happen before this hold can be released, whoever signs."""
+    if hold.source in journey.adverse_events and not is_reviewed(journey, hold.source or ""):
+        return ("the adverse event is reviewed and signed",)
     risk = journey.latest(Instrument.C_SSRS, staff=True)
     since = risk is not None and risk.score.complete and risk.version > hold.version
     match hold.cause:
@@ -54,14 +56,6 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
         case "unreadable_message":
             message = journey.messages.get(hold.source or "")
             return () if message is None or message.handled else ("ops have read the message",)
-        case "adverse_event":
-            subject = hold.source or ""
-            kind = (
-                SignOffKind.SERIOUS_ADVERSE_EVENT
-                if subject in journey.adverse_events and is_severe(journey, subject)
-                else SignOffKind.ADVERSE_EVENT
-            )
-            return () if approved(journey, kind, subject) else ("the adverse event is reviewed and signed",)
     return ()
 
 

@@ -13,10 +13,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.rules import is_reviewed
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
-from workflows.journey.always.safety.rules import is_severe
-from workflows.journey.evidence import approved, sign_off_requirement
+from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement
@@ -60,8 +60,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
     for crisis in journey.crises.values():
         yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, unsettled=not crisis.reached)
     for event in journey.adverse_events.values():
-        kind = SignOffKind.SERIOUS_ADVERSE_EVENT if is_severe(journey, event.id) else SignOffKind.ADVERSE_EVENT
-        reviewed = approved(journey, kind, event.id)
+        reviewed = is_reviewed(journey, event.id)
         yield _risk(
             journey, "adverse_event", event.id, f"grade {event.grade}", event.report.onset, unsettled=not reviewed
         )

@@ -1,31 +1,18 @@
-"""Adverse events, crises, support and unreadable messages: commands, events and state."""
+"""Crises, support and unreadable messages: commands, events and state."""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
-from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
+from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.severity import Severity
 
-
-class ReportAdverseEvent(CommandBody):
-    """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
-
-    kind: Literal["adverse-event.report"] = "adverse-event.report"
-    licensed: ClassVar[bool] = False
-    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
-    what: Text
-    grade: Annotated[int, Field(ge=1, le=5)]
-    serious: bool
-    serious_because: tuple[Identifier, ...] = ()
-    onset: Instant
-    session: int | None = None
-    causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
-    expected: bool | None = None
-    action_taken: Text | None = None
+Urgency = Literal["routine", "clinical", "urgent", "emergency"]
+"""The severity of a request for support, as whoever asks for it sees it."""
 
 
 class RecordCrisisContact(CommandBody):
@@ -46,7 +33,7 @@ class RequestSupport(CommandBody):
     kind: Literal["support.request"] = "support.request"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
-    urgency: Literal["urgent", "clinical", "routine"]
+    urgency: Urgency
     text: Text
 
 
@@ -85,25 +72,6 @@ class KeepCancellation(CommandBody):
     reason: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 
-class AdverseEventReported(EventBody):
-    """An adverse event: ``grade`` is CTCAE's, 1 (mild) to 5 (death). Serious is another question than severe.
-
-    ``onset`` is when it began, in UTC.
-    """
-
-    kind: Literal["adverse-event.reported"] = "adverse-event.reported"
-    adverse_event: Identifier
-    what: Text
-    grade: int
-    serious: bool
-    serious_because: tuple[Identifier, ...]
-    onset: Instant
-    session: int | None = None
-    causality: Identifier
-    expected: bool | None = None
-    action_taken: Text | None = None
-
-
 class CrisisOpened(EventBody):
     """Suicide risk was found; ``level`` is that of the C-SSRS (Columbia Lighthouse Project, triage)."""
 
@@ -129,7 +97,7 @@ class SupportRequested(EventBody):
 
     kind: Literal["support.requested"] = "support.requested"
     support: Identifier
-    urgency: Literal["urgent", "clinical", "routine"]
+    urgency: Urgency
     text: Text
 
 
@@ -177,21 +145,11 @@ class Crisis(ImmutableModel):
     contacts: tuple[CrisisContactRecorded, ...] = ()
 
 
-class AdverseEvent(ImmutableModel):
-    """An adverse event as reported, and by whom. ``grade`` is CTCAE's, 1 to 5."""
-
-    id: Identifier
-    grade: int
-    serious: bool
-    reported_by: Identifier
-    report: AdverseEventReported
-
-
 class Support(ImmutableModel):
     """A request for support, and whether it waits for an answer."""
 
     id: Identifier
-    urgency: Literal["urgent", "clinical", "routine"]
+    urgency: Urgency
     text: Text
     open: bool = True
 
@@ -208,28 +166,17 @@ class Message(ImmutableModel):
 
 
 class SafetyState(PathwayState):
-    """Adverse events, crises, requests for support and unreadable messages, each by its id."""
+    """Crises, requests for support and unreadable messages, each by its id."""
 
-    adverse_events: dict[Identifier, AdverseEvent] = {}
     crises: dict[Identifier, Crisis] = {}
     support: dict[Identifier, Support] = {}
     messages: dict[Identifier, Message] = {}
 
 
-def ask_support(state: SafetyState, urgency: Literal["urgent", "clinical", "routine"], text: str) -> SupportRequested:
+def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> SupportRequested:
     """A new support request, raised by a rule on the patient's behalf."""
-    return SupportRequested(support=f"support-{len(state.support) + 1}", urgency=urgency, text=text)
-
-
-def _reported(state: SafetyState, body: AdverseEventReported, event: EventHeader) -> Changes:
-    reported = AdverseEvent(
-        id=body.adverse_event,
-        grade=body.grade,
-        serious=body.serious,
-        reported_by=event.actor_id,
-        report=body,
-    )
-    return {"adverse_events": {**state.adverse_events, reported.id: reported}}
+    name = f"support-{len(state.support) + 1}"
+    return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text})
 
 
 def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
@@ -268,7 +215,6 @@ def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeade
 
 
 EVOLUTIONS: Evolutions = {
-    AdverseEventReported: _reported,
     CrisisOpened: _crisis_opened,
     CrisisContactRecorded: _contacted,
     SupportRequested: _support_requested,

@@ -12,53 +12,17 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UNREADABLE_MESSAGE
-from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Outcome
+from workflows.journey.severity import OF_CRISIS, Severity
 
-SUPPORT_OWNER = {"urgent": Role.ON_CALL_CLINICIAN, "clinical": Role.CLINICIAN, "routine": Role.COORDINATOR}
-
-
-def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record an adverse event that began before now (UTC). A serious one needs its reason: death,
-    life-threatening, hospitalization, disability, birth defect, or what it took to prevent these."""
-    if command.onset > at:
-        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time it began", "onset")
-    if command.serious and not command.serious_because:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            "a serious event needs the reason why it is serious",
-            "Name it, for example hospitalization, life_threatening, disability, death",
-            "serious_because",
-        )
-    yield e.AdverseEventReported(
-        adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
-        **command.model_dump(exclude={"kind"}),
-    )
-
-
-def react_adverse_event(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care from the protocol's grade on, or if serious, until it is reviewed. Grade 5 (CTCAE) is a death."""
-    rules = journey.protocol.adverse_events
-    if body.grade >= rules.hold_from_grade or body.serious:
-        yield place(
-            journey,
-            "adverse_event",
-            f"adverse event of grade {body.grade}{', serious' if body.serious else ''}",
-            severe=body.grade >= rules.severe_from_grade or body.serious,
-            source=body.adverse_event,
-        )
-    if body.grade == 5 and not journey.died:
-        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason="death related to an adverse event")
-
-
-def is_severe(journey: Journey, adverse_event: str) -> bool:
-    """Whether an adverse event is serious, or at least of the grade (CTCAE) from which the protocol calls it severe."""
-    event = journey.adverse_events[adverse_event]
-    return event.serious or event.grade >= journey.protocol.adverse_events.severe_from_grade
+SUPPORT_OWNER = {
+    "emergency": Role.ON_CALL_CLINICIAN,
+    "urgent": Role.ON_CALL_CLINICIAN,
+    "clinical": Role.CLINICIAN,
+    "routine": Role.COORDINATOR,
+}
 
 
 def record_crisis_contact(
@@ -127,7 +91,7 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Patients to be reached in a crisis, adverse events to review, requests for support and unread messages."""
+    """Patients to be reached in a crisis, requests for support and unread messages."""
     for crisis in journey.crises.values():
         if not crisis.reached:
             yield require(
@@ -135,16 +99,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=crisis.id,
                 owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
                 person=None if crisis.level == "high" else journey.clinician,
-                policy=f"crisis_{crisis.level}",
+                policy=OF_CRISIS[crisis.level].value,
                 what="reach the patient: suicide risk",
                 care=False,
             )
-    for event in journey.adverse_events.values():
-        severe = is_severe(journey, event.id)
-        kind = SignOffKind.SERIOUS_ADVERSE_EVENT if severe else SignOffKind.ADVERSE_EVENT
-        review = sign_off_requirement(journey, kind, event.id)
-        if review:
-            yield review
     for support in journey.support.values():
         if support.open:
             owner = SUPPORT_OWNER[support.urgency]
@@ -153,7 +111,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=support.id,
                 owner=owner,
                 person={Role.CLINICIAN: journey.clinician, Role.COORDINATOR: journey.coordinator}.get(owner),
-                policy=f"support_{support.urgency}",
+                policy=Severity(support.urgency).value,
                 what="answer the support request",
                 care=False,
             )
@@ -180,7 +138,6 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 DECISIONS: Decisions = {
-    c.ReportAdverseEvent: report,
     c.RecordCrisisContact: record_crisis_contact,
     c.RequestSupport: request_support,
     c.AnswerSupport: answer_support,
@@ -189,6 +146,5 @@ DECISIONS: Decisions = {
     c.KeepCancellation: keep_cancellation,
 }
 REACTIONS: Reactions = {
-    e.AdverseEventReported: react_adverse_event,
     e.MessageKept: react_message,
 }

@@ -220,6 +220,9 @@ def took_effect(journey: Journey, signed: SignOff) -> bool:
         return False
     if signed.decision == "approve" and about.approval is not None:
         return True
+    event = journey.adverse_events.get(signed.subject or "")
+    if event is not None and any(grading.confirmed_by == signed.request for grading in event.gradings):
+        return True
     reviewed = signed.kind in (SignOffKind.ADVERSE_EVENT, SignOffKind.SERIOUS_ADVERSE_EVENT)
     if reviewed and any(hold.released and hold.source == signed.subject for hold in journey.holds.values()):
         return True

@@ -13,7 +13,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.instruments import Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import PriorTreatment
+from workflows.journey.vocabulary import Location, PriorTreatment
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
@@ -37,6 +37,7 @@ class RecordEvaluation(CommandBody):
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
     treatment_exception: Text | None = None
+    location: Location | None = None
 
 
 class RecordInstrument(CommandBody):
@@ -58,6 +59,7 @@ class EvaluationRecorded(EventBody):
     prior_treatments: tuple[PriorTreatment, ...]
     function: dict[Identifier, Text]
     treatment_exception: Text | None = None
+    location: Location | None = None
 
 
 class InstrumentRecorded(EventBody):
@@ -81,6 +83,7 @@ class Evaluation(ImmutableModel):
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
     treatment_exception: Text | None = None
+    location: Location | None = None
 
 
 class Measurement(ImmutableModel):
@@ -163,6 +166,7 @@ def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHead
             prior_treatments=body.prior_treatments or known.prior_treatments,
             function={**known.function, **body.function},
             treatment_exception=body.treatment_exception or known.treatment_exception,
+            location=body.location or known.location,
         )
     }
 

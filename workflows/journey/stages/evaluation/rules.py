@@ -35,9 +35,17 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
     tried = eligibility.prior_treatments
     types = (*tried.require_all_of, *tried.require_any_of, *tried.record)
     require_known(tuple(t.type for t in command.prior_treatments), types, "prior_treatments.type")
-    if not (command.sections or command.function or command.prior_treatments or command.treatment_exception):
+    located = command.location
+    if located is not None and (by.licence is None or located.state not in by.licence.states):
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            "your licence does not cover the state the patient is in",
+            "Evaluate them when they are where you are licensed, or hand this to a colleague",
+            "location.state",
+        )
+    if not (command.sections or command.function or command.prior_treatments or command.treatment_exception or located):
         refuse(RefusalCode.INCOMPLETE, "the evaluation form is empty", "Fill in at least one section", "sections")
-    yield e.EvaluationRecorded(evaluator=by.id, **command.model_dump(exclude={"kind"}))
+    yield e.EvaluationRecorded.model_validate({"evaluator": by.id, **command.model_dump(exclude={"kind"})})
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -93,6 +101,8 @@ def missing(journey: Journey) -> tuple[str, ...]:
     lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
     lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
     lacking += _untreated(journey)
+    if found.location is None or not found.location.confirmed:
+        lacking.append("location of the patient, confirmed")
     if journey.reconciled_at is None or journey.unreviewed_medicine_changes:
         lacking.append("the list of medicines, reviewed by a clinician")
     for instrument in journey.protocol.instruments.baseline:

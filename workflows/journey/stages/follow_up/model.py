@@ -20,6 +20,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
+from workflows.journey.vocabulary import Location
 
 
 class CompleteCheckIn(CommandBody):
@@ -33,6 +34,7 @@ class CompleteCheckIn(CommandBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
 
 
@@ -48,6 +50,7 @@ class RecordVisit(CommandBody):
     answers: dict[Identifier, Text] = {}
     outcome: Identifier
     concurrent_care: Text
+    location: Location
 
 
 class ProposeDischarge(CommandBody):
@@ -89,6 +92,7 @@ class CheckInCompleted(EventBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    location: Location
     notes: Text | None = None
 
 
@@ -101,6 +105,7 @@ class VisitRecorded(EventBody):
     answers: dict[Identifier, Text]
     outcome: Identifier
     concurrent_care: Text
+    location: Location
 
 
 class DischargeProposed(EventBody):

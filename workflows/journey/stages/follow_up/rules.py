@@ -18,6 +18,7 @@ from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASUR
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import OF_UNWELL
 from workflows.journey.stage import Stage
 from workflows.journey.stages.follow_up.model import OwedContact
 
@@ -39,7 +40,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
     """Ask for support at once if the patient feels unwell. Between sessions, plan the next check-in."""
     if body.feeling == "unwell":
-        yield ask_support(journey, "urgent", f"feels unwell at {body.check_in}")
+        yield ask_support(journey, OF_UNWELL, f"feels unwell at {body.check_in}")
     waiting = any(k.open and k.type == "check_in" for k in journey.contacts.values())
     if journey.stage == Stage.SESSIONS and not waiting:
         number = sum(k.type == "check_in" and k.dose is None for k in journey.contacts.values()) + 1

@@ -21,6 +21,7 @@ from workflows.journey.obligation_types import SCREENING, SUICIDE_RISK
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import OF_ITEM_9, OF_WORSENING
 from workflows.journey.stage import Stage
 
 
@@ -153,12 +154,12 @@ def _react_change(journey: Journey, instrument: Instrument, source: str) -> Iter
         return
     now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
     if ScoreChange.DETERIORATION in now:
-        yield ask_support(journey, "clinical", f"{instrument} worsened beyond the protocol's alert")
+        yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
         held = any(hold.cause == "deterioration" and not hold.released for hold in journey.holds.values())
         if ScoreChange.DETERIORATION in before and not held:
             yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
     elif ScoreChange.RISING in now:
-        yield ask_support(journey, "clinical", f"{instrument} rose again and again")
+        yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
 
 
 def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
@@ -180,6 +181,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(
             SUICIDE_RISK,
             owner=Role.ON_CALL_CLINICIAN,
+            policy=OF_ITEM_9.value,
             what="ask the C-SSRS now: PHQ-9 item 9",
             care=False,
         )

@@ -65,10 +65,13 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
+    found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
+    if journey.patient.interpreter and session.interpreter is None:
+        found.append("no interpreter is named")
     if session.instructed is None:
         found.append("instructions not delivered")
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):
@@ -94,7 +97,7 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
         found.append("the checklist is too old")
     if at - made.vitals.measured_at > timedelta(minutes=rules.vitals.max_age_minutes):
         found.append("the vitals are too old")
-    if made.verdict == "no_go" or (made.verdict == "recheck" and made.count <= rules.vitals.rechecks):
+    if made.verdict != "go":
         found.append(f"vitals: {made.verdict.replace('_', '-')}")
     watched = made.observer
     if not (watched.adult and watched.physically_present and watched.briefed):
@@ -104,6 +107,12 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
     if not made.location_confirmed or made.location_state != journey.patient.state:
         found.append("the location is not confirmed, or not in the patient's state")
     return found
+
+
+def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return the no-go that still stands at a moment (UTC). Whoever lifts the hold on care does not shorten it."""
+    until = journey.no_go_until
+    return () if until is None or at >= until else (f"a no-go stands until {until.isoformat(timespec='minutes')}",)
 
 
 def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:

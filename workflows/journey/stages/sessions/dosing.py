@@ -13,9 +13,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.severity import OF_OTHER_DOSE
 from workflows.journey.stages.sessions.model import Session
 
 
@@ -160,14 +163,9 @@ def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Ac
 
 
 def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care if it is not the dose that was released, and plan the contacts after it, counted from the dose."""
-    if body.deviations or body.deviation is not None:
-        yield place(
-            journey,
-            "dose_deviation",
-            "a dose was taken that was not the one released",
-            source=body.dose if body.session is None else f"session-{body.session}",
-        )
+    """Hold care if it is not the dose that was released, tell who must know of it, and plan the contacts after it,
+    counted from the dose."""
+    yield from _deviates(journey, body, at)
     new = tuple(
         contact
         for contact in _contacts(journey, body, at)
@@ -176,6 +174,25 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
     if new:
         yield e.ContactsScheduled(contacts=new, replaced=routine)
+
+
+def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Open the adverse event of a dose that is an emergency. Hold care on any other deviation, and tell a clinician if
+    it was more than planned, or not known how much, or by another route."""
+    emergencies = dose_emergencies(journey, body)
+    if emergencies:
+        recent = at - body.taken_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
+        yield open_adverse_event(journey, emergencies, onset=body.taken_at, session=body.session, recent=recent)
+    elif body.deviations or body.deviation is not None:
+        yield place(
+            journey,
+            "dose_deviation",
+            "a dose was taken that was not the one released",
+            source=body.dose if body.session is None else f"session-{body.session}",
+        )
+        plan = journey.plan
+        if plan is None or body.dose_mg is None or body.dose_mg > plan.dose_mg or body.route != plan.route:
+            yield ask_support(journey, OF_OTHER_DOSE, f"{body.dose}: a dose was taken that was not the one planned")
 
 
 def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.Contact]:

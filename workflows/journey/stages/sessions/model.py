@@ -33,6 +33,7 @@ class ScheduleSession(CommandBody):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool = False
+    interpreter: Identifier | None = None
 
 
 class CancelSession(CommandBody):
@@ -154,6 +155,7 @@ class SessionScheduled(EventBody):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
+    interpreter: Identifier | None = None
 
 
 class SessionCancelled(EventBody):
@@ -172,8 +174,20 @@ class SessionInstructed(EventBody):
     content_version: Identifier
 
 
+class Recheck(ImmutableModel):
+    """Vital signs that are to be measured again: when the last one that counts was measured (UTC), and how often they
+    were measured again after rest."""
+
+    measured_at: Instant
+    count: int = 0
+
+
 class SessionChecked(EventBody):
-    """``verdict`` is what the protocol's limits make of the vitals; the decision stays the clinician's."""
+    """``verdict`` is what the protocol's limits make of the vitals, beside those before (``recheck``).
+
+    ``no_go`` is what in it does not allow a dose: items, ``vital_signs``, ``observer``, ``clinician_reach``,
+    ``location``. ``no_go_until`` is the moment (UTC) before which no dose is released, whoever decides.
+    """
 
     kind: Literal["session.checked"] = "session.checked"
     session: int
@@ -185,6 +199,9 @@ class SessionChecked(EventBody):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
+    recheck: Recheck | None
+    no_go: tuple[Identifier, ...]
+    no_go_until: Instant | None
 
 
 class SessionReleased(EventBody):
@@ -267,7 +284,7 @@ class Check(ImmutableModel):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
-    count: int
+    no_go: tuple[Identifier, ...]
 
 
 class Dose(ImmutableModel):
@@ -302,6 +319,7 @@ class Session(ImmutableModel):
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: bool
+    interpreter: Identifier | None = None
     instructed: Identifier | None = None
     check: Check | None = None
     released_at: Instant | None = None
@@ -341,9 +359,14 @@ class Session(ImmutableModel):
 
 class SessionsState(PatientState):
     """The sessions by their numbers, and every dose of this journey by its id, in a session or not. The course began
-    with its first dose (UTC)."""
+    with its first dose (UTC).
+
+    A no-go and vital signs to be measured again are the patient's, not a session's: to move it changes nothing.
+    """
 
     course_started_at: Instant | None = None
+    recheck: Recheck | None = None
+    no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
     doses: dict[Identifier, Dose] = {}
 
@@ -392,6 +415,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,
+        interpreter=body.interpreter,
     )
     return {"sessions": {**state.sessions, body.session: planned}}
 
@@ -405,15 +429,15 @@ def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeade
 
 
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
-    session = state.sessions.get(body.session)
-    count = 1 if session is None or session.check is None else session.check.count + 1
     check = Check(
-        **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by", "count")},
+        **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by")},
         at=event.at,
         by=event.actor_id,
-        count=count,
     )
-    return changed_entry(state, "sessions", body.session, check=check)
+    stands = max((until for until in (state.no_go_until, body.no_go_until) if until is not None), default=None)
+    return {"recheck": body.recheck, "no_go_until": stands} | changed_entry(
+        state, "sessions", body.session, check=check
+    )
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:

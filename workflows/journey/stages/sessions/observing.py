@@ -16,11 +16,13 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.findings import observed_emergencies, onset_of, open_adverse_event
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Session
 
@@ -144,15 +146,13 @@ def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
 
 
 def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care and raise an alarm in an emergency; hold care and ask for support when the clinician must be told."""
-    if body.alert == "emergency":
-        yield place(
-            journey,
-            "session_emergency",
-            "an observation met the protocol's emergency rule: emergency services, then the on-call clinician",
-            severe=True,
-            source=f"session-{body.session}",
-        )
+    """Open the adverse event of an emergency, which holds care and raises the alarm; hold care and ask for support when
+    the clinician must be told."""
+    emergencies = observed_emergencies(body)
+    if emergencies:
+        session = journey.sessions.get(body.session)
+        onset = onset_of(None if session is None else session.dosed_at, body.minute, at)
+        yield open_adverse_event(journey, emergencies, onset=onset, session=body.session)
     elif body.alert == "notify":
         # Beyond the protocol's limits is at least a grade 2 event: no further session before a clinician has looked.
         yield place(
@@ -163,7 +163,7 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
         )
         yield ask_support(
             journey,
-            "urgent",
+            OF_OBSERVATION["notify"],
             f"session {body.session}: an observation met the protocol's rule to tell the clinician",
         )
 

@@ -7,13 +7,11 @@ Sources: supervised sessions by versioned protocol; nobody is left on their own
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Instrument
@@ -29,12 +27,12 @@ from workflows.journey.obligation_types import (
     SUICIDE_RISK,
     ObligationType,
 )
-from workflows.journey.protocol import SignOffKind, VitalsRules
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
-from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -71,7 +69,9 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Set live_clinician and name the clinician",
             "live_clinician",
         )
-    why = interval_obstacles(journey, command.starts_at)
+    if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
+        refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
+    why = (*interval_obstacles(journey, command.starts_at), *standing_no_go(journey, command.starts_at))
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
@@ -94,60 +94,6 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
     """Record that the patient got the instructions for a session."""
     scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
-
-
-def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record the checklist before a session: every item answered, with recent vital signs."""
-    session, rules = scheduled(journey, command.session), journey.protocol.sessions
-    if session.released_at is not None:
-        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
-    require_whole(journey, command)
-    if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
-        refuse(
-            RefusalCode.WRONG_TIME,
-            f"vitals must be measured within the last {rules.vitals.max_age_minutes} minutes",
-            "Measure again",
-            "vitals.measured_at",
-        )
-    yield checked(journey, command)
-
-
-def require_whole(journey: Journey, command: c.CheckSession) -> None:
-    """Refuse a checklist with items left out, that are not the protocol's, or that contradict the list of medicines.
-
-    Raises:
-        Refused: an item is missing, unknown or contrary to what is recorded.
-    """
-    items = journey.protocol.sessions.checklist
-    require_known({**command.items}, items, "items")
-    lacking = [item for item in items if item not in command.items]
-    if lacking:
-        refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
-    require_agreement(journey, command.items)
-
-
-def checked(journey: Journey, command: c.CheckSession) -> e.SessionChecked:
-    """Return the event of a checklist, with its vital signs judged by the protocol's limits."""
-    verdict = vitals_verdict(journey.protocol.sessions.vitals, command.vitals)
-    return e.SessionChecked(**command.model_dump(exclude={"kind"}), verdict=verdict)
-
-
-def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Literal["go", "recheck", "no_go"]:
-    """Return the worst verdict on a single vital sign. Limits are inclusive."""
-    verdict: Literal["go", "recheck", "no_go"] = "go"
-    measured = (
-        (rules.systolic, vitals.systolic),
-        (rules.diastolic, vitals.diastolic),
-        (rules.heart_rate, vitals.heart_rate),
-        (rules.oxygen, vitals.oxygen),
-    )
-    for limits, value in measured:
-        if value is None or limits.go[0] <= value <= limits.go[1]:
-            continue
-        if not limits.recheck[0] <= value <= limits.recheck[1]:
-            return "no_go"
-        verdict = "recheck"
-    return verdict
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -177,8 +123,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
-    session, rules = journey.sessions.get(number), journey.protocol.sessions
-    subject = str(number)
+    session, subject = journey.sessions.get(number), str(number)
     if unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
@@ -219,10 +164,13 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if made is None or (made.verdict == "recheck" and made.count <= rules.vitals.rechecks):
-        again = "repeat the vitals after rest" if made else "go through the checklist"
-        yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=session.starts_at)
-    elif made.verdict == "no_go" or not all(made.items.values()):
+    if made is None or (made.verdict == "recheck" and not made.no_go):
+        again, due = "go through the checklist", session.starts_at
+        if journey.recheck is not None:
+            rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
+            again, due = "repeat the vitals after rest", max(due, journey.recheck.measured_at + rest)
+        yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=due)
+    elif made.no_go:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
@@ -312,7 +260,6 @@ DECISIONS: Decisions = {
     c.ScheduleSession: schedule,
     c.CancelSession: cancel,
     c.Instruct: instruct,
-    c.CheckSession: check,
 }
 REACTIONS: Reactions = {
     e.StageEntered: react_stage,

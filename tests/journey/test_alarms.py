@@ -1,0 +1,430 @@
+"""Alarms: harm is told in minutes, day and night, again and again until somebody acknowledges, and on until settled."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from simulation.people import observation, vitals
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import Play, after, before, followed_up, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.instruments import Instrument
+from workflows.journey.notices import notices
+from workflows.journey.obligations import next_deadline
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stage import Outcome
+
+FRIDAY_AT_FIVE = datetime(2026, 11, 28, 1, tzinfo=UTC)
+"""17:00 in the clinic, on a Friday after a holiday."""
+ALARM = "alarm:adverse-event-1"
+
+
+def in_session(at: datetime | None = None) -> Play:
+    """Forty minutes after a dose that was released and taken as planned."""
+    play = after("session.dose")
+    play.later(minutes=40)
+    if at is not None:
+        play = moved(play, at - play.at)
+    return play
+
+
+def moved(play: Play, by: timedelta) -> Play:
+    """The same moment of a session, at another time of the week."""
+    session = play.journey.sessions[1]
+    assert session.dosed_at is not None
+    later = session.model_copy(update={"dosed_at": session.dosed_at + by})
+    return play.later(seconds=by.total_seconds()).changed(sessions={1: later})
+
+
+def seen(play: Play, **changed: Any) -> c.Observe:
+    ordinary = observation(play.journey, 1, 40, play.at)
+    return ordinary.model_copy(update={"cadss": None, **changed})
+
+
+def seizure(play: Play) -> list[e.EventBody]:
+    return play.do(seen(play, consciousness="unresponsive", red_flags=("seizure",)), Role.SESSION_MONITOR)
+
+
+def dose(play: Play, times: float = 1, **changed: Any) -> c.RecordDose:
+    plan, session = play.journey.plan, play.journey.next_session
+    assert plan is not None
+    values = {
+        "session": session,
+        "dose_mg": plan.dose_mg * times,
+        "route": plan.route,
+        "taken_at": play.at,
+        "doses_left": plan.doses_dispensed - 1,
+        "deviation": "invented",
+        **changed,
+    }
+    return c.RecordDose.model_validate(values)
+
+
+def told(play: Play, since: int = 0) -> list[tuple[str, Role, bool]]:
+    return [(n.kind, n.to, n.alarm) for event in play.events[since:] for n in notices(event)]
+
+
+def steps(bodies: list[e.EventBody], obligation: str = ALARM) -> list[e.ObligationEscalated]:
+    return [body for body in bodies if isinstance(body, e.ObligationEscalated) and body.obligation == obligation]
+
+
+def acknowledge(obligation: str = ALARM) -> c.AcknowledgeAlarm:
+    return c.AcknowledgeAlarm(obligation=obligation, doing="on the phone with the observer")
+
+
+# What rings
+
+
+def test_a_seizure_on_friday_at_five_is_told_in_minutes_and_on_through_the_weekend() -> None:
+    play = in_session(FRIDAY_AT_FIVE)
+    before_it = len(play.events)
+    seizure(play)
+    event = play.journey.adverse_events["adverse-event-1"]
+    assert (event.grade, event.finding, event.report.session) == (4, "unresponsive", 1)
+    assert play.journey.held
+    taken = steps(play.wait(minutes=15))
+    assert {Role.ON_CALL_CLINICIAN, Role.CLINICIAN, Role.COORDINATOR, Role.MEDICAL_DIRECTOR} == {s.to for s in taken}
+    assert all(step.alarm for step in taken)
+    assert {role for _, role, alarm in told(play, before_it) if alarm} >= {Role.ON_CALL_CLINICIAN, Role.CLINICIAN}
+    review = play.request(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    assert review.deadline == FRIDAY_AT_FIVE + timedelta(hours=4)
+    weekend = steps(play.wait(hours=60))
+    assert len(weekend) == 60 * 6, "every ten minutes"
+    assert {step.due.weekday() for step in weekend} == {5, 6, 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "finding", "grade"),
+    [
+        ({"consciousness": "unresponsive"}, "unresponsive", 4),
+        ({"consciousness": "pain"}, "unresponsive", 4),
+        ({"breathing_normal": False}, "breathing", 4),
+        ({"red_flags": ("chest_pain",)}, "red_flag", 4),
+        ({"vitals": (182, 95)}, "vital_signs", 3),
+    ],
+)
+def test_an_emergency_opens_its_adverse_event(changed: dict[str, Any], finding: str, grade: int) -> None:
+    play = in_session()
+    if "vitals" in changed:
+        changed = {"vitals": vitals(play.at, *changed["vitals"])}
+    bodies = play.do(seen(play, **changed), Role.OBSERVER)
+    opened = one(bodies, e.AdverseEventReported)
+    assert (opened.finding, opened.grade, opened.onset) == (finding, grade, play.dosed_at() + timedelta(minutes=40))
+    assert one(bodies, e.HoldPlaced).severe
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert (alarm.escalation_policy, alarm.owner, alarm.care) == ("emergency", Role.ON_CALL_CLINICIAN, False)
+
+
+@pytest.mark.parametrize(
+    ("times", "finding"), [(10, "overdose"), (1.1, "overdose"), (1.05, None), (1, None), (0.5, None)]
+)
+def test_a_dose_above_the_planned_one_is_an_overdose(times: float, finding: str | None) -> None:
+    play = before("session.dose")
+    play.do(dose(play, times), Role.SESSION_MONITOR)
+    alarm, support = play.waits_for("alarm"), play.waits_for("support")
+    if finding is None:
+        assert alarm is None
+        assert (support is not None) is (times > 1)
+        return
+    assert alarm is not None
+    assert alarm.escalation_policy == "emergency"
+    assert play.journey.adverse_events["adverse-event-1"].finding == finding
+    assert {step.to for step in steps(play.wait(minutes=5)) if step.alarm} == {
+        Role.ON_CALL_CLINICIAN, Role.CLINICIAN, Role.COORDINATOR, Role.MEDICAL_DIRECTOR
+    }  # fmt: skip
+
+
+def test_a_dose_that_was_not_released_is_an_emergency() -> None:
+    play = before("session.release")
+    play.do(dose(play), Role.SESSION_MONITOR)
+    assert play.journey.adverse_events["adverse-event-1"].finding == "unreleased_dose"
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.escalation_policy == "emergency"
+
+
+def test_a_dose_that_is_corrected_to_an_overdose_rings_like_one() -> None:
+    play = after("session.dose")
+    version = play.journey.version
+    play.do(c.Amend(version=version, reason="ten times as much", correction=dose(play, 10, taken_at=play.dosed_at())))
+    assert play.waits_for("alarm") is not None
+
+
+# Until somebody acknowledges
+
+
+def test_the_last_step_repeats_until_somebody_acknowledges_and_a_slower_one_goes_on() -> None:
+    play = in_session()
+    seizure(play)
+    began = play.at
+    first = steps(play.wait(minutes=36))
+    assert [(step.due - began).total_seconds() / 60 for step in first] == [0, 0, 5, 5, 5, 10, 15, 25, 35]
+    assert [step.repetition for step in first] == [0, 0, 0, 0, 0, 0, 0, 1, 2]
+    acknowledged = play.at
+    [event] = play.do(acknowledge(), Role.ON_CALL_CLINICIAN)
+    assert isinstance(event, e.ObligationAcknowledged)
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.acknowledged is not None
+    assert (alarm.acknowledged.by, alarm.acknowledged.taken) == ("demo-on-call-clinician", 7)
+    later = steps(play.wait(hours=4))
+    assert [(step.due - acknowledged).total_seconds() / 60 for step in later] == [30, 60, 120, 180, 240]
+    assert [(step.step, step.repetition) for step in later] == [(0, 0), (1, 0), (1, 1), (1, 2), (1, 3)]
+
+
+def test_acknowledging_never_silences_for_ever() -> None:
+    play = in_session()
+    seizure(play)
+    for _ in range(3):
+        play.do(acknowledge(), Role.CLINICIAN)
+        assert next_deadline(play.journey) is not None
+        assert steps(play.wait(hours=2)), "it rings again, more slowly"
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    assert play.waits_for("alarm") is None
+    assert not steps(play.wait(days=1))
+
+
+def test_a_question_about_the_review_does_not_silence_the_alarm() -> None:
+    play = in_session()
+    seizure(play)
+    review = SignOffKind.SERIOUS_ADVERSE_EVENT
+    play.sign(review, "adverse-event-1", by=Role.ON_CALL_CLINICIAN, decision="return", rationale="since when?")
+    asked = play.waits_for("returned")
+    assert asked is not None
+    assert asked.escalation_policy == "sign_serious_adverse_event"
+    assert steps(play.wait(hours=1))
+
+
+@pytest.mark.parametrize("by", [Role.COORDINATOR, Role.SESSION_MONITOR, Role.PATIENT, Role.OBSERVER, Role.OPS])
+def test_an_alarm_is_taken_by_a_clinical_person(by: Role) -> None:
+    play = in_session()
+    seizure(play)
+    play.refused(acknowledge(), by, code=RefusalCode.NOT_ALLOWED)
+
+
+def test_only_an_alarm_is_acknowledged() -> None:
+    play = in_session()
+    seizure(play)
+    play.refused(acknowledge("alarm:nothing"), code=RefusalCode.UNKNOWN, field="obligation")
+    review = play.request(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1").id
+    play.refused(acknowledge(review), code=RefusalCode.UNKNOWN, field="obligation", says="no alarm")
+
+
+def test_after_an_outage_only_the_latest_repetition_is_taken() -> None:
+    play = in_session()
+    seizure(play)
+    began = play.at
+    play.later(days=3)
+    taken = steps(play.clock())
+    assert [step.step for step in taken] == [0, 1, 2, 3, 4, 5, 6, 6]
+    assert taken[-1].due == began + timedelta(days=3, minutes=-5), "fifteen minutes, and every ten from then on"
+    assert not steps(play.clock()), "each one once"
+    again = next_deadline(play.journey)
+    assert again == began + timedelta(days=3, minutes=5)
+    assert not steps(play.later(minutes=4).clock()), "never early"
+    assert len(steps(play.later(minutes=1).clock())) == 1
+
+
+def test_a_crisis_rings_until_the_patient_is_reached() -> None:
+    play = after("session.end")
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs("yyyynn-")))
+    attempt = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="no answer", safety_plan=False)
+    for _ in range(3):
+        assert steps(play.wait(hours=3), "crisis:crisis-1")
+        play.do(attempt, Role.ON_CALL_CLINICIAN)
+        play.do(acknowledge("crisis:crisis-1"), Role.ON_CALL_CLINICIAN)
+    assert steps(play.wait(hours=3), "crisis:crisis-1")
+    play.do(attempt.model_copy(update={"reached": True, "safety_plan": True}), Role.ON_CALL_CLINICIAN)
+    assert not steps(play.wait(hours=12), "crisis:crisis-1")
+
+
+def test_item_9_rings_until_a_clinician_has_asked() -> None:
+    play = after("session.end")
+    answers = [0] * 8 + [1]
+    play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="self", answers=answers), Role.PATIENT)
+    assert len(steps(play.wait(hours=10), "suicide_risk")) > 30
+    play.do(acknowledge("suicide_risk"), Role.ON_CALL_CLINICIAN)
+    assert steps(play.wait(hours=10), "suicide_risk")
+
+
+def test_a_hold_does_not_pause_an_alarm() -> None:
+    play = in_session()
+    seizure(play)
+    play.wait(minutes=20)
+    alarm = play.waits_for("alarm")
+    play.do(c.PlaceHold(reason="x"), Role.OBSERVER)
+    assert play.waits_for("alarm") == alarm
+    assert steps(play.wait(minutes=10))
+
+
+# The adverse event
+
+
+@pytest.mark.parametrize("opens", ["seizure", "overdose", "reported"])
+def test_a_hold_that_came_from_an_adverse_event_waits_for_its_review(opens: str) -> None:
+    play = before("session.dose") if opens == "overdose" else in_session()
+    if opens == "seizure":
+        seizure(play)
+    elif opens == "overdose":
+        play.do(dose(play, 10), Role.SESSION_MONITOR)
+    else:
+        play.do(c.ReportAdverseEvent(what="x", grade=4, serious=False, onset=play.at), Role.OBSERVER)
+    [hold] = play.journey.holds.values()
+    release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="reviewed and signed")
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+
+
+def regraded(grade: int, serious: bool = False) -> c.RegradeAdverseEvent:
+    because = ("hospitalization",) if serious else ()
+    return c.RegradeAdverseEvent(
+        adverse_event="adverse-event-1", grade=grade, serious=serious, serious_because=because, reason="seen"
+    )
+
+
+def reported(grade: int, serious: bool = False) -> Play:
+    play = after("session.end")
+    because = ("hospitalization",) if serious else ()
+    report = c.ReportAdverseEvent(what="x", grade=grade, serious=serious, serious_because=because, onset=play.at)
+    play.do(report, Role.PATIENT)
+    return play
+
+
+def test_a_higher_grade_counts_at_once_with_all_it_asks_for() -> None:
+    play = reported(1)
+    assert not play.journey.held
+    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+    bodies = play.do(regraded(4))
+    assert one(bodies, e.HoldPlaced).severe
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.escalation_policy == "emergency"
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1"), "reviewed anew"
+    assert play.journey.adverse_events["adverse-event-1"].report.grade == 1, "what was reported stays"
+
+
+def test_a_higher_grade_makes_an_acknowledged_alarm_ring_anew() -> None:
+    play = reported(3)
+    play.do(acknowledge(), Role.ON_CALL_CLINICIAN)
+    play.do(regraded(4))
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.acknowledged is None
+    assert steps(play.wait(minutes=5))
+
+
+@pytest.mark.parametrize(("grade", "serious", "lower", "still"), [(4, False, 2, False), (3, True, 3, False)])
+def test_a_lower_grade_of_a_severe_event_takes_a_second_person(
+    grade: int, serious: bool, lower: int, still: bool
+) -> None:
+    play = reported(grade, serious)
+    play.do(regraded(lower, still), Role.ON_CALL_CLINICIAN)
+    event = play.journey.adverse_events["adverse-event-1"]
+    assert (event.grade, event.serious) == (grade, serious), "proposed only"
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    review = play.signature(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    play.refused(review, Role.ON_CALL_CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    play.do(review, Role.MEDICAL_DIRECTOR)
+    event = play.journey.adverse_events["adverse-event-1"]
+    assert (event.grade, event.serious) == (lower, still)
+    assert [grading.grade for grading in event.gradings] == [lower]
+    assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1"), "the same review counts"
+    withdrawn = c.WithdrawSignOff(request=review.request, reason="x")
+    play.refused(withdrawn, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE, field="request")
+
+
+def test_a_higher_grade_sweeps_a_proposal_away() -> None:
+    play = reported(3)
+    play.do(regraded(2), Role.ON_CALL_CLINICIAN)
+    play.do(regraded(4), Role.CLINICIAN)
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", by=Role.ON_CALL_CLINICIAN)
+    assert play.journey.adverse_events["adverse-event-1"].grade == 4
+
+
+def test_a_lower_grade_of_a_mild_event_counts_at_once() -> None:
+    play = reported(2)
+    play.do(regraded(1))
+    assert play.journey.adverse_events["adverse-event-1"].grade == 1
+
+
+def test_an_event_is_followed_up_until_its_outcome_is_final() -> None:
+    play = reported(1)
+    for outcome in ("not_recovered", "recovering", "unknown"):
+        waiting = play.waits_for("adverse_event_outcome")
+        assert waiting is not None
+        assert (waiting.owner, waiting.person) == (Role.CLINICIAN, play.journey.clinician)
+        assert waiting.deadline == play.at + timedelta(days=7)
+        assert {body.to for body in steps(play.wait(days=11), waiting.id)} == {
+            Role.CLINICIAN, Role.COORDINATOR, Role.MEDICAL_DIRECTOR
+        }  # fmt: skip
+        play.do(followed_up("adverse-event-1", outcome))
+    play.do(followed_up("adverse-event-1", "recovered_with_sequelae", play.at))
+    assert play.waits_for("adverse_event_outcome") is None
+    assert len(play.journey.adverse_events["adverse-event-1"].follow_ups) == 4
+
+
+def test_a_severe_event_is_followed_up_sooner() -> None:
+    play = reported(3)
+    waiting = play.waits_for("adverse_event_outcome")
+    assert waiting is not None
+    assert waiting.deadline == play.at + timedelta(days=1)
+
+
+def test_following_up_leaves_the_review_standing() -> None:
+    play = reported(1)
+    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+    play.do(followed_up("adverse-event-1", "recovering"))
+    assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ended", "code"),
+    [
+        ("recovered", None, RefusalCode.INCOMPLETE),
+        ("recovering", timedelta(), RefusalCode.CONTRADICTS),
+        ("recovered", timedelta(minutes=1), RefusalCode.WRONG_TIME),
+        ("recovered", timedelta(minutes=-1), RefusalCode.WRONG_TIME),
+    ],
+)
+def test_a_recovery_has_its_time(outcome: str, ended: timedelta | None, code: RefusalCode) -> None:
+    play = reported(1)
+    when = None if ended is None else play.at + ended
+    play.refused(followed_up("adverse-event-1", outcome, when), code=code, field="ended_at")
+
+
+def test_a_fatal_outcome_is_graded_as_a_death() -> None:
+    play = reported(3)
+    bodies = play.do(followed_up("adverse-event-1", "fatal"))
+    assert one(bodies, e.AdverseEventRegraded).grade == 5
+    assert one(bodies, e.PathwayEnding).outcome == Outcome.DECEASED
+
+
+@pytest.mark.parametrize(
+    "command", [regraded(2), followed_up("adverse-event-1", "recovering")], ids=["regrade", "follow-up"]
+)
+def test_of_an_unknown_event_nothing_is_said(command: c.CommandBody) -> None:
+    play = after("session.end")
+    play.refused(command, code=RefusalCode.UNKNOWN, field="adverse_event")
+
+
+def test_people_bring_an_emergency_to_its_end() -> None:
+    play = in_session()
+    seizure(play)
+    play.go_on(lambda journey: not journey.held and not any(w.kind == "alarm" for w in journey.waiting.values()))
+    play.go_on(lambda journey: "adverse_event_outcome:adverse-event-1" not in journey.waiting)
+    assert play.journey.adverse_events["adverse-event-1"].outcome == "recovered"
+
+
+def test_a_clock_that_looks_early_takes_nothing() -> None:
+    play = in_session()
+    seizure(play)
+    play.wait(minutes=16)
+    assert not steps(play.do(c.PassDeadline(), CLOCK))

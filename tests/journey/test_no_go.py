@@ -1,0 +1,244 @@
+"""A no-go acts: it stands, a clinician is told, and only a clinician lifts it, with a reason."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from simulation.people import checklist, vitals
+from tests.journey.play import PROTOCOLS, Play, before, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+SECOND = 2
+RULES = PROTOCOLS["PTSD"].sessions
+HOURS = timedelta(hours=RULES.no_go.hours)
+
+
+def at_start() -> Play:
+    return before("session.check", SECOND)
+
+
+def form(play: Play, **changed: Any) -> c.CheckSession:
+    good = checklist(play.journey, SECOND, play.at)
+    return c.CheckSession.model_validate({**good.model_dump(), **changed})
+
+
+def check(play: Play, **changed: Any) -> list[e.EventBody]:
+    return play.do(form(play, **changed), Role.SESSION_MONITOR)
+
+
+def answered(item: str, answer: bool = False) -> dict[str, bool]:
+    return dict.fromkeys(RULES.checklist, True) | {item: answer}
+
+
+def observer(**changed: bool) -> dict[str, Any]:
+    return {"observer": {"ref": "x", "adult": True, "physically_present": True, "briefed": True} | changed}
+
+
+def measured(at: datetime, systolic: int, diastolic: int = 80) -> dict[str, Any]:
+    return {"vitals": vitals(at, systolic, diastolic).model_dump()}
+
+
+FINDINGS: list[tuple[str, dict[str, Any]]] = [
+    *[(item, {"items": answered(item)}) for item in RULES.checklist],
+    ("vital_signs", measured(at_start().at, 205, 132)),
+    ("vital_signs", measured(at_start().at, 88, 60)),
+    ("observer", observer(adult=False)),
+    ("observer", observer(physically_present=False)),
+    ("observer", observer(briefed=False)),
+    ("clinician_reach", {"reachable_within_minutes": RULES.clinician_reachable_minutes + 1}),
+    ("location", {"location_confirmed": False}),
+    ("location", {"location_state": "NV"}),
+]
+
+
+@pytest.mark.requirement("A11", "B18", "B22")
+@pytest.mark.parametrize(("finding", "changed"), FINDINGS)
+def test_a_no_go_holds_care_is_told_and_no_second_checklist_lifts_it(finding: str, changed: dict[str, Any]) -> None:
+    play = at_start()
+    followed = check(play, **changed)
+    placed, asked = one(followed, e.HoldPlaced), one(followed, e.SupportRequested)
+    assert one(followed, e.SessionChecked).no_go == (finding,)
+    assert (placed.cause, placed.source) == ("no_go", "session-2")
+    assert finding in placed.reason
+    assert finding in asked.text
+    assert play.asks_for(SignOffKind.HOLD_RELEASE, placed.hold)
+    play.later(minutes=1)
+    check(play)
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
+    assert play.journey.held
+
+
+@pytest.mark.parametrize("item", ["suicide_risk_none_or_low", "X18_not_pregnant"])
+def test_what_the_protocol_calls_urgent_pages_the_clinician_on_call(item: str) -> None:
+    play = at_start()
+    check(play, items=answered(item))
+    waiting = play.waits_for("support")
+    assert waiting is not None
+    urgent = item in RULES.no_go.alarm
+    assert waiting.owner == (Role.ON_CALL_CLINICIAN if urgent else Role.CLINICIAN)
+
+
+def test_vital_signs_that_would_be_an_emergency_after_the_dose_page_before_it_too() -> None:
+    for systolic, owner in ((160, Role.CLINICIAN), (205, Role.ON_CALL_CLINICIAN)):
+        play = at_start()
+        check(play, **measured(play.at, systolic))
+        waiting = play.waits_for("support")
+        assert waiting is not None
+        assert waiting.owner == owner
+
+
+def lift(play: Play) -> None:
+    """A clinician answers, decides on the hold, and clears what a good checklist says."""
+    support = play.waits_for("support")
+    assert support is not None
+    assert support.subject is not None
+    play.do(c.AnswerSupport(support=support.subject, text="looked at"), Role.ON_CALL_CLINICIAN)
+    [hold] = [hold for hold in play.journey.holds.values() if not hold.released]
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+
+
+def test_a_clinician_lifts_it_with_a_reason() -> None:
+    play = at_start()
+    check(play, items=answered("devices_work"))
+    [hold] = play.journey.holds
+    body = play.signature(SignOffKind.HOLD_RELEASE, hold, rationale=None)
+    play.refused(body, code=RefusalCode.INCOMPLETE, field="rationale")
+    lift(play)
+    assert "checklist: devices_work" in dose_gate(play.journey, SECOND, play.at)
+    play.later(minutes=5)
+    check(play)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("changed", [{"items": answered("X35_fasted")}, measured(at_start().at, 165)])
+def test_what_needs_time_stands_for_the_protocols_hours_whoever_lifts_it(changed: dict[str, Any]) -> None:
+    play = at_start()
+    began = play.at
+    check(play, **changed)
+    lift(play)
+    play.later(minutes=20)
+    check(play)
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    stands = f"a no-go stands until {(began + HOURS).isoformat(timespec='minutes')}"
+    assert dose_gate(play.journey, SECOND, play.at) == (stands,)
+    assert stands in dose_gate(play.journey, SECOND, began + HOURS - timedelta(seconds=1))
+    assert stands not in dose_gate(play.journey, SECOND, began + HOURS)
+    session = play.journey.sessions[SECOND]
+    moved = c.ScheduleSession(
+        session=SECOND,
+        starts_at=began + HOURS - timedelta(minutes=1),
+        supervising_clinician=session.supervising_clinician,
+        session_monitor=session.session_monitor,
+    )
+    play.refused(moved, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="no-go stands")
+
+
+def test_moving_or_cancelling_the_session_lifts_nothing() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 205, 132))
+    until = play.journey.no_go_until
+    play.do(c.CancelSession(session=SECOND, reason="x"), Role.PATIENT)
+    assert play.journey.held
+    assert play.journey.no_go_until == until
+    lift(play)
+    play.go_on(lambda journey: SECOND in journey.sessions and journey.sessions[SECOND].released_at is not None)
+    released = play.journey.sessions[SECOND].released_at
+    assert released is not None
+    assert until is not None
+    assert released >= until
+
+
+def test_the_same_no_go_twice_is_told_once() -> None:
+    play = at_start()
+    check(play, items=answered("devices_work"))
+    play.later(minutes=1)
+    check(play, items=answered("devices_work"))
+    assert len(play.journey.holds) == 1
+    assert len(play.journey.support) == 1
+    check(play, items=answered("time_out_done"))
+    assert len(play.journey.holds) == 2
+
+
+def test_a_checklist_that_is_corrected_to_a_no_is_a_no_go() -> None:
+    play = before("session.release", SECOND)
+    wrong = form(play, items=answered("X18_not_pregnant"))
+    followed = play.do(c.Amend(version=2, reason="the test was read wrongly", correction=wrong))
+    assert one(followed, e.HoldPlaced).cause == "no_go"
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
+
+
+def test_a_no_go_that_is_corrected_still_waits_for_a_clinician() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 205, 132))
+    until = play.journey.no_go_until
+    play.do(c.Amend(version=2, reason="typing error", correction=form(play)))
+    assert play.journey.held
+    assert play.journey.no_go_until == until
+
+
+# Vital signs that are measured again
+
+
+def test_vital_signs_a_little_high_are_measured_again_after_rest() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 141))
+    assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
+    assert not play.journey.held
+    again = play.waits_for("checklist")
+    assert again is not None
+    assert "after rest" in again.what
+    play.later(minutes=RULES.vitals.recheck_rest_minutes)
+    check(play)
+    assert play.journey.recheck is None
+    play.sign(SignOffKind.CLEARANCE, str(SECOND))
+    play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
+
+
+def test_what_is_measured_before_the_rest_is_over_is_one_with_the_measurement_before() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 141))
+    for systolic in (120, 141, 118):
+        play.later(seconds=20)
+        check(play, **measured(play.at, systolic))
+        assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
+        assert play.journey.recheck is not None
+        assert play.journey.recheck.count == 0
+    backdated = play.at - timedelta(minutes=25)
+    check(play, **measured(backdated, 118))
+    assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
+
+
+def test_the_last_recheck_that_is_no_better_is_a_no_go() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 141))
+    for number in range(1, RULES.vitals.rechecks + 1):
+        assert not play.journey.held
+        play.later(minutes=RULES.vitals.recheck_rest_minutes)
+        followed = check(play, **measured(play.at, 145))
+        last = number == RULES.vitals.rechecks
+        assert one(followed, e.SessionChecked).verdict == ("no_go" if last else "recheck")
+    assert play.journey.held
+    assert play.journey.no_go_until == play.at + HOURS
+
+
+def test_to_move_the_session_begins_no_new_measurements() -> None:
+    play = at_start()
+    check(play, **measured(play.at, 141))
+    session = play.journey.sessions[SECOND]
+    moved = c.ScheduleSession(
+        session=SECOND,
+        starts_at=play.at + timedelta(minutes=1),
+        supervising_clinician=session.supervising_clinician,
+        session_monitor=session.session_monitor,
+    )
+    play.do(moved, Role.COORDINATOR)
+    play.later(minutes=2)
+    check(play)
+    assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)

@@ -1,0 +1,119 @@
+"""The patient's particulars change during months of care, and what rests on them is judged anew."""
+
+from datetime import date
+
+import pytest
+
+from tests.journey.play import HERE, Play, after, before, kinds, one, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.evidence import approved
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+ELSEWHERE = c.Location(state="TX", confirmed=True)
+
+
+def obstacles(play: Play) -> str:
+    return "; ".join(dose_gate(play.journey, 1, play.at))
+
+
+@pytest.mark.parametrize("by", [Role.PATIENT, Role.COORDINATOR, Role.CLINICIAN])
+def test_the_emergency_contact_and_the_address_for_dispatch_change(by: Role) -> None:
+    play = before("session.release")
+    play.do(
+        c.UpdatePatient(emergency_contact_ref="contact-9", dispatch_address_ref="address-9", reason="moved (invented)"),
+        by,
+    )
+    patient = play.journey.patient
+    assert (patient.emergency_contact_ref, patient.dispatch_address_ref) == ("contact-9", "address-9")
+    assert (patient.language, patient.interpreter) == ("en", False)
+    assert "no clearance signed over exactly this evidence" in obstacles(play), "it was cleared for another address"
+
+
+def test_nobody_is_their_own_emergency_contact_and_a_change_changes_something() -> None:
+    play = before("session.release")
+    own = c.UpdatePatient(emergency_contact_ref=play.journey.patient.ref, reason="moved (invented)")
+    play.refused(own, Role.COORDINATOR, code=RefusalCode.CONTRADICTS, field="emergency_contact_ref")
+    play.refused(c.UpdatePatient(reason="moved (invented)"), Role.COORDINATOR, code=RefusalCode.INCOMPLETE)
+    play.refused(c.UpdatePatient(language="es", reason="moved (invented)"), Role.OBSERVER, code=RefusalCode.NOT_ALLOWED)
+
+
+def test_no_dose_without_an_address_for_emergency_services() -> None:
+    play = before("session.release")
+    play = play.changed(patient=play.journey.patient.model_copy(update={"dispatch_address_ref": None}))
+    play.do(c.UpdatePatient(language="en", reason="moved (invented)"), Role.COORDINATOR)
+    assert play.waits_for("dispatch_address")
+    assert "dispatch_address" in obstacles(play)
+    play.do(c.UpdatePatient(dispatch_address_ref="address-9", reason="moved (invented)"), Role.COORDINATOR)
+    assert play.waits_for("dispatch_address") is None
+    assert "dispatch_address" not in obstacles(play)
+
+
+def test_whoever_needs_an_interpreter_has_one_named_at_each_session() -> None:
+    play = before("session.schedule")
+    [form] = [move[1].body for move in after("session.schedule").moves]
+    play.do(c.UpdatePatient(language="es", interpreter=True, reason="moved (invented)"), Role.PATIENT)
+    play.refused(form, Role.COORDINATOR, code=RefusalCode.INCOMPLETE, field="interpreter")
+    own = form.model_copy(update={"interpreter": play.journey.patient.ref})
+    play.refused(own, Role.COORDINATOR, code=RefusalCode.INCOMPLETE, field="interpreter")
+    play.do(form.model_copy(update={"interpreter": "interpreter-1"}), Role.COORDINATOR)
+    scheduled = before("session.release")
+    scheduled.do(c.UpdatePatient(interpreter=True, reason="moved (invented)"), Role.PATIENT)
+    assert "no interpreter is named" in obstacles(scheduled)
+
+
+@pytest.mark.requirement("B39")
+@pytest.mark.parametrize("kind", ["screening.record", "session.schedule", "session.release", "check-in.complete"])
+def test_a_birth_date_is_corrected_and_the_age_judged_anew_at_once(kind: str) -> None:
+    play = before(kind)
+    born = date(play.at.year - 17, 1, 1)
+    followed = play.do(c.CorrectBirthDate(born=born, reason="misread (invented)"), Role.COORDINATOR)
+    hold = one(followed, e.HoldPlaced)
+    assert (hold.cause, hold.severe) == ("under_age", True)
+    assert not approved(play.journey, SignOffKind.EVALUATION), "what was signed was signed for another age"
+    assert "the patient is under age" in obstacles(play)
+
+
+def test_another_adult_birth_date_holds_nothing_and_is_signed_anew() -> None:
+    play = before("session.release")
+    body = c.CorrectBirthDate(born=date(1985, 4, 2), reason="misread (invented)")
+    assert kinds(play.do(body, Role.COORDINATOR)) == ["patient.birth-date-corrected"]
+    assert play.asks_for(SignOffKind.EVALUATION)
+    assert "evaluation not signed as it now is" in obstacles(play)
+    play.refused(body, Role.COORDINATOR, code=RefusalCode.ALREADY_DONE, field="born")
+    future = c.CorrectBirthDate(born=date(play.at.year + 1, 1, 1), reason="x")
+    play.refused(future, Role.COORDINATOR, code=RefusalCode.WRONG_TIME, field="born")
+    play.refused(body, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+
+
+@pytest.mark.requirement("A12")
+@pytest.mark.parametrize("location", [None, HERE.model_copy(update={"confirmed": False})])
+def test_an_evaluation_without_a_confirmed_location_is_not_complete(location: c.Location | None) -> None:
+    play = started()
+    play.do(c.RecordEvaluation(sections={"overall_needs": "x"}, location=location))
+    assert "location of the patient, confirmed" in missing(play.journey)
+    play.do(c.RecordEvaluation(location=HERE))
+    assert "location of the patient, confirmed" not in missing(play.journey)
+
+
+@pytest.mark.requirement("A12")
+def test_nobody_evaluates_where_they_are_not_licensed() -> None:
+    away = c.RecordEvaluation(location=c.Location(state="FL", confirmed=True))
+    started().refused(away, code=RefusalCode.NOT_ALLOWED, field="location.state", says="licence")
+
+
+@pytest.mark.requirement("A12")
+@pytest.mark.parametrize("kind", ["visit.record", "check-in.complete", "evaluation.record"])
+def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
+    play = before(kind)
+    _, command, _ = after(kind).moves[0]
+    at_home = command.body
+    away = at_home.model_copy(update={"location": ELSEWHERE})
+    by = Role.PATIENT if kind == "check-in.complete" else Role.CLINICIAN
+    asked = one(play.do(away, by), e.SupportRequested)
+    assert asked.urgency == "clinical"
+    assert play.waits_for("support")

@@ -1,0 +1,91 @@
+"""Which findings are an emergency that opens its adverse event by itself, and with which grade.
+
+An emergency is nothing that somebody has to think of reporting: an observation, or a dose that was not the one
+released, opens the adverse event in the same step, graded as the protocol says until a clinician grades it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+
+Finding = Literal["unresponsive", "breathing", "red_flag", "vital_signs", "overdose", "unreleased_dose", "second_dose"]
+"""The kinds of emergency, as the protocol's ``adverse_events.emergency_grades`` names them."""
+
+WORDS: dict[Finding, str] = {
+    "unresponsive": "not responsive, or only to pain",
+    "breathing": "breathing not normal",
+    "red_flag": "a red flag of the protocol",
+    "vital_signs": "vital signs at the protocol's emergency limit",
+    "overdose": "a dose above the one planned, by the protocol's percentage an overdose",
+    "unreleased_dose": "a dose that was not released",
+    "second_dose": "a second dose in one session",
+}
+
+
+def open_adverse_event(
+    journey: Journey, findings: tuple[Finding, ...], *, onset: datetime, session: int | None, recent: bool = True
+) -> e.AdverseEventReported:
+    """Return the adverse event (onset in UTC) that these findings are: it has the highest of their grades.
+
+    One that is told when its effects are over (not ``recent``) is as severe as its grade, and no emergency any more.
+    """
+    grades = journey.protocol.adverse_events.emergency_grades
+    first = max(findings, key=lambda finding: getattr(grades, finding))
+    return e.AdverseEventReported(
+        adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
+        what="; ".join(WORDS[finding] for finding in findings),
+        grade=getattr(grades, first),
+        serious=False,
+        serious_because=(),
+        onset=onset,
+        session=session,
+        causality="unknown",
+        finding=first if recent else None,
+    )
+
+
+def observed_emergencies(body: e.SessionObserved) -> tuple[Finding, ...]:
+    """Return what makes an observation an emergency, by the protocol's limits and red flags."""
+    if body.alert != "emergency":
+        return ()
+    found: list[Finding] = []
+    if body.consciousness in ("pain", "unresponsive"):
+        found.append("unresponsive")
+    if not body.breathing_normal:
+        found.append("breathing")
+    if body.red_flags:
+        found.append("red_flag")
+    return tuple(found) or ("vital_signs",)
+
+
+def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, ...]:
+    """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
+    released, or taken under a hold; a second one in its session."""
+    return tuple(_dose_emergencies(journey, body)) if body.taken_at >= journey.started_at else ()
+
+
+def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Finding]:
+    planned = None if journey.plan is None else journey.plan.dose_mg
+    overdose = journey.protocol.adverse_events.overdose_from_percent
+    if planned is not None and body.dose_mg is not None and 100 * body.dose_mg >= overdose * planned:
+        yield "overdose"
+    session = None if body.session is None else journey.sessions.get(body.session)
+    released = None if session is None else session.released_at
+    over = session is not None and session.ended_at is not None and session.ended_at <= body.taken_at
+    if planned is None or released is None or body.taken_at < released or over or _held(journey, released, body):
+        yield "unreleased_dose"
+    if session is not None and session.dose not in (None, body.dose):
+        yield "second_dose"
+
+
+def _held(journey: Journey, released: datetime, body: e.DoseRecorded) -> bool:
+    """Whether care was held between the release and the dose."""
+    return any(released <= hold.placed_at <= body.taken_at and not hold.released for hold in journey.holds.values())
+
+
+def onset_of(session_dosed_at: datetime | None, minute: int, at: datetime) -> datetime:
+    """Return when (UTC) something observed at a minute after the dose began, at the latest."""
+    return at if session_dosed_at is None else min(at, session_dosed_at + timedelta(minutes=minute))

@@ -1,0 +1,239 @@
+"""Adverse events: commands, events and state. Grades are CTCAE's, 1 (mild) to 5 (death); times are UTC."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import (
+    ALWAYS,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    changed_entry,
+)
+from workflows.journey.stage import Stage
+
+Grade = Annotated[int, Field(ge=1, le=5)]
+"""A CTCAE grade: mild, moderate, severe, life-threatening, death."""
+Outcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
+"""What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""
+FINAL = ("recovered", "recovered_with_sequelae", "fatal")
+"""Outcomes after which nothing is left to follow up."""
+
+
+class ReportAdverseEvent(CommandBody):
+    """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
+
+    kind: Literal["adverse-event.report"] = "adverse-event.report"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
+    what: Text
+    grade: Grade
+    serious: bool
+    serious_because: tuple[Identifier, ...] = ()
+    onset: Instant
+    session: int | None = None
+    causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
+    expected: bool | None = None
+    action_taken: Text | None = None
+
+
+class RegradeAdverseEvent(CommandBody):
+    """Grade an adverse event anew, with your reason; the earlier grades stay in the record.
+
+    A higher grade counts at once, with all that it asks for. A lower one of a severe event counts once a second person
+    has signed its review.
+    """
+
+    kind: Literal["adverse-event.regrade"] = "adverse-event.regrade"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    adverse_event: Identifier
+    grade: Grade
+    serious: bool
+    serious_because: tuple[Identifier, ...] = ()
+    reason: Text
+
+
+class FollowUpAdverseEvent(CommandBody):
+    """Say how an adverse event stands: what was found, what was done, and its outcome so far.
+
+    It is asked for again until the outcome is final: recovered, recovered with sequelae, or fatal. ``ended_at`` is when
+    the patient had recovered, in UTC.
+    """
+
+    kind: Literal["adverse-event.follow-up"] = "adverse-event.follow-up"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    adverse_event: Identifier
+    findings: Text
+    action_taken: Text
+    outcome: Outcome
+    ended_at: Instant | None = None
+
+
+class AdverseEventReported(EventBody):
+    """An adverse event: ``grade`` is CTCAE's, 1 (mild) to 5 (death). Serious is another question than severe.
+
+    ``onset`` is when it began, in UTC. ``finding`` names the finding from which a rule opened it, with the protocol's
+    grade until a clinician grades it; it is an emergency until then.
+    """
+
+    kind: Literal["adverse-event.reported"] = "adverse-event.reported"
+    adverse_event: Identifier
+    what: Text
+    grade: int
+    serious: bool
+    serious_because: tuple[Identifier, ...]
+    onset: Instant
+    session: int | None = None
+    causality: Identifier
+    expected: bool | None = None
+    action_taken: Text | None = None
+    finding: Identifier | None = None
+
+
+class AdverseEventRegraded(EventBody):
+    """A clinician graded an adverse event anew. One that is only ``proposed`` waits for a second person's review."""
+
+    kind: Literal["adverse-event.regraded"] = "adverse-event.regraded"
+    adverse_event: Identifier
+    grade: int
+    serious: bool
+    serious_because: tuple[Identifier, ...]
+    reason: Text
+    proposed: bool
+
+
+class AdverseEventRegradingConfirmed(EventBody):
+    """A second person signed the review of a lower grade, which counts from now on; ``sign_off`` is the request."""
+
+    kind: Literal["adverse-event.regrading-confirmed"] = "adverse-event.regrading-confirmed"
+    adverse_event: Identifier
+    sign_off: Identifier
+
+
+class AdverseEventFollowedUp(EventBody):
+    """How an adverse event stands: what was found and done, and its outcome so far."""
+
+    kind: Literal["adverse-event.followed-up"] = "adverse-event.followed-up"
+    adverse_event: Identifier
+    findings: Text
+    action_taken: Text
+    outcome: Outcome
+    ended_at: Instant | None = None
+
+
+class Grading(ImmutableModel):
+    """One grading after the first, by whom and when (UTC). ``confirmed_by`` is the review that made a lower one
+    count."""
+
+    grade: int
+    serious: bool
+    serious_because: tuple[Identifier, ...]
+    reason: Text
+    by: Identifier
+    at: Instant
+    proposed: bool
+    confirmed_by: Identifier | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is more than a proposal."""
+        return not self.proposed or self.confirmed_by is not None
+
+
+class AdverseEvent(ImmutableModel):
+    """An adverse event: as reported, as graded since, and how it went on. Nothing of it is replaced."""
+
+    id: Identifier
+    reported_by: Identifier
+    reported_at: Instant
+    report: AdverseEventReported
+    gradings: tuple[Grading, ...] = ()
+    follow_ups: tuple[AdverseEventFollowedUp, ...] = ()
+    followed_up_at: Instant | None = None
+
+    @property
+    def graded(self) -> Grading | None:
+        """The grading that counts, if there was one after the report."""
+        return next((grading for grading in reversed(self.gradings) if grading.counts), None)
+
+    @property
+    def proposed(self) -> Grading | None:
+        """The lower grading that waits for a second person, if one does."""
+        return self.gradings[-1] if self.gradings and not self.gradings[-1].counts else None
+
+    @property
+    def grade(self) -> int:
+        """The CTCAE grade that counts."""
+        return self.report.grade if self.graded is None else self.graded.grade
+
+    @property
+    def serious(self) -> bool:
+        """Whether it counts as serious."""
+        return self.report.serious if self.graded is None else self.graded.serious
+
+    @property
+    def finding(self) -> str | None:
+        """The emergency from which a rule opened it, until a clinician's grading counts."""
+        return self.report.finding if self.graded is None else None
+
+    @property
+    def outcome(self) -> str | None:
+        """What became of it, as far as it was followed up."""
+        return self.follow_ups[-1].outcome if self.follow_ups else None
+
+    @property
+    def author(self) -> str:
+        """Who gave the grade there is to be reviewed."""
+        return self.gradings[-1].by if self.gradings else self.reported_by
+
+
+class AdverseEventsState(PathwayState):
+    """Adverse events, each by its id."""
+
+    adverse_events: dict[Identifier, AdverseEvent] = {}
+
+
+def _reported(state: AdverseEventsState, body: AdverseEventReported, event: EventHeader) -> Changes:
+    reported = AdverseEvent(id=body.adverse_event, reported_by=event.actor_id, reported_at=event.at, report=body)
+    return {"adverse_events": {**state.adverse_events, reported.id: reported}}
+
+
+def _regraded(state: AdverseEventsState, body: AdverseEventRegraded, event: EventHeader) -> Changes:
+    known = state.adverse_events.get(body.adverse_event)
+    if known is None:
+        return {}
+    grading = Grading(**body.model_dump(exclude={"kind", "adverse_event"}), by=event.actor_id, at=event.at)
+    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings, grading))
+
+
+def _confirmed(state: AdverseEventsState, body: AdverseEventRegradingConfirmed, event: EventHeader) -> Changes:
+    known = state.adverse_events.get(body.adverse_event)
+    if known is None or known.proposed is None:
+        return {}
+    grading = known.proposed.model_copy(update={"confirmed_by": body.sign_off})
+    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings[:-1], grading))
+
+
+def _followed_up(state: AdverseEventsState, body: AdverseEventFollowedUp, event: EventHeader) -> Changes:
+    known = state.adverse_events.get(body.adverse_event)
+    if known is None:
+        return {}
+    said = (*known.follow_ups, body)
+    return changed_entry(state, "adverse_events", known.id, follow_ups=said, followed_up_at=event.at)
+
+
+EVOLUTIONS: Evolutions = {
+    AdverseEventReported: _reported,
+    AdverseEventRegraded: _regraded,
+    AdverseEventRegradingConfirmed: _confirmed,
+    AdverseEventFollowedUp: _followed_up,
+}

@@ -1,0 +1,66 @@
+"""The patient's particulars, as they change during a journey: commands and events."""
+
+from datetime import date
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, Text
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.vocabulary import Language
+
+
+class UpdatePatient(CommandBody):
+    """Change whom to call in an emergency, the address that emergency services are sent to (both by opaque reference),
+    the patient's language, or whether they need an interpreter, with the reason. What is not
+    named stays."""
+
+    kind: Literal["patient.update"] = "patient.update"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, *CLINICAL)
+    emergency_contact_ref: Identifier | None = None
+    dispatch_address_ref: Identifier | None = None
+    language: Language | None = None
+    interpreter: bool | None = None
+    reason: Text
+
+
+class CorrectBirthDate(CommandBody):
+    """Correct a wrong birth date. All that depends on age is judged anew at once, and the evaluation signed anew."""
+
+    kind: Literal["patient.correct-birth-date"] = "patient.correct-birth-date"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    born: date
+    reason: Text
+
+
+class PatientUpdated(EventBody):
+    """Some particulars of the patient from now on. What is not named stayed."""
+
+    kind: Literal["patient.updated"] = "patient.updated"
+    emergency_contact_ref: Identifier | None = None
+    dispatch_address_ref: Identifier | None = None
+    language: Language | None = None
+    interpreter: bool | None = None
+    reason: Text
+
+
+class BirthDateCorrected(EventBody):
+    """The birth date that was recorded was wrong; this one holds."""
+
+    kind: Literal["patient.birth-date-corrected"] = "patient.birth-date-corrected"
+    born: date
+    reason: Text
+
+
+def _updated(state: PathwayState, body: PatientUpdated, event: EventHeader) -> Changes:
+    changed = body.model_dump(exclude={"kind", "reason"}, exclude_none=True)
+    return {"patient": state.patient.model_copy(update=changed)}
+
+
+def _corrected(state: PathwayState, body: BirthDateCorrected, event: EventHeader) -> Changes:
+    return {"patient": state.patient.model_copy(update={"born": body.born})}
+
+
+EVOLUTIONS: Evolutions = {PatientUpdated: _updated, BirthDateCorrected: _corrected}

@@ -1,0 +1,153 @@
+"""The checklist before a session, and what does not allow a dose: a no-go.
+
+A no-go acts. It holds care and is told to a clinician, and only their signed decision, with a reason, lifts it: never
+a second checklist, nor a session that is moved. What needs time stands besides for the protocol's hours.
+
+Sources: blood pressure before a dose (esketamine label); no treatment that day above the range; a little above it,
+measured again after rest, at most twice, and then a clinician decides.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.medicines.rules import require_agreement
+from workflows.journey.always.safety.model import ask_support
+from workflows.journey.protocol import VitalsRules
+from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.stages.sessions.model import Recheck
+from workflows.journey.stages.sessions.observing import vitals_alert
+
+Verdict = Literal["go", "recheck", "no_go"]
+
+NO_GO = "no_go"
+"""The cause of a hold that came from a checklist."""
+VITAL_SIGNS = "vital_signs"
+
+
+def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record the checklist before a session: every item answered, with recent vital signs."""
+    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    if session.released_at is not None:
+        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
+    require_whole(journey, command)
+    if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
+        refuse(
+            RefusalCode.WRONG_TIME,
+            f"vitals must be measured within the last {rules.vitals.max_age_minutes} minutes",
+            "Measure again",
+            "vitals.measured_at",
+        )
+    yield checked(journey, command, at)
+
+
+def require_whole(journey: Journey, command: c.CheckSession) -> None:
+    """Refuse a checklist with items left out, that are not the protocol's, or that contradict the list of medicines.
+
+    Raises:
+        Refused: an item is missing, unknown or contrary to what is recorded.
+    """
+    items = journey.protocol.sessions.checklist
+    require_known({**command.items}, items, "items")
+    lacking = [item for item in items if item not in command.items]
+    if lacking:
+        refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+    require_agreement(journey, command.items)
+
+
+def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
+    """Return the event of a checklist at a moment (UTC), judged by the protocol, with what in it is a no-go."""
+    rules = journey.protocol.sessions
+    verdict, recheck = _judge_vitals(journey, command.vitals)
+    found = tuple(_find_no_go(journey, command, verdict))
+    waits = any(finding == VITAL_SIGNS or finding in rules.no_go.wait for finding in found)
+    return e.SessionChecked(
+        **command.model_dump(exclude={"kind"}),
+        verdict=verdict,
+        recheck=recheck,
+        no_go=found,
+        no_go_until=at + timedelta(hours=rules.no_go.hours) if waits else None,
+    )
+
+
+def _find_no_go(journey: Journey, command: c.CheckSession, verdict: Verdict) -> Iterator[str]:
+    watched = command.observer
+    yield from (item for item in journey.protocol.sessions.checklist if command.items[item] is not True)
+    if verdict == "no_go":
+        yield VITAL_SIGNS
+    if not (watched.adult and watched.physically_present and watched.briefed):
+        yield "observer"
+    if command.reachable_within_minutes > journey.protocol.sessions.clinician_reachable_minutes:
+        yield "clinician_reach"
+    if not command.location_confirmed or command.location_state != journey.patient.state:
+        yield "location"
+
+
+def _judge_vitals(journey: Journey, vitals: c.Vitals) -> tuple[Verdict, Recheck | None]:
+    """Judge vital signs beside those that are to be measured again; return also what is to be measured again then.
+
+    What is measured before the rest is over counts as one with the measurement before, however good it is. The last
+    recheck that is no better is a no-go.
+    """
+    rules, before = journey.protocol.sessions, journey.recheck
+    verdict = vitals_verdict(rules.vitals, vitals)
+    if before is not None and vitals.measured_at - before.measured_at > timedelta(hours=rules.no_go.hours):
+        before = None
+    if verdict == "no_go":
+        return "no_go", None
+    if before is None:
+        return verdict, Recheck(measured_at=vitals.measured_at) if verdict == "recheck" else None
+    if vitals.measured_at - before.measured_at < timedelta(minutes=rules.vitals.recheck_rest_minutes):
+        return "recheck", before
+    if verdict == "go":
+        return "go", None
+    made = before.count + 1
+    if made >= rules.vitals.rechecks:
+        return "no_go", None
+    return "recheck", Recheck(measured_at=vitals.measured_at, count=made)
+
+
+def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:
+    """Return the worst verdict on a single vital sign. Limits are inclusive."""
+    verdict: Verdict = "go"
+    measured = (
+        (rules.systolic, vitals.systolic),
+        (rules.diastolic, vitals.diastolic),
+        (rules.heart_rate, vitals.heart_rate),
+        (rules.oxygen, vitals.oxygen),
+    )
+    for limits, value in measured:
+        if value is None or limits.go[0] <= value <= limits.go[1]:
+            continue
+        if not limits.recheck[0] <= value <= limits.recheck[1]:
+            return "no_go"
+        verdict = "recheck"
+    return verdict
+
+
+def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care on a no-go and tell a clinician: the one on call at once where the protocol's alarm, or its emergency
+    limits of vital signs, say so. A no-go that holds care already is not told again."""
+    reason = f"the checklist of session {body.session} does not allow a dose: {', '.join(body.no_go)}"[:4000]
+    known = any(hold.cause == NO_GO and hold.reason == reason and not hold.released for hold in journey.holds.values())
+    if not body.no_go or known:
+        return
+    yield place(journey, NO_GO, reason, source=f"session-{body.session}")
+    rules = journey.protocol.sessions
+    alarming = any(finding in rules.no_go.alarm for finding in body.no_go)
+    emergency = vitals_alert(rules.vitals, body.vitals, None) == "emergency"
+    yield ask_support(journey, "urgent" if alarming or emergency else "clinical", reason)
+
+
+DECISIONS: Decisions = {
+    c.CheckSession: check,
+}
+REACTIONS: Reactions = {
+    e.SessionChecked: react_check,
+}
