@@ -47,8 +47,8 @@ class Location(InputModel):
 class Patient(InputModel):
     """Who is cared for: their one opaque reference in the organisation, never a name or a number of theirs.
 
-    ``number`` is the clinic's own number for them, by which they are known there too. ``dispatch_address_ref`` refers to
-    the address that emergency services are sent to.
+    ``number`` is the clinic's own number for them, by which they are known there too. ``dispatch_address_ref`` refers
+    to the address that emergency services are sent to.
     """
 
     ref: Identifier

@@ -69,7 +69,7 @@ class Clinics:
 
     def check(self, play: Play) -> None:
         rules, dose = play.journey.protocol.sessions, play.journey.protocol.dose
-        taken = sorted((each.taken_at, each.dose_mg) for each in self.given)
+        taken = sorted((each.taken_at, each.dose_mg or 0) for each in self.given)
         assert dose.max_7_day
         assert dose.max_course
         for number, (at, _) in enumerate(taken):
