@@ -6,7 +6,6 @@ from pathlib import Path
 from application import input as forms
 from application.errors import InvalidInput, NotAllowed
 from workflows.journey.actors import Actor, Role
-from workflows.journey.base import Identifier
 from workflows.journey.limits import COMMAND_LIMIT
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/command-line.md shows one"
@@ -15,12 +14,10 @@ _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/comma
 class Profile(Actor):
     """A person: who they are, and the clinics they work for, whose journeys they may see."""
 
-    clinics: tuple[Identifier, ...] = ()
-
     @property
     def actor(self) -> Actor:
         """Return the person as commands name them."""
-        return Actor(id=self.id, role=self.role, name=self.name, licence=self.licence)
+        return Actor(**dict(self))
 
 
 def profile_path(given: str | None, default: Path | None) -> Path:

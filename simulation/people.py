@@ -16,14 +16,16 @@ from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
-from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
+from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
@@ -52,15 +54,22 @@ def _licence(role: Role) -> Licence | None:
     return Licence(number=number, states=(HOME, "NY", "TX"), expires=date(2099, 12, 31))
 
 
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""The people that each journey has for itself. All others are staff of the clinic."""
+CLINIC = "demo-clinic"
+
 PEOPLE: Mapping[Role, Actor] = {
-    role: Actor(id=f"demo-{role.value.replace('_', '-')}", role=role, name=name, licence=_licence(role))
+    role: Actor(
+        id=f"demo-{role.value.replace('_', '-')}",
+        role=role,
+        name=name,
+        licence=_licence(role),
+        clinics=() if role in HOUSEHOLD else (CLINIC,),
+    )
     for role, name in _NAMES.items()
 }
 """One invented person per role, clinicians each with a licence of their own for the patient's state. The patient and
 the observer here stand for those of the journey at hand: see `person_of`."""
-
-HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
-"""The people that each journey has for itself."""
 
 
 def person_of(journey_id: UUID, role: Role) -> Actor:
@@ -69,13 +78,11 @@ def person_of(journey_id: UUID, role: Role) -> Actor:
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
-CLINIC = "demo-clinic"
-
-
 def profile(person: Actor, *clinics: str) -> str:
-    """Return the profile of an invented person who works for these clinics, or else for the demonstration's clinic."""
-    works_for = [] if person.role in (Role.PATIENT, Role.OBSERVER) else [*clinics] or [CLINIC]
-    return json.dumps(person.model_dump(mode="json", exclude_none=True) | {"clinics": works_for}, indent=2) + "\n"
+    """Return the profile of an invented person who works for these clinics, or else for their own."""
+    works_for = clinics if clinics and person.clinics else person.clinics
+    changed = person.model_copy(update={"clinics": works_for})
+    return json.dumps(changed.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
 
 
 Action = tuple[Role, c.CommandBody]
@@ -226,8 +233,8 @@ def _reconcile(situation: Situation) -> Action:
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
-    if instrument == Instrument.C_SSRS:
-        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk())
+    if instrument in SUICIDE_RISK:
+        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
     before = sum(measured.instrument == instrument for measured in journey.measurements)
     definition = definition_of(instrument)
     asked = definition.items - (definition.suicide_item is not None)
@@ -238,9 +245,9 @@ def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     return Role.PATIENT, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=answers)
 
 
-def no_risk() -> dict[str, bool]:
-    """Return C-SSRS answers of somebody without suicidal thoughts or behaviour."""
-    return {question.key: False for question in definition_of(Instrument.C_SSRS).questions if not question.asked_if}
+def no_risk(instrument: Instrument = Instrument.C_SSRS) -> dict[str, bool]:
+    """Return answers to a form of the C-SSRS of somebody without suicidal thoughts or behaviour."""
+    return {question.key: False for question in definition_of(instrument).questions if not question.asked_if}
 
 
 def _ask_about_suicide(situation: Situation) -> Action | datetime:
@@ -248,7 +255,7 @@ def _ask_about_suicide(situation: Situation) -> Action | datetime:
         shortly_before = situation.waiting.deadline - timedelta(hours=2)
         if situation.at < shortly_before:
             return shortly_before
-    return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+    return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
 
 
 def _screen(situation: Situation) -> Action | datetime:
@@ -257,8 +264,12 @@ def _screen(situation: Situation) -> Action | datetime:
         if situation.at < week_before:
             return week_before
     protocol = situation.journey.protocol
+    known = {x.code for x in protocol.exclusions if contradiction(situation.journey, x, "no", situation.at)}
     return Role.CLINICIAN, c.RecordScreening(
-        exclusions={exclusion.code: c.ScreeningAnswer(answer="no") for exclusion in protocol.exclusions},
+        exclusions={
+            exclusion.code: c.ScreeningAnswer(answer="yes" if exclusion.code in known else "no")
+            for exclusion in protocol.exclusions
+        },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
     )
@@ -368,7 +379,7 @@ def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
     if "the C-SSRS is too old" in obstacles:
-        return _fill_in(situation.journey, Instrument.C_SSRS, f"asked-{situation.journey.version}")
+        return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
         return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
@@ -473,6 +484,10 @@ def _measure(situation: Situation) -> Action | datetime:
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
+def _settle_contact(situation: Situation) -> Action:
+    return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
 # At any time
 
 
@@ -483,6 +498,18 @@ def _reach(situation: Situation) -> Action:
         assessment=_invented("seen by video; no intent; safety plan made, means secured"),
         safety_plan=True,
         next_contact_at=situation.at + timedelta(hours=24),
+    )
+
+
+def _speak_again(situation: Situation) -> Action | datetime:
+    """Speak with the patient when it is due, until people have signed that the crisis is settled."""
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return Role.CLINICIAN, c.RecordCrisisContact(
+        crisis=situation.subject,
+        reached=True,
+        assessment=_invented("spoken with again; the safety plan holds"),
+        safety_plan=True,
     )
 
 
@@ -525,7 +552,11 @@ def _answer_returned(situation: Situation) -> Action:
     return Role.CLINICIAN, c.AnswerReturned(request=situation.subject, text=_invented("here is what was asked for"))
 
 
-CHOICES = {SignOffKind.ELIGIBILITY: "at_home", SignOffKind.RESPONSE_REVIEW: "continue"}
+CHOICES = {
+    SignOffKind.ELIGIBILITY: "at_home",
+    SignOffKind.RESPONSE_REVIEW: "continue",
+    SignOffKind.RISK_DECISION: "settled",
+}
 
 
 def _sign(situation: Situation) -> Action | None:
@@ -535,9 +566,12 @@ def _sign(situation: Situation) -> Action | None:
     assert request.evidence is not None
     if request.sign_off in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
         hold = journey.holds[situation.subject]
-        before = release_obstacles(journey, hold)
+        if release_obstacles(journey, hold):
+            return None
+    if request.sign_off == SignOffKind.RISK_DECISION:
+        before = settling_obstacles(journey, situation.at)
         if any("C-SSRS" in obstacle for obstacle in before):
-            return _fill_in(journey, Instrument.C_SSRS, f"asked-{journey.version}")
+            return _fill_in(journey, Instrument.C_SSRS_SINCE, f"asked-{journey.version}")
         if before:
             return None
     rule = journey.protocol.sign_offs[request.sign_off]
@@ -582,9 +616,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispatch_address": _record_address,
     "crisis": _reach,
+    "crisis_contact": _speak_again,
     "support": _support,
     "alarm": _take_alarm,
     "adverse_event_outcome": _follow_up_adverse_event,

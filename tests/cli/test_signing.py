@@ -13,15 +13,13 @@ from simulation.keys import Signers
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import Answer, World, call
-from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.base import digest
-from workflows.journey.commands import Command, Delegate, RecordInstrument, Sign
-from workflows.journey.instruments import Instrument
+from workflows.journey.commands import Command, Delegate, ReportAdverseEvent, Sign
 from workflows.journey.requirements import Obligation
 
 WHY = {"rationale": "Invented: weighed case by case"}
@@ -260,16 +258,12 @@ def test_nobody_signs_without_their_key(
     assert "another person" in somebodys.error["reason"]
 
 
-def c_ssrs_of_high_risk() -> RecordInstrument:
-    return RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-"))
-
-
 def test_a_second_person_signs_the_first_ones_approval(
     world: World, journey: UUID, profiles: Profiles, keys: Signers
 ) -> None:
     play = Play(world.state(journey), world.at)
-    play.do(c_ssrs_of_high_risk(), Role.PATIENT)
-    play.go_on(lambda journey: any(w.sign_off == "severe_hold_release" for w in journey.waiting.values()))
+    fainted = ReportAdverseEvent(what="Invented: fainted", grade=3, serious=False, onset=play.at)
+    play.do(fainted, Role.PATIENT)
     play.go_on(lambda journey: not release_obstacles(journey, journey.holds["hold-1"]))
     world.put(journey, play.events)
     world.at = play.at

@@ -30,7 +30,7 @@ SUBJECTS = {
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.PATIENT_MERGE: "merge-1",
 }
-NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP)
+NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
 """What these are about, no one person wrote."""
 STRICT = ruled(**{kind.value: {"not_author": True, "cosigned_by": ["clinician"]} for kind in SignOffKind})
 """The author excluded and a second person asked for, whatever the kind."""

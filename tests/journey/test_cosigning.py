@@ -431,7 +431,7 @@ def test_second_person_sees_a_gate_that_closed_in_between() -> None:
     play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, subject, DIRECTOR)
     play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, subject, second)
     assert play.journey.held, "the hold of the crisis stays"
-    crisis = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-2")
+    crisis = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(crisis, DIRECTOR, code=RefusalCode.INCOMPLETE, says="reached the patient")
 
 

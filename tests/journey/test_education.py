@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from simulation.people import PEOPLE, plan
+from simulation.people import plan
 from tests.journey.play import Play, after, before, kinds, started
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -291,5 +291,5 @@ def test_withdrawn_consent_does_not_stop_the_observation_of_a_running_session() 
 @pytest.mark.requirement("A52")
 def test_early_question_needs_no_stage() -> None:
     play = started()
-    play.do(c.AskQuestion(text="how long does this take?"), PEOPLE[Role.PATIENT])
+    play.do(c.AskQuestion(text="how long does this take?"), Role.PATIENT)
     assert play.waits_for("question", "question-1") is not None

@@ -34,7 +34,7 @@ def test_a_hold_is_traced_to_the_answer_that_made_it() -> None:
     hold = next(event for event in play.events if event.body.kind == "hold.placed")
     explained = explain(play.events, hold.version)
     assert [because.kind for because in explained.chain] == ["instrument.recorded", "hold.placed"]
-    assert explained.chain[-1].rule == "screening.react_instrument"
+    assert explained.chain[-1].rule == "suicide_risk.react_risk"
     assert explained.actor_role == Role.PATIENT
 
 

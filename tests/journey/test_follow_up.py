@@ -43,10 +43,20 @@ def following_up() -> Play:
     return play
 
 
-def test_check_in_is_answered_once() -> None:
+def in_week(week: int = 1) -> Play:
+    """The journey in follow-up, when this week's visit is due."""
+    play = following_up()
+    play.at = play.journey.contacts[f"follow-up-week-{week}"].due
+    return play
+
+
+def test_check_in_is_answered_once_and_what_comes_after_is_kept_beside_it() -> None:
     play = before("check-in.complete")
     assert kinds(play.do(answer("check-in-1-4h"), Role.PATIENT)) == ["check-in.completed"]
-    play.refused(answer("check-in-1-4h"), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="check_in")
+    again = play.do(answer("check-in-1-4h", "unwell"), Role.PATIENT)
+    assert one(again, e.CheckInCompleted).check_in == "unscheduled-1"
+    assert one(again, e.SupportRequested).urgency == "urgent"
+    assert play.journey.contacts["check-in-1-4h"].feeling == "well"
     play.refused(answer("check-in-9-4h"), Role.PATIENT, code=RefusalCode.UNKNOWN, field="check_in")
     play.refused(answer("visit-1"), Role.PATIENT, code=RefusalCode.UNKNOWN, field="check_in")
 
@@ -134,7 +144,8 @@ def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_th
     assert weekly.deadline - play.at == timedelta(days=7)
     play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
     assert play.journey.contacts["check-in-1"].replaced
-    play.refused(answer("check-in-1"), Role.PATIENT, code=RefusalCode.STALE, field="check_in")
+    play.do(answer("check-in-1"), Role.PATIENT)
+    assert play.journey.contacts["check-in-1"].done_at is None
 
 
 @pytest.mark.requirement("B50")
@@ -173,7 +184,7 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     ],
 )
 def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], code: RefusalCode, field: str) -> None:
-    play = following_up()
+    play = in_week()
     play.refused(visit("follow-up-week-1", **changed), code=code, field=field)
     play.do(visit("follow-up-week-1"))
     play.refused(visit("follow-up-week-1"), code=RefusalCode.ALREADY_DONE, field="visit")
@@ -181,7 +192,7 @@ def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], 
 
 @pytest.mark.requirement("A34", "A61")
 def test_visit_says_what_other_care_goes_on() -> None:
-    play = following_up()
+    play = in_week()
     care = "psychotherapy every Tuesday; a support group once a month (invented)"
     play.do(visit("follow-up-week-1", concurrent_care=care))
     seen = play.journey.contacts["follow-up-week-1"].record
@@ -209,6 +220,7 @@ def test_visits_are_held_by_clinicians() -> None:
 def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
     play = following_up()
     for week in (1, 2, 4, 8, 12):
+        play.at = play.journey.contacts[f"follow-up-week-{week}"].due
         play.do(visit(f"follow-up-week-{week}"))
     for number in (6, 7, 8):
         waiting = play.waits_for("follow_up_visit", f"follow-up-{number}")
@@ -219,7 +231,7 @@ def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
 
 
 def test_measure_is_done_by_the_right_questionnaire_completely_filled_in() -> None:
-    play = following_up()
+    play = in_week()
     other = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="day-7", answers=[0] * 9)
     play.do(other, Role.PATIENT)
     assert play.waits_for("measure", "day-7") is not None
@@ -288,6 +300,7 @@ def test_declined_lost_to_follow_up_is_asked_again_and_a_contact_ends_the_questi
     assert again.since == play.at
     play.do(visit("follow-up-week-1"))
     assert play.waits_for("lost_to_follow_up", "follow-up-week-1") is None
+    assert play.waits_for("missed_contact", "follow-up-week-1") is not None
 
 
 def test_anxiety_measures_by_its_own_instrument() -> None:
@@ -365,7 +378,7 @@ def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
 @pytest.mark.requirement("A60")
 @pytest.mark.parametrize("outcome", ["responding", "partial", "not_responding", "worsening"])
 def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> None:
-    play = following_up()
+    play = in_week()
     play.do(visit("follow-up-week-1", outcome=outcome))
     asked = play.waits_for("response_review", "follow-up-week-1")
     assert (asked is not None) is (outcome == "worsening")
@@ -376,7 +389,7 @@ def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> Non
 
 
 def test_a_visit_corrected_to_worsening_brings_about_a_review_too() -> None:
-    play = following_up()
+    play = in_week()
     play.do(visit("follow-up-week-1"))
     version = play.events[-1].version
     play.do(
@@ -398,14 +411,14 @@ def test_worsening_after_a_session_stands_before_the_next_one_until_it_is_review
 
 @pytest.mark.parametrize("choice", ["adjust", "maintenance", "stop"])
 def test_a_review_after_the_last_session_has_no_choice_about_sessions(choice: str) -> None:
-    play = following_up()
+    play = in_week()
     play.do(visit("follow-up-week-1", outcome="worsening"))
     signed = play.signature(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
     play.refused(signed, code=RefusalCode.WRONG_STAGE, field="choice")
 
 
 def test_nobody_is_discharged_while_worsening_is_not_reviewed() -> None:
-    play = following_up()
+    play = in_week()
     play.do(visit("follow-up-week-1", outcome="worsening"))
     play.do(c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on"))
     play.refused(play.signature(SignOffKind.DISCHARGE), code=RefusalCode.INCOMPLETE, says="review")

@@ -284,7 +284,14 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
-    assert left == ["adverse_event", "adverse_event_outcome", "crisis", "support", "unreadable_message"]
+    assert left == [
+        "adverse_event",
+        "adverse_event_outcome",
+        "crisis",
+        "risk_decision",
+        "support",
+        "unreadable_message",
+    ]
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
@@ -299,8 +306,9 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     assert returned.subject is not None
     play.do(c.AnswerReturned(request=returned.subject, text="this morning"))
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-    assert play.journey.outcome is None
     play.do(followed_up("adverse-event-1", "unknown"))
+    assert sorted(waiting.kind for waiting in play.journey.waiting.values()) == ["crisis_contact", "risk_decision"]
+    play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="county crisis team (invented)")
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 

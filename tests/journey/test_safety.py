@@ -235,8 +235,9 @@ def test_attempt_that_did_not_reach_the_patient_does_not_end_the_crisis() -> Non
     [
         (False, "nn---n-", "a clinician has reached the patient"),
         (True, None, "asks the C-SSRS again"),
-        (True, "yyynnn-", "asks the C-SSRS again"),
         (True, "yy---n-", "asks the C-SSRS again"),
+        (True, "yyyynn-", "a clinician has reached the patient"),
+        (True, "yyynnn-", None),
         (True, "yn---n-", None),
         (True, "nn---n-", None),
     ],
@@ -250,20 +251,21 @@ def test_crisis_hold_is_released_after_contact_and_a_new_c_ssrs(
     if asked_again is not None:
         answers = c_ssrs(asked_again)
         play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="again", answers=answers), Role.CLINICIAN)
-    release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     if says is None:
-        play.do(release, Role.MEDICAL_DIRECTOR)
-        assert play.journey.held, "one person is not enough"
-        play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+        play.do(decision, Role.MEDICAL_DIRECTOR)
+        assert play.journey.open_crises, "one person is not enough"
+        followed = kinds(play.sign(SignOffKind.RISK_DECISION, choice="settled"))
+        assert followed == ["signoff.signed", "crisis.closed", "hold.released"]
         assert not play.journey.held
     else:
-        play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says=says)
+        play.refused(decision, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says=says)
 
 
 def test_people_bring_a_crisis_to_its_end() -> None:
-    play = at_risk("yyyynn-")
+    play = at_risk("yyynnn-")
     play.go_on(lambda journey: not journey.held)
-    assert all(crisis.reached for crisis in play.journey.crises.values())
+    assert all(crisis.reached and crisis.closed for crisis in play.journey.crises.values())
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.COMPLETED
 
@@ -272,7 +274,7 @@ def test_alarms_work_before_anything_is_signed() -> None:
     play = started()
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-")), Role.PATIENT)
     assert play.waits_for("crisis") is not None
-    assert play.waits_for("severe_hold_release") is not None
+    assert play.waits_for("risk_decision") is not None
 
 
 # Support

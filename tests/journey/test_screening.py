@@ -221,10 +221,10 @@ def test_self_report_raises_the_alarm_and_never_clears_it() -> None:
         Role.ON_CALL_CLINICIAN,
     )
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self-2", answers=no_risk()), Role.PATIENT)
-    release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="asks the C-SSRS again")
+    decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
+    play.refused(decision, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="asks the C-SSRS again")
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()), Role.CLINICIAN)
-    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    play.sign(SignOffKind.RISK_DECISION, choice="settled")
     assert not play.journey.held
 
 
@@ -236,13 +236,13 @@ def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]
     asked = play.waits_for("suicide_risk")
     assert asked is not None
     assert asked.owner == Role.ON_CALL_CLINICIAN
-    release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
-    play.refused(release, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS")
+    decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
+    play.refused(decision, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS")
     play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra-2", answers=[0] * 9), Role.PATIENT)
     assert play.waits_for("suicide_risk") is not None, "a later zero does not take back what was said"
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()))
     assert play.waits_for("suicide_risk") is None
-    play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
+    play.sign(SignOffKind.RISK_DECISION, choice="settled")
     assert not play.journey.held
     assert play.asks_for(SignOffKind.ELIGIBILITY)
 

@@ -156,7 +156,7 @@ BAD = {
     ),
     "weeks not rising": ("[1, 2, 4, 8, 12]", "[1, 2, 8, 4, 12]", "weeks:", "follow_up.weeks[3]", "later than"),
     "check-ins not rising": (
-        "{hours: 24, escalation_policy", "{hours: 4, escalation_policy", "check_in_24h}", "check_ins.after_session[1]",
+        "{hours: 24, escalation_policy", "{hours: 4, escalation_policy", "check_in_24h,", "check_ins.after_session[1]",
         "later",
     ),
     "session that is not planned": (
@@ -248,7 +248,7 @@ BAD = {
         "escalation_policies.suicide_risk.quiet_hours", "never waits",
     ),
     "first check-in waits": (
-        "{hours: 4, escalation_policy: check_in_4h}", "{hours: 4, escalation_policy: check_in_routine}", "hours: 4",
+        "{hours: 4, escalation_policy: check_in_4h,", "{hours: 4, escalation_policy: check_in_routine,", "hours: 4",
         "check_ins.after_session[0].escalation_policy", "quiet hours",
     ),
     "lost without a contact": (

@@ -37,12 +37,24 @@ class Licence(InputModel):
 
 
 class Actor(InputModel):
-    """Who sent a command. It comes from a profile, never from a field somebody typed into a command."""
+    """Who sent a command, and for which clinics they work: none for a patient or an observer. It comes from a profile,
+    never from a field somebody typed into a command, and is checked against the organisation's register where commands
+    enter and where they are recorded."""
 
     id: Identifier
     role: Role
     name: Short | None = None
     licence: Licence | None = None
+    clinics: tuple[Identifier, ...] = ()
+
+
+def is_same_person(one: Actor, other: Actor) -> bool:
+    """Whether two are one person: by their id, or because one licence number in one state stands for one person."""
+    if one.id == other.id:
+        return True
+    if one.licence is None or other.licence is None or one.licence.number != other.licence.number:
+        return False
+    return any(state in other.licence.states for state in one.licence.states)
 
 
 CLOCK = Actor(id="clock", role=Role.SYSTEM)

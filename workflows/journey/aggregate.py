@@ -9,6 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
+from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
@@ -34,6 +35,7 @@ class Journey(
     safety.SafetyState,
     adverse_events.AdverseEventsState,
     access.AccessState,
+    care_team.CareTeamState,
     medicines.MedicinesState,
     sign_offs.SignOffsState,
 ):
@@ -67,6 +69,7 @@ PARTS = (
     safety,
     adverse_events,
     access,
+    care_team,
     medicines,
 )
 
@@ -134,9 +137,10 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
     fact = body.correction
     match fact:
         case e.InstrumentRecorded():
-            wrong = next((m for m in journey.measurements if m.version == body.version), None)
+            wrong = next((m for m in journey.measurements if body.version in (m.version, m.corrected)), None)
             if wrong is not None:
-                right = changed["measurements"][-1].model_copy(update={"at": wrong.at})
+                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": changed["measurements"][-1].version}
+                right = changed["measurements"][-1].model_copy(update=as_asked)
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)

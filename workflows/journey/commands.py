@@ -62,7 +62,7 @@ from workflows.journey.stages.education.model import (
     WithdrawConsent,
 )
 from workflows.journey.stages.evaluation.model import RecordEvaluation, RecordInstrument
-from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit
+from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit, SettleContact
 from workflows.journey.stages.screening.model import RecordScreening
 from workflows.journey.stages.sessions.model import (
     CancelSession,
@@ -100,6 +100,7 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | SettleContact
     | UpdatePatient
     | CorrectBirthDate
     | AddMedicine

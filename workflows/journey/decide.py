@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.care_team.rules import has_part, require_part
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
@@ -35,7 +36,10 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
             return _started(command, seen, at)
         _permit(journey, command.body, command.actor, at)
         decision = DECISIONS[type(command.body)]
-        return _unfold(journey, list(decision(journey, command.body, command.actor, at)), command, seen, at)
+        decided = list(decision(journey, command.body, command.actor, at))
+        if not has_part(journey, command.actor):
+            decided.append(e.StrangerHeard(command_kind=command.body.kind))
+        return _unfold(journey, decided, command, seen, at)
     except Refused as refused:
         return refused.refusal
 
@@ -94,8 +98,8 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
 
 
 def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> None:
-    """The rules every command passes: an open journey, the role, the licence, the stage, no hold. A fact passes all of
-    them but the role: what happened can always be recorded."""
+    """The rules every command passes: role, part in the journey, an open journey, the licence, the stage, no hold.
+    A fact passes the first two of them: what happened can always be recorded."""
     kind = getattr(body, "kind", "")
     if actor.role not in body.roles:
         refuse(
@@ -103,6 +107,7 @@ def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> 
             f"a {actor.role.value} may not send {kind}",
             f"It is for: {', '.join(body.roles)}",
         )
+    require_part(journey, body, actor)
     if body.fact:
         return
     if journey.closed and journey.stage not in body.stages:

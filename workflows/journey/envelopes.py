@@ -28,6 +28,8 @@ class CommandBody(InputModel):
       closed journey.
     - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
       nobody needs one.
+    - ``by_anybody``: also somebody who has no part in the journey may send it. To stop, to report harm and to ask for
+      help nobody needs to be known; what is sent by somebody unknown is marked so.
     - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve or release.
     """
 
@@ -35,6 +37,7 @@ class CommandBody(InputModel):
     stages: ClassVar[tuple[Stage, ...]] = OPEN
     progress: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
+    by_anybody: ClassVar[bool] = False
     attempts_kept: ClassVar[bool] = False
     fact: ClassVar[bool] = False
 

@@ -19,6 +19,7 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
+from workflows.journey.always.care_team.model import StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
@@ -37,6 +38,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     CancellationKept,
+    CrisisClosed,
     CrisisContactRecorded,
     CrisisOpened,
     MessageHandled,
@@ -67,6 +69,7 @@ from workflows.journey.stages.evaluation.model import EvaluationRecorded, Instru
 from workflows.journey.stages.follow_up.model import (
     CheckInCompleted,
     Contact,
+    ContactSettled,
     ContactsScheduled,
     DischargeProposed,
     VisitRecorded,
@@ -106,6 +109,7 @@ AnyEventBody = Annotated[
     | ObservationMissed
     | SessionEnded
     | ContactsScheduled
+    | ContactSettled
     | CheckInCompleted
     | VisitRecorded
     | PatientUpdated
@@ -113,6 +117,7 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | StrangerHeard
     | AdverseEventRegraded
     | AdverseEventRegradingConfirmed
     | AdverseEventFollowedUp
@@ -120,6 +125,7 @@ AnyEventBody = Annotated[
     | HoldReleased
     | CrisisOpened
     | CrisisContactRecorded
+    | CrisisClosed
     | SupportRequested
     | SupportAnswered
     | MessageKept

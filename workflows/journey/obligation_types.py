@@ -125,6 +125,8 @@ MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+MISSED_CONTACT = _of_clinic("missed_contact")
+"""A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
 SUPPORT = ObligationType(
     "support",
@@ -145,6 +147,8 @@ CRISIS = ObligationType(
     ),
     Outlasts.ENDING,
 )
+CRISIS_CONTACT = _at_once("crisis_contact", Outlasts.ENDING, BeforeDose.ONCE_DUE)
+"""The next contact after a patient at risk was reached."""
 ALARM = ObligationType(
     "alarm",
     ((Severity.EMERGENCY.value, MayWaitFor.NOTHING), (Severity.URGENT.value, MayWaitFor.NOTHING)),
@@ -183,10 +187,12 @@ OBLIGATION_TYPES = {
         VISIT,
         FOLLOW_UP_VISIT,
         MEASURE,
+        MISSED_CONTACT,
         MEDICINES_REVIEW,
         DISPATCH_ADDRESS,
         SUPPORT,
         CRISIS,
+        CRISIS_CONTACT,
         ALARM,
         ADVERSE_EVENT_OUTCOME,
         UNREADABLE_MESSAGE,

@@ -5,7 +5,7 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -48,6 +48,7 @@ class SignOffKind(StrEnum):
     RESPONSE_REVIEW = "response_review"
     HOLD_RELEASE = "hold_release"
     SEVERE_HOLD_RELEASE = "severe_hold_release"
+    RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
@@ -217,7 +218,8 @@ class KnownFrom(InputModel):
     age_over: Count | None = None
     """Yes for somebody of more full years on their local day, else no."""
     suicide_risk: Annotated[tuple[Literal["low", "moderate", "high"], ...], Field(min_length=1)] | None = None
-    """Never no while the latest C-SSRS that a clinician asked is one of these. An incomplete one counts as high."""
+    """Never no while one of these is known: the latest C-SSRS that a clinician asked is (an incomplete one counts as
+    high); intent or behaviour that a clinician found is recent (high); there was an attempt at any time (moderate)."""
     medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
     """Never no while a medicine of one of these classes is on the list and taken."""
 
@@ -263,6 +265,10 @@ class Instruments(InputModel):
     """Days after a C-SSRS of moderate or worse in which missed contacts escalate faster."""
     suicide_risk_valid_days: Count
     """Days that a C-SSRS counts for the start of a session."""
+    suicidal_intent_recent_days: Count
+    """Days after a clinician found suicidal intent in which no session is released, whatever is answered since."""
+    suicidal_behaviour_recent_days: Count
+    """Days after a clinician found recent suicidal behaviour in which no session is released."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -490,6 +496,23 @@ class Dose(InputModel):
         return tuple(name for name, value in self if value is None)
 
 
+class Window(InputModel):
+    """When what is due counts as done in its time. Sooner it is not it, and later it is late."""
+
+    opens_hours_before: Annotated[int, Field(ge=0)]
+    """Hours before it is due from which on it may be done."""
+    closes_hours_after: Count
+    """Hours after it is due until which it may be done. A clinician decides on what was missed."""
+
+    def opens(self, due: datetime) -> datetime:
+        """Return when it opens (UTC), for a due time in UTC."""
+        return due - timedelta(hours=self.opens_hours_before)
+
+    def closes(self, due: datetime) -> datetime:
+        """Return when it closes (UTC), for a due time in UTC."""
+        return due + timedelta(hours=self.closes_hours_after)
+
+
 class AfterSession(InputModel):
     """A contact owed ``hours`` after a dose; answered ones stop the escalation policy."""
 
@@ -497,6 +520,8 @@ class AfterSession(InputModel):
     """Hours after the dose at which the check-in is due."""
     escalation_policy: Identifier
     """What happens when it is not answered."""
+    window: Window
+    """When an answer is the answer to this check-in."""
 
 
 class CheckIns(InputModel):
@@ -510,6 +535,8 @@ class CheckIns(InputModel):
     """Days from an answered check-in to the next, until the next session."""
     routine_escalation_policy: Identifier
     """What happens when one of these is not answered."""
+    routine_window: Window
+    """When an answer is the answer to one of these."""
     heightened_divide_by: Count
     """While suicide risk is heightened, steps come so many times faster after the due time."""
     heightened_minimum_minutes: Count
@@ -523,6 +550,8 @@ class ClinicianVisits(InputModel):
     """Numbers of the sessions after which a clinician sees the patient; ``last`` is the last of the plan."""
     within_hours: Count
     """Hours after the dose within which."""
+    window: Window
+    """When a visit is this visit."""
 
 
 class InstrumentSchedule(InputModel):
@@ -534,6 +563,8 @@ class InstrumentSchedule(InputModel):
     """Days after the last dose on which it is filled in, rising."""
     then_every_days: Count
     """Days from then on from one to the next."""
+    window: Window
+    """When answers are those of a questionnaire that is due."""
 
 
 class Reviews(InputModel):
@@ -552,6 +583,8 @@ class FollowUp(InputModel):
     """Weeks after the last dose in which a follow-up visit is due, rising."""
     then_every_days: Count
     """Days from then on from one visit to the next, until a discharge is signed."""
+    window: Window
+    """When a visit is the one that is due."""
     assessments: Annotated[tuple[Identifier, ...], Field(min_length=3, max_length=3)]
     """What every visit assesses: change of symptoms, side effects, overall response."""
     questions: tuple[Identifier, ...]
@@ -620,6 +653,13 @@ class AdverseEvents(InputModel):
     """Days from one follow-up of an event to the next, until its outcome is final."""
     severe_follow_up_days: Count
     """The same for an event that is severe or serious."""
+
+
+class Crises(InputModel):
+    """What is owed to a patient after suicide risk was found."""
+
+    next_contact_within_hours: Count
+    """Hours after a contact within which a clinician speaks with the patient again, until the crisis is closed."""
 
 
 class SignOffRule(InputModel):
@@ -713,6 +753,8 @@ class Protocol(InputModel):
     """When the response is reviewed."""
     follow_up: FollowUp
     """Visits after the last session."""
+    crises: Crises
+    """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
     sign_offs: dict[SignOffKind, SignOffRule]

@@ -41,6 +41,13 @@ OF_OTHER_DOSE = Severity.URGENT
 """Of a dose that was released, but of more than planned or by another route, and no overdose."""
 OF_UNWELL = Severity.URGENT
 """Of a check-in in which the patient feels unwell."""
+OF_NO_GO: dict[Literal["told", "alarm", "emergency"], Severity] = {
+    "told": Severity.CLINICAL,
+    "alarm": Severity.URGENT,
+    "emergency": Severity.EMERGENCY,
+}
+"""Of a checklist that does not allow a dose: as such, by an item of the protocol's ``alarm``, and with vital signs that
+would be an emergency after the dose."""
 OF_WORSENING = Severity.CLINICAL
 """Of a score that worsened beyond the protocol's alert."""
 

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
@@ -64,6 +64,7 @@ class SignOffType:
     - ``declining``: ``stands`` until the evidence changes; ``asks_again`` on a fresh clock, because it means "not
       yet"; ``ends`` the pathway, because this treatment is not for this patient.
     - ``reasoned``: an approval needs its reason too. Every other decision always does.
+    - ``two_people``: a protocol must name a second person for it.
     - ``urgent``: never waits for opening hours.
     - ``care``: the request waits while care is held; what concerns safety does not.
     - ``outlasts``: how far it is still asked for once the pathway ends.
@@ -81,6 +82,7 @@ class SignOffType:
     approval: Effect | None = None
     declining: Literal["stands", "asks_again", "ends"] = "stands"
     reasoned: bool = False
+    two_people: bool = False
     urgent: bool = False
     care: bool = True
     outlasts: Outlasts = Outlasts.NOTHING
@@ -140,7 +142,7 @@ def _plan_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 def _clearance(journey: Journey, subject: str | None) -> Content:
     session = journey.sessions.get(int(subject or 0))
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    risk = journey.asked_risk
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
@@ -182,6 +184,16 @@ def _response_review(journey: Journey, subject: str | None) -> Content:
     }
 
 
+def _settle_risk(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """Close every open crisis. Where the risk is settled here, let care go on that was held because of it."""
+    for crisis in journey.open_crises:
+        yield e.CrisisClosed(crisis=crisis.id, sign_off=decided.request, to=decided.referral)
+    if decided.choice == "settled":
+        for hold in journey.holds.values():
+            if hold.cause in RISK_CAUSES and not hold.released:
+                yield e.HoldReleased(hold=hold.id, sign_off=decided.request)
+
+
 def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     match decided.choice:
         case "pause":
@@ -195,14 +207,23 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
 def _hold_release(journey: Journey, subject: str | None) -> Content:
     hold = journey.holds.get(subject or "")
     source = None if hold is None or hold.source is None else hold.source
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
     event = journey.adverse_events.get(source or "")
-    crisis = journey.crises.get(source or "")
+    risk = journey.asked_risk
     return {
+        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
         "adverse_event": None if event is None else event.model_dump(mode="json"),
-        "crisis": None if crisis is None else crisis.model_dump(mode="json"),
-        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+    }
+
+
+def _risk_decision(journey: Journey, subject: str | None) -> Content:
+    """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
+    asked = [m for m in journey.measurements if m.instrument in SUICIDE_RISK or m.score.needs_c_ssrs]
+    held = [h for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
+    return {
+        "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],
+        "holds": [hold.model_dump(mode="json") for hold in held],
+        "asked": [m.model_dump(mode="json") for m in asked],
     }
 
 
@@ -377,6 +398,20 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             declining="asks_again",
             reasoned=True,
             care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.RISK_DECISION,
+            request="decide on the suicide risk",
+            meaning=Meaning.RISK_DECIDED,
+            content=_risk_decision,
+            choices={"settled": None, "handed_over": None},
+            approval=_settle_risk,
+            declining="asks_again",
+            reasoned=True,
+            two_people=True,
+            urgent=True,
+            care=False,
+            outlasts=Outlasts.ENDING,
         ),
         SignOffType(
             kind=SignOffKind.ADVERSE_EVENT,

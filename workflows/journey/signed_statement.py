@@ -37,6 +37,7 @@ class Meaning(StrEnum):
     SESSION_ATTESTED = "session_attested"
     AMENDMENT_AUTHORED = "amendment_authored"
     HOLD_RELEASED = "hold_released"
+    RISK_DECIDED = "risk_decided"
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
     IDENTITY_CONFIRMED = "identity_confirmed"

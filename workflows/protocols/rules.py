@@ -200,6 +200,8 @@ def _check_sign_offs(protocol: Protocol) -> Broken:
         about = SIGN_OFF_TYPES[kind]
         if rule.meaning != about.meaning:
             yield (*at, "meaning"), f"must be {about.meaning.value}: signing this means nothing else"
+        if about.two_people and not rule.cosigned_by:
+            yield (*at, "cosigned_by"), "two people sign this: must name who the second one may be"
         if about.reasoned and not rule.rationale:
             yield (*at, "rationale"), "this decision needs a rationale: must be true"
         known = tuple(about.choices)

@@ -10,6 +10,7 @@ from activities.signatures.verifying import SKEW, SignatureProblem, check, check
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.always.sign_offs.rules import react_signed
 from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.authorization import cosigners, may_decide
@@ -23,6 +24,7 @@ NEEDS_PROOF = (
     "pathway.started",
     "signoff.signed",
     "signoff.delegated",
+    "crisis.closed",
     "hold.released",
     "session.released",
     "patient.merged",
@@ -81,6 +83,12 @@ def _problems(
             rules = (journey.protocol.sign_offs[kind] for kind in body.sign_offs)
             if any(event.actor_role not in rule.roles for rule in rules):
                 yield "it lends a right that is not theirs"
+        case e.CrisisClosed():
+            if body not in _brought_about(event, signed):
+                yield "a crisis is closed that nobody signed for"
+        case e.HoldReleased() if body.hold in journey.holds and journey.holds[body.hold].cause in RISK_CAUSES:
+            if body not in _brought_about(event, signed):
+                yield "a hold is released that nobody signed for"
         case e.HoldReleased():
             hold = journey.holds.get(body.hold)
             severe = hold is not None and hold.severe

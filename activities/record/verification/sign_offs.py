@@ -29,6 +29,7 @@ from activities.record.verification.verify_export import (
 )
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.events import Event
 from workflows.journey.evidence import approved, current, evidence_of, half_signed
@@ -59,7 +60,7 @@ Reason: TypeAlias = Literal[
 SIGNED = ("signoff.signed", "signoff.delegated")
 """Events that carry a signature."""
 
-_RELEASES = ("hold.released", "session.released")
+_RELEASES = ("hold.released", "crisis.closed", "session.released")
 _MERGED = "patient.merged"
 _STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
@@ -221,10 +222,26 @@ def _exceeds_right(journey: Journey | None, stored: StoredEvent, body: dict[str,
         yield "wrong_state"
 
 
+def _for_risk(journey: Journey, body: dict[str, Any]) -> bool:
+    """Whether what is released was held because of suicide risk."""
+    hold = journey.holds.get(body.get("hold", ""))
+    return hold is not None and hold.cause in RISK_CAUSES
+
+
 def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any]) -> Iterator[Reason]:
     """Yield what a release lacks: a signed decision it needs, or the one it names."""
     if journey is None:
         yield "unreadable"
+    elif body["kind"] == "crisis.closed" or _for_risk(journey, body):
+        # Closing one crisis after the other changes what the decision was about: it is found by its request.
+        signed = next((s for s in reversed(journey.sign_offs) if s.request == body["sign_off"]), None)
+        choices = ("settled",) if body["kind"] == "hold.released" else ("settled", "handed_over")
+        if (
+            signed is None
+            or (signed.kind, signed.decision, signed.first_of_two) != (SignOffKind.RISK_DECISION, "approve", False)
+            or signed.choice not in choices
+        ):
+            yield "released_unsigned"
     elif body["kind"] == "hold.released":
         hold = journey.holds.get(body["hold"])
         severe = hold is not None and hold.severe

@@ -41,5 +41,13 @@ def of_total(items: int, item_max: int, total: int) -> list[int]:
 
 def c_ssrs(marks: str) -> dict[str, bool | None]:
     """C-SSRS answers from seven marks (q1 to q6, q6_recent): y, n, or - for not asked."""
-    keys = ("q1", "q2", "q3", "q4", "q5", "q6", "q6_recent")
+    return _answers(("q1", "q2", "q3", "q4", "q5", "q6", "q6_recent"), marks)
+
+
+def c_ssrs_since(marks: str) -> dict[str, bool | None]:
+    """Answers to the C-SSRS since the last contact from six marks (q1 to q6): y, n, or - for not asked."""
+    return _answers(("q1", "q2", "q3", "q4", "q5", "q6"), marks)
+
+
+def _answers(keys: tuple[str, ...], marks: str) -> dict[str, bool | None]:
     return {key: {"y": True, "n": False, "-": None}[mark] for key, mark in zip(keys, marks, strict=True)}

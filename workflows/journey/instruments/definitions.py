@@ -15,6 +15,7 @@ class Instrument(StrEnum):
     GAD_7 = "GAD-7"
     PHQ_9 = "PHQ-9"
     C_SSRS = "C-SSRS"
+    C_SSRS_SINCE = "C-SSRS-SINCE"
     CADSS_6 = "CADSS-6"
 
 
@@ -30,6 +31,23 @@ class Level(StrEnum):
     def severity(self) -> int:
         """0 for none up to 3 for high, to compare levels by."""
         return tuple(Level).index(self)
+
+
+SUICIDE_RISK = (Instrument.C_SSRS, Instrument.C_SSRS_SINCE)
+"""The two forms of the C-SSRS: the screener asks once about a lifetime, the other one again and again since then."""
+
+
+class Finding(StrEnum):
+    """What a yes to a question of the C-SSRS is about."""
+
+    THOUGHTS = "thoughts"
+    """Thoughts of death or suicide without intent."""
+    INTENT = "intent"
+    """Intent to act, with a plan or without."""
+    BEHAVIOUR = "behaviour"
+    """An attempt, or preparing one, in the time the form asks about as recent."""
+    LIFETIME_BEHAVIOUR = "lifetime_behaviour"
+    """An attempt, or preparing one, at any time. It stays true for ever, so it says nothing about now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +75,12 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A yes/no question: the level a yes means, and the question whose yes leads to it."""
+    """A yes/no question: the level a yes means, what it finds, and the question whose yes leads to it."""
 
     key: str
     label: str
     yes_means: Level
+    finds: Finding
     asked_if: str | None = None
 
 
@@ -95,6 +114,15 @@ _CHANGES = ("meaningful_change", "reliable_change", "deterioration", "rises_in_a
 
 ENDORSED_FROM = 2
 """A PCL-5 item counts as an endorsed symptom from "Moderately" (2) on (VA National Center for PTSD)."""
+
+_THOUGHTS = (
+    Question("q1", "question 1", Level.LOW, Finding.THOUGHTS),
+    Question("q2", "question 2", Level.LOW, Finding.THOUGHTS),
+    Question("q3", "question 3", Level.MODERATE, Finding.THOUGHTS, asked_if="q2"),
+    Question("q4", "question 4", Level.HIGH, Finding.INTENT, asked_if="q2"),
+    Question("q5", "question 5", Level.HIGH, Finding.INTENT, asked_if="q2"),
+)
+"""Questions 1 to 5 of the C-SSRS, the same in every form."""
 
 _DEFINITIONS: dict[Instrument, Definition] = {
     # Clusters B-E follow DSM-5. Provisional diagnosis by the symptom-cluster rule: at least one B, one C, two
@@ -151,14 +179,17 @@ _DEFINITIONS: dict[Instrument, Definition] = {
         recall="questions 1-5: past month; question 6: lifetime and past 3 months",
         source="Posner et al. 2011, Am J Psychiatry 168:1266-1277; Columbia Lighthouse Project triage",
         questions=(
-            Question("q1", "question 1", Level.LOW),
-            Question("q2", "question 2", Level.LOW),
-            Question("q3", "question 3", Level.MODERATE, asked_if="q2"),
-            Question("q4", "question 4", Level.HIGH, asked_if="q2"),
-            Question("q5", "question 5", Level.HIGH, asked_if="q2"),
-            Question("q6", "question 6", Level.MODERATE),
-            Question("q6_recent", "question 6, past 3 months", Level.HIGH, asked_if="q6"),
+            *_THOUGHTS,
+            Question("q6", "question 6", Level.MODERATE, Finding.LIFETIME_BEHAVIOUR),
+            Question("q6_recent", "question 6, past 3 months", Level.HIGH, Finding.BEHAVIOUR, asked_if="q6"),
         ),
+    ),
+    # Every question is about the time since somebody last asked, so any behaviour is recent, and high.
+    Instrument.C_SSRS_SINCE: Definition(
+        version="C-SSRS Screener, since last contact",
+        recall="since last contact",
+        source="Posner et al. 2011, Am J Psychiatry 168:1266-1277; Columbia Lighthouse Project triage",
+        questions=(*_THOUGHTS, Question("q6", "question 6", Level.HIGH, Finding.BEHAVIOUR)),
     ),
     # Questions 1, 2, 6, 7, 15 and 22 of the 23-item CADSS. It has no official cut-off and its authors call it
     # unvalidated in this population, so it serves trend and release only.

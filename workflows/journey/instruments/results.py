@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from workflows.journey.base import ImmutableModel
-from workflows.journey.instruments.definitions import Instrument, Level
+from workflows.journey.instruments.definitions import SUICIDE_RISK, Finding, Instrument, Level
 
 
 class Flag(StrEnum):
@@ -53,7 +53,8 @@ class Score(ImmutableModel):
     """One scored set of answers. An incomplete or invalid set has a reason and neither total nor band.
 
     `level` is for the C-SSRS only; when `complete` is false it is the worst level the readable answers give
-    (absent if there are none) and may understate: ask `gate_level`. `reason` names items, never answers.
+    (absent if there are none) and may understate: ask `gate_level`. `recent_level` leaves out what the screener asks
+    about a lifetime; `findings` are what its yes answers are about. `reason` names items, never answers.
     """
 
     instrument: Instrument
@@ -62,6 +63,8 @@ class Score(ImmutableModel):
     reason: str | None = None
     total: int | None = None
     level: Level | None = None
+    recent_level: Level | None = None
+    findings: tuple[Finding, ...] = ()
     band: str | None = None
     subscales: dict[str, int] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()
@@ -70,11 +73,20 @@ class Score(ImmutableModel):
     @property
     def gate_level(self) -> Level | None:
         """The level a gate must use: high unless the C-SSRS is complete. None for the other instruments."""
-        if self.instrument is not Instrument.C_SSRS:
+        return self._unless_incomplete(self.level)
+
+    @property
+    def current_level(self) -> Level | None:
+        """The level of what is recent, whatever happened earlier in life: high unless the C-SSRS is complete. None for
+        the other instruments."""
+        return self._unless_incomplete(self.recent_level)
+
+    def _unless_incomplete(self, level: Level | None) -> Level | None:
+        if self.instrument not in SUICIDE_RISK:
             return None
-        if self.level is None or not self.complete or Flag.INDETERMINATE in self.flags:
+        if level is None or not self.complete or Flag.INDETERMINATE in self.flags:
             return Level.HIGH
-        return self.level
+        return level
 
     @property
     def needs_c_ssrs(self) -> bool:
@@ -84,7 +96,7 @@ class Score(ImmutableModel):
     def as_line(self) -> dict[str, object]:
         """The result as the command line prints it: `total` only if there is one, `level` for the C-SSRS instead."""
         line: dict[str, object] = {"instrument": self.instrument.value}
-        if self.instrument is Instrument.C_SSRS:
+        if self.instrument in SUICIDE_RISK:
             line["level"] = None if self.level is None else self.level.value
         elif self.total is not None:
             line["total"] = self.total

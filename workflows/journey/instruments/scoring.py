@@ -22,8 +22,8 @@ def score(
     """The result of a set of answers: any JSON value in, a `Score` out, never an exception.
 
     `answers` is a list in item order (PCL-5 20 of 0-4, GAD-7 7 of 0-3, PHQ-9 9 of 0-3, CADSS-6 6 of 0-4), or
-    for the C-SSRS a mapping of q1 to q6 and q6_recent. Only whole numbers count: true, 1.0 and "1" do not. A
-    set that is not complete and valid has no total; what it already shows of danger is flagged all the same.
+    for the C-SSRS a mapping of q1 to q6 and, in the screener, q6_recent. Only whole numbers count: true, 1.0 and "1"
+    do not. A set that is not complete and valid has no total; what it already shows of danger is flagged all the same.
 
     `earlier` are totals of the same instrument and version (past-week and past-month scores must not be mixed),
     oldest first, from the baseline on; the C-SSRS has no total and ignores them. `at_end` marks the last in-session
@@ -31,7 +31,7 @@ def score(
     """
     definition = definition_of(instrument)
     if definition.questions:
-        return score_c_ssrs(answers)
+        return score_c_ssrs(answers, instrument)
     readable, problems = _read(answers, definition)
     complete = not problems
     total = sum(readable.values()) if complete else None

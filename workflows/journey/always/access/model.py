@@ -14,6 +14,7 @@ class BreakGlass(CommandBody):
     (45 CFR 164.312(a)(2)(ii), emergency access)."""
 
     kind: Literal["access.break-glass"] = "access.break-glass"
+    by_anybody: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False

@@ -31,6 +31,7 @@ class ReportAdverseEvent(CommandBody):
     """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
 
     kind: Literal["adverse-event.report"] = "adverse-event.report"
+    by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
     what: Text

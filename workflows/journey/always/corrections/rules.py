@@ -46,7 +46,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             contact = journey.contacts.get(fact.visit)
             if contact is None or contact.done_at is None:
                 refuse(RefusalCode.UNKNOWN, "no such visit is recorded", "Record it first", "correction.visit")
-            corrected = follow_up.visited(fact)
+            corrected = follow_up.visited(fact, late=contact.late)
     if journey.stage == Stage.EVALUATION and isinstance(fact, c.RecordScreening):
         refuse(RefusalCode.WRONG_STAGE, "there is no screening to correct yet", "Record it in its stage", "correction")
     yield e.FactAmended.model_validate({"version": command.version, "reason": command.reason, "correction": corrected})

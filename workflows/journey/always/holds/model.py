@@ -8,11 +8,15 @@ from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 
+RISK_CAUSES = ("item_9", "suicide_risk")
+"""Causes of holds that only a decision on suicide risk releases."""
+
 
 class PlaceHold(CommandBody):
     """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
 
     kind: Literal["pathway.hold"] = "pathway.hold"
+    by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     reason: Text
@@ -56,6 +60,11 @@ class HoldsState(PathwayState):
     """Every hold there was, by its id."""
 
     holds: dict[Identifier, Hold] = {}
+
+    @property
+    def held_for_risk(self) -> bool:
+        """Whether care is held because of suicide risk."""
+        return any(hold.cause in RISK_CAUSES and not hold.released for hold in self.holds.values())
 
     @property
     def held(self) -> bool:

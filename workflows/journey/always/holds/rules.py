@@ -11,10 +11,9 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.rules import is_reviewed
-from workflows.journey.always.holds.model import Hold, place
+from workflows.journey.always.holds.model import RISK_CAUSES, Hold, place
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 from workflows.journey.stages.screening.rules import excluded
@@ -38,17 +37,7 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     """Return what must still happen before this hold can be released, whoever signs."""
     if hold.source in journey.adverse_events and not is_reviewed(journey, hold.source or ""):
         return ("the adverse event is reviewed and signed",)
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
-    since = risk is not None and risk.score.complete and risk.version > hold.version
     match hold.cause:
-        case "item_9" if not since:
-            return ("a clinician asks the C-SSRS",)
-        case "suicide_risk":
-            crisis = journey.crises.get(hold.source or "")
-            found = [] if crisis is None or crisis.reached else ["a clinician has reached the patient"]
-            if not since or risk is None or risk.score.gate_level in ("high", "moderate"):
-                found.append("a clinician asks the C-SSRS again, and it is low or none")
-            return tuple(found)
         case "exclusion" if excluded(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
         case "medicine" if medicine_obstacles(journey):
@@ -60,9 +49,10 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds."""
+    """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds; one
+    because of suicide risk is released by the decision on that risk."""
     for hold in journey.holds.values():
-        if hold.released:
+        if hold.released or hold.cause in RISK_CAUSES:
             continue
         kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
         asked = sign_off_requirement(journey, kind, hold.id)

@@ -95,6 +95,7 @@ class RecordDeath(CommandBody):
     """Record that the patient died. The journey is frozen and the medical director told at once."""
 
     kind: Literal["pathway.record-death"] = "pathway.record-death"
+    by_anybody: ClassVar[bool] = True
     related: Literal["yes", "no", "unknown"]
     reason: Text
 

@@ -23,6 +23,8 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
     protocol = command.protocol
     if by.role not in command.roles:
         refuse(RefusalCode.NOT_ALLOWED, "a pathway is started by a coordinator", "Act with a coordinator's profile")
+    if command.clinic not in by.clinics:
+        refuse(RefusalCode.NOT_ALLOWED, "you do not work for this clinic", "Have one of its coordinators start it")
     if protocol.pathway != command.pathway:
         refuse(
             RefusalCode.PROTOCOL,

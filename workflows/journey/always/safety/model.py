@@ -16,7 +16,8 @@ Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 
 
 class RecordCrisisContact(CommandBody):
-    """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next."""
+    """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next. Without
+    ``next_contact_at`` the next contact is owed within the protocol's time."""
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -31,6 +32,7 @@ class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
+    by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     urgency: Urgency
@@ -82,7 +84,7 @@ class CrisisOpened(EventBody):
 
 
 class CrisisContactRecorded(EventBody):
-    """A clinician reached the patient, or could not: what they found, and when (UTC) the next contact is."""
+    """A clinician reached the patient, or could not: what they found, and when (UTC) the next contact is owed."""
 
     kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
     crisis: Identifier
@@ -90,6 +92,16 @@ class CrisisContactRecorded(EventBody):
     assessment: Text
     safety_plan: bool
     next_contact_at: Instant | None = None
+
+
+class CrisisClosed(EventBody):
+    """Two people signed that this crisis is settled, or handed over to whom ``to`` names; ``sign_off`` is the request
+    they decided. A next contact that was agreed on is owed all the same, unless it was handed over."""
+
+    kind: Literal["crisis.closed"] = "crisis.closed"
+    crisis: Identifier
+    sign_off: Identifier
+    to: Text | None = None
 
 
 class SupportRequested(EventBody):
@@ -135,14 +147,21 @@ class MessageHandled(EventBody):
 
 
 class Crisis(ImmutableModel):
-    """Suicide risk that was found, since when (UTC), the contacts about it, and whether the patient was reached."""
+    """Suicide risk that was found, since when (UTC), the contacts about it, and whether the patient was reached.
+
+    ``version`` is that of the finding: what settles it came after it. It is open until a signed decision closes it.
+    ``next_contact_at`` (UTC) is when a clinician is to speak with the patient again.
+    """
 
     id: Identifier
     level: Literal["high", "moderate", "low"]
     source: Identifier
     opened_at: Instant
+    version: int
     reached: bool = False
     contacts: tuple[CrisisContactRecorded, ...] = ()
+    next_contact_at: Instant | None = None
+    closed: bool = False
 
 
 class Support(ImmutableModel):
@@ -172,6 +191,11 @@ class SafetyState(PathwayState):
     support: dict[Identifier, Support] = {}
     messages: dict[Identifier, Message] = {}
 
+    @property
+    def open_crises(self) -> tuple[Crisis, ...]:
+        """The crises that no decision has closed, the oldest first."""
+        return tuple(crisis for crisis in self.crises.values() if not crisis.closed)
+
 
 def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> SupportRequested:
     """A new support request, raised by a rule on the patient's behalf."""
@@ -180,7 +204,7 @@ def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> S
 
 
 def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
-    crisis = Crisis(id=body.crisis, level=body.level, source=body.source, opened_at=event.at)
+    crisis = Crisis(id=body.crisis, level=body.level, source=body.source, opened_at=event.at, version=event.version)
     return {"crises": {**state.crises, crisis.id: crisis}}
 
 
@@ -188,8 +212,23 @@ def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHead
     opened = state.crises.get(body.crisis)
     if opened is None:
         return {}
-    contacts = (*opened.contacts, body)
-    return changed_entry(state, "crises", body.crisis, reached=body.reached or opened.reached, contacts=contacts)
+    contacted = opened.model_copy(update={"contacts": (*opened.contacts, body)})
+    crises = {**state.crises, opened.id: contacted}
+    if not body.reached:
+        return {"crises": crises}
+    # It is one patient: reached about one finding is reached about all that were known, and one next contact is owed.
+    reached = {
+        name: crisis.model_copy(
+            update={"reached": True, "next_contact_at": body.next_contact_at if name == opened.id else None}
+        )
+        for name, crisis in crises.items()
+    }
+    return {"crises": reached}
+
+
+def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -> Changes:
+    handed_over = {} if body.to is None else {"next_contact_at": None}
+    return changed_entry(state, "crises", body.crisis, closed=True, **handed_over)
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
@@ -217,6 +256,7 @@ def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeade
 EVOLUTIONS: Evolutions = {
     CrisisOpened: _crisis_opened,
     CrisisContactRecorded: _contacted,
+    CrisisClosed: _crisis_closed,
     SupportRequested: _support_requested,
     SupportAnswered: _support_answered,
     MessageKept: _message_kept,

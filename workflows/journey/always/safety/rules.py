@@ -12,10 +12,11 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.obligation_types import CANCELLATION, CRISIS, SUPPORT, UNREADABLE_MESSAGE
+from workflows.journey.always.safety import suicide_risk
+from workflows.journey.obligation_types import CANCELLATION, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_CRISIS, Severity
+from workflows.journey.severity import Severity
 
 SUPPORT_OWNER = {
     "emergency": Role.ON_CALL_CLINICIAN,
@@ -23,24 +24,6 @@ SUPPORT_OWNER = {
     "clinical": Role.CLINICIAN,
     "routine": Role.COORDINATOR,
 }
-
-
-def record_crisis_contact(
-    journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime
-) -> Iterator[e.EventBody]:
-    """Record a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
-    Project: precautions until a professional has seen the person)."""
-    crisis = journey.crises.get(command.crisis)
-    if crisis is None:
-        refuse(RefusalCode.UNKNOWN, "there is no such crisis", "See `pathway show`", "crisis")
-    if command.reached and not command.safety_plan:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            "a contact that reached the patient ends with a safety plan",
-            "Make one, or record that the patient was not yet reached",
-            "safety_plan",
-        )
-    yield e.CrisisContactRecorded(**command.model_dump(exclude={"kind"}))
 
 
 def request_support(journey: Journey, command: c.RequestSupport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -91,18 +74,8 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Patients to be reached in a crisis, requests for support and unread messages."""
-    for crisis in journey.crises.values():
-        if not crisis.reached:
-            yield require(
-                CRISIS,
-                subject=crisis.id,
-                owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
-                person=None if crisis.level == "high" else journey.clinician,
-                policy=OF_CRISIS[crisis.level].value,
-                what="reach the patient: suicide risk",
-                care=False,
-            )
+    """Patients to be reached and spoken with again, requests for support and unread messages."""
+    yield from suicide_risk.needs(journey)
     for support in journey.support.values():
         if support.open:
             owner = SUPPORT_OWNER[support.urgency]
@@ -138,7 +111,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 DECISIONS: Decisions = {
-    c.RecordCrisisContact: record_crisis_contact,
+    c.RecordCrisisContact: suicide_risk.record_contact,
     c.RequestSupport: request_support,
     c.AnswerSupport: answer_support,
     c.HandleMessage: handle_message,
@@ -146,5 +119,6 @@ DECISIONS: Decisions = {
     c.KeepCancellation: keep_cancellation,
 }
 REACTIONS: Reactions = {
+    e.InstrumentRecorded: suicide_risk.react_risk,
     e.MessageKept: react_message,
 }

@@ -12,6 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import current, half_signed
@@ -24,6 +25,8 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
+HANDED_OVER = "handed_over"
+"""The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
 ABOUT_SESSIONS = ("adjust", "maintenance", "stop")
 """Choices of a response review that have no meaning once the sessions have ended."""
 
@@ -66,13 +69,16 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         )
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
-    if SIGN_OFF_TYPES[kind].ending(command.decision, command.choice) is not None and command.referral is None:
+    ends = SIGN_OFF_TYPES[kind].ending(command.decision, command.choice) is not None
+    if (ends or command.choice == HANDED_OVER) and command.referral is None:
         refuse(
             RefusalCode.INCOMPLETE,
-            "this decision ends the pathway",
+            "this decision ends the pathway" if ends else "this decision hands the patient over",
             "Say where the patient is referred to",
             "referral",
         )
+    if kind == SignOffKind.RISK_DECISION and command.choice != HANDED_OVER and command.referral is not None:
+        refuse(RefusalCode.UNKNOWN, "nobody is handed over here", "Leave the referral out", "referral")
     yield e.SignedOff(
         request=command.request,
         sign_off=kind,
@@ -161,6 +167,14 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 RefusalCode.STALE,
                 f"the evaluation was signed more than {valid} days ago",
                 "Amend the evaluation and have it signed again",
+            )
+    if kind == SignOffKind.RISK_DECISION and choice != HANDED_OVER:
+        obstacles = settling_obstacles(journey, at)
+        if obstacles:
+            refuse(
+                RefusalCode.INCOMPLETE,
+                f"before this risk is settled: {'; '.join(obstacles)}",
+                "See to that first, or hand the patient over to somebody who looks after them now",
             )
     if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):
         obstacles = release_obstacles(journey, journey.holds[subject or ""])

@@ -11,12 +11,15 @@ from workflows.journey.always.pathway.model import PathwayReassigned, PathwaySta
 from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
-from workflows.journey.instruments import Comparison, Instrument, Score, Thresholds, compare
+from workflows.journey.instruments import SUICIDE_RISK, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Location, PriorTreatment
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
+UNSCHEDULED = "unscheduled"
+"""The occasion of an instrument that was filled in before its window opened, and the beginning of the ids of contacts
+that nobody owed."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
 
@@ -87,7 +90,8 @@ class Evaluation(ImmutableModel):
 
 
 class Measurement(ImmutableModel):
-    """One completed questionnaire."""
+    """One completed questionnaire. ``at`` and ``version`` are those of when it was asked; a correction keeps them, so
+    that nothing comes to look newer than it is. ``corrected`` is the version of the last correction."""
 
     instrument: Instrument
     occasion: Identifier
@@ -96,6 +100,12 @@ class Measurement(ImmutableModel):
     answers: Any
     score: Score
     administered_by: Role
+    corrected: int | None = None
+
+    @property
+    def found(self) -> int:
+        """The version as of which what it says is known."""
+        return self.corrected or self.version
 
     @property
     def by_staff(self) -> bool:
@@ -123,7 +133,7 @@ class EvaluationState(PathwayState):
             m
             for m in self.measurements
             if m.instrument == instrument
-            and (m.score.complete or instrument == Instrument.C_SSRS)
+            and (m.score.complete or instrument in SUICIDE_RISK)
             and (occasion is None or m.occasion == occasion)
             and (not staff or m.by_staff)
         ]
@@ -138,21 +148,24 @@ class EvaluationState(PathwayState):
         return compare(known, instrument, thresholds) if known else None
 
     @property
+    def asked_risk(self) -> Measurement | None:
+        """The newest C-SSRS, of either form, that a clinician asked; also an incomplete one, which counts as high."""
+        return next((m for m in reversed(self.measurements) if m.instrument in SUICIDE_RISK and m.by_staff), None)
+
+    @property
     def item_9_open(self) -> bool:
-        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS."""
-        risk = self.latest(Instrument.C_SSRS, staff=True)
+        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS. Only
+        one that was asked after item 9 was known, not one that was corrected after it."""
+        risk = self.asked_risk
         return any(
-            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and (risk is None or m.version > risk.version)
+            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and (risk is None or m.found > risk.version)
             for m in self.measurements
         )
 
     def suicide_risk_heightened(self, at: datetime) -> bool:
         """C-SSRS moderate or worse within the protocol's window (missed contacts then escalate faster)."""
         window = timedelta(days=self.protocol.instruments.suicide_risk_heightened_days)
-        return any(
-            m.instrument == Instrument.C_SSRS and m.score.gate_level in ("moderate", "high") and at - m.at <= window
-            for m in self.measurements
-        )
+        return any(m.score.gate_level in ("moderate", "high") and at - m.at <= window for m in self.measurements)
 
 
 def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHeader) -> Changes:

@@ -18,7 +18,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.model import BASELINE, Measurement, totals
+from workflows.journey.stages.evaluation.model import BASELINE, UNSCHEDULED, Measurement, totals
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -49,7 +49,8 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation."""
+    """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation; one
+    that is filled in before its window opens is not the one that is due then."""
     if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
         refuse(
             RefusalCode.WRONG_STAGE,
@@ -57,9 +58,10 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
             "Use another occasion, or correct the baseline with `pathway amend`",
             "occasion",
         )
+    owed = journey.contacts.get(command.occasion)
     yield e.InstrumentRecorded(
         instrument=command.instrument,
-        occasion=command.occasion,
+        occasion=UNSCHEDULED if owed is not None and at < owed.opens else command.occasion,
         answers=command.answers,
         score=scored(journey, command, journey.measurements),
         administered_by=by.role,
@@ -73,7 +75,8 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
         Refused: no questionnaire of this kind and occasion was recorded at this version.
     """
     for place, known in enumerate(journey.measurements):
-        if known.version == version and (known.instrument, known.occasion) == (command.instrument, command.occasion):
+        same = (known.instrument, known.occasion) == (command.instrument, command.occasion)
+        if same and version in (known.version, known.corrected):
             return e.InstrumentRecorded(
                 instrument=command.instrument,
                 occasion=command.occasion,

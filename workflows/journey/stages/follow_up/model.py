@@ -9,6 +9,7 @@ from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import (
     ALWAYS,
+    FROM_SESSIONS,
     Changes,
     CommandBody,
     EventBody,
@@ -53,6 +54,16 @@ class RecordVisit(CommandBody):
     location: Location
 
 
+class SettleContact(CommandBody):
+    """Decide on a contact that was missed: answered after its window, or not at all. Say why care may go on."""
+
+    kind: Literal["contact.settle"] = "contact.settle"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    contact: Identifier
+    reason: Text
+
+
 class ProposeDischarge(CommandBody):
     """Propose to end follow-up; the discharge takes effect only when signed."""
 
@@ -64,11 +75,17 @@ class ProposeDischarge(CommandBody):
 
 
 class Contact(ImmutableModel):
-    """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in."""
+    """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in.
+
+    What is done from ``opens`` to ``closes`` is this contact; these moments (UTC) stay, wherever the patient moves.
+    One that nobody owed (``unscheduled-...``) is due, opens and closes when it happened.
+    """
 
     id: Identifier
     type: Literal["check_in", "visit", "follow_up_visit", "measure"]
     due: Instant
+    opens: Instant
+    closes: Instant
     escalation_policy: Identifier
     session: int | None = None
     dose: Identifier | None = None
@@ -86,7 +103,7 @@ class ContactsScheduled(EventBody):
 
 
 class CheckInCompleted(EventBody):
-    """The patient answered a check-in."""
+    """The patient answered a check-in; ``late``: after its window."""
 
     kind: Literal["check-in.completed"] = "check-in.completed"
     check_in: Identifier
@@ -94,10 +111,14 @@ class CheckInCompleted(EventBody):
     side_effects: Text
     location: Location
     notes: Text | None = None
+    late: bool = False
 
 
 class VisitRecorded(EventBody):
-    """A clinician saw the patient: assessments, answers, a class of outcome, and what other care goes on."""
+    """A clinician saw the patient: assessments, answers, a class of outcome, and what other care goes on.
+
+    ``late``: after the window of the visit.
+    """
 
     kind: Literal["visit.recorded"] = "visit.recorded"
     visit: Identifier
@@ -106,6 +127,16 @@ class VisitRecorded(EventBody):
     outcome: Identifier
     concurrent_care: Text
     location: Location
+    late: bool = False
+
+
+class ContactSettled(EventBody):
+    """A clinician decided on a contact that was answered late or, ``missed``, not at all: it is owed no more."""
+
+    kind: Literal["contact.settled"] = "contact.settled"
+    contact: Identifier
+    reason: Text
+    missed: bool
 
 
 class DischargeProposed(EventBody):
@@ -117,9 +148,16 @@ class DischargeProposed(EventBody):
 
 
 class OwedContact(Contact):
-    """A contact owed to the patient: when it was made (UTC), its result, and whether a later one replaced it."""
+    """A contact owed to the patient: when it was made (UTC), its result, and whether a later one replaced it.
+
+    ``late``: it was made after its window. ``missed``: a clinician decided that it will not be made any more.
+    """
 
     done_at: Instant | None = None
+    late: bool = False
+    missed: bool = False
+    settled: Text | None = None
+    """What a clinician decided about one that was late or missed."""
     replaced: bool = False
     lost: bool = False
     feeling: Literal["well", "unwell"] | None = None
@@ -128,7 +166,12 @@ class OwedContact(Contact):
     @property
     def open(self) -> bool:
         """Whether it is still awaited."""
-        return self.done_at is None and not self.replaced
+        return self.done_at is None and not self.replaced and not self.missed
+
+    @property
+    def to_settle(self) -> bool:
+        """Whether it was made too late, and no clinician has decided on that."""
+        return self.late and self.settled is None
 
 
 class FollowUpState(ClockState):
@@ -149,18 +192,26 @@ def _scheduled(state: FollowUpState, body: ContactsScheduled, event: EventHeader
 
 
 def _checked_in(state: FollowUpState, body: CheckInCompleted, event: EventHeader) -> Changes:
-    return changed_entry(state, "contacts", body.check_in, done_at=event.at, feeling=body.feeling, record=body)
+    done = {"done_at": event.at, "late": body.late, "record": body}
+    return changed_entry(state, "contacts", body.check_in, feeling=body.feeling, **done)
 
 
 def _visited(state: FollowUpState, body: VisitRecorded, event: EventHeader) -> Changes:
-    return changed_entry(state, "contacts", body.visit, done_at=event.at, record=body)
+    return changed_entry(state, "contacts", body.visit, done_at=event.at, late=body.late, record=body)
+
+
+def _settled(state: FollowUpState, body: ContactSettled, event: EventHeader) -> Changes:
+    return changed_entry(state, "contacts", body.contact, settled=body.reason, missed=body.missed)
 
 
 def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader) -> Changes:
     """A complete questionnaire is what a contact of its instrument and occasion asked for."""
     owed = state.contacts.get(body.occasion)
-    fits = owed is not None and owed.type == "measure" and owed.open and owed.instrument == body.instrument
-    return changed_entry(state, "contacts", body.occasion, done_at=event.at) if fits and body.score.complete else {}
+    if owed is None or owed.type != "measure" or not owed.open or owed.instrument != body.instrument:
+        return {}
+    if not body.score.complete or event.at < owed.opens:
+        return {}
+    return changed_entry(state, "contacts", body.occasion, done_at=event.at, late=event.at > owed.closes)
 
 
 def _escalated(state: FollowUpState, body: ObligationEscalated, event: EventHeader) -> Changes:
@@ -182,6 +233,7 @@ EVOLUTIONS: Evolutions = {
     ContactsScheduled: _scheduled,
     CheckInCompleted: _checked_in,
     VisitRecorded: _visited,
+    ContactSettled: _settled,
     InstrumentRecorded: _measured,
     ObligationEscalated: _escalated,
     DischargeProposed: _proposed,

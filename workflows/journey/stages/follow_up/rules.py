@@ -1,5 +1,8 @@
 """Contacts after sessions and open-ended follow-up: check-ins, visits, instruments, until a signed discharge.
 
+A contact is made from when it opens to when it closes. What comes sooner is recorded and acts, and the contact stays
+owed; what comes later is late; and a clinician decides on what was late or missed, before the next dose.
+
 Sources: treatment is not a one-time event; check-ins are required; every follow-up assesses symptoms, side
 effects and overall response; some people need longer-term monitoring, so only a signed discharge ends it.
 """
@@ -14,12 +17,13 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, VISIT
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MISSED_CONTACT, VISIT
+from workflows.journey.protocol import SignOffKind, Window
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_UNWELL
 from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.model import UNSCHEDULED
 from workflows.journey.stages.follow_up.model import OwedContact
 
 CONTACTS = {
@@ -32,17 +36,27 @@ CONTACTS = {
 
 
 def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record the answer to a check-in, even a late one."""
-    _owed(journey, command.check_in, ("check_in",), "check_in")
-    yield e.CheckInCompleted(**command.model_dump(exclude={"kind"}))
+    """Record what the patient says, whenever it is said: as the answer to the check-in in its window, as a late answer
+    after it, and as a check-in that nobody owed before it, or where another answer or a session came first."""
+    contact = _known(journey, command.check_in, ("check_in",), "check_in")
+    answer = command.model_dump(exclude={"kind"})
+    if at < contact.opens or not contact.open:
+        unscheduled = _unscheduled(journey, contact, at)
+        yield e.ContactsScheduled(contacts=(unscheduled,))
+        yield e.CheckInCompleted(**{**answer, "check_in": unscheduled.id})
+    else:
+        yield e.CheckInCompleted(**answer, late=at > contact.closes)
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
     """Ask for support at once if the patient feels unwell. Between sessions, plan the next check-in."""
     if body.feeling == "unwell":
         yield ask_support(journey, OF_UNWELL, f"feels unwell at {body.check_in}")
-    waiting = any(k.open and k.type == "check_in" for k in journey.contacts.values())
-    if journey.stage == Stage.SESSIONS and not waiting:
+    yield from _next_check_in(journey, at)
+
+
+def _next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.stage == Stage.SESSIONS and not _waiting(journey, "check_in"):
         number = sum(k.type == "check_in" and k.dose is None for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
         policy = journey.protocol.check_ins.routine_escalation_policy
@@ -51,22 +65,53 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a visit with every assessment the protocol asks for."""
-    _owed(journey, command.visit, ("visit", "follow_up_visit"), "visit")
+    contact = _owed(journey, command.visit, ("visit", "follow_up_visit"), "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
     require_known({**command.answers}, rules.questions, "answers")
     require_known((command.outcome,), rules.outcomes, "outcome")
     lacking = [name for name in rules.assessments if name not in command.assessments]
-    if journey.contacts[command.visit].type == "follow_up_visit":
+    if contact.type == "follow_up_visit":
         lacking += [name for name in rules.questions if name not in command.answers]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
-    yield visited(command)
+    if at < contact.opens:
+        unscheduled = _unscheduled(journey, contact, at)
+        yield e.ContactsScheduled(contacts=(unscheduled,))
+        yield visited(command.model_copy(update={"visit": unscheduled.id}))
+    else:
+        yield visited(command, late=at > contact.closes)
 
 
-def visited(command: c.RecordVisit) -> e.VisitRecorded:
+def visited(command: c.RecordVisit, *, late: bool = False) -> e.VisitRecorded:
     """Return the event of a visit."""
-    return e.VisitRecorded(**command.model_dump(exclude={"kind"}))
+    return e.VisitRecorded(**command.model_dump(exclude={"kind"}), late=late)
+
+
+def settle(journey: Journey, command: c.SettleContact, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a clinician's decision on a contact that was late, or was not made while its window was open."""
+    contact = _known(journey, command.contact, tuple(CONTACTS), "contact")
+    if not contact.open and not contact.to_settle:
+        refuse(
+            RefusalCode.ALREADY_DONE, "nothing about this contact is to be decided", "Nothing is left to do", "contact"
+        )
+    if contact.open and at <= contact.closes:
+        refuse(RefusalCode.WRONG_TIME, "this contact can still be made", "Make it while its window is open", "contact")
+    yield e.ContactSettled(contact=command.contact, reason=command.reason, missed=contact.open)
+
+
+def react_settled(journey: Journey, body: e.ContactSettled, at: datetime) -> Iterator[e.EventBody]:
+    """Plan what comes after a contact that was missed, as if it had been made."""
+    contact = journey.contacts.get(body.contact)
+    if contact is None or not body.missed:
+        return
+    match contact.type:
+        case "check_in":
+            yield from _next_check_in(journey, at)
+        case "follow_up_visit":
+            yield from _next_visit(journey, at)
+        case "measure":
+            yield from _next_measure(journey, at)
 
 
 def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -88,8 +133,12 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
 
 def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
     """In follow-up, give the next visit its due time once the last planned one is recorded."""
-    done = journey.contacts.get(body.visit)
-    if journey.stage == Stage.FOLLOW_UP and done is not None and not _waiting(journey, "follow_up_visit"):
+    if body.visit in journey.contacts:
+        yield from _next_visit(journey, at)
+
+
+def _next_visit(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "follow_up_visit"):
         number = sum(k.type == "follow_up_visit" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.follow_up.then_every_days)
         yield e.ContactsScheduled(contacts=(_follow_up(journey, f"follow-up-{number}", due),))
@@ -98,14 +147,13 @@ def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterat
 def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
     """In follow-up, give the next questionnaire its due time once the last planned one is recorded."""
     owed = journey.contacts.get(body.occasion)
-    if (
-        journey.stage == Stage.FOLLOW_UP
-        and owed is not None
-        and owed.type == "measure"
-        and owed.instrument == body.instrument
-        and body.score.complete
-        and not _waiting(journey, "measure")
-    ):
+    fits = owed is not None and owed.type == "measure" and owed.instrument == body.instrument
+    if fits and body.score.complete:
+        yield from _next_measure(journey, at)
+
+
+def _next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "measure"):
         number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
         yield e.ContactsScheduled(contacts=(_measure(journey, f"measure-{number}", due),))
@@ -123,6 +171,15 @@ def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for every open contact, and for the decisions on lost to follow-up and on the discharge."""
     for contact in journey.contacts.values():
+        if contact.to_settle:
+            yield require(
+                MISSED_CONTACT,
+                subject=contact.id,
+                owner=Role.CLINICIAN,
+                person=journey.clinician,
+                what="decide on a contact that was made too late",
+                care=False,
+            )
         if not contact.open:
             continue
         about, owner, what = CONTACTS[contact.type]
@@ -151,8 +208,32 @@ def _contact(journey: Journey, name: str, kind: str, due: datetime, policy: str)
     if rules.escalation_policies[policy].quiet_hours:
         due = after_quiet_hours(due, zone, rules.quiet_hours)
     instrument = rules.instruments.primary if kind == "measure" else None
-    return e.Contact.model_validate(
-        {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
+    fields = {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
+    window = _window(journey, kind)
+    return e.Contact.model_validate({**fields, "opens": window.opens(due), "closes": window.closes(due)})
+
+
+def _window(journey: Journey, kind: str) -> Window:
+    match kind:
+        case "measure":
+            return journey.protocol.instrument_schedule.window
+        case "follow_up_visit":
+            return journey.protocol.follow_up.window
+    return journey.protocol.check_ins.routine_window
+
+
+def _unscheduled(journey: Journey, contact: OwedContact, at: datetime) -> e.Contact:
+    """A contact that nobody owed, made in place of one that is not open."""
+    number = sum(name.startswith(UNSCHEDULED) for name in journey.contacts) + 1
+    return e.Contact(
+        id=f"{UNSCHEDULED}-{number}",
+        type="check_in" if contact.type == "check_in" else "visit",
+        due=at,
+        opens=at,
+        closes=at,
+        escalation_policy=contact.escalation_policy,
+        session=contact.session,
+        zone=journey.patient.zone,
     )
 
 
@@ -168,10 +249,15 @@ def _waiting(journey: Journey, kind: str) -> bool:
     return any(contact.open and contact.type == kind for contact in journey.contacts.values())
 
 
-def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+def _known(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
     contact = journey.contacts.get(name)
     if contact is None or contact.type not in types:
         refuse(RefusalCode.UNKNOWN, "there is no such contact", "See `pathway show` for what is owed", field)
+    return contact
+
+
+def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+    contact = _known(journey, name, types, field)
     if contact.done_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
     if contact.replaced:
@@ -183,10 +269,12 @@ DECISIONS: Decisions = {
     c.CompleteCheckIn: complete_check_in,
     c.RecordVisit: record_visit,
     c.ProposeDischarge: propose_discharge,
+    c.SettleContact: settle,
 }
 REACTIONS: Reactions = {
     e.InstrumentRecorded: react_measure,
     e.CheckInCompleted: react_check_in,
     e.VisitRecorded: react_visit,
+    e.ContactSettled: react_settled,
     e.StageEntered: react_stage,
 }

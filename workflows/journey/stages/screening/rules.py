@@ -14,14 +14,15 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
+from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Comparison, Instrument, ScoreChange
-from workflows.journey.obligation_types import SCREENING, SUICIDE_RISK
+from workflows.journey.instruments import Comparison, ScoreChange
+from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_ITEM_9, OF_WORSENING
+from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
 
 
@@ -35,7 +36,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
         refuse(RefusalCode.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
     for exclusion in protocol.exclusions:
         given = command.exclusions.get(exclusion.code)
-        contrary = None if given is None else _contradiction(journey, exclusion, given.answer, at)
+        contrary = None if given is None else contradiction(journey, exclusion, given.answer, at)
         if contrary is not None:
             refuse(
                 RefusalCode.CONTRADICTS,
@@ -46,18 +47,17 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
     yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
 
 
-def _contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
+def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
     """Return what is known and speaks against an answer. A yes about suicide risk is never contradicted: a clinician
     may know more than the C-SSRS asks."""
     known = exclusion.known_from
     if known is None or answer == "unknown":
         return None
     if known.suicide_risk is not None:
-        risk = journey.latest(Instrument.C_SSRS, staff=True)
-        level = None if risk is None else risk.score.gate_level
-        if answer == "yes" or level not in known.suicide_risk:
+        levels = [level.value for level in known_levels(journey, at) if level in known.suicide_risk]
+        if answer == "yes" or not levels:
             return None
-        return f"the latest C-SSRS that a clinician asked is {level}, or incomplete, which counts as high"
+        return f"the suicide risk that clinicians found is {' and '.join(levels)} (incomplete counts as high)"
     if known.medicines is not None:
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
@@ -91,20 +91,6 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def suicide_risk_obstacles(journey: Journey) -> tuple[str, ...]:
-    """Return why suicide risk prevents treatment: not asked by a clinician, incomplete, high, or item 9 not followed
-    up."""
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
-    if risk is None:
-        return ("no C-SSRS asked by a clinician",)
-    found = []
-    if risk.score.gate_level == "high":
-        found.append("the latest C-SSRS is high or incomplete, which counts as high")
-    if journey.item_9_open:
-        found.append("PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS")
-    return tuple(found)
-
-
 def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return why at-home treatment cannot be approved now. If nothing is returned, a clinician may decide; nothing is
     approved by that."""
@@ -116,40 +102,15 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
     if age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years:
         found.append("the patient is under age")
-    found += suicide_risk_obstacles(journey)
+    found += suicide_risk_obstacles(journey, at)
     return tuple(found)
 
 
-def react_instrument(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Place a hold and open a crisis at once when there is suicide risk, in any stage."""
-    source = f"version-{journey.version}"
-    if body.score.needs_c_ssrs:
-        yield place(
-            journey,
-            "item_9",
-            "PHQ-9 item 9 is not zero, or was not answered: ask the C-SSRS now",
-            source=source,
-        )
-    level = body.score.gate_level
-    if level in ("moderate", "high"):
-        crisis = f"crisis-{len(journey.crises) + 1}"
-        yield e.CrisisOpened.model_validate({"crisis": crisis, "level": level.value, "source": source})
-        yield place(
-            journey,
-            "suicide_risk",
-            f"the C-SSRS is {level.value}, or incomplete, which counts as high",
-            severe=level == "high",
-            source=crisis,
-        )
-    elif level == "low":
-        yield e.CrisisOpened(crisis=f"crisis-{len(journey.crises) + 1}", level="low", source=source)
-    yield from _react_change(journey, body.instrument, source)
-
-
-def _react_change(journey: Journey, instrument: Instrument, source: str) -> Iterator[e.EventBody]:
+def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when the newest total is worse than the best since the baseline, or rises again and again; hold
     care when two in a row are worse. Judged anew from all totals, so that a corrected earlier one counts at once.
     """
+    instrument, source = body.instrument, f"version-{journey.version}"
     if journey.stage == Stage.EVALUATION:
         return
     now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
@@ -175,16 +136,8 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a C-SSRS if PHQ-9 item 9 requires one, for the screening, its signed decisions and its renewal."""
+    """Ask for the screening, its signed decisions and its renewal."""
     eligibility = journey.protocol.eligibility
-    if journey.item_9_open:
-        yield require(
-            SUICIDE_RISK,
-            owner=Role.ON_CALL_CLINICIAN,
-            policy=OF_ITEM_9.value,
-            what="ask the C-SSRS now: PHQ-9 item 9",
-            care=False,
-        )
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
     if unanswered(journey):
@@ -225,6 +178,6 @@ DECISIONS: Decisions = {
     c.RecordScreening: record_screening,
 }
 REACTIONS: Reactions = {
-    e.InstrumentRecorded: react_instrument,
+    e.InstrumentRecorded: react_change,
     e.ScreeningRecorded: react_screening,
 }

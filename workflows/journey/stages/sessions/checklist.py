@@ -20,6 +20,7 @@ from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.severity import OF_NO_GO
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
@@ -139,10 +140,12 @@ def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Itera
     if not body.no_go or known:
         return
     yield place(journey, NO_GO, reason, source=f"session-{body.session}")
-    rules = journey.protocol.sessions
-    alarming = any(finding in rules.no_go.alarm for finding in body.no_go)
-    emergency = vitals_alert(rules.vitals, body.vitals, None) == "emergency"
-    yield ask_support(journey, "urgent" if alarming or emergency else "clinical", reason)
+    rules, found = journey.protocol.sessions, OF_NO_GO["told"]
+    if any(finding in rules.no_go.alarm for finding in body.no_go):
+        found = OF_NO_GO["alarm"]
+    if vitals_alert(rules.vitals, body.vitals, None) == "emergency":
+        found = OF_NO_GO["emergency"]
+    yield ask_support(journey, found, reason)
 
 
 DECISIONS: Decisions = {

@@ -13,15 +13,15 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.patient.model import Merge
+from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on
 from workflows.journey.evidence import approved, current
-from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening.rules import excluded, suicide_risk_obstacles, unanswered
+from workflows.journey.stages.screening.rules import excluded, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -54,13 +54,11 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += [f"consent {name} not in force" for name in unconsented(journey)]
     found += [f"topic {topic} not explained" for topic in untaught(journey)]
     found += [f"statement {statement} not acknowledged" for statement in unacknowledged(journey)]
-    found += suicide_risk_obstacles(journey)
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    found += suicide_risk_obstacles(journey, at)
+    risk = journey.asked_risk
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
-    if risk is not None and risk.score.gate_level == "moderate":
-        found.append("the latest C-SSRS is moderate")
     found += open_matters(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")

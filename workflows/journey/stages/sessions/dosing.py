@@ -208,27 +208,34 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
         e.Contact(
             id=f"check-in-{name}-{after.hours}h",
             type="check_in",
-            due=body.taken_at + timedelta(hours=after.hours),
+            due=due,
+            opens=after.window.opens(due),
+            closes=after.window.closes(due),
             escalation_policy=after.escalation_policy,
             session=number,
             dose=body.dose,
             zone=zone,
         )
         for after in protocol.check_ins.after_session
+        for due in (body.taken_at + timedelta(hours=after.hours),)
     ]
     late = [contact for contact in owed if contact.due < at]
     for contact in owed:
         if contact.due >= at or contact.id in journey.contacts:
             yield contact
         elif contact is late[-1]:
-            yield contact.model_copy(update={"due": at})
+            window = protocol.check_ins.after_session[len(late) - 1].window
+            yield contact.model_copy(update={"due": at, "opens": at, "closes": window.closes(at)})
     visits = protocol.clinician_visits
     last = planned and journey.plan is not None and (number or 0) >= journey.plan.planned_sessions
     if not planned or number in visits.after_session or (last and "last" in visits.after_session):
+        due = body.taken_at + timedelta(hours=visits.within_hours)
         yield e.Contact(
             id=f"visit-{name}",
             type="visit",
-            due=body.taken_at + timedelta(hours=visits.within_hours),
+            due=due,
+            opens=visits.window.opens(due),
+            closes=visits.window.closes(due),
             escalation_policy=VISIT.kind,
             session=number,
             dose=body.dose,

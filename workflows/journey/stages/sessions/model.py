@@ -90,6 +90,7 @@ class RecordDose(CommandBody):
     """
 
     kind: Literal["session.dose"] = "session.dose"
+    by_anybody: ClassVar[bool] = True
     fact: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
@@ -199,9 +200,9 @@ class SessionChecked(EventBody):
     location_state: UsState
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
-    recheck: Recheck | None
+    recheck: Recheck | None = None
     no_go: tuple[Identifier, ...]
-    no_go_until: Instant | None
+    no_go_until: Instant | None = None
 
 
 class SessionReleased(EventBody):

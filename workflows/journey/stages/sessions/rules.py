@@ -14,7 +14,6 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
@@ -141,7 +140,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         return
     if session.running or session.ended_at is not None:
         return
-    risk = journey.latest(Instrument.C_SSRS, staff=True)
+    risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
     if risk is None or begins - risk.at > valid:

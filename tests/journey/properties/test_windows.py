@@ -1,0 +1,67 @@
+"""Whenever a contact is answered: it counts as made only inside its window, and nothing that was said is lost."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.play import Play, after, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.protocol import SignOffKind
+
+HERE = c.Location(state="CA", confirmed=True)
+MINUTES = 60 * 24 * 120
+
+
+def in_follow_up() -> Play:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    return play
+
+
+FOLLOWING = in_follow_up()
+
+
+def answer(play: Play, name: str) -> tuple[c.CommandBody, Role]:
+    contact = play.journey.contacts[name]
+    if contact.type == "check_in":
+        return c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", location=HERE), Role.PATIENT
+    if contact.type == "measure":
+        primary = play.journey.protocol.instruments.primary
+        return c.RecordInstrument(instrument=primary, occasion=name, answers=[1] * 20), Role.PATIENT
+    rules = play.journey.protocol.follow_up
+    seen = c.RecordVisit(
+        visit=name,
+        assessments=dict.fromkeys(rules.assessments, "x"),
+        answers=dict.fromkeys(rules.questions, "x"),
+        outcome=rules.outcomes[0],
+        concurrent_care="x",
+        location=HERE,
+    )
+    return seen, Role.CLINICIAN
+
+
+@given(st.lists(st.tuples(st.integers(0, MINUTES), st.integers(0, 30)), min_size=1, max_size=12))
+def test_a_contact_is_made_in_its_window_or_is_late_and_to_be_decided(answers: list[tuple[int, int]]) -> None:
+    play = Play(FOLLOWING.journey, FOLLOWING.at)
+    began, said = play.at, 0
+    for minutes, which in sorted(answers):
+        play.at = began + timedelta(minutes=minutes)
+        waiting = [k.id for k in play.journey.contacts.values() if k.open]
+        name = waiting[which % len(waiting)]
+        window = play.journey.contacts[name]
+        followed = play.do(*answer(play, name))
+        said += 1
+        after_it = play.journey.contacts[name]
+        assert (after_it.done_at is not None) is (play.at >= window.opens)
+        assert after_it.late is (play.at > window.closes)
+        assert after_it.to_settle is after_it.late
+        assert (play.waits_for("missed_contact", name) is not None) is after_it.late
+        if window.type == "measure":
+            assert one(followed, e.InstrumentRecorded).occasion == (name if after_it.done_at else "unscheduled")
+    kept = sum(
+        isinstance(event.body, e.CheckInCompleted | e.VisitRecorded | e.InstrumentRecorded) for event in play.events
+    )
+    assert kept == said

@@ -1,0 +1,1 @@
+"""The care team: the people of a journey, each with a part in it."""

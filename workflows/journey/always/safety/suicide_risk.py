@@ -1,0 +1,221 @@
+"""Suicide risk: a way through, and no way around.
+
+What settles a finding came after it: a clinician reached the patient and made a safety plan, a clinician asked the
+C-SSRS again, a next contact is owed, and people signed exactly that. What is true for ever (an attempt long ago) is
+decided once, in the screening; what may be done now is judged by what is recent.
+
+Sources: Columbia Lighthouse Project, triage (intent in the past month and behaviour in the past 3 months are high;
+precautions until a professional has seen the person); the versions "recent" and "since last contact" of the C-SSRS;
+Zero Suicide, "Engage" and "Transition" (a safety plan, and contact again soon after a crisis).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import RISK_CAUSES, place
+from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.instruments import Finding, Level
+from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import OF_CRISIS, OF_ITEM_9
+from workflows.journey.stages.evaluation.model import Measurement
+
+ITEM_9_OPEN = "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS"
+
+
+def react_risk(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Place a hold and open a crisis at once when there is suicide risk, in any stage.
+
+    A lifetime attempt acts when it is first told. While a crisis is open, a clinician who asks again and finds no
+    more than is known, and nothing high, adds to it: what they found is what people then decide on.
+    """
+    source = f"version-{journey.version}"
+    if body.score.needs_c_ssrs:
+        yield place(
+            journey,
+            "item_9",
+            "PHQ-9 item 9 is not zero, or was not answered: ask the C-SSRS now",
+            source=source,
+        )
+    level = _level_found(journey, body)
+    if level in (None, Level.NONE) or _known(journey, body, level):
+        return
+    crisis = f"crisis-{len(journey.crises) + 1}"
+    yield e.CrisisOpened.model_validate({"crisis": crisis, "level": level.value, "source": source})
+    if level in (Level.MODERATE, Level.HIGH):
+        yield place(
+            journey,
+            "suicide_risk",
+            f"the C-SSRS is {level.value}, or incomplete, which counts as high",
+            severe=level == Level.HIGH,
+            source=crisis,
+        )
+
+
+def _level_found(journey: Journey, body: e.InstrumentRecorded) -> Level | None:
+    return body.score.current_level if _told_before(journey) else body.score.gate_level
+
+
+def _told_before(journey: Journey) -> bool:
+    """Whether a clinician knew of suicidal behaviour before what was recorded just now."""
+    return any(
+        _behaved(m) and m.found < journey.version for m in journey.measurements if m.by_staff and m.score.complete
+    )
+
+
+def _behaved(measured: Measurement) -> bool:
+    found = measured.score.findings
+    return Finding.LIFETIME_BEHAVIOUR in found or Finding.BEHAVIOUR in found
+
+
+def _known(journey: Journey, body: e.InstrumentRecorded, level: Level) -> bool:
+    asked = any(m.version == journey.version and m.by_staff for m in journey.measurements)
+    if not asked or not body.score.complete or level == Level.HIGH:
+        return False
+    return any(Level(crisis.level).severity >= level.severity for crisis in journey.open_crises)
+
+
+def known_levels(journey: Journey, at: datetime) -> tuple[Level, ...]:
+    """Return the levels of suicide risk that are known at a moment (UTC): that of the latest C-SSRS that a clinician
+    asked; high while intent or behaviour that a clinician found is recent; moderate for an attempt before that."""
+    recent = recent_findings(journey, at)
+    levels = [Level.HIGH] if recent else []
+    if journey.asked_risk is not None and journey.asked_risk.score.current_level is not None:
+        levels.append(journey.asked_risk.score.current_level)
+    if not recent and any(_behaved(m) for m in journey.measurements if m.by_staff):
+        levels.append(Level.MODERATE)
+    return tuple(dict.fromkeys(levels))
+
+
+def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return what a clinician found so short a time ago that nothing asked since outweighs it (Columbia: intent in the
+    past month, behaviour in the past 3 months; the protocol says how many days)."""
+    rules, asked = journey.protocol.instruments, [m for m in journey.measurements if m.by_staff]
+    windows = (
+        (Finding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
+        (Finding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
+    )
+    return tuple(
+        f"{what} was found less than {days} days ago"
+        for finding, what, days in windows
+        if any(finding in m.score.findings and at - m.at < timedelta(days=days) for m in asked)
+    )
+
+
+def suicide_risk_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why suicide risk prevents treatment at a moment (UTC). Moderate prevents it until people have decided on
+    exactly that, and an attempt long ago does not prevent it by itself."""
+    risk = journey.asked_risk
+    if risk is None:
+        return ("no C-SSRS asked by a clinician",)
+    found = []
+    if risk.score.current_level == Level.HIGH:
+        found.append("the latest C-SSRS is high or incomplete, which counts as high")
+    elif risk.score.current_level == Level.MODERATE and not _decided_since(journey, risk):
+        found.append("the latest C-SSRS is moderate")
+    found += recent_findings(journey, at)
+    found += [f"{crisis.id} is open" for crisis in journey.open_crises]
+    if journey.item_9_open:
+        found.append(ITEM_9_OPEN)
+    return tuple(found)
+
+
+def _decided_since(journey: Journey, risk: Measurement) -> bool:
+    return any(
+        s.kind == SignOffKind.RISK_DECISION
+        and (s.decision, s.choice) == ("approve", "settled")
+        and not s.first_of_two
+        and s.version > risk.found
+        for s in journey.sign_offs
+    )
+
+
+def record_contact(journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
+    Project: precautions until a professional has seen the person) and, while the crisis is open, with a next contact
+    (UTC) within the protocol's time."""
+    crisis = journey.crises.get(command.crisis)
+    if crisis is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such crisis", "See `pathway show`", "crisis")
+    if command.reached and not command.safety_plan:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "a contact that reached the patient ends with a safety plan",
+            "Make one, or record that the patient was not yet reached",
+            "safety_plan",
+        )
+    if command.next_contact_at is not None and command.next_contact_at <= at:
+        refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say when the next contact will be", "next_contact_at")
+    planned = command.next_contact_at
+    if command.reached and not crisis.closed:
+        hours = journey.protocol.crises.next_contact_within_hours
+        latest = at + timedelta(hours=hours)
+        if planned is not None and planned > latest:
+            refuse(
+                RefusalCode.WRONG_TIME,
+                f"while a crisis is open the next contact is within {hours} hours",
+                "Give an earlier time, or leave it out: then it is owed at the latest moment",
+                "next_contact_at",
+            )
+        planned = planned or latest
+    yield e.CrisisContactRecorded(**{**command.model_dump(exclude={"kind"}), "next_contact_at": planned})
+
+
+def settling_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return what must still happen before people can sign that suicide risk is settled, whoever signs."""
+    alarms = [crisis.version for crisis in journey.open_crises]
+    alarms += [h.version for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
+    risk, found = journey.asked_risk, []
+    if any(not crisis.reached for crisis in journey.open_crises):
+        found.append("a clinician has reached the patient")
+    if risk is None or risk.version < max(alarms, default=0) or not risk.score.complete:
+        found.append("a clinician asks the C-SSRS again, all of it")
+    elif risk.score.current_level == Level.HIGH:
+        found.append("a clinician asks the C-SSRS again, and it is not high")
+    owed = [x.next_contact_at for x in journey.crises.values() if x.next_contact_at is not None]
+    if journey.open_crises and not any(moment > at for moment in owed):
+        found.append("a clinician speaks with the patient again, and the next contact is agreed on")
+    return tuple(found)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for the decision."""
+    if journey.item_9_open:
+        yield require(
+            SUICIDE_RISK,
+            owner=Role.ON_CALL_CLINICIAN,
+            policy=OF_ITEM_9.value,
+            what="ask the C-SSRS now: PHQ-9 item 9",
+            care=False,
+        )
+    for crisis in journey.crises.values():
+        if not crisis.reached and not crisis.closed:
+            yield require(
+                CRISIS,
+                subject=crisis.id,
+                owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
+                person=None if crisis.level == "high" else journey.clinician,
+                policy=OF_CRISIS[crisis.level].value,
+                what="reach the patient: suicide risk",
+                care=False,
+            )
+        if crisis.next_contact_at is not None:
+            yield require(
+                CRISIS_CONTACT,
+                subject=crisis.id,
+                owner=Role.CLINICIAN,
+                person=journey.clinician,
+                what="speak with the patient again after the crisis",
+                due=crisis.next_contact_at,
+                care=False,
+            )
+    if journey.open_crises or (journey.held_for_risk and journey.closing is None):
+        decision = sign_off_requirement(journey, SignOffKind.RISK_DECISION)
+        if decision:
+            yield decision
