@@ -7,13 +7,14 @@ the same move, under the same command id, so a move that is sent twice happens o
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
@@ -26,7 +27,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
 
@@ -78,6 +79,33 @@ def person_of(journey_id: UUID, role: Role) -> Actor:
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""From when the invented staff work for the clinic."""
+_SECONDS = (
+    Actor(id="demo-coordinator-2", role=Role.COORDINATOR, name="Coco Invented", clinics=(CLINIC,)),
+    Actor(
+        id="demo-clinician-2",
+        role=Role.CLINICIAN,
+        name="Cleo Invented, MD",
+        licence=Licence(number="INVENTED-0012", states=(HOME, "NY", "TX"), expires=date(2099, 12, 31)),
+        clinics=(CLINIC,),
+    ),
+)
+STAFF: tuple[Actor, ...] = (*(person for person in PEOPLE.values() if person.clinics), *_SECONDS)
+"""All staff of the invented clinic: one person per role, a second coordinator and a second clinician."""
+
+
+def member_of(person: Actor) -> CareTeamMember:
+    """Return what the invented register says of somebody."""
+    return CareTeamMember(id=person.id, role=person.role, clinics=person.clinics, licence=person.licence, since=SINCE)
+
+
+def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
+    """Return what the invented register says of the staff whom a command names."""
+    named = looked_up_for(journey, body)
+    return tuple(member_of(person) for person in STAFF if person.id in named)
+
+
 def profile(person: Actor, *clinics: str) -> str:
     """Return the profile of an invented person who works for these clinics, or else for their own."""
     works_for = clinics if clinics and person.clinics else person.clinics
@@ -125,7 +153,7 @@ def referral(
         protocol=protocol,
         demonstration=True,
     )
-    return _command(journey_id, 0, Role.COORDINATOR, body)
+    return _command(journey_id, None, Role.COORDINATOR, body)
 
 
 def next_move(
@@ -140,7 +168,7 @@ def next_move(
     crises that follow are done as usual.
     """
     if _may_leave(journey):
-        return _command(journey.id, journey.version, Role.CLINICIAN, _discharge())
+        return _command(journey.id, journey, Role.CLINICIAN, _discharge())
     waits = []
     for waiting in obligations(journey):
         if (waiting.subject in late or waiting.kind in late) and not _escalated(journey, waiting):
@@ -149,13 +177,19 @@ def next_move(
         act = _sign if waiting.sign_off is not None else ACTIONS[waiting.kind]
         action = act(Situation(journey, waiting, at, waiting.subject in unwell))
         if isinstance(action, tuple):
-            return _command(journey.id, journey.version, *action)
+            return _command(journey.id, journey, *action)
         waits.append(action)
     return min((moment for moment in waits if moment is not None and moment > at), default=None)
 
 
-def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command:
-    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=person_of(journey_id, role), body=body)
+def _command(journey_id: UUID, journey: Journey | None, role: Role, body: Any) -> c.Command:
+    version = 0 if journey is None else journey.version
+    return c.Command(
+        command_id=uuid5(journey_id, f"people:{version}"),
+        actor=person_of(journey_id, role),
+        body=body,
+        named=look_up(journey, body),
+    )
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
@@ -272,22 +306,39 @@ def _screen(situation: Situation) -> Action | datetime:
         },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
         factors={name: _invented(f"{_spoken(name)} looked at") for name in protocol.eligibility.factors},
+        findings={
+            "appropriateness": c.Finding(holds=True, because=_invented("standard treatments did not help enough")),
+            "safety": c.Finding(holds=True, because=_invented("nothing that speaks against it")),
+        },
     )
 
 
 def _plan(situation: Situation) -> Action:
-    first = situation.journey.plan is None
-    rationale = None if first else _invented("adjusted on response and safety, by clinical judgement")
-    return Role.CLINICIAN, c.RecordPlan(plan=plan(situation.journey.protocol, situation.at), rationale=rationale)
+    journey = situation.journey
+    kept = journey.maintenance_since is not None
+    written = plan(journey.protocol, situation.at, maintenance=kept)
+    return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
-def plan(protocol: Protocol, at: datetime) -> c.Plan:
-    """Make a plan with the largest dose that the protocol allows for 70 kg.
+def revision(journey: Journey, written: c.Plan, reason: str = "response") -> c.RecordPlan:
+    """Return a change of plan, with what it rests on: every score and every session so far."""
+    sessions = (f"session-{session.number}" for session in journey.sessions.values() if session.dosed_at is not None)
+    return c.RecordPlan(
+        plan=written,
+        reason=reason,
+        rationale=_invented("adjusted on response and safety, by clinical judgement"),
+        rests_on=c.PlanBasis(scores=tuple(m.version for m in journey.measurements), safety=tuple(sessions)),
+    )
+
+
+def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Plan:
+    """Make a plan with the largest dose that the protocol allows to begin with, for 70 kg: of a course, or of the
+    maintenance after it.
 
     Raises:
         ValueError: the protocol sets no dose limits, so nobody can plan.
     """
-    dose, sessions, rules = protocol.dose, protocol.sessions, protocol.care_plan
+    dose, sessions, rules, kept = protocol.dose, protocol.sessions, protocol.care_plan, protocol.maintenance
     components = dict.fromkeys((*rules.require_components, rules.therapy))
     if not (dose.starting_dose and dose.max_mg_per_kg and dose.max_doses_dispensed):
         raise ValueError("this protocol sets no dose limits")
@@ -301,8 +352,8 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
         route=sessions.route_allowed[0],
         weight_kg=weight,
         weighed_at=at,
-        planned_sessions=sessions.planned,
-        spacing_hours=sessions.target_spacing_hours,
+        planned_sessions=sessions.planned + (kept.planned if maintenance else 0),
+        spacing_hours=kept.target_spacing_hours if maintenance else sessions.target_spacing_hours,
         doses_dispensed=dose.max_doses_dispensed,
     )
 
@@ -310,6 +361,12 @@ def plan(protocol: Protocol, at: datetime) -> c.Plan:
 def _explain(situation: Situation) -> Action:
     explained = situation.journey.education.explained
     topics = tuple(topic for topic in situation.journey.protocol.education_topics if topic not in explained)
+    if not topics:
+        understood = c.ConfirmUnderstanding(
+            topics=dict.fromkeys(situation.journey.protocol.education_topics, "understood"),
+            in_their_words=_invented("told it back, with what to do if they feel unwell"),
+        )
+        return Role.CLINICIAN, understood
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
 
 
@@ -318,7 +375,11 @@ def _acknowledge(situation: Situation) -> Action:
 
 
 def _consent(situation: Situation) -> Action:
-    return Role.PATIENT, c.GiveConsent(consents=situation.journey.protocol.consents)
+    return Role.PATIENT, c.GiveConsent(consents=situation.journey.consent_versions)
+
+
+def _witness(situation: Situation) -> Action:
+    return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
 def _answer_question(situation: Situation) -> Action:
@@ -335,12 +396,14 @@ def _schedule(situation: Situation) -> Action:
         soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
     if journey.no_go_until is not None:
         soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
     return Role.COORDINATOR, c.ScheduleSession(
         session=number,
         starts_at=soonest,
         supervising_clinician=journey.clinician,
         session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
-        live_clinician=number in journey.protocol.sessions.live_clinician_sessions,
+        live_clinician=journey.clinician if number in journey.protocol.sessions.live_clinician_sessions else None,
         interpreter="demo-interpreter" if journey.patient.interpreter else None,
     )
 
@@ -349,9 +412,18 @@ def _instruct(situation: Situation) -> Action:
     return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
 
 
+def _acknowledge_instructions(situation: Situation) -> Action:
+    number = int(situation.subject)
+    delivered = situation.journey.sessions[number].instructed
+    assert delivered is not None
+    return Role.PATIENT, c.AcknowledgeInstructions(session=number, content_version=delivered)
+
+
 def _check(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return _schedule(situation)
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
@@ -378,6 +450,8 @@ def vitals(at: datetime, systolic: int = 118, diastolic: int = 76) -> c.Vitals:
 def _release(situation: Situation) -> Action | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
+    if situation.at > situation.journey.sessions[number].closes:
+        return _schedule(situation)
     if "the C-SSRS is too old" in obstacles:
         return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
@@ -396,7 +470,7 @@ def _dose(situation: Situation) -> Action:
         taken_at=situation.at,
         doses_left=max(0, expected_doses_left(journey)),
     )
-    if dose_deviations(journey, journey.sessions[number], taken):
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
         return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=_invented("not today any more"))
     return Role.SESSION_MONITOR, taken
 
@@ -605,9 +679,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "acknowledgement": _acknowledge,
     "question": _answer_question,
     "consent": _consent,
+    "witness": _witness,
     "scheduling": _schedule,
     "measure": _measure,
     "instructions": _instruct,
+    "instructions_read": _acknowledge_instructions,
     "checklist": _check,
     "release": _release,
     "dose": _dose,

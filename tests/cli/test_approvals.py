@@ -184,6 +184,7 @@ def test_signing_anew_says_that_starts_wait(clinic: Clinic) -> None:
                     "max_mg_per_kg": 1,
                     "max_7_day": 1,
                     "max_course": 1,
+                    "max_with_maintenance": 1,
                     "titration_max_step_pct": 1,
                     "max_doses_dispensed": 1,
                     "weight_max_age_days": 1,

@@ -691,7 +691,7 @@ async def test_no_workflow_can_have_an_approval_recorded(
             "a hold is released that nobody signed for",
         ),
         "a session that was never planned": (
-            fabricated(before, e.SessionReleased(session=1, clearance="clearance:1")),
+            fabricated(before, e.SessionReleased(session=1, clearance="clearance:1", dose_mg=100)),
             "a session is released though the dose gate is shut",
         ),
     }
@@ -945,7 +945,9 @@ async def test_a_session_is_released_by_nobody_but_who_may(
         await course.play(lambda journey: _wants(journey, SignOffKind.CLEARANCE))
         before, rows = await course.recorded(), await course.rows()
         at, clearance = await clock(course), asked(before, SignOffKind.CLEARANCE)
-        release = fabricated(before, e.SessionReleased(session=1, clearance=clearance.id), by=Role.SESSION_MONITOR)
+        release = fabricated(
+            before, e.SessionReleased(session=1, clearance=clearance.id, dose_mg=100), by=Role.SESSION_MONITOR
+        )
         release = [event.model_copy(update={"at": at}) for event in release]
         forgery = forged(signers, course.id, decision(before, clearance), at)
         cleared = decided(before, forgery, at)

@@ -8,6 +8,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.notices import notices
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome
 
@@ -109,7 +110,8 @@ def test_a_hold_does_not_stand_in_the_way() -> None:
 def test_a_pathway_closes_once_every_access_is_reviewed() -> None:
     play = started()
     play.do(BREAK, STRANGER)
-    play.do(c.RecordDeath(related="no", reason="invented"), Role.CLINICIAN)
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+    play.sign(SignOffKind.DEATH, "death-1")
     assert not play.journey.closed
     assert "pathway.closed" in kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR))
     assert play.journey.outcome == Outcome.DECEASED

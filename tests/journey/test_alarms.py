@@ -16,7 +16,6 @@ from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome
 
 FRIDAY_AT_FIVE = datetime(2026, 11, 28, 1, tzinfo=UTC)
 """17:00 in the clinic, on a Friday after a holiday."""
@@ -404,7 +403,7 @@ def test_a_fatal_outcome_is_graded_as_a_death() -> None:
     play = reported(3)
     bodies = play.do(followed_up("adverse-event-1", "fatal"))
     assert one(bodies, e.AdverseEventRegraded).grade == 5
-    assert one(bodies, e.PathwayEnding).outcome == Outcome.DECEASED
+    assert one(bodies, e.DeathReported).death == "death-1"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of
+from simulation.people import PEOPLE, person_of, revision
 from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
@@ -18,6 +18,7 @@ from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, half_signed
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stages.education.model import ProposedConsent
 from workflows.journey.stages.evaluation.model import Evaluation
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
@@ -29,6 +30,8 @@ SUBJECTS = {
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.PATIENT_MERGE: "merge-1",
+    SignOffKind.CONSENT_VERSION: "treatment",
+    SignOffKind.DEATH: "death-1",
 }
 NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
 """What these are about, no one person wrote."""
@@ -88,6 +91,7 @@ def standing(protocol_name: str) -> Journey:
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
     play.do(c.ProposeMerge(other="somebody-else", reason="invented"), Role.COORDINATOR)
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
@@ -113,10 +117,20 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
             event = journey.adverse_events["adverse-event-1"].model_copy(update={"reported_by": by})
             changed = {"adverse_events": {event.id: event}}
+        case SignOffKind.DEATH:
+            death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
+            changed = {"deaths": {death.id: death}}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
         case SignOffKind.PATIENT_MERGE:
             changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"proposed_by": by})}}
+        case SignOffKind.CONSENT_VERSION:
+            proposed = ProposedConsent(consent="treatment", version="treatment-2", reason="invented", by=by)
+            changed = {"proposed_consents": {"treatment": proposed}}
+        case SignOffKind.PATIENT_LIMITS:
+            changed = {"own_limits_by": by}
+        case SignOffKind.LIMIT_OVERRIDE:
+            changed = {"override_by": by}
         case _:
             changed = {}
     return journey.model_copy(update=changed)
@@ -268,7 +282,7 @@ def test_last_to_change_the_plan_is_its_author() -> None:
     play.refused(play.signature(SignOffKind.PLAN), Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     assert play.journey.plan is not None
     colleague = person("colleague", Role.CLINICIAN)
-    play.do(c.RecordPlan(plan=play.journey.plan, rationale="the same, looked at again (invented)"), colleague)
+    play.do(revision(play.journey, play.journey.plan), colleague)
     play.refused(play.signature(SignOffKind.PLAN), colleague, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.do(play.signature(SignOffKind.PLAN), Role.CLINICIAN)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE
+from simulation.people import PEOPLE, revision
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, Play, after, before, kinds, one, person, ruled, started
 from workflows.journey import commands as c
@@ -380,20 +380,26 @@ def test_response_review_by_two_asks_for_a_plan_at_the_second_signature(choice: 
     assert (play.journey.plan_owed_since, play.journey.course_started_at) == (None, began)
     play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, Role.MEDICAL_DIRECTOR, choice=choice)
     assert play.journey.plan_owed_since is not None
-    assert (play.journey.course_started_at is None) == (choice == "maintenance")
+    assert (play.journey.maintenance_since is not None) == (choice == "maintenance")
+    assert play.journey.course_started_at == began
 
 
-def test_two_signatures_for_maintenance_are_one_more_course() -> None:
+def test_two_signatures_for_maintenance_are_one_maintenance() -> None:
     play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
     [subject] = reviews_owed(play.journey)
     play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice="maintenance")
     plan = play.journey.plan
     assert plan is not None
-    one_more, two_more = (courses * PROTOCOLS["PTSD"].sessions.planned for courses in (2, 3))
-    for sessions in (two_more, one_more + 1):
-        longer = plan.model_copy(update={"planned_sessions": sessions, "weighed_at": play.at})
-        refused = c.RecordPlan(plan=longer, rationale="x")
-        play.refused(refused, code=RefusalCode.OUT_OF_LIMITS, field="plan.planned_sessions")
+    protocol = PROTOCOLS["PTSD"]
+    longer = plan.model_copy(
+        update={
+            "planned_sessions": protocol.sessions.planned + protocol.maintenance.planned + 1,
+            "spacing_hours": protocol.maintenance.target_spacing_hours,
+            "weighed_at": play.at,
+        }
+    )
+    refused = revision(play.journey, longer)
+    play.refused(refused, code=RefusalCode.OUT_OF_LIMITS, field="plan.planned_sessions")
 
 
 def test_discharge_by_two_ends_the_pathway_at_the_second_signature() -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from simulation.people import PEOPLE, checklist, plan
+from simulation.people import PEOPLE, checklist, plan, revision
 from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
@@ -100,14 +100,14 @@ def test_stale_eligibility() -> None:
 
 def test_stale_plan() -> None:
     play = ready()
-    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="weighed again"))
+    play.do(revision(play.journey, plan(play.journey.protocol, play.at)))
     obstacles = shut(play)
     assert obstacles == ("plan not signed as it now is", "no clearance signed over exactly this evidence")
 
 
 def test_declined_plan() -> None:
     play = ready()
-    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="weighed again"))
+    play.do(revision(play.journey, plan(play.journey.protocol, play.at)))
     play.sign(SignOffKind.PLAN, decision="decline")
     assert "plan not signed as it now is" in shut(play)
 
@@ -261,7 +261,7 @@ def test_session_that_is_not_scheduled() -> None:
     ],
 )
 def test_interval(after_dose: timedelta, obstacle: str | None) -> None:
-    journey = ready().journey
+    journey = ready().loosely_spaced().journey
     assert journey.last_dose_at is not None
     obstacles = dose_gate(journey, SECOND, journey.last_dose_at + after_dose)
     intervals = [found for found in obstacles if "dose" in found and "clearance" not in found]

@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from simulation.people import plan
+from simulation.people import plan, revision
 from tests.journey.play import Play, after, before, kinds, started
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
+from workflows.journey.evidence import evidence
+from workflows.journey.patient_limits import highest_dose
 from workflows.journey.protocol import Dose, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
+from workflows.journey.stages.education.rules import not_understood, untaught
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.protocols import list_pathways
 
 
@@ -163,24 +167,86 @@ def test_supportive_therapy_is_decided_either_way_for_anxiety() -> None:
     play.do(planned("ANXIETY", components=components, therapy_absent_because="not wished (invented)"))
 
 
-def test_change_of_plan_needs_a_rationale_and_a_new_signature() -> None:
+@pytest.mark.requirement("A33", "B24")
+def test_change_of_plan_needs_its_reason_what_it_rests_on_and_a_new_signature() -> None:
     play = after("session.end")
-    changed = planned(dose_mg=110.0, weighed_at=play.at)
-    play.refused(changed, code=RefusalCode.INCOMPLETE, field="rationale")
-    play.do(changed.model_copy(update={"rationale": "slept better, no side effects"}))
+    changed = revision(play.journey, planned(dose_mg=110.0, weighed_at=play.at).plan)
+    nothing = c.PlanBasis()
+    assert changed.rests_on is not None
+    for lacking, field in (
+        ({"rationale": None}, "rationale"),
+        ({"reason": None}, "reason"),
+        ({"rests_on": None}, "rests_on.scores"),
+        ({"rests_on": nothing.model_copy(update={"scores": changed.rests_on.scores})}, "rests_on.safety"),
+        ({"rests_on": nothing.model_copy(update={"safety": changed.rests_on.safety})}, "rests_on.scores"),
+    ):
+        play.refused(changed.model_copy(update=lacking), code=RefusalCode.INCOMPLETE, field=field)
+    for unknown, field in (({"reason": "whim"}, "reason"), ({"rests_on": {"scores": (9999,)}}, "rests_on.scores")):
+        body = c.RecordPlan.model_validate({**changed.model_dump(), **unknown})
+        play.refused(body, code=RefusalCode.UNKNOWN, field=field)
+    play.do(changed)
     assert play.journey.plan_revision == 2
+    signed = evidence(play.journey, SignOffKind.PLAN)
+    assert signed["content"]["rests_on"]["scores"] == list(changed.rests_on.scores)
     assert play.asks_for(SignOffKind.PLAN)
     assert play.waits_for("scheduling") is None
 
 
-def test_titration_is_limited_to_one_step_above_the_last_plan() -> None:
+@pytest.mark.requirement("B25")
+@pytest.mark.parametrize(
+    ("rationale", "reason", "changed", "field"),
+    [
+        ("more convenient for the patient", "response", {"dose_mg": 110.0}, "rationale"),
+        ("for convenience", "side_effects", {}, "rationale"),
+        ("travels in May", "practical_matters", {"dose_mg": 110.0}, "reason"),
+        ("travels in May", "practical_matters", {"spacing_hours": 96}, "reason"),
+        ("travels in May", "patient_wish", {"doses_dispensed": 2}, "reason"),
+        ("nausea", "side_effects", {"dose_mg": 110.0}, "reason"),
+        ("travels in May", "practical_matters", {"spacing_hours": 240}, None),
+        ("nausea", "side_effects", {"dose_mg": 80.0}, None),
+        ("slept better", "response", {"dose_mg": 110.0}, None),
+    ],
+)
+def test_convenience_is_no_reason(rationale: str, reason: str, changed: dict[str, Any], field: str | None) -> None:
     play = after("session.end")
-    for dose, allowed in ((150.01, False), (150.0, True)):
-        body = planned(dose_mg=dose, weighed_at=play.at).model_copy(update={"rationale": "x"})
-        if allowed:
-            play.do(body)
-        else:
-            play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="titration step")
+    assert play.journey.plan is not None
+    before_it = play.journey.plan.model_copy(update={"doses_dispensed": 1})
+    play = play.changed(plan=before_it)
+    written = before_it.model_copy(update={"weighed_at": play.at, **changed})
+    body = revision(play.journey, written, reason).model_copy(update={"rationale": rationale})
+    if field is None:
+        play.do(body)
+    else:
+        play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field=field)
+
+
+@pytest.mark.requirement("A33", "A37", "B27")
+def test_titration_is_one_step_above_the_dose_last_given_and_signed() -> None:
+    play = after("session.end")
+
+    def raised(dose: float) -> c.RecordPlan:
+        return revision(play.journey, planned(dose_mg=dose, weighed_at=play.at).plan)
+
+    code, field = RefusalCode.OUT_OF_LIMITS, "plan.dose_mg"
+    play.refused(raised(150.01), code=code, field=field, says="titration step")
+    play.do(raised(150.0))
+    play.refused(raised(150.01), code=code, field=field, says="titration step")
+    play.sign(SignOffKind.PLAN)
+    play.refused(raised(150.01), code=code, field=field, says="titration step")
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize(("given", "highest"), [(50.0, 75.0), (100.0, 150.0), (400.0, 150.0)])
+def test_titration_counts_what_was_given_up_to_what_was_signed(given: float, highest: float) -> None:
+    """A dose far above the signed one opens no way to more; one below it counts as it was."""
+    assert highest_dose(after("session.end").redosed(dose_mg=given).journey) == highest
+
+
+@pytest.mark.requirement("B27")
+def test_two_plans_before_the_first_dose_stay_at_the_starting_dose() -> None:
+    play = after("plan.record")
+    body = revision(play.journey, planned(dose_mg=100.01).plan)
+    play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="starting dose")
 
 
 def test_declined_plan_is_written_again() -> None:
@@ -188,7 +254,7 @@ def test_declined_plan_is_written_again() -> None:
     play.do(planned())
     play.sign(SignOffKind.PLAN, decision="decline")
     assert play.waits_for("planning") is not None
-    play.do(planned().model_copy(update={"rationale": "lower goals"}))
+    play.do(revision(play.journey, planned().plan))
     assert play.asks_for(SignOffKind.PLAN)
 
 
@@ -215,8 +281,52 @@ def test_topics_are_explained_by_a_clinician() -> None:
     assert play.waits_for("education") is not None
     assert play.waits_for("acknowledgement") is None
     play.do(c.ExplainTopics(topics=topics[-1:], content_version="v1"))
+    assert play.waits_for("acknowledgement") is None
+    play.do(c.ConfirmUnderstanding(topics=dict.fromkeys(topics, "understood"), in_their_words="x"))
     assert play.waits_for("education") is None
     assert play.waits_for("acknowledgement") is not None
+
+
+@pytest.mark.requirement("A26")
+def test_what_was_explained_is_understood_before_anybody_consents() -> None:
+    play = before("education.confirm")
+    topics = play.journey.protocol.education_topics
+    consents = play.journey.consent_versions
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="own words")
+    heard = {topics[0]: "explain_again", **dict.fromkeys(topics[1:], "understood")}
+    play.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "invented"}))
+    assert untaught(play.journey) == topics[:1], "it is explained again"
+    alone = c.ConfirmUnderstanding(topics={topics[0]: "understood"}, in_their_words="invented")
+    play.refused(alone, code=RefusalCode.INCOMPLETE, field="topics", says=topics[0])
+    play.refused(alone, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+    play.do(c.ExplainTopics(topics=topics[:1], content_version="v2"))
+    play.do(alone)
+    assert not_understood(play.journey) == ()
+
+
+@pytest.mark.requirement("A26")
+def test_what_is_explained_anew_is_heard_anew_and_stands_before_the_dose() -> None:
+    play = before("session.release")
+    topic = play.journey.protocol.education_topics[0]
+    play.do(c.ExplainTopics(topics=(topic,), content_version="v2"))
+    assert any("(education)" in found for found in dose_gate(play.journey, 1, play.at))
+
+
+@pytest.mark.requirement("A23")
+def test_background_reading_is_sent_before_the_evaluation_and_tracked() -> None:
+    play = started()
+    body = c.SendReading(reading="psychiatric_evaluation", content_version="v1")
+    read = c.ConfirmReading(reading="psychiatric_evaluation", content_version="v1")
+    play.refused(read, Role.PATIENT, code=RefusalCode.UNKNOWN, field="reading")
+    play.do(body, Role.COORDINATOR)
+    sent = play.journey.education.reading["psychiatric_evaluation"]
+    assert (sent.content_version, sent.sent_at, sent.read_at) == ("v1", play.at, None)
+    other = read.model_copy(update={"content_version": "v0"})
+    play.refused(other, Role.PATIENT, code=RefusalCode.STALE, field="content_version")
+    play.later(hours=1).do(read, Role.PATIENT)
+    assert play.journey.education.reading["psychiatric_evaluation"].read_at == play.at
+    medicine = body.model_copy(update={"reading": "off_label_and_fda_warning"})
+    play.refused(medicine, Role.COORDINATOR, code=RefusalCode.UNKNOWN, field="reading")
 
 
 @pytest.mark.requirement("A54", "A55", "A56", "A57", "B10", "B45")

@@ -49,7 +49,7 @@ def test_nobody_but_the_record_tells_what_is_elsewhere() -> None:
     ("hours", "released"), [(1, False), (71.9, False), (72, True)], ids=["an hour", "just too soon", "72 hours"]
 )
 def test_a_dose_of_another_journey_counts_for_the_interval(hours: float, released: bool) -> None:
-    play = before("session.release")
+    play = before("session.release").loosely_spaced()
     # Known when the session was planned, so that nothing is new at the release.
     play.journey = play.journey.model_copy(
         update={"elsewhere": Elsewhere(doses=(dose(play.at - timedelta(hours=hours)),))}
@@ -61,7 +61,7 @@ def test_a_dose_of_another_journey_counts_for_the_interval(hours: float, release
 
 @pytest.mark.requirement("B27")
 def test_doses_of_other_journeys_count_for_seven_days_and_for_the_course() -> None:
-    play = before("session.release")
+    play = before("session.release").loosely_spaced()
 
     def days(number: float) -> datetime:
         return play.at - timedelta(days=number)
@@ -101,14 +101,14 @@ def test_what_is_known_is_not_taken_in_again() -> None:
 
 
 def test_no_session_is_planned_inside_the_interval_after_a_dose_elsewhere() -> None:
-    play = before("session.schedule")
+    play = before("session.schedule").loosely_spaced()
     planned = course("PTSD").journey.sessions[1]
     session = c.ScheduleSession(
         session=1,
         starts_at=planned.starts_at,
         supervising_clinician=planned.supervising_clinician,
         session_monitor=planned.session_monitor,
-        live_clinician=True,
+        live_clinician="demo-clinician",
     )
     told(play, doses=[dose(planned.starts_at - timedelta(hours=71))])
     coordinator, code = Role.COORDINATOR, RefusalCode.OUT_OF_LIMITS

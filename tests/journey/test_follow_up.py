@@ -266,6 +266,9 @@ def test_discharge_is_proposed_by_a_clinician_and_takes_effect_when_signed() -> 
     play.wait(days=5)
     assert play.journey.outcome is None
     play.sign(SignOffKind.DISCHARGE)
+    assert play.journey.closing is not None
+    assert play.journey.closing.outcome == Outcome.COMPLETED
+    play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.COMPLETED
 
 
@@ -424,7 +427,8 @@ def test_nobody_is_discharged_while_worsening_is_not_reviewed() -> None:
     play.refused(play.signature(SignOffKind.DISCHARGE), code=RefusalCode.INCOMPLETE, says="review")
     play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="continue")
     play.sign(SignOffKind.DISCHARGE)
-    assert play.journey.outcome == Outcome.COMPLETED
+    assert play.journey.closing is not None
+    assert play.journey.closing.outcome == Outcome.COMPLETED
 
 
 def test_a_review_shows_the_newest_total_beside_baseline_best_and_last() -> None:

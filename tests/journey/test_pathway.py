@@ -30,7 +30,6 @@ from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import notices
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import ProtocolApproval, signer_of
@@ -59,7 +58,7 @@ def refusal_of(decided: tuple[e.Event, ...] | Refusal) -> Refusal:
 def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
     decided = start()
     assert not isinstance(decided, Refusal)
-    assert [event.body.kind for event in decided] == ["pathway.started", "obligations.updated"]
+    assert [event.body.kind for event in decided] == ["pathway.started", "care-team.updated", "obligations.updated"]
     journey = fold(decided)
     assert [waiting.kind for waiting in journey.waiting.values()] == ["evaluation"]
 
@@ -264,7 +263,8 @@ def test_leaving_during_a_session_takes_effect_after_it() -> None:
     play = after("session.dose")
     play.do(c.Withdraw(reason="enough"), Role.PATIENT)
     assert play.journey.outcome is None
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["observation"] * 3
+    left = sorted(waiting.kind for waiting in play.journey.waiting.values())
+    assert left == ["check_in"] * 3 + ["observation"] * 3 + ["visit"]
     play.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.ALREADY_DONE)
     for minute in (15, 40, 120):
         assert play.journey.outcome is None
@@ -272,7 +272,11 @@ def test_leaving_during_a_session_takes_effect_after_it() -> None:
         play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
     criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
     bodies = play.do(c.EndSession(session=1, criteria=criteria), Role.SESSION_MONITOR)
-    assert kinds(bodies) == ["session.ended", "pathway.closed"]
+    assert kinds(bodies) == ["session.ended"]
+    for hours in (4, 24, 48, 72):
+        assert play.journey.outcome is None
+        play.at = max(play.at, play.dosed_at() + timedelta(hours=hours))
+        play.go_on(lambda journey: len(journey.waiting) == {4: 3, 24: 2, 48: 1, 72: 0}[hours])  # noqa: B023
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
@@ -285,13 +289,9 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
     assert left == [
-        "adverse_event",
-        "adverse_event_outcome",
-        "crisis",
-        "risk_decision",
-        "support",
-        "unreadable_message",
-    ]
+        "adverse_event", "adverse_event_outcome", "check_in", "check_in", "check_in", "crisis", "risk_decision",
+        "support", "unreadable_message", "visit",
+    ]  # fmt: skip
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
@@ -307,8 +307,10 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.AnswerReturned(request=returned.subject, text="this morning"))
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
     play.do(followed_up("adverse-event-1", "unknown"))
-    assert sorted(waiting.kind for waiting in play.journey.waiting.values()) == ["crisis_contact", "risk_decision"]
+    left = sorted(waiting.kind for waiting in play.journey.waiting.values())
+    assert left == ["check_in"] * 3 + ["crisis_contact", "risk_decision", "visit"]
     play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="county crisis team (invented)")
+    play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
@@ -334,33 +336,6 @@ def test_transfer_names_where_to() -> None:
     bodies = play.do(c.Transfer(reason="moving away", referral="clinic in Portland"))
     assert one(bodies, e.PathwayEnding).referral == "clinic in Portland"
     assert play.journey.outcome == Outcome.TRANSFERRED
-
-
-@pytest.mark.parametrize(
-    ("related", "review", "outcome"), [("no", False, Outcome.DECEASED), ("yes", True, None), ("unknown", True, None)]
-)
-def test_death_freezes_the_journey_and_is_reviewed_unless_unrelated(
-    related: str, review: bool, outcome: Outcome | None
-) -> None:
-    play = after("session.dose")
-    play.do(c.RequestSupport(urgency="urgent", text="help"), Role.OBSERVER)
-    bodies = play.do(c.RecordDeath.model_validate({"related": related, "reason": "found at home"}))
-    assert len([body for body in bodies if isinstance(body, e.PathwayEnding)]) == 1
-    assert play.journey.outcome == outcome
-    assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious_adverse_event"] * review
-    if review:
-        play.refused(c.RecordDeath(related="yes", reason="x"), code=RefusalCode.ALREADY_DONE)
-        play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    assert play.journey.outcome == Outcome.DECEASED
-
-
-def test_death_is_told_to_the_medical_director_and_to_no_patient() -> None:
-    play = after("session.end")
-    count = len(play.events)
-    play.do(c.RecordDeath(related="no", reason="accident"))
-    told = [notice for event in play.events[count:] for notice in notices(event)]
-    assert ("death", Role.MEDICAL_DIRECTOR, True) in [(notice.kind, notice.to, notice.alarm) for notice in told]
-    assert Role.PATIENT not in [notice.to for notice in told]
 
 
 @pytest.mark.parametrize("pathway", list_pathways())

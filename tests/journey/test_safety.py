@@ -73,10 +73,12 @@ def test_report_is_complete(changed: dict[str, Any], code: RefusalCode, field: s
     play.refused(event(play, 1, **changed), Role.PATIENT, code=code, field=field)
 
 
-def test_grade_5_ends_the_journey_as_a_death_and_keeps_the_review() -> None:
+def test_grade_5_reports_a_death_and_keeps_the_review() -> None:
     play = after("session.end")
     bodies = play.do(event(play, 5, serious=True, serious_because=("death",)))
-    assert one(bodies, e.PathwayEnding).outcome == Outcome.DECEASED
+    assert one(bodies, e.DeathReported).death == "death-1"
+    assert play.journey.closing is None
+    play.sign(SignOffKind.DEATH, "death-1", by=Role.ON_CALL_CLINICIAN)
     assert [waiting.kind for waiting in play.journey.waiting.values()] == ["serious_adverse_event"]
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.journey.outcome == Outcome.DECEASED
@@ -96,7 +98,7 @@ def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
             starts_at=play.at + timedelta(days=1),
             supervising_clinician="x",
             session_monitor="y",
-            live_clinician=True,
+            live_clinician="demo-clinician",
         ),
         Role.COORDINATOR,
         code=RefusalCode.HELD,
@@ -188,6 +190,7 @@ def test_treatment_stops_for_safety_once_what_happened_is_reviewed() -> None:
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.waits_for("alarm") is None
     play.do(followed_up("adverse-event-1", "recovered", play.at))
+    play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.STOPPED_FOR_SAFETY
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from simulation.people import PEOPLE, checklist, observation, plan, vitals
+from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -15,6 +15,7 @@ from workflows.journey.actors import Role
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 def at(play: Play, starts_at: datetime, session: int = 2, **changed: Any) -> c.ScheduleSession:
@@ -51,7 +52,7 @@ def last_dose(play: Play) -> datetime:
     ],
 )
 def test_intervals_between_doses(pathway: Pathway, interval: timedelta, says: str | None) -> None:
-    play = before("session.schedule", 2, pathway)
+    play = before("session.schedule", 2, pathway).loosely_spaced()
     body = at(play, last_dose(play) + interval)
     if says is None:
         assert kinds(play.do(body, Role.COORDINATOR)) == ["session.scheduled"]
@@ -59,12 +60,30 @@ def test_intervals_between_doses(pathway: Pathway, interval: timedelta, says: st
         play.refused(body, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says=says)
 
 
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize(("tolerance", "soonest"), [(0, 168), (12, 156), (200, 72)])
+def test_signed_spacing_binds(tolerance: int, soonest: int) -> None:
+    """Doses are as far apart as the signed plan says, less the protocol's tolerance, and never below its interval."""
+    play = before("session.schedule", 2)
+    sessions = play.journey.protocol.sessions.model_copy(update={"spacing_tolerance_hours": tolerance})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"sessions": sessions}))
+    exact = last_dose(play) + timedelta(hours=soonest)
+    play.refused(
+        at(play, exact - timedelta(seconds=1)),
+        Role.COORDINATOR,
+        code=RefusalCode.OUT_OF_LIMITS,
+        field="starts_at",
+        says=f"less than {soonest} hours",
+    )
+    play.do(at(play, exact), Role.COORDINATOR)
+
+
 @pytest.mark.parametrize(
     ("first", "allowed"), [(timedelta(hours=168), True), (timedelta(hours=167, minutes=59), False)]
 )
 def test_rolling_window_is_half_open(first: timedelta, allowed: bool) -> None:
     """Two doses in seven days are allowed for PTSD: a third waits until the first is exactly 168 hours ago."""
-    play = before("session.schedule", 3)
+    play = before("session.schedule", 3).loosely_spaced()
     second = last_dose(play)
     third = second + timedelta(hours=80)
     play = play.redosed(taken_at=third - first)
@@ -82,7 +101,7 @@ def test_clock_changes_do_not_shift_intervals(dose_day: str, wall_clock_shift: i
     """Both clock changes fall between the doses: 72 elapsed hours count, whatever the wall clock shows."""
     home = ZoneInfo("America/Los_Angeles")
     dosed = datetime.fromisoformat(f"{dose_day}T10:00").replace(tzinfo=home).astimezone(UTC)
-    play = before("session.schedule", 2)
+    play = before("session.schedule", 2).loosely_spaced()
     play = play.redosed(taken_at=dosed).changed(course_started_at=dosed)
     play.at = dosed + timedelta(hours=3)
     exact = dosed + timedelta(hours=72)
@@ -113,7 +132,7 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
 
 
 def test_long_course_needs_a_new_plan() -> None:
-    play = before("session.schedule", 2)
+    play = before("session.schedule", 2).loosely_spaced()
     long_ago = play.at - timedelta(days=56, minutes=-1)
     play = play.changed(course_started_at=long_ago)
     soon = last_dose(play) + timedelta(hours=72)
@@ -121,7 +140,7 @@ def test_long_course_needs_a_new_plan() -> None:
         at(play, soon), Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="sign a new plan"
     )
     play.later(hours=1)
-    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), rationale="extended, on response"))
+    play.do(revision(play.journey, plan(play.journey.protocol, play.at)))
     play.sign(SignOffKind.PLAN)
     play.do(at(play, soon), Role.COORDINATOR)
 
@@ -132,12 +151,12 @@ def test_long_course_needs_a_new_plan() -> None:
         ({"session": 2}, RefusalCode.UNKNOWN, "session"),
         ({"starts_at": timedelta(seconds=-1)}, RefusalCode.WRONG_TIME, "starts_at"),
         ({"starts_at": timedelta(days=57)}, RefusalCode.OUT_OF_LIMITS, "starts_at"),
-        ({"live_clinician": False}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
+        ({"live_clinician": None}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
     ],
 )
 def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = before("session.schedule")
-    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": True}
+    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": "demo-clinician"}
     values = good | change
     starts_at = play.at + values.pop("starts_at")
     play.refused(at(play, starts_at, **values), Role.COORDINATOR, code=code, field=field)
@@ -167,7 +186,7 @@ def test_moved_session_is_due_at_its_new_time_and_starts_afresh() -> None:
     was = play.waits_for("checklist")
     assert was is not None
     later = was.deadline + timedelta(days=2)
-    play.do(at(play, later, session=1, live_clinician=True), Role.COORDINATOR)
+    play.do(at(play, later, session=1, live_clinician="demo-clinician"), Role.COORDINATOR)
     now = play.waits_for("checklist")
     instructions = play.waits_for("instructions")
     assert now is not None
@@ -792,24 +811,55 @@ def test_review_may_send_the_patient_to_the_clinic_with_a_referral() -> None:
     moved = play.signature(SignOffKind.RESPONSE_REVIEW, "session-3", choice="switch_to_in_clinic")
     play.refused(moved, code=RefusalCode.INCOMPLETE, field="referral")
     play.do(moved.model_copy(update={"referral": "the clinic downtown"}))
+    play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.IN_CLINIC
 
 
-def test_maintenance_allows_another_course_under_a_new_plan() -> None:
+def in_maintenance() -> Play:
+    """After the last session, a response review decided on maintenance."""
     play = after("session.end", 3)
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="maintenance")
-    longer = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 6})
-    play.do(c.RecordPlan(plan=longer, rationale="response holds for two weeks"))
+    return play
+
+
+def kept(play: Play, **changed: Any) -> c.RecordPlan:
+    """A plan for maintenance, with something changed."""
+    good = plan(play.journey.protocol, play.at, maintenance=True)
+    return revision(play.journey, good.model_copy(update=changed))
+
+
+@pytest.mark.requirement("B27")
+def test_maintenance_has_its_own_interval_and_goes_on_with_the_course() -> None:
+    play = in_maintenance()
+    code = RefusalCode.OUT_OF_LIMITS
+    play.refused(kept(play, spacing_hours=167), code=code, field="plan.spacing_hours", says="at least 168 hours")
+    play.refused(kept(play, planned_sessions=16), code=code, field="plan.planned_sessions", says="at most 15")
+    play.do(kept(play))
     play.sign(SignOffKind.PLAN)
     assert play.waits_for("scheduling", "4") is not None
+    began = play.journey.course_started_at
     play.go_on(lambda journey: len(journey.ended_sessions) == 4)
-    assert play.journey.course_started_at == play.journey.sessions[4].dosed_at
+    assert play.journey.course_started_at == began
+    third, fourth = (play.dosed_at(session) for session in (3, 4))
+    assert fourth - third >= timedelta(hours=336)
+
+
+@pytest.mark.requirement("B27")
+def test_maintenance_begins_no_sum_of_doses_anew() -> None:
+    play = in_maintenance()
+    play.do(kept(play))
+    play.sign(SignOffKind.PLAN)
+    play.go_on(lambda journey: journey.sessions.get(4) is not None and journey.sessions[4].check is not None)
+    doses = {name: dose.model_copy(update={"dose_mg": 970.0}) for name, dose in play.journey.doses.items()}
+    assert "dose above 3000.0 mg in the course" in dose_gate(play.changed(doses=doses).journey, 4, play.at)
+    doses = {name: dose.model_copy(update={"dose_mg": 960.0}) for name, dose in play.journey.doses.items()}
+    assert "in the course" not in str(dose_gate(play.changed(doses=doses).journey, 4, play.at))
 
 
 def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:
     play = after("session.dose", 2)
     shorter = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 1})
-    play.do(c.RecordPlan(plan=shorter, rationale="enough"))
+    play.do(revision(play.journey, shorter))
     play.sign(SignOffKind.PLAN)
     assert play.journey.stage == Stage.SESSIONS
     assert play.waits_for("observation") is not None
@@ -820,7 +870,7 @@ def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:
 def test_session_left_over_by_a_shorter_plan_is_cancelled() -> None:
     play = before("session.check", 2)
     shorter = plan(play.journey.protocol, play.at).model_copy(update={"planned_sessions": 1})
-    play.do(c.RecordPlan(plan=shorter, rationale="enough"))
+    play.do(revision(play.journey, shorter))
     play.sign(SignOffKind.PLAN)
     play.go_on(lambda journey: journey.stage == Stage.FOLLOW_UP)
     assert list(play.journey.sessions) == [1]
@@ -841,3 +891,22 @@ def test_sessions_are_those_of_the_protocol_pinned_at_the_start() -> None:
     assert {event.body.protocol_digest for event in play.events if isinstance(event.body, e.PathwayStarted)} == {
         play.journey.protocol.digest
     }
+
+
+@pytest.mark.requirement("B21")
+def test_the_patient_acknowledges_the_instructions_they_got() -> None:
+    play = before("session.instruct")
+    body = c.AcknowledgeInstructions(session=1, content_version="demo-1")
+    play.refused(body, Role.PATIENT, code=RefusalCode.INCOMPLETE, field="session")
+    play.do(c.Instruct(session=1, content_version="demo-1"), Role.COORDINATOR)
+    waiting = play.waits_for("instructions_read")
+    assert waiting is not None
+    assert waiting.owner == Role.PATIENT
+    assert any("instructions_read" in found for found in dose_gate(play.journey, 1, play.at))
+    play.refused(body, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    other = body.model_copy(update={"content_version": "demo-0"})
+    play.refused(other, Role.PATIENT, code=RefusalCode.STALE, field="content_version")
+    play.do(body, Role.PATIENT)
+    assert play.waits_for("instructions_read") is None
+    play.do(c.Instruct(session=1, content_version="demo-2"), Role.COORDINATOR)
+    assert play.waits_for("instructions_read") is not None, "they changed, and are acknowledged anew"

@@ -1,19 +1,23 @@
 """Nothing is done before its time or after it: what comes sooner or later is recorded and acts, and is not it."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.journey.play import Play, after, course, kinds, one
+from simulation.people import PEOPLE
+from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.calendars import is_within, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dosing import expected_doses_left
 from workflows.protocols import list_pathways
 
 HERE = {"state": "CA", "confirmed": True}
@@ -166,3 +170,93 @@ def test_in_an_undisturbed_course_every_contact_is_made_in_its_window(pathway: P
     made = [k for k in contacts if k.done_at is not None]
     assert {k.type for k in made} == {"check_in", "visit", "follow_up_visit", "measure"}
     assert all(k.opens <= k.done_at <= k.closes and not k.late for k in made if k.done_at is not None)
+
+
+# Sessions
+
+
+def schedule(play: Play, number: int, **changed: Any) -> c.ScheduleSession:
+    known = {
+        "session": number,
+        "starts_at": play.at + timedelta(days=1),
+        "supervising_clinician": play.journey.clinician,
+        "session_monitor": PEOPLE[Role.SESSION_MONITOR].id,
+        "live_clinician": True,
+    }
+    return c.ScheduleSession.model_validate(known | changed)
+
+
+def ready_to_release(number: int = 2) -> Play:
+    return before("session.release", number)
+
+
+@pytest.mark.parametrize(
+    ("clock", "accepted"), [("03:00", False), ("06:59", False), ("07:00", True), ("19:59", True), ("20:00", False)]
+)
+def test_a_session_is_planned_for_the_hours_of_the_patient(clock: str, accepted: bool) -> None:
+    play = before("session.schedule")
+    zone = ZoneInfo(play.journey.patient.zone)
+    day = local(play.at, zone.key).date() + timedelta(days=2)
+    planned = schedule(play, 1, starts_at=datetime.combine(day, time.fromisoformat(clock), zone))
+    if accepted:
+        play.do(planned, Role.COORDINATOR)
+    else:
+        play.refused(
+            planned, Role.COORDINATOR, code=RefusalCode.OUT_OF_LIMITS, field="starts_at", says="the patient's time"
+        )
+
+
+def test_hours_are_those_of_the_wall_clock_also_on_the_day_it_changes() -> None:
+    hours, every_day = (time(7), time(20)), range(1, 8)
+    for day in (date(2026, 10, 31), date(2026, 11, 1)):  # the clock goes back on the second
+        seven = datetime.combine(day, time(7), ZoneInfo("America/Los_Angeles"))
+        assert is_within(seven, "America/Los_Angeles", hours, every_day)
+        assert not is_within(seven - timedelta(seconds=1), "America/Los_Angeles", hours, every_day)
+    assert not is_within(datetime(2026, 11, 1, 18, tzinfo=UTC), "America/Los_Angeles", hours, (1, 2, 3, 4, 5))
+
+
+def test_a_session_is_released_from_its_start_until_its_appointment_has_passed() -> None:
+    play = ready_to_release()
+    session = play.journey.sessions[2]
+    passed = "its appointment has passed: move the session"
+    assert session.closes == session.starts_at + timedelta(minutes=play.journey.protocol.sessions.start_within_minutes)
+    assert passed not in dose_gate(play.journey, 2, session.closes)
+    assert passed in dose_gate(play.journey, 2, session.closes + SECOND)
+    play.at = session.starts_at + timedelta(days=10)
+    refusal = play.refused(c.ReleaseSession(session=2), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE)
+    assert passed in refusal.reason
+
+
+def test_no_session_is_released_at_night_where_the_patient_is_now() -> None:
+    play = before("session.check", 2)
+    session = play.journey.sessions[2]
+    play.do(c.Move(zone="Pacific/Auckland", state="CA"), Role.COORDINATOR)
+    assert local(session.starts_at, "Pacific/Auckland").hour < 7
+    assert any("of the patient's time" in found for found in dose_gate(play.journey, 2, session.starts_at))
+    moving = play.waits_for("scheduling", "2")
+    assert moving is not None
+    assert "where the patient is now" in moving.what
+    assert play.journey.sessions[2].closes == session.closes
+    play.go_on(lambda journey: journey.sessions[2].released_at is not None)
+    released = play.journey.sessions[2].released_at
+    assert released is not None
+    assert 7 <= local(released, "Pacific/Auckland").hour < 20
+
+
+@pytest.mark.parametrize(("minutes", "lapsed"), [(60, False), (61, True)])
+def test_a_dose_long_after_its_release_is_a_deviation(minutes: int, lapsed: bool) -> None:
+    play = after("session.release", 2)
+    plan = play.journey.plan
+    assert plan is not None
+    began = play.at
+    play.at = began + timedelta(minutes=minutes)
+    taken = c.RecordDose(
+        session=2,
+        dose_mg=plan.dose_mg,
+        route=plan.route,
+        taken_at=began + timedelta(minutes=5),
+        doses_left=max(0, expected_doses_left(play.journey)),
+    )
+    body = one(play.do(taken, Role.SESSION_MONITOR), e.DoseRecorded)
+    assert body.deviations == (("the release had lapsed before it was recorded",) if lapsed else ())
+    assert play.journey.held is lapsed

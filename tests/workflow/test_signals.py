@@ -25,7 +25,6 @@ BY_PEOPLE = {kind for kind in KINDS if not kind.startswith("clock.")}
 LAST = (
     (Role.CLINICIAN, c.Transfer(reason="Invented: moved away", referral="Invented: the clinic there")),
     (Role.CLINICIAN, c.StopForSafety(reason="Invented: not safe here", referral="Invented: the hospital")),
-    (Role.COORDINATOR, c.RecordDeath(related="no", reason="Invented: an accident")),
 )
 """What ends a journey at once, each in one of its own."""
 

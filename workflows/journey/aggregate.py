@@ -11,6 +11,8 @@ from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
+from workflows.journey.always.death import model as death
+from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.particulars import model as particulars
@@ -33,6 +35,8 @@ class Journey(
     sessions.SessionsState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    death.DeathState,
+    dose_limits.DoseLimitsState,
     adverse_events.AdverseEventsState,
     access.AccessState,
     care_team.CareTeamState,
@@ -67,8 +71,10 @@ PARTS = (
     clock,
     follow_up,
     safety,
+    death,
     adverse_events,
     access,
+    dose_limits,
     care_team,
     medicines,
 )

@@ -5,7 +5,7 @@ intervals (doses, check-ins) do not use this module: they are counted in UTC.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Annotated, Self
@@ -73,6 +73,10 @@ def _rising(hours: tuple[time, time]) -> tuple[time, time]:
     return hours
 
 
+DayHours = Annotated[tuple[Clock, Clock], AfterValidator(_rising)]
+"""From when to when of a local day, [begin, end]; the end is not part of it."""
+
+
 class WorkingTime(InputModel):
     """When a clinic works: the same ``hours`` [begin, end] of its own wall clock on every working day.
 
@@ -88,7 +92,7 @@ class WorkingTime(InputModel):
     """Where the clinic is."""
     weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
     """Working days, Monday 1 to Sunday 7."""
-    hours: Annotated[tuple[Clock, Clock], AfterValidator(_rising)]
+    hours: DayHours
     """When a working day begins and ends, on the clinic's wall clock."""
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] = ()
     """Local days on which nobody works."""
@@ -122,6 +126,13 @@ def age_on(born: date, moment: datetime, zone: str) -> int:
     """Full years on the local day of ``moment``. Somebody born on 29 February has their birthday on 1 March."""
     today = local(moment, zone).date()
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def is_within(moment: datetime, zone: str, hours: DayHours, weekdays: Collection[int]) -> bool:
+    """Whether the wall clock of ``zone`` stands within these hours (begin included, end not) of one of these days of
+    the week, Monday 1 to Sunday 7."""
+    here = local(moment, zone)
+    return hours[0] <= here.time() < hours[1] and here.isoweekday() in weekdays
 
 
 def is_quiet(moment: datetime, zone: str, quiet: QuietHours) -> bool:

@@ -9,6 +9,8 @@ from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
+from workflows.journey.always.death import rules as death
+from workflows.journey.always.dose_limits import rules as dose_limits
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.particulars import rules as particulars
@@ -20,6 +22,7 @@ from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outla
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.stages.education import planning
 from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
@@ -31,6 +34,7 @@ DECISIONS: Decisions = {
     **evaluation.DECISIONS,
     **screening.DECISIONS,
     **education.DECISIONS,
+    **planning.DECISIONS,
     **sessions.DECISIONS,
     **checklist.DECISIONS,
     **dose_gate.DECISIONS,
@@ -40,6 +44,7 @@ DECISIONS: Decisions = {
     **medicines.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
+    **death.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -47,6 +52,7 @@ DECISIONS: Decisions = {
     **patient.DECISIONS,
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
+    **dose_limits.DECISIONS,
     **clock.DECISIONS,
 }
 _REACTING = (
@@ -60,6 +66,7 @@ _REACTING = (
     medicines.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
+    death.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -79,10 +86,12 @@ NEEDS = (
     medicines.needs,
     particulars.needs,
     safety.needs,
+    death.needs,
     adverse_events.needs,
     holds.needs,
     patient.needs,
     access.needs,
+    dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
 
@@ -99,7 +108,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     """Return everything the journey waits for now."""
     for stage in NEEDS:
         for need in stage(journey):
-            if journey.closing is None or outlasts(need) >= _ended(journey):
+            if journey.closing is None or outlasts(journey, need) >= _ended(journey):
                 yield need
 
 
@@ -115,15 +124,16 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def _ended(journey: Journey) -> Outlasts:
-    """Return how far an ending pathway has ended. What outlasts that is still awaited."""
-    if journey.closed:
-        return Outlasts.CLOSING
+    """Return how far an ending pathway has ended. What outlasts that is still awaited, after it is closed as well: a
+    journey closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
     return Outlasts.DEATH if journey.died else Outlasts.ENDING
 
 
-def outlasts(need: Requirement) -> Outlasts:
-    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the
-    request."""
+def outlasts(journey: Journey, need: Requirement) -> Outlasts:
+    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
+    contacts after a dose go on as long as the protocol says that they are owed."""
+    if need.subject in journey.contacts and follow_up.is_owed_after_dose(journey, journey.contacts[need.subject]):
+        return Outlasts.ENDING
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
     return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

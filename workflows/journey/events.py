@@ -19,9 +19,11 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
-from workflows.journey.always.care_team.model import StrangerHeard
+from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
+from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
+from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
@@ -58,12 +60,19 @@ from workflows.journey.always.sign_offs.model import (
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
+    ConsentVersionChanged,
+    ConsentVersionProposed,
     ConsentWithdrawn,
+    ConsentWitnessed,
+    PaperConsentEntered,
     PlanRecorded,
     QuestionAnswered,
     QuestionAsked,
+    ReadingConfirmed,
+    ReadingSent,
     StatementsAcknowledged,
     TopicsExplained,
+    UnderstandingConfirmed,
 )
 from workflows.journey.stages.evaluation.model import EvaluationRecorded, InstrumentRecorded
 from workflows.journey.stages.follow_up.model import (
@@ -77,6 +86,7 @@ from workflows.journey.stages.follow_up.model import (
 from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    InstructionsAcknowledged,
     ObservationMissed,
     SessionCancelled,
     SessionChecked,
@@ -94,14 +104,22 @@ AnyEventBody = Annotated[
     | ScreeningRecorded
     | PlanRecorded
     | TopicsExplained
+    | UnderstandingConfirmed
+    | ReadingSent
+    | ReadingConfirmed
     | StatementsAcknowledged
     | QuestionAsked
     | QuestionAnswered
     | ConsentGiven
     | ConsentWithdrawn
+    | PaperConsentEntered
+    | ConsentWitnessed
+    | ConsentVersionProposed
+    | ConsentVersionChanged
     | SessionScheduled
     | SessionCancelled
     | SessionInstructed
+    | InstructionsAcknowledged
     | SessionChecked
     | SessionReleased
     | DoseRecorded
@@ -117,6 +135,10 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | CareTeamUpdated
+    | DeathReported
+    | DeathConfirmed
+    | DeathEnteredInError
     | StrangerHeard
     | AdverseEventRegraded
     | AdverseEventRegradingConfirmed
@@ -154,7 +176,10 @@ AnyEventBody = Annotated[
     | ObligationEscalated
     | ObligationAcknowledged
     | CommandRefused
-    | FactAmended,
+    | FactAmended
+    | LimitsTightened
+    | OverrideProposed
+    | LimitsOverridden,
     Field(discriminator="kind"),
 ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid5
 
 from workflows.journey import events as e
-from workflows.journey.actors import Role
+from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.base import Identifier, ImmutableModel
 
 
@@ -61,8 +61,8 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
         case e.SessionReleased():
             yield "session_released", Role.PATIENT, f"session-{body.session}", False
-        case e.PathwayEnding():
-            if body.outcome == "deceased":
-                yield "death", Role.MEDICAL_DIRECTOR, None, True
-            else:
-                yield "pathway_ending", Role.PATIENT, None, False
+        case e.DeathReported():
+            for clinical in CLINICAL:
+                yield "death", clinical, body.death, True
+        case e.PathwayEnding() if body.outcome != "deceased":
+            yield "pathway_ending", Role.PATIENT, None, False

@@ -30,13 +30,13 @@ class MayWaitFor(StrEnum):
 class Outlasts(IntEnum):
     """What an obligation goes on through. Each one includes those before it.
 
-    An ending pathway closes once nothing is awaited that outlasts the ending.
+    An ending pathway closes once nothing is awaited that outlasts the ending. What a later fact brings about is awaited
+    in a closed one by the same rule.
     """
 
     NOTHING = 0
     ENDING = 1
     DEATH = 2
-    CLOSING = 3
 
 
 class BeforeDose(StrEnum):
@@ -113,9 +113,10 @@ CONSENT = _of_patient("consent")
 QUESTION = _of_clinic("question")
 SCHEDULING = _of_clinic("scheduling")
 INSTRUCTIONS = _of_patient("instructions")
+INSTRUCTIONS_READ = _of_patient("instructions_read")
 CHECKLIST = _at_once("checklist")
 RELEASE = _at_once("release", before_dose=BeforeDose.NEVER)
-DOSE = _at_once("dose", before_dose=BeforeDose.NEVER)
+DOSE = _at_once("dose", Outlasts.ENDING, before_dose=BeforeDose.NEVER)
 OBSERVATION = _at_once("observation", Outlasts.ENDING)
 SESSION_END = _at_once("session_end", Outlasts.ENDING)
 CHECK_IN = _contact("check_in")
@@ -124,6 +125,8 @@ FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUI
 MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
+WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
+"""A consent on paper. It waits for the same people as a question."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
 MISSED_CONTACT = _of_clinic("missed_contact")
 """A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
@@ -136,7 +139,7 @@ SUPPORT = ObligationType(
         (Severity.CLINICAL.value, MayWaitFor.NOTHING),
         (Severity.ROUTINE.value, MayWaitFor.WORKING_TIME),
     ),
-    Outlasts.ENDING,
+    Outlasts.DEATH,
 )
 CRISIS = ObligationType(
     "crisis",
@@ -159,7 +162,7 @@ ADVERSE_EVENT_OUTCOME = _at_once("adverse_event_outcome", Outlasts.ENDING, Befor
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
-ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.CLOSING, before_dose=BeforeDose.NEVER)
+ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.DEATH, before_dose=BeforeDose.NEVER)
 """Whoever looks in an emergency at what is long over is reviewed all the same. It is about who looked, and not about
 the patient's safety."""
 RETURNED = ObligationType("returned", (("question", MayWaitFor.WORKING_TIME),))
@@ -187,6 +190,8 @@ OBLIGATION_TYPES = {
         VISIT,
         FOLLOW_UP_VISIT,
         MEASURE,
+        INSTRUCTIONS_READ,
+        WITNESS,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
         DISPATCH_ADDRESS,

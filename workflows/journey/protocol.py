@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
-from workflows.journey.calendars import QuietHours, WorkingTime
+from workflows.journey.calendars import DayHours, QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
@@ -51,9 +51,32 @@ class SignOffKind(StrEnum):
     RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    CONSENT_VERSION = "consent_version"
+    DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
     PATIENT_MERGE = "patient_merge"
+    PATIENT_LIMITS = "patient_limits"
+    LIMIT_OVERRIDE = "limit_override"
+
+
+class DoseLimit(StrEnum):
+    """A limit on doses that can be made tighter for a patient and, where the protocol lets it, overridden."""
+
+    STARTING_DOSE = "starting_dose"
+    MAX_SINGLE_DOSE = "max_single_dose"
+    MAX_MG_PER_KG = "max_mg_per_kg"
+    MAX_7_DAY = "max_7_day"
+    MAX_COURSE = "max_course"
+    TITRATION_MAX_STEP_PCT = "titration_max_step_pct"
+    MAX_DOSES_DISPENSED = "max_doses_dispensed"
+    MIN_INTERVAL_HOURS = "min_interval_hours"
+    MAX_IN_ROLLING_7_DAYS = "max_in_rolling_7_days"
+    PLANNED = "planned"
+
+
+HIGHER_IS_TIGHTER = (DoseLimit.MIN_INTERVAL_HOURS,)
+"""Limits of which a higher number is the tighter one. Of all others it is the lower one."""
 
 
 class Action(StrEnum):
@@ -70,6 +93,7 @@ class Action(StrEnum):
     EMERGENCY_SERVICES = "emergency_services"
     WELFARE_CHECK = "welfare_check"
     LETTER = "letter"
+    DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
 
 
@@ -280,6 +304,13 @@ class Instruments(InputModel):
         return self
 
 
+class ChangeReason(InputModel):
+    """A reason for a change of plan."""
+
+    may_intensify: bool
+    """Whether it may raise the dose, bring doses closer together or add to them."""
+
+
 class CarePlanRules(InputModel):
     """Components every plan has besides ketamine; ``therapy`` is the one that may be absent, with a reason."""
 
@@ -291,6 +322,10 @@ class CarePlanRules(InputModel):
     """Parts of a plan that must be filled in."""
     goals_must_not_promise: tuple[Short, ...]
     """Beginnings of words that no goal may hold, such as cure."""
+    change_reasons: dict[Identifier, ChangeReason]
+    """Reasons for a change of plan that can be named."""
+    rationale_must_not_say: tuple[Short, ...]
+    """Beginnings of words that the rationale of a change may not hold, such as convenient."""
 
 
 class Range(InputModel):
@@ -396,6 +431,49 @@ class NoGo(InputModel):
     journey's clinician."""
 
 
+class Part(StrEnum):
+    """What somebody is in a journey."""
+
+    PATIENT = "patient"
+    OBSERVER = "observer"
+    COORDINATOR = "coordinator"
+    CLINICIAN = "clinician"
+    COVERING_CLINICIAN = "covering_clinician"
+    EVALUATOR = "evaluator"
+    DELEGATE = "delegate"
+    SESSION_MONITOR = "session_monitor"
+    SUPERVISING_CLINICIAN = "supervising_clinician"
+    LIVE_CLINICIAN = "live_clinician"
+    REACHABLE_CLINICIAN = "reachable_clinician"
+
+
+HOUSEHOLD = (Part.PATIENT, Part.OBSERVER)
+"""Parts of people who are no staff."""
+CLINICIANS = (
+    Part.CLINICIAN, Part.COVERING_CLINICIAN, Part.EVALUATOR, Part.DELEGATE, Part.SUPERVISING_CLINICIAN,
+    Part.LIVE_CLINICIAN, Part.REACHABLE_CLINICIAN,
+)  # fmt: skip
+"""Parts that only a clinician has, with a licence where the patient is."""
+
+
+class CareTeam(InputModel):
+    """Who may have which part in a journey. The patient is nobody else of their own journey, whatever stands here."""
+
+    roles: dict[Part, Annotated[tuple[Role, ...], Field(min_length=1)]]
+    """The roles of which somebody has one to be given a part. For every part but patient and observer."""
+    distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
+    """Pairs of parts that one person does not have both."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if sorted(self.roles) != sorted(part for part in Part if part not in HOUSEHOLD):
+            raise ValueError("roles must say who may be each of the staff, and nobody else")
+        unfit = [part.value for part in CLINICIANS if any(role not in CLINICAL for role in self.roles[part])]
+        if unfit:
+            raise ValueError(f"only {', '.join(CLINICAL)} may be: {', '.join(unfit)}")
+        return self
+
+
 class Sessions(InputModel):
     """How many sessions, how far apart, and what must hold before, during and after each."""
 
@@ -405,12 +483,22 @@ class Sessions(InputModel):
     """Hours between doses that a plan aims at."""
     min_interval_hours: Count
     """Hours that must lie between two doses."""
+    spacing_tolerance_hours: Annotated[int, Field(ge=0)]
+    """Hours by which a dose may come sooner than the spacing its plan signs. Never sooner than min_interval_hours."""
     max_in_rolling_7_days: Count
     """Doses in any 7 days. Doses exactly 168 hours apart do not share one."""
     max_gap_days: Count
     """Days after the last dose after which the evaluation is amended and signed again."""
     course_max_days: Count
     """Days after the first dose of a course after which a new plan is signed."""
+    start_hours: DayHours
+    """Between which times of day, on the patient's wall clock, a session starts."""
+    start_days: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    """On which days of the patient's week, Monday 1 to Sunday 7."""
+    start_within_minutes: Count
+    """Minutes after its appointment in which a session is released. After that it is moved."""
+    release_minutes: Count
+    """Minutes that a release lasts: a dose that is taken or recorded later is a deviation."""
     setting_allowed: tuple[Literal["at_home"], ...]
     """Where sessions under this protocol may be."""
     route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -478,6 +566,8 @@ class Dose(InputModel):
     """Highest sum of doses in any 7 days, in ``unit``."""
     max_course: Positive | None
     """Highest sum of doses in a course, in ``unit``."""
+    max_with_maintenance: Positive | None
+    """Highest sum of the doses of a course and of the maintenance after it, together, in ``unit``."""
     titration_max_step_pct: Positive | None
     """By how many percent a dose may be above the one before."""
     max_doses_dispensed: Count | None
@@ -494,6 +584,21 @@ class Dose(InputModel):
     def unset(self) -> tuple[str, ...]:
         """The limits that nobody has set."""
         return tuple(name for name, value in self if value is None)
+
+
+class Maintenance(InputModel):
+    """What holds once a response review decided on maintenance. It goes on with the course: no sum begins anew."""
+
+    planned: Count
+    """Sessions after those of the course."""
+    target_spacing_hours: Count
+    """Hours between doses that a plan aims at."""
+    min_interval_hours: Count
+    """Hours that must lie between two doses."""
+    max_gap_days: Count
+    """Days after the last dose after which the evaluation is amended and signed again."""
+    course_max_days: Count
+    """Days after maintenance began after which a new plan is signed."""
 
 
 class Window(InputModel):
@@ -731,6 +836,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
+    background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What may be sent to a patient before the evaluation. Nothing about the medicine is among it."""
     education_topics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is explained before consent."""
     acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -743,6 +850,10 @@ class Protocol(InputModel):
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose
     """Dose limits."""
+    maintenance: Maintenance
+    """What holds in place of the course's numbers once maintenance was decided on."""
+    dose_overrides: dict[DoseLimit, Positive]
+    """Limits that a signed override may make wider for one patient, each as far as this. None: no limit may be."""
     check_ins: CheckIns
     """When a patient is asked how they are."""
     clinician_visits: ClinicianVisits
@@ -757,6 +868,8 @@ class Protocol(InputModel):
     """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
+    care_team: CareTeam
+    """Who may have which part in a journey."""
     sign_offs: dict[SignOffKind, SignOffRule]
     """Who signs what."""
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
@@ -785,6 +898,8 @@ class Protocol(InputModel):
         unknown = list(dict.fromkeys(name for name in named if name not in self.escalation_policies))
         if unknown:
             raise ValueError(f"escalation_policies must define: {', '.join(unknown)}")
+        if not self.sign_offs[SignOffKind.DEATH].not_author:
+            raise ValueError("sign_offs.death needs not_author: whoever reports a death never confirms it")
         # Also what makes counting working time end: day by day, it never goes further than a few years.
         working = [name for name, policy in self.escalation_policies.items() if policy.clock == "working"]
         endless = [name for name in working if self.escalation_policies[name].longest > 52 * self.working_time.week]

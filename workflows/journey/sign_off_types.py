@@ -17,6 +17,7 @@ from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
+from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
@@ -35,6 +36,7 @@ CLEARED = {
     "live_clinician",
     "interpreter",
     "instructed",
+    "acknowledged",
     "check",
 }
 """What of a session a clearance covers."""
@@ -132,7 +134,10 @@ def _plan(journey: Journey, subject: str | None) -> Content:
     return {
         "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
         "revision": journey.plan_revision,
+        "reason": journey.plan_reason,
         "rationale": journey.plan_rationale,
+        "rests_on": None if journey.plan_basis is None else journey.plan_basis.model_dump(mode="json"),
+        "limits": {name.value: value for name, value in limits(journey).items()},
     }
 
 
@@ -146,6 +151,7 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+        "limits": {name.value: value for name, value in limits(journey).items()},
         "dispatch_address": journey.patient.dispatch_address_ref,
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
@@ -247,6 +253,23 @@ def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if event is None else (event.author,)
 
 
+def _death(journey: Journey, subject: str | None) -> Content:
+    death = journey.deaths.get(subject or "")
+    return {"death": None if death is None else death.model_dump(mode="json", exclude={"confirmed", "in_error"})}
+
+
+def _death_reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    death = journey.deaths.get(subject or "")
+    return () if death is None else (death.reported_by,)
+
+
+def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """A pathway that is closed stays as it ended."""
+    yield e.DeathConfirmed(death=decided.subject or "", sign_off=decided.request)
+    if not journey.closed:
+        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=decided.rationale or decided.meaning)
+
+
 def _lost(journey: Journey, subject: str | None) -> Content:
     contact = journey.contacts.get(subject or "")
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
@@ -262,6 +285,25 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
         ],
     }
+
+
+def _consent_version(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_consents.get(subject or "")
+    return {
+        "counts_now": journey.consent_versions.get(subject or ""),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    proposed = journey.proposed_consents.get(subject or "")
+    return () if proposed is None else (proposed.by,)
+
+
+def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    proposed = journey.proposed_consents.get(decided.subject or "")
+    if proposed is not None:
+        yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
 
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -281,6 +323,36 @@ def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 def _merge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     merge = journey.merges[decided.subject or ""]
     yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
+
+
+def _own_limits(journey: Journey, subject: str | None) -> Content:
+    return {
+        "own": {name.value: value for name, value in journey.own_limits.items()},
+        "reason": journey.own_limits_reason,
+    }
+
+
+def _limits_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.own_limits_by is None else (journey.own_limits_by,)
+
+
+def _override(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.override
+    return {
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+        "in_force": {name.value: value for name, value in limits(journey).items()},
+        "doses": [known.model_dump(mode="json") for known in journey.known_doses],
+        **_response(journey),
+    }
+
+
+def _override_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.override_by is None else (journey.override_by,)
+
+
+def _override_limits(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.override is not None:
+        yield e.LimitsOverridden(limits=journey.override.limits, sign_off=decided.request)
 
 
 def _ends_as(outcome: Outcome) -> Effect:
@@ -437,6 +509,31 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             care=False,
         ),
         SignOffType(
+            kind=SignOffKind.CONSENT_VERSION,
+            request="sign the new version of consent {subject}",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_consent_version,
+            authors=_consent_version_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_consent_version,
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.DEATH,
+            request="confirm that the patient died, or that they live",
+            meaning=Meaning.DEATH_CONFIRMED,
+            content=_death,
+            authors=_death_reporter,
+            written_by="one",
+            approval=_confirm_death,
+            reasoned=True,
+            urgent=True,
+            outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
             kind=SignOffKind.LOST_TO_FOLLOW_UP,
             request="decide whether the patient is lost to follow-up",
             meaning=Meaning.DISCHARGE_APPROVED,
@@ -466,6 +563,26 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             authors=_merge_author,
             written_by="one",
             approval=_merge_patients,
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PATIENT_LIMITS,
+            request="sign the patient's own limits",
+            meaning=Meaning.LIMITS_SET,
+            content=_own_limits,
+            authors=_limits_author,
+            written_by="one",
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.LIMIT_OVERRIDE,
+            request="decide on the override of a limit",
+            meaning=Meaning.LIMITS_SET,
+            content=_override,
+            authors=_override_author,
+            written_by="one",
+            approval=_override_limits,
             reasoned=True,
             care=False,
         ),

@@ -41,6 +41,8 @@ class Meaning(StrEnum):
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
     IDENTITY_CONFIRMED = "identity_confirmed"
+    DEATH_CONFIRMED = "death_confirmed"
+    LIMITS_SET = "limits_set"
 
 
 class SignatureHeader(InputModel):

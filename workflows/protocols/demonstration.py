@@ -17,6 +17,7 @@ INVENTED_DOSE = {
     "max_mg_per_kg": 5,
     "max_7_day": 400,
     "max_course": 2000,
+    "max_with_maintenance": 3000,
     "titration_max_step_pct": 50,
     "max_doses_dispensed": 2,
     "weight_max_age_days": 60,

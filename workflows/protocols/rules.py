@@ -18,7 +18,7 @@ from workflows.journey.instruments import (
     threshold_problems,
 )
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
-from workflows.journey.protocol import Action, EscalationStep, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import HIGHER_IS_TIGHTER, Action, EscalationStep, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.reading import Location
 from workflows.protocols.severities import check_severities
@@ -91,7 +91,7 @@ def _check_thresholds(protocol: Protocol) -> Broken:
 def _check_lists(protocol: Protocol) -> Broken:
     for at, entries in _walk(protocol.model_dump(mode="json"), ()):
         if isinstance(entries, list) and at[-1] not in ("go", "recheck"):
-            counted = Counter(entry for entry in entries if not isinstance(entry, dict))
+            counted = Counter(entry for entry in entries if not isinstance(entry, dict | list))
             for entry in (entry for entry, times in counted.items() if times > 1):
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 
@@ -169,7 +169,19 @@ def _check_sessions(protocol: Protocol) -> Broken:
 
 
 def _check_dose(protocol: Protocol) -> Broken:
-    names = ("starting_dose", "max_single_dose", "max_7_day", "max_course")
+    kept, course = protocol.maintenance, protocol.sessions
+    if kept.min_interval_hours < course.min_interval_hours:
+        yield ("maintenance", "min_interval_hours"), "must not be below that of the course"
+    if kept.target_spacing_hours < kept.min_interval_hours:
+        yield ("maintenance", "target_spacing_hours"), "must not be below min_interval_hours"
+    if kept.target_spacing_hours > kept.max_gap_days * 24:
+        yield ("maintenance", "max_gap_days"), "must not be shorter than target_spacing_hours"
+    for limit, widest in protocol.dose_overrides.items():
+        source = protocol.sessions if hasattr(protocol.sessions, limit.value) else protocol.dose
+        set_to: float | None = getattr(source, limit.value)
+        if set_to is not None and (widest > set_to if limit in HIGHER_IS_TIGHTER else widest < set_to):
+            yield ("dose_overrides", limit.value), "must be wider than the limit itself"
+    names = ("starting_dose", "max_single_dose", "max_7_day", "max_course", "max_with_maintenance")
     limits = [(name, limit) for name in names if (limit := getattr(protocol.dose, name)) is not None]
     for (lower, low), (name, high) in pairwise(limits):
         if low > high:

@@ -29,11 +29,12 @@ NEEDS_PROOF = (
     "session.released",
     "patient.merged",
     "stage.entered",
+    "death.confirmed",
     "pathway.ending",
     "pathway.closed",
 )
 """Kinds of events that are recorded only once all that was signed before them has proved right."""
-UNSIGNED_ENDINGS = (Outcome.WITHDRAWN, Outcome.TRANSFERRED, Outcome.STOPPED_FOR_SAFETY, Outcome.DECEASED)
+UNSIGNED_ENDINGS = (Outcome.WITHDRAWN, Outcome.TRANSFERRED, Outcome.STOPPED_FOR_SAFETY)
 """How a pathway ends without a sign-off."""
 
 
@@ -105,6 +106,9 @@ def _problems(
         case e.StageEntered():
             if body not in (*advance(journey, event.at), *_brought_about(event, signed)):
                 yield "a stage is entered that nobody signed for"
+        case e.DeathConfirmed():
+            if not approved(journey, SignOffKind.DEATH, body.death):
+                yield "a death is confirmed that nobody signed for"
         case e.PathwayEnding():
             if body.outcome not in UNSIGNED_ENDINGS and body not in _brought_about(event, signed):
                 yield "the pathway ends in a way that nobody signed for"

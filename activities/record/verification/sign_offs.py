@@ -62,7 +62,7 @@ SIGNED = ("signoff.signed", "signoff.delegated")
 
 _RELEASES = ("hold.released", "crisis.closed", "session.released")
 _MERGED = "patient.merged"
-_STEPS = ("stage.entered", "pathway.ending", "pathway.closed")
+_STEPS = ("stage.entered", "death.confirmed", "pathway.ending", "pathway.closed")
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
@@ -283,6 +283,10 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
             return journey.closing is not None and journey.closing.outcome == outcome
         case {"outcome": "completed"}:
             return approves and kind == SignOffKind.DISCHARGE
+        case {"kind": "death.confirmed", "death": death}:
+            return approved(journey, SignOffKind.DEATH, death)
+        case {"outcome": "deceased"}:
+            return approves and kind == SignOffKind.DEATH
         case {"outcome": "lost_to_follow_up"}:
             return approves and kind == SignOffKind.LOST_TO_FOLLOW_UP
         case {"outcome": "in_clinic"}:
@@ -290,7 +294,7 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
         case {"outcome": "ineligible"}:
             of_patient = kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY)
             return (approves and choice == "neither") or (declines and of_patient)
-    return True  # ended by a person's command, or by death: these need no signature
+    return True  # ended by a person's command: it needs no signature
 
 
 def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from simulation.people import PEOPLE
+from simulation.people import PEOPLE, revision
 from tests.journey.play import PROTOCOLS, Play, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -206,7 +206,7 @@ def draw(data: st.DataObject, play: Play) -> tuple[c.CommandBody, Actor]:
             c.Cover(by=by.id, until=play.at + timedelta(hours=1), reason="x"),
         ]
         if journey.plan is not None:
-            written.append(c.RecordPlan(plan=journey.plan, rationale="again (invented)"))
+            written.append(revision(journey, journey.plan))
         return pick(data, written), by
     return c.PassDeadline(), CLOCK
 

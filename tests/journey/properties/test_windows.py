@@ -5,11 +5,13 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journey.play import Play, after, one
+from tests.journey.play import Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.calendars import local
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 HERE = c.Location(state="CA", confirmed=True)
 MINUTES = 60 * 24 * 120
@@ -22,6 +24,7 @@ def in_follow_up() -> Play:
 
 
 FOLLOWING = in_follow_up()
+READY = before("session.release", 2)
 
 
 def answer(play: Play, name: str) -> tuple[c.CommandBody, Role]:
@@ -65,3 +68,19 @@ def test_a_contact_is_made_in_its_window_or_is_late_and_to_be_decided(answers: l
         isinstance(event.body, e.CheckInCompleted | e.VisitRecorded | e.InstrumentRecorded) for event in play.events
     )
     assert kept == said
+
+
+@given(
+    st.integers(-60 * 24 * 3, 60 * 24 * 20),
+    st.sampled_from(["America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Kiritimati"]),
+)
+def test_a_session_is_released_only_in_its_window_and_the_patients_hours(minutes: int, zone: str) -> None:
+    play = READY
+    session, rules = play.journey.sessions[2], play.journey.protocol.sessions
+    moved = play.journey.model_copy(update={"patient": play.journey.patient.model_copy(update={"zone": zone})})
+    at = session.starts_at + timedelta(minutes=minutes)
+    begin, end = rules.start_hours
+    in_time = session.starts_at <= at <= session.closes and begin <= local(at, zone).time() < end
+    obstacles = dose_gate(moved, 2, at)
+    about_time = ("its start is still to come", "its appointment has passed: move the session")
+    assert (any(found in about_time or "patient's time" in found for found in obstacles)) is not in_time

@@ -31,9 +31,11 @@ class ReportAdverseEvent(CommandBody):
     """Report an adverse event: graded 1-5 (CTCAE), and serious or not, which is a different question."""
 
     kind: Literal["adverse-event.report"] = "adverse-event.report"
+    fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Text
     grade: Grade
     serious: bool

@@ -20,7 +20,6 @@ from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import Severity, at_least, worst
-from workflows.journey.stage import Outcome
 
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 
@@ -115,7 +114,7 @@ def is_followed_up(journey: Journey, event: AdverseEvent) -> bool:
 
 
 def react_report(journey: Journey, body: e.AdverseEventReported, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care from the protocol's grade on, or if serious, until it is reviewed. Grade 5 (CTCAE) is a death."""
+    """Hold care from the protocol's grade on, or if serious, until it is reviewed."""
     yield from _consequences(journey, body.adverse_event)
 
 
@@ -159,8 +158,6 @@ def _consequences(journey: Journey, name: str) -> Iterator[e.EventBody]:
             severe=severe,
             source=name,
         )
-    if event.grade == 5 and not journey.died:
-        yield e.PathwayEnding(outcome=Outcome.DECEASED, reason="death related to an adverse event")
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

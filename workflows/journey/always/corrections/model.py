@@ -6,7 +6,8 @@ from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.base import Text
-from workflows.journey.envelopes import CommandBody, EventBody
+from workflows.journey.envelopes import ALWAYS, CommandBody, EventBody
+from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import (
     EvaluationRecorded,
     InstrumentRecorded,
@@ -33,6 +34,7 @@ class Amend(CommandBody):
 
     kind: Literal["pathway.amend"] = "pathway.amend"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     version: Annotated[int, Field(ge=1)]
     reason: Text
     correction: Annotated[Correction, Field(discriminator="kind")]

@@ -11,6 +11,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.rules import is_reviewed
+from workflows.journey.always.death.rules import undecided
 from workflows.journey.always.holds.model import RISK_CAUSES, Hold, place
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.evidence import sign_off_requirement
@@ -42,6 +43,8 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
             return ("the hard exclusion no longer holds (correct the screening)",)
         case "medicine" if medicine_obstacles(journey):
             return ("a clinician reviews the medicines",)
+        case "death" if undecided(journey) is not None:
+            return ("a second, clinical person decides on the reported death",)
         case "unreadable_message":
             message = journey.messages.get(hold.source or "")
             return () if message is None or message.handled else ("ops have read the message",)

@@ -6,7 +6,7 @@ from uuid import UUID
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant, Zone
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import Pathway, PinnedProtocol
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.journey.stage import Outcome, Stage
@@ -39,6 +39,7 @@ class Reassign(CommandBody):
 
     kind: Literal["pathway.reassign"] = "pathway.reassign"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     duty: Literal["coordinator", "clinician", "evaluator"]
     to: Identifier
     reason: Text
@@ -49,6 +50,7 @@ class Cover(CommandBody):
 
     kind: Literal["pathway.cover"] = "pathway.cover"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     by: Identifier
     until: Instant
@@ -89,15 +91,6 @@ class StopForSafety(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     reason: Text
     referral: Text
-
-
-class RecordDeath(CommandBody):
-    """Record that the patient died. The journey is frozen and the medical director told at once."""
-
-    kind: Literal["pathway.record-death"] = "pathway.record-death"
-    by_anybody: ClassVar[bool] = True
-    related: Literal["yes", "no", "unknown"]
-    reason: Text
 
 
 class PathwayStarted(EventBody):
@@ -184,6 +177,8 @@ class Closing(ImmutableModel):
     outcome: Outcome
     reason: Text
     referral: Text | None = None
+    before: "Closing | None" = None
+    """How it was to end before the patient's death was confirmed."""
 
 
 class PathwayState(ImmutableModel):
@@ -204,16 +199,13 @@ class PathwayState(ImmutableModel):
     covered: Covered | None = None
     closing: Closing | None = None
     outcome: Outcome | None = None
+    closed_in: Stage | None = None
+    """The stage in which it closed."""
 
     @property
     def closed(self) -> bool:
         """Whether the pathway has come to its end."""
         return self.outcome is not None
-
-    @property
-    def died(self) -> bool:
-        """Whether the pathway ends because the patient died."""
-        return self.closing is not None and self.closing.outcome == Outcome.DECEASED
 
 
 def _reassigned(state: PathwayState, body: PathwayReassigned, event: EventHeader) -> Changes:
@@ -240,11 +232,14 @@ def _entered(state: PathwayState, body: StageEntered, event: EventHeader) -> Cha
 
 
 def _ending(state: PathwayState, body: PathwayEnding, event: EventHeader) -> Changes:
-    return {"closing": Closing(at=event.at, outcome=body.outcome, reason=body.reason, referral=body.referral)}
+    ending = Closing(
+        at=event.at, outcome=body.outcome, reason=body.reason, referral=body.referral, before=state.closing
+    )
+    return {"closing": ending}
 
 
 def _closed(state: PathwayState, body: PathwayClosed, event: EventHeader) -> Changes:
-    return {"outcome": body.outcome, "stage": Stage.CLOSED, "covered": None}
+    return {"outcome": body.outcome, "stage": Stage.CLOSED, "closed_in": state.stage, "covered": None}
 
 
 EVOLUTIONS: Evolutions = {

@@ -135,27 +135,6 @@ def stop(journey: Journey, command: c.StopForSafety, by: Actor, at: datetime) ->
     yield _ending(journey, Outcome.STOPPED_FOR_SAFETY, command.reason, command.referral)
 
 
-def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """End the pathway because the patient died. Unless it is known to be unrelated, the death is an adverse event of
-    grade 5 (CTCAE) that is reviewed."""
-    if journey.died:
-        refuse(RefusalCode.ALREADY_DONE, "the death is recorded", "See `pathway why` for what is still to be reviewed")
-    yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=command.reason)
-    if command.related != "no":
-        yield e.AdverseEventReported(
-            adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
-            what=command.reason,
-            grade=5,
-            serious=True,
-            serious_because=("death",),
-            onset=at,
-            session=None,
-            causality="probable" if command.related == "yes" else "unknown",
-            expected=None,
-            action_taken=None,
-        )
-
-
 def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | None = None) -> e.PathwayEnding:
     if journey.closing is not None:
         refuse(
@@ -167,9 +146,10 @@ def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | Non
 
 
 def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Iterator[e.EventBody]:
-    """Cancel planned sessions. A session in which the dose was taken is observed to its end."""
+    """Cancel planned sessions. One that was released waits for its dose, or for word that none was taken; one in which
+    it was taken is observed to its end."""
     for session in journey.sessions.values():
-        if session.dosed_at is None:
+        if session.released_at is None and session.dosed_at is None:
             yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")
 
 
@@ -181,7 +161,6 @@ DECISIONS: Decisions = {
     c.Withdraw: withdraw,
     c.Transfer: transfer,
     c.StopForSafety: stop,
-    c.RecordDeath: record_death,
 }
 REACTIONS: Reactions = {
     e.PathwayEnding: react_ending,

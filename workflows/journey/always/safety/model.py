@@ -8,8 +8,9 @@ from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.severity import Severity
+from workflows.journey.stage import Stage
 
 Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 """The severity of a request for support, as whoever asks for it sees it."""
@@ -21,6 +22,7 @@ class RecordCrisisContact(CommandBody):
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     crisis: Identifier
     reached: bool
     assessment: Text
@@ -32,9 +34,11 @@ class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
     kind: Literal["support.request"] = "support.request"
+    fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     urgency: Urgency
     text: Text
 
@@ -43,6 +47,7 @@ class AnswerSupport(CommandBody):
     """Say what was done about a support request; the wait for it ends."""
 
     kind: Literal["support.answer"] = "support.answer"
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     support: Identifier
     text: Text
 
@@ -52,6 +57,7 @@ class HandleMessage(CommandBody):
 
     kind: Literal["pathway.handle-message"] = "pathway.handle-message"
     roles: ClassVar[tuple[Role, ...]] = (Role.OPS, Role.MEDICAL_DIRECTOR)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     message: Identifier
     text: Text
 
@@ -62,6 +68,7 @@ class KeepUnreadable(CommandBody):
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     name: Short
     content: Annotated[str, StringConstraints(max_length=16_000)]
 
@@ -71,6 +78,7 @@ class KeepCancellation(CommandBody):
 
     kind: Literal["clock.keep-cancellation"] = "clock.keep-cancellation"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     reason: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 

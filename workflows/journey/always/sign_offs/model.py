@@ -9,9 +9,10 @@ from workflows.journey.actors import CLINICAL, Licence, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Signature
+from workflows.journey.stage import Stage
 
 
 class Sign(CommandBody):
@@ -25,6 +26,7 @@ class Sign(CommandBody):
     kind: Literal["signoff.sign"] = "signoff.sign"
     attempts_kept: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     request: Identifier
     decision: Literal["approve", "decline", "return"]
     meaning: Identifier
@@ -50,6 +52,7 @@ class AddAddendum(CommandBody):
 
     kind: Literal["signoff.addendum"] = "signoff.addendum"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     request: Identifier
     text: Text
 
@@ -64,6 +67,7 @@ class Delegate(CommandBody):
     kind: Literal["signoff.delegate"] = "signoff.delegate"
     attempts_kept: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     to: Identifier
     sign_offs: Annotated[tuple[SignOffKind, ...], Field(min_length=1)]
     until: Instant
@@ -76,6 +80,7 @@ class EndDelegation(CommandBody):
 
     kind: Literal["signoff.end-delegation"] = "signoff.end-delegation"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     delegation: Identifier
 
@@ -84,6 +89,7 @@ class AnswerReturned(CommandBody):
     """Answer the question a sign-off request was returned with; it is then asked for again."""
 
     kind: Literal["signoff.answer"] = "signoff.answer"
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     request: Identifier
     text: Text
 

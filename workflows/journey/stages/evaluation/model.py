@@ -10,7 +10,7 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.instruments import SUICIDE_RISK, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Location, PriorTreatment
@@ -48,6 +48,7 @@ class RecordInstrument(CommandBody):
 
     kind: Literal["instrument.record"] = "instrument.record"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     instrument: Instrument
     occasion: Identifier
     answers: Annotated[Json, AfterValidator(_few_answers)]

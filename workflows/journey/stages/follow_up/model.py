@@ -45,7 +45,6 @@ class RecordVisit(CommandBody):
     kind: Literal["visit.record"] = "visit.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    fact: ClassVar[bool] = True
     visit: Identifier
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text] = {}

@@ -8,11 +8,15 @@ from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import ScreeningAnswer
+from workflows.journey.vocabulary import Finding, ScreeningAnswer
+
+FindingName = Literal["appropriateness", "safety"]
+"""What screening finds, each apart from the other, before anybody decides on the setting."""
 
 
 class RecordScreening(CommandBody):
-    """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting."""
+    """Answer exclusions, attest candidate criteria, record the factor groups of eligibility and setting, and
+    find whether the treatment is appropriate, and whether it is safe."""
 
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -20,6 +24,7 @@ class RecordScreening(CommandBody):
     exclusions: dict[Identifier, ScreeningAnswer] = {}
     criteria: dict[Identifier, bool] = {}
     factors: dict[Identifier, Text] = {}
+    findings: dict[FindingName, Finding] = {}
 
 
 class ScreeningRecorded(EventBody):
@@ -29,6 +34,7 @@ class ScreeningRecorded(EventBody):
     exclusions: dict[Identifier, ScreeningAnswer]
     criteria: dict[Identifier, bool]
     factors: dict[Identifier, Text]
+    findings: dict[FindingName, Finding] = {}
 
 
 class Screening(ImmutableModel):
@@ -41,6 +47,7 @@ class Screening(ImmutableModel):
     exclusions: dict[Identifier, ScreeningAnswer] = {}
     criteria: dict[Identifier, bool] = {}
     factors: dict[Identifier, Text] = {}
+    findings: dict[FindingName, Finding] = {}
 
 
 class ScreeningState(PathwayState):
@@ -63,6 +70,7 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             exclusions=exclusions,
             criteria={**known.criteria, **body.criteria},
             factors={**known.factors, **body.factors},
+            findings={**known.findings, **body.findings},
         )
     }
 

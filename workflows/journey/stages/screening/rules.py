@@ -7,6 +7,7 @@ safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import get_args
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -24,6 +25,7 @@ from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
+from workflows.journey.stages.screening.model import FindingName
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -32,7 +34,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
     require_known({**command.exclusions}, tuple(x.code for x in protocol.exclusions), "exclusions")
     require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
     require_known({**command.factors}, protocol.eligibility.factors, "factors")
-    if not (command.exclusions or command.criteria or command.factors):
+    if not (command.exclusions or command.criteria or command.factors or command.findings):
         refuse(RefusalCode.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
     for exclusion in protocol.exclusions:
         given = command.exclusions.get(exclusion.code)
@@ -88,6 +90,7 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
     lacking = [f"exclusion {x.code}" for x in journey.protocol.exclusions if x.code not in known]
     lacking += [f"criterion {name}" for name in eligibility.attest if name not in answers.criteria]
     lacking += [f"factor {name}" for name in eligibility.factors if name not in answers.factors]
+    lacking += [f"finding {name}" for name in get_args(FindingName) if name not in answers.findings]
     return tuple(lacking)
 
 
@@ -100,6 +103,7 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
         found.append("review exclusions without a signed decision")
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
+    found += [f"found not to hold: {name}" for name, each in journey.screening.findings.items() if not each.holds]
     if age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years:
         found.append("the patient is under age")
     found += suicide_risk_obstacles(journey, at)

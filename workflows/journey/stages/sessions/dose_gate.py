@@ -12,13 +12,22 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
-from workflows.journey.calendars import age_on
+from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.patient_limits import (
+    began,
+    highest_dose,
+    longest_course,
+    longest_gap,
+    required_limit,
+    shortest_interval,
+)
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
 from workflows.journey.stages.screening.rules import excluded, unanswered
@@ -66,8 +75,12 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
+    found += team_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
+    if at > session.closes:
+        found.append("its appointment has passed: move the session")
+    found += outside_hours(journey, at)
     if journey.patient.interpreter and session.interpreter is None:
         found.append("no interpreter is named")
     if session.instructed is None:
@@ -107,6 +120,15 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
     return found
 
 
+def outside_hours(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why no session starts at a moment (UTC), by the wall clock of where the patient is now."""
+    rules, zone = journey.protocol.sessions, journey.patient.zone
+    if is_within(at, zone, rules.start_hours, rules.start_days):
+        return ()
+    begin, end = (clock.isoformat(timespec="minutes") for clock in rules.start_hours)
+    return (f"sessions start from {begin} to {end} of the patient's time, on the protocol's days",)
+
+
 def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return the no-go that still stands at a moment (UTC). Whoever lifts the hold on care does not shorten it."""
     until = journey.no_go_until
@@ -117,12 +139,15 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
     plan, dose = journey.plan, journey.protocol.dose
     if plan is None:
         return ["no plan"]
-    if dose.unset or not dose.max_7_day or not dose.max_course:
+    if dose.unset:
         return ["the protocol sets no dose limits"]
+    number = {name: required_limit(journey, name) for name in DoseLimit}
+    weekly, course = number[DoseLimit.MAX_7_DAY], number[DoseLimit.MAX_COURSE]
+    single, per_kg = number[DoseLimit.MAX_SINGLE_DOSE], number[DoseLimit.MAX_MG_PER_KG]
     recent = [known for known in journey.known_doses if at - known.taken_at < WEEK]
-    # A new journey, or maintenance, begins a course, and not the patient anew: what they took in the longest time that
-    # a course may last counts as well.
-    since = at - timedelta(days=journey.protocol.sessions.course_max_days)
+    # A new journey begins a course, and not the patient anew: what they took in the longest time that a course may last
+    # counts as well. Maintenance goes on with the course.
+    since = at - longest_course(journey)
     since = min(journey.course_started_at or since, since)
     counted = [known for known in journey.known_doses if known.taken_at >= since]
     week, total = (sum(known.dose_mg or 0 for known in taken) for taken in (recent, counted))
@@ -131,34 +156,39 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
         known for known in journey.known_doses if known.dose_mg is None and (known in recent or known in counted)
     ]
     found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
-    if week + plan.dose_mg > dose.max_7_day:
-        found.append(f"dose above {dose.max_7_day} {dose.unit} in 7 days")
-    if total + plan.dose_mg > dose.max_course:
-        found.append(f"dose above {dose.max_course} {dose.unit} in the course")
-    return found
+    limits = (
+        (plan.dose_mg > single, f"dose above {single} {dose.unit} at once"),
+        (plan.dose_mg > per_kg * plan.weight_kg, f"dose above {per_kg} {dose.unit} per kg"),
+        (plan.dose_mg > highest_dose(journey), "dose more than one titration step above the last one given and signed"),
+        (week + plan.dose_mg > weekly, f"dose above {weekly} {dose.unit} in 7 days"),
+        (total + plan.dose_mg > course, f"dose above {course} {dose.unit} in the course"),
+    )
+    return found + [why for broken, why in limits if broken]
 
 
 def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]:
     """Return why a dose at this moment would break the interval rules, counted from all doses known of the patient.
 
-    The rolling window is half-open: doses exactly 168 hours apart do not share one.
+    Doses are as far apart as the plan that was signed says. The rolling window is half-open: doses exactly 168 hours
+    apart do not share one.
     """
-    rules, doses = journey.protocol.sessions, [known.taken_at for known in journey.known_doses]
+    doses = [known.taken_at for known in journey.known_doses]
     found = list(_elsewhere_obstacles(journey, starts_at))
     if not doses:
         return tuple(found)
-    last = max(doses)
-    if starts_at - last < timedelta(hours=rules.min_interval_hours):
-        found.append(f"less than {rules.min_interval_hours} hours after the last dose")
-    if sum(starts_at - dose < WEEK for dose in doses) >= rules.max_in_rolling_7_days:
-        found.append(f"more than {rules.max_in_rolling_7_days} in 7 days")
-    evaluated = current(journey, SignOffKind.EVALUATION)
-    if starts_at - last > timedelta(days=rules.max_gap_days) and (evaluated is None or evaluated.at < last):
-        found.append(f"more than {rules.max_gap_days} days after the last dose: amend and sign the evaluation again")
-    course, longest = journey.course_started_at, timedelta(days=rules.course_max_days)
+    last, shortest = max(doses), shortest_interval(journey)
+    if starts_at - last < shortest:
+        found.append(f"less than {shortest / timedelta(hours=1):g} hours after the last dose")
+    in_7_days = required_limit(journey, DoseLimit.MAX_IN_ROLLING_7_DAYS)
+    if sum(starts_at - dose < WEEK for dose in doses) >= in_7_days:
+        found.append(f"more than {in_7_days:g} in 7 days")
+    evaluated, gap = current(journey, SignOffKind.EVALUATION), longest_gap(journey)
+    if starts_at - last > gap and (evaluated is None or evaluated.at < last):
+        found.append(f"more than {gap.days} days after the last dose: amend and sign the evaluation again")
+    course, longest = began(journey), longest_course(journey)
     planned = current(journey, SignOffKind.PLAN)
     if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
-        found.append(f"more than {rules.course_max_days} days after the course began: write and sign a new plan")
+        found.append(f"more than {longest.days} days after the course began: write and sign a new plan")
     return tuple(found)
 
 
@@ -175,7 +205,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
         yield "whether another patient is this one is not decided"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
-    interval = timedelta(hours=journey.protocol.sessions.min_interval_hours)
+    interval = shortest_interval(journey)
     if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
         yield "another session of this patient was released, and whether its dose was taken is not known"
 
@@ -202,7 +232,8 @@ def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime
         )
     cleared = current(journey, SignOffKind.CLEARANCE, str(command.session))
     assert cleared is not None
-    yield e.SessionReleased(session=command.session, clearance=cleared.request)
+    assert journey.plan is not None
+    yield e.SessionReleased(session=command.session, clearance=cleared.request, dose_mg=journey.plan.dose_mg)
 
 
 def scheduled(journey: Journey, number: int) -> Session:

@@ -38,7 +38,7 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
             "Correct it with `pathway amend`, or give the time of the other dose",
             "taken_at",
         )
-    yield dosed(journey, command, by, f"dose-{len(journey.doses) + 1}", session)
+    yield dosed(journey, command, by, f"dose-{len(journey.doses) + 1}", session, at)
 
 
 def require_taken(command: c.RecordDose, at: datetime) -> None:
@@ -65,8 +65,8 @@ def _session_of(journey: Journey, command: c.RecordDose) -> Session | None:
     )
 
 
-def dose_deviations(journey: Journey, session: Session | None, command: c.RecordDose) -> tuple[str, ...]:
-    """Return how a dose that was taken differs from the one that was released."""
+def dose_deviations(journey: Journey, session: Session | None, command: c.RecordDose, at: datetime) -> tuple[str, ...]:
+    """Return how a dose that was taken, and is recorded at a moment (UTC), differs from the one that was released."""
     if command.taken_at < journey.started_at:
         return ()
     plan, found = journey.plan, []
@@ -85,6 +85,9 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
         found.append("the session was not released")
     elif any(hold.placed_at >= released for hold in journey.holds.values()):
         found.append("care was held after the release")
+    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
+    if released is not None and at > released + lasts:
+        found.append("the release had lapsed before it was recorded")
     oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
     if made is not None and command.taken_at - made.vitals.measured_at > oldest:
         found.append("the vitals were too old by then")
@@ -105,9 +108,11 @@ def expected_doses_left(journey: Journey) -> int:
     return before - 1
 
 
-def dosed(journey: Journey, command: c.RecordDose, by: Actor, dose: str, session: Session | None) -> e.DoseRecorded:
+def dosed(
+    journey: Journey, command: c.RecordDose, by: Actor, dose: str, session: Session | None, at: datetime
+) -> e.DoseRecorded:
     """Return the event of a dose, with the due times (UTC) of its observations."""
-    deviations = dose_deviations(journey, session, command)
+    deviations = dose_deviations(journey, session, command, at)
     minutes = journey.protocol.sessions.observe_minutes
     return e.DoseRecorded(
         dose=dose,

@@ -32,7 +32,7 @@ class ScheduleSession(CommandBody):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool = False
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -42,7 +42,6 @@ class CancelSession(CommandBody):
     kind: Literal["session.cancel"] = "session.cancel"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     reason: Text
 
@@ -51,6 +50,16 @@ class Instruct(CommandBody):
     """Deliver the clinical instructions for a session to the patient."""
 
     kind: Literal["session.instruct"] = "session.instruct"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Identifier
+
+
+class AcknowledgeInstructions(CommandBody):
+    """The patient acknowledges the instructions for a session, in the version they got."""
+
+    kind: Literal["session.acknowledge-instructions"] = "session.acknowledge-instructions"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     content_version: Identifier
@@ -108,8 +117,9 @@ class Observe(CommandBody):
     """Record one structured observation of a running session. It is added, also where its minute has one already."""
 
     kind: Literal["session.observe"] = "session.observe"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     minute: Annotated[int, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
@@ -139,23 +149,25 @@ class EndSession(CommandBody):
 
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
 
 
 class SessionScheduled(EventBody):
-    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned."""
+    """``local`` is what the patient's wall clock will show, by the zone rules of the day it was planned. After
+    ``closes`` (UTC) it is not released any more: it is moved."""
 
     kind: Literal["session.scheduled"] = "session.scheduled"
     session: int
     starts_at: Instant
+    closes: Instant
     zone: Zone
     local: Short
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -183,6 +195,14 @@ class Recheck(ImmutableModel):
     count: int = 0
 
 
+class InstructionsAcknowledged(EventBody):
+    """The patient acknowledged the instructions for a session, in this version."""
+
+    kind: Literal["session.instructions-acknowledged"] = "session.instructions-acknowledged"
+    session: int
+    content_version: Identifier
+
+
 class SessionChecked(EventBody):
     """``verdict`` is what the protocol's limits make of the vitals, beside those before (``recheck``).
 
@@ -206,11 +226,13 @@ class SessionChecked(EventBody):
 
 
 class SessionReleased(EventBody):
-    """From here on the patient may take the dose; ``clearance`` is the request that was approved for it."""
+    """From here on the patient may take the dose: ``dose_mg``, as the plan signs it (mg). ``clearance`` is the request
+    that was approved for it."""
 
     kind: Literal["session.released"] = "session.released"
     session: int
     clearance: Identifier
+    dose_mg: float
 
 
 class DoseRecorded(EventBody):
@@ -317,13 +339,18 @@ class Session(ImmutableModel):
 
     number: int
     starts_at: Instant
+    closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
+    acknowledged: Identifier | None = None
+    """The version of the instructions that the patient acknowledged."""
     check: Check | None = None
     released_at: Instant | None = None
+    released_mg: float | None = None
+    """The dose (mg) that was signed when it was released."""
     clearance: Identifier | None = None
     dose: Identifier | None = None
     dose_mg: float | None = None
@@ -366,6 +393,7 @@ class SessionsState(PatientState):
     """
 
     course_started_at: Instant | None = None
+    maintenance_since: Instant | None = None
     recheck: Recheck | None = None
     no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
@@ -413,6 +441,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
     planned = Session(
         number=body.session,
         starts_at=body.starts_at,
+        closes=body.closes,
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,
@@ -429,6 +458,10 @@ def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeade
     return changed_entry(state, "sessions", body.session, instructed=body.content_version)
 
 
+def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, acknowledged=body.content_version)
+
+
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
     check = Check(
         **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by")},
@@ -442,7 +475,9 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, released_at=event.at, clearance=body.clearance)
+    return changed_entry(
+        state, "sessions", body.session, released_at=event.at, released_mg=body.dose_mg, clearance=body.clearance
+    )
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
@@ -478,9 +513,9 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
 
 
 def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance is a course of its own: it begins with its first dose."""
+    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew."""
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"course_started_at": None} if review and body.choice == "maintenance" else {}
+    return {"maintenance_since": event.at} if review and body.choice == "maintenance" else {}
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:
@@ -505,6 +540,7 @@ EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
     SessionInstructed: _instructed,
+    InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
     SessionReleased: _released,
     DoseRecorded: _dosed,

@@ -18,6 +18,7 @@ from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
     INSTRUCTIONS,
+    INSTRUCTIONS_READ,
     MEASURE,
     OBSERVATION,
     RELEASE,
@@ -26,12 +27,13 @@ from workflows.journey.obligation_types import (
     SUICIDE_RISK,
     ObligationType,
 )
+from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
-from workflows.journey.stages.sessions.dose_gate import interval_obstacles, scheduled, standing_no_go
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -54,28 +56,34 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
-    if command.starts_at - at > timedelta(days=rules.course_max_days):
+    longest = longest_course(journey)
+    if command.starts_at - at > longest:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            f"this start is more than {rules.course_max_days} days away, longer than a course",
+            f"this start is more than {longest.days} days away, longer than a course",
             "Choose another time",
             "starts_at",
         )
-    if command.session in rules.live_clinician_sessions and not command.live_clinician:
+    if command.session in rules.live_clinician_sessions and command.live_clinician is None:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
             "this session needs a clinician present throughout by video",
-            "Set live_clinician and name the clinician",
+            "Name the clinician",
             "live_clinician",
         )
     if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
-    why = (*interval_obstacles(journey, command.starts_at), *standing_no_go(journey, command.starts_at))
+    why = (
+        *interval_obstacles(journey, command.starts_at),
+        *standing_no_go(journey, command.starts_at),
+        *outside_hours(journey, command.starts_at),
+    )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
     yield e.SessionScheduled(
         **command.model_dump(exclude={"kind"}),
+        closes=command.starts_at + timedelta(minutes=rules.start_within_minutes),
         zone=zone,
         local=local(command.starts_at, zone).isoformat(timespec="minutes"),
     )
@@ -95,11 +103,26 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
 
 
+def acknowledge_instructions(
+    journey: Journey, command: c.AcknowledgeInstructions, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    """Record that the patient acknowledged the instructions that were delivered last."""
+    session = scheduled(journey, command.session)
+    if session.instructed is None:
+        refuse(RefusalCode.INCOMPLETE, "no instructions were delivered", "The coordinator delivers them", "session")
+    if session.instructed != command.content_version:
+        refuse(RefusalCode.STALE, "another version was delivered", "Read that one", "content_version")
+    yield e.InstructionsAcknowledged(session=command.session, content_version=command.content_version)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for what a session needs next, for attestations, and for the response reviews before the next session."""
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
+        elif session.released_at is not None and session.dosed_at is None:
+            what = f"record the dose of session {session.number}, or cancel it if none was taken"
+            yield _monitors(session, DOSE, what, care=False)
         elif session.ended_at is not None and session.number in journey.protocol.sessions.cosigned_sessions:
             attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
             if attestation:
@@ -138,7 +161,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return
-    if session.running or session.ended_at is not None:
+    if session.released_at is not None or session.running or session.ended_at is not None:
         return
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
@@ -161,9 +184,19 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             what=f"deliver the instructions for session {number}",
             due=session.starts_at,
         )
+    elif session.acknowledged != session.instructed:
+        yield require(
+            INSTRUCTIONS_READ,
+            subject=subject,
+            owner=Role.PATIENT,
+            what=f"acknowledge the instructions for session {number}",
+            due=session.starts_at,
+        )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if made is None or (made.verdict == "recheck" and not made.no_go):
+    if session.released_at is None and outside_hours(journey, session.starts_at):
+        yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
+    elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
@@ -173,8 +206,6 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
-    elif session.released_at is not None:
-        yield _monitors(session, DOSE, f"record the dose of session {number}")
     elif decided is not None and decided.decision == "approve":
         yield _monitors(session, RELEASE, f"release session {number}")
     else:
@@ -246,7 +277,7 @@ def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterato
     """Cancel sessions that are still planned when the sessions stage ends."""
     if body.stage == Stage.FOLLOW_UP:
         for session in journey.sessions.values():
-            if session.dosed_at is None:
+            if session.released_at is None and session.dosed_at is None:
                 yield e.SessionCancelled(session=session.number, reason="the sessions have ended")
 
 
@@ -259,6 +290,7 @@ DECISIONS: Decisions = {
     c.ScheduleSession: schedule,
     c.CancelSession: cancel,
     c.Instruct: instruct,
+    c.AcknowledgeInstructions: acknowledge_instructions,
 }
 REACTIONS: Reactions = {
     e.StageEntered: react_stage,

@@ -1,0 +1,178 @@
+"""Nobody's word alone makes a patient dead: who reports it, who confirms it, and what comes back if it was wrong."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from simulation.people import observation
+from tests.journey.play import PROTOCOLS, Play, after, before, course, one, ruled, standing
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLINICAL, CLOCK, Role
+from workflows.journey.notices import notices
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stage import Outcome, Stage
+
+REPORT = c.RecordDeath(related="no", reason="invented: the sister called")
+
+
+def died(play: Play) -> Play:
+    play.do(REPORT, Role.OBSERVER)
+    play.sign(SignOffKind.DEATH, "death-1", by=Role.ON_CALL_CLINICIAN)
+    return play
+
+
+def grade_5(play: Play) -> c.ReportAdverseEvent:
+    return c.ReportAdverseEvent(
+        what="invented", grade=5, serious=True, serious_because=("death",), onset=play.at - timedelta(minutes=1)
+    )
+
+
+@pytest.mark.parametrize("by", [Role.PATIENT, Role.OBSERVER, Role.OPS, Role.THERAPIST, Role.MEDICAL_DIRECTOR])
+def test_a_report_ends_nothing_holds_care_and_calls_clinicians(by: Role) -> None:
+    play = after("session.dose")
+    watched = {w.id for w in play.journey.waiting.values() if not w.care}
+    count = len(play.events)
+    play.do(REPORT, by)
+    assert (play.journey.closing, play.journey.died) == (None, False)
+    assert play.journey.held
+    assert watched <= set(play.journey.waiting), "the watch goes on"
+    told = [notice for event in play.events[count:] for notice in notices(event) if notice.kind == "death"]
+    assert [(notice.to, notice.alarm) for notice in told] == [(role, True) for role in CLINICAL]
+    play.do(observation(play.journey, 1, 15, play.later(minutes=15).at), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("by", [Role.PATIENT, Role.OBSERVER])
+def test_grade_5_by_the_patient_or_the_observer_is_a_report_too(by: Role) -> None:
+    play = after("session.dose")
+    play.do(grade_5(play), by)
+    assert (play.journey.closing, list(play.journey.deaths)) == (None, ["death-1"])
+    assert play.waits_for("observation") is not None
+    assert play.asks_for(SignOffKind.DEATH, "death-1")
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+
+
+@pytest.mark.parametrize("by", CLINICAL)
+def test_who_reports_a_death_does_not_confirm_it(by: Role) -> None:
+    play = after("session.dose")
+    play.do(REPORT, by)
+    signature = play.signature(SignOffKind.DEATH, "death-1")
+    play.refused(signature, by, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    second = next(role for role in CLINICAL if role != by)
+    play.do(signature, second)
+    assert play.journey.died
+    assert play.waits_for("observation") is None
+
+
+def test_a_protocol_in_which_one_person_could_do_both_is_refused() -> None:
+    with pytest.raises(ValueError, match="whoever reports a death never confirms it"):
+        ruled(death={"not_author": False})
+
+
+@pytest.mark.parametrize("related", ["yes", "no", "unknown"])
+def test_a_confirmed_death_ends_the_pathway_once_it_is_reviewed_unless_unrelated(related: str) -> None:
+    play = after("session.dose")
+    play.do(c.RecordDeath.model_validate({"related": related, "reason": "invented"}), Role.OBSERVER)
+    play.sign(SignOffKind.DEATH, "death-1")
+    review = related != "no"
+    assert [w.kind for w in play.journey.waiting.values()] == ["serious_adverse_event"] * review
+    assert (play.journey.outcome is None) == review
+    if review:
+        play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", by=Role.MEDICAL_DIRECTOR)
+    assert play.journey.outcome == Outcome.DECEASED
+
+
+def test_a_refuted_report_leaves_the_hold_to_be_released_and_care_goes_on() -> None:
+    play = before("session.schedule", 2)
+    play.do(REPORT, Role.OBSERVER)
+    release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="decides on the reported death")
+    play.sign(SignOffKind.DEATH, "death-1", decision="decline", rationale="spoke with the patient")
+    assert not play.asks_for(SignOffKind.DEATH, "death-1")
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    play.do(REPORT, Role.COORDINATOR)
+    assert play.asks_for(SignOffKind.DEATH, "death-2")
+
+
+def test_what_is_said_again_is_added_to_the_report() -> None:
+    play = after("session.dose")
+    play.do(REPORT, Role.OBSERVER)
+    asked = play.request(SignOffKind.DEATH, "death-1")
+    play.do(c.RecordDeath(related="yes", reason="the hospital called"), Role.THERAPIST)
+    assert [said.reason for said in play.journey.deaths["death-1"].reports][-1] == "the hospital called"
+    assert len([hold for hold in play.journey.holds.values() if hold.cause == "death"]) == 1
+    again = play.request(SignOffKind.DEATH, "death-1")
+    assert (again.id != asked.id, again.due) == (True, asked.due)
+
+
+def test_a_wrong_death_is_corrected_and_the_journey_goes_on_where_it_stood() -> None:
+    play = died(after("session.dose"))
+    assert play.journey.closed
+    assert play.journey.waiting == {}
+    play.do(c.CorrectDeath(death="death-1", reason="another patient"), Role.CLINICIAN)
+    assert (play.journey.closed, play.journey.closing, play.journey.stage) == (False, None, Stage.SESSIONS)
+    assert play.journey.held
+    assert play.waits_for("observation") is not None
+    assert len([k for k in play.journey.contacts.values() if k.open and play.waits_for(k.type, k.id)]) == 4
+    play.refused(c.CorrectDeath(death="death-1", reason="x"), code=RefusalCode.ALREADY_DONE, field="death")
+    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+
+
+def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have() -> None:
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    died(play)
+    assert play.journey.died
+    play.do(c.CorrectDeath(death="death-1", reason="another patient"), Role.MEDICAL_DIRECTOR)
+    assert play.journey.closing is not None
+    assert (play.journey.closed, play.journey.closing.outcome) == (False, Outcome.WITHDRAWN)
+    play.go_on(lambda journey: journey.closed)
+    assert play.journey.outcome == Outcome.WITHDRAWN
+
+
+def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() -> None:
+    play = standing(course("PTSD").journey, course("PTSD").at, "PTSD")
+    died(play)
+    assert (play.journey.died, play.journey.outcome, play.journey.waiting) == (True, Outcome.COMPLETED, {})
+
+
+LIVES: dict[str, tuple[dict[str, Any], Role]] = {
+    "a dose": ({"kind": "session.dose", "dose_mg": 5, "route": "oral"}, Role.PATIENT),
+    "a check-in": (
+        {"kind": "check-in.complete", "check_in": "check-in-1-4h", "feeling": "well", "side_effects": "x"}
+        | {"location": {"state": "CA", "confirmed": True}},
+        Role.PATIENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LIVES)
+def test_what_only_the_living_do_calls_a_clinician(what: str) -> None:
+    play = died(after("session.end"))
+    assert play.journey.closed
+    values, by = LIVES[what]
+    moment = {"taken_at": play.at} if values["kind"] == "session.dose" else {}
+    [body] = [each for each in (c.RecordDose, c.CompleteCheckIn) if each.model_fields["kind"].default == values["kind"]]
+    bodies = play.do(body.model_validate(values | moment), by)
+    assert one(bodies, e.SupportRequested).urgency == "urgent"
+    assert play.waits_for("support") is not None
+
+
+def test_the_clock_confirms_no_death() -> None:
+    play = after("session.end")
+    play.do(REPORT, Role.PATIENT)
+    play.wait(days=30)
+    assert not play.journey.died
+    assert not play.journey.closed
+    play.refused(play.signature(SignOffKind.DEATH, "death-1"), CLOCK, code=RefusalCode.NOT_ALLOWED)
+
+
+def test_every_shipped_protocol_asks_within_an_hour_day_and_night() -> None:
+    for protocol in PROTOCOLS.values():
+        policy = protocol.escalation_policies[protocol.sign_offs[SignOffKind.DEATH].escalation_policy]
+        assert (policy.clock, policy.quiet_hours) == ("elapsed", False)
+        assert policy.due_minutes <= 60
+        assert policy.steps[0].alarm

@@ -1,0 +1,117 @@
+"""A death: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import ANYONE, CLINICAL, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.stage import Outcome, Stage
+
+Related = Literal["yes", "no", "unknown"]
+
+
+class RecordDeath(CommandBody):
+    """Report that the patient died. Care is held and clinicians are told at once; a second, clinical person confirms
+    it, and the watch goes on until then."""
+
+    kind: Literal["pathway.record-death"] = "pathway.record-death"
+    fact: ClassVar[bool] = True
+    by_anybody: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    related: Related
+    reason: Text
+
+
+class CorrectDeath(CommandBody):
+    """The patient lives: the death was entered in error. The journey goes on where it stood, held until a clinician
+    releases it."""
+
+    kind: Literal["pathway.correct-death"] = "pathway.correct-death"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    death: Identifier
+    reason: Text
+
+
+class DeathReported(EventBody):
+    """Somebody said that the patient died, and whether that has to do with the treatment. Nobody has confirmed it."""
+
+    kind: Literal["death.reported"] = "death.reported"
+    death: Identifier
+    related: Related
+    reason: Text
+
+
+class DeathConfirmed(EventBody):
+    """A second, clinical person signed that the patient died; ``sign_off`` is the request they decided."""
+
+    kind: Literal["death.confirmed"] = "death.confirmed"
+    death: Identifier
+    sign_off: Identifier
+
+
+class DeathEnteredInError(EventBody):
+    """The patient did not die. The report stays in the record and counts no more."""
+
+    kind: Literal["death.entered-in-error"] = "death.entered-in-error"
+    death: Identifier
+    reason: Text
+
+
+class Death(ImmutableModel):
+    """A death as reported, by whom first and when (UTC), and what became of the report."""
+
+    id: Identifier
+    reported_by: Identifier
+    reported_at: Instant
+    reports: tuple[DeathReported, ...]
+    confirmed: bool = False
+    in_error: bool = False
+
+
+class DeathState(PathwayState):
+    """The deaths that were reported, by their ids. There is more than one only where the first one was wrong."""
+
+    deaths: dict[Identifier, Death] = {}
+
+    @property
+    def died(self) -> bool:
+        """Whether the patient died: a second, clinical person confirmed it, and it was not in error."""
+        return any(death.confirmed and not death.in_error for death in self.deaths.values())
+
+
+def _reported(state: DeathState, body: DeathReported, event: EventHeader) -> Changes:
+    known = state.deaths.get(body.death)
+    if known is not None:
+        return changed_entry(state, "deaths", body.death, reports=(*known.reports, body))
+    death = Death(id=body.death, reported_by=event.actor_id, reported_at=event.at, reports=(body,))
+    return {"deaths": {**state.deaths, death.id: death}}
+
+
+def _confirmed(state: DeathState, body: DeathConfirmed, event: EventHeader) -> Changes:
+    return changed_entry(state, "deaths", body.death, confirmed=True)
+
+
+def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:
+    """The journey stands again where it stood before the death: a pathway that ended by it goes on."""
+    changed = changed_entry(state, "deaths", body.death, in_error=True)
+    if state.closing is None or state.closing.outcome != Outcome.DECEASED:
+        return changed
+    return changed | {
+        "closing": state.closing.before,
+        "outcome": None,
+        "stage": state.stage if state.closed_in is None else state.closed_in,
+        "closed_in": None,
+    }
+
+
+EVOLUTIONS: Evolutions = {
+    DeathReported: _reported,
+    DeathConfirmed: _confirmed,
+    DeathEnteredInError: _in_error,
+}

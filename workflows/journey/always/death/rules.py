@@ -1,0 +1,146 @@
+"""A death: reported by anyone, confirmed by a second, clinical person, and corrected where it was wrong.
+
+The rule: nobody's word alone makes a patient dead. A report holds care and calls clinicians, and takes nothing of the
+watch away; that ends with the signed decision of a second, clinical person, and comes back if it was wrong.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.death.model import Death
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
+from workflows.journey.evidence import current, sign_off_requirement
+from workflows.journey.obligation_types import ALARM
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.severity import Severity
+
+HOLD = "death"
+"""The cause of the hold that a report of a death places."""
+
+
+def standing(journey: Journey) -> Death | None:
+    """Return the death that was reported and is neither refuted nor in error, confirmed or not."""
+    return next(
+        (death for death in journey.deaths.values() if not death.in_error and not refuted(journey, death)), None
+    )
+
+
+def refuted(journey: Journey, death: Death) -> bool:
+    """Whether a clinical person decided that the patient did not die."""
+    decided = current(journey, SignOffKind.DEATH, death.id)
+    return not death.confirmed and decided is not None and decided.decision == "decline"
+
+
+def undecided(journey: Journey) -> Death | None:
+    """Return the death that was reported and waits for the second person, if one does."""
+    death = standing(journey)
+    return None if death is None or death.confirmed else death
+
+
+def report(journey: Journey, related: str, reason: str) -> e.DeathReported:
+    """Return the report of a death. What is said again is added to the report that stands."""
+    known = standing(journey)
+    name = f"death-{len(journey.deaths) + 1}" if known is None else known.id
+    return e.DeathReported.model_validate({"death": name, "related": related, "reason": reason})
+
+
+def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that somebody says the patient died. Unless it is known to be unrelated, the death is an adverse event of
+    grade 5 (CTCAE) that is reviewed."""
+    first = standing(journey) is None
+    yield report(journey, command.related, command.reason)
+    if first and command.related != "no":
+        yield e.AdverseEventReported(
+            adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
+            what=command.reason,
+            grade=5,
+            serious=True,
+            serious_because=("death",),
+            onset=at,
+            session=None,
+            causality="probable" if command.related == "yes" else "unknown",
+            expected=None,
+            action_taken=None,
+        )
+
+
+def react_report(journey: Journey, body: e.DeathReported, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care at once. One hold for each death."""
+    if not any(hold.source == body.death for hold in journey.holds.values()):
+        yield place(journey, HOLD, "the patient was reported dead", severe=True, source=body.death)
+
+
+def react_adverse_event(
+    journey: Journey, body: e.AdverseEventReported | e.AdverseEventRegraded, at: datetime
+) -> Iterator[e.EventBody]:
+    """Grade 5 (CTCAE) reports a death, and confirms none."""
+    event = journey.adverse_events[body.adverse_event]
+    if event.grade == 5 and standing(journey) is None:
+        related = "no" if event.report.causality == "unrelated" else "unknown"
+        yield report(journey, related, "reported as an adverse event of grade 5")
+
+
+def react_life(
+    journey: Journey, body: e.DoseRecorded | e.CrisisOpened | e.CheckInCompleted, at: datetime
+) -> Iterator[e.EventBody]:
+    """Call a clinician where something was recorded after the death that only a living patient does."""
+    if journey.died:
+        what = "something was recorded that only a living patient does: find out whether the recorded death is wrong"
+        yield ask_support(journey, "urgent", what)
+
+
+def correct(journey: Journey, command: c.CorrectDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that a death was entered in error. One that waits for its decision is declined there instead."""
+    death = journey.deaths.get(command.death)
+    if death is None:
+        refuse(RefusalCode.UNKNOWN, "no such death was reported", "See `pathway show`", "death")
+    if death.in_error or refuted(journey, death):
+        refuse(RefusalCode.ALREADY_DONE, "this death counts no more", "Nothing is left to correct", "death")
+    yield e.DeathEnteredInError(death=death.id, reason=command.reason)
+
+
+def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care, in case nothing does: nobody has looked after a patient who counted as dead."""
+    if not any(hold.source == body.death and not hold.released for hold in journey.holds.values()):
+        yield place(journey, HOLD, "a recorded death was entered in error", severe=True, source=body.death)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask a second, clinical person to confirm or to refute a death that was reported. Until then it is an emergency:
+    the patient may live."""
+    death = undecided(journey)
+    if death is None:
+        return
+    yield require(
+        ALARM,
+        subject=death.id,
+        owner=Role.ON_CALL_CLINICIAN,
+        policy=Severity.EMERGENCY.value,
+        what="see to the patient: reported dead",
+        care=False,
+    )
+    asked = sign_off_requirement(journey, SignOffKind.DEATH, death.id)
+    if asked:
+        yield asked
+
+
+DECISIONS: Decisions = {
+    c.RecordDeath: record_death,
+    c.CorrectDeath: correct,
+}
+REACTIONS: Reactions = {
+    e.DeathReported: react_report,
+    e.DeathEnteredInError: react_error,
+    e.AdverseEventReported: react_adverse_event,
+    e.AdverseEventRegraded: react_adverse_event,
+    e.DoseRecorded: react_life,
+    e.CrisisOpened: react_life,
+    e.CheckInCompleted: react_life,
+}

@@ -1,0 +1,103 @@
+"""The limits on doses that hold for this patient now: the protocol's, for the course or for maintenance, made tighter
+for the patient, or wider by a signed override.
+
+Every rule about doses reads its number here, so that none of them can hold another one. What makes a limit tighter
+holds at once; what makes one wider holds only by a signature, beyond the protocol's own number only where and as far as
+the protocol lets it. Sources: safety decisions are individual, in both directions; dosing protocols are clear.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit
+
+
+def limit_of(journey: Journey, name: DoseLimit) -> float | None:
+    """Return the number that holds for this patient now. None where the protocol sets none."""
+    protocols, own = protocol_limit(journey, name), journey.own_limits.get(name)
+    overridden = journey.overridden_limits.get(name)
+    wide = protocols if overridden is None else overridden
+    if wide is None or own is None:
+        return wide
+    return max(wide, own) if name in HIGHER_IS_TIGHTER else min(wide, own)
+
+
+def required_limit(journey: Journey, name: DoseLimit) -> float:
+    """Return the number that holds for this patient now, under a protocol that sets all dose limits."""
+    value = limit_of(journey, name)
+    assert value is not None
+    return value
+
+
+def limits(journey: Journey) -> Mapping[DoseLimit, float]:
+    """Return every number that holds for this patient now."""
+    return {name: value for name in DoseLimit if (value := limit_of(journey, name)) is not None}
+
+
+def protocol_limit(journey: Journey, name: DoseLimit) -> float | None:
+    """Return the protocol's number: in maintenance its own interval, sessions and sum; else the course's."""
+    sessions, dose, maintenance = journey.protocol.sessions, journey.protocol.dose, journey.protocol.maintenance
+    kept = journey.maintenance_since is not None
+    match name:
+        case DoseLimit.MIN_INTERVAL_HOURS:
+            return maintenance.min_interval_hours if kept else sessions.min_interval_hours
+        case DoseLimit.MAX_IN_ROLLING_7_DAYS:
+            return sessions.max_in_rolling_7_days
+        case DoseLimit.PLANNED:
+            return sessions.planned + maintenance.planned if kept else sessions.planned
+        case DoseLimit.MAX_COURSE:
+            return dose.max_with_maintenance if kept else dose.max_course
+        case _:
+            value: float | None = getattr(dose, name.value)
+            return value
+
+
+def tighter(name: DoseLimit, value: float, than: float) -> bool:
+    """Whether a number is a tighter limit than another one."""
+    return value > than if name in HIGHER_IS_TIGHTER else value < than
+
+
+def shortest_interval(journey: Journey) -> timedelta:
+    """Return the least time between two doses: the limit, or the spacing of the plan less the protocol's tolerance."""
+    shortest = required_limit(journey, DoseLimit.MIN_INTERVAL_HOURS)
+    tolerance = journey.protocol.sessions.spacing_tolerance_hours
+    spacing = 0 if journey.plan is None else journey.plan.spacing_hours - tolerance
+    return timedelta(hours=max(shortest, spacing))
+
+
+def highest_dose(journey: Journey) -> float:
+    """Return the highest dose (mg) that a plan may have and a session may be released with: the starting dose, or one
+    titration step above the last dose that was given and signed.
+
+    The signed one counts where more was given, the given one where less was. A plan that was only written counts for
+    nothing, and so does a dose that no session was released for. The protocol sets all dose limits.
+    """
+    released = {number: session for number, session in journey.sessions.items() if session.released_mg is not None}
+    given = [
+        (dose.taken_at, min(dose.dose_mg, released[dose.session].released_mg or 0))
+        for dose in journey.doses.values()
+        if dose.session in released and dose.dose_mg is not None
+    ]
+    if not given:
+        return required_limit(journey, DoseLimit.STARTING_DOSE)
+    return max(given)[1] * (1 + required_limit(journey, DoseLimit.TITRATION_MAX_STEP_PCT) / 100)
+
+
+def began(journey: Journey) -> datetime | None:
+    """Return when the course began (UTC), or maintenance where it has."""
+    return journey.maintenance_since or journey.course_started_at
+
+
+def longest_course(journey: Journey) -> timedelta:
+    """Return how long doses may go on under one plan, from when the course, or maintenance, began."""
+    kept = journey.maintenance_since is not None
+    rules = journey.protocol.maintenance if kept else journey.protocol.sessions
+    return timedelta(days=rules.course_max_days)
+
+
+def longest_gap(journey: Journey) -> timedelta:
+    """Return the longest time between two doses after which the evaluation is signed again."""
+    kept = journey.maintenance_since is not None
+    rules = journey.protocol.maintenance if kept else journey.protocol.sessions
+    return timedelta(days=rules.max_gap_days)
