@@ -83,7 +83,7 @@ from workflows.journey.stages.follow_up.model import (
     DischargeProposed,
     VisitRecorded,
 )
-from workflows.journey.stages.screening.model import ScreeningRecorded
+from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
     InstructionsAcknowledged,
@@ -102,6 +102,7 @@ AnyEventBody = Annotated[
     | EvaluationRecorded
     | InstrumentRecorded
     | ScreeningRecorded
+    | AnswersReopened
     | PlanRecorded
     | TopicsExplained
     | UnderstandingConfirmed

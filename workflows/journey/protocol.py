@@ -245,7 +245,9 @@ class KnownFrom(InputModel):
     """Never no while one of these is known: the latest C-SSRS that a clinician asked is (an incomplete one counts as
     high); intent or behaviour that a clinician found is recent (high); there was an attempt at any time (moderate)."""
     medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
-    """Never no while a medicine of one of these classes is on the list and taken."""
+    """Never no while a medicine of one of these classes is on the list and taken. A change of them opens it again."""
+    checklist: Identifier | None = None
+    """Never no while the latest checklist of a session says no to this item."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -265,6 +267,8 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+    rests_on: tuple[Literal["state"], ...] = ()
+    """What a clinician answers it by. It is open again once that changes: the state where the patient lives."""
 
 
 class Medicines(InputModel):

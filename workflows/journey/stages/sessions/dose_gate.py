@@ -30,7 +30,7 @@ from workflows.journey.patient_limits import (
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening.rules import excluded, unanswered
+from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -53,6 +53,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
     found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     screened = journey.screening.completed_at
