@@ -120,6 +120,8 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.DEATH:
             death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
             changed = {"deaths": {death.id: death}}
+        case SignOffKind.HANDOVER:
+            changed = {"handover_author": by}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
         case SignOffKind.PATIENT_MERGE:

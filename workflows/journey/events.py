@@ -24,6 +24,7 @@ from workflows.journey.always.clock.model import ObligationAcknowledged, Obligat
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
+from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
@@ -162,6 +163,8 @@ AnyEventBody = Annotated[
     | MergeProposed
     | PatientMerged
     | DischargeProposed
+    | HandoverProposed
+    | WatchHandedOver
     | SignedOff
     | SignOffWithdrawn
     | AddendumAdded

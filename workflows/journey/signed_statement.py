@@ -42,6 +42,7 @@ class Meaning(StrEnum):
     DISCHARGE_APPROVED = "discharge_approved"
     IDENTITY_CONFIRMED = "identity_confirmed"
     DEATH_CONFIRMED = "death_confirmed"
+    WATCH_HANDED_OVER = "watch_handed_over"
     LIMITS_SET = "limits_set"
 
 

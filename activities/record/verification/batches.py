@@ -30,6 +30,7 @@ NEEDS_PROOF = (
     "patient.merged",
     "stage.entered",
     "death.confirmed",
+    "watch.handed-over",
     "pathway.ending",
     "pathway.closed",
 )
@@ -112,6 +113,9 @@ def _problems(
         case e.PathwayEnding():
             if body.outcome not in UNSIGNED_ENDINGS and body not in _brought_about(event, signed):
                 yield "the pathway ends in a way that nobody signed for"
+        case e.WatchHandedOver():
+            if body not in _brought_about(event, signed):
+                yield "the watch is handed over and nobody signed for it"
         case e.PathwayClosed():
             if journey.closing is None or journey.closing.outcome != body.outcome:
                 yield "the pathway is closed and was not ending so"

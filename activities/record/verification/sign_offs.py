@@ -62,7 +62,7 @@ SIGNED = ("signoff.signed", "signoff.delegated")
 
 _RELEASES = ("hold.released", "crisis.closed", "session.released")
 _MERGED = "patient.merged"
-_STEPS = ("stage.entered", "death.confirmed", "pathway.ending", "pathway.closed")
+_STEPS = ("stage.entered", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed")
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
@@ -285,6 +285,8 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
             return approves and kind == SignOffKind.DISCHARGE
         case {"kind": "death.confirmed", "death": death}:
             return approved(journey, SignOffKind.DEATH, death)
+        case {"kind": "watch.handed-over"}:
+            return approves and kind in (SignOffKind.HANDOVER, SignOffKind.LOST_TO_FOLLOW_UP)
         case {"outcome": "deceased"}:
             return approves and kind == SignOffKind.DEATH
         case {"outcome": "lost_to_follow_up"}:
