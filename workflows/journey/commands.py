@@ -34,7 +34,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -145,6 +145,7 @@ AnyBody = Annotated[
     | Reassign
     | Cover
     | Move
+    | ProposeMerge
     | Withdraw
     | Transfer
     | StopForSafety

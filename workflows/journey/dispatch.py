@@ -93,6 +93,7 @@ NEEDS = (
     handover.needs,
     adverse_events.needs,
     holds.needs,
+    patient.needs,
     access.needs,
     dose_limits.needs,
 )

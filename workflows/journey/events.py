@@ -38,7 +38,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn
+from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -160,6 +160,8 @@ AnyEventBody = Annotated[
     | CoverEnded
     | PatientMoved
     | HistoryTakenIn
+    | MergeProposed
+    | PatientMerged
     | DischargeProposed
     | HandoverProposed
     | WatchHandedOver
