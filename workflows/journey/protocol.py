@@ -55,6 +55,8 @@ class SignOffKind(StrEnum):
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
+    HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"
 
@@ -160,8 +162,6 @@ class EscalationPolicy(InputModel):
             if any(step.repeat_minutes is not None for step in steps[:-1]):
                 raise ValueError("only the last step repeats (repeat_minutes)")
         repeats = self.steps[-1].repeat_minutes is not None
-        if repeats and (self.clock == "working" or self.quiet_hours):
-            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
         if repeats != bool(self.acknowledged):
             raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
         if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
@@ -244,7 +244,9 @@ class KnownFrom(InputModel):
     """Never no while one of these is known: the latest C-SSRS that a clinician asked is (an incomplete one counts as
     high); intent or behaviour that a clinician found is recent (high); there was an attempt at any time (moderate)."""
     medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
-    """Never no while a medicine of one of these classes is on the list and taken."""
+    """Never no while a medicine of one of these classes is on the list and taken. A change of them opens it again."""
+    checklist: Identifier | None = None
+    """Never no while the latest checklist of a session says no to this item."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -264,6 +266,8 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+    rests_on: tuple[Literal["state"], ...] = ()
+    """What a clinician answers it by. It is open again once that changes: the state where the patient lives."""
 
 
 class Medicines(InputModel):
