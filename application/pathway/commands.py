@@ -12,8 +12,7 @@ from application.context import Context
 from application.errors import Conflict, NotFound, Unavailable
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
-from application.pathway import care_team
-from application.sign_offs import signing
+from application.sign_offs import signing, staff
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, AnyBody, Command
 from workflows.journey.decide import decide
@@ -84,7 +83,7 @@ async def try_out(
 
 def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
     """Return the events that a command would have now; none if it was accepted before."""
-    command = care_team.with_register(context, history.journey, command)
+    command = staff.with_register(context, history.journey, command)
     repeated = answer_repeated(receipts_of(history.events), command)
     if isinstance(repeated, CommandReceipt):
         return ()
@@ -100,7 +99,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
-    command = await care_team.looked_up(context, journey_id, command)
+    command = await staff.looked_up(context, journey_id, command)
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))

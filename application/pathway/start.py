@@ -14,10 +14,10 @@ from application import input as forms
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Conflict, FieldProblem, Refused, Unavailable, UseCaseError
-from application.pathway import care_team
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
+from application.sign_offs import staff
 from workflows.journey.aggregate import fold
 from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
@@ -105,7 +105,7 @@ class Starter:
         once = command_id or uuid5(referral.request, "start")
         command = Command.model_construct(command_id=once, actor=self._context.actor, body=body)
         require_size(command)
-        return care_team.with_register(self._context, None, command)
+        return staff.with_register(self._context, None, command)
 
     def _choose(self, name: str, pathway: Pathway) -> tuple[Protocol, ProtocolApproval | None]:
         settings = self._context.settings

@@ -27,8 +27,8 @@ from application.settings import Settings
 from application.temporal.journeys import Journeys, Running
 from cli.app import app
 from deploy.local.postgres import Database
-from simulation.keys import PASSPHRASE, invent
-from simulation.people import CLINIC, PEOPLE, profile
+from simulation.keys import PASSPHRASE, Signers, invent
+from simulation.people import CLINIC, PEOPLE, person_of, profile
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
@@ -48,10 +48,14 @@ T = TypeVar("T")
 
 
 @cache
+def invented() -> Signers:
+    """The register of the invented staff, and their keys."""
+    return invent(Path(mkdtemp()))
+
+
 def registered() -> dict[str, Any]:
-    """The settings that name the register of the invented staff. Nobody's keys are enrolled in it for the tests."""
-    signers = invent(Path(mkdtemp()))
-    return {"register_file": signers.register_path, "organisation_key": signers.organisation_key.hex()}
+    """The settings that name that register."""
+    return {"register_file": invented().register_path, "organisation_key": invented().organisation_key.hex()}
 
 
 class World:
@@ -225,11 +229,12 @@ def call(world: World, *arguments: str, given: Any = None, raw: bytes | None = N
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
-def write_profiles(directory: Path) -> dict[Role, str]:
-    """A profile file for each invented person."""
+def write_profiles(directory: Path, journey_id: UUID | None = None) -> dict[Role, str]:
+    """A profile file for each invented person: of this journey, where it has one of its own."""
     directory.mkdir(exist_ok=True)
     written = {}
-    for role, person in PEOPLE.items():
+    for role in PEOPLE:
+        person = PEOPLE[role] if journey_id is None else person_of(journey_id, role)
         path = directory / f"{role.value}.json"
         path.write_text(profile(person, CLINIC, "night-clinic"))
         written[role] = str(path)
