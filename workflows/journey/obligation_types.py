@@ -125,6 +125,8 @@ MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
+"""What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")
 """A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
@@ -187,6 +189,7 @@ OBLIGATION_TYPES = {
         VISIT,
         FOLLOW_UP_VISIT,
         MEASURE,
+        RENEWAL,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
         DISPATCH_ADDRESS,

@@ -8,6 +8,7 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text
+from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     FROM_EDUCATION,
     Changes,
@@ -160,10 +161,12 @@ class ConsentWithdrawn(EventBody):
 
 
 class Education(ImmutableModel):
-    """Topics explained, each with the version of its content, and statements acknowledged."""
+    """Topics explained, each with the version of its content, and statements acknowledged; when (UTC) each was last."""
 
     explained: dict[Identifier, Identifier] = {}
+    explained_at: dict[Identifier, Instant] = {}
     acknowledged: tuple[Identifier, ...] = ()
+    acknowledged_at: dict[Identifier, Instant] = {}
 
 
 class Question(ImmutableModel):
@@ -178,7 +181,7 @@ class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
-    with the version the patient read.
+    with the version the patient read, given when ``consented_at`` says (UTC).
     """
 
     plan: Plan | None = None
@@ -191,6 +194,7 @@ class EducationState(PathwayState):
     education: Education = Education()
     questions: dict[Identifier, Question] = {}
     consents: dict[Identifier, Identifier] = {}
+    consented_at: dict[Identifier, Instant] = {}
 
 
 def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
@@ -213,12 +217,14 @@ def _reviewed(state: EducationState, body: SignedOff, event: EventHeader) -> Cha
 
 def _explained(state: EducationState, body: TopicsExplained, event: EventHeader) -> Changes:
     explained = {**state.education.explained, **dict.fromkeys(body.topics, body.content_version)}
-    return {"education": state.education.model_copy(update={"explained": explained})}
+    times = {**state.education.explained_at, **dict.fromkeys(body.topics, event.at)}
+    return {"education": state.education.model_copy(update={"explained": explained, "explained_at": times})}
 
 
 def _acknowledged(state: EducationState, body: StatementsAcknowledged, event: EventHeader) -> Changes:
     acknowledged = tuple(dict.fromkeys((*state.education.acknowledged, *body.statements)))
-    return {"education": state.education.model_copy(update={"acknowledged": acknowledged})}
+    times = {**state.education.acknowledged_at, **dict.fromkeys(body.statements, event.at)}
+    return {"education": state.education.model_copy(update={"acknowledged": acknowledged, "acknowledged_at": times})}
 
 
 def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Changes:
@@ -230,11 +236,17 @@ def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader)
 
 
 def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:
-    return {"consents": {**state.consents, **body.consents}}
+    return {
+        "consents": {**state.consents, **body.consents},
+        "consented_at": {**state.consented_at, **dict.fromkeys(body.consents, event.at)},
+    }
 
 
 def _withdrawn(state: EducationState, body: ConsentWithdrawn, event: EventHeader) -> Changes:
-    return {"consents": {name: version for name, version in state.consents.items() if name != body.consent}}
+    return {
+        "consents": {name: version for name, version in state.consents.items() if name != body.consent},
+        "consented_at": {name: given for name, given in state.consented_at.items() if name != body.consent},
+    }
 
 
 EVOLUTIONS: Evolutions = {
