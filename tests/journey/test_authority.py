@@ -18,6 +18,7 @@ from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, half_signed
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stages.education.model import ProposedConsent
 from workflows.journey.stages.evaluation.model import Evaluation
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
@@ -28,6 +29,7 @@ SUBJECTS = {
     SignOffKind.SEVERE_HOLD_RELEASE: "hold-1",
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
+    SignOffKind.CONSENT_VERSION: "treatment",
     SignOffKind.DEATH: "death-1",
 }
 NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
@@ -118,6 +120,9 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
             changed = {"deaths": {death.id: death}}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
+        case SignOffKind.CONSENT_VERSION:
+            proposed = ProposedConsent(consent="treatment", version="treatment-2", reason="invented", by=by)
+            changed = {"proposed_consents": {"treatment": proposed}}
         case SignOffKind.PATIENT_LIMITS:
             changed = {"own_limits_by": by}
         case SignOffKind.LIMIT_OVERRIDE:

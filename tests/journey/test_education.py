@@ -15,6 +15,8 @@ from workflows.journey.patient_limits import highest_dose
 from workflows.journey.protocol import Dose, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
+from workflows.journey.stages.education.rules import not_understood, untaught
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.protocols import list_pathways
 
 
@@ -279,8 +281,52 @@ def test_topics_are_explained_by_a_clinician() -> None:
     assert play.waits_for("education") is not None
     assert play.waits_for("acknowledgement") is None
     play.do(c.ExplainTopics(topics=topics[-1:], content_version="v1"))
+    assert play.waits_for("acknowledgement") is None
+    play.do(c.ConfirmUnderstanding(topics=dict.fromkeys(topics, "understood"), in_their_words="x"))
     assert play.waits_for("education") is None
     assert play.waits_for("acknowledgement") is not None
+
+
+@pytest.mark.requirement("A26")
+def test_what_was_explained_is_understood_before_anybody_consents() -> None:
+    play = before("education.confirm")
+    topics = play.journey.protocol.education_topics
+    consents = play.journey.consent_versions
+    play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="own words")
+    heard = {topics[0]: "explain_again", **dict.fromkeys(topics[1:], "understood")}
+    play.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "invented"}))
+    assert untaught(play.journey) == topics[:1], "it is explained again"
+    alone = c.ConfirmUnderstanding(topics={topics[0]: "understood"}, in_their_words="invented")
+    play.refused(alone, code=RefusalCode.INCOMPLETE, field="topics", says=topics[0])
+    play.refused(alone, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+    play.do(c.ExplainTopics(topics=topics[:1], content_version="v2"))
+    play.do(alone)
+    assert not_understood(play.journey) == ()
+
+
+@pytest.mark.requirement("A26")
+def test_what_is_explained_anew_is_heard_anew_and_stands_before_the_dose() -> None:
+    play = before("session.release")
+    topic = play.journey.protocol.education_topics[0]
+    play.do(c.ExplainTopics(topics=(topic,), content_version="v2"))
+    assert any("(education)" in found for found in dose_gate(play.journey, 1, play.at))
+
+
+@pytest.mark.requirement("A23")
+def test_background_reading_is_sent_before_the_evaluation_and_tracked() -> None:
+    play = started()
+    body = c.SendReading(reading="psychiatric_evaluation", content_version="v1")
+    read = c.ConfirmReading(reading="psychiatric_evaluation", content_version="v1")
+    play.refused(read, Role.PATIENT, code=RefusalCode.UNKNOWN, field="reading")
+    play.do(body, Role.COORDINATOR)
+    sent = play.journey.education.reading["psychiatric_evaluation"]
+    assert (sent.content_version, sent.sent_at, sent.read_at) == ("v1", play.at, None)
+    other = read.model_copy(update={"content_version": "v0"})
+    play.refused(other, Role.PATIENT, code=RefusalCode.STALE, field="content_version")
+    play.later(hours=1).do(read, Role.PATIENT)
+    assert play.journey.education.reading["psychiatric_evaluation"].read_at == play.at
+    medicine = body.model_copy(update={"reading": "off_label_and_fda_warning"})
+    play.refused(medicine, Role.COORDINATOR, code=RefusalCode.UNKNOWN, field="reading")
 
 
 @pytest.mark.requirement("A54", "A55", "A56", "A57", "B10", "B45")

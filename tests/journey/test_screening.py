@@ -7,14 +7,15 @@ import pytest
 
 from simulation.people import no_risk
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, before, kinds, one
+from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.screening.rules import unanswered
 
 YES, NO, UNKNOWN = (c.ScreeningAnswer.model_validate({"answer": word}) for word in ("yes", "no", "unknown"))
 HARD, REVIEW = "X09", "X07"
@@ -28,6 +29,7 @@ def screened(**changed: Any) -> Play:
         "exclusions": {exclusion.code: NO for exclusion in protocol.exclusions},
         "criteria": dict.fromkeys(protocol.eligibility.attest, True),
         "factors": dict.fromkeys(protocol.eligibility.factors, "invented"),
+        "findings": {name: {"holds": True, "because": "x"} for name in ("appropriateness", "safety")},
     }
     for name, change in changed.items():
         form[name] = {key: value for key, value in (form[name] | change).items() if value is not None}
@@ -66,8 +68,6 @@ def test_signed_at_home_decision_enters_education() -> None:
 )
 def test_nothing_unanswered_or_unknown_passes(changed: dict[str, Any], lacking: str) -> None:
     play = screened(**changed)
-    from workflows.journey.stages.screening.rules import unanswered
-
     assert unanswered(play.journey) == (lacking,)
     assert play.waits_for("screening") is not None
     assert play.waits_for("eligibility") is None
@@ -266,3 +266,23 @@ def test_hard_exclusion_found_later_holds_care_until_it_no_longer_holds() -> Non
     play.do(c.RecordScreening(exclusions={HARD: NO}))
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
+
+
+@pytest.mark.requirement("A22")
+@pytest.mark.parametrize("name", ["appropriateness", "safety"])
+def test_appropriateness_and_safety_are_found_apart_before_the_setting_is_decided(name: str) -> None:
+    play = before("screening.record")
+    [move] = [m[1].body for m in after("screening.record").moves]
+    assert isinstance(move, c.RecordScreening)
+    others = {found: each for found, each in move.findings.items() if found != name}
+    play.do(move.model_copy(update={"findings": others}))
+    assert unanswered(play.journey) == (f"finding {name}",)
+    assert not play.asks_for(SignOffKind.ELIGIBILITY)
+    no = c.RecordScreening.model_validate({"findings": {name: {"holds": False, "because": "invented"}}})
+    play.do(no)
+    approval = play.command(play.signature(SignOffKind.ELIGIBILITY, choice="at_home"), Role.CLINICIAN)
+    refused = play.take(approval)
+    assert isinstance(refused, Refusal)
+    assert f"found not to hold: {name}" in refused.reason
+    play.sign(SignOffKind.ELIGIBILITY, decision="decline", referral="invented")
+    assert play.journey.outcome == Outcome.INELIGIBLE

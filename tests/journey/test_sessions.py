@@ -151,12 +151,12 @@ def test_long_course_needs_a_new_plan() -> None:
         ({"session": 2}, RefusalCode.UNKNOWN, "session"),
         ({"starts_at": timedelta(seconds=-1)}, RefusalCode.WRONG_TIME, "starts_at"),
         ({"starts_at": timedelta(days=57)}, RefusalCode.OUT_OF_LIMITS, "starts_at"),
-        ({"live_clinician": False}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
+        ({"live_clinician": None}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
     ],
 )
 def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = before("session.schedule")
-    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": True}
+    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": "demo-clinician"}
     values = good | change
     starts_at = play.at + values.pop("starts_at")
     play.refused(at(play, starts_at, **values), Role.COORDINATOR, code=code, field=field)
@@ -186,7 +186,7 @@ def test_moved_session_is_due_at_its_new_time_and_starts_afresh() -> None:
     was = play.waits_for("checklist")
     assert was is not None
     later = was.deadline + timedelta(days=2)
-    play.do(at(play, later, session=1, live_clinician=True), Role.COORDINATOR)
+    play.do(at(play, later, session=1, live_clinician="demo-clinician"), Role.COORDINATOR)
     now = play.waits_for("checklist")
     instructions = play.waits_for("instructions")
     assert now is not None
@@ -891,3 +891,22 @@ def test_sessions_are_those_of_the_protocol_pinned_at_the_start() -> None:
     assert {event.body.protocol_digest for event in play.events if isinstance(event.body, e.PathwayStarted)} == {
         play.journey.protocol.digest
     }
+
+
+@pytest.mark.requirement("B21")
+def test_the_patient_acknowledges_the_instructions_they_got() -> None:
+    play = before("session.instruct")
+    body = c.AcknowledgeInstructions(session=1, content_version="demo-1")
+    play.refused(body, Role.PATIENT, code=RefusalCode.INCOMPLETE, field="session")
+    play.do(c.Instruct(session=1, content_version="demo-1"), Role.COORDINATOR)
+    waiting = play.waits_for("instructions_read")
+    assert waiting is not None
+    assert waiting.owner == Role.PATIENT
+    assert any("instructions_read" in found for found in dose_gate(play.journey, 1, play.at))
+    play.refused(body, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    other = body.model_copy(update={"content_version": "demo-0"})
+    play.refused(other, Role.PATIENT, code=RefusalCode.STALE, field="content_version")
+    play.do(body, Role.PATIENT)
+    assert play.waits_for("instructions_read") is None
+    play.do(c.Instruct(session=1, content_version="demo-2"), Role.COORDINATOR)
+    assert play.waits_for("instructions_read") is not None, "they changed, and are acknowledged anew"

@@ -89,7 +89,7 @@ def test_a_session_moved_further_away_asks_for_its_questionnaire_again_in_its_ti
         starts_at=starts,
         supervising_clinician=session.supervising_clinician,
         session_monitor=session.session_monitor,
-        live_clinician=True,
+        live_clinician=session.live_clinician,
     )
     play.do(again, Role.COORDINATOR)
     asked = play.waits_for("measure", "session-1")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import Actor
+from workflows.journey.actors import Actor, CareTeamMember
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.adverse_events.model import (
     FollowUpAdverseEvent,
@@ -57,16 +57,23 @@ from workflows.journey.stages.education.model import (
     Acknowledge,
     AnswerQuestion,
     AskQuestion,
+    ConfirmReading,
+    ConfirmUnderstanding,
+    EnterPaperConsent,
     ExplainTopics,
     GiveConsent,
     PlanBasis,
+    ProposeConsentVersion,
     RecordPlan,
+    SendReading,
     WithdrawConsent,
+    WitnessConsent,
 )
 from workflows.journey.stages.evaluation.model import RecordEvaluation, RecordInstrument
 from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit, SettleContact
 from workflows.journey.stages.screening.model import RecordScreening
 from workflows.journey.stages.sessions.model import (
+    AcknowledgeInstructions,
     CancelSession,
     CheckSession,
     EndSession,
@@ -77,7 +84,16 @@ from workflows.journey.stages.sessions.model import (
     ReleaseSession,
     ScheduleSession,
 )
-from workflows.journey.vocabulary import Location, Observer, Patient, Plan, PriorTreatment, ScreeningAnswer, Vitals
+from workflows.journey.vocabulary import (
+    Finding,
+    Location,
+    Observer,
+    Patient,
+    Plan,
+    PriorTreatment,
+    ScreeningAnswer,
+    Vitals,
+)
 
 AnyBody = Annotated[
     StartPathway
@@ -86,14 +102,21 @@ AnyBody = Annotated[
     | RecordScreening
     | RecordPlan
     | ExplainTopics
+    | ConfirmUnderstanding
+    | SendReading
+    | ConfirmReading
     | Acknowledge
     | AskQuestion
     | AnswerQuestion
     | GiveConsent
     | WithdrawConsent
+    | EnterPaperConsent
+    | WitnessConsent
+    | ProposeConsentVersion
     | ScheduleSession
     | CancelSession
     | Instruct
+    | AcknowledgeInstructions
     | CheckSession
     | ReleaseSession
     | RecordDose
@@ -150,11 +173,16 @@ SIGNED = (Sign, Delegate)
 
 
 class Command(InputModel):
-    """One request, by one actor, with an id that makes it happen once however often it arrives."""
+    """One request, by one actor, with an id that makes it happen once however often it arrives.
+
+    ``named`` is what the organisation's register says of the staff whom the body names. It is looked up where the
+    command is made, and checked against the register where it enters and where it is recorded.
+    """
 
     command_id: UUID
     actor: Actor
     body: AnyBody
+    named: Annotated[tuple[CareTeamMember, ...], Field(max_length=20)] = ()
 
     @property
     def limit(self) -> int:

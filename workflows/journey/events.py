@@ -19,7 +19,7 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
-from workflows.journey.always.care_team.model import StrangerHeard
+from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
@@ -60,12 +60,19 @@ from workflows.journey.always.sign_offs.model import (
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
+    ConsentVersionChanged,
+    ConsentVersionProposed,
     ConsentWithdrawn,
+    ConsentWitnessed,
+    PaperConsentEntered,
     PlanRecorded,
     QuestionAnswered,
     QuestionAsked,
+    ReadingConfirmed,
+    ReadingSent,
     StatementsAcknowledged,
     TopicsExplained,
+    UnderstandingConfirmed,
 )
 from workflows.journey.stages.evaluation.model import EvaluationRecorded, InstrumentRecorded
 from workflows.journey.stages.follow_up.model import (
@@ -76,9 +83,10 @@ from workflows.journey.stages.follow_up.model import (
     DischargeProposed,
     VisitRecorded,
 )
-from workflows.journey.stages.screening.model import ScreeningRecorded
+from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
+    InstructionsAcknowledged,
     ObservationMissed,
     SessionCancelled,
     SessionChecked,
@@ -94,16 +102,25 @@ AnyEventBody = Annotated[
     | EvaluationRecorded
     | InstrumentRecorded
     | ScreeningRecorded
+    | AnswersReopened
     | PlanRecorded
     | TopicsExplained
+    | UnderstandingConfirmed
+    | ReadingSent
+    | ReadingConfirmed
     | StatementsAcknowledged
     | QuestionAsked
     | QuestionAnswered
     | ConsentGiven
     | ConsentWithdrawn
+    | PaperConsentEntered
+    | ConsentWitnessed
+    | ConsentVersionProposed
+    | ConsentVersionChanged
     | SessionScheduled
     | SessionCancelled
     | SessionInstructed
+    | InstructionsAcknowledged
     | SessionChecked
     | SessionReleased
     | DoseRecorded
@@ -119,6 +136,7 @@ AnyEventBody = Annotated[
     | MedicineRecorded
     | MedicinesReconciled
     | AdverseEventReported
+    | CareTeamUpdated
     | DeathReported
     | DeathConfirmed
     | DeathEnteredInError

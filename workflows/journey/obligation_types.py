@@ -113,6 +113,7 @@ CONSENT = _of_patient("consent")
 QUESTION = _of_clinic("question")
 SCHEDULING = _of_clinic("scheduling")
 INSTRUCTIONS = _of_patient("instructions")
+INSTRUCTIONS_READ = _of_patient("instructions_read")
 CHECKLIST = _at_once("checklist")
 RELEASE = _at_once("release", before_dose=BeforeDose.NEVER)
 DOSE = _at_once("dose", Outlasts.ENDING, before_dose=BeforeDose.NEVER)
@@ -124,6 +125,8 @@ FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUI
 MEASURE = ObligationType(
     "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
 )
+WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
+"""A consent on paper. It waits for the same people as a question."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
 RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
 """What a dose rests on, before it lapses."""
@@ -190,6 +193,8 @@ OBLIGATION_TYPES = {
         FOLLOW_UP_VISIT,
         MEASURE,
         RENEWAL,
+        INSTRUCTIONS_READ,
+        WITNESS,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
         DISPATCH_ADDRESS,

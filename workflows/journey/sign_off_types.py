@@ -36,6 +36,7 @@ CLEARED = {
     "live_clinician",
     "interpreter",
     "instructed",
+    "acknowledged",
     "check",
 }
 """What of a session a clearance covers."""
@@ -114,7 +115,12 @@ def _evaluators(journey: Journey, subject: str | None) -> tuple[str, ...]:
 def _exclusion_review(journey: Journey, subject: str | None) -> Content:
     reviewed = tuple(x.code for x in journey.protocol.exclusions if x.rule == "review")
     answers = journey.screening.exclusions
-    return {code: answers[code].model_dump(mode="json") for code in reviewed if code in answers}
+    rests_on = journey.screening.rests_on
+    return {
+        code: answers[code].model_dump(mode="json") | {"rests_on": rests_on.get(code)}
+        for code in reviewed
+        if code in answers
+    }
 
 
 def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -122,7 +128,10 @@ def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _eligibility(journey: Journey, subject: str | None) -> Content:
-    return {"screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"})}
+    return {
+        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"}),
+        "state": journey.patient.state,
+    }
 
 
 def _screeners(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -284,6 +293,25 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
         ],
     }
+
+
+def _consent_version(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_consents.get(subject or "")
+    return {
+        "counts_now": journey.consent_versions.get(subject or ""),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    proposed = journey.proposed_consents.get(subject or "")
+    return () if proposed is None else (proposed.by,)
+
+
+def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    proposed = journey.proposed_consents.get(decided.subject or "")
+    if proposed is not None:
+        yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
 
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -471,6 +499,18 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             declining="asks_again",
             urgent=True,
             outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.CONSENT_VERSION,
+            request="sign the new version of consent {subject}",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_consent_version,
+            authors=_consent_version_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_consent_version,
+            reasoned=True,
             care=False,
         ),
         SignOffType(

@@ -77,6 +77,13 @@ class ScreeningAnswer(InputModel):
     note: Short | None = None
 
 
+class Finding(InputModel):
+    """Whether something was found to be so, and because of what."""
+
+    holds: bool
+    because: Text
+
+
 class Plan(InputModel):
     """A personalised plan. Milligrams, kilograms, hours."""
 

@@ -44,6 +44,8 @@ def words(journey: Journey) -> list[str]:
         *(exclusion.code for exclusion in protocol.exclusions[:3]),
         *protocol.consents,
         *protocol.consents.values(),
+        *journey.papers,
+        *protocol.background_reading,
         *protocol.education_topics[:2],
         *protocol.acknowledgements[:2],
         *protocol.follow_up.outcomes,

@@ -56,6 +56,35 @@ class ExplainTopics(CommandBody):
     content_version: Identifier
 
 
+class ConfirmUnderstanding(CommandBody):
+    """A clinician had the patient say topics in their own words (teach-back). What was not understood is explained
+    again."""
+
+    kind: Literal["education.confirm"] = "education.confirm"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    topics: Annotated[dict[Identifier, Literal["understood", "explain_again"]], Field(min_length=1)]
+    in_their_words: Text
+
+
+class SendReading(CommandBody):
+    """Send the patient background reading, also before the evaluation. Nothing about the medicine is among it."""
+
+    kind: Literal["education.send"] = "education.send"
+    licensed: ClassVar[bool] = False
+    reading: Identifier
+    content_version: Identifier
+
+
+class ConfirmReading(CommandBody):
+    """The patient read what was sent to them, in this version."""
+
+    kind: Literal["education.read"] = "education.read"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
+    reading: Identifier
+    content_version: Identifier
+
+
 class Acknowledge(CommandBody):
     """The patient acknowledges statements such as "this is not a cure"."""
 
@@ -92,6 +121,37 @@ class GiveConsent(CommandBody):
     consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
 
 
+class EnterPaperConsent(CommandBody):
+    """Enter consents that the patient signed on paper. They count once somebody else who saw it has witnessed it."""
+
+    kind: Literal["consent.enter-paper"] = "consent.enter-paper"
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
+    signed_at: Instant
+    document_ref: Identifier
+
+
+class WitnessConsent(CommandBody):
+    """Somebody other than who entered a consent on paper saw it, and that the patient signed it."""
+
+    kind: Literal["consent.witness"] = "consent.witness"
+    attempts_kept: ClassVar[bool] = True
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    paper: Identifier
+
+
+class ProposeConsentVersion(CommandBody):
+    """Propose that another version of a consent counts for this journey. It does once it is signed, and then the
+    patient is asked again."""
+
+    kind: Literal["consent.propose-version"] = "consent.propose-version"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    consent: Identifier
+    version: Identifier
+    reason: Text
+
+
 class WithdrawConsent(CommandBody):
     """The patient withdraws a consent. Sessions stop at once."""
 
@@ -119,6 +179,30 @@ class TopicsExplained(EventBody):
 
     kind: Literal["education.explained"] = "education.explained"
     topics: tuple[Identifier, ...]
+    content_version: Identifier
+
+
+class UnderstandingConfirmed(EventBody):
+    """A clinician heard the topics in the patient's own words: which were understood, and which are explained again."""
+
+    kind: Literal["education.confirmed"] = "education.confirmed"
+    topics: dict[Identifier, Literal["understood", "explain_again"]]
+    in_their_words: Text
+
+
+class ReadingSent(EventBody):
+    """Background reading was sent to the patient, in this version."""
+
+    kind: Literal["education.sent"] = "education.sent"
+    reading: Identifier
+    content_version: Identifier
+
+
+class ReadingConfirmed(EventBody):
+    """The patient read what was sent to them."""
+
+    kind: Literal["education.reading-confirmed"] = "education.reading-confirmed"
+    reading: Identifier
     content_version: Identifier
 
 
@@ -152,6 +236,40 @@ class ConsentGiven(EventBody):
     consents: dict[Identifier, Identifier]
 
 
+class PaperConsentEntered(EventBody):
+    """Consents on paper, when the patient signed them (UTC) and where the paper is. They wait for a witness."""
+
+    kind: Literal["consent.paper-entered"] = "consent.paper-entered"
+    paper: Identifier
+    consents: dict[Identifier, Identifier]
+    signed_at: Instant
+    document_ref: Identifier
+
+
+class ConsentWitnessed(EventBody):
+    """A second person saw the paper, and that the patient signed it."""
+
+    kind: Literal["consent.witnessed"] = "consent.witnessed"
+    paper: Identifier
+
+
+class ConsentVersionProposed(EventBody):
+    """Another version of a consent is to count for this journey. It does once it is signed."""
+
+    kind: Literal["consent.version-proposed"] = "consent.version-proposed"
+    consent: Identifier
+    version: Identifier
+    reason: Text
+
+
+class ConsentVersionChanged(EventBody):
+    """From here on this version of a consent counts for this journey. An earlier one does no more."""
+
+    kind: Literal["consent.version-changed"] = "consent.version-changed"
+    consent: Identifier
+    version: Identifier
+
+
 class ConsentWithdrawn(EventBody):
     """The patient withdrew a consent."""
 
@@ -160,11 +278,22 @@ class ConsentWithdrawn(EventBody):
     reason: Text | None = None
 
 
+class Reading(ImmutableModel):
+    """Background reading that was sent, in which version and when (UTC), and when the patient had read it."""
+
+    content_version: Identifier
+    sent_at: Instant
+    read_at: Instant | None = None
+
+
 class Education(ImmutableModel):
-    """Topics explained, each with the version of its content, and statements acknowledged; when (UTC) each was last."""
+    """Topics explained, each with the version of its content, those the patient could say in their own words,
+    statements acknowledged, and background reading; when (UTC) each was explained or acknowledged last."""
 
     explained: dict[Identifier, Identifier] = {}
     explained_at: dict[Identifier, Instant] = {}
+    understood: tuple[Identifier, ...] = ()
+    reading: dict[Identifier, Reading] = {}
     acknowledged: tuple[Identifier, ...] = ()
     acknowledged_at: dict[Identifier, Instant] = {}
 
@@ -177,11 +306,31 @@ class Question(ImmutableModel):
     answer: Text | None = None
 
 
+class PaperConsent(ImmutableModel):
+    """Consents on paper that nobody has witnessed yet, and who entered them."""
+
+    id: Identifier
+    consents: dict[Identifier, Identifier]
+    signed_at: Instant
+    document_ref: Identifier
+    entered_by: Identifier
+
+
+class ProposedConsent(ImmutableModel):
+    """Another version of a consent that waits for its signature, and who proposed it."""
+
+    consent: Identifier
+    version: Identifier
+    reason: Text
+    by: Identifier
+
+
 class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
-    with the version the patient read, given when ``consented_at`` says (UTC).
+    with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
+    ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
     """
 
     plan: Plan | None = None
@@ -195,6 +344,16 @@ class EducationState(PathwayState):
     questions: dict[Identifier, Question] = {}
     consents: dict[Identifier, Identifier] = {}
     consented_at: dict[Identifier, Instant] = {}
+    papers: dict[Identifier, PaperConsent] = {}
+    papers_entered: int = 0
+    consents_withdrawn_at: dict[Identifier, Instant] = {}
+    proposed_consents: dict[Identifier, ProposedConsent] = {}
+    renewed_consents: dict[Identifier, Identifier] = {}
+
+    @property
+    def consent_versions(self) -> dict[str, str]:
+        """The version of each consent that counts for this journey."""
+        return {**self.protocol.consents, **self.renewed_consents}
 
 
 def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
@@ -210,15 +369,46 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
 
 
 def _reviewed(state: EducationState, body: SignedOff, event: EventHeader) -> Changes:
-    """A response review that adjusts treatment, or goes over to maintenance, asks for a new plan."""
+    """A response review that adjusts treatment, or goes over to maintenance, asks for a new plan. A version of a
+    consent that is declined is not proposed any more."""
+    if body.sign_off == SignOffKind.CONSENT_VERSION and body.decision == "decline":
+        left = {name: each for name, each in state.proposed_consents.items() if name != body.subject}
+        return {"proposed_consents": left}
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
     return {"plan_owed_since": event.version} if review and body.choice in ("adjust", "maintenance") else {}
 
 
 def _explained(state: EducationState, body: TopicsExplained, event: EventHeader) -> Changes:
     explained = {**state.education.explained, **dict.fromkeys(body.topics, body.content_version)}
+    understood = tuple(topic for topic in state.education.understood if topic not in body.topics)
     times = {**state.education.explained_at, **dict.fromkeys(body.topics, event.at)}
-    return {"education": state.education.model_copy(update={"explained": explained, "explained_at": times})}
+    known = {"explained": explained, "explained_at": times, "understood": understood}
+    return {"education": state.education.model_copy(update=known)}
+
+
+def _confirmed(state: EducationState, body: UnderstandingConfirmed, event: EventHeader) -> Changes:
+    """What is to be explained again counts as not explained."""
+    known = state.education
+    again = [topic for topic, heard in body.topics.items() if heard == "explain_again"]
+    heard = [topic for topic in body.topics if topic not in again]
+    understood = tuple(topic for topic in dict.fromkeys((*known.understood, *heard)) if topic not in again)
+    explained = {topic: version for topic, version in known.explained.items() if topic not in again}
+    return {"education": known.model_copy(update={"explained": explained, "understood": understood})}
+
+
+def _sent(state: EducationState, body: ReadingSent, event: EventHeader) -> Changes:
+    sent = Reading(content_version=body.content_version, sent_at=event.at)
+    return {
+        "education": state.education.model_copy(update={"reading": {**state.education.reading, body.reading: sent}})
+    }
+
+
+def _read(state: EducationState, body: ReadingConfirmed, event: EventHeader) -> Changes:
+    reading = state.education.reading
+    if body.reading not in reading:
+        return {}
+    read = reading[body.reading].model_copy(update={"read_at": event.at})
+    return {"education": state.education.model_copy(update={"reading": {**reading, body.reading: read}})}
 
 
 def _acknowledged(state: EducationState, body: StatementsAcknowledged, event: EventHeader) -> Changes:
@@ -243,9 +433,43 @@ def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) ->
 
 
 def _withdrawn(state: EducationState, body: ConsentWithdrawn, event: EventHeader) -> Changes:
+    """A paper that waits for its witness is void with what it says."""
     return {
         "consents": {name: version for name, version in state.consents.items() if name != body.consent},
-        "consented_at": {name: given for name, given in state.consented_at.items() if name != body.consent},
+        "papers": {name: paper for name, paper in state.papers.items() if body.consent not in paper.consents},
+        "consents_withdrawn_at": {**state.consents_withdrawn_at, body.consent: event.at},
+    }
+
+
+def _paper_entered(state: EducationState, body: PaperConsentEntered, event: EventHeader) -> Changes:
+    paper = PaperConsent(
+        id=body.paper,
+        consents=body.consents,
+        signed_at=body.signed_at,
+        document_ref=body.document_ref,
+        entered_by=event.actor_id,
+    )
+    return {"papers": {**state.papers, paper.id: paper}, "papers_entered": state.papers_entered + 1}
+
+
+def _witnessed(state: EducationState, body: ConsentWitnessed, event: EventHeader) -> Changes:
+    paper = state.papers.get(body.paper)
+    given = {} if paper is None else paper.consents
+    papers = {name: each for name, each in state.papers.items() if name != body.paper}
+    signed = {} if paper is None else dict.fromkeys(given, paper.signed_at)
+    consented = {"consents": {**state.consents, **given}, "consented_at": {**state.consented_at, **signed}}
+    return {"papers": papers, **consented}
+
+
+def _version_proposed(state: EducationState, body: ConsentVersionProposed, event: EventHeader) -> Changes:
+    proposed = ProposedConsent(consent=body.consent, version=body.version, reason=body.reason, by=event.actor_id)
+    return {"proposed_consents": {**state.proposed_consents, body.consent: proposed}}
+
+
+def _version_changed(state: EducationState, body: ConsentVersionChanged, event: EventHeader) -> Changes:
+    return {
+        "renewed_consents": {**state.renewed_consents, body.consent: body.version},
+        "proposed_consents": {name: p for name, p in state.proposed_consents.items() if name != body.consent},
     }
 
 
@@ -258,4 +482,11 @@ EVOLUTIONS: Evolutions = {
     QuestionAnswered: _answered,
     ConsentGiven: _consented,
     ConsentWithdrawn: _withdrawn,
+    PaperConsentEntered: _paper_entered,
+    ConsentWitnessed: _witnessed,
+    ConsentVersionProposed: _version_proposed,
+    ConsentVersionChanged: _version_changed,
+    UnderstandingConfirmed: _confirmed,
+    ReadingSent: _sent,
+    ReadingConfirmed: _read,
 }

@@ -13,7 +13,15 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.obligation_types import ACKNOWLEDGEMENT, CONSENT, EDUCATION, PLANNING, QUESTION, ObligationType
+from workflows.journey.obligation_types import (
+    ACKNOWLEDGEMENT,
+    CONSENT,
+    EDUCATION,
+    PLANNING,
+    QUESTION,
+    WITNESS,
+    ObligationType,
+)
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
@@ -24,6 +32,32 @@ def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime)
     """Record which topics a clinician explained: a clinician, not a leaflet (both source documents)."""
     require_known(command.topics, journey.protocol.education_topics, "topics")
     yield e.TopicsExplained(topics=command.topics, content_version=command.content_version)
+
+
+def confirm(journey: Journey, command: c.ConfirmUnderstanding, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record what the patient could say in their own words (teach-back; AHRQ, Health Literacy Universal Precautions
+    Toolkit, tool 5). Only what was explained can be understood."""
+    require_known({**command.topics}, journey.protocol.education_topics, "topics")
+    unheard = [topic for topic in command.topics if topic not in journey.education.explained]
+    if unheard:
+        refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(unheard)}", "Explain them first", "topics")
+    yield e.UnderstandingConfirmed(**command.model_dump(exclude={"kind"}))
+
+
+def send_reading(journey: Journey, command: c.SendReading, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that background reading was sent. It is none of what comes only after an evaluation."""
+    require_known((command.reading,), journey.protocol.background_reading, "reading")
+    yield e.ReadingSent(reading=command.reading, content_version=command.content_version)
+
+
+def confirm_reading(journey: Journey, command: c.ConfirmReading, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that the patient read what was sent, in the version that was sent last."""
+    sent = journey.education.reading.get(command.reading)
+    if sent is None:
+        refuse(RefusalCode.UNKNOWN, "this was not sent", "See `pathway show` for what was", "reading")
+    if sent.content_version != command.content_version:
+        refuse(RefusalCode.STALE, "another version was sent since", "Read that one", "content_version")
+    yield e.ReadingConfirmed(reading=command.reading, content_version=command.content_version)
 
 
 def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -51,11 +85,55 @@ def answer(journey: Journey, command: c.AnswerQuestion, by: Actor, at: datetime)
 
 
 def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record consents to the current versions, once every topic was explained and no question of the patient is open.
-    Both source documents require informed consent, with the chance to ask."""
-    versions = journey.protocol.consents
-    require_known({**command.consents}, tuple(versions), "consents")
-    for name, version in command.consents.items():
+    """Record consents to the current versions, once every topic was explained and understood and no question of the
+    patient is open. Both source documents require informed consent, with the chance to ask."""
+    _require_informed(journey, command.consents)
+    yield e.ConsentGiven(consents=command.consents)
+
+
+def enter_paper(journey: Journey, command: c.EnterPaperConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Enter consents that the patient signed on paper, by the same rules as any. They do not count yet."""
+    _require_informed(journey, command.consents)
+    if command.signed_at > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time at which it was signed", "signed_at")
+    withdrawn = journey.consents_withdrawn_at
+    if any(name in withdrawn and command.signed_at <= withdrawn[name] for name in command.consents):
+        refuse(
+            RefusalCode.STALE,
+            "the patient withdrew this consent after they signed the paper",
+            "Ask them again",
+            "signed_at",
+        )
+    paper = f"paper-{journey.papers_entered + 1}"
+    yield e.PaperConsentEntered(paper=paper, **command.model_dump(exclude={"kind"}))
+
+
+def witness(journey: Journey, command: c.WitnessConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Let consents on paper count: two different people of the clinic saw them, and neither is the patient."""
+    paper = journey.papers.get(command.paper)
+    if paper is None:
+        refuse(RefusalCode.UNKNOWN, "no such paper waits for a witness", "See `pathway show`", "paper")
+    if by.id in (paper.entered_by, journey.patient.ref):
+        refuse(RefusalCode.NOT_ALLOWED, "who entered a paper does not witness it", "Have a colleague witness it")
+    _require_informed(journey, paper.consents)
+    yield e.ConsentWitnessed(paper=command.paper)
+
+
+def propose_version(
+    journey: Journey, command: c.ProposeConsentVersion, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    """Propose another version of a consent for this journey, whose protocol is pinned."""
+    versions = journey.consent_versions
+    require_known((command.consent,), tuple(versions), "consent")
+    if versions[command.consent] == command.version:
+        refuse(RefusalCode.ALREADY_DONE, "this version counts already", "Nothing is left to do", "version")
+    yield e.ConsentVersionProposed(**command.model_dump(exclude={"kind"}))
+
+
+def _require_informed(journey: Journey, consents: dict[str, str]) -> None:
+    versions = journey.consent_versions
+    require_known({**consents}, tuple(versions), "consents")
+    for name, version in consents.items():
         if version != versions[name]:
             refuse(
                 RefusalCode.STALE,
@@ -73,13 +151,21 @@ def consent(journey: Journey, command: c.GiveConsent, by: Actor, at: datetime) -
     lacking = untaught(journey)
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
-    yield e.ConsentGiven(consents=command.consents)
+    unclear = not_understood(journey)
+    if unclear:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"not yet said in the patient's own words: {', '.join(unclear)}",
+            "A clinician asks them to, and records it (`education confirm`)",
+        )
 
 
 def withdraw_consent(journey: Journey, command: c.WithdrawConsent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take back a consent that is in force. It is the patient's right at any time."""
+    """Take back a consent that is in force, or that waits on paper for its witness. It is the patient's right at any
+    time."""
     require_known((command.consent,), tuple(journey.protocol.consents), "consent")
-    if command.consent not in journey.consents:
+    waits = any(command.consent in paper.consents for paper in journey.papers.values())
+    if command.consent not in journey.consents and not waits:
         refuse(RefusalCode.ALREADY_DONE, "this consent is not in force", "Nothing is left to withdraw", "consent")
     yield e.ConsentWithdrawn(consent=command.consent, reason=command.reason)
 
@@ -92,9 +178,21 @@ def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: date
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 
+def react_version(journey: Journey, body: e.ConsentVersionChanged, at: datetime) -> Iterator[e.EventBody]:
+    """Cancel a session that was released on the version that no longer counts, and whose dose was not taken."""
+    for session in journey.sessions.values():
+        if session.released_at is not None and session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} has a new version")
+
+
 def untaught(journey: Journey) -> tuple[str, ...]:
     """Return topics of the protocol that nobody has explained."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
+
+
+def not_understood(journey: Journey) -> tuple[str, ...]:
+    """Return topics of the protocol that the patient has not said in their own words."""
+    return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.understood)
 
 
 def unacknowledged(journey: Journey) -> tuple[str, ...]:
@@ -109,8 +207,8 @@ def unanswered_questions(journey: Journey) -> tuple[str, ...]:
 
 
 def unconsented(journey: Journey) -> tuple[str, ...]:
-    """Consents that are not in force at the protocol's version."""
-    return tuple(name for name, v in journey.protocol.consents.items() if journey.consents.get(name) != v)
+    """Consents that are not in force at the version that counts."""
+    return tuple(name for name, v in journey.consent_versions.items() if journey.consents.get(name) != v)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -125,6 +223,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what="answer the patient's question",
             care=False,
         )
+    yield from _consents(journey)
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
     owed = journey.plan is None or journey.plan_owed_since is not None
@@ -137,14 +236,34 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             yield request
     if untaught(journey):
         yield _mine(journey, EDUCATION, "explain the education topics")
+    elif not_understood(journey):
+        yield _mine(journey, EDUCATION, "hear from the patient, in their own words, what was explained")
     elif unacknowledged(journey):
         yield require(
             ACKNOWLEDGEMENT,
             owner=Role.PATIENT,
             what="acknowledge what this treatment is and is not",
         )
-    if not untaught(journey) and not unanswered_questions(journey) and unconsented(journey):
+    informed = not untaught(journey) and not not_understood(journey) and not unanswered_questions(journey)
+    if informed and unconsented(journey):
         yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
+
+
+def _consents(journey: Journey) -> Iterator[Requirement]:
+    """Ask for the witness of each paper, and for the signature under each new version."""
+    for paper in journey.papers.values():
+        colleague = paper.entered_by == journey.clinician
+        yield require(
+            WITNESS,
+            subject=paper.id,
+            owner=Role.COORDINATOR if colleague else Role.CLINICIAN,
+            person=journey.coordinator if colleague else journey.clinician,
+            what="witness the consent on paper",
+        )
+    for name in journey.proposed_consents:
+        asked = sign_off_requirement(journey, SignOffKind.CONSENT_VERSION, name)
+        if asked:
+            yield asked
 
 
 def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
@@ -153,7 +272,13 @@ def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Begin sessions once the plan is signed, and all topics, acknowledgements and consents are complete."""
-    ready = not (untaught(journey) or unacknowledged(journey) or unanswered_questions(journey) or unconsented(journey))
+    ready = not (
+        untaught(journey)
+        or not_understood(journey)
+        or unacknowledged(journey)
+        or unanswered_questions(journey)
+        or unconsented(journey)
+    )
     if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)
 
@@ -165,7 +290,14 @@ DECISIONS: Decisions = {
     c.AnswerQuestion: answer,
     c.GiveConsent: consent,
     c.WithdrawConsent: withdraw_consent,
+    c.EnterPaperConsent: enter_paper,
+    c.WitnessConsent: witness,
+    c.ProposeConsentVersion: propose_version,
+    c.ConfirmUnderstanding: confirm,
+    c.SendReading: send_reading,
+    c.ConfirmReading: confirm_reading,
 }
 REACTIONS: Reactions = {
     e.ConsentWithdrawn: react_consent_withdrawn,
+    e.ConsentVersionChanged: react_version,
 }

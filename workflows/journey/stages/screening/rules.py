@@ -7,6 +7,7 @@ safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import get_args
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -14,16 +15,17 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles
-from workflows.journey.calendars import age_on
+from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
+from workflows.journey.calendars import age_on, birthday
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Comparison, ScoreChange
+from workflows.journey.instruments import Comparison, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
+from workflows.journey.stages.screening.model import FindingName
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -32,7 +34,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
     require_known({**command.exclusions}, tuple(x.code for x in protocol.exclusions), "exclusions")
     require_known({**command.criteria}, protocol.eligibility.attest, "criteria")
     require_known({**command.factors}, protocol.eligibility.factors, "factors")
-    if not (command.exclusions or command.criteria or command.factors):
+    if not (command.exclusions or command.criteria or command.factors or command.findings):
         refuse(RefusalCode.INCOMPLETE, "the screening form is empty", "Answer at least one question", "exclusions")
     for exclusion in protocol.exclusions:
         given = command.exclusions.get(exclusion.code)
@@ -44,7 +46,11 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
                 "Answer by what is recorded, or with unknown until what is wrong there is corrected",
                 f"exclusions.{exclusion.code}",
             )
-    yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
+    known = {x.code: _basis(journey, x, at) for x in protocol.exclusions if x.code in command.exclusions}
+    yield e.ScreeningRecorded(
+        **command.model_dump(exclude={"kind"}),
+        rests_on={code: basis for code, basis in known.items() if basis is not None},
+    )
 
 
 def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
@@ -61,6 +67,11 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     if known.medicines is not None:
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
+    if known.checklist is not None:
+        said = [session.check for session in journey.sessions.values() if session.check is not None]
+        latest = max(said, key=lambda check: check.at, default=None)
+        speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
+        return f"the latest checklist says no to {known.checklist}" if speaks else None
     age = age_on(journey.patient.born, at, journey.patient.zone)
     if known.age_over is not None:
         holds, limit = age > known.age_over, f"over {known.age_over}"
@@ -69,6 +80,73 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     if holds == (answer == "yes"):
         return None
     return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
+
+
+def _basis(journey: Journey, exclusion: Exclusion, at: datetime) -> str | None:
+    """Return what is known at a moment (UTC) of that on which the answer to an exclusion rests, in words. It is part of
+    what is signed."""
+    known, words = exclusion.known_from, []
+    if "state" in exclusion.rests_on:
+        words.append(f"lives in {journey.patient.state}")
+    if known is not None and known.medicines is not None:
+        words += [
+            f"takes {m.what} ({m.dosage}): {', '.join(m.classes)}"
+            for m in journey.medicines.values()
+            if m.taken and any(each in known.medicines for each in m.classes)
+        ]
+    if known is not None and known.suicide_risk is not None:
+        words.append(_risk_is(worst_level(journey, known.suicide_risk, at)))
+    return "; ".join(words)[:4000] or None
+
+
+def _risk_is(level: Level) -> str:
+    return f"suicide risk {level.value}"
+
+
+def reopening(journey: Journey, at: datetime) -> dict[str, str]:
+    """Return the exclusions whose answers do not count any more at a moment (UTC), each with the reason: what they
+    rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing."""
+    found, screening = {}, journey.screening
+    for exclusion in journey.protocol.exclusions:
+        given = screening.exclusions.get(exclusion.code)
+        if given is None:
+            continue
+        contrary = contradiction(journey, exclusion, given.answer, at)
+        rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, at)
+        if contrary is not None:
+            found[exclusion.code] = contrary
+        elif rested != now and not _eased(exclusion, rested, now):
+            found[exclusion.code] = "what it rested on has changed"
+    return found
+
+
+def _eased(exclusion: Exclusion, rested: str | None, now: str | None) -> bool:
+    """Whether only the suicide risk is lower than when the answer was given."""
+    rising = [_risk_is(level) for level in Level]
+    return rested in rising and now in rising and rising.index(now) < rising.index(rested)
+
+
+def next_birthday(journey: Journey) -> datetime | None:
+    """Return when (UTC) the patient's age next speaks against an answer, if it will: the beginning of a birthday."""
+    born, zone = journey.patient.born, journey.patient.zone
+    ages = [
+        x.known_from.age_over + 1
+        for x in journey.protocol.exclusions
+        if x.known_from is not None and x.known_from.age_over is not None and _answered_no(journey, x.code)
+    ]
+    return min((birthday(born, age, zone) for age in ages), default=None)
+
+
+def _answered_no(journey: Journey, code: str) -> bool:
+    given = journey.screening.exclusions.get(code)
+    return given is not None and given.answer == "no"
+
+
+def reopen(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Open the answers again that do not count any more, in every stage and under every hold."""
+    found = reopening(journey, at)
+    if found:
+        yield e.AnswersReopened(answers=found)
 
 
 def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
@@ -88,6 +166,7 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
     lacking = [f"exclusion {x.code}" for x in journey.protocol.exclusions if x.code not in known]
     lacking += [f"criterion {name}" for name in eligibility.attest if name not in answers.criteria]
     lacking += [f"factor {name}" for name in eligibility.factors if name not in answers.factors]
+    lacking += [f"finding {name}" for name in get_args(FindingName) if name not in answers.findings]
     return tuple(lacking)
 
 
@@ -95,11 +174,13 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return why at-home treatment cannot be approved now. If nothing is returned, a clinician may decide; nothing is
     approved by that."""
     found = list(unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
+    found += [f"found not to hold: {name}" for name, each in journey.screening.findings.items() if not each.holds]
     if age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years:
         found.append("the patient is under age")
     found += suicide_risk_obstacles(journey, at)

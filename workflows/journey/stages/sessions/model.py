@@ -32,7 +32,7 @@ class ScheduleSession(CommandBody):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool = False
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -50,6 +50,16 @@ class Instruct(CommandBody):
     """Deliver the clinical instructions for a session to the patient."""
 
     kind: Literal["session.instruct"] = "session.instruct"
+    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    session: Annotated[int, Field(ge=1)]
+    content_version: Identifier
+
+
+class AcknowledgeInstructions(CommandBody):
+    """The patient acknowledges the instructions for a session, in the version they got."""
+
+    kind: Literal["session.acknowledge-instructions"] = "session.acknowledge-instructions"
+    roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[int, Field(ge=1)]
     content_version: Identifier
@@ -157,7 +167,7 @@ class SessionScheduled(EventBody):
     local: Short
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -183,6 +193,14 @@ class Recheck(ImmutableModel):
 
     measured_at: Instant
     count: int = 0
+
+
+class InstructionsAcknowledged(EventBody):
+    """The patient acknowledged the instructions for a session, in this version."""
+
+    kind: Literal["session.instructions-acknowledged"] = "session.instructions-acknowledged"
+    session: int
+    content_version: Identifier
 
 
 class SessionChecked(EventBody):
@@ -324,9 +342,11 @@ class Session(ImmutableModel):
     closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
+    acknowledged: Identifier | None = None
+    """The version of the instructions that the patient acknowledged."""
     check: Check | None = None
     released_at: Instant | None = None
     released_mg: float | None = None
@@ -438,6 +458,10 @@ def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeade
     return changed_entry(state, "sessions", body.session, instructed=body.content_version)
 
 
+def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, acknowledged=body.content_version)
+
+
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
     check = Check(
         **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by")},
@@ -516,6 +540,7 @@ EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
     SessionInstructed: _instructed,
+    InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
     SessionReleased: _released,
     DoseRecorded: _dosed,

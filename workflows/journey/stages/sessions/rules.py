@@ -18,6 +18,7 @@ from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
     INSTRUCTIONS,
+    INSTRUCTIONS_READ,
     MEASURE,
     OBSERVATION,
     RELEASE,
@@ -64,11 +65,11 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Choose another time",
             "starts_at",
         )
-    if command.session in rules.live_clinician_sessions and not command.live_clinician:
+    if command.session in rules.live_clinician_sessions and command.live_clinician is None:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
             "this session needs a clinician present throughout by video",
-            "Set live_clinician and name the clinician",
+            "Name the clinician",
             "live_clinician",
         )
     if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
@@ -101,6 +102,18 @@ def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> 
     """Record that the patient got the instructions for a session."""
     scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
+
+
+def acknowledge_instructions(
+    journey: Journey, command: c.AcknowledgeInstructions, by: Actor, at: datetime
+) -> Iterator[e.EventBody]:
+    """Record that the patient acknowledged the instructions that were delivered last."""
+    session = scheduled(journey, command.session)
+    if session.instructed is None:
+        refuse(RefusalCode.INCOMPLETE, "no instructions were delivered", "The coordinator delivers them", "session")
+    if session.instructed != command.content_version:
+        refuse(RefusalCode.STALE, "another version was delivered", "Read that one", "content_version")
+    yield e.InstructionsAcknowledged(session=command.session, content_version=command.content_version)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -175,6 +188,14 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             owner=Role.COORDINATOR,
             person=journey.coordinator,
             what=f"deliver the instructions for session {number}",
+            due=session.starts_at,
+        )
+    elif session.acknowledged != session.instructed:
+        yield require(
+            INSTRUCTIONS_READ,
+            subject=subject,
+            owner=Role.PATIENT,
+            what=f"acknowledge the instructions for session {number}",
             due=session.starts_at,
         )
     made = session.check
@@ -275,6 +296,7 @@ DECISIONS: Decisions = {
     c.ScheduleSession: schedule,
     c.CancelSession: cancel,
     c.Instruct: instruct,
+    c.AcknowledgeInstructions: acknowledge_instructions,
 }
 REACTIONS: Reactions = {
     e.StageEntered: react_stage,

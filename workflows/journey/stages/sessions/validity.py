@@ -2,8 +2,8 @@
 
 The rule: an evaluation, a plan, a weight, a baseline, what was explained, acknowledged and agreed to carry a dose until
 they lapse; then each is renewed by whoever made it. Only the first dose of a course rests on the baseline. The
-screening and the C-SSRS have validities of their own (`dose_gate`). Source: "safety depends on proper screening, dosing,
-and medical supervision", at every session.
+screening and the C-SSRS have validities of their own (`dose_gate`). Source: "safety depends on proper screening,
+dosing, and medical supervision", at every session.
 """
 
 from collections.abc import Iterator
@@ -52,10 +52,11 @@ def lapses(journey: Journey) -> Iterator[Lapse]:
                 until = measured.at + timedelta(days=valid.baseline_days)
                 yield Lapse(f"{BASELINE_OF}{instrument}", until, f"fill in {instrument} again", Role.PATIENT)
     told = journey.education
+    consented = {name: at for name, at in journey.consented_at.items() if name in journey.consents}
     for name, times, days, renewed, owner in (
         ("education", told.explained_at, valid.education_days, "explain the topics again", Role.CLINICIAN),
         ("acknowledgements", told.acknowledged_at, valid.education_days, "acknowledge again", Role.PATIENT),
-        ("consents", journey.consented_at, valid.consent_days, "decide about the consents again", Role.PATIENT),
+        ("consents", consented, valid.consent_days, "decide about the consents again", Role.PATIENT),
     ):
         if times:
             yield Lapse(name, min(times.values()) + timedelta(days=days), renewed, owner)

@@ -1,0 +1,147 @@
+"""Consents on paper, and a new version of a consent in mid-course."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.play import Play, before, kinds, person
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import STAFF, Actor, Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stage import Stage
+from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+
+def paper(play: Play, **ago: float) -> c.EnterPaperConsent:
+    signed = play.at - timedelta(**ago)
+    return c.EnterPaperConsent(consents=play.journey.consent_versions, signed_at=signed, document_ref="archive-17")
+
+
+@pytest.mark.requirement("A40")
+def test_consent_on_paper_counts_once_a_second_person_has_witnessed_it() -> None:
+    play = before("consent.give")
+    assert kinds(play.do(paper(play, hours=1), Role.COORDINATOR)) == ["consent.paper-entered"]
+    assert unconsented(play.journey)
+    waiting = play.waits_for("witness", "paper-1")
+    assert waiting is not None
+    assert waiting.owner == Role.CLINICIAN
+    witness = c.WitnessConsent(paper="paper-1")
+    play.refused(witness, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED, says="who entered")
+    play.refused(witness, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+    play.refused(witness, Role.OBSERVER, code=RefusalCode.NOT_ALLOWED)
+    followed = play.do(witness, Role.CLINICIAN)
+    assert e.ConsentWitnessed in map(type, followed)
+    assert unconsented(play.journey) == ()
+    assert play.journey.stage == Stage.SESSIONS
+    assert play.waits_for("witness") is None
+    play.refused(witness, Role.CLINICIAN, code=RefusalCode.UNKNOWN, field="paper")
+
+
+def test_a_paper_that_the_clinician_entered_is_witnessed_by_the_coordinator() -> None:
+    play = before("consent.give")
+    play.do(paper(play), Role.CLINICIAN)
+    waiting = play.waits_for("witness")
+    assert waiting is not None
+    assert waiting.owner == Role.COORDINATOR
+
+
+def test_a_paper_is_for_the_version_that_counts_and_was_signed() -> None:
+    play = before("consent.give")
+    old = paper(play).model_copy(update={"consents": {"treatment": "treatment-0"}})
+    play.refused(old, Role.COORDINATOR, code=RefusalCode.STALE, field="consents")
+    play.refused(paper(play, hours=-1), Role.COORDINATOR, code=RefusalCode.WRONG_TIME, field="signed_at")
+    uninformed = before("education.explain")
+    uninformed.refused(paper(uninformed), Role.COORDINATOR, code=RefusalCode.INCOMPLETE)
+
+
+@pytest.mark.requirement("A40")
+def test_no_witness_brings_back_what_the_patient_withdrew() -> None:
+    play = before("session.schedule")
+    play.do(paper(play), Role.COORDINATOR)
+    play.later(minutes=1).do(c.WithdrawConsent(consent="treatment"), Role.PATIENT)
+    play.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
+    play.later(minutes=1)
+    play.refused(paper(play, minutes=1.5), Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at")
+    play.do(paper(play), Role.COORDINATOR)
+    play.do(c.WitnessConsent(paper="paper-2"))
+    assert unconsented(play.journey) == ()
+
+
+def proposed(kind: str) -> Play:
+    play = before(kind)
+    body = c.ProposeConsentVersion(consent="treatment", version="treatment-2", reason="a new warning (invented)")
+    play.do(body)
+    return play
+
+
+@pytest.mark.requirement("A40")
+@pytest.mark.parametrize("kind", ["session.schedule", "session.check", "session.release"])
+def test_a_new_version_counts_once_signed_and_then_the_patient_is_asked_again(kind: str) -> None:
+    play = proposed(kind)
+    assert unconsented(play.journey) == (), "nothing changes before it is signed"
+    play.sign(SignOffKind.CONSENT_VERSION, "treatment")
+    assert unconsented(play.journey) == ("treatment",)
+    assert "consent treatment not in force" in dose_gate(play.journey, 1, play.at)
+    assert play.waits_for("consent") is not None
+    old = c.GiveConsent(consents={"treatment": "treatment-1"})
+    play.refused(old, Role.PATIENT, code=RefusalCode.STALE, field="consents")
+    play.do(c.GiveConsent(consents={"treatment": "treatment-2"}), Role.PATIENT)
+    assert unconsented(play.journey) == ()
+    assert play.waits_for("consent") is None
+
+
+def test_a_session_that_was_released_on_the_old_version_does_not_take_place() -> None:
+    play = proposed("session.dose")
+    followed = play.sign(SignOffKind.CONSENT_VERSION, "treatment")
+    assert "session.cancelled" in kinds(followed)
+
+
+def test_a_version_that_is_declined_changes_nothing() -> None:
+    play = proposed("session.check")
+    play.sign(SignOffKind.CONSENT_VERSION, "treatment", decision="decline")
+    assert play.journey.consent_versions == play.journey.protocol.consents
+    assert not play.asks_for(SignOffKind.CONSENT_VERSION, "treatment")
+    same = c.ProposeConsentVersion(consent="treatment", version="treatment-1", reason="x")
+    play.refused(same, code=RefusalCode.ALREADY_DONE, field="version")
+    play.refused(same, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    unknown = c.ProposeConsentVersion(consent="sale", version="sale-1", reason="x")
+    play.refused(unknown, code=RefusalCode.UNKNOWN, field="consent")
+
+
+@given(st.data())
+def test_a_consent_on_paper_never_counts_by_one_person(data: st.DataObject) -> None:
+    """Whoever of the clinic enters and witnesses papers, in whatever order, with withdrawals in between."""
+    play = before("session.schedule")
+    people: list[Role | Actor] = [*(person(f"a-{role.value[:20]}", role) for role in STAFF), *STAFF]
+    entered: dict[str, str] = {}
+    signed: dict[str, bool] = {}
+    for _ in range(data.draw(st.integers(1, 8))):
+        play.at += timedelta(minutes=1)
+        by = people[data.draw(st.integers(0, len(people) - 1))]
+        actor = play.command(c.PlaceHold(reason="x"), by).actor
+        what = data.draw(st.sampled_from(["enter", "witness", "withdraw"]))
+        if what == "withdraw":
+            play.take(play.command(c.WithdrawConsent(consent="treatment"), Role.PATIENT))
+            assert "treatment" not in play.journey.consents
+            signed = {}
+            continue
+        if what == "enter":
+            decided = play.take(play.command(paper(play), by))
+            if not isinstance(decided, Refusal):
+                name = f"paper-{play.journey.papers_entered}"
+                entered[name] = actor.id
+                signed[name] = True
+            continue
+        name = data.draw(st.sampled_from(["paper-1", "paper-2"]))
+        before_ = dict(play.journey.consents)
+        decided = play.take(play.command(c.WitnessConsent(paper=name), by))
+        if isinstance(decided, Refusal):
+            assert play.journey.consents == before_
+        else:
+            assert entered[name] != actor.id
+            assert signed[name], "the patient withdrew since"
