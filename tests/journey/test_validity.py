@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from simulation.people import plan
+from simulation.people import plan, revision
 from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -118,7 +118,7 @@ def test_to_weigh_and_plan_again_renews_weight_and_plan() -> None:
     play = before("session.release", 2)
     play.later(days=100)
     assert {"plan", "weight"} <= names(play)
-    play.do(c.RecordPlan(plan=plan(play.journey.protocol, play.at), reason="response", rationale="x"))
+    play.do(revision(play.journey, plan(play.journey.protocol, play.at)))
     play.sign(SignOffKind.PLAN)
     assert not {"plan", "weight"} & names(play)
 
