@@ -55,6 +55,8 @@ class SignOffKind(StrEnum):
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
+    HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"
 
