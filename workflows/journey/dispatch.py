@@ -18,6 +18,7 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
+from workflows.journey.always.supply import rules as supply
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -42,6 +43,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **supply.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
@@ -64,6 +66,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    supply.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
@@ -84,6 +87,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    supply.needs,
     particulars.needs,
     safety.needs,
     death.needs,

@@ -273,6 +273,13 @@ class Medicines(InputModel):
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
+
+
 class Instruments(InputModel):
     """Which questionnaires are asked, and how long answers about suicide risk count."""
 
@@ -790,6 +797,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
