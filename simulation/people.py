@@ -7,13 +7,14 @@ the same move, under the same command id, so a move that is sent twice happens o
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
@@ -79,6 +80,33 @@ def person_of(journey_id: UUID, role: Role) -> Actor:
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
 
 
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+"""From when the invented staff work for the clinic."""
+_SECONDS = (
+    Actor(id="demo-coordinator-2", role=Role.COORDINATOR, name="Coco Invented", clinics=(CLINIC,)),
+    Actor(
+        id="demo-clinician-2",
+        role=Role.CLINICIAN,
+        name="Cleo Invented, MD",
+        licence=Licence(number="INVENTED-0012", states=(HOME, "NY", "TX"), expires=date(2099, 12, 31)),
+        clinics=(CLINIC,),
+    ),
+)
+STAFF: tuple[Actor, ...] = (*(person for person in PEOPLE.values() if person.clinics), *_SECONDS)
+"""All staff of the invented clinic: one person per role, a second coordinator and a second clinician."""
+
+
+def member_of(person: Actor) -> CareTeamMember:
+    """Return what the invented register says of somebody."""
+    return CareTeamMember(id=person.id, role=person.role, clinics=person.clinics, licence=person.licence, since=SINCE)
+
+
+def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
+    """Return what the invented register says of the staff whom a command names."""
+    named = looked_up_for(journey, body)
+    return tuple(member_of(person) for person in STAFF if person.id in named)
+
+
 def profile(person: Actor, *clinics: str) -> str:
     """Return the profile of an invented person who works for these clinics, or else for their own."""
     works_for = clinics if clinics and person.clinics else person.clinics
@@ -126,7 +154,7 @@ def referral(
         protocol=protocol,
         demonstration=True,
     )
-    return _command(journey_id, 0, Role.COORDINATOR, body)
+    return _command(journey_id, None, Role.COORDINATOR, body)
 
 
 def next_move(
@@ -141,7 +169,7 @@ def next_move(
     crises that follow are done as usual.
     """
     if _may_leave(journey):
-        return _command(journey.id, journey.version, Role.CLINICIAN, _discharge())
+        return _command(journey.id, journey, Role.CLINICIAN, _discharge())
     waits = []
     for waiting in obligations(journey):
         if (waiting.subject in late or waiting.kind in late) and not _escalated(journey, waiting):
@@ -150,13 +178,19 @@ def next_move(
         act = _sign if waiting.sign_off is not None else ACTIONS[waiting.kind]
         action = act(Situation(journey, waiting, at, waiting.subject in unwell))
         if isinstance(action, tuple):
-            return _command(journey.id, journey.version, *action)
+            return _command(journey.id, journey, *action)
         waits.append(action)
     return min((moment for moment in waits if moment is not None and moment > at), default=None)
 
 
-def _command(journey_id: UUID, version: int, role: Role, body: Any) -> c.Command:
-    return c.Command(command_id=uuid5(journey_id, f"people:{version}"), actor=person_of(journey_id, role), body=body)
+def _command(journey_id: UUID, journey: Journey | None, role: Role, body: Any) -> c.Command:
+    version = 0 if journey is None else journey.version
+    return c.Command(
+        command_id=uuid5(journey_id, f"people:{version}"),
+        actor=person_of(journey_id, role),
+        body=body,
+        named=look_up(journey, body),
+    )
 
 
 def _escalated(journey: Journey, waiting: Obligation) -> bool:
@@ -384,7 +418,7 @@ def _schedule(situation: Situation) -> Action:
         starts_at=soonest,
         supervising_clinician=journey.clinician,
         session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
-        live_clinician=number in journey.protocol.sessions.live_clinician_sessions,
+        live_clinician=journey.clinician if number in journey.protocol.sessions.live_clinician_sessions else None,
         interpreter="demo-interpreter" if journey.patient.interpreter else None,
     )
 

@@ -57,7 +57,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "starts_at": _AT,
         "supervising_clinician": "demo-clinician",
         "session_monitor": "demo-session-monitor",
-        "live_clinician": True,
+        "live_clinician": "demo-clinician",
     },
     "session.cancel": {"session": 1, "reason": _TEXT},
     "session.instruct": {"session": 1, "content_version": "v1"},

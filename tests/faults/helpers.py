@@ -27,7 +27,7 @@ from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from simulation.people import PEOPLE, person_of, referral
+from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, ServerDriver, SkippedTime, play
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import task_failures
@@ -178,7 +178,7 @@ def command(
 ) -> c.Command:
     """A command of the invented person in this role: of this journey, where it has one of its own."""
     actor = PEOPLE[by] if of is None else person_of(of, by)
-    return c.Command(command_id=command_id or uuid4(), actor=actor, body=body)
+    return c.Command(command_id=command_id or uuid4(), actor=actor, body=body, named=look_up(None, body))
 
 
 def support(text: str = "invented: please call back") -> c.RequestSupport:

@@ -16,12 +16,13 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
-from simulation.people import PEOPLE, person_of, referral, signer
+from simulation.people import PEOPLE, look_up, member_of, person_of, referral, signer
 from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Actor, Role
+from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.care_team.rules import named_in
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
@@ -34,6 +35,7 @@ from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
+NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
 HERE = c.Location(state="CA", confirmed=True)
 PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
@@ -52,7 +54,20 @@ class Play:
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
         number = f"{self.journey.version}:{len(self.events)}:{len(self.moves)}:{body.kind}"  # type: ignore[attr-defined]
-        return c.Command.model_validate({"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body})
+        return c.Command.model_validate(
+            {"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body, "named": self.look_up(body)}
+        )
+
+    def look_up(self, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
+        """What a register would say in which everybody is entered who is named, for the part they are named for."""
+        known = look_up(self.journey, body)
+        roles = self.journey.protocol.care_team.roles
+        others = {
+            name: person(name, roles[part][0])
+            for part, name, _ in named_in(body)
+            if part in roles and name not in [member.id for member in known] and name != self.journey.patient.ref
+        }
+        return (*known, *(member_of(other) for other in others.values()))
 
     def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
         """Decide a command now and, if it is accepted, go on from there."""
@@ -83,10 +98,10 @@ class Play:
             add_receipts(self.receipts, events)
 
     def do(self, body: c.CommandBody, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
-        """Send a command that must be accepted; what followed, without what is awaited."""
+        """Send a command that must be accepted; what followed, without what is awaited and what the register says."""
         decided = self.take(self.command(body, by))
         assert not isinstance(decided, Refusal), str(decided)
-        return [event.body for event in decided if not isinstance(event.body, e.ObligationsUpdated)]
+        return [event.body for event in decided if not isinstance(event.body, NEWS)]
 
     def refused(
         self,

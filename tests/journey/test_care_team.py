@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of, referral
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, started
+from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, person_of, referral
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Licence, Role, is_same_person
+from workflows.journey.actors import Actor, CareTeamMember, Licence, Role, is_one_licence
+from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -95,7 +97,182 @@ def test_a_journey_is_started_in_ones_own_clinic() -> None:
 )
 def test_one_licence_number_in_one_state_is_one_person(number: str, states: tuple[str, ...], same: bool) -> None:
     until = (started().at + timedelta(days=400)).date()
-    one = Actor(id="one", role=Role.CLINICIAN, licence=Licence(number="A1", states=("CA",), expires=until))
-    other = Actor(id="other", role=Role.CLINICIAN, licence=Licence(number=number, states=states, expires=until))
-    assert is_same_person(one, other) is same
-    assert is_same_person(other, one) is same
+    one = Licence(number="A1", states=("CA",), expires=until)
+    other = Licence(number=number, states=states, expires=until)
+    assert is_one_licence(one, other) is is_one_licence(other, one) is same
+
+
+def entered(name: str, role: Role, **changed: Any) -> CareTeamMember:
+    """An entry of the register about somebody in this role, changed where it says so."""
+    return member_of(person(name, role)).model_copy(update=changed)
+
+
+def ready() -> Play:
+    """A session is scheduled, and its checklist is due."""
+    return before("session.check")
+
+
+def checked(play: Play, **changed: Any) -> c.CheckSession:
+    return checklist(play.journey, 1, play.at).model_copy(update=changed)
+
+
+def observed_by(ref: str) -> c.Observer:
+    return c.Observer(ref=ref, adult=True, physically_present=True, briefed=True)
+
+
+def moved_to(play: Play, **changed: Any) -> c.ScheduleSession:
+    """The session, a day later, with other people."""
+    session = play.journey.sessions[1]
+    body = c.ScheduleSession(
+        session=1,
+        starts_at=session.starts_at + timedelta(days=1),
+        supervising_clinician=session.supervising_clinician,
+        session_monitor=session.session_monitor,
+        live_clinician=session.live_clinician,
+    )
+    return body.model_copy(update=changed)
+
+
+def named(play: Play, body: c.CommandBody, by: Role, *entries: CareTeamMember) -> Any:
+    """Send a command with exactly these entries of the register."""
+    return play.take(play.command(body, by).model_copy(update={"named": entries}))
+
+
+EARLIER, SOON = START - timedelta(days=400), START + timedelta(days=1)
+WRONG = {
+    "nobody in the register": (),
+    "of another clinic": (entered("new", Role.CLINICIAN, clinics=("night-clinic",)),),
+    "in no clinical role": (entered("new", Role.THERAPIST),),
+    "left since": (entered("new", Role.CLINICIAN, since=EARLIER, until=SOON),),
+    "not there yet": (entered("new", Role.CLINICIAN, since=START + timedelta(days=4000)),),
+    "licensed elsewhere": (member_of(person("new", Role.CLINICIAN, states=("NY",))),),
+    "no longer licensed": (member_of(person("new", Role.CLINICIAN, expires=START.date())),),
+    "somebody else": (entered("other", Role.CLINICIAN),),
+}
+
+
+@pytest.mark.requirement("A04", "A28", "A64")
+@pytest.mark.parametrize("field", ["supervising_clinician", "live_clinician"])
+@pytest.mark.parametrize("why", WRONG)
+def test_whoever_is_named_for_a_session_is_known_and_fit(why: str, field: str) -> None:
+    play = ready()
+    refused = named(play, moved_to(play, **{field: "new"}), Role.COORDINATOR, *WRONG[why])
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, field)
+
+
+@pytest.mark.requirement("A10", "B07", "B22", "A59")
+@pytest.mark.parametrize("why", WRONG)
+def test_the_reachable_clinician_is_known_and_fit(why: str) -> None:
+    play = ready()
+    refused = named(play, checked(play, reachable_clinician="new"), Role.SESSION_MONITOR, *WRONG[why])
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, "reachable_clinician")
+
+
+def test_a_monitor_needs_no_licence_and_a_coordinator_is_none() -> None:
+    play = ready()
+    refused = named(play, moved_to(play, session_monitor="new"), Role.COORDINATOR, entered("new", Role.COORDINATOR))
+    assert isinstance(refused, Refusal)
+    play.do(moved_to(play, session_monitor="another-monitor"), Role.COORDINATOR)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (lambda me: c.Reassign(duty="clinician", to=me, reason="x"), "to"),
+        (lambda me: c.Reassign(duty="coordinator", to=me, reason="x"), "to"),
+        (lambda me: c.Cover(by=me, until=START + timedelta(days=900), reason="x"), "by"),
+    ],
+)
+def test_whoever_is_handed_a_journey_is_known_and_not_the_patient(body: Callable[[str], Any], field: str) -> None:
+    play = ready()
+    for name, entries in (
+        ("new", ()),
+        (play.journey.patient.ref, (entered(play.journey.patient.ref, Role.CLINICIAN),)),
+    ):
+        refused = named(play, body(name), Role.COORDINATOR, *entries)
+        assert isinstance(refused, Refusal)
+        assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, field)
+
+
+def test_a_journey_begins_in_known_hands() -> None:
+    opening = referral(PROTOCOLS["PTSD"], JOURNEY)
+    refused = decide(None, opening.model_copy(update={"named": ()}), START)
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, "coordinator")
+    assert isinstance(opening.body, c.StartPathway)
+    patient = opening.body.patient.model_copy(update={"ref": opening.body.clinician})
+    own = opening.model_copy(update={"body": opening.body.model_copy(update={"patient": patient})})
+    refused = decide(None, own, START)
+    assert isinstance(refused, Refusal)
+    assert (refused.field, refused.reason) == ("clinician", "whom you name as clinician is the patient")
+
+
+@pytest.mark.requirement("B22")
+@pytest.mark.parametrize("who", ["patient", "session_monitor", "reachable", "one licence"])
+def test_the_observer_is_somebody_of_their_own(who: str) -> None:
+    """Not the patient, not the monitor, not the clinician who can be reached, under whatever id."""
+    play = ready()
+    session = play.journey.sessions[1]
+    ref = {
+        "patient": play.journey.patient.ref,
+        "session_monitor": session.session_monitor,
+        "reachable": play.journey.clinician,
+        "one licence": "twin",
+    }[who]
+    twin = entered("twin", Role.CLINICIAN, licence=PEOPLE[Role.CLINICIAN].licence)
+    body = checked(play, observer=observed_by(ref))
+    refused = named(play, body, Role.SESSION_MONITOR, *look_up(play.journey, body), twin)
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, "observer.ref")
+
+
+@pytest.mark.requirement("A10", "A28", "B22")
+def test_the_dose_gate_asks_again() -> None:
+    """Somebody left, or lost their licence, after they were named: the release says so."""
+    play = before("session.release")
+    monitor, clinician = play.journey.sessions[1].session_monitor, play.journey.clinician
+    for name, role, change in (
+        (monitor, Role.SESSION_MONITOR, {"until": play.at}),
+        (clinician, Role.CLINICIAN, {"until": play.at}),
+        (clinician, Role.CLINICIAN, {"licence": person("x", Role.CLINICIAN, expires=EARLIER.date()).licence}),
+    ):
+        known = member_of(next(each for each in STAFF if each.id == name)).model_copy(update=change)
+        others = [member for member in look_up(play.journey, c.ReleaseSession(session=1)) if member.id != name]
+        tried = Play(play.journey, play.at, receipts=dict(play.receipts))
+        refused = named(tried, c.ReleaseSession(session=1), Role.SESSION_MONITOR, known, *others)
+        assert isinstance(refused, Refusal), (name, role)
+        assert refused.code == RefusalCode.INCOMPLETE
+
+
+def test_what_anybody_may_send_brings_no_news_of_the_register() -> None:
+    play = ready()
+    bodies = named(play, c.PlaceHold(reason="x"), Role.PATIENT, entered("new", Role.CLINICIAN))
+    assert "care-team.updated" not in [event.body.kind for event in bodies]
+    assert "new" not in [member.id for member in play.journey.members]
+
+
+def test_one_licence_under_two_ids_signs_once() -> None:
+    """The second of two people is not the first one under another id; nor does an author decide as somebody else."""
+    play = before("session.schedule")
+    play.do(c.PlaceHold(reason="x"), Role.CLINICIAN)
+    play = play.changed(
+        holds={name: hold.model_copy(update={"severe": True}) for name, hold in play.journey.holds.items()}
+    )
+    director = PEOPLE[Role.MEDICAL_DIRECTOR]
+    twin = PEOPLE[Role.CLINICIAN].model_copy(update={"id": "twin", "licence": director.licence})
+    kind, hold = SignOffKind.SEVERE_HOLD_RELEASE, next(iter(play.journey.holds))
+    assert director.licence is not None
+    first = may_decide(play.journey, kind, hold, director, play.at)
+    assert first is None
+    signed = SignOff(
+        request="r", kind=kind, subject=hold, decision="approve", meaning="hold_released", evidence="0" * 64,
+        by=director.id, role=director.role, name="Dira", licence=director.licence, at=play.at, version=1, nonce="n",
+        first_of_two=True,
+    )  # fmt: skip
+    play = play.changed(sign_offs=(signed,))
+    objection = may_decide(play.journey, kind, hold, twin, play.at, signed)
+    assert objection is not None
+    assert "second person" in objection.reason
+    assert may_decide(play.journey, kind, hold, PEOPLE[Role.CLINICIAN], play.at, signed) is None

@@ -214,6 +214,11 @@ def test_low_suicide_risk_is_cleared_anew_and_then_no_obstacle() -> None:
     play.do(c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="seen", safety_plan=True))
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS_SINCE, occasion="again", answers=c_ssrs_since("yn---n")))
     play.sign(SignOffKind.RISK_DECISION, choice="settled")
+    assert "exclusion X13" in shut(play), "no was right before it was found"
+    play.do(c.RecordScreening(exclusions={"X13": c.ScreeningAnswer(answer="yes")}))
+    play.sign(SignOffKind.EXCLUSION_REVIEW)
+    play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
+    play.sign(SignOffKind.PLAN)
     play.sign(SignOffKind.CLEARANCE, str(SECOND))
     assert dose_gate(play.journey, SECOND, play.at) == ()
 

@@ -108,7 +108,7 @@ def test_no_session_is_planned_inside_the_interval_after_a_dose_elsewhere() -> N
         starts_at=planned.starts_at,
         supervising_clinician=planned.supervising_clinician,
         session_monitor=planned.session_monitor,
-        live_clinician=True,
+        live_clinician="demo-clinician",
     )
     told(play, doses=[dose(planned.starts_at - timedelta(hours=71))])
     coordinator, code = Role.COORDINATOR, RefusalCode.OUT_OF_LIMITS

@@ -190,7 +190,11 @@ def test_nothing_of_later_stages_is_possible_before_the_evaluation_is_signed() -
     play.refused(c.GiveConsent(consents={"treatment": "treatment-1"}), Role.PATIENT, code=RefusalCode.WRONG_STAGE)
     play.refused(
         c.ScheduleSession(
-            session=1, starts_at=play.at, supervising_clinician="x", session_monitor="y", live_clinician=True
+            session=1,
+            starts_at=play.at,
+            supervising_clinician="x",
+            session_monitor="y",
+            live_clinician="demo-clinician",
         ),
         code=RefusalCode.WRONG_STAGE,
     )

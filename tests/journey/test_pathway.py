@@ -58,7 +58,7 @@ def refusal_of(decided: tuple[e.Event, ...] | Refusal) -> Refusal:
 def test_referral_opens_a_journey_and_asks_for_the_evaluation() -> None:
     decided = start()
     assert not isinstance(decided, Refusal)
-    assert [event.body.kind for event in decided] == ["pathway.started", "obligations.updated"]
+    assert [event.body.kind for event in decided] == ["pathway.started", "care-team.updated", "obligations.updated"]
     journey = fold(decided)
     assert [waiting.kind for waiting in journey.waiting.values()] == ["evaluation"]
 

@@ -98,7 +98,7 @@ def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
             starts_at=play.at + timedelta(days=1),
             supervising_clinician="x",
             session_monitor="y",
-            live_clinician=True,
+            live_clinician="demo-clinician",
         ),
         Role.COORDINATOR,
         code=RefusalCode.HELD,

@@ -151,12 +151,12 @@ def test_long_course_needs_a_new_plan() -> None:
         ({"session": 2}, RefusalCode.UNKNOWN, "session"),
         ({"starts_at": timedelta(seconds=-1)}, RefusalCode.WRONG_TIME, "starts_at"),
         ({"starts_at": timedelta(days=57)}, RefusalCode.OUT_OF_LIMITS, "starts_at"),
-        ({"live_clinician": False}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
+        ({"live_clinician": None}, RefusalCode.OUT_OF_LIMITS, "live_clinician"),
     ],
 )
 def test_first_session_is_scheduled_by_the_rules(change: dict[str, Any], code: RefusalCode, field: str) -> None:
     play = before("session.schedule")
-    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": True}
+    good: dict[str, Any] = {"session": 1, "starts_at": timedelta(days=1), "live_clinician": "demo-clinician"}
     values = good | change
     starts_at = play.at + values.pop("starts_at")
     play.refused(at(play, starts_at, **values), Role.COORDINATOR, code=code, field=field)
@@ -186,7 +186,7 @@ def test_moved_session_is_due_at_its_new_time_and_starts_afresh() -> None:
     was = play.waits_for("checklist")
     assert was is not None
     later = was.deadline + timedelta(days=2)
-    play.do(at(play, later, session=1, live_clinician=True), Role.COORDINATOR)
+    play.do(at(play, later, session=1, live_clinician="demo-clinician"), Role.COORDINATOR)
     now = play.waits_for("checklist")
     instructions = play.waits_for("instructions")
     assert now is not None

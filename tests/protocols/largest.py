@@ -18,7 +18,7 @@ def file_of_size(directory: Path, size: int = PROTOCOL_LIMIT) -> Path:
     shutil.copytree(SHIPPED, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py*", "__pycache__"))
     path = directory / NAME
     values = resolve(path).value["protocol"]
-    entry = len(',{"code":"P0000","known_from":null,"rule":"hard","text":""}')
+    entry = len(',{"code":"P0000","known_from":null,"rests_on":[],"rule":"hard","text":""}')
     left = size - len(canonical(load(path).model_dump(mode="json")))
     more: list[dict[str, str]] = []
     while left:

@@ -152,6 +152,34 @@ async def uncached(case: Case) -> None:
     await case.act(Role.COORDINATOR, c.Withdraw())
 
 
+ALARM = "alarm:adverse-event-1"
+
+
+async def alarm(case: Case) -> None:
+    """A seizure in the first session. Nobody acknowledges for a while, somebody does, and it rings on, more slowly,
+    until it is reviewed. Runs are continued as new meanwhile."""
+
+    def at_the_bedside(waiting: Obligation) -> bool:
+        return waiting.kind in ("observation", "session_end")
+
+    await case.play(until=lambda journey: any(session.observations for session in journey.sessions.values()))
+    seen = {
+        "kind": "session.observe",
+        "session": 1,
+        "minute": case.journey.sessions[1].observed_until,
+        "consciousness": "unresponsive",
+        "breathing_normal": True,
+        "vomiting": False,
+        "red_flags": ["seizure"],
+    }
+    await case.act(Role.SESSION_MONITOR, c.Observe.model_validate(seen))
+    await case.play(until=lambda journey: journey.waiting[ALARM].repeated >= 5, sees=at_the_bedside)
+    await case.act(Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=ALARM, doing="Invented: called back"))
+    await case.play(until=lambda journey: journey.waiting[ALARM].repeated >= 3, sees=at_the_bedside)
+    await case.act(Role.PATIENT, c.Withdraw(reason="Invented: rather not"))
+    await case.play()
+
+
 REFUSED_SIGNALS = ("pathway.start", "crisis.record-contact", "pathway.propose-discharge")
 """What is out of place where `signals` sends it."""
 
@@ -178,6 +206,17 @@ async def signals(case: Case) -> None:
         what="Invented: a headache", grade=1, serious=False, onset=case.journey.started_at, causality="unlikely"
     )
     await act(Role.PATIENT, report)
+    higher = c.RegradeAdverseEvent(adverse_event="adverse-event-1", grade=3, serious=False, reason="Invented: worse")
+    await act(Role.CLINICIAN, higher)
+    await act(Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=ALARM, doing="Invented: on the phone"))
+    well = c.FollowUpAdverseEvent(
+        adverse_event="adverse-event-1",
+        findings="Invented: gone",
+        action_taken="Invented: none",
+        outcome="recovered",
+        ended_at=case.journey.started_at,
+    )
+    await act(Role.CLINICIAN, well)
     await act(Role.ON_CALL_CLINICIAN, c.BreakGlass(reason="Invented: the emergency room called"))
     contact = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="Invented", safety_plan=False)
     await act(Role.ON_CALL_CLINICIAN, contact)
@@ -221,6 +260,7 @@ COURSES: Mapping[str, Course] = {
     "signals": Course("PTSD", signals),
     "uncached": Course("ANXIETY", uncached, world="uncached"),
     "chain": Course("ANXIETY", chain, world="early"),
+    "alarm": Course("PTSD", alarm, world="early"),
 }
 
 SHORTLY = timedelta(seconds=10)

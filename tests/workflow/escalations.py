@@ -9,13 +9,14 @@ from tests.workflow.courses import SHORTLY
 from workflows.journey import events as e
 from workflows.journey.calendars import add_working_time, working_time_between
 from workflows.journey.protocol import Protocol
-from workflows.journey.requirements import Obligation
+from workflows.journey.requirements import Acknowledgement, Obligation
 from workflows.journey.stage import Stage
 
 
 @dataclass
 class Life:
-    """One obligation from the event that opened it to the one that closed it, and the steps taken in between.
+    """One obligation from the event that opened it to the one that closed it, and the steps taken in between. Once
+    it is acknowledged, another one begins.
 
     A ``resumed`` one was paused by a hold: its clock went on with what was left, so its steps are not those of a
     clock that began at ``since``.
@@ -45,6 +46,14 @@ def lives(events: Sequence[e.Event]) -> list[Life]:
                     found.append(standing[opened.id])
             case e.ObligationEscalated() as step:
                 standing[step.obligation].taken.append((event.at, step))
+            case e.ObligationAcknowledged() as taken:
+                before = standing[taken.obligation]
+                before.until = event.at
+                by = Acknowledgement(by=event.actor_id, at=event.at, doing=taken.doing, taken=0)
+                clock = {"steps": taken.steps, "repeat_minutes": taken.repeat_minutes, "taken": 0, "repeated": 0}
+                slower = before.opened.model_copy(update={**clock, "acknowledged": by})
+                standing[taken.obligation] = Life(slower, events[-1].at)
+                found.append(standing[taken.obligation])
             case e.PathwayClosed():
                 for life in standing.values():
                     life.until = event.at
@@ -66,6 +75,8 @@ def steps(waiting: Obligation, protocol: Protocol, zone: str) -> list[datetime]:
     """When each step of an obligation's escalation policy is to be reached."""
     policy = protocol.escalation_policies[waiting.escalation_policy]
     moments = []
+    if waiting.acknowledged is not None:
+        return [waiting.acknowledged.at + timedelta(minutes=step.minutes or 0) for step in policy.acknowledged]
     for step in policy.steps:
         working = protocol.working_time if policy.clock == "working" else None
         begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0)
@@ -88,15 +99,21 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
         assert waiting.owner, waiting.id
         for planned, wanted in zip(waiting.steps, due, strict=True):
             assert life.resumed or abs(planned - wanted) < timedelta(milliseconds=1), waiting.id
-        numbers = [step.step for _, step in life.taken]
+        numbers = [step.step for _, step in life.taken if not step.repetition]
         assert numbers == list(range(waiting.taken, waiting.taken + len(numbers))), f"{waiting.id}: once, in order"
+        again = [step.repetition for _, step in life.taken if step.repetition]
+        assert again == list(range(waiting.repeated + 1, waiting.repeated + 1 + len(again))), f"{waiting.id}: each once"
         for at, taken in life.taken:
-            step = policy.steps[taken.step]
+            step = policy.ladder(acknowledged=waiting.acknowledged is not None)[taken.step]
             assert (taken.action, taken.to, taken.hold, taken.alarm) == (step.action, step.to, step.hold, step.alarm)
-            assert taken.due == waiting.steps[taken.step]
+            assert taken.due == waiting.steps[taken.step] + taken.repetition * timedelta(
+                minutes=step.repeat_minutes or 0
+            )
             assert taken.due <= at <= taken.due + SHORTLY, f"{waiting.id} step {taken.step}: {at - taken.due} late"
         missing = [due for due in waiting.steps[waiting.taken + len(numbers) :] if due + SHORTLY < life.until]
         assert not missing, f"{waiting.id}: not taken"
+        silent = waiting.repetitions(life.until - SHORTLY) - waiting.repeated - len(again)
+        assert silent <= 0, f"{waiting.id}: {silent} repetitions not taken"
     return sum(len(life.taken) for life in lives(events))
 
 

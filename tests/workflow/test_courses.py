@@ -8,7 +8,7 @@ import pytest
 
 from activities.record.verification.chains import verify_chains
 from tests.helpers import task_failures
-from tests.workflow.courses import COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
+from tests.workflow.courses import ALARM, COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
 from tests.workflow.escalations import (
     answered_at,
     assert_every_contact_due_as_the_protocol_says,
@@ -40,6 +40,7 @@ OUTCOMES = {
     "signals": Outcome.WITHDRAWN,
     "uncached": Outcome.WITHDRAWN,
     "chain": Outcome.TRANSFERRED,
+    "alarm": Outcome.WITHDRAWN,
 }
 
 
@@ -120,6 +121,26 @@ def withdrawal(events: Sequence[Event], journey: Journey) -> None:
     assert versions["session.ended"] < versions["pathway.closed"]
 
 
+def alarm(events: Sequence[Event], journey: Journey) -> None:
+    """It rings again and again until somebody acknowledges, then more slowly until it is reviewed."""
+    acknowledged = the(events, e.ObligationAcknowledged)
+    reviewed = the(
+        [event for event in events if getattr(event.body, "sign_off", None) == SignOffKind.SERIOUS_ADVERSE_EVENT],
+        e.SignedOff,
+    )
+    rung = [
+        (event.version, event.body)
+        for event in events
+        if isinstance(event.body, e.ObligationEscalated) and event.body.obligation == ALARM
+    ]
+    before = [step for version, step in rung if version < acknowledged.version]
+    after = [step for version, step in rung if version > acknowledged.version]
+    assert [step.repetition for step in before if step.repetition] == [1, 2, 3, 4, 5]
+    assert [step.repetition for step in after if step.repetition][:3] == [1, 2, 3]
+    assert all(version < reviewed.version for version, _ in rung)
+    assert {step.to for step in before} >= {Role.CLINICIAN, Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR}
+
+
 JUDGES: Mapping[str, Callable[[Sequence[Event], Journey], None]] = {
     "ptsd": completed,
     "anxiety": completed,
@@ -127,6 +148,7 @@ JUDGES: Mapping[str, Callable[[Sequence[Event], Journey], None]] = {
     "silent": silent,
     "malformed": malformed,
     "withdrawal": withdrawal,
+    "alarm": alarm,
 }
 
 

@@ -24,7 +24,7 @@ from application.temporal.journey_client import submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
-from simulation.people import PEOPLE, person_of, referral
+from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, SkippedTime, play, start_at
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
@@ -245,7 +245,7 @@ class _ByWayOf:
 def said(role: Role, body: Any, command_id: UUID | None = None, *, of: UUID | None = None) -> Command:
     """A command of the invented person in this role: of this journey, where it has one of its own."""
     actor = PEOPLE[role] if of is None else person_of(of, role)
-    return Command(command_id=command_id or uuid4(), actor=actor, body=body)
+    return Command(command_id=command_id or uuid4(), actor=actor, body=body, named=look_up(None, body))
 
 
 @asynccontextmanager

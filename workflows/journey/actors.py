@@ -1,9 +1,13 @@
 """Who acts in a journey, and in which role."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.calendars import Instant
 from workflows.journey.vocabulary import UsState
 
 
@@ -48,13 +52,37 @@ class Actor(InputModel):
     clinics: tuple[Identifier, ...] = ()
 
 
-def is_same_person(one: Actor, other: Actor) -> bool:
-    """Whether two are one person: by their id, or because one licence number in one state stands for one person."""
-    if one.id == other.id:
-        return True
-    if one.licence is None or other.licence is None or one.licence.number != other.licence.number:
+class CareTeamMember(InputModel):
+    """What the organisation's register says of one of its staff: their role, for which clinics they work, their licence
+    where the role needs one, and from when until when (UTC; no end: None)."""
+
+    id: Identifier
+    role: Role
+    clinics: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    licence: Licence | None = None
+    since: Instant
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.role not in (*STAFF, Role.OPS):
+            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} are staff")
+        if self.role in CLINICAL and self.licence is None:
+            raise ValueError("a clinician has a licence")
+        if self.until is not None and self.until <= self.since:
+            raise ValueError("until must be after since")
+        return self
+
+    def works_at(self, clinic: str, moment: datetime) -> bool:
+        """Whether they work for a clinic at a moment (UTC)."""
+        return clinic in self.clinics and self.since <= moment and (self.until is None or moment < self.until)
+
+
+def is_one_licence(one: Licence | None, other: Licence | None) -> bool:
+    """Whether two licences are one person's: one number in one state stands for one person."""
+    if one is None or other is None or one.number != other.number:
         return False
-    return any(state in other.licence.states for state in one.licence.states)
+    return any(state in other.states for state in one.states)
 
 
 CLOCK = Actor(id="clock", role=Role.SYSTEM)

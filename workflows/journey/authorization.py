@@ -10,6 +10,7 @@ from datetime import datetime
 
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.calendars import local
 from workflows.journey.protocol import SignOffKind
@@ -74,15 +75,16 @@ def _objections(
             "Have one of them sign, or delegate it to you (`signoff delegate`)",
         )
     wrote = authors(journey, kind, subject) if rule.not_author else ()
-    if actor.id in wrote:
+    if any(is_same_person(journey, actor.id, author, actor.licence) for author in wrote):
         yield _not_allowed("who wrote this does not decide on it", "Have a colleague decide")
-    if all(whose in wrote for whose in authority):
+    if all(any(is_same_person(journey, whose, author) for author in wrote) for whose in authority):
         yield _not_allowed("your right to sign this comes from who wrote it", "Have a colleague decide")
-    if first is not None and first.by == actor.id:
+    if first is not None and is_same_person(journey, actor.id, first.by, actor.licence):
         yield _not_allowed("you have signed this; it takes a second person", "Have a colleague sign it too")
     earlier = () if first is None else _authority(journey, kind, rule.roles, first.by, first.role, first.at)
     # Two signatures that rest on the right of one person are that person's decision, in whatever order they come.
-    if first is not None and len(dict.fromkeys((*authority, *earlier))) < 2:
+    rests_on = (*authority, *earlier)
+    if first is not None and all(is_same_person(journey, rests_on[0], whose) for whose in rests_on):
         yield _not_allowed("both signatures would rest on one person's right", "Have somebody else be the second")
 
 

@@ -5,6 +5,7 @@ intervals (doses, check-ins) do not use this module: they are counted in UTC.
 """
 
 from bisect import bisect_left
+from calendar import isleap
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
@@ -126,6 +127,14 @@ def age_on(born: date, moment: datetime, zone: str) -> int:
     """Full years on the local day of ``moment``. Somebody born on 29 February has their birthday on 1 March."""
     today = local(moment, zone).date()
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def birthday(born: date, years: int, zone: str) -> datetime:
+    """Return the beginning (UTC) of the local day on which somebody is ``years`` old."""
+    year = born.year + years
+    leapling = (born.month, born.day) == (2, 29) and not isleap(year)
+    day = date(year, 3, 1) if leapling else date(year, born.month, born.day)
+    return _at(day, time(), zone)
 
 
 def is_within(moment: datetime, zone: str, hours: DayHours, weekdays: Collection[int]) -> bool:

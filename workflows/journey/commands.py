@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import Actor
+from workflows.journey.actors import Actor, CareTeamMember
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.adverse_events.model import (
     FollowUpAdverseEvent,
@@ -177,11 +177,16 @@ SIGNED = (Sign, Delegate)
 
 
 class Command(InputModel):
-    """One request, by one actor, with an id that makes it happen once however often it arrives."""
+    """One request, by one actor, with an id that makes it happen once however often it arrives.
+
+    ``named`` is what the organisation's register says of the staff whom the body names. It is looked up where the
+    command is made, and checked against the register where it enters and where it is recorded.
+    """
 
     command_id: UUID
     actor: Actor
     body: AnyBody
+    named: Annotated[tuple[CareTeamMember, ...], Field(max_length=20)] = ()
 
     @property
     def limit(self) -> int:

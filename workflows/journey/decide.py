@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always.care_team.rules import has_part, require_part
+from workflows.journey.always.care_team.rules import has_part, require_fit, require_part, with_named
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
@@ -36,7 +36,9 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
             return _started(command, seen, at)
         _permit(journey, command.body, command.actor, at)
         decision = DECISIONS[type(command.body)]
-        decided = list(decision(journey, command.body, command.actor, at))
+        known, named = with_named(journey, command)
+        require_fit(known, command.body, at)
+        decided = [*named, *decision(known, command.body, command.actor, at)]
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)
@@ -94,7 +96,10 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
         cause=None,
         illustrative=body.demonstration,
     )
-    return (opening, *_unfold(begin(opening), [], command, seen, at, ordinal=1))
+    journey = begin(opening)
+    known, named = with_named(journey, command)
+    require_fit(known, body, at)
+    return (opening, *_unfold(journey, [*named], command, seen, at, ordinal=1))
 
 
 def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> None:

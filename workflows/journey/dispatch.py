@@ -118,6 +118,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Return the step to the next stage, or the closing of the pathway, once nothing prevents it."""
     yield from pathway.advance(journey, at)
+    if journey.closing is None:
+        yield from screening.reopen(journey, at)
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)

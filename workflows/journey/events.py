@@ -19,7 +19,7 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
-from workflows.journey.always.care_team.model import StrangerHeard
+from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
@@ -84,7 +84,7 @@ from workflows.journey.stages.follow_up.model import (
     DischargeProposed,
     VisitRecorded,
 )
-from workflows.journey.stages.screening.model import ScreeningRecorded
+from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
 from workflows.journey.stages.sessions.model import (
     DoseRecorded,
     InstructionsAcknowledged,
@@ -103,6 +103,7 @@ AnyEventBody = Annotated[
     | EvaluationRecorded
     | InstrumentRecorded
     | ScreeningRecorded
+    | AnswersReopened
     | PlanRecorded
     | TopicsExplained
     | UnderstandingConfirmed
@@ -139,6 +140,7 @@ AnyEventBody = Annotated[
     | DisposalWitnessed
     | SupplyCounted
     | AdverseEventReported
+    | CareTeamUpdated
     | DeathReported
     | DeathConfirmed
     | DeathEnteredInError

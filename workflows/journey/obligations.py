@@ -15,6 +15,7 @@ from workflows.journey.calendars import add_working_time, after_quiet_hours, wor
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep
 from workflows.journey.requirements import Closed, Obligation, Paused, Requirement
+from workflows.journey.stages.screening.rules import next_birthday
 
 CLOCK = dict.fromkeys(("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged"), True)
 """What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
@@ -149,6 +150,11 @@ def obligations(journey: Journey) -> tuple[Obligation, ...]:
 
 
 def next_deadline(journey: Journey) -> datetime | None:
-    """Return the earliest moment at which a step of an escalation policy is due, or a cover ends."""
-    steps = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
-    return min(steps if journey.covered is None else [*steps, journey.covered.until], default=None)
+    """Return the earliest moment at which a step of an escalation policy is due, a cover ends, or the patient's age
+    speaks against an answer of the screening."""
+    moments = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
+    if journey.covered is not None:
+        moments.append(journey.covered.until)
+    if moments and (day := next_birthday(journey)) is not None:
+        moments.append(day)
+    return min(moments, default=None)

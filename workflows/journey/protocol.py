@@ -244,7 +244,9 @@ class KnownFrom(InputModel):
     """Never no while one of these is known: the latest C-SSRS that a clinician asked is (an incomplete one counts as
     high); intent or behaviour that a clinician found is recent (high); there was an attempt at any time (moderate)."""
     medicines: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
-    """Never no while a medicine of one of these classes is on the list and taken."""
+    """Never no while a medicine of one of these classes is on the list and taken. A change of them opens it again."""
+    checklist: Identifier | None = None
+    """Never no while the latest checklist of a session says no to this item."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -264,6 +266,8 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
+    rests_on: tuple[Literal["state"], ...] = ()
+    """What a clinician answers it by. It is open again once that changes: the state where the patient lives."""
 
 
 class Medicines(InputModel):
@@ -435,6 +439,49 @@ class NoGo(InputModel):
     alarm: tuple[Identifier, ...]
     """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
     journey's clinician."""
+
+
+class Part(StrEnum):
+    """What somebody is in a journey."""
+
+    PATIENT = "patient"
+    OBSERVER = "observer"
+    COORDINATOR = "coordinator"
+    CLINICIAN = "clinician"
+    COVERING_CLINICIAN = "covering_clinician"
+    EVALUATOR = "evaluator"
+    DELEGATE = "delegate"
+    SESSION_MONITOR = "session_monitor"
+    SUPERVISING_CLINICIAN = "supervising_clinician"
+    LIVE_CLINICIAN = "live_clinician"
+    REACHABLE_CLINICIAN = "reachable_clinician"
+
+
+HOUSEHOLD = (Part.PATIENT, Part.OBSERVER)
+"""Parts of people who are no staff."""
+CLINICIANS = (
+    Part.CLINICIAN, Part.COVERING_CLINICIAN, Part.EVALUATOR, Part.DELEGATE, Part.SUPERVISING_CLINICIAN,
+    Part.LIVE_CLINICIAN, Part.REACHABLE_CLINICIAN,
+)  # fmt: skip
+"""Parts that only a clinician has, with a licence where the patient is."""
+
+
+class CareTeam(InputModel):
+    """Who may have which part in a journey. The patient is nobody else of their own journey, whatever stands here."""
+
+    roles: dict[Part, Annotated[tuple[Role, ...], Field(min_length=1)]]
+    """The roles of which somebody has one to be given a part. For every part but patient and observer."""
+    distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
+    """Pairs of parts that one person does not have both."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if sorted(self.roles) != sorted(part for part in Part if part not in HOUSEHOLD):
+            raise ValueError("roles must say who may be each of the staff, and nobody else")
+        unfit = [part.value for part in CLINICIANS if any(role not in CLINICAL for role in self.roles[part])]
+        if unfit:
+            raise ValueError(f"only {', '.join(CLINICAL)} may be: {', '.join(unfit)}")
+        return self
 
 
 class Sessions(InputModel):
@@ -833,6 +880,8 @@ class Protocol(InputModel):
     """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
+    care_team: CareTeam
+    """Who may have which part in a journey."""
     sign_offs: dict[SignOffKind, SignOffRule]
     """Who signs what."""
     break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]

@@ -13,6 +13,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.base import ImmutableModel, Short
 from workflows.journey.dispatch import ADVANCES, REACTIONS
+from workflows.journey.stages.screening import rules as screening
 
 
 class Provenance(ImmutableModel):
@@ -83,7 +84,7 @@ def _candidates(
     told = cause.correction if isinstance(cause, e.FactAmended) else cause
     for reaction in REACTIONS.get(type(told), ()):
         yield _name(reaction), list(reaction(after_cause, told, at))
-    for step in (pathway.advance, *ADVANCES):
+    for step in (pathway.advance, screening.reopen, *ADVANCES):
         yield _name(step), list(step(before, at))
     if before.closing is not None:
         yield "pathway.advance", [e.PathwayClosed(outcome=before.closing.outcome)]

@@ -115,7 +115,12 @@ def _evaluators(journey: Journey, subject: str | None) -> tuple[str, ...]:
 def _exclusion_review(journey: Journey, subject: str | None) -> Content:
     reviewed = tuple(x.code for x in journey.protocol.exclusions if x.rule == "review")
     answers = journey.screening.exclusions
-    return {code: answers[code].model_dump(mode="json") for code in reviewed if code in answers}
+    rests_on = journey.screening.rests_on
+    return {
+        code: answers[code].model_dump(mode="json") | {"rests_on": rests_on.get(code)}
+        for code in reviewed
+        if code in answers
+    }
 
 
 def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -123,7 +128,10 @@ def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _eligibility(journey: Journey, subject: str | None) -> Content:
-    return {"screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"})}
+    return {
+        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"}),
+        "state": journey.patient.state,
+    }
 
 
 def _screeners(journey: Journey, subject: str | None) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _check_thresholds(protocol: Protocol) -> Broken:
 def _check_lists(protocol: Protocol) -> Broken:
     for at, entries in _walk(protocol.model_dump(mode="json"), ()):
         if isinstance(entries, list) and at[-1] not in ("go", "recheck"):
-            counted = Counter(entry for entry in entries if not isinstance(entry, dict))
+            counted = Counter(entry for entry in entries if not isinstance(entry, dict | list))
             for entry in (entry for entry, times in counted.items() if times > 1):
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 

@@ -65,7 +65,7 @@ def attempt(play: Play, number: int, what: str) -> tuple[c.CommandBody, Role | A
                 starts_at=play.at + timedelta(hours=1),
                 supervising_clinician=play.journey.clinician,
                 session_monitor="demo-session-monitor",
-                live_clinician=True,
+                live_clinician="demo-clinician",
             )
             return schedule, Role.COORDINATOR
         case "cancel":

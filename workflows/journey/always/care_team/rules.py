@@ -1,14 +1,32 @@
-"""Who has a part in a journey.
+"""Who has a part in a journey, and who may be given one.
 
 Everybody is somebody: the patient is who the referral names, an observer is whom staff named, and staff are those of
 the journey's clinic. Nobody else changes care: they may place a hold, report harm, ask for help, and look in an
 emergency; what they send is marked. The patient is nobody else of their own journey.
+
+Whoever is named is known: an entry in the organisation's register says that they work for the clinic at that time, in a
+role that the part needs, with a licence where the patient is. The parts that the protocol keeps apart are different
+people. Both are asked when somebody is named, and again at the dose gate. Sources: care at home is supervised by named
+people (B22, "patients are not left on their own"); a licence counts where the patient is.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.identity import is_same_person
+from workflows.journey.always.care_team.model import with_members
+from workflows.journey.calendars import local
 from workflows.journey.envelopes import CommandBody
+from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.stages.sessions.model import Session
+
+Named = tuple[Part, str, str]
+"""A part, who is given it, and the field of the command that names them."""
 
 
 def has_part(journey: Journey, actor: Actor) -> bool:
@@ -41,3 +59,133 @@ def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
             "you have no part in this journey",
             "You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
         )
+
+
+def named_in(body: CommandBody) -> Iterator[Named]:
+    """Yield whom a command names, for which part."""
+    match body:
+        case c.StartPathway():
+            yield Part.COORDINATOR, body.coordinator, "coordinator"
+            yield Part.CLINICIAN, body.clinician, "clinician"
+        case c.Reassign():
+            yield Part(body.duty), body.to, "to"
+        case c.Cover():
+            yield Part.COVERING_CLINICIAN, body.by, "by"
+        case c.Delegate():
+            yield Part.DELEGATE, body.to, "to"
+        case c.ScheduleSession():
+            yield Part.SUPERVISING_CLINICIAN, body.supervising_clinician, "supervising_clinician"
+            yield Part.SESSION_MONITOR, body.session_monitor, "session_monitor"
+            if body.live_clinician is not None:
+                yield Part.LIVE_CLINICIAN, body.live_clinician, "live_clinician"
+        case c.CheckSession():
+            yield Part.OBSERVER, body.observer.ref, "observer.ref"
+            yield Part.REACHABLE_CLINICIAN, body.reachable_clinician, "reachable_clinician"
+        case c.Amend():
+            yield from ((part, person, f"correction.{field}") for part, person, field in named_in(body.correction))
+        case _:
+            return
+
+
+def people_of(session: Session) -> Iterator[tuple[Part, str]]:
+    """Yield the people of a session, as far as they are named."""
+    yield Part.SUPERVISING_CLINICIAN, session.supervising_clinician
+    yield Part.SESSION_MONITOR, session.session_monitor
+    if session.live_clinician is not None:
+        yield Part.LIVE_CLINICIAN, session.live_clinician
+    if session.check is not None:
+        yield Part.OBSERVER, session.check.observer.ref
+        yield Part.REACHABLE_CLINICIAN, session.check.reachable_clinician
+
+
+def looked_up_for(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
+    """Return the people whom the register is asked about before a command is decided: whom it names, and, for a
+    release, everybody of the session."""
+    named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
+    if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
+        named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
+    return tuple(dict.fromkeys(named))
+
+
+def with_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.EventBody, ...]]:
+    """Return the journey that knows what the register says of whom a command names, and the event that says so, if
+    that is new. What anybody may send brings no such news."""
+    news = tuple(member for member in command.named if member not in journey.members)
+    if command.body.by_anybody or not news:
+        return journey, ()
+    ids = [member.id for member in news]
+    found = tuple(member for member in command.named if member.id in ids)
+    known = journey.model_copy(update={"members": with_members(journey.members, found)})
+    return known, (e.CareTeamUpdated(members=found),)
+
+
+def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
+    """Refuse a command that names somebody who may not have that part at a moment (UTC).
+
+    Raises:
+        Refused: they are not known, lack what the part needs, or have a part that one person may not have as well.
+    """
+    named = [*named_in(body)]
+    begins = body.starts_at if isinstance(body, c.ScheduleSession) else at
+    for part, person, field in named:
+        for moment in dict.fromkeys((at, max(at, begins))):
+            why = unfit(journey, part, person, moment)
+            if why is not None:
+                remedy = "Name somebody else, or have the register corrected (`register enter`)"
+                refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {spoken(part)} {why}", remedy, field)
+    number = getattr(body.correction if isinstance(body, c.Amend) else body, "session", None)
+    parts = [part for part, _, _ in named]
+    others = people_of(journey.sessions[number]) if named and number in journey.sessions else ()
+    together = [*((part, person) for part, person, _ in named), *(each for each in others if each[0] not in parts)]
+    for one, other in _confused(journey, together):
+        if one in parts or other in parts:
+            field = next(field for part, _, field in named if part in (one, other))
+            why = f"{spoken(one)} and {spoken(other)} may not be one person"
+            refuse(RefusalCode.NOT_ALLOWED, why, "Name somebody else", field)
+
+
+def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator[str]:
+    """Yield why the people of a session may not do it at a moment (UTC)."""
+    people = [*people_of(session)]
+    for part, person in people:
+        why = unfit(journey, part, person, at)
+        if why is not None:
+            yield f"the {spoken(part)} {why}"
+    for one, other in _confused(journey, people):
+        yield f"{spoken(one)} and {spoken(other)} are one person"
+    if session.number in journey.protocol.sessions.live_clinician_sessions and session.live_clinician is None:
+        yield "no live clinician is named"
+
+
+def unfit(journey: Journey, part: Part, person: str, at: datetime) -> str | None:
+    """Say why somebody may not have a part at a moment (UTC); None when they may."""
+    if person == journey.patient.ref:
+        return "is the patient"
+    if part == Part.OBSERVER:
+        return None
+    here = [m for m in journey.members if m.id == person and m.works_at(journey.clinic, at)]
+    if not here:
+        return "is not entered in the register as staff of this clinic at that time"
+    fitting = [m for m in here if m.role in journey.protocol.care_team.roles[part]]
+    if not fitting:
+        return f"is none of: {', '.join(role.value for role in journey.protocol.care_team.roles[part])}"
+    today, state = local(at, journey.patient.zone).date(), journey.patient.state
+    licences = [m.licence for m in fitting if m.licence is not None]
+    if part in CLINICIANS and not any(state in held.states and today <= held.expires for held in licences):
+        return "has no licence that is valid where the patient is at that time"
+    return None
+
+
+def _confused(journey: Journey, people: list[tuple[Part, str]]) -> Iterator[tuple[Part, Part]]:
+    """Yield the parts that the protocol keeps apart and one person has."""
+    everybody = [(Part.COORDINATOR, journey.coordinator), (Part.CLINICIAN, journey.clinician), *people]
+    for one, other in journey.protocol.care_team.distinct:
+        first = [person for part, person in everybody if part == one]
+        second = [person for part, person in everybody if part == other]
+        if any(is_same_person(journey, a, b) for a in first for b in second):
+            yield one, other
+
+
+def spoken(part: Part) -> str:
+    """Return a part in words."""
+    return part.value.replace("_", " ")

@@ -133,11 +133,12 @@ class CoverEnded(EventBody):
 
 
 class PatientMoved(EventBody):
-    """The patient's zone (IANA name) and state from now on."""
+    """The patient's zone (IANA name) and state from now on; ``left`` is the state before, where it is another one."""
 
     kind: Literal["patient.moved"] = "patient.moved"
     zone: Zone
     state: UsState
+    left: UsState | None = None
 
 
 class StageEntered(EventBody):

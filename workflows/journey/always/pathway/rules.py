@@ -8,9 +8,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
 from workflows.journey.calendars import age_on, holidays_known_at
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stage import Outcome
+from workflows.journey.stage import Outcome, Stage
 
 
 def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
@@ -117,7 +118,15 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record where the patient lives now. Due times that were given stay as they are."""
-    yield e.PatientMoved(zone=command.zone, state=command.state)
+    left = None if command.state == journey.patient.state else journey.patient.state
+    yield e.PatientMoved(zone=command.zone, state=command.state, left=left)
+
+
+def react_moved(journey: Journey, body: e.PatientMoved, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care when the patient lives in another state, until a clinician who is licensed there has decided. Whoever
+    signs needs a licence there, so nobody else can. In the evaluation nothing was decided yet."""
+    if body.left is not None and journey.closing is None and journey.stage != Stage.EVALUATION:
+        yield place(journey, "moved", f"the patient moved from {body.left} to {body.state}")
 
 
 def withdraw(journey: Journey, command: c.Withdraw, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -164,4 +173,5 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.PathwayEnding: react_ending,
+    e.PatientMoved: react_moved,
 }

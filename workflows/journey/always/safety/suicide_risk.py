@@ -9,7 +9,7 @@ precautions until a professional has seen the person); the versions "recent" and
 Zero Suicide, "Engage" and "Transition" (a safety plan, and contact again soon after a crisis).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
@@ -91,6 +91,12 @@ def known_levels(journey: Journey, at: datetime) -> tuple[Level, ...]:
     if not recent and any(_behaved(m) for m in journey.measurements if m.by_staff):
         levels.append(Level.MODERATE)
     return tuple(dict.fromkeys(levels))
+
+
+def worst_level(journey: Journey, levels: Sequence[str], at: datetime) -> Level:
+    """Return the worst level among these that is known at a moment (UTC)."""
+    known = [level for level in known_levels(journey, at) if level.value in levels]
+    return max(known, key=lambda level: level.severity, default=Level.NONE)
 
 
 def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Screening: commands, events and state."""
 
-from typing import ClassVar, Literal
+from collections.abc import Container
+from typing import ClassVar, Literal, TypeVar
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
@@ -12,6 +13,8 @@ from workflows.journey.vocabulary import Finding, ScreeningAnswer
 
 FindingName = Literal["appropriateness", "safety"]
 """What screening finds, each apart from the other, before anybody decides on the setting."""
+
+Value = TypeVar("Value")
 
 
 class RecordScreening(CommandBody):
@@ -28,17 +31,28 @@ class RecordScreening(CommandBody):
 
 
 class ScreeningRecorded(EventBody):
-    """Answers of the screening, as given at one time. Later ones add to earlier ones."""
+    """Answers of the screening, as given at one time. Later ones add to earlier ones. ``rests_on`` is what was known
+    then of that on which an exclusion rests."""
 
     kind: Literal["screening.recorded"] = "screening.recorded"
     exclusions: dict[Identifier, ScreeningAnswer]
     criteria: dict[Identifier, bool]
     factors: dict[Identifier, Text]
     findings: dict[FindingName, Finding] = {}
+    rests_on: dict[Identifier, Text] = {}
+
+
+class AnswersReopened(EventBody):
+    """Answers to exclusions do not count any more, each with the reason: what they rested on has changed, or what is
+    known now speaks against them. They are open, and everything signed over them is stale."""
+
+    kind: Literal["screening.reopened"] = "screening.reopened"
+    answers: dict[Identifier, Text]
 
 
 class Screening(ImmutableModel):
-    """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions."""
+    """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions. ``reopened`` are the answers
+    that do not count any more, each with the reason."""
 
     authors: tuple[Identifier, ...] = ()
     answered_by: tuple[Identifier, ...] = ()
@@ -47,6 +61,8 @@ class Screening(ImmutableModel):
     exclusions: dict[Identifier, ScreeningAnswer] = {}
     criteria: dict[Identifier, bool] = {}
     factors: dict[Identifier, Text] = {}
+    rests_on: dict[Identifier, Text] = {}
+    reopened: dict[Identifier, Text] = {}
     findings: dict[FindingName, Finding] = {}
 
 
@@ -70,9 +86,25 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             exclusions=exclusions,
             criteria={**known.criteria, **body.criteria},
             factors={**known.factors, **body.factors},
+            rests_on=_without(known.rests_on, body.exclusions) | body.rests_on,
+            reopened=_without(known.reopened, body.exclusions),
             findings={**known.findings, **body.findings},
         )
     }
 
 
-EVOLUTIONS: Evolutions = {ScreeningRecorded: _recorded}
+def _reopened(state: ScreeningState, body: AnswersReopened, event: EventHeader) -> Changes:
+    known = state.screening
+    changed = {
+        "exclusions": _without(known.exclusions, body.answers),
+        "rests_on": _without(known.rests_on, body.answers),
+        "reopened": {**known.reopened, **body.answers},
+    }
+    return {"screening": known.model_copy(update=changed)}
+
+
+def _without(known: dict[str, Value], these: Container[str]) -> dict[str, Value]:
+    return {code: value for code, value in known.items() if code not in these}
+
+
+EVOLUTIONS: Evolutions = {ScreeningRecorded: _recorded, AnswersReopened: _reopened}

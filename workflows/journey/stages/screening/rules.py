@@ -15,10 +15,10 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles
-from workflows.journey.calendars import age_on
+from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
+from workflows.journey.calendars import age_on, birthday
 from workflows.journey.evidence import approved, current, sign_off_requirement
-from workflows.journey.instruments import Comparison, ScoreChange
+from workflows.journey.instruments import Comparison, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
@@ -46,7 +46,11 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
                 "Answer by what is recorded, or with unknown until what is wrong there is corrected",
                 f"exclusions.{exclusion.code}",
             )
-    yield e.ScreeningRecorded(**command.model_dump(exclude={"kind"}))
+    known = {x.code: _basis(journey, x, at) for x in protocol.exclusions if x.code in command.exclusions}
+    yield e.ScreeningRecorded(
+        **command.model_dump(exclude={"kind"}),
+        rests_on={code: basis for code, basis in known.items() if basis is not None},
+    )
 
 
 def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
@@ -63,6 +67,11 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     if known.medicines is not None:
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
+    if known.checklist is not None:
+        said = [session.check for session in journey.sessions.values() if session.check is not None]
+        latest = max(said, key=lambda check: check.at, default=None)
+        speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
+        return f"the latest checklist says no to {known.checklist}" if speaks else None
     age = age_on(journey.patient.born, at, journey.patient.zone)
     if known.age_over is not None:
         holds, limit = age > known.age_over, f"over {known.age_over}"
@@ -71,6 +80,73 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     if holds == (answer == "yes"):
         return None
     return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
+
+
+def _basis(journey: Journey, exclusion: Exclusion, at: datetime) -> str | None:
+    """Return what is known at a moment (UTC) of that on which the answer to an exclusion rests, in words. It is part of
+    what is signed."""
+    known, words = exclusion.known_from, []
+    if "state" in exclusion.rests_on:
+        words.append(f"lives in {journey.patient.state}")
+    if known is not None and known.medicines is not None:
+        words += [
+            f"takes {m.what} ({m.dosage}): {', '.join(m.classes)}"
+            for m in journey.medicines.values()
+            if m.taken and any(each in known.medicines for each in m.classes)
+        ]
+    if known is not None and known.suicide_risk is not None:
+        words.append(_risk_is(worst_level(journey, known.suicide_risk, at)))
+    return "; ".join(words)[:4000] or None
+
+
+def _risk_is(level: Level) -> str:
+    return f"suicide risk {level.value}"
+
+
+def reopening(journey: Journey, at: datetime) -> dict[str, str]:
+    """Return the exclusions whose answers do not count any more at a moment (UTC), each with the reason: what they
+    rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing."""
+    found, screening = {}, journey.screening
+    for exclusion in journey.protocol.exclusions:
+        given = screening.exclusions.get(exclusion.code)
+        if given is None:
+            continue
+        contrary = contradiction(journey, exclusion, given.answer, at)
+        rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, at)
+        if contrary is not None:
+            found[exclusion.code] = contrary
+        elif rested != now and not _eased(exclusion, rested, now):
+            found[exclusion.code] = "what it rested on has changed"
+    return found
+
+
+def _eased(exclusion: Exclusion, rested: str | None, now: str | None) -> bool:
+    """Whether only the suicide risk is lower than when the answer was given."""
+    rising = [_risk_is(level) for level in Level]
+    return rested in rising and now in rising and rising.index(now) < rising.index(rested)
+
+
+def next_birthday(journey: Journey) -> datetime | None:
+    """Return when (UTC) the patient's age next speaks against an answer, if it will: the beginning of a birthday."""
+    born, zone = journey.patient.born, journey.patient.zone
+    ages = [
+        x.known_from.age_over + 1
+        for x in journey.protocol.exclusions
+        if x.known_from is not None and x.known_from.age_over is not None and _answered_no(journey, x.code)
+    ]
+    return min((birthday(born, age, zone) for age in ages), default=None)
+
+
+def _answered_no(journey: Journey, code: str) -> bool:
+    given = journey.screening.exclusions.get(code)
+    return given is not None and given.answer == "no"
+
+
+def reopen(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Open the answers again that do not count any more, in every stage and under every hold."""
+    found = reopening(journey, at)
+    if found:
+        yield e.AnswersReopened(answers=found)
 
 
 def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
@@ -98,6 +174,7 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return why at-home treatment cannot be approved now. If nothing is returned, a clinician may decide; nothing is
     approved by that."""
     found = list(unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")

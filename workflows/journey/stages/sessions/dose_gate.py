@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
@@ -28,7 +29,7 @@ from workflows.journey.patient_limits import (
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening.rules import excluded, unanswered
+from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -51,6 +52,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
     found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     screened = journey.screening.completed_at
@@ -73,6 +75,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
+    found += team_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
     if at > session.closes:

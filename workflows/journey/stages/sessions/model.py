@@ -32,7 +32,7 @@ class ScheduleSession(CommandBody):
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool = False
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -167,7 +167,7 @@ class SessionScheduled(EventBody):
     local: Short
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
 
 
@@ -342,7 +342,7 @@ class Session(ImmutableModel):
     closes: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
-    live_clinician: bool
+    live_clinician: Identifier | None = None
     interpreter: Identifier | None = None
     instructed: Identifier | None = None
     acknowledged: Identifier | None = None
