@@ -128,9 +128,7 @@ MEASURE = ObligationType(
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper, or doses that were disposed of. It waits for the same people as a question."""
 DISPENSING = _of_clinic("dispensing")
-LEFTOVERS = ObligationType(
-    "leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH, before_dose=BeforeDose.NEVER
-)
+LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
 MISSED_CONTACT = _of_clinic("missed_contact")
