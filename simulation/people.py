@@ -671,6 +671,7 @@ def _sign(situation: Situation) -> Action | None:
         evidence=request.evidence,
         choice=CHOICES.get(request.sign_off),
         rationale=_invented("weighed case by case"),
+        referral=_invented("the family doctor") if request.sign_off == SignOffKind.LOST_TO_FOLLOW_UP else None,
     )
 
 

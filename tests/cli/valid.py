@@ -120,6 +120,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
     "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
+    "pathway.propose-handover": {"receiver": _TEXT, "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {
         "version": 3,

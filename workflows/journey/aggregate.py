@@ -13,6 +13,7 @@ from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.death import model as death
 from workflows.journey.always.dose_limits import model as dose_limits
+from workflows.journey.always.handover import model as handover
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
 from workflows.journey.always.particulars import model as particulars
@@ -34,6 +35,7 @@ class Journey(
     screening.ScreeningState,
     education.EducationState,
     sessions.SessionsState,
+    handover.HandoverState,
     follow_up.FollowUpState,
     safety.SafetyState,
     death.DeathState,
@@ -74,6 +76,7 @@ PARTS = (
     follow_up,
     safety,
     death,
+    handover,
     adverse_events,
     access,
     dose_limits,

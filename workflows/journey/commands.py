@@ -21,6 +21,7 @@ from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import Amend, Correction
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
+from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
@@ -33,7 +34,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -148,12 +149,14 @@ AnyBody = Annotated[
     | Reassign
     | Cover
     | Move
+    | ProposeMerge
     | Withdraw
     | Transfer
     | StopForSafety
     | RecordDeath
     | CorrectDeath
     | ProposeDischarge
+    | ProposeHandover
     | Amend
     | SetLimits
     | Sign

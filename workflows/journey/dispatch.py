@@ -11,6 +11,7 @@ from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.dose_limits import rules as dose_limits
+from workflows.journey.always.handover import rules as handover
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.particulars import rules as particulars
@@ -30,6 +31,7 @@ from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
+from workflows.journey.watch import is_owed_after_dose
 
 DECISIONS: Decisions = {
     **evaluation.DECISIONS,
@@ -47,6 +49,7 @@ DECISIONS: Decisions = {
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
+    **handover.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -91,8 +94,10 @@ NEEDS = (
     particulars.needs,
     safety.needs,
     death.needs,
+    handover.needs,
     adverse_events.needs,
     holds.needs,
+    patient.needs,
     access.needs,
     dose_limits.needs,
 )
@@ -137,7 +142,7 @@ def _ended(journey: Journey) -> Outlasts:
 def outlasts(journey: Journey, need: Requirement) -> Outlasts:
     """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
     contacts after a dose go on as long as the protocol says that they are owed."""
-    if need.subject in journey.contacts and follow_up.is_owed_after_dose(journey, journey.contacts[need.subject]):
+    if need.subject in journey.contacts and is_owed_after_dose(journey, journey.contacts[need.subject]):
         return Outlasts.ENDING
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts

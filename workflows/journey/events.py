@@ -24,6 +24,7 @@ from workflows.journey.always.clock.model import ObligationAcknowledged, Obligat
 from workflows.journey.always.corrections.model import Amendable, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
+from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
@@ -37,7 +38,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn
+from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -163,7 +164,11 @@ AnyEventBody = Annotated[
     | CoverEnded
     | PatientMoved
     | HistoryTakenIn
+    | MergeProposed
+    | PatientMerged
     | DischargeProposed
+    | HandoverProposed
+    | WatchHandedOver
     | SignedOff
     | SignOffWithdrawn
     | AddendumAdded

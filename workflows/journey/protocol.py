@@ -55,6 +55,8 @@ class SignOffKind(StrEnum):
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
+    HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"
 
@@ -160,8 +162,6 @@ class EscalationPolicy(InputModel):
             if any(step.repeat_minutes is not None for step in steps[:-1]):
                 raise ValueError("only the last step repeats (repeat_minutes)")
         repeats = self.steps[-1].repeat_minutes is not None
-        if repeats and (self.clock == "working" or self.quiet_hours):
-            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
         if repeats != bool(self.acknowledged):
             raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
         if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
