@@ -277,6 +277,13 @@ class Medicines(InputModel):
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
+
+
 class Instruments(InputModel):
     """Which questionnaires are asked, and how long answers about suicide risk count."""
 
@@ -432,6 +439,26 @@ class NoGo(InputModel):
     alarm: tuple[Identifier, ...]
     """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
     journey's clinician."""
+
+
+class Validity(InputModel):
+    """How long what a dose rests on carries it. It is judged at the dose, not only when it was signed or said.
+
+    The screening, the C-SSRS and the body weight have theirs where they stand.
+    """
+
+    evaluation_days: Count
+    """Days after it was signed. Then the evaluation is amended and signed again."""
+    plan_days: Count
+    """Days after it was signed. Then the plan is written and signed again."""
+    baseline_days: Count
+    """Days that each instrument of the baseline counts for the first dose of a course."""
+    before_session_days: Count
+    """Days that the questionnaire before a session counts for it."""
+    consent_days: Count
+    """Days after the patient gave it that a consent counts."""
+    education_days: Count
+    """Days after they were explained or acknowledged that topics and statements count."""
 
 
 class Part(StrEnum):
@@ -837,6 +864,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -849,6 +878,8 @@ class Protocol(InputModel):
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
+    validity: Validity
+    """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose
