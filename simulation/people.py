@@ -18,6 +18,7 @@ from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
@@ -255,6 +256,18 @@ def _record_address(situation: Situation) -> Action:
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
 
 
+def _dispense(situation: Situation) -> Action:
+    planned = situation.journey.plan
+    assert planned is not None
+    return Role.COORDINATOR, c.MoveSupply(
+        movement="dispensed", doses=planned.doses_dispensed, moved_at=situation.at, lot="demo-lot-1"
+    )
+
+
+def _collect(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)
+
+
 def _reconcile(situation: Situation) -> Action:
     journey = situation.journey
     unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
@@ -379,6 +392,8 @@ def _consent(situation: Situation) -> Action:
 
 
 def _witness(situation: Situation) -> Action:
+    if situation.subject in situation.journey.disposals:
+        return situation.waiting.owner, c.WitnessDisposal(disposal=situation.subject)
     return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
@@ -695,6 +710,8 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "follow_up_visit": _visit,
     "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
+    "dispensing": _dispense,
+    "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,
     "crisis_contact": _speak_again,

@@ -51,6 +51,7 @@ from workflows.journey.always.sign_offs.model import (
     Sign,
     WithdrawSignOff,
 )
+from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
@@ -133,6 +134,9 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | MoveSupply
+    | WitnessDisposal
+    | CountSupply
     | ReportAdverseEvent
     | RegradeAdverseEvent
     | FollowUpAdverseEvent

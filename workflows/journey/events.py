@@ -58,6 +58,7 @@ from workflows.journey.always.sign_offs.model import (
     SignOffAnswered,
     SignOffWithdrawn,
 )
+from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
@@ -136,6 +137,9 @@ AnyEventBody = Annotated[
     | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
+    | SupplyMoved
+    | DisposalWitnessed
+    | SupplyCounted
     | AdverseEventReported
     | CareTeamUpdated
     | DeathReported

@@ -162,8 +162,6 @@ class EscalationPolicy(InputModel):
             if any(step.repeat_minutes is not None for step in steps[:-1]):
                 raise ValueError("only the last step repeats (repeat_minutes)")
         repeats = self.steps[-1].repeat_minutes is not None
-        if repeats and (self.clock == "working" or self.quiet_hours):
-            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
         if repeats != bool(self.acknowledged):
             raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
         if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
@@ -277,6 +275,13 @@ class Medicines(InputModel):
 
     classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
+
+
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
 
 
 class Instruments(InputModel):
@@ -839,6 +844,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
