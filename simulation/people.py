@@ -31,6 +31,7 @@ from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
+from workflows.journey.stages.sessions.validity import BASELINE_OF
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -568,13 +569,40 @@ def _visit(situation: Situation) -> Action | datetime:
 
 
 def _measure(situation: Situation) -> Action | datetime:
-    if situation.subject in situation.journey.contacts and situation.at < situation.waiting.deadline:
+    journey, primary = situation.journey, situation.journey.protocol.instruments.primary
+    planned_ahead = situation.subject in journey.contacts or journey.latest(primary, occasion=situation.subject)
+    if planned_ahead and situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
 def _settle_contact(situation: Situation) -> Action:
     return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
+def _renew(situation: Situation) -> Action | datetime:
+    """Renew what a dose rests on, a week before it lapses."""
+    journey, name = situation.journey, situation.subject
+    week_before = situation.waiting.deadline - timedelta(days=7)
+    if situation.at < week_before:
+        return week_before
+    match name:
+        case "evaluation":
+            section = journey.protocol.eligibility.evaluation_sections[0]
+            found = c.RecordEvaluation(sections={section: _invented(f"looked at again, after {journey.version}")})
+            return Role.CLINICIAN, c.Amend(
+                version=journey.version, reason=_invented("evaluated again"), correction=found
+            )
+        case "plan" | "weight":
+            return _plan(situation)
+        case "education":
+            topics = journey.protocol.education_topics
+            return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+        case "acknowledgements":
+            return _acknowledge(situation)
+        case "consents":
+            return _consent(situation)
+    return _fill_in(journey, Instrument(name.removeprefix(BASELINE_OF)), f"renewed-{journey.version}")
 
 
 # At any time
@@ -708,6 +736,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "renewal": _renew,
     "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispensing": _dispense,

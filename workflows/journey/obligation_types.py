@@ -131,6 +131,8 @@ DISPENSING = _of_clinic("dispensing")
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
+"""What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")
 """A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
@@ -193,6 +195,7 @@ OBLIGATION_TYPES = {
         VISIT,
         FOLLOW_UP_VISIT,
         MEASURE,
+        RENEWAL,
         INSTRUCTIONS_READ,
         WITNESS,
         MISSED_CONTACT,

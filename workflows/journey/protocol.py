@@ -441,6 +441,26 @@ class NoGo(InputModel):
     journey's clinician."""
 
 
+class Validity(InputModel):
+    """How long what a dose rests on carries it. It is judged at the dose, not only when it was signed or said.
+
+    The screening, the C-SSRS and the body weight have theirs where they stand.
+    """
+
+    evaluation_days: Count
+    """Days after it was signed. Then the evaluation is amended and signed again."""
+    plan_days: Count
+    """Days after it was signed. Then the plan is written and signed again."""
+    baseline_days: Count
+    """Days that each instrument of the baseline counts for the first dose of a course."""
+    before_session_days: Count
+    """Days that the questionnaire before a session counts for it."""
+    consent_days: Count
+    """Days after the patient gave it that a consent counts."""
+    education_days: Count
+    """Days after they were explained or acknowledged that topics and statements count."""
+
+
 class Part(StrEnum):
     """What somebody is in a journey."""
 
@@ -858,6 +878,8 @@ class Protocol(InputModel):
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
+    validity: Validity
+    """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose
