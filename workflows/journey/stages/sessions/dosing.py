@@ -194,9 +194,7 @@ def _as_it_was(journey: Journey, wrong: Dose, taken_at: datetime) -> Journey:
     return journey.model_copy(
         update={
             "sessions": earlier,
-            "doses": {
-                name: dose for name, dose in journey.doses.items() if dose.taken_at < min(taken_at, wrong.taken_at)
-            },
+            "doses": {name: dose for name, dose in journey.doses.items() if dose.taken_at < before},
             "holds": {name: hold for name, hold in journey.holds.items() if hold.placed_at < taken_at},
             "closing": None,
             "plan": plan,
