@@ -18,7 +18,7 @@ from workflows.journey.always.adverse_events.model import (
     ReportAdverseEvent,
 )
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
-from workflows.journey.always.corrections.model import Amend, Correction
+from workflows.journey.always.corrections.model import Amend, ConfirmCorrection, Correction, MarkInError
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
@@ -51,6 +51,7 @@ from workflows.journey.always.sign_offs.model import (
     Sign,
     WithdrawSignOff,
 )
+from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
@@ -133,6 +134,9 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | MoveSupply
+    | WitnessDisposal
+    | CountSupply
     | ReportAdverseEvent
     | RegradeAdverseEvent
     | FollowUpAdverseEvent
@@ -154,6 +158,8 @@ AnyBody = Annotated[
     | ProposeDischarge
     | ProposeHandover
     | Amend
+    | MarkInError
+    | ConfirmCorrection
     | SetLimits
     | Sign
     | WithdrawSignOff

@@ -19,6 +19,7 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
+from workflows.journey.always.supply import rules as supply
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -44,6 +45,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **supply.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
@@ -67,6 +69,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    supply.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
@@ -87,6 +90,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    supply.needs,
     particulars.needs,
     safety.needs,
     death.needs,
@@ -95,6 +99,7 @@ NEEDS = (
     holds.needs,
     patient.needs,
     access.needs,
+    corrections.needs,
     dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
@@ -124,7 +129,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)
-    elif not journey.held:
+    elif not journey.held and not journey.unconfirmed:
         for stage in ADVANCES:
             yield from stage(journey, at)
 

@@ -277,6 +277,13 @@ class Medicines(InputModel):
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
 
 
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
+
+
 class Instruments(InputModel):
     """Which questionnaires are asked, and how long answers about suicide risk count."""
 
@@ -434,6 +441,26 @@ class NoGo(InputModel):
     journey's clinician."""
 
 
+class Validity(InputModel):
+    """How long what a dose rests on carries it. It is judged at the dose, not only when it was signed or said.
+
+    The screening, the C-SSRS and the body weight have theirs where they stand.
+    """
+
+    evaluation_days: Count
+    """Days after it was signed. Then the evaluation is amended and signed again."""
+    plan_days: Count
+    """Days after it was signed. Then the plan is written and signed again."""
+    baseline_days: Count
+    """Days that each instrument of the baseline counts for the first dose of a course."""
+    before_session_days: Count
+    """Days that the questionnaire before a session counts for it."""
+    consent_days: Count
+    """Days after the patient gave it that a consent counts."""
+    education_days: Count
+    """Days after they were explained or acknowledged that topics and statements count."""
+
+
 class Part(StrEnum):
     """What somebody is in a journey."""
 
@@ -550,6 +577,10 @@ class Sessions(InputModel):
         if self.minimum_minutes > self.maximum_before_decision_minutes:
             raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
         return self
+
+    def nearest_minute(self, minute: int) -> int:
+        """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""
+        return min(self.observe_minutes, key=lambda planned: abs(planned - minute))
 
 
 class Dose(InputModel):
@@ -837,6 +868,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -849,6 +882,8 @@ class Protocol(InputModel):
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
+    validity: Validity
+    """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose

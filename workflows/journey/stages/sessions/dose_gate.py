@@ -33,6 +33,7 @@ from workflows.journey.stages.education.rules import unacknowledged, unconsented
 from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.stages.sessions.validity import lapsed, measure_obstacles
 
 WEEK = timedelta(days=7)
 
@@ -69,11 +70,13 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
+    found += lapsed(journey, at)
     found += open_matters(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
     found += standing_no_go(journey, at)
+    found += measure_obstacles(journey, number, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
     found += team_obstacles(journey, session, at)
