@@ -478,6 +478,15 @@ def _dose(situation: Situation) -> Action:
 def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.subject.startswith("dose-"):
+        dose, _, minutes = situation.subject.rpartition("-")
+        window = timedelta(minutes=situation.journey.protocol.sessions.observe_window_minutes)
+        if situation.at > situation.waiting.deadline + window:
+            reason = _invented("nobody was reached in time")
+            return Role.ON_CALL_CLINICIAN, c.GiveUpObservation(dose=dose, minute=int(minutes), reason=reason)
+        return Role.ON_CALL_CLINICIAN, c.RecordObservation(
+            seen_at=situation.at, consciousness="alert", breathing_normal=True, vitals=vitals(situation.at)
+        )
     number, minute = (int(part) for part in situation.subject.split("-"))
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None

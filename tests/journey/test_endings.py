@@ -197,6 +197,12 @@ FACTS: dict[str, tuple[Callable[[Play], c.CommandBody], Role, list[str]]] = {
         Role.OBSERVER,
         ["check_in", "visit"],
     ),
+    "a crisis": (lambda _: c.ReportCrisis(what="wants to die"), Role.COORDINATOR, ["crisis"]),
+    "an observation": (
+        lambda play: c.RecordObservation(seen_at=play.at, consciousness="unresponsive"),
+        Role.OBSERVER,
+        ["alarm", "serious_adverse_event"],
+    ),
     "a death": (lambda _: c.RecordDeath(related="no", reason="x"), Role.COORDINATOR, ["alarm", "death"]),
 }
 

@@ -194,7 +194,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if session.released_at is None and outside_hours(journey, session.starts_at):
+    if outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
