@@ -18,6 +18,7 @@ from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
@@ -30,6 +31,7 @@ from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
+from workflows.journey.stages.sessions.validity import BASELINE_OF
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -246,6 +248,10 @@ def _evaluate(situation: Situation) -> Action | None:
     return None
 
 
+def _said_at_home(journey: Journey) -> c.SaidLocation:
+    return c.SaidLocation(state=journey.patient.state, confirmed=True)
+
+
 def _at_home(journey: Journey) -> c.Location:
     return c.Location(state=journey.patient.state, confirmed=True)
 
@@ -253,6 +259,18 @@ def _at_home(journey: Journey) -> c.Location:
 def _record_address(situation: Situation) -> Action:
     address = f"demo-address-{situation.journey.id.hex[:8]}"
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
+
+
+def _dispense(situation: Situation) -> Action:
+    planned = situation.journey.plan
+    assert planned is not None
+    return Role.COORDINATOR, c.MoveSupply(
+        movement="dispensed", doses=planned.doses_dispensed, moved_at=situation.at, lot="demo-lot-1"
+    )
+
+
+def _collect(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)
 
 
 def _reconcile(situation: Situation) -> Action:
@@ -379,6 +397,8 @@ def _consent(situation: Situation) -> Action:
 
 
 def _witness(situation: Situation) -> Action:
+    if situation.subject in situation.journey.disposals:
+        return situation.waiting.owner, c.WitnessDisposal(disposal=situation.subject)
     return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
@@ -541,7 +561,7 @@ def _check_in(situation: Situation) -> Action | datetime:
         check_in=situation.subject,
         feeling="unwell" if situation.unwell else "well",
         side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
-        location=_at_home(situation.journey),
+        location=_said_at_home(situation.journey),
     )
 
 
@@ -562,13 +582,40 @@ def _visit(situation: Situation) -> Action | datetime:
 
 
 def _measure(situation: Situation) -> Action | datetime:
-    if situation.subject in situation.journey.contacts and situation.at < situation.waiting.deadline:
+    journey, primary = situation.journey, situation.journey.protocol.instruments.primary
+    planned_ahead = situation.subject in journey.contacts or journey.latest(primary, occasion=situation.subject)
+    if planned_ahead and situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
 
 
 def _settle_contact(situation: Situation) -> Action:
     return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
+def _renew(situation: Situation) -> Action | datetime:
+    """Renew what a dose rests on, a week before it lapses."""
+    journey, name = situation.journey, situation.subject
+    week_before = situation.waiting.deadline - timedelta(days=7)
+    if situation.at < week_before:
+        return week_before
+    match name:
+        case "evaluation":
+            section = journey.protocol.eligibility.evaluation_sections[0]
+            found = c.RecordEvaluation(sections={section: _invented(f"looked at again, after {journey.version}")})
+            return Role.CLINICIAN, c.Amend(
+                version=journey.version, reason=_invented("evaluated again"), correction=found
+            )
+        case "plan" | "weight":
+            return _plan(situation)
+        case "education":
+            topics = journey.protocol.education_topics
+            return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+        case "acknowledgements":
+            return _acknowledge(situation)
+        case "consents":
+            return _consent(situation)
+    return _fill_in(journey, Instrument(name.removeprefix(BASELINE_OF)), f"renewed-{journey.version}")
 
 
 # At any time
@@ -702,8 +749,11 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "renewal": _renew,
     "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
+    "dispensing": _dispense,
+    "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,
     "crisis_contact": _speak_again,

@@ -50,6 +50,7 @@ MEANINGS: Mapping[str, str] = {
     "released_unsigned": "A hold or a session was released without the signed decision it needs.",
     "gate_shut": "A session was released although the dose gate was shut for another reason than a signature.",
     "effect_unsigned": "The journey went on, or ended, without the signed decision it needs.",
+    "merged_unsigned": "Two patients were merged without the signed decision of two people.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
     "anchor_unreadable": "An anchor of this position cannot be read.",

@@ -14,7 +14,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
-HOME = c.Location(state="CA", confirmed=True)
+HOME = c.SaidLocation(state="CA", confirmed=True)
 
 
 def switch(play: Play) -> None:
@@ -53,6 +53,7 @@ def test_contacts_of_a_dose_long_ago_do_not() -> None:
     play = before("session.schedule", 2)
     play.go_on(lambda journey: all(not k.open for k in journey.contacts.values() if k.dose is not None))
     play.do(c.Withdraw(), Role.PATIENT)
+    play.go_on(lambda journey: not any(waiting.kind == "leftovers" for waiting in journey.waiting.values()))
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import no_risk, observation
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, after, before, followed_up, kinds, one, started
+from tests.journey.play import Play, after, before, collected, followed_up, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -74,7 +74,7 @@ def test_report_is_complete(changed: dict[str, Any], code: RefusalCode, field: s
 
 
 def test_grade_5_reports_a_death_and_keeps_the_review() -> None:
-    play = after("session.end")
+    play = collected(after("session.end"))
     bodies = play.do(event(play, 5, serious=True, serious_because=("death",)))
     assert one(bodies, e.DeathReported).death == "death-1"
     assert play.journey.closing is None

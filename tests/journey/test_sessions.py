@@ -61,7 +61,7 @@ def test_intervals_between_doses(pathway: Pathway, interval: timedelta, says: st
 
 
 @pytest.mark.requirement("B27")
-@pytest.mark.parametrize(("tolerance", "soonest"), [(0, 168), (12, 156), (200, 72)])
+@pytest.mark.parametrize(("tolerance", "soonest"), [(0, 168), (24, 144), (200, 72)])
 def test_signed_spacing_binds(tolerance: int, soonest: int) -> None:
     """Doses are as far apart as the signed plan says, less the protocol's tolerance, and never below its interval."""
     play = before("session.schedule", 2)
@@ -268,12 +268,6 @@ def test_every_item_of_the_checklist_is_answered() -> None:
     items = {name: done for name, done in form.items.items() if name != "time_out_done"}
     play.refused(
         form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="items"
-    )
-    play.refused(
-        form.model_copy(update={"items": form.items | {"vip": True}}),
-        Role.SESSION_MONITOR,
-        code=RefusalCode.UNKNOWN,
-        field="items",
     )
     released = after("session.release")
     released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)

@@ -164,7 +164,7 @@ BUSINESS_DAYS = {
 ELAPSED_MINUTES = {
     SignOffKind.CLEARANCE: 20, SignOffKind.ATTESTATION: 1440, SignOffKind.ADVERSE_EVENT: 1440,
     SignOffKind.SERIOUS_ADVERSE_EVENT: 240, SignOffKind.RISK_DECISION: 1440, SignOffKind.DEATH: 60,
-    SignOffKind.HANDOVER: 20,
+    SignOffKind.HANDOVER: 20, SignOffKind.PATIENT_MERGE: 1440,
 }  # fmt: skip
 
 

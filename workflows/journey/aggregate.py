@@ -22,6 +22,7 @@ from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
+from workflows.journey.always.supply import model as supply
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
 from workflows.journey.stages.education import model as education
 from workflows.journey.stages.evaluation import model as evaluation
@@ -45,6 +46,7 @@ class Journey(
     access.AccessState,
     care_team.CareTeamState,
     medicines.MedicinesState,
+    supply.SupplyState,
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
@@ -83,6 +85,7 @@ PARTS = (
     dose_limits,
     care_team,
     medicines,
+    supply,
 )
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {

@@ -35,7 +35,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -53,6 +53,7 @@ from workflows.journey.always.sign_offs.model import (
     Sign,
     WithdrawSignOff,
 )
+from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
@@ -94,6 +95,7 @@ from workflows.journey.vocabulary import (
     Patient,
     Plan,
     PriorTreatment,
+    SaidLocation,
     ScreeningAnswer,
     Vitals,
 )
@@ -137,6 +139,9 @@ AnyBody = Annotated[
     | ReconcileMedicines
     | RecordObservation
     | GiveUpObservation
+    | MoveSupply
+    | WitnessDisposal
+    | CountSupply
     | ReportAdverseEvent
     | RegradeAdverseEvent
     | FollowUpAdverseEvent
@@ -150,6 +155,7 @@ AnyBody = Annotated[
     | Reassign
     | Cover
     | Move
+    | ProposeMerge
     | Withdraw
     | Transfer
     | StopForSafety

@@ -20,6 +20,7 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
+from workflows.journey.always.supply import rules as supply
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -45,6 +46,7 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **supply.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
@@ -69,6 +71,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    supply.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
@@ -90,6 +93,7 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    supply.needs,
     particulars.needs,
     safety.needs,
     death.needs,
@@ -97,6 +101,7 @@ NEEDS = (
     handover.needs,
     adverse_events.needs,
     holds.needs,
+    patient.needs,
     access.needs,
     dose_limits.needs,
 )

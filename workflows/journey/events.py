@@ -39,7 +39,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn
+from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -59,6 +59,7 @@ from workflows.journey.always.sign_offs.model import (
     SignOffAnswered,
     SignOffWithdrawn,
 )
+from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
@@ -139,6 +140,9 @@ AnyEventBody = Annotated[
     | MedicinesReconciled
     | ObservationRecorded
     | ObservationGivenUp
+    | SupplyMoved
+    | DisposalWitnessed
+    | SupplyCounted
     | AdverseEventReported
     | CareTeamUpdated
     | DeathReported
@@ -163,6 +167,8 @@ AnyEventBody = Annotated[
     | CoverEnded
     | PatientMoved
     | HistoryTakenIn
+    | MergeProposed
+    | PatientMerged
     | DischargeProposed
     | HandoverProposed
     | WatchHandedOver

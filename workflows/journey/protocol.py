@@ -55,6 +55,7 @@ class SignOffKind(StrEnum):
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
     HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"
@@ -161,8 +162,6 @@ class EscalationPolicy(InputModel):
             if any(step.repeat_minutes is not None for step in steps[:-1]):
                 raise ValueError("only the last step repeats (repeat_minutes)")
         repeats = self.steps[-1].repeat_minutes is not None
-        if repeats and (self.clock == "working" or self.quiet_hours):
-            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
         if repeats != bool(self.acknowledged):
             raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
         if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
@@ -276,6 +275,13 @@ class Medicines(InputModel):
 
     classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
+
+
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
 
 
 class Instruments(InputModel):
@@ -433,6 +439,26 @@ class NoGo(InputModel):
     alarm: tuple[Identifier, ...]
     """Items of which a no is urgent, such as suicide risk: the on-call clinician is paged. Any other one is told to the
     journey's clinician."""
+
+
+class Validity(InputModel):
+    """How long what a dose rests on carries it. It is judged at the dose, not only when it was signed or said.
+
+    The screening, the C-SSRS and the body weight have theirs where they stand.
+    """
+
+    evaluation_days: Count
+    """Days after it was signed. Then the evaluation is amended and signed again."""
+    plan_days: Count
+    """Days after it was signed. Then the plan is written and signed again."""
+    baseline_days: Count
+    """Days that each instrument of the baseline counts for the first dose of a course."""
+    before_session_days: Count
+    """Days that the questionnaire before a session counts for it."""
+    consent_days: Count
+    """Days after the patient gave it that a consent counts."""
+    education_days: Count
+    """Days after they were explained or acknowledged that topics and statements count."""
 
 
 class Part(StrEnum):
@@ -838,6 +864,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -850,6 +878,8 @@ class Protocol(InputModel):
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
+    validity: Validity
+    """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose

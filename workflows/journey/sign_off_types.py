@@ -358,6 +358,21 @@ def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if journey.discharge_author is None else (journey.discharge_author,)
 
 
+def _merge(journey: Journey, subject: str | None) -> Content:
+    merge = journey.merges.get(subject or "")
+    return {"patient": journey.patient.ref, "merge": None if merge is None else merge.model_dump(mode="json")}
+
+
+def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    merge = journey.merges.get(subject or "")
+    return () if merge is None else (merge.proposed_by,)
+
+
+def _merge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    merge = journey.merges[decided.subject or ""]
+    yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
+
+
 def _own_limits(journey: Journey, subject: str | None) -> Content:
     return {
         "own": {name.value: value for name, value in journey.own_limits.items()},
@@ -585,6 +600,17 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             written_by="one",
             returns_to_author=True,
             approval=_ends_as(Outcome.COMPLETED),
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PATIENT_MERGE,
+            request="decide whether another patient of the organisation is this one",
+            meaning=Meaning.IDENTITY_CONFIRMED,
+            content=_merge,
+            authors=_merge_author,
+            written_by="one",
+            approval=_merge_patients,
             reasoned=True,
             care=False,
         ),

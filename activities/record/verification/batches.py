@@ -27,6 +27,7 @@ NEEDS_PROOF = (
     "crisis.closed",
     "hold.released",
     "session.released",
+    "patient.merged",
     "stage.entered",
     "death.confirmed",
     "watch.handed-over",
@@ -96,6 +97,10 @@ def _problems(
             kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
             if not approved(journey, kind, body.hold):
                 yield "a hold is released that nobody signed for"
+        case e.PatientMerged():
+            merge = journey.merges.get(body.merge)
+            if merge is None or merge.other != body.other or not approved(journey, SignOffKind.PATIENT_MERGE, merge.id):
+                yield "two patients are merged that nobody signed for"
         case e.SessionReleased():
             if dose_gate(journey, body.session, event.at):
                 yield "a session is released though the dose gate is shut"

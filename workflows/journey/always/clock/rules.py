@@ -44,7 +44,8 @@ def _escalated(
         due=due,
         action=step.action,
         to=step.to,
-        hold=step.hold,
+        # A clinician who released the hold meanwhile has decided: repeating an alarm does not undo that.
+        hold=step.hold and not repetition,
         alarm=step.alarm,
         repetition=repetition,
     )

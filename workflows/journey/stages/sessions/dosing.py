@@ -16,6 +16,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.severity import OF_OTHER_DOSE
@@ -101,11 +102,8 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
 
 
 def expected_doses_left(journey: Journey) -> int:
-    """Return how many doses should be left after the next one, in the supply of the plan."""
-    counted = [s.doses_left for s in journey.dosed_sessions if s.doses_left is not None]
-    dispensed = journey.plan.doses_dispensed if journey.plan is not None else 0
-    before = counted[-1] if counted and counted[-1] > 0 else dispensed
-    return before - 1
+    """Return how many doses should be left after the next one, by the ledger."""
+    return balance(journey) - 1
 
 
 def dosed(

@@ -33,6 +33,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
@@ -151,13 +152,18 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if number in journey.protocol.instrument_schedule.before_session:
         occasion = f"session-{number}"
         primary = journey.protocol.instruments.primary
-        if journey.latest(primary, occasion=occasion) is None:
+        measured = journey.latest(primary, occasion=occasion)
+        counts = timedelta(days=journey.protocol.validity.before_session_days)
+        opens = None if session is None or measured is None else session.starts_at - counts
+        if measured is None or (opens is not None and measured.at < opens):
             yield require(
                 MEASURE,
                 subject=occasion,
                 owner=Role.PATIENT,
                 what=f"fill in {primary} before session {number}",
+                due=opens,
             )
+    yield from validity.needs(journey)
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return
