@@ -21,14 +21,11 @@ from workflows.journey.refusals import RefusalCode, Refused, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
-from workflows.journey.stage import Stage
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
 HANDED_OVER = "handed_over"
 """The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
-ABOUT_SESSIONS = ("adjust", "maintenance", "stop")
-"""Choices of a response review that have no meaning once the sessions have ended."""
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -148,13 +145,6 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 "Settle these, or choose another setting",
                 "choice",
             )
-    if kind == SignOffKind.RESPONSE_REVIEW and journey.stage == Stage.FOLLOW_UP and choice in ABOUT_SESSIONS:
-        refuse(
-            RefusalCode.WRONG_STAGE,
-            f"the sessions have ended: there is nothing to {choice}",
-            "Make another choice, such as continue, add_support or pause",
-            "choice",
-        )
     if kind == SignOffKind.DISCHARGE and reviews_owed(journey):
         refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
     if kind == SignOffKind.PLAN:

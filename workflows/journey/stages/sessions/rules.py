@@ -14,6 +14,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
@@ -33,6 +34,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
@@ -149,15 +151,15 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
-        occasion = f"session-{number}"
-        primary = journey.protocol.instruments.primary
-        if journey.latest(primary, occasion=occasion) is None:
-            yield require(
-                MEASURE,
-                subject=occasion,
-                owner=Role.PATIENT,
-                what=f"fill in {primary} before session {number}",
-            )
+        for instrument in scheduled_instruments(journey):
+            occasion = measure_name(journey, f"session-{number}", instrument)
+            if instrument not in C_SSRS_FORMS and journey.latest(instrument, occasion=occasion) is None:
+                yield require(
+                    MEASURE,
+                    subject=occasion,
+                    owner=Role.PATIENT,
+                    what=f"fill in {instrument} before session {number}",
+                )
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return
@@ -194,7 +196,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         )
     made = session.check
     decided = current(journey, SignOffKind.CLEARANCE, subject)
-    if session.released_at is None and outside_hours(journey, session.starts_at):
+    if outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
