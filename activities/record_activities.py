@@ -1,21 +1,36 @@
 """The activities that append a journey's events to the record, and read them back."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
 from activities.record.event_codec import from_stored, load_events, to_new
-from activities.record.store import Diverged, NotAppendable, Record, VersionConflict
+from activities.record.patients import SeenElsewhere, concerns_patient, knows_all, look_elsewhere, opening_of
+from activities.record.store import (
+    Diverged,
+    MoreIsKnown,
+    NotAppendable,
+    PatientHasOpenJourney,
+    Record,
+    TwoPatients,
+    VersionConflict,
+    patient_key,
+)
 from activities.record.verification.batches import NEEDS_PROOF, find_unproven
 from activities.signatures.signer_registry import RegisterFile
-from workflows.journey.aggregate import fold
-from workflows.journey.events import Event, PathwayStarted
+from workflows.journey.aggregate import begin, fold
+from workflows.journey.events import Event, PathwayStarted, PatientMerged
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import (
     DIVERGED,
+    OPEN_JOURNEY,
     PAYLOAD_BYTES,
+    TRY_AGAIN,
     Batch,
     EventPage,
     Recorded,
@@ -44,9 +59,12 @@ class RecordActivities:
     async def append(self, batch: Batch) -> Recorded:
         """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
 
+        What rests on less than is known of the patient is not recorded; what else is known is the answer.
+
         Raises:
             ApplicationError: not retryable, when the record holds other events for these versions, or the journey
-                claims a decision that nobody signed.
+                claims a decision that nobody signed, or the patient has another open journey with the medicine. To be
+                retried, when another journey of the patient went on in the meantime.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
         for number, event in enumerate(batch.events, start=1):
@@ -54,28 +72,60 @@ class RecordActivities:
                 raise _refused("an event is another journey's, or out of order")
             if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
                 raise _refused("demonstrations are not allowed here")
-        if any(event.body.kind in NEEDS_PROOF for event in batch.events):
-            await self._prove(batch)
+        rests = concerns_patient(batch.events)
+        seen: SeenElsewhere | None = None
+        if rests or any(event.body.kind in NEEDS_PROOF for event in batch.events):
+            recorded = await self._load(batch.journey_id)
+            before = [event for event in recorded if event.version <= batch.expected_version]
+            self._prove(before, batch)
+            # A retry finds what an earlier attempt recorded, whatever became known since.
+            if rests and len(before) == len(recorded):
+                state = fold(before) if before else None
+                seen = await look_elsewhere(self._record, state or begin(batch.events[0]))
+                if not knows_all(state, batch.events, seen.elsewhere):
+                    log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
+                    return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
+        position = await self._append(batch, seen)
+        await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
+        told = None
+        if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in batch.events):
+            journey = fold(await self._load(batch.journey_id))
+            seen = await look_elsewhere(self._record, journey)
+            told = None if seen.elsewhere == journey.elsewhere else seen.elsewhere
+            position = max(position, seen.position)
+        return Recorded(version=batch.events[-1].version, position=position, elsewhere=told)
+
+    async def _append(self, batch: Batch, seen: SeenElsewhere | None) -> int:
+        first = batch.events[0]
         try:
             appended = await self._record.append(
                 batch.journey_id,
                 batch.expected_version,
                 [to_new(event) for event in batch.events],
                 closes=batch.closes,
+                opening=opening_of(begin(first)) if isinstance(first.body, PathwayStarted) else None,
+                rests_on=None if seen is None else seen.position,
+                merges=[
+                    patient_key(event.body.other) for event in batch.events if isinstance(event.body, PatientMerged)
+                ],
             )
         except (Diverged, VersionConflict, NotAppendable) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
+        except MoreIsKnown as more:
+            raise ApplicationError(str(more), type=TRY_AGAIN) from None
+        except (PatientHasOpenJourney, TwoPatients) as problem:
+            raise ApplicationError(str(problem), type=OPEN_JOURNEY, non_retryable=True) from None
         if appended.last_version != batch.events[-1].version:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
-        await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
-        return Recorded(version=batch.events[-1].version, position=appended.position)
+        return appended.position
 
-    async def _prove(self, batch: Batch) -> None:
+    async def _load(self, journey_id: UUID) -> tuple[Event, ...]:
         try:
-            recorded = await load_events(self._record, batch.journey_id)
+            return await load_events(self._record, journey_id)
         except ValueError:
             raise _refused("the journey's record holds a row that is no event") from None
-        before = [event for event in recorded if event.version <= batch.expected_version]
+
+    def _prove(self, before: Sequence[Event], batch: Batch) -> None:
         problem = find_unproven((*before, *batch.events), self._register.current(), recorded=len(before))
         if problem is not None:
             log.error("signoff.unproven", journey_id=str(batch.journey_id))

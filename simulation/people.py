@@ -18,6 +18,7 @@ from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
@@ -29,7 +30,8 @@ from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instru
 from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
+from workflows.journey.stages.sessions.observing import contradictions
+from workflows.journey.stages.sessions.validity import BASELINE_OF
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -257,6 +259,18 @@ def _record_address(situation: Situation) -> Action:
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
 
 
+def _dispense(situation: Situation) -> Action:
+    planned = situation.journey.plan
+    assert planned is not None
+    return Role.COORDINATOR, c.MoveSupply(
+        movement="dispensed", doses=planned.doses_dispensed, moved_at=situation.at, lot="demo-lot-1"
+    )
+
+
+def _collect(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)
+
+
 def _reconcile(situation: Situation) -> Action:
     journey = situation.journey
     unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
@@ -381,6 +395,8 @@ def _consent(situation: Situation) -> Action:
 
 
 def _witness(situation: Situation) -> Action:
+    if situation.subject in situation.journey.disposals:
+        return situation.waiting.owner, c.WitnessDisposal(disposal=situation.subject)
     return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)
 
 
@@ -484,7 +500,7 @@ def _observe(situation: Situation) -> Action | datetime:
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
-    if now <= minute + rules.observe_window_minutes and nearest_scheduled(rules, now) == minute:
+    if now <= minute + rules.observe_window_minutes and rules.nearest_minute(now) == minute:
         return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
         return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
@@ -559,15 +575,42 @@ def _visit(situation: Situation) -> Action | datetime:
 
 
 def _measure(situation: Situation) -> Action | datetime:
-    if situation.subject in situation.journey.contacts and situation.at < situation.waiting.deadline:
-        return situation.waiting.deadline
     journey, asked = situation.journey, scheduled_instruments(situation.journey)
     others = [each for each in asked if situation.subject.endswith(f"-{each.value.lower()}")]
-    return _fill_in(journey, (others or asked)[0], situation.subject)
+    instrument = (others or asked)[0]
+    planned_ahead = situation.subject in journey.contacts or journey.latest(instrument, occasion=situation.subject)
+    if planned_ahead and situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    return _fill_in(journey, instrument, situation.subject)
 
 
 def _settle_contact(situation: Situation) -> Action:
     return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=_invented("called back; all is well"))
+
+
+def _renew(situation: Situation) -> Action | datetime:
+    """Renew what a dose rests on, a week before it lapses."""
+    journey, name = situation.journey, situation.subject
+    week_before = situation.waiting.deadline - timedelta(days=7)
+    if situation.at < week_before:
+        return week_before
+    match name:
+        case "evaluation":
+            section = journey.protocol.eligibility.evaluation_sections[0]
+            found = c.RecordEvaluation(sections={section: _invented(f"looked at again, after {journey.version}")})
+            return Role.CLINICIAN, c.Amend(
+                version=journey.version, reason=_invented("evaluated again"), correction=found
+            )
+        case "plan" | "weight":
+            return _plan(situation)
+        case "education":
+            topics = journey.protocol.education_topics
+            return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
+        case "acknowledgements":
+            return _acknowledge(situation)
+        case "consents":
+            return _consent(situation)
+    return _fill_in(journey, Instrument(name.removeprefix(BASELINE_OF)), f"renewed-{journey.version}")
 
 
 # At any time
@@ -621,6 +664,15 @@ def _follow_up_adverse_event(situation: Situation) -> Action | datetime:
     )
 
 
+def _confirm_correction(situation: Situation) -> Action:
+    """A second, clinical person confirms a correction."""
+    version = int(situation.subject)
+    made = situation.journey.corrections[version]
+    roles = (Role.CLINICIAN, Role.MEDICAL_DIRECTOR, Role.ON_CALL_CLINICIAN)
+    second = next(role for role in roles if PEOPLE[role].id != made.by)
+    return second, c.ConfirmCorrection(correction=version, reason=_invented("compared with the paper form"))
+
+
 def _read_message(situation: Situation) -> Action:
     return Role.OPS, c.HandleMessage(message=situation.subject, text=_invented("read; a form sent twice"))
 
@@ -664,6 +716,7 @@ def _sign(situation: Situation) -> Action | None:
         evidence=request.evidence,
         choice=CHOICES.get(request.sign_off),
         rationale=_invented("weighed case by case"),
+        referral=_invented("the family doctor") if request.sign_off == SignOffKind.LOST_TO_FOLLOW_UP else None,
     )
 
 
@@ -700,8 +753,12 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "check_in": _check_in,
     "visit": _visit,
     "follow_up_visit": _visit,
+    "renewal": _renew,
     "missed_contact": _settle_contact,
+    "correction": _confirm_correction,
     "medicines_review": _reconcile,
+    "dispensing": _dispense,
+    "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,
     "crisis_contact": _speak_again,

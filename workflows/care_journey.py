@@ -20,7 +20,14 @@ from workflows import messages as m
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import fold
 from workflows.journey.base import digest
-from workflows.journey.commands import Command, KeepCancellation, KeepUnreadable, PassDeadline
+from workflows.journey.commands import (
+    Command,
+    KeepCancellation,
+    KeepUnreadable,
+    PassDeadline,
+    ReleaseSession,
+    TakeInHistory,
+)
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
@@ -40,6 +47,9 @@ MESSAGES_AT_ONCE = 20
 CHECKED_AT_ONCE = 4
 """How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
 them."""
+CONFIRMED = (ReleaseSession,)
+"""Commands whose senders are answered only once they are recorded: until then, what is known of the patient elsewhere
+may still undo them."""
 DIVERGED_HEALTH = "diverged"
 
 Given = TypeVar("Given")
@@ -61,6 +71,8 @@ class CareJourney:
         self._signals: list[tuple[str, Sequence[RawValue]]] = []
         self._unchecked: list[Command] = []
         self._checking = 0
+        self._unconfirmed: dict[UUID, m.Receipt] = {}
+        self._told: m.Recorded | None = None
         self._unreadable = given.unreadable
         self._handed: m.StateDigest | None = None
         self._start_refusal: Refusal | None = None
@@ -129,7 +141,10 @@ class CareJourney:
         self._look_for_reset()
         await self._until_decidable()
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
-        return self._decide(command, refusal)
+        receipt = self._decide(command, refusal)
+        if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
+            return receipt
+        return await self._confirm(command, receipt)
 
     @submit.validator
     def validate_submit(self, command: Command) -> None:
@@ -140,6 +155,8 @@ class CareJourney:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
+        if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
+            raise ApplicationError("other releases are being recorded; nothing happened", type=m.TRY_AGAIN)
         refusal = self._ledger.refusal(command, workflow.now())
         if refusal is not None:
             raise _refused(refusal)
@@ -167,10 +184,29 @@ class CareJourney:
     def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
         """Decide a command, and apply what follows from it."""
         receipt, events = self._ledger.decide(command, workflow.now(), refusal, unanswered=unanswered)
+        if command.command_id in self._unconfirmed:
+            self._unconfirmed[command.command_id] = receipt
         self._apply(events, command)
         return receipt
 
-    def _decide_own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation) -> None:
+    async def _confirm(self, command: Command, receipt: m.Receipt) -> m.Receipt:
+        """Wait until a command is recorded, or until it is recorded that it was refused after all, because more became
+        known of the patient."""
+        self._unconfirmed[command.command_id] = receipt
+
+        def answer() -> m.Receipt:
+            return self._unconfirmed.get(command.command_id, receipt)
+
+        def settled() -> bool:
+            return self._caught_up and answer().version <= self._ledger.outbox.recorded
+
+        try:
+            await workflow.wait_condition(lambda: settled() or self._ledger.diverged)
+            return answer() if settled() else answer().model_copy(update={"refusal": m.QUARANTINED})
+        finally:
+            self._unconfirmed.pop(command.command_id, None)
+
+    def _decide_own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation | TakeInHistory) -> None:
         """Decide a command of the workflow itself, under an id that is derived from what it is about."""
         self._decide_again(Command(command_id=uuid5(self._ledger.journey.id, what), actor=CLOCK, body=body))
 
@@ -283,7 +319,9 @@ class CareJourney:
         try:
             what = f"record versions {batch.events[0].version} to {batch.events[-1].version}"
             recorded = await _start(m.append_to_record, batch, what)
-        except ActivityError:
+        except ActivityError as failed:
+            if isinstance(failed.cause, ApplicationError) and failed.cause.type == m.OPEN_JOURNEY:
+                raise _refused(m.ALREADY_OPEN) from None
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
             # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
             if self._caught_up:
@@ -291,11 +329,23 @@ class CareJourney:
                 workflow.logger.error("journey.diverged")
         else:
             self._ledger.outbox.mark_recorded(recorded.version)
+            if recorded.version < batch.events[-1].version:
+                # They rest on less than is known of the patient. All that was decided since is decided again.
+                self._told, self._caught_up = recorded, False
+            else:
+                self._take_in(recorded)
+
+    def _take_in(self, told: m.Recorded) -> None:
+        """Take in what the patient's other journeys say, up to a position of the record."""
+        if told.elsewhere is not None:
+            body = TakeInHistory(elsewhere=told.elsewhere, position=told.position)
+            self._decide_own(f"history:{told.position}", body)
 
     async def _catch_up(self) -> None:
         """Compare the state of this run with the record, which is authoritative: anybody may have started the run with
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
+        told, self._told = self._told, None
         page = await _start(m.catch_up_with_record, handed, "catch up with the record")
         recorded = page.events
         while page.more:
@@ -306,7 +356,12 @@ class CareJourney:
         self._set_back = self._ledger.diverged = False
         if recorded:
             workflow.logger.warning("journey.read_back")
-            for command in self._ledger.restart(recorded):
+            commands = self._ledger.restart(recorded)
+            if told is not None:
+                self._take_in(told)
+            for command in commands:
+                if isinstance(command.body, TakeInHistory):
+                    continue  # It is older: the record says again what it lacks.
                 if command.actor == CLOCK:
                     self._decide_again(command)
                 else:

@@ -14,6 +14,7 @@ from temporalio.common import RawValue, RetryPolicy
 
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command, KeepUnreadable
@@ -34,6 +35,8 @@ HANDOVER_BYTES = 2_000_000
 """The largest state that one run hands to the next. A larger journey stays in its run."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
+OPEN_JOURNEY = "OpenJourney"
+"""The patient has another open journey with this medicine, so this one does not begin: never retried."""
 TRY_AGAIN = "TryAgain"
 """The journey cannot take a command at this moment. Nothing happened; the command may be sent again unchanged."""
 NOT_CHECKED = "NotChecked"
@@ -59,10 +62,15 @@ class Batch(ImmutableModel):
 
 
 class Recorded(ImmutableModel):
-    """The events are recorded up to this version, at this position of the log."""
+    """The events are recorded up to this version, at this position of the log.
+
+    ``elsewhere`` is what the patient's other journeys say up to there, if the journey has to take that in. Where the
+    events rest on less, none of them is recorded: the version is the one that was expected.
+    """
 
     version: int
     position: int
+    elsewhere: Elsewhere | None = None
 
 
 class StateDigest(ImmutableModel):
@@ -145,6 +153,13 @@ QUARANTINED = Refusal(
     remedy="Tell ops; nothing was overwritten",
 )
 
+ALREADY_OPEN = Refusal(
+    code=RefusalCode.ALREADY_STARTED,
+    reason="this patient has an open journey with this medicine",
+    remedy="Only one is open at a time, at whatever clinic; see `patient show`, and end that one first",
+    field="patient.ref",
+)
+
 
 def screen(command: Command) -> Refusal | None:
     """Return why a command is refused whoever sends it, before the journey decides."""
@@ -181,7 +196,8 @@ async def append_to_record(batch: Batch) -> Recorded:
     """Record a batch once, then leave its notices.
 
     Raises:
-        ApplicationError: of type `DIVERGED`, the record says something else, or the batch claims what nobody signed.
+        ApplicationError: of type `DIVERGED`, the record says something else, or the batch claims what nobody signed; of
+            type `OPEN_JOURNEY`, the patient has another open journey with this medicine.
     """
     raise NotImplementedError
 

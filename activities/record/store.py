@@ -72,11 +72,35 @@ class NotAppendable(ValueError):
     """The events break a limit: 1 to 500 at once, each id once, payloads of up to `EVENT_LIMIT` bytes as stored."""
 
 
+class PatientHasOpenJourney(Exception):
+    """The patient has another open journey with this medicine, at whatever clinic. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("this patient has an open journey with this medicine")
+
+
+class MoreIsKnown(Exception):
+    """Another journey of the patient has gone on since what was known of the patient was read. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("more is known of the patient by now")
+
+
+class TwoPatients(Exception):
+    """The reference and the clinic's number of a patient are known as two patients'. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("the reference and the number are known as two patients")
+
+
 class NotYetRecorded(Exception):
     """The journey did not reach the version in the given time. It may reach it later."""
 
     def __init__(self) -> None:
         super().__init__("the journey has not reached this version yet")
+
+
+_OF_THE_PATIENT = {"CP006": PatientHasOpenJourney, "CP007": MoreIsKnown, "CP008": TwoPatients}
 
 
 class _Frozen(BaseModel):
@@ -123,6 +147,13 @@ class StoredEvent(NewEvent):
     log_hash: bytes
 
 
+class Opening(_Frozen):
+    """Whose journey begins: the keys of its patient, the one of their reference first, and with which medicine."""
+
+    patient_keys: tuple[bytes, ...] = Field(min_length=1)
+    medicine: str
+
+
 class Appended(_Frozen):
     """Where the events are: their versions, and the position of the last. `replayed`: they were recorded before."""
 
@@ -144,9 +175,9 @@ class Head(_Frozen):
 class Enrolment(_Frozen):
     """The result of a request to enrol, and the journey and request that are valid now.
 
-    enrolled: the journey that was asked for. same_request: the journey that this request enrolled before. active: the
-    journey that this patient already has open on the pathway. other_request: the request id was used for another
-    patient or pathway; nothing was enrolled, and the ids are those that were asked for.
+    enrolled: the journey that was asked for. same_request: the journey that this request enrolled before. active: this
+    patient already has an open journey with the medicine, perhaps at another clinic. other_request: the request id was
+    used for another patient or pathway. In these two nothing was enrolled, and the ids are those that were asked for.
     """
 
     outcome: Literal["enrolled", "same_request", "active", "other_request"]
@@ -162,6 +193,11 @@ def patient_key(patient_ref: str) -> bytes:
     return sha256(b"carepath/patient/1\0" + patient_ref.encode()).digest()
 
 
+def number_key(clinic: str, number: str) -> bytes:
+    """Return the key of a clinic's own number for a patient: the same number at another clinic is another key."""
+    return sha256(b"carepath/patient-number/1\0" + clinic.encode() + b"\0" + number.encode()).digest()
+
+
 @contextmanager
 def _without_values() -> Iterator[None]:
     """Replace the driver's errors by ours: their texts quote rows, parameters and addresses."""
@@ -175,6 +211,8 @@ def _without_values() -> Iterator[None]:
             raise Diverged from None
         if code == "CP003":
             raise NotAppendable(error.message) from None
+        if code in _OF_THE_PATIENT:
+            raise _OF_THE_PATIENT[code]() from None
         if code.startswith(_OUTAGES):
             raise RecordUnavailable(code) from None
         raise RecordFault(code) from None
@@ -247,17 +285,28 @@ class Record:
                 yield connection
 
     async def append(
-        self, journey_id: UUID, expected_version: int, events: Sequence[NewEvent], *, closes: bool = False
+        self,
+        journey_id: UUID,
+        expected_version: int,
+        events: Sequence[NewEvent],
+        *,
+        closes: bool = False,
+        opening: Opening | None = None,
+        rests_on: int | None = None,
+        merges: Sequence[bytes] = (),
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
         When all of them are recorded already, this answers with their place, whatever `expected_version` says and
-        whether or not others followed. `closes` ends the journey, so that its patient may enrol on the pathway again.
+        whether or not others followed. `closes` ends the journey, so that its patient may enrol again. `opening` comes
+        with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
+        patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
+        from here on are the same one.
 
-        Raises VersionConflict, Diverged, NotAppendable.
+        Raises VersionConflict, Diverged, NotAppendable, PatientHasOpenJourney, MoreIsKnown, TwoPatients.
         """
         [row] = await self._fetch(
-            "SELECT * FROM record.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            "SELECT * FROM record.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             self._log_id,
             journey_id,
             expected_version,
@@ -271,6 +320,10 @@ class Record:
             [event.causation_id for event in events],
             [self._codec.encode(journey_id, event.event_id, event.payload) for event in events],
             closes,
+            None if opening is None else list(opening.patient_keys),
+            None if opening is None else opening.medicine,
+            rests_on,
+            list(merges),
         )
         return Appended(
             first_version=row["first_version"],
@@ -344,20 +397,35 @@ class Record:
         )
         return tuple(Head.model_validate(dict(row)) for row in rows)
 
-    async def enrol(self, *, patient_key: bytes, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
-        """Open a journey for a patient on a pathway, unless the patient has one open there or the request
-        was made before. `journey_id` must be new. See Enrolment for the outcomes.
+    async def enrol(self, opening: Opening, *, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
+        """Open a journey for a patient, unless the patient has one open with the medicine or the request was made
+        before. `journey_id` must be new. See Enrolment for the outcomes.
+
+        Raises TwoPatients.
         """
         [row] = await self._fetch(
             "SELECT outcome, enrolled_journey AS journey_id, enrolled_by AS request_id "
-            "FROM record.enrol($1, $2, $3, $4, $5)",
+            "FROM record.enrol($1, $2, $3, $4, $5, $6)",
             self._log_id,
-            patient_key,
+            list(opening.patient_keys),
             pathway,
+            opening.medicine,
             request_id,
             journey_id,
         )
         return Enrolment.model_validate(dict(row))
+
+    async def journeys_of(self, patient_key: bytes) -> tuple[UUID, ...]:
+        """Return all journeys of a patient, by any of their keys, at any clinic, in the order of their ids."""
+        rows = await self._fetch(
+            "SELECT j.journey_id FROM record.patient one "
+            "JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
+            "JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
+            "WHERE one.log_id = $1 AND one.patient_key = $2 ORDER BY j.journey_id",
+            self._log_id,
+            patient_key,
+        )
+        return tuple(row["journey_id"] for row in rows)
 
     async def deliver_notice(
         self, *, notice_id: UUID, journey_id: UUID, event_id: UUID, kind: str, recipient_role: str

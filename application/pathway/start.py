@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
-from activities.record import NotYetRecorded, Record, RecordUnavailable, patient_key
+from activities.record import NotYetRecorded, RecordUnavailable, TwoPatients
+from activities.record.patients import opening_of
 from application import input as forms
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
@@ -16,6 +17,7 @@ from application.errors import Conflict, FieldProblem, Refused, Unavailable, Use
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
+from workflows.journey.aggregate import fold
 from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
@@ -133,14 +135,19 @@ class Starter:
         if isinstance(decided, Refusal):
             raise Refused(decided)
         record, journeys = await self._context.record(), await self._context.journeys()
-        enrolment = await record.enrol(
-            patient_key=patient_key(referral.patient.ref),
-            pathway=referral.pathway,
-            request_id=referral.request,
-            journey_id=referral.journey_id,
-        )
+        opening = opening_of(fold(decided))
+        try:
+            enrolment = await record.enrol(
+                opening, pathway=referral.pathway, request_id=referral.request, journey_id=referral.journey_id
+            )
+        except TwoPatients:
+            raise Conflict(
+                "the reference and the clinic's number of this patient are known as two patients",
+                "Correct the one that is wrong; if they are one person, have that signed (`patient merge`)",
+                fields=(FieldProblem("patient.number", "is another patient's"),),
+            ) from None
         if enrolment.outcome == "active":
-            raise await _active(record, enrolment.journey_id)
+            raise _active()
         if enrolment.outcome == "other_request":
             raise Conflict(
                 "this request id was used for another patient or pathway",
@@ -217,13 +224,11 @@ async def _row(starter: Starter, raw: bytes, *, dry_run: bool) -> RowOutcome:
     return Refused(decided) if isinstance(decided, Refusal) else referral
 
 
-async def _active(record: Record, journey_id: UUID) -> Conflict:
-    head = await record.head(journey_id)
-    begun = head is not None and head.version > 0
+def _active() -> Conflict:
+    """The patient has an open journey. Whose it is and where is not said: it may be another clinic's."""
     return Conflict(
-        f"this patient already has an open journey on this pathway: {journey_id}",
-        f"Go on with that one: `pathway show {journey_id}`"
-        if begun
-        else "It is enrolled and not yet started: send its referral again, unchanged",
-        ids={"journey_id": str(journey_id)},
+        "this patient already has an open journey with this medicine",
+        "One is open at a time, whatever it is for and at whatever clinic: see `patient show`. If this referral's own "
+        "has not begun, send it again unchanged",
+        fields=(FieldProblem("patient.ref", "has an open journey"),),
     )

@@ -71,14 +71,22 @@ def test_the_same_referral_again_is_the_same_journey(world: World, coordinator: 
     assert world.journeys() == 1
 
 
-def test_a_second_start_is_refused_and_names_the_first(world: World, coordinator: tuple[str, str]) -> None:
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize(
+    "changed",
+    [{"reason": "Invented: another one"}, {"pathway": "ANXIETY"}, {"clinic": "another-clinic"}],
+    ids=["again", "another condition", "another clinic"],
+)
+def test_a_second_start_with_the_medicine_is_refused_and_does_not_say_where_the_first_is(
+    world: World, coordinator: tuple[str, str], changed: dict[str, str]
+) -> None:
     first = start(world, coordinator, referral()).json["journey_id"]
-    second = start(world, coordinator, referral(reason="Invented: another one"))
+    second = start(world, coordinator, referral(**changed))
     assert second.code == 5
-    assert first in second.error["reason"]
-    assert second.error["journey_id"] == first
-    other_pathway = start(world, coordinator, referral(pathway="ANXIETY"))
-    assert other_pathway.code == 0
+    assert "open journey with this medicine" in second.error["reason"]
+    assert first not in second.err
+    assert "patient.ref" in second.fields
+    assert world.journeys() == 1
 
 
 def test_a_request_id_repeats_and_is_not_shared(world: World, coordinator: tuple[str, str]) -> None:
@@ -97,7 +105,7 @@ def test_enrolled_but_not_started_is_taken_up_again(world: World, coordinator: t
     assert held.error["state"] == "Nothing is lost."
     world.asleep = False
     blocked = start(world, coordinator, referral(reason="Invented: another one"))
-    assert "send its referral again" in blocked.error["remedy"]
+    assert "send it again unchanged" in blocked.error["remedy"]
     assert start(world, coordinator, referral()).json["outcome"] == "started"
 
 

@@ -103,6 +103,9 @@ FORMS: dict[str, dict[str, Any]] = {
         "classes": {"medicine-1": ["antidepressant"]},
         "assessment": _TEXT,
     },
+    "supply.move": {"movement": "dispensed", "doses": 2, "moved_at": _AT, "lot": "lot-7", "document_ref": "rx-9"},
+    "supply.witness": {"disposal": "supply-2"},
+    "supply.count": {"doses": 1, "counted_at": _AT},
     "adverse-event.report": {"what": _TEXT, "grade": 2, "serious": False, "onset": _AT, "session": 1},
     "pathway.hold": {"reason": _TEXT},
     "crisis.record-contact": {"crisis": "crisis-1", "reached": True, "assessment": _TEXT, "safety_plan": True},
@@ -117,6 +120,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
     "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
+    "pathway.propose-handover": {"receiver": _TEXT, "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {
         "version": 3,
@@ -124,6 +128,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
     },
     "pathway.set-limits": {"limits": {"max_single_dose": 80}, "reason": _TEXT},
+    "pathway.mark-in-error": {"version": 3, "reason": _TEXT},
+    "pathway.confirm-correction": {"correction": 30, "reason": _TEXT},
     "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
     "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
     "signoff.delegate": {

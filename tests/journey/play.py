@@ -23,6 +23,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import named_in
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
@@ -221,6 +222,13 @@ class Play:
         """The same moment of a journey in which this dose was another one."""
         changed = self.journey.doses[dose].model_copy(update=fields)
         return self.changed(doses={**self.journey.doses, dose: changed})
+
+
+def collected(play: Play) -> Play:
+    """The same moment, with no dose left at the patient's home."""
+    if left := balance(play.journey):
+        play.do(c.MoveSupply(movement="returned", doses=left, moved_at=play.at), Role.COORDINATOR)
+    return play
 
 
 def person(name: str, role: Role, **licence: Any) -> Actor:

@@ -29,6 +29,7 @@ SUBJECTS = {
     SignOffKind.SEVERE_HOLD_RELEASE: "hold-1",
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
+    SignOffKind.PATIENT_MERGE: "merge-1",
     SignOffKind.CONSENT_VERSION: "treatment",
     SignOffKind.DEATH: "death-1",
 }
@@ -89,6 +90,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(c.PlaceHold(reason="invented"), Role.OBSERVER)
     report = c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at)
     play.do(report, Role.PATIENT)
+    play.do(c.ProposeMerge(other="somebody-else", reason="invented"), Role.COORDINATOR)
     play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
@@ -118,8 +120,12 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.DEATH:
             death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
             changed = {"deaths": {death.id: death}}
+        case SignOffKind.HANDOVER:
+            changed = {"handover_author": by}
         case SignOffKind.DISCHARGE:
             changed = {"discharge_author": by}
+        case SignOffKind.PATIENT_MERGE:
+            changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"proposed_by": by})}}
         case SignOffKind.CONSENT_VERSION:
             proposed = ProposedConsent(consent="treatment", version="treatment-2", reason="invented", by=by)
             changed = {"proposed_consents": {"treatment": proposed}}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from simulation.people import observation
-from tests.journey.play import PROTOCOLS, Play, after, before, course, one, ruled, standing
+from tests.journey.play import PROTOCOLS, Play, after, before, collected, course, one, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Role
@@ -73,7 +73,7 @@ def test_a_protocol_in_which_one_person_could_do_both_is_refused() -> None:
 
 @pytest.mark.parametrize("related", ["yes", "no", "unknown"])
 def test_a_confirmed_death_ends_the_pathway_once_it_is_reviewed_unless_unrelated(related: str) -> None:
-    play = after("session.dose")
+    play = collected(after("session.dose"))
     play.do(c.RecordDeath.model_validate({"related": related, "reason": "invented"}), Role.OBSERVER)
     play.sign(SignOffKind.DEATH, "death-1")
     review = related != "no"
@@ -109,7 +109,7 @@ def test_what_is_said_again_is_added_to_the_report() -> None:
 
 
 def test_a_wrong_death_is_corrected_and_the_journey_goes_on_where_it_stood() -> None:
-    play = died(after("session.dose"))
+    play = died(collected(after("session.dose")))
     assert play.journey.closed
     assert play.journey.waiting == {}
     play.do(c.CorrectDeath(death="death-1", reason="another patient"), Role.CLINICIAN)
@@ -153,7 +153,7 @@ LIVES: dict[str, tuple[dict[str, Any], Role]] = {
 
 @pytest.mark.parametrize("what", LIVES)
 def test_what_only_the_living_do_calls_a_clinician(what: str) -> None:
-    play = died(after("session.end"))
+    play = died(collected(after("session.end")))
     assert play.journey.closed
     values, by = LIVES[what]
     moment = {"taken_at": play.at} if values["kind"] == "session.dose" else {}

@@ -17,7 +17,6 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.education.model import Education
 from workflows.journey.stages.sessions.dose_gate import dose_gate, open_matters
 
 SECOND = 2
@@ -174,14 +173,14 @@ def test_consent_withdrawn_or_of_another_version(consent: str) -> None:
 def test_topic_not_explained() -> None:
     education = ready().journey.education
     explained = {topic: v for topic, v in education.explained.items() if topic != "safety_measures"}
-    play = ready().changed(education=Education(explained=explained, acknowledged=education.acknowledged))
+    play = ready().changed(education=education.model_copy(update={"explained": explained}))
     assert shut(play) == ("topic safety_measures not explained",)
 
 
 @pytest.mark.requirement("A54", "A56", "A57", "B10", "B45")
 def test_statement_not_acknowledged() -> None:
     education = ready().journey.education
-    play = ready().changed(education=Education(explained=education.explained, acknowledged=education.acknowledged[1:]))
+    play = ready().changed(education=education.model_copy(update={"acknowledged": education.acknowledged[1:]}))
     assert shut(play) == (f"statement {education.acknowledged[0]} not acknowledged",)
 
 

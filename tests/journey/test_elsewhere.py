@@ -176,3 +176,32 @@ def test_what_is_seen_elsewhere_names_no_journey_and_no_clinic() -> None:
     assert str(play.journey.id) not in text
     assert play.journey.clinic not in text
     assert see_elsewhere([], MEDICINE) == Elsewhere()
+
+
+MERGE = c.ProposeMerge(other="demo-patient-other", reason="the same birth date and address (invented)")
+
+
+def test_two_people_sign_that_two_patients_are_one() -> None:
+    play = after("evaluation.record")
+    assert kinds(play.do(MERGE, Role.COORDINATOR)) == ["patient.merge-proposed"]
+    assert kinds(play.sign_once(SignOffKind.PATIENT_MERGE, "merge-1")) == ["signoff.signed"]
+    followed = play.sign_once(SignOffKind.PATIENT_MERGE, "merge-1")
+    assert kinds(followed) == ["signoff.signed", "patient.merged"]
+    assert followed[-1].other == MERGE.other
+    play.refused(MERGE, Role.COORDINATOR, code=RefusalCode.ALREADY_DONE, field="other")
+    assert not play.asks_for(SignOffKind.PATIENT_MERGE, "merge-1")
+
+
+def test_no_dose_before_it_is_decided_whether_two_patients_are_one() -> None:
+    play = before("session.release")
+    play.do(MERGE, Role.COORDINATOR)
+    assert "whether another patient is this one is not decided" in gate(play)
+    play.sign_once(SignOffKind.PATIENT_MERGE, "merge-1", decision="decline")
+    play.do(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
+    play.do(MERGE, Role.COORDINATOR)
+
+
+def test_a_patient_is_not_merged_with_themselves() -> None:
+    play = after("evaluation.record")
+    own = MERGE.model_copy(update={"other": play.journey.patient.ref})
+    play.refused(own, Role.COORDINATOR, code=RefusalCode.CONTRADICTS, field="other")

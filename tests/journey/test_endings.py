@@ -9,9 +9,10 @@ from tests.journey.play import Play, after, before, course, one, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome
+from workflows.journey.stage import Outcome, Stage
 
 HOME = c.Location(state="CA", confirmed=True)
 
@@ -52,6 +53,7 @@ def test_contacts_of_a_dose_long_ago_do_not() -> None:
     play = before("session.schedule", 2)
     play.go_on(lambda journey: all(not k.open for k in journey.contacts.values() if k.dose is not None))
     play.do(c.Withdraw(), Role.PATIENT)
+    play.go_on(lambda journey: not any(waiting.kind == "leftovers" for waiting in journey.waiting.values()))
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
@@ -74,6 +76,107 @@ def test_a_released_session_is_asked_about_until_the_dose_is_told_or_said_not_to
     assert told.waits_for("observation") is not None
     play.do(c.CancelSession(session=1, reason="not taken"), Role.SESSION_MONITOR)
     assert play.waits_for("dose") is None
+
+
+# Handing over
+
+
+def handed_over(play: Play, by: Role = Role.CLINICIAN) -> None:
+    play.do(c.ProposeHandover(receiver="Dr. Invented, city hospital", reason="admitted there"), by)
+    play.sign(SignOffKind.HANDOVER)
+
+
+def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> None:
+    play = after("session.end")
+    proposal = c.ProposeHandover(receiver="Dr. Invented, city hospital", reason="admitted there")
+    play.refused(proposal, code=RefusalCode.WRONG_STAGE)
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.refused(proposal, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.do(proposal)
+    assert play.waits_for("check_in") is not None, "a proposal hands nothing over"
+    shown = evidence(play.journey, SignOffKind.HANDOVER)["content"]
+    assert [contact["id"] for contact in shown["contacts"]] == [
+        k.id for k in play.journey.contacts.values() if k.open and k.dose
+    ]
+    play.sign(SignOffKind.HANDOVER)
+    assert play.journey.outcome == Outcome.WITHDRAWN
+    assert {k.handed_over_to for k in play.journey.contacts.values() if k.dose and not k.done_at} == {proposal.receiver}
+
+
+def test_a_declined_handover_leaves_the_watch_where_it_is() -> None:
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(c.ProposeHandover(receiver="x", reason="y"))
+    play.sign(SignOffKind.HANDOVER, decision="decline", rationale="nobody there agreed")
+    assert not play.asks_for(SignOffKind.HANDOVER)
+    assert play.waits_for("check_in") is not None
+
+
+def test_a_running_session_is_handed_over_too() -> None:
+    play = after("session.dose").later(minutes=5)
+    play.do(c.StopForSafety(reason="x", referral="y"))
+    handed_over(play)
+    assert play.journey.closed
+    assert play.journey.sessions[1].ended_at == play.at
+
+
+def test_what_concerns_harm_is_not_handed_over() -> None:
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="x", grade=2, serious=False, onset=play.at), Role.PATIENT)
+    play.do(c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT)
+    play.do(c.Withdraw(), Role.PATIENT)
+    handed_over(play)
+    assert {"adverse_event", "support"} <= {w.kind for w in play.journey.waiting.values()}
+    play.refused(c.ProposeHandover(receiver="x", reason="y"), code=RefusalCode.ALREADY_DONE)
+
+
+def test_nobody_gives_a_contact_up_alone_once_the_pathway_ends() -> None:
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.wait(days=4)
+    missed = c.SettleContact(contact="check-in-1-4h", reason="left the pathway")
+    play.refused(missed, code=RefusalCode.NOT_ALLOWED, field="contact", says="no one person")
+
+
+def test_who_gives_a_patient_up_names_who_goes_on_seeking_them() -> None:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    play.wait(days=60)
+    subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
+    lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject)
+    play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral")
+    play.do(lost.model_copy(update={"referral": "the sister"}))
+    given_up = [k for k in play.journey.contacts.values() if k.handed_over_to == "the sister"]
+    assert {k.type for k in given_up} >= {"check_in"}
+    play.go_on(lambda journey: journey.closed)
+    assert play.journey.outcome == Outcome.LOST_TO_FOLLOW_UP
+
+
+# Discharge
+
+
+@pytest.mark.requirement("A31")
+def test_a_discharge_needs_the_fixed_visits_or_a_signed_reason() -> None:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    assert play.journey.stage == Stage.FOLLOW_UP
+    early = c.ProposeDischarge(summary="x", ongoing_support="y")
+    play.refused(early, code=RefusalCode.INCOMPLETE, field="without_visits_because", says="follow-up-week-1")
+    play.do(early.model_copy(update={"without_visits_because": "moves abroad"}))
+    signed = evidence(play.journey, SignOffKind.DISCHARGE)["content"]["proposal"]
+    assert signed["without_visits_because"] == "moves abroad"
+    assert signed["visits_not_held"] == [f"follow-up-week-{week}" for week in play.journey.protocol.follow_up.weeks]
+    play.sign(SignOffKind.DISCHARGE)
+    assert not play.journey.closed
+    play.go_on(lambda journey: journey.closed)
+    assert play.journey.outcome == Outcome.COMPLETED
+
+
+def test_a_discharge_after_the_fixed_visits_needs_no_reason() -> None:
+    play = before("pathway.propose-discharge")
+    play.do(c.ProposeDischarge(summary="x", ongoing_support="y"))
+    assert play.journey.discharge is not None
+    assert play.journey.discharge.visits_not_held == ()
 
 
 # After closing

@@ -254,6 +254,9 @@ def test_patient_may_leave_at_any_time_without_a_reason(moment: str) -> None:
     play = before(moment)
     bodies = play.do(c.Withdraw(), Role.PATIENT)
     assert kinds(bodies)[0] == "pathway.ending"
+    if moment == "session.check":
+        assert list(play.journey.waiting) == ["leftovers"]
+        play.do(c.MoveSupply(movement="returned", doses=2, moved_at=play.at), Role.COORDINATOR)
     assert play.journey.outcome == Outcome.WITHDRAWN
     assert play.journey.waiting == {}
     assert not play.journey.sessions
@@ -264,7 +267,8 @@ def test_leaving_during_a_session_takes_effect_after_it() -> None:
     play.do(c.Withdraw(reason="enough"), Role.PATIENT)
     assert play.journey.outcome is None
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
-    assert left == ["check_in"] * 3 + ["observation"] * 3 + ["visit"]
+    assert left == ["check_in"] * 3 + ["leftovers"] + ["observation"] * 3 + ["visit"]
+    play.do(c.MoveSupply(movement="returned", doses=1, moved_at=play.at), Role.COORDINATOR)
     play.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.ALREADY_DONE)
     for minute in (15, 40, 120):
         assert play.journey.outcome is None
@@ -289,8 +293,8 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.Withdraw(), Role.PATIENT)
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
     assert left == [
-        "adverse_event", "adverse_event_outcome", "check_in", "check_in", "check_in", "crisis", "risk_decision",
-        "support", "unreadable_message", "visit",
+        "adverse_event", "adverse_event_outcome", "check_in", "check_in", "check_in", "crisis", "leftovers",
+        "risk_decision", "support", "unreadable_message", "visit",
     ]  # fmt: skip
     play.do(c.HandleMessage(message="message-1", text="x"), Role.OPS)
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
@@ -308,7 +312,7 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
     play.do(followed_up("adverse-event-1", "unknown"))
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
-    assert left == ["check_in"] * 3 + ["crisis_contact", "risk_decision", "visit"]
+    assert left == ["check_in"] * 3 + ["crisis_contact", "leftovers", "risk_decision", "visit"]
     play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="county crisis team (invented)")
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.WITHDRAWN

@@ -185,7 +185,7 @@ def schedule(play: Play, number: int, **changed: Any) -> c.ScheduleSession:
         "starts_at": play.at + timedelta(days=1),
         "supervising_clinician": play.journey.clinician,
         "session_monitor": PEOPLE[Role.SESSION_MONITOR].id,
-        "live_clinician": True,
+        "live_clinician": play.journey.clinician,
     }
     return c.ScheduleSession.model_validate(known | changed)
 

@@ -1,24 +1,47 @@
-"""Enrolment: one open journey for a patient on a pathway, one journey for a request."""
+"""Enrolment: one open journey for a patient with a medicine, at whatever clinic, and one journey for a request."""
 
 import asyncio
 from uuid import UUID, uuid4
 
 import pytest
 
-from activities.record import Enrolment, Record, RecordFault, patient_key
+from activities.record import (
+    Enrolment,
+    MoreIsKnown,
+    NotAppendable,
+    Opening,
+    PatientHasOpenJourney,
+    Record,
+    RecordFault,
+    TwoPatients,
+    number_key,
+    patient_key,
+)
 from activities.record.verification.chains import verify_chains
 from tests.record.helpers import Connection, events
 
 PATIENT = patient_key("clinic-1/4711")
 
 
-async def enrol(record: Record, request: UUID, patient: bytes = PATIENT, pathway: str = "ptsd") -> Enrolment:
-    return await record.enrol(patient_key=patient, pathway=pathway, request_id=request, journey_id=uuid4())
+def opening(*keys: bytes, medicine: str = "invented-1") -> Opening:
+    return Opening(patient_keys=keys, medicine=medicine)
+
+
+async def enrol(
+    record: Record,
+    request: UUID,
+    *keys: bytes,
+    pathway: str = "ptsd",
+    medicine: str = "invented-1",
+    journey: UUID | None = None,
+) -> Enrolment:
+    asked = opening(*(keys or (PATIENT,)), medicine=medicine)
+    return await record.enrol(asked, pathway=pathway, request_id=request, journey_id=journey or uuid4())
 
 
 async def test_outcomes(record: Record) -> None:
     request, journey = uuid4(), uuid4()
-    first = await record.enrol(patient_key=PATIENT, pathway="ptsd", request_id=request, journey_id=journey)
+    first = await enrol(record, request, journey=journey)
     assert first == Enrolment(outcome="enrolled", journey_id=journey, request_id=request)
     head = await record.head(journey)
     assert head is not None
@@ -27,11 +50,13 @@ async def test_outcomes(record: Record) -> None:
     again = await enrol(record, request)
     assert again == Enrolment(outcome="same_request", journey_id=journey, request_id=request)
 
-    another = await enrol(record, uuid4())
-    assert another == Enrolment(outcome="active", journey_id=journey, request_id=request)
+    for pathway in ("ptsd", "anxiety"):
+        asked, other = uuid4(), uuid4()
+        another = await enrol(record, other, pathway=pathway, journey=asked)
+        assert another == Enrolment(outcome="active", journey_id=asked, request_id=other), "whose it is is not told"
 
-    assert (await enrol(record, uuid4(), pathway="anxiety")).outcome == "enrolled"
-    assert (await enrol(record, uuid4(), patient=patient_key("clinic-1/4712"))).outcome == "enrolled"
+    assert (await enrol(record, uuid4(), medicine="invented-2")).outcome == "enrolled"
+    assert (await enrol(record, uuid4(), patient_key("clinic-1/4712"))).outcome == "enrolled"
 
 
 @pytest.mark.parametrize(("patient", "pathway"), [("someone else", "ptsd"), ("clinic-1/4711", "anxiety")])
@@ -39,7 +64,7 @@ async def test_a_request_for_someone_else_learns_nothing(record: Record, patient
     request, asked = uuid4(), uuid4()
     await enrol(record, request)
 
-    answer = await record.enrol(patient_key=patient_key(patient), pathway=pathway, request_id=request, journey_id=asked)
+    answer = await enrol(record, request, patient_key(patient), pathway=pathway, journey=asked)
 
     assert answer == Enrolment(outcome="other_request", journey_id=asked, request_id=request)
     assert await record.head(asked) is None
@@ -63,14 +88,14 @@ async def test_after_the_end_the_patient_may_come_back(record: Record, owner: Co
 async def test_a_journey_id_is_not_taken_over(record: Record) -> None:
     journey = (await enrol(record, uuid4())).journey_id
     with pytest.raises(RecordFault):
-        await record.enrol(patient_key=patient_key("x"), pathway="ptsd", request_id=uuid4(), journey_id=journey)
+        await enrol(record, uuid4(), patient_key("x"), journey=journey)
 
 
 async def test_twenty_requests_at_once_have_one_winner(record: Record) -> None:
     answers = await asyncio.gather(*(enrol(record, uuid4()) for _ in range(20)))
 
-    [winner] = [answer for answer in answers if answer.outcome == "enrolled"]
-    assert {(a.journey_id, a.request_id) for a in answers} == {(winner.journey_id, winner.request_id)}
+    assert sum(answer.outcome == "enrolled" for answer in answers) == 1
+    assert len({answer.journey_id for answer in answers}) == 20, "each is told of its own only"
     assert sum(answer.outcome == "active" for answer in answers) == 19
 
 
@@ -80,6 +105,82 @@ async def test_one_request_sent_twenty_times_is_one_journey(record: Record) -> N
 
     assert len({answer.journey_id for answer in answers}) == 1
     assert sorted(answer.outcome for answer in answers) == ["enrolled"] + 19 * ["same_request"]
+
+
+async def test_a_clinics_number_is_an_alias(record: Record) -> None:
+    """The same number at another clinic is another patient's."""
+    here, there = number_key("clinic-1", "17"), number_key("clinic-2", "17")
+    assert (await enrol(record, uuid4(), patient_key("a"), here)).outcome == "enrolled"
+    assert (await enrol(record, uuid4(), patient_key("b"), there)).outcome == "enrolled"
+    assert (await enrol(record, uuid4(), patient_key("a"), number_key("clinic-3", "17"))).outcome == "active"
+    with pytest.raises(TwoPatients):
+        await enrol(record, uuid4(), patient_key("b"), here)
+    with pytest.raises(TwoPatients):
+        await record.append(uuid4(), 0, events(1), opening=opening(patient_key("b"), here))
+
+
+async def test_no_second_journey_begins_with_the_medicine_enrolled_or_not(record: Record) -> None:
+    """Two that begin at once: one wins."""
+    journeys = [uuid4() for _ in range(8)]
+    answers = await asyncio.gather(
+        *(record.append(journey, 0, events(2), opening=opening(PATIENT)) for journey in journeys),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, PatientHasOpenJourney) for answer in answers) == 7
+    [winner] = [j for j, answer in zip(journeys, answers, strict=True) if not isinstance(answer, BaseException)]
+    assert await record.journeys_of(PATIENT) == (winner,)
+    assert (await enrol(record, uuid4())).outcome == "active"
+    await record.append(winner, 2, events(1), closes=True)
+    await record.append(uuid4(), 0, events(1), opening=opening(PATIENT))
+
+
+async def test_a_journey_begins_for_the_patient_it_is_enrolled_for(record: Record) -> None:
+    journey = (await enrol(record, uuid4())).journey_id
+    with pytest.raises(NotAppendable):
+        await record.append(journey, 0, events(1), opening=opening(patient_key("x")))
+    await record.append(journey, 0, events(1), opening=opening(PATIENT))
+
+
+async def test_what_rests_on_the_patient_is_not_recorded_once_another_journey_went_on(record: Record) -> None:
+    one, two, stranger = uuid4(), uuid4(), uuid4()
+    await record.append(one, 0, events(1), opening=opening(PATIENT))
+    known = (await record.append(two, 0, events(1), opening=opening(PATIENT, medicine="invented-2"))).position
+    await record.append(stranger, 0, events(3), opening=opening(patient_key("x")))
+    known = (await record.append(one, 1, events(1), rests_on=known)).position
+    with pytest.raises(MoreIsKnown):
+        await record.append(two, 1, events(1), rests_on=known - 1)
+    resting = events(1)
+    await record.append(two, 1, resting, rests_on=known)
+    again = await record.append(two, 1, resting, rests_on=0)
+    assert again.replayed, "what is recorded stays so"
+
+
+async def test_of_two_that_rest_on_the_same_at_once_one_is_recorded(record: Record) -> None:
+    journeys = [uuid4() for _ in range(6)]
+    known = 0
+    for number, journey in enumerate(journeys):
+        first = await record.append(journey, 0, events(1), opening=opening(PATIENT, medicine=f"invented-{number}"))
+        known = first.position
+    answers = await asyncio.gather(
+        *(record.append(journey, 1, events(1), rests_on=known) for journey in journeys), return_exceptions=True
+    )
+    assert sum(isinstance(answer, MoreIsKnown) for answer in answers) == 5
+
+
+async def test_a_merge_makes_two_patients_one(record: Record) -> None:
+    one, two = uuid4(), uuid4()
+    other = patient_key("clinic-2/17")
+    await record.append(one, 0, events(1), opening=opening(PATIENT))
+    known = (await record.append(two, 0, events(1), opening=opening(other, medicine="invented-2"))).position
+    assert await record.journeys_of(PATIENT) == (one,)
+    await record.append(one, 1, events(1), merges=[other])
+    assert {*await record.journeys_of(PATIENT)} == {*await record.journeys_of(other)} == {one, two}
+    with pytest.raises(MoreIsKnown):
+        await record.append(two, 1, events(1), rests_on=known)
+    with pytest.raises(PatientHasOpenJourney):
+        await record.append(uuid4(), 0, events(1), opening=opening(other))
+    await record.append(one, 2, events(1), merges=[patient_key("never seen")])
+    assert (await enrol(record, uuid4(), patient_key("never seen"))).outcome == "active"
 
 
 def test_patient_keys_tell_patients_apart() -> None:

@@ -44,7 +44,14 @@ async def test_nobody_changes_what_is_recorded(
 
 async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
-    assert {table["name"] for table in tables} == {"access_log", "journey", "journey_event", "notice", "schema_file"}
+    assert {table["name"] for table in tables} == {
+        "access_log",
+        "journey",
+        "journey_event",
+        "notice",
+        "patient",
+        "schema_file",
+    }
     for table in tables:
         writes = await app.fetchval(
             "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
@@ -69,7 +76,9 @@ async def test_other_isolation_is_refused(
 ) -> None:
     for call in (
         raw_append(app, uuid4(), 0, event()),
-        app.execute("SELECT record.enrol(1::smallint, 'x', 'ptsd', $1, $2)", uuid4(), uuid4()),
+        app.execute(
+            "SELECT record.enrol(1::smallint, ARRAY['x'::bytea], 'ptsd', 'invented', $1, $2)", uuid4(), uuid4()
+        ),
     ):
         with pytest.raises(asyncpg.PostgresError) as refused:
             async with app.transaction(isolation=isolation):

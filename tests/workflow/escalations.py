@@ -105,7 +105,8 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
         assert again == list(range(waiting.repeated + 1, waiting.repeated + 1 + len(again))), f"{waiting.id}: each once"
         for at, taken in life.taken:
             step = policy.ladder(acknowledged=waiting.acknowledged is not None)[taken.step]
-            assert (taken.action, taken.to, taken.hold, taken.alarm) == (step.action, step.to, step.hold, step.alarm)
+            assert (taken.action, taken.to, taken.alarm) == (step.action, step.to, step.alarm)
+            assert taken.hold == (step.hold and not taken.repetition)
             assert taken.due == waiting.steps[taken.step] + taken.repetition * timedelta(
                 minutes=step.repeat_minutes or 0
             )

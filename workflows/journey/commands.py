@@ -18,9 +18,10 @@ from workflows.journey.always.adverse_events.model import (
     ReportAdverseEvent,
 )
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
-from workflows.journey.always.corrections.model import Amend, Correction
+from workflows.journey.always.corrections.model import Amend, ConfirmCorrection, Correction, MarkInError
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
+from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
@@ -33,7 +34,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -50,6 +51,7 @@ from workflows.journey.always.sign_offs.model import (
     Sign,
     WithdrawSignOff,
 )
+from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
@@ -132,6 +134,9 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | MoveSupply
+    | WitnessDisposal
+    | CountSupply
     | ReportAdverseEvent
     | RegradeAdverseEvent
     | FollowUpAdverseEvent
@@ -144,13 +149,17 @@ AnyBody = Annotated[
     | Reassign
     | Cover
     | Move
+    | ProposeMerge
     | Withdraw
     | Transfer
     | StopForSafety
     | RecordDeath
     | CorrectDeath
     | ProposeDischarge
+    | ProposeHandover
     | Amend
+    | MarkInError
+    | ConfirmCorrection
     | SetLimits
     | Sign
     | WithdrawSignOff

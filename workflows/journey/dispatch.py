@@ -11,6 +11,7 @@ from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.dose_limits import rules as dose_limits
+from workflows.journey.always.handover import rules as handover
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
 from workflows.journey.always.particulars import rules as particulars
@@ -18,6 +19,7 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
+from workflows.journey.always.supply import rules as supply
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -29,6 +31,7 @@ from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
+from workflows.journey.watch import is_owed_after_dose
 
 DECISIONS: Decisions = {
     **evaluation.DECISIONS,
@@ -42,9 +45,11 @@ DECISIONS: Decisions = {
     **observing.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
+    **supply.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
+    **handover.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
     **access.DECISIONS,
@@ -64,6 +69,7 @@ _REACTING = (
     observing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
+    supply.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
@@ -84,12 +90,16 @@ NEEDS = (
     sessions.needs,
     follow_up.needs,
     medicines.needs,
+    supply.needs,
     particulars.needs,
     safety.needs,
     death.needs,
+    handover.needs,
     adverse_events.needs,
     holds.needs,
+    patient.needs,
     access.needs,
+    corrections.needs,
     dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
@@ -119,7 +129,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)
-    elif not journey.held:
+    elif not journey.held and not journey.unconfirmed:
         for stage in ADVANCES:
             yield from stage(journey, at)
 
@@ -133,7 +143,7 @@ def _ended(journey: Journey) -> Outlasts:
 def outlasts(journey: Journey, need: Requirement) -> Outlasts:
     """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
     contacts after a dose go on as long as the protocol says that they are owed."""
-    if need.subject in journey.contacts and follow_up.is_owed_after_dose(journey, journey.contacts[need.subject]):
+    if need.subject in journey.contacts and is_owed_after_dose(journey, journey.contacts[need.subject]):
         return Outlasts.ENDING
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts

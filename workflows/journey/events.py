@@ -21,9 +21,10 @@ from workflows.journey.always.adverse_events.model import (
 )
 from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
-from workflows.journey.always.corrections.model import Amendable, FactAmended
+from workflows.journey.always.corrections.model import Amendable, CorrectionConfirmed, EnteredInError, FactAmended
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
+from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
@@ -37,7 +38,7 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn
+from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -57,6 +58,7 @@ from workflows.journey.always.sign_offs.model import (
     SignOffAnswered,
     SignOffWithdrawn,
 )
+from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
@@ -135,6 +137,9 @@ AnyEventBody = Annotated[
     | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
+    | SupplyMoved
+    | DisposalWitnessed
+    | SupplyCounted
     | AdverseEventReported
     | CareTeamUpdated
     | DeathReported
@@ -159,7 +164,11 @@ AnyEventBody = Annotated[
     | CoverEnded
     | PatientMoved
     | HistoryTakenIn
+    | MergeProposed
+    | PatientMerged
     | DischargeProposed
+    | HandoverProposed
+    | WatchHandedOver
     | SignedOff
     | SignOffWithdrawn
     | AddendumAdded
@@ -176,6 +185,8 @@ AnyEventBody = Annotated[
     | ObligationAcknowledged
     | CommandRefused
     | FactAmended
+    | EnteredInError
+    | CorrectionConfirmed
     | LimitsTightened
     | OverrideProposed
     | LimitsOverridden,

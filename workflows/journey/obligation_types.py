@@ -131,8 +131,15 @@ MEASURE = ObligationType(
     before_dose=BeforeDose.ONCE_DUE,
 )
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
-"""A consent on paper. It waits for the same people as a question."""
+"""A consent on paper, or doses that were disposed of. It waits for the same people as a question."""
+DISPENSING = _of_clinic("dispensing")
+LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
+"""Doses at home that no session needs any more. They are collected whatever else has ended."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
+CORRECTION = _of_clinic("correction")
+"""A correction that a second person confirms. It stands before a dose."""
+RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
+"""What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")
 """A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
@@ -195,10 +202,14 @@ OBLIGATION_TYPES = {
         VISIT,
         FOLLOW_UP_VISIT,
         MEASURE,
+        RENEWAL,
         INSTRUCTIONS_READ,
         WITNESS,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
+        CORRECTION,
+        DISPENSING,
+        LEFTOVERS,
         DISPATCH_ADDRESS,
         SUPPORT,
         CRISIS,

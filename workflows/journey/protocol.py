@@ -55,6 +55,8 @@ class SignOffKind(StrEnum):
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
+    PATIENT_MERGE = "patient_merge"
+    HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"
 
@@ -160,8 +162,6 @@ class EscalationPolicy(InputModel):
             if any(step.repeat_minutes is not None for step in steps[:-1]):
                 raise ValueError("only the last step repeats (repeat_minutes)")
         repeats = self.steps[-1].repeat_minutes is not None
-        if repeats and (self.clock == "working" or self.quiet_hours):
-            raise ValueError("what repeats counts all time that passes: clock elapsed, no quiet_hours")
         if repeats != bool(self.acknowledged):
             raise ValueError("a policy whose last step repeats has `acknowledged`: how it goes on; no other has it")
         if self.acknowledged and self.acknowledged[-1].repeat_minutes is None:
@@ -275,6 +275,13 @@ class Medicines(InputModel):
 
     classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
+
+
+class Supply(InputModel):
+    """Doses at the patient's home."""
+
+    witness_disposal: bool
+    """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
 
 
 class Instruments(InputModel):
@@ -434,6 +441,26 @@ class NoGo(InputModel):
     journey's clinician."""
 
 
+class Validity(InputModel):
+    """How long what a dose rests on carries it. It is judged at the dose, not only when it was signed or said.
+
+    The screening, the C-SSRS and the body weight have theirs where they stand.
+    """
+
+    evaluation_days: Count
+    """Days after it was signed. Then the evaluation is amended and signed again."""
+    plan_days: Count
+    """Days after it was signed. Then the plan is written and signed again."""
+    baseline_days: Count
+    """Days that each instrument of the baseline counts for the first dose of a course."""
+    before_session_days: Count
+    """Days that the questionnaire before a session counts for it."""
+    consent_days: Count
+    """Days after the patient gave it that a consent counts."""
+    education_days: Count
+    """Days after they were explained or acknowledged that topics and statements count."""
+
+
 class Part(StrEnum):
     """What somebody is in a journey."""
 
@@ -550,6 +577,10 @@ class Sessions(InputModel):
         if self.minimum_minutes > self.maximum_before_decision_minutes:
             raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
         return self
+
+    def nearest_minute(self, minute: int) -> int:
+        """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""
+        return min(self.observe_minutes, key=lambda planned: abs(planned - minute))
 
 
 class Dose(InputModel):
@@ -854,6 +885,8 @@ class Protocol(InputModel):
     """The questions of the screening."""
     medicines: Medicines
     """The list of medicines."""
+    supply: Supply
+    """The ledger of doses."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -866,6 +899,8 @@ class Protocol(InputModel):
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
+    validity: Validity
+    """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
     dose: Dose

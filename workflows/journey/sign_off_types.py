@@ -22,6 +22,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import Measurement
+from workflows.journey.watch import contacts_watched, sessions_watched
 
 Content = dict[str, Any]
 Contents = Callable[[Journey, str | None], Content]
@@ -160,6 +161,7 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "limits": {name.value: value for name, value in limits(journey).items()},
+        "corrections": [made.model_dump(mode="json") for made in journey.corrections.values()],
         "dispatch_address": journey.patient.dispatch_address_ref,
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
@@ -286,6 +288,45 @@ def _lost(journey: Journey, subject: str | None) -> Content:
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
 
 
+def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """End the pathway. The contacts after a dose for which the patient was sought in vain go to whom the referral
+    names."""
+    sought = [w.subject for w in journey.waiting.values() if w.taken and w.subject is not None]
+    given_up = tuple(k.id for k in contacts_watched(journey) if k.id in sought)
+    yield e.PathwayEnding(
+        outcome=Outcome.LOST_TO_FOLLOW_UP, reason=decided.rationale or decided.meaning, referral=decided.referral
+    )
+    if given_up and decided.referral is not None:
+        yield e.WatchHandedOver(receiver=decided.referral, contacts=given_up, sign_off=decided.request)
+
+
+def _handover(journey: Journey, subject: str | None) -> Content:
+    proposal = journey.handover
+    return {
+        "proposal": None if proposal is None else proposal.model_dump(mode="json"),
+        "contacts": [contact.model_dump(mode="json") for contact in contacts_watched(journey)],
+        "sessions": [session.model_dump(mode="json") for session in sessions_watched(journey)],
+    }
+
+
+def _handover_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.handover_author is None else (journey.handover_author,)
+
+
+def _hand_over(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.handover is None:
+        return
+    receiver = journey.handover.receiver
+    for session in sessions_watched(journey):
+        if session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"handed over to {receiver}"[:4000])
+        else:
+            decision = f"handed over to {receiver}: {journey.handover.reason}"[:4000]
+            yield e.SessionEnded(session=session.number, criteria={}, clinician_decision=decision)
+    contacts = tuple(contact.id for contact in contacts_watched(journey))
+    yield e.WatchHandedOver(receiver=receiver, contacts=contacts, sign_off=decided.request)
+
+
 def _discharge(journey: Journey, subject: str | None) -> Content:
     proposal = journey.discharge
     return {
@@ -319,6 +360,21 @@ def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if journey.discharge_author is None else (journey.discharge_author,)
+
+
+def _merge(journey: Journey, subject: str | None) -> Content:
+    merge = journey.merges.get(subject or "")
+    return {"patient": journey.patient.ref, "merge": None if merge is None else merge.model_dump(mode="json")}
+
+
+def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    merge = journey.merges.get(subject or "")
+    return () if merge is None else (merge.proposed_by,)
+
+
+def _merge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    merge = journey.merges[decided.subject or ""]
+    yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
 
 
 def _own_limits(journey: Journey, subject: str | None) -> Content:
@@ -534,7 +590,7 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             request="decide whether the patient is lost to follow-up",
             meaning=Meaning.DISCHARGE_APPROVED,
             content=_lost,
-            approval=_ends_as(Outcome.LOST_TO_FOLLOW_UP),
+            approval=_end_as_lost,
             declining="asks_again",
             reasoned=True,
             care=False,
@@ -549,6 +605,31 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             returns_to_author=True,
             approval=_ends_as(Outcome.COMPLETED),
             reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PATIENT_MERGE,
+            request="decide whether another patient of the organisation is this one",
+            meaning=Meaning.IDENTITY_CONFIRMED,
+            content=_merge,
+            authors=_merge_author,
+            written_by="one",
+            approval=_merge_patients,
+            reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.HANDOVER,
+            request="sign the handover of what is still watched",
+            meaning=Meaning.WATCH_HANDED_OVER,
+            content=_handover,
+            authors=_handover_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_hand_over,
+            reasoned=True,
+            urgent=True,
+            outlasts=Outlasts.ENDING,
             care=False,
         ),
         SignOffType(

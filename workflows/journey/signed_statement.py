@@ -40,7 +40,9 @@ class Meaning(StrEnum):
     RISK_DECIDED = "risk_decided"
     AE_REVIEWED = "ae_reviewed"
     DISCHARGE_APPROVED = "discharge_approved"
+    IDENTITY_CONFIRMED = "identity_confirmed"
     DEATH_CONFIRMED = "death_confirmed"
+    WATCH_HANDED_OVER = "watch_handed_over"
     LIMITS_SET = "limits_set"
 
 

@@ -45,12 +45,14 @@ class Location(InputModel):
 
 
 class Patient(InputModel):
-    """Who is cared for: an opaque reference into the clinic's own register, never a name or a number of theirs.
+    """Who is cared for: their one opaque reference in the organisation, never a name or a number of theirs.
 
-    ``dispatch_address_ref`` refers to the address that emergency services are sent to.
+    ``number`` is the clinic's own number for them, by which they are known there too. ``dispatch_address_ref`` refers
+    to the address that emergency services are sent to.
     """
 
     ref: Identifier
+    number: Identifier | None = None
     born: date
     zone: Zone
     state: UsState

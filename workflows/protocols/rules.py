@@ -298,6 +298,10 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
                 )
         if policy.quiet_hours and ESCALATION_POLICIES.get(name) == MayWaitFor.NOTHING:
             yield (*at, "quiet_hours"), "must be false: this escalation policy is about safety and never waits"
+        if policy.quiet_hours and policy.acknowledged:
+            yield (*at, "quiet_hours"), "must be false: what repeats until somebody acknowledges never waits"
+        if policy.clock == "working" and policy.acknowledged and name in working:
+            yield (*at, "clock"), "must be elapsed: what repeats until somebody acknowledges never waits"
         if policy.clock == "working" and name not in working:
             yield (*at, "clock"), "must be elapsed: safety, patients and appointments do not wait for opening hours"
         for position, step in enumerate(policy.steps):

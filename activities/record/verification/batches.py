@@ -27,8 +27,10 @@ NEEDS_PROOF = (
     "crisis.closed",
     "hold.released",
     "session.released",
+    "patient.merged",
     "stage.entered",
     "death.confirmed",
+    "watch.handed-over",
     "pathway.ending",
     "pathway.closed",
 )
@@ -95,6 +97,10 @@ def _problems(
             kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
             if not approved(journey, kind, body.hold):
                 yield "a hold is released that nobody signed for"
+        case e.PatientMerged():
+            merge = journey.merges.get(body.merge)
+            if merge is None or merge.other != body.other or not approved(journey, SignOffKind.PATIENT_MERGE, merge.id):
+                yield "two patients are merged that nobody signed for"
         case e.SessionReleased():
             if dose_gate(journey, body.session, event.at):
                 yield "a session is released though the dose gate is shut"
@@ -107,6 +113,9 @@ def _problems(
         case e.PathwayEnding():
             if body.outcome not in UNSIGNED_ENDINGS and body not in _brought_about(event, signed):
                 yield "the pathway ends in a way that nobody signed for"
+        case e.WatchHandedOver():
+            if body not in _brought_about(event, signed):
+                yield "the watch is handed over and nobody signed for it"
         case e.PathwayClosed():
             if journey.closing is None or journey.closing.outcome != body.outcome:
                 yield "the pathway is closed and was not ending so"

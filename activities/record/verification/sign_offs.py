@@ -52,6 +52,7 @@ Reason: TypeAlias = Literal[
     "released_unsigned",
     "gate_shut",
     "effect_unsigned",
+    "merged_unsigned",
     "protocol_not_approved",
     "wrong_protocol",
 ]
@@ -60,8 +61,9 @@ SIGNED = ("signoff.signed", "signoff.delegated")
 """Events that carry a signature."""
 
 _RELEASES = ("hold.released", "crisis.closed", "session.released")
-_STEPS = ("stage.entered", "death.confirmed", "pathway.ending", "pathway.closed")
-_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS)
+_MERGED = "patient.merged"
+_STEPS = ("stage.entered", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed")
+_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
     "education": SignOffKind.ELIGIBILITY,
@@ -156,6 +158,9 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterat
         yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
+    elif body["kind"] == _MERGED:
+        if journey is None or not _may_merge(journey, body):
+            yield "unreadable" if journey is None else "merged_unsigned"
     elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
         yield "unreadable" if journey is None else "effect_unsigned"
 
@@ -256,6 +261,13 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
             yield "gate_shut"
 
 
+def _may_merge(journey: Journey, body: dict[str, Any]) -> bool:
+    """Whether two people signed that exactly this other reference is the patient too."""
+    merge, signed = journey.merges.get(body["merge"]), current(journey, SignOffKind.PATIENT_MERGE, body["merge"])
+    named = signed is not None and (signed.decision, signed.request) == ("approve", body["sign_off"])
+    return named and merge is not None and merge.other == body["other"]
+
+
 def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
     """Whether a journey had the signed decision that is needed to go on, or to end this way."""
     last = journey.sign_offs[-1] if journey.sign_offs else None
@@ -273,6 +285,8 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
             return approves and kind == SignOffKind.DISCHARGE
         case {"kind": "death.confirmed", "death": death}:
             return approved(journey, SignOffKind.DEATH, death)
+        case {"kind": "watch.handed-over"}:
+            return approves and kind in (SignOffKind.HANDOVER, SignOffKind.LOST_TO_FOLLOW_UP)
         case {"outcome": "deceased"}:
             return approves and kind == SignOffKind.DEATH
         case {"outcome": "lost_to_follow_up"}:

@@ -45,6 +45,7 @@ def words(journey: Journey) -> list[str]:
         *protocol.consents,
         *protocol.consents.values(),
         *journey.papers,
+        *journey.disposals,
         *protocol.background_reading,
         *protocol.education_topics[:2],
         *protocol.acknowledgements[:2],

@@ -81,7 +81,8 @@ def check_journey(journey: Journey) -> None:
         assert obligations(journey), "an open journey that waits for nothing is lost"
     for waiting in obligations(journey):
         assert waiting.deadline >= waiting.since or waiting.due is not None
-        assert len(waiting.steps) == len(journey.protocol.escalation_policies[waiting.escalation_policy].steps)
+        policy = journey.protocol.escalation_policies[waiting.escalation_policy]
+        assert len(waiting.steps) == len(policy.ladder(acknowledged=waiting.acknowledged is not None))
         assert waiting.key
         assert why(waiting, journey)
     matters = [waiting.key for waiting in obligations(journey)]

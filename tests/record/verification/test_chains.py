@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Record
+from activities.record import Opening, Record
 from activities.record.verification.chains import Finding, verify_chains
 from tests.record.helpers import NOON, Connection, event, events
 
@@ -29,7 +29,8 @@ async def _tamper(owner: Connection, statement: str) -> None:
 
 @pytest.mark.usefixtures("log")
 async def test_a_sound_log_has_no_findings(record: Record, owner: Connection, app: Connection) -> None:
-    await record.enrol(patient_key=b"k", pathway="ptsd", request_id=A, journey_id=UUID(int=0xC))
+    patient = Opening(patient_keys=(b"k",), medicine="invented")
+    await record.enrol(patient, pathway="ptsd", request_id=A, journey_id=UUID(int=0xC))
     assert await verify_chains(owner) == await verify_chains(app) == ()
     assert await verify_chains(owner, log_id=2) == ()
 

@@ -1,5 +1,9 @@
 -- Appends events to one journey, all or none. Errors: CP001 the journey is at another version (in DETAIL);
--- CP002 some of these event ids are recorded otherwise; CP003 over a limit; CP004 isolation level.
+-- CP002 some of these event ids are recorded otherwise; CP003 over a limit; CP004 isolation level; CP006 the patient has
+-- another open journey with this medicine; CP007 another journey of the patient has events after _rests_on; CP008 the
+-- keys of the patient are two patients'.
+-- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
+-- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 CREATE OR REPLACE FUNCTION record.append(
     _log_id smallint,
     _journey_id uuid,
@@ -14,6 +18,10 @@ CREATE OR REPLACE FUNCTION record.append(
     _causation_ids uuid[],
     _payloads bytea[],
     _closes boolean,
+    _patient_keys bytea[] DEFAULT NULL,
+    _medicine text DEFAULT NULL,
+    _rests_on bigint DEFAULT NULL,
+    _merges bytea[] DEFAULT NULL,
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -32,6 +40,8 @@ DECLARE
     _recorded_at timestamptz;
     _journey_hash bytea;
     _log_hash bytea;
+    _patient_key bytea;
+    _other bytea;
 BEGIN
     IF _count NOT BETWEEN 1 AND 500 THEN
         RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
@@ -73,13 +83,38 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT j.version, j.journey_hash INTO _version, _journey_hash
+    SELECT j.version, j.journey_hash, j.patient_key INTO _version, _journey_hash, _patient_key
       FROM journey j WHERE j.log_id = _log_id AND j.journey_id = _journey_id;
     _version := coalesce(_version, 0);
     IF _version IS DISTINCT FROM _expected_version THEN
         RAISE EXCEPTION 'the journey is at another version' USING ERRCODE = 'CP001', DETAIL = _version::text;
     END IF;
     _journey_hash := coalesce(_journey_hash, decode(repeat('00', 32), 'hex'));
+
+    IF _patient_keys IS NOT NULL THEN
+        IF _patient_key <> _patient_keys[1] THEN
+            RAISE EXCEPTION 'the journey is enrolled for another patient' USING ERRCODE = 'CP003';
+        END IF;
+        _patient_key := _patient_keys[1];
+        PERFORM identify(_log_id, _patient_keys);
+        IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_key) j
+                    WHERE j.journey_id <> _journey_id AND j.medicine = _medicine AND j.status = 'open') THEN
+            RAISE EXCEPTION 'the patient has an open journey with this medicine' USING ERRCODE = 'CP006';
+        END IF;
+    END IF;
+    FOREACH _other IN ARRAY coalesce(_merges, '{}') LOOP
+        PERFORM identify(_log_id, ARRAY[_other]);
+        UPDATE patient p SET known_as = (SELECT m.known_as FROM patient m
+                                          WHERE m.log_id = _log_id AND m.patient_key = _patient_key)
+         WHERE p.log_id = _log_id
+           AND p.known_as = (SELECT o.known_as FROM patient o WHERE o.log_id = _log_id AND o.patient_key = _other);
+    END LOOP;
+    IF _rests_on IS NOT NULL THEN
+        IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_key) j
+                    WHERE j.journey_id <> _journey_id AND j.last_position > _rests_on) THEN
+            RAISE EXCEPTION 'more is known of the patient by now' USING ERRCODE = 'CP007';
+        END IF;
+    END IF;
 
     SELECT e.position, e.recorded_at, e.log_hash INTO _position, _recorded_at, _log_hash
       FROM journey_event e WHERE e.log_id = _log_id ORDER BY e.position DESC LIMIT 1;
@@ -111,9 +146,9 @@ BEGIN
     final_position := _position + _count;
     replayed := false;
 
-    INSERT INTO journey AS j (log_id, journey_id, version, journey_hash, last_position, status)
+    INSERT INTO journey AS j (log_id, journey_id, version, journey_hash, last_position, status, patient_key, medicine)
     VALUES (_log_id, _journey_id, final_version, _journey_hash, final_position,
-            CASE WHEN _closes THEN 'closed' ELSE 'open' END)
+            CASE WHEN _closes THEN 'closed' ELSE 'open' END, _patient_key, _medicine)
     ON CONFLICT (log_id, journey_id) DO UPDATE
        SET version = excluded.version,
            journey_hash = excluded.journey_hash,

@@ -1,9 +1,10 @@
--- Makes the head of a new journey, or says which one stands in its place:
--- at most one open journey for a patient on a pathway, and one journey for a request.
+-- Makes the head of a new journey, or says why not: at most one open journey for a patient with a medicine, whatever it
+-- is for and at whatever clinic, and one journey for a request. Error: CP008 the keys are two patients'.
 CREATE OR REPLACE FUNCTION record.enrol(
     _log_id smallint,
-    _patient_key bytea,
+    _patient_keys bytea[],
     _pathway text,
+    _medicine text,
     _request_id uuid,
     _journey_id uuid,
     OUT outcome text,
@@ -20,7 +21,7 @@ BEGIN
 
     SELECT * INTO _head FROM journey j WHERE j.log_id = _log_id AND j.request_id = _request_id;
     IF FOUND THEN
-        IF _head.patient_key = _patient_key AND _head.pathway = _pathway THEN
+        IF _head.patient_key = _patient_keys[1] AND _head.pathway = _pathway THEN
             outcome := 'same_request';
             enrolled_journey := _head.journey_id;
         ELSE
@@ -30,20 +31,19 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT * INTO _head FROM journey j
-     WHERE j.log_id = _log_id AND j.patient_key = _patient_key AND j.pathway = _pathway AND j.status = 'open';
-    IF FOUND THEN
+    PERFORM identify(_log_id, _patient_keys);
+    IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_keys[1]) j
+                WHERE j.medicine = _medicine AND j.status = 'open') THEN
+        -- Again the ids asked for: the other journey may be of another clinic.
         outcome := 'active';
-        enrolled_journey := _head.journey_id;
-        enrolled_by := _head.request_id;
         RETURN;
     END IF;
 
     outcome := 'enrolled';
     INSERT INTO journey (log_id, journey_id, version, journey_hash, last_position, status,
-                         patient_key, pathway, request_id, enrolled_at)
+                         patient_key, pathway, medicine, request_id, enrolled_at)
     VALUES (_log_id, _journey_id, 0, decode(repeat('00', 32), 'hex'), 0, 'open',
-            _patient_key, _pathway, _request_id, clock_timestamp());
+            _patient_keys[1], _pathway, _medicine, _request_id, clock_timestamp());
 END
 $$;
 REVOKE ALL ON FUNCTION record.enrol FROM PUBLIC;

@@ -9,12 +9,14 @@ CREATE TABLE record.journey (
     status        text     NOT NULL CHECK (status IN ('open', 'closed')),
     patient_key   bytea,
     pathway       text,
+    medicine      text,
     request_id    uuid,
     enrolled_at   timestamptz,
     PRIMARY KEY (log_id, journey_id),
     CONSTRAINT journey_request UNIQUE (log_id, request_id)
 ) WITH (fillfactor = 80);
 
-CREATE UNIQUE INDEX journey_one_open ON record.journey (log_id, patient_key, pathway) WHERE status = 'open';
+CREATE UNIQUE INDEX journey_one_open ON record.journey (log_id, patient_key, medicine) WHERE status = 'open';
+CREATE INDEX journey_patient ON record.journey (log_id, patient_key);
 
 GRANT SELECT ON record.journey TO carepath_app;

@@ -5,9 +5,17 @@ from uuid import UUID
 
 from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import ImmutableModel, Short
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import (
+    ALWAYS,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    changed_entry,
+)
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
 
@@ -34,23 +42,54 @@ class KnownRisk(ImmutableModel):
 
 class Elsewhere(ImmutableModel):
     """What the other journeys of the patient say, at any clinic of the record: doses, sessions that may become one,
-    risks, and whether one of them with the same medicine is open. It names no clinic and no journey."""
+    risks, whether one of them with the same medicine is open, and whether one cannot be read. It names no clinic and no
+    journey."""
 
     doses: tuple[KnownDose, ...] = ()
     released: tuple[ReleasedSession, ...] = ()
     risks: tuple[KnownRisk, ...] = ()
     same_medicine_open: bool = False
+    unreadable: bool = False
 
 
 class TakeInHistory(CommandBody):
     """Take in what the patient's other journeys say, true up to a ``position`` of the record. Sent by who reads it."""
 
-    kind: Literal["history.take-in"] = "history.take-in"
+    kind: Literal["clock.take-in"] = "clock.take-in"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     elsewhere: Elsewhere
     position: int
+
+
+class ProposeMerge(CommandBody):
+    """Say that another reference of the organisation is this patient too. Two people decide on it; until then no dose
+    is released. From then on the doses of both, and "one open journey with a medicine", count together."""
+
+    kind: Literal["patient.merge"] = "patient.merge"
+    licensed: ClassVar[bool] = False
+    other: Identifier
+    reason: Text
+
+
+class MergeProposed(EventBody):
+    """Somebody says that another reference is this patient too."""
+
+    kind: Literal["patient.merge-proposed"] = "patient.merge-proposed"
+    merge: Identifier
+    other: Identifier
+    reason: Text
+
+
+class PatientMerged(EventBody):
+    """Two people signed that another reference is this patient too: from here on they are one, wherever the record
+    counts something over a patient. ``sign_off`` is the request they decided."""
+
+    kind: Literal["patient.merged"] = "patient.merged"
+    merge: Identifier
+    other: Identifier
+    sign_off: Identifier
 
 
 class HistoryTakenIn(EventBody):
@@ -63,16 +102,38 @@ class HistoryTakenIn(EventBody):
     unsettled: tuple[UUID, ...] = ()
 
 
+class Merge(ImmutableModel):
+    """Another reference that may be this patient too: by whom that was said and why, and whether it was signed."""
+
+    id: Identifier
+    other: Identifier
+    reason: Text
+    proposed_by: Identifier
+    merged: bool = False
+
+
 class PatientState(PathwayState):
-    """What the patient's other journeys say, as last taken in."""
+    """What the patient's other journeys say, as last taken in, and the references that are said to be theirs too."""
 
     elsewhere: Elsewhere = Elsewhere()
+    merges: dict[Identifier, Merge] = {}
 
 
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:
     return {"elsewhere": body.elsewhere}
 
 
+def _merge_proposed(state: PatientState, body: MergeProposed, event: EventHeader) -> Changes:
+    merge = Merge(id=body.merge, other=body.other, reason=body.reason, proposed_by=event.actor_id)
+    return {"merges": {**state.merges, merge.id: merge}}
+
+
+def _merged(state: PatientState, body: PatientMerged, event: EventHeader) -> Changes:
+    return changed_entry(state, "merges", body.merge, merged=True)
+
+
 EVOLUTIONS: Evolutions = {
     HistoryTakenIn: _taken_in,
+    MergeProposed: _merge_proposed,
+    PatientMerged: _merged,
 }

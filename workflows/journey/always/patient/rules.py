@@ -16,9 +16,13 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.rules import is_reviewed
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
+from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import excluded
-from workflows.journey.stages.sessions.dose_gate import limit_obstacles
+from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
 
 HISTORY, LIMITS = "patient_history", "patient_limits"
 """The causes of holds that come from other journeys. They are no risk of their own."""
@@ -26,9 +30,9 @@ UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
 """Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
 
 
-def see_elsewhere(journeys: Iterable[Journey], medicine: str) -> Elsewhere:
+def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
     """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
-    order of the journeys."""
+    order of the journeys. ``unreadable``: there are others that cannot be read."""
     others = tuple(journeys)
     return Elsewhere(
         doses=tuple(sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))),
@@ -36,6 +40,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str) -> Elsewhere:
             sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
         ),
         risks=tuple(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
+        unreadable=unreadable,
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
     )
 
@@ -73,6 +78,13 @@ def _risk(journey: Journey, kind: str, name: str, what: str, since: datetime, *,
     )
 
 
+def rests_on_patient(body: e.EventBody) -> bool:
+    """Whether an event may only follow from all that is known of the patient: a session that is planned, cleared or
+    released. Whoever records it proves that it does."""
+    cleared = isinstance(body, e.SignedOff) and body.sign_off == SignOffKind.CLEARANCE and body.decision == "approve"
+    return cleared or isinstance(body, e.SessionScheduled | e.SessionReleased)
+
+
 def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Take in what the patient's other journeys say, if it is not what this one knows."""
     if command.elsewhere == journey.elsewhere:
@@ -104,7 +116,25 @@ def _held_for_limits(journey: Journey) -> bool:
     return any(hold.cause == LIMITS and not hold.released for hold in journey.holds.values())
 
 
+def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Say that another reference is this patient too. Two people decide on it."""
+    if command.other == journey.patient.ref:
+        refuse(RefusalCode.CONTRADICTS, "this is the patient's own reference", "Give the other one", "other")
+    if any(merge.other == command.other and not declined(journey, merge) for merge in journey.merges.values()):
+        refuse(RefusalCode.ALREADY_DONE, "this was said before", "See `signoff list`", "other")
+    yield e.MergeProposed(merge=f"merge-{len(journey.merges) + 1}", other=command.other, reason=command.reason)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask two people whether another reference is this patient too."""
+    for merge in journey.merges.values():
+        asked = None if merge.merged else sign_off_requirement(journey, SignOffKind.PATIENT_MERGE, merge.id)
+        if asked:
+            yield asked
+
+
 DECISIONS: Decisions = {
+    c.ProposeMerge: propose_merge,
     c.TakeInHistory: take_in,
 }
 REACTIONS: Reactions = {

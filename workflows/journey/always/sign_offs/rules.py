@@ -21,11 +21,23 @@ from workflows.journey.refusals import RefusalCode, Refused, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
+from workflows.journey.stages.follow_up.rules import visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.watch import contacts_watched
 
 HANDED_OVER = "handed_over"
 """The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
+
+
+OPENING_CARE = (
+    SignOffKind.ELIGIBILITY,
+    SignOffKind.HOLD_RELEASE,
+    SignOffKind.SEVERE_HOLD_RELEASE,
+    SignOffKind.LIMIT_OVERRIDE,
+    SignOffKind.DISCHARGE,
+)
+"""Decisions that let something go on, or end. None is approved over a correction that nobody confirmed."""
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -67,7 +79,8 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
     ends = SIGN_OFF_TYPES[kind].ending(command.decision, command.choice) is not None
-    if (ends or command.choice == HANDED_OVER) and command.referral is None:
+    gives_up = approving and kind == SignOffKind.LOST_TO_FOLLOW_UP and bool(contacts_watched(journey))
+    if (ends or gives_up or command.choice == HANDED_OVER) and command.referral is None:
         refuse(
             RefusalCode.INCOMPLETE,
             "this decision ends the pathway" if ends else "this decision hands the patient over",
@@ -136,6 +149,12 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
 
 
 def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choice: str | None, at: datetime) -> None:
+    if kind in OPENING_CARE and journey.unconfirmed:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"not yet confirmed by a second person: correction {', '.join(map(str, journey.unconfirmed))}",
+            "Somebody else confirms it first (`pathway confirm-correction`)",
+        )
     if kind == SignOffKind.ELIGIBILITY and choice == "at_home":
         obstacles = eligibility_obstacles(journey, at)
         if obstacles:
@@ -145,6 +164,8 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 "Settle these, or choose another setting",
                 "choice",
             )
+    if kind == SignOffKind.DISCHARGE:
+        _require_visits(journey)
     if kind == SignOffKind.DISCHARGE and reviews_owed(journey):
         refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
     if kind == SignOffKind.PLAN:
@@ -170,6 +191,13 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
         obstacles = release_obstacles(journey, journey.holds[subject or ""])
         if obstacles:
             refuse(RefusalCode.INCOMPLETE, f"before this hold is released: {'; '.join(obstacles)}", "See to that first")
+
+
+def _require_visits(journey: Journey) -> None:
+    """Refuse a discharge without visits that it does not name."""
+    proposal = journey.discharge
+    if proposal is not None and any(visit not in proposal.visits_not_held for visit in visits_not_held(journey)):
+        refuse(RefusalCode.STALE, "visits are missing that the proposal does not name", "Propose the discharge again")
 
 
 def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:

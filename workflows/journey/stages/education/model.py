@@ -288,12 +288,14 @@ class Reading(ImmutableModel):
 
 class Education(ImmutableModel):
     """Topics explained, each with the version of its content, those the patient could say in their own words,
-    statements acknowledged, and background reading."""
+    statements acknowledged, and background reading; when (UTC) each was explained or acknowledged last."""
 
     explained: dict[Identifier, Identifier] = {}
+    explained_at: dict[Identifier, Instant] = {}
     understood: tuple[Identifier, ...] = ()
     reading: dict[Identifier, Reading] = {}
     acknowledged: tuple[Identifier, ...] = ()
+    acknowledged_at: dict[Identifier, Instant] = {}
 
 
 class Question(ImmutableModel):
@@ -302,6 +304,7 @@ class Question(ImmutableModel):
     id: Identifier
     text: Text
     answer: Text | None = None
+    in_error: bool = False
 
 
 class PaperConsent(ImmutableModel):
@@ -327,8 +330,8 @@ class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
-    with the version the patient read; ``papers`` wait for a witness. ``renewed_consents`` are the versions that count
-    in place of the protocol's, by a signed decision.
+    with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
+    ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
     """
 
     plan: Plan | None = None
@@ -341,6 +344,7 @@ class EducationState(PathwayState):
     education: Education = Education()
     questions: dict[Identifier, Question] = {}
     consents: dict[Identifier, Identifier] = {}
+    consented_at: dict[Identifier, Instant] = {}
     papers: dict[Identifier, PaperConsent] = {}
     papers_entered: int = 0
     consents_withdrawn_at: dict[Identifier, Instant] = {}
@@ -378,7 +382,9 @@ def _reviewed(state: EducationState, body: SignedOff, event: EventHeader) -> Cha
 def _explained(state: EducationState, body: TopicsExplained, event: EventHeader) -> Changes:
     explained = {**state.education.explained, **dict.fromkeys(body.topics, body.content_version)}
     understood = tuple(topic for topic in state.education.understood if topic not in body.topics)
-    return {"education": state.education.model_copy(update={"explained": explained, "understood": understood})}
+    times = {**state.education.explained_at, **dict.fromkeys(body.topics, event.at)}
+    known = {"explained": explained, "explained_at": times, "understood": understood}
+    return {"education": state.education.model_copy(update=known)}
 
 
 def _confirmed(state: EducationState, body: UnderstandingConfirmed, event: EventHeader) -> Changes:
@@ -408,7 +414,8 @@ def _read(state: EducationState, body: ReadingConfirmed, event: EventHeader) -> 
 
 def _acknowledged(state: EducationState, body: StatementsAcknowledged, event: EventHeader) -> Changes:
     acknowledged = tuple(dict.fromkeys((*state.education.acknowledged, *body.statements)))
-    return {"education": state.education.model_copy(update={"acknowledged": acknowledged})}
+    times = {**state.education.acknowledged_at, **dict.fromkeys(body.statements, event.at)}
+    return {"education": state.education.model_copy(update={"acknowledged": acknowledged, "acknowledged_at": times})}
 
 
 def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Changes:
@@ -420,7 +427,10 @@ def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader)
 
 
 def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:
-    return {"consents": {**state.consents, **body.consents}}
+    return {
+        "consents": {**state.consents, **body.consents},
+        "consented_at": {**state.consented_at, **dict.fromkeys(body.consents, event.at)},
+    }
 
 
 def _withdrawn(state: EducationState, body: ConsentWithdrawn, event: EventHeader) -> Changes:
@@ -447,7 +457,9 @@ def _witnessed(state: EducationState, body: ConsentWitnessed, event: EventHeader
     paper = state.papers.get(body.paper)
     given = {} if paper is None else paper.consents
     papers = {name: each for name, each in state.papers.items() if name != body.paper}
-    return {"papers": papers, "consents": {**state.consents, **given}}
+    signed = {} if paper is None else dict.fromkeys(given, paper.signed_at)
+    consented = {"consents": {**state.consents, **given}, "consented_at": {**state.consented_at, **signed}}
+    return {"papers": papers, **consented}
 
 
 def _version_proposed(state: EducationState, body: ConsentVersionProposed, event: EventHeader) -> Changes:

@@ -61,8 +61,11 @@ def confirm_reading(journey: Journey, command: c.ConfirmReading, by: Actor, at: 
 
 
 def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record which statements the patient acknowledged."""
+    """Record which statements the patient acknowledged, once every topic was explained to them."""
     require_known(command.statements, journey.protocol.acknowledgements, "statements")
+    lacking = untaught(journey)
+    if lacking:
+        refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
     yield e.StatementsAcknowledged(statements=command.statements)
 
 
@@ -200,7 +203,7 @@ def unacknowledged(journey: Journey) -> tuple[str, ...]:
 
 def unanswered_questions(journey: Journey) -> tuple[str, ...]:
     """Ids of the questions that wait for an answer."""
-    return tuple(q.id for q in journey.questions.values() if q.answer is None)
+    return tuple(q.id for q in journey.questions.values() if q.answer is None and not q.in_error)
 
 
 def unconsented(journey: Journey) -> tuple[str, ...]:

@@ -70,13 +70,17 @@ class SettleContact(CommandBody):
 
 
 class ProposeDischarge(CommandBody):
-    """Propose to end follow-up; the discharge takes effect only when signed."""
+    """Propose to end follow-up; the discharge takes effect only when signed.
+
+    Where fixed visits were not held, ``without_visits_because`` says why, and is part of what is signed.
+    """
 
     kind: Literal["pathway.propose-discharge"] = "pathway.propose-discharge"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.FOLLOW_UP,)
     summary: Text
     ongoing_support: Text
+    without_visits_because: Text | None = None
 
 
 class Contact(ImmutableModel):
@@ -149,11 +153,13 @@ class ContactSettled(EventBody):
 
 
 class DischargeProposed(EventBody):
-    """A clinician proposes to end follow-up. It takes effect only when signed."""
+    """A clinician proposes to end follow-up, also where fixed visits were not held. It takes effect when signed."""
 
     kind: Literal["discharge.proposed"] = "discharge.proposed"
     summary: Text
     ongoing_support: Text
+    without_visits_because: Text | None = None
+    visits_not_held: tuple[Identifier, ...] = ()
 
 
 class OwedContact(Contact):
@@ -168,6 +174,8 @@ class OwedContact(Contact):
     settled: Text | None = None
     """What a clinician decided about one that was late or missed."""
     replaced: bool = False
+    handed_over_to: Text | None = None
+    """Who makes it instead, by a signed decision."""
     lost: bool = False
     feeling: Literal["well", "unwell"] | None = None
     record: VisitRecorded | CheckInCompleted | None = None
@@ -175,7 +183,7 @@ class OwedContact(Contact):
     @property
     def open(self) -> bool:
         """Whether it is still awaited."""
-        return self.done_at is None and not self.replaced and not self.missed
+        return self.done_at is None and not (self.replaced or self.missed or self.handed_over_to)
 
     @property
     def to_settle(self) -> bool:

@@ -29,6 +29,7 @@ from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name,
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.follow_up.trends import worsened
+from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
@@ -113,6 +114,13 @@ def settle(journey: Journey, command: c.SettleContact, by: Actor, at: datetime) 
         )
     if contact.open and at <= contact.closes:
         refuse(RefusalCode.WRONG_TIME, "this contact can still be made", "Make it while its window is open", "contact")
+    if contact.open and journey.closing is not None and is_owed_after_dose(journey, contact):
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            "the pathway ends: a contact after a dose is given up by no one person's word",
+            "Reach the patient, or hand the contact over (`pathway propose-handover`)",
+            "contact",
+        )
     yield e.ContactSettled(contact=command.contact, reason=command.reason, missed=contact.open)
 
 
@@ -132,7 +140,22 @@ def react_settled(journey: Journey, body: e.ContactSettled, at: datetime) -> Ite
 
 def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Propose the discharge: some people need longer-term monitoring, so only a signature ends follow-up."""
-    yield e.DischargeProposed(summary=command.summary, ongoing_support=command.ongoing_support)
+    missed = visits_not_held(journey)
+    if missed and command.without_visits_because is None:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"the fixed visits are not all held: {', '.join(missed)}",
+            "Hold them, or say in `without_visits_because` why the patient can be discharged without: it is signed",
+            "without_visits_because",
+        )
+    yield e.DischargeProposed(**command.model_dump(exclude={"kind"}), visits_not_held=missed)
+
+
+def visits_not_held(journey: Journey) -> tuple[str, ...]:
+    """Return the visits of the fixed schedule that nobody has held, those after a further course too."""
+    again = [name for name in journey.contacts if name.startswith("follow-up-week-")]
+    fixed = dict.fromkeys((*(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks), *again))
+    return tuple(name for name in fixed if name not in journey.contacts or journey.contacts[name].done_at is None)
 
 
 def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
@@ -212,15 +235,6 @@ def _next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
         number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
         yield e.ContactsScheduled(contacts=_measures(journey, f"measure-{number}", due))
-
-
-def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
-    """Whether a contact is owed because of a dose, whatever ends: within the protocol's hours after it."""
-    dose = journey.doses.get(contact.dose or "")
-    if dose is None:
-        return False
-    until = dose.taken_at + timedelta(hours=journey.protocol.check_ins.owed_hours)
-    return contact.due <= max(until, dose.recorded_at)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -13,6 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.rules import team_obstacles
+from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
@@ -32,6 +33,7 @@ from workflows.journey.stages.education.rules import unacknowledged, unconsented
 from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.stages.sessions.validity import lapsed, measure_obstacles
 
 WEEK = timedelta(days=7)
 
@@ -68,11 +70,13 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
+    found += lapsed(journey, at)
     found += open_matters(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
     found += standing_no_go(journey, at)
+    found += measure_obstacles(journey, number, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
     found += team_obstacles(journey, session, at)
@@ -201,9 +205,19 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     """What another journey of the patient has open that may be a dose, or become one."""
     if journey.elsewhere.same_medicine_open:
         yield "another journey of this patient with this medicine is open"
+    if any(not merge.merged and not declined(journey, merge) for merge in journey.merges.values()):
+        yield "whether another patient is this one is not decided"
+    if journey.elsewhere.unreadable:
+        yield "another journey of this patient cannot be read"
     interval = shortest_interval(journey)
     if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
         yield "another session of this patient was released, and whether its dose was taken is not known"
+
+
+def declined(journey: Journey, merge: Merge) -> bool:
+    """Whether it was decided that another reference is somebody else's."""
+    decided = current(journey, SignOffKind.PATIENT_MERGE, merge.id)
+    return decided is not None and decided.decision == "decline"
 
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:

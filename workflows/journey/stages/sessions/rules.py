@@ -35,6 +35,7 @@ from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
+from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
@@ -151,15 +152,22 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
+        counts = timedelta(days=journey.protocol.validity.before_session_days)
         for instrument in scheduled_instruments(journey):
+            if instrument in C_SSRS_FORMS:
+                continue
             occasion = measure_name(journey, f"session-{number}", instrument)
-            if instrument not in C_SSRS_FORMS and journey.latest(instrument, occasion=occasion) is None:
+            measured = journey.latest(instrument, occasion=occasion)
+            opens = None if session is None or measured is None else session.starts_at - counts
+            if measured is None or (opens is not None and measured.at < opens):
                 yield require(
                     MEASURE,
                     subject=occasion,
                     owner=Role.PATIENT,
                     what=f"fill in {instrument} before session {number}",
+                    due=opens,
                 )
+    yield from validity.needs(journey)
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
         return

@@ -1,0 +1,72 @@
+"""What the record knows of a patient beyond one journey, and the proof that a journey rests on all of it.
+
+A rule about the patient is judged by the journey, from what is in its own events. Here is proved, when they are
+recorded, that this is what the patient's other journeys say: first by content, then, under the lock of the log, that
+none of them has gone on since. Who knew too little is told, and nothing is recorded.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record.event_codec import from_stored
+from activities.record.store import Opening, Record, number_key, patient_key
+from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
+from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
+from workflows.journey.events import Event
+from workflows.journey.vocabulary import Patient
+
+
+class SeenElsewhere(NamedTuple):
+    """What the other journeys of a patient say up to a position of the record."""
+
+    elsewhere: Elsewhere
+    position: int
+
+
+def opening_of(journey: Journey) -> Opening:
+    """Return what the record keeps of a journey's beginning: the keys of its patient, and its medicine."""
+    return Opening(patient_keys=patient_keys(journey.clinic, journey.patient), medicine=journey.protocol.dose.medicine)
+
+
+def patient_keys(clinic: str, patient: Patient) -> tuple[bytes, ...]:
+    """Return the keys of a patient: of their reference, and of the clinic's own number for them if it gave one."""
+    number = () if patient.number is None else (number_key(clinic, patient.number),)
+    return (patient_key(patient.ref), *number)
+
+
+async def look_elsewhere(record: Record, journey: Journey) -> SeenElsewhere:
+    """Read what the other journeys of a journey's patient say, up to the present end of the record."""
+    head = await record.log_head()
+    position = 0 if head is None else head[0]
+    others: list[Journey] = []
+    unreadable = False
+    for journey_id in await record.journeys_of(patient_key(journey.patient.ref)):
+        if journey_id != journey.id:
+            try:
+                others += await _load(record, journey_id, position)
+            except ValueError:
+                unreadable = True
+    return SeenElsewhere(see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable), position)
+
+
+async def _load(record: Record, journey_id: UUID, position: int) -> list[Journey]:
+    events = [from_stored(row) for row in await record.load(journey_id) if row.position <= position]
+    return [fold(events)] if events else []
+
+
+def concerns_patient(events: Sequence[Event]) -> bool:
+    """Whether any of these events rests on what is known of the patient, or says what that is."""
+    return any(rests_on_patient(event.body) or isinstance(event.body, HistoryTakenIn) for event in events)
+
+
+def knows_all(before: Journey | None, events: Sequence[Event], elsewhere: Elsewhere) -> bool:
+    """Whether these events, after that state, rest on exactly this, and say nothing else."""
+    journey = before
+    for event in events:
+        rests = rests_on_patient(event.body) and (journey is None or journey.elsewhere != elsewhere)
+        if rests or (isinstance(event.body, HistoryTakenIn) and event.body.elsewhere != elsewhere):
+            return False
+        journey = fold([event]) if journey is None else evolve(journey, event)
+    return True

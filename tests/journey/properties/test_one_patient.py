@@ -1,0 +1,112 @@
+"""Whatever is sent to the journeys of one patient, no two of their doses are too close, and no limit is exceeded."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from simulation.people import next_move, referral
+from tests.journey.play import START, Play
+from tests.journey.properties.journeys import draw_command
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import fold
+from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
+from workflows.journey.decide import decide
+from workflows.journey.protocol import Pathway, Protocol
+from workflows.journey.refusals import Refusal
+from workflows.journey.stages.sessions.dose_gate import WEEK
+from workflows.protocols.demonstration import load_demonstration
+
+
+def tight(pathway: Pathway, medicine: str) -> Protocol:
+    """The protocol with so low a course limit that it is met, and its own medicine, so that both may be open."""
+    protocol = load_demonstration(pathway)
+    return protocol.model_copy(
+        update={"dose": protocol.dose.model_copy(update={"medicine": medicine, "max_course": 500, "max_7_day": 200})}
+    )
+
+
+class Clinics:
+    """The journeys of one patient, each at a clinic of its own, and a record as the real one keeps it: nothing that
+    rests on the patient is recorded unless the journey knows what the others say."""
+
+    def __init__(self) -> None:
+        self.plays: list[Play] = []
+        self.given: list[tuple[datetime, float]] = []
+
+    def enrol(self, protocol: Protocol, at: Play | None) -> None:
+        medicine = protocol.dose.medicine
+        if any(not p.journey.closed and p.journey.protocol.dose.medicine == medicine for p in self.plays):
+            return
+        number = uuid5(UUID(int=0), f"{len(self.plays)}")
+        decided = decide(None, referral(protocol, number), START if at is None else at.at)
+        assert not isinstance(decided, Refusal)
+        self.plays.append(Play(fold(decided), START if at is None else at.at))
+        self.tell(self.plays[-1])
+
+    def tell(self, play: Play) -> bool:
+        """Take in what the other journeys say; whether that was more than was known."""
+        others = [each.journey for each in self.plays if each is not play]
+        seen = see_elsewhere(others, play.journey.protocol.dose.medicine)
+        return bool(play.do(c.TakeInHistory(elsewhere=seen, position=1), CLOCK))
+
+    def send(self, play: Play, command: c.Command) -> None:
+        decided = play.decide(command)
+        if not isinstance(decided, Refusal) and any(rests_on_patient(event.body) for event in decided):
+            # As the append does: what rests on less is not recorded, but taken in, and the command decided again.
+            self.tell(play)
+        before = len(play.events)
+        decided = play.take(command)
+        note(f"{play.at} {play.journey.id} {command.body.kind}: {decided if isinstance(decided, Refusal) else 'ok'}")
+        for event in play.events[before:]:
+            if isinstance(event.body, e.DoseRecorded) and event.body.deviation is None:
+                self.given.append((event.body.taken_at, event.body.dose_mg or 0))
+                self.check(play.journey.protocol)
+
+    def check(self, protocol: Protocol) -> None:
+        """The dose that was given last keeps the limits of its protocol, with all doses before it."""
+        rules, dose = protocol.sessions, protocol.dose
+        at, _ = self.given[-1]
+        assert all(at - when >= timedelta(hours=rules.min_interval_hours) for when, _ in self.given[:-1])
+        week = [mg for when, mg in self.given if at - when < WEEK]
+        period = [mg for when, mg in self.given if at - when <= timedelta(days=rules.course_max_days)]
+        assert len(week) <= rules.max_in_rolling_7_days
+        assert sum(week) <= (dose.max_7_day or 0)
+        assert sum(period) <= (dose.max_course or 0)
+
+
+@pytest.mark.requirement("B27")
+@given(st.data())
+def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st.DataObject) -> None:
+    clinics = Clinics()
+    protocols = [tight("PTSD", "invented-1"), tight("ANXIETY", "invented-2"), tight("ANXIETY", "invented-1")]
+    clinics.enrol(protocols[0], None)
+    for _ in range(data.draw(st.integers(20, 120))):
+        latest = max(clinics.plays, key=lambda each: each.at)
+        what = data.draw(st.sampled_from(["act"] * 14 + ["wait", "enrol", "withdraw", "anything"]))
+        if what == "enrol":
+            clinics.enrol(protocols[data.draw(st.integers(0, len(protocols) - 1))], latest)
+            continue
+        going_on = [each for each in clinics.plays if not each.journey.closed] or clinics.plays
+        play = going_on[data.draw(st.integers(0, len(going_on) - 1))]
+        play.wait(seconds=(latest.at - play.at).total_seconds())
+        if what == "wait":
+            play.wait(hours=data.draw(st.sampled_from([1, 12, 72, 168])))
+        elif what == "withdraw":
+            clinics.send(play, play.command(c.Withdraw(), Role.PATIENT))
+        elif what == "anything":
+            clinics.send(play, draw_command(data, play.journey, play.at))
+        else:
+            # Whoever is awaited acts, several times over, so that some get as far as a dose.
+            for _ in range(data.draw(st.integers(1, 25))):
+                move = next_move(play.journey, play.at)
+                if isinstance(move, c.Command):
+                    clinics.send(play, move)
+                elif move is None or data.draw(st.booleans()):
+                    break
+                else:
+                    play.wait(seconds=(move - play.at).total_seconds())

@@ -1,0 +1,152 @@
+"""The ledger of doses: every dose is accounted for, and what is left over does not stay at home."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.play import Play, after, before, course, kinds, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.always.supply.rules import balance
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dosing import expected_doses_left
+
+
+def moved(play: Play, movement: str, doses: int, **ago: float) -> c.MoveSupply:
+    at = play.at - timedelta(**ago)
+    return c.MoveSupply.model_validate({"movement": movement, "doses": doses, "moved_at": at})
+
+
+def none_at_home() -> Play:
+    play = before("session.check")
+    play.do(moved(play, "returned", 2), Role.COORDINATOR)
+    return play
+
+
+@pytest.mark.requirement("B31")
+def test_no_release_without_a_dose_at_home_by_the_ledger() -> None:
+    play = none_at_home()
+    assert balance(play.journey) == 0
+    waiting = play.waits_for("dispensing")
+    assert waiting is not None
+    assert waiting.owner == Role.COORDINATOR
+    assert any("(dispensing)" in found for found in dose_gate(play.journey, 1, play.at))
+    play.do(moved(play, "dispensed", 1), Role.COORDINATOR)
+    assert play.waits_for("dispensing") is None
+    assert expected_doses_left(play.journey) == 0
+
+
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize(("counted", "adds_up"), [(2, True), (1, False), (3, False), (0, False)])
+def test_a_count_that_does_not_add_up_is_told_to_a_clinician_and_holds_care(counted: int, adds_up: bool) -> None:
+    play = before("session.check")
+    followed = play.do(c.CountSupply(doses=counted, counted_at=play.at), Role.SESSION_MONITOR)
+    assert one(followed, e.SupplyCounted).expected == 2
+    if adds_up:
+        assert kinds(followed) == ["supply.counted"]
+        return
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert one(followed, e.SupportRequested).urgency == "clinical"
+
+
+@pytest.mark.parametrize(("movement", "doses"), [("lost", 1), ("found", 1), ("returned", 3), ("dispensed", 1)])
+def test_what_cannot_be_is_recorded_and_told(movement: str, doses: int) -> None:
+    """Doses that were lost, more than ever came, and more than may be at home."""
+    play = before("session.check")
+    followed = play.do(moved(play, movement, doses), Role.COORDINATOR)
+    assert one(followed, e.HoldPlaced).cause == "supply"
+
+
+@pytest.mark.requirement("B31")
+def test_a_disposal_counts_once_somebody_else_has_witnessed_it() -> None:
+    play = before("session.check")
+    play.do(moved(play, "disposed", 1), Role.SESSION_MONITOR)
+    assert balance(play.journey) == 2
+    assert play.waits_for("witness", "supply-2")
+    witness = c.WitnessDisposal(disposal="supply-2")
+    play.refused(witness, Role.SESSION_MONITOR, code=RefusalCode.NOT_ALLOWED, says="does not witness")
+    play.refused(witness, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
+    play.do(witness, Role.CLINICIAN)
+    assert balance(play.journey) == 1
+    assert play.waits_for("witness") is None
+    play.refused(witness, Role.CLINICIAN, code=RefusalCode.UNKNOWN, field="disposal")
+
+
+def test_who_gives_doses_or_takes_them_back_says_so() -> None:
+    play = before("session.check")
+    play.refused(moved(play, "dispensed", 1), Role.PATIENT, code=RefusalCode.NOT_ALLOWED, field="movement")
+    play.refused(moved(play, "lost", 1, hours=-1), Role.PATIENT, code=RefusalCode.WRONG_TIME, field="moved_at")
+    late = c.CountSupply(doses=2, counted_at=play.at + timedelta(hours=1))
+    play.refused(late, Role.PATIENT, code=RefusalCode.WRONG_TIME, field="counted_at")
+    play.do(moved(play, "lost", 1), Role.PATIENT)
+
+
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize(
+    "ending",
+    [
+        c.Withdraw(),
+        c.StopForSafety(reason="x", referral="x"),
+        c.Transfer(reason="x", referral="x"),
+    ],
+)
+def test_no_ending_leaves_doses_at_home(ending: c.CommandBody) -> None:
+    play = before("session.check")
+    play.do(ending)
+    waiting = play.waits_for("leftovers")
+    assert waiting is not None
+    assert (waiting.owner, waiting.person) == (Role.COORDINATOR, play.journey.coordinator)
+    assert play.journey.outcome is None
+    play.do(moved(play, "returned", 1), Role.COORDINATOR)
+    assert play.waits_for("leftovers") is not None
+    play.do(moved(play, "lost", 1), Role.COORDINATOR)
+    play.go_on(lambda journey: journey.closed)
+    assert play.journey.outcome != Outcome.COMPLETED
+
+
+def test_follow_up_begins_with_what_is_left_over_and_the_course_ends_with_nothing() -> None:
+    play = after("session.end", 3)
+    play.go_on(lambda journey: journey.stage == "follow_up")
+    assert balance(play.journey) == 1
+    assert play.waits_for("leftovers")
+    assert balance(course("PTSD").journey) == 0
+
+
+MOVEMENTS = ("dispensed", "found", "returned", "disposed", "lost", "witness", "count", "dose")
+
+
+@given(st.lists(st.tuples(st.sampled_from(MOVEMENTS), st.integers(1, 4)), max_size=10))
+def test_the_balance_is_what_came_less_what_went(moves: list[tuple[str, int]]) -> None:
+    """Of anything that may be recorded, in whatever order; what is not accounted for is always told."""
+    play = before("session.check")
+    there, waits = 2, dict[str, int]()
+    for what, doses in moves:
+        play.at += timedelta(minutes=1)
+        told = len(play.journey.support)
+        if what == "witness":
+            name = next(iter(waits), "none")
+            answer = play.take(play.command(c.WitnessDisposal(disposal=name), Role.CLINICIAN))
+            assert isinstance(answer, Refusal) == (name == "none")
+            there -= waits.pop(name, 0)
+        elif what == "count":
+            play.do(c.CountSupply(doses=doses, counted_at=play.at), Role.SESSION_MONITOR)
+            assert (len(play.journey.support) > told) == (doses != there)
+        elif what == "dose":
+            taken = c.RecordDose(dose_mg=100, route="sublingual", taken_at=play.at, doses_left=0)
+            play.do(taken, Role.SESSION_MONITOR)
+            there -= 1
+        else:
+            play.do(moved(play, what, doses), Role.COORDINATOR)
+            if what == "disposed":
+                waits[f"supply-{play.journey.supply_movements}"] = doses
+            else:
+                there += doses if what in ("dispensed", "found") else -doses
+            if there < 0 or what in ("lost", "found"):
+                assert len(play.journey.support) > told
+                assert play.journey.held
+        assert balance(play.journey) == there

@@ -1,0 +1,72 @@
+"""Handing over the watch: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.always.sign_offs.model import SignedOff
+from workflows.journey.base import Identifier, Text
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stage import Stage
+from workflows.journey.stages.follow_up.model import FollowUpState
+
+
+class ProposeHandover(CommandBody):
+    """Propose who takes over what is still watched in a pathway that ends: the receiver by name, who agreed to it.
+
+    Without it the running session and the contacts after the last dose go on to their end. It counts once signed.
+    """
+
+    kind: Literal["pathway.propose-handover"] = "pathway.propose-handover"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    receiver: Text
+    reason: Text
+
+
+class HandoverProposed(EventBody):
+    """A clinician proposes to hand the watch over to a named receiver."""
+
+    kind: Literal["handover.proposed"] = "handover.proposed"
+    receiver: Text
+    reason: Text
+
+
+class WatchHandedOver(EventBody):
+    """A named receiver watches from here on, by a signed decision; what they took over is awaited no more."""
+
+    kind: Literal["watch.handed-over"] = "watch.handed-over"
+    receiver: Text
+    contacts: tuple[Identifier, ...]
+    sign_off: Identifier
+
+
+class HandoverState(FollowUpState):
+    """The handover that is proposed, if one is, and by whom."""
+
+    handover: HandoverProposed | None = None
+    handover_author: Identifier | None = None
+
+
+def _proposed(state: HandoverState, body: HandoverProposed, event: EventHeader) -> Changes:
+    return {"handover": body, "handover_author": event.actor_id}
+
+
+def _handed_over(state: HandoverState, body: WatchHandedOver, event: EventHeader) -> Changes:
+    contacts = dict(state.contacts)
+    for name in body.contacts:
+        if name in contacts:
+            contacts[name] = contacts[name].model_copy(update={"handed_over_to": body.receiver})
+    return {"contacts": contacts, "handover": None}
+
+
+def _decided(state: HandoverState, body: SignedOff, event: EventHeader) -> Changes:
+    declined = body.sign_off == SignOffKind.HANDOVER and body.decision == "decline"
+    return {"handover": None} if declined and not body.first_of_two else {}
+
+
+EVOLUTIONS: Evolutions = {
+    HandoverProposed: _proposed,
+    WatchHandedOver: _handed_over,
+    SignedOff: _decided,
+}

@@ -1,0 +1,130 @@
+"""The supply at the patient's home: commands, events and state. It counts doses, each as it was prescribed."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.stage import Stage
+
+Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
+COUNTING = (Role.PATIENT, Role.OBSERVER, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)
+Doses = Annotated[int, Field(ge=1, le=100)]
+
+
+class MoveSupply(CommandBody):
+    """Record doses that were dispensed to the patient, returned, disposed of, lost or found again. Taken ones are
+    recorded with `session dose`. A disposal counts once somebody else has witnessed it, where the protocol asks so."""
+
+    kind: Literal["supply.move"] = "supply.move"
+    licensed: ClassVar[bool] = False
+    fact: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = COUNTING
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    movement: Movement
+    doses: Doses
+    moved_at: Instant
+    lot: Identifier | None = None
+    document_ref: Identifier | None = None
+    note: Text | None = None
+
+
+class WitnessDisposal(CommandBody):
+    """Somebody other than who recorded it saw that doses were disposed of."""
+
+    kind: Literal["supply.witness"] = "supply.witness"
+    licensed: ClassVar[bool] = False
+    fact: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    disposal: Identifier
+
+
+class CountSupply(CommandBody):
+    """Record how many doses somebody counted at the patient's home."""
+
+    kind: Literal["supply.count"] = "supply.count"
+    licensed: ClassVar[bool] = False
+    fact: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = COUNTING
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    doses: Annotated[int, Field(ge=0, le=1000)]
+    counted_at: Instant
+
+
+class SupplyMoved(EventBody):
+    """Doses came or went. ``counts``: whether it counts already, or waits for a witness."""
+
+    kind: Literal["supply.moved"] = "supply.moved"
+    supply: Identifier
+    movement: Movement
+    doses: int
+    moved_at: Instant
+    lot: Identifier | None = None
+    document_ref: Identifier | None = None
+    note: Text | None = None
+    counts: bool
+
+
+class DisposalWitnessed(EventBody):
+    """A second person saw that these doses were disposed of."""
+
+    kind: Literal["supply.witnessed"] = "supply.witnessed"
+    disposal: Identifier
+    doses: int
+
+
+class SupplyCounted(EventBody):
+    """Doses that were counted, and how many there should be."""
+
+    kind: Literal["supply.counted"] = "supply.counted"
+    doses: int
+    expected: int
+    counted_at: Instant
+
+
+class Disposal(ImmutableModel):
+    """Doses said to be disposed of, and by whom. They count as there until it is witnessed."""
+
+    id: Identifier
+    doses: int
+    by: Identifier
+
+
+class SupplyState(PathwayState):
+    """The ledger: doses that came (``supply_in``) and went (``supply_out``) besides those that were taken, the lots
+    they were of, and disposals that wait for a witness."""
+
+    supply_in: int = 0
+    supply_out: int = 0
+    supply_movements: int = 0
+    supply_lots: tuple[Identifier, ...] = ()
+    disposals: dict[Identifier, Disposal] = {}
+
+
+def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes:
+    changed: Changes = {"supply_movements": state.supply_movements + 1}
+    if body.lot is not None:
+        changed["supply_lots"] = tuple(dict.fromkeys((*state.supply_lots, body.lot)))
+    if not body.counts:
+        waits = Disposal(id=body.supply, doses=body.doses, by=event.actor_id)
+        return changed | {"disposals": {**state.disposals, waits.id: waits}}
+    if body.movement in ("dispensed", "found"):
+        return changed | {"supply_in": state.supply_in + body.doses}
+    return changed | {"supply_out": state.supply_out + body.doses}
+
+
+def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) -> Changes:
+    left = {name: each for name, each in state.disposals.items() if name != body.disposal}
+    return {"disposals": left, "supply_out": state.supply_out + body.doses}
+
+
+def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:
+    return {}
+
+
+EVOLUTIONS: Evolutions = {SupplyMoved: _moved, DisposalWitnessed: _witnessed, SupplyCounted: _counted}

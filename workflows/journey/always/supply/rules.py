@@ -1,0 +1,137 @@
+"""The supply at the patient's home: every dose is accounted for, and what is left over does not stay.
+
+The rule: dispensed and found doses, less those taken, returned, disposed of and lost, are what must be there. A count
+that does not add up, and more than the protocol allows at home, are told to a clinician. Sources: "appropriate use"
+(misuse and diversion; Cleveland Clinic, in the second source document); ASA, vigilance for diversion; 21 CFR 1317.95
+(two people see a controlled substance destroyed).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.safety.model import ask_support
+from workflows.journey.evidence import approved
+from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.stage import Stage
+
+
+def balance(journey: Journey) -> int:
+    """Return how many doses must be at the patient's home. Below zero, more were taken than anybody dispensed."""
+    taken = sum(dose.taken_at >= journey.started_at for dose in journey.doses.values())
+    return journey.supply_in - journey.supply_out - taken
+
+
+def move(journey: Journey, command: c.MoveSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record doses that came or went. What is dispensed and returned, staff record."""
+    _require_past(command.moved_at, at, "moved_at")
+    if by.role in (Role.PATIENT, Role.OBSERVER) and command.movement in ("dispensed", "returned"):
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            f"who gave or took back doses records that they were {command.movement}",
+            "Ask the coordinator to record it",
+            "movement",
+        )
+    yield e.SupplyMoved(
+        supply=f"supply-{journey.supply_movements + 1}",
+        counts=command.movement != "disposed" or not journey.protocol.supply.witness_disposal,
+        **command.model_dump(exclude={"kind"}),
+    )
+
+
+def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Let a disposal count: two different people saw it, and the patient is not the second."""
+    disposal = journey.disposals.get(command.disposal)
+    if disposal is None:
+        refuse(RefusalCode.UNKNOWN, "no such disposal waits for a witness", "See `pathway show`", "disposal")
+    if by.id in (disposal.by, journey.patient.ref):
+        refuse(RefusalCode.NOT_ALLOWED, "who recorded a disposal does not witness it", "Have somebody else witness it")
+    yield e.DisposalWitnessed(disposal=disposal.id, doses=disposal.doses)
+
+
+def count(journey: Journey, command: c.CountSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a count, beside what the ledger says."""
+    _require_past(command.counted_at, at, "counted_at")
+    yield e.SupplyCounted(doses=command.doses, expected=balance(journey), counted_at=command.counted_at)
+
+
+def _require_past(moment: datetime, at: datetime, field: str) -> None:
+    if moment > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time at which it happened", field)
+
+
+def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator[e.EventBody]:
+    """Tell a clinician of doses that were lost, that cannot have been there, or that are more than may be at home."""
+    left, most = balance(journey), journey.protocol.dose.max_doses_dispensed
+    if left < 0:
+        yield from _finding(journey, f"{body.supply}: more doses went than ever came")
+    elif body.movement in ("lost", "found"):
+        yield from _finding(journey, f"{body.supply}: doses were {body.movement}")
+    elif body.movement == "dispensed" and most is not None and left > most:
+        yield from _finding(
+            journey, f"{body.supply}: {left} doses are at the patient's home, and at most {most} may be"
+        )
+
+
+def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iterator[e.EventBody]:
+    """Tell a clinician of a count that does not add up."""
+    if body.doses != body.expected:
+        yield from _finding(journey, f"{body.doses} doses were counted where {body.expected} should be")
+
+
+def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
+    """Hold care, and ask a clinician: a dose that is not accounted for may be taken by anybody, at any time."""
+    if not any(hold.cause == "supply" and not hold.released for hold in journey.holds.values()):
+        yield place(journey, "supply", what)
+    yield ask_support(journey, "clinical", what)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask for the doses of the next session, for the witness of each disposal, and for what is left over in the end."""
+    ended = journey.closing is not None or journey.stage in (Stage.FOLLOW_UP, Stage.CLOSED)
+    if ended and balance(journey) > 0:
+        yield require(
+            LEFTOVERS,
+            owner=Role.COORDINATOR,
+            person=journey.coordinator,
+            what="see that the doses left over are returned or disposed of",
+            care=False,
+        )
+    for disposal in journey.disposals.values():
+        colleague = disposal.by != journey.coordinator
+        yield require(
+            WITNESS,
+            subject=disposal.id,
+            owner=Role.COORDINATOR if colleague else Role.CLINICIAN,
+            person=journey.coordinator if colleague else journey.clinician,
+            what="witness that doses were disposed of",
+            care=False,
+        )
+    if ended or journey.stage != Stage.SESSIONS or journey.plan is None or not approved(journey, SignOffKind.PLAN):
+        return
+    session = journey.sessions.get(journey.next_session)
+    if session is not None and session.dosed_at is None and balance(journey) < 1:
+        yield require(
+            DISPENSING,
+            owner=Role.COORDINATOR,
+            person=journey.coordinator,
+            what="have the doses of the plan dispensed, and record it",
+        )
+
+
+DECISIONS: Decisions = {
+    c.MoveSupply: move,
+    c.WitnessDisposal: witness,
+    c.CountSupply: count,
+}
+REACTIONS: Reactions = {
+    e.SupplyMoved: react_moved,
+    e.SupplyCounted: react_counted,
+}

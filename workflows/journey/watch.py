@@ -1,0 +1,26 @@
+"""What is watched for a patient's safety after a dose, whatever else ends."""
+
+from datetime import timedelta
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.sessions.model import Session
+
+
+def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
+    """Whether a contact is owed because of a dose, whatever ends: within the protocol's hours after it."""
+    dose = journey.doses.get(contact.dose or "")
+    if dose is None:
+        return False
+    until = dose.taken_at + timedelta(hours=journey.protocol.check_ins.owed_hours)
+    return contact.due <= max(until, dose.recorded_at)
+
+
+def contacts_watched(journey: Journey) -> tuple[OwedContact, ...]:
+    """Return the contacts after a dose that are still owed."""
+    return tuple(k for k in journey.contacts.values() if k.open and is_owed_after_dose(journey, k))
+
+
+def sessions_watched(journey: Journey) -> tuple[Session, ...]:
+    """Return the sessions that run, or were released and may have begun."""
+    return tuple(s for s in journey.sessions.values() if s.ended_at is None and (s.dosed_at or s.released_at))
