@@ -17,6 +17,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.permissions.rules import REMOTE, last_day
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
@@ -255,6 +256,24 @@ def _at_home(journey: Journey) -> c.Location:
 def _record_address(situation: Situation) -> Action:
     address = f"demo-address-{situation.journey.id.hex[:8]}"
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
+
+
+def _check_monitoring(situation: Situation) -> Action | datetime:
+    if situation.waiting.subject is not None and situation.at < situation.waiting.deadline - timedelta(days=7):
+        return situation.waiting.deadline - timedelta(days=7)
+    return Role.CLINICIAN, c.RecordMonitoringCheck(
+        state=situation.journey.patient.state, checked_at=situation.at, concern=False, found=_invented("nothing")
+    )
+
+
+def _renew_permission(situation: Situation) -> Action | datetime | None:
+    """Propose another year once the permission has ended. Licences are renewed in the register."""
+    if situation.subject != REMOTE or situation.journey.proposed_permission is not None:
+        return None
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    until = last_day(situation.journey) + timedelta(days=365)
+    return Role.CLINICIAN, c.ProposePermission(until=until, source=_invented("extended for a year"))
 
 
 def _dispense(situation: Situation) -> Action:
@@ -740,6 +759,8 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "missed_contact": _settle_contact,
     "medicines_review": _reconcile,
     "dispensing": _dispense,
+    "monitoring_check": _check_monitoring,
+    "permission": _renew_permission,
     "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,

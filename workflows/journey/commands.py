@@ -35,6 +35,7 @@ from workflows.journey.always.pathway.model import (
     Withdraw,
 )
 from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
+from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -134,6 +135,8 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | ProposePermission
+    | RecordMonitoringCheck
     | MoveSupply
     | WitnessDisposal
     | CountSupply
