@@ -760,7 +760,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "medicines_review": _reconcile,
     "dispensing": _dispense,
     "monitoring_check": _check_monitoring,
-    "permission": _renew_permission,
+    "permission_end": _renew_permission,
     "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,

@@ -72,10 +72,10 @@ def test_a_demonstration_has_a_last_day_of_its_own_counted_from_its_start() -> N
 
 def warnings(play: Play, days: int) -> list[int]:
     """How many days before its end each warning comes, in these days."""
-    waiting = play.waits_for("permission", "remote_prescribing")
+    waiting = play.waits_for("permission_end", "remote_prescribing")
     assert waiting is not None
     passed = play.wait(days=days)
-    steps = [b for b in passed if isinstance(b, e.ObligationEscalated) and b.obligation.startswith("permission")]
+    steps = [b for b in passed if isinstance(b, e.ObligationEscalated) and b.obligation.startswith("permission_end")]
     assert all(step.to == Role.MEDICAL_DIRECTOR for step in steps)
     return [(waiting.deadline - step.due).days for step in steps]
 
@@ -87,7 +87,7 @@ def test_it_is_warned_of_90_60_30_and_14_days_before(days: int, warned: list[int
     """Of warnings whose day has passed when the wait begins, only the last is given."""
     play = lasting(before("education.explain"), days)
     play.journey = play.journey.model_copy(
-        update={"waiting": {name: w for name, w in play.journey.waiting.items() if w.kind != "permission"}}
+        update={"waiting": {name: w for name, w in play.journey.waiting.items() if w.kind != "permission_end"}}
     )
     refresh(play)
     assert warnings(play, days + 1) == warned

@@ -127,7 +127,7 @@ MEASURE = ObligationType(
 )
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper, or doses that were disposed of. It waits for the same people as a question."""
-PERMISSION = _at_once("permission", before_dose=BeforeDose.ONCE_DUE)
+PERMISSION = _at_once("permission_end", before_dose=BeforeDose.ONCE_DUE)
 """The end of a permission or a licence. It is warned of long before."""
 MONITORING_CHECK = ObligationType(
     "monitoring_check", (("monitoring_check", MayWaitFor.WORKING_TIME),), before_dose=BeforeDose.ONCE_DUE
