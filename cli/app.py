@@ -28,7 +28,7 @@ NOUNS = {
     "visit": "Clinician visits.",
     "permission": "What gives leave to prescribe, until when.",
     "supply": "The doses at the patient's home: dispensed, returned, disposed of, lost and counted.",
-    "patient": "The patient's particulars: whom to call, where to send help, language, birth date.",
+    "patient": "A patient: doses and risks over all their journeys, particulars, and who is the same person.",
     "medicine": "The medicines a patient takes, their changes, and a clinician's review.",
     "adverse-event": "Adverse events.",
     "crisis": "A patient at risk.",
@@ -42,7 +42,7 @@ NOUNS = {
     "score": "Score questionnaires from standard input: one JSON array of answers per line.",
 }
 """The groups, and the one command without a group, with their help texts."""
-MODULES = ("pathway", "signoff", "access", "work", "protocol", "clinician", "record", "score")
+MODULES = ("pathway", "patient", "signoff", "access", "work", "protocol", "clinician", "record", "score")
 """Nouns with a module of their own. All others have only the commands that `cli.commands` makes from the core."""
 
 

@@ -249,6 +249,10 @@ def _evaluate(situation: Situation) -> Action | None:
     return None
 
 
+def _said_at_home(journey: Journey) -> c.SaidLocation:
+    return c.SaidLocation(state=journey.patient.state, confirmed=True)
+
+
 def _at_home(journey: Journey) -> c.Location:
     return c.Location(state=journey.patient.state, confirmed=True)
 
@@ -513,6 +517,15 @@ def _dose(situation: Situation) -> Action:
 def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.subject.startswith("dose-"):
+        dose, _, minutes = situation.subject.rpartition("-")
+        window = timedelta(minutes=situation.journey.protocol.sessions.observe_window_minutes)
+        if situation.at > situation.waiting.deadline + window:
+            reason = _invented("nobody was reached in time")
+            return Role.ON_CALL_CLINICIAN, c.GiveUpObservation(dose=dose, minute=int(minutes), reason=reason)
+        return Role.ON_CALL_CLINICIAN, c.RecordObservation(
+            seen_at=situation.at, consciousness="alert", breathing_normal=True, vitals=vitals(situation.at)
+        )
     number, minute = (int(part) for part in situation.subject.split("-"))
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
@@ -567,7 +580,7 @@ def _check_in(situation: Situation) -> Action | datetime:
         check_in=situation.subject,
         feeling="unwell" if situation.unwell else "well",
         side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
-        location=_at_home(situation.journey),
+        location=_said_at_home(situation.journey),
     )
 
 

@@ -24,6 +24,7 @@ from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
+from workflows.journey.always.observations.model import GiveUpObservation, RecordObservation
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
 from workflows.journey.always.pathway.model import (
     Cover,
@@ -42,6 +43,7 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
+    ReportCrisis,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -94,6 +96,7 @@ from workflows.journey.vocabulary import (
     Patient,
     Plan,
     PriorTreatment,
+    SaidLocation,
     ScreeningAnswer,
     Vitals,
 )
@@ -137,6 +140,8 @@ AnyBody = Annotated[
     | ReconcileMedicines
     | ProposePermission
     | RecordMonitoringCheck
+    | RecordObservation
+    | GiveUpObservation
     | MoveSupply
     | WitnessDisposal
     | CountSupply
@@ -146,6 +151,7 @@ AnyBody = Annotated[
     | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
+    | ReportCrisis
     | RequestSupport
     | AnswerSupport
     | HandleMessage
