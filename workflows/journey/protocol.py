@@ -857,7 +857,7 @@ class Protocol(InputModel):
     illustrative: bool
     """Whether its values are examples. An illustrative protocol starts no journeys of patients."""
     pathway: Pathway
-    """What it is for, in capitals. A patient has one open journey in a pathway."""
+    """What it is for, in capitals."""
     title: Short
     """What people read above it."""
     steps_shown: dict[Identifier, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
