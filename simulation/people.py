@@ -60,6 +60,8 @@ def _licence(role: Role) -> Licence | None:
 HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
 """The people that each journey has for itself. All others are staff of the clinic."""
 CLINIC = "demo-clinic"
+SECOND_CLINIC = "night-clinic"
+"""Another clinic of the same organisation. The invented staff work at both, and act for the first one."""
 
 PEOPLE: Mapping[Role, Actor] = {
     role: Actor(
@@ -99,7 +101,9 @@ STAFF: tuple[Actor, ...] = (*(person for person in PEOPLE.values() if person.cli
 
 def member_of(person: Actor) -> CareTeamMember:
     """Return what the invented register says of somebody."""
-    return CareTeamMember(id=person.id, role=person.role, clinics=person.clinics, licence=person.licence, since=SINCE)
+    return CareTeamMember(
+        id=person.id, role=person.role, clinics=(CLINIC, SECOND_CLINIC), licence=person.licence, since=SINCE
+    )
 
 
 def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
@@ -246,6 +250,10 @@ def _evaluate(situation: Situation) -> Action | None:
         if situation.journey.latest(instrument, occasion=BASELINE) is None:
             return _fill_in(situation.journey, instrument, BASELINE)
     return None
+
+
+def _said_at_home(journey: Journey) -> c.SaidLocation:
+    return c.SaidLocation(state=journey.patient.state, confirmed=True)
 
 
 def _at_home(journey: Journey) -> c.Location:
@@ -494,6 +502,15 @@ def _dose(situation: Situation) -> Action:
 def _observe(situation: Situation) -> Action | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
+    if situation.subject.startswith("dose-"):
+        dose, _, minutes = situation.subject.rpartition("-")
+        window = timedelta(minutes=situation.journey.protocol.sessions.observe_window_minutes)
+        if situation.at > situation.waiting.deadline + window:
+            reason = _invented("nobody was reached in time")
+            return Role.ON_CALL_CLINICIAN, c.GiveUpObservation(dose=dose, minute=int(minutes), reason=reason)
+        return Role.ON_CALL_CLINICIAN, c.RecordObservation(
+            seen_at=situation.at, consciousness="alert", breathing_normal=True, vitals=vitals(situation.at)
+        )
     number, minute = (int(part) for part in situation.subject.split("-"))
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
@@ -548,7 +565,7 @@ def _check_in(situation: Situation) -> Action | datetime:
         check_in=situation.subject,
         feeling="unwell" if situation.unwell else "well",
         side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
-        location=_at_home(situation.journey),
+        location=_said_at_home(situation.journey),
     )
 
 

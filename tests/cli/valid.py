@@ -130,6 +130,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
     "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
+    "crisis.report": {"what": _TEXT},
+    "observation.record": {"seen_at": _AT, "vitals": {"systolic": 120, "diastolic": 80, "measured_at": _AT}},
+    "observation.miss": {"dose": "dose-2", "minute": 15, "reason": _TEXT},
     "pathway.propose-handover": {"receiver": _TEXT, "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {

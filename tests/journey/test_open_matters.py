@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journey.play import HERE, Play, before
+from tests.journey.play import SAID_HERE, Play, before
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.obligation_types import OBLIGATION_TYPES, BeforeDose
@@ -124,7 +124,8 @@ def test_an_unwell_check_in_stands_until_a_clinician_has_answered() -> None:
     assert routine.subject is not None
     play.at = routine.deadline
     play.do(
-        c.CompleteCheckIn(check_in=routine.subject, feeling="unwell", side_effects="x", location=HERE), Role.PATIENT
+        c.CompleteCheckIn(check_in=routine.subject, feeling="unwell", side_effects="x", location=SAID_HERE),
+        Role.PATIENT,
     )
     stands = "answer the support request (support:support-1)"
     assert stands in dose_gate(play.journey, SECOND, play.at)

@@ -18,6 +18,7 @@ from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.handover import model as handover
 from workflows.journey.always.holds import model as holds
 from workflows.journey.always.medicines import model as medicines
+from workflows.journey.always.observations import model as observations
 from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
@@ -36,6 +37,7 @@ class Journey(
     evaluation.EvaluationState,
     screening.ScreeningState,
     education.EducationState,
+    observations.ObservationsState,
     sessions.SessionsState,
     handover.HandoverState,
     follow_up.FollowUpState,
@@ -79,6 +81,7 @@ PARTS = (
     follow_up,
     safety,
     death,
+    observations,
     handover,
     adverse_events,
     access,

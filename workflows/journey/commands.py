@@ -24,6 +24,7 @@ from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
+from workflows.journey.always.observations.model import GiveUpObservation, RecordObservation
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
 from workflows.journey.always.pathway.model import (
     Cover,
@@ -41,6 +42,7 @@ from workflows.journey.always.safety.model import (
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
+    ReportCrisis,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -93,6 +95,7 @@ from workflows.journey.vocabulary import (
     Patient,
     Plan,
     PriorTreatment,
+    SaidLocation,
     ScreeningAnswer,
     Vitals,
 )
@@ -134,6 +137,8 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | RecordObservation
+    | GiveUpObservation
     | MoveSupply
     | WitnessDisposal
     | CountSupply
@@ -143,6 +148,7 @@ AnyBody = Annotated[
     | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
+    | ReportCrisis
     | RequestSupport
     | AnswerSupport
     | HandleMessage

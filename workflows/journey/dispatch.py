@@ -14,6 +14,7 @@ from workflows.journey.always.dose_limits import rules as dose_limits
 from workflows.journey.always.handover import rules as handover
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.observations import rules as observations
 from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
@@ -49,6 +50,7 @@ DECISIONS: Decisions = {
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
+    **observations.DECISIONS,
     **handover.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
@@ -73,6 +75,7 @@ _REACTING = (
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
+    observations.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -94,6 +97,7 @@ NEEDS = (
     particulars.needs,
     safety.needs,
     death.needs,
+    observations.needs,
     handover.needs,
     adverse_events.needs,
     holds.needs,
