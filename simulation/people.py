@@ -61,6 +61,8 @@ def _licence(role: Role) -> Licence | None:
 HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
 """The people that each journey has for itself. All others are staff of the clinic."""
 CLINIC = "demo-clinic"
+SECOND_CLINIC = "night-clinic"
+"""Another clinic of the same organisation. The invented staff work at both, and act for the first one."""
 
 PEOPLE: Mapping[Role, Actor] = {
     role: Actor(
@@ -100,7 +102,9 @@ STAFF: tuple[Actor, ...] = (*(person for person in PEOPLE.values() if person.cli
 
 def member_of(person: Actor) -> CareTeamMember:
     """Return what the invented register says of somebody."""
-    return CareTeamMember(id=person.id, role=person.role, clinics=person.clinics, licence=person.licence, since=SINCE)
+    return CareTeamMember(
+        id=person.id, role=person.role, clinics=(CLINIC, SECOND_CLINIC), licence=person.licence, since=SINCE
+    )
 
 
 def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
