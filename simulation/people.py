@@ -534,6 +534,8 @@ def _observe(situation: Situation) -> Action | datetime:
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if minute in session.missed:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if now <= minute + rules.observe_window_minutes and rules.nearest_minute(now) == minute:
         return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
