@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.play import HERE, Play, after, before, kinds, one
+from tests.journey.play import HERE, SAID_HERE, Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -22,7 +22,8 @@ SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_inst
 
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    given = {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "symptoms": SYMPTOMS, "location": HERE}
+    given: dict[str, Any] = {"check_in": check_in, "feeling": feeling, "side_effects": "tired"}
+    given |= {"symptoms": SYMPTOMS, "location": SAID_HERE}
     return c.CompleteCheckIn.model_validate(given)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulation.people import observation, vitals
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import HERE, Play, after, before, standing
+from tests.journey.play import SAID_HERE, Play, after, before, standing
 from tests.journey.properties.test_observing import _worsened
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -216,7 +216,7 @@ def test_the_answers_to_a_check_in() -> None:
                     "feeling": how,
                     "side_effects": "x",
                     "symptoms": dict.fromkeys(ASKED.journey.protocol.symptoms.names, 4),
-                    "location": HERE,
+                    "location": SAID_HERE,
                 }
             ),
             Role.PATIENT,

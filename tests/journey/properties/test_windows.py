@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import no_risk
-from tests.journey.play import Play, after, before, one
+from tests.journey.play import SAID_HERE, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -33,7 +33,7 @@ def answer(play: Play, name: str) -> tuple[c.CommandBody, Role]:
     contact, protocol = play.journey.contacts[name], play.journey.protocol
     rated = dict.fromkeys(protocol.symptoms.names, 4)
     if contact.type == "check_in":
-        said = c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", symptoms=rated, location=HERE)
+        said = c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", symptoms=rated, location=SAID_HERE)
         return said, Role.PATIENT
     if contact.type == "measure":
         assert contact.instrument is not None

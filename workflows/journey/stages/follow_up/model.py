@@ -21,7 +21,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
-from workflows.journey.vocabulary import Location, Ratings
+from workflows.journey.vocabulary import Location, Ratings, SaidLocation
 
 
 class CompleteCheckIn(CommandBody):
@@ -38,7 +38,7 @@ class CompleteCheckIn(CommandBody):
     symptoms: Ratings = {}
     familiar_place_helped: Literal["yes", "no", "unsure"] | None = None
     """Whether the patient found that being in a familiar place helped; they need not say."""
-    location: Location
+    location: SaidLocation
     notes: Text | None = None
 
 
@@ -120,9 +120,11 @@ class CheckInCompleted(EventBody):
     side_effects: Text
     symptoms: Ratings
     familiar_place_helped: Literal["yes", "no", "unsure"] | None = None
-    location: Location
+    location: SaidLocation
     notes: Text | None = None
     late: bool = False
+    not_understood: tuple[Text, ...] = ()
+    """What of it nobody can act on: a state that there is not."""
 
 
 class VisitRecorded(EventBody):

@@ -29,6 +29,7 @@ from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name,
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.follow_up.trends import worsened
+from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {
@@ -50,6 +51,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
     if lacking and command.feeling == "well":
         refuse(RefusalCode.INCOMPLETE, f"not rated: {', '.join(lacking)}", "Rate each symptom", "symptoms")
     answer = command.model_dump(exclude={"kind"})
+    answer["not_understood"] = not_a_state(command.location.state, "location.state")
     if at < contact.opens or not contact.open:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
