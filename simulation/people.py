@@ -30,7 +30,7 @@ from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions, nearest_scheduled
+from workflows.journey.stages.sessions.observing import contradictions
 from workflows.journey.stages.sessions.validity import BASELINE_OF
 
 NextMove = c.Command | datetime
@@ -498,7 +498,7 @@ def _observe(situation: Situation) -> Action | datetime:
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
-    if now <= minute + rules.observe_window_minutes and nearest_scheduled(rules, now) == minute:
+    if now <= minute + rules.observe_window_minutes and rules.nearest_minute(now) == minute:
         return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
         return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
@@ -656,6 +656,15 @@ def _follow_up_adverse_event(situation: Situation) -> Action | datetime:
     )
 
 
+def _confirm_correction(situation: Situation) -> Action:
+    """A second, clinical person confirms a correction."""
+    version = int(situation.subject)
+    made = situation.journey.corrections[version]
+    roles = (Role.CLINICIAN, Role.MEDICAL_DIRECTOR, Role.ON_CALL_CLINICIAN)
+    second = next(role for role in roles if PEOPLE[role].id != made.by)
+    return second, c.ConfirmCorrection(correction=version, reason=_invented("compared with the paper form"))
+
+
 def _read_message(situation: Situation) -> Action:
     return Role.OPS, c.HandleMessage(message=situation.subject, text=_invented("read; a form sent twice"))
 
@@ -738,6 +747,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "follow_up_visit": _visit,
     "renewal": _renew,
     "missed_contact": _settle_contact,
+    "correction": _confirm_correction,
     "medicines_review": _reconcile,
     "dispensing": _dispense,
     "leftovers": _collect,

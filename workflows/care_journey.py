@@ -142,7 +142,9 @@ class CareJourney:
         await self._until_decidable()
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
         receipt = self._decide(command, refusal)
-        return await self._confirm(command, receipt) if isinstance(command.body, CONFIRMED) else receipt
+        if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
+            return receipt
+        return await self._confirm(command, receipt)
 
     @submit.validator
     def validate_submit(self, command: Command) -> None:
@@ -188,17 +190,19 @@ class CareJourney:
         return receipt
 
     async def _confirm(self, command: Command, receipt: m.Receipt) -> m.Receipt:
-        """Wait until a command is recorded, or refused after all because more became known of the patient."""
+        """Wait until a command is recorded, or until it is recorded that it was refused after all, because more became
+        known of the patient."""
         self._unconfirmed[command.command_id] = receipt
 
+        def answer() -> m.Receipt:
+            return self._unconfirmed.get(command.command_id, receipt)
+
         def settled() -> bool:
-            answer = self._unconfirmed.get(command.command_id, receipt)
-            return answer.refusal is not None or (self._caught_up and answer.version <= self._ledger.outbox.recorded)
+            return self._caught_up and answer().version <= self._ledger.outbox.recorded
 
         try:
             await workflow.wait_condition(lambda: settled() or self._ledger.diverged)
-            answer = self._unconfirmed.get(command.command_id, receipt)
-            return answer if settled() else answer.model_copy(update={"refusal": m.QUARANTINED})
+            return answer() if settled() else answer().model_copy(update={"refusal": m.QUARANTINED})
         finally:
             self._unconfirmed.pop(command.command_id, None)
 

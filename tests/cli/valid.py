@@ -129,6 +129,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "correction": {"kind": "instrument.record", "instrument": "PCL-5", "occasion": "baseline", "answers": [1] * 20},
     },
     "pathway.set-limits": {"limits": {"max_single_dose": 80}, "reason": _TEXT},
+    "pathway.mark-in-error": {"version": 3, "reason": _TEXT},
+    "pathway.confirm-correction": {"correction": 30, "reason": _TEXT},
     "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
     "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
     "signoff.delegate": {

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from simulation.people import observation, vitals
+from simulation.people import checklist, observation, vitals
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, after, before, followed_up, one
+from tests.journey.play import Play, after, before, course, followed_up, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.protocols import list_pathways
 
 FRIDAY_AT_FIVE = datetime(2026, 11, 28, 1, tzinfo=UTC)
 """17:00 in the clinic, on a Friday after a holiday."""
@@ -154,6 +155,41 @@ def test_a_dose_that_is_corrected_to_an_overdose_rings_like_one() -> None:
     assert play.waits_for("alarm") is not None
 
 
+def test_a_second_dose_in_a_session_is_an_emergency() -> None:
+    play = in_session()
+    plan = play.journey.plan
+    assert plan is not None
+    play.do(c.RecordDose(session=1, dose_mg=plan.dose_mg / 2, route=plan.route, taken_at=play.at), Role.OBSERVER)
+    assert play.journey.adverse_events["adverse-event-1"].finding == "second_dose"
+    assert play.waits_for("alarm") is not None
+
+
+@pytest.mark.parametrize(("days", "policy"), [(0, "emergency"), (3, "emergency"), (4, "urgent")])
+def test_an_overdose_that_is_told_later_is_told_all_the_same(days: int, policy: str) -> None:
+    play = after("session.end")
+    play.later(days=days)
+    taken_at = play.at - timedelta(days=days)
+    play.do(c.RecordDose(dose_mg=1000, route="oral", taken_at=taken_at), Role.PATIENT)
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.escalation_policy == policy
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_a_closed_journey_rings_as_well(pathway: Pathway) -> None:
+    whole = course(pathway)
+    play = Play(whole.journey, whole.at)
+    assert play.journey.closed
+    play.do(c.ReportAdverseEvent(what="x", grade=4, serious=False, onset=play.at), Role.PATIENT)
+    assert play.journey.closed
+    assert len(steps(play.wait(hours=1))) > 6
+    play.do(acknowledge(), Role.ON_CALL_CLINICIAN)
+    assert steps(play.wait(hours=2))
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    play.do(followed_up("adverse-event-1", "unknown"))
+    assert next_deadline(play.journey) is None or play.waits_for("alarm") is None
+
+
 # Until somebody acknowledges
 
 
@@ -186,6 +222,22 @@ def test_acknowledging_never_silences_for_ever() -> None:
     play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     assert play.waits_for("alarm") is None
     assert not steps(play.wait(days=1))
+
+
+def test_acknowledging_again_puts_nothing_off() -> None:
+    play = in_session()
+    seizure(play)
+    play.do(acknowledge(), Role.ON_CALL_CLINICIAN)
+    began, rung = play.at, []
+    for minute in range(1, 200):
+        rung += steps(play.wait(minutes=1))
+        if minute % 7 == 0:
+            play.do(acknowledge(), Role.CLINICIAN)
+    assert [(step.due - began).total_seconds() / 60 for step in rung] == [30, 60, 120, 180]
+    alarm = play.waits_for("alarm")
+    assert alarm is not None
+    assert alarm.acknowledged is not None
+    assert alarm.acknowledged.by == "demo-clinician"
 
 
 def test_a_question_about_the_review_does_not_silence_the_alarm() -> None:
@@ -427,3 +479,15 @@ def test_a_clock_that_looks_early_takes_nothing() -> None:
     seizure(play)
     play.wait(minutes=16)
     assert not steps(play.do(c.PassDeadline(), CLOCK))
+
+
+def test_a_checklist_that_is_worse_than_the_one_before_is_told_again() -> None:
+    play = before("session.check")
+    high = checklist(play.journey, 1, play.at).model_copy(update={"vitals": vitals(play.at, 165, 95)})
+    play.do(high, Role.SESSION_MONITOR)
+    play.do(c.AnswerSupport(support="support-1", text="measured again later"), Role.ON_CALL_CLINICIAN)
+    play.later(minutes=20)
+    play.do(high.model_copy(update={"vitals": vitals(play.at, 205, 132)}), Role.SESSION_MONITOR)
+    asked = play.waits_for("support")
+    assert asked is not None
+    assert asked.escalation_policy == "emergency"

@@ -11,6 +11,8 @@ from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
+from workflows.journey.always.corrections.entered_in_error import fact_of, void
+from workflows.journey.always.corrections.model import CorrectionMade, CorrectionsState
 from workflows.journey.always.death import model as death
 from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.handover import model as handover
@@ -40,6 +42,7 @@ class Journey(
     safety.SafetyState,
     death.DeathState,
     dose_limits.DoseLimitsState,
+    CorrectionsState,
     adverse_events.AdverseEventsState,
     access.AccessState,
     care_team.CareTeamState,
@@ -90,6 +93,8 @@ EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
     for kind in dict.fromkeys(kind for part in PARTS for kind in part.EVOLUTIONS)
 }
 """What each event changes, in every part of the state that it concerns. `evolve` sees to corrections itself."""
+CLERICAL = (e.ObligationsUpdated, e.ObligationEscalated, e.ContactsScheduled, e.CommandRefused)
+"""Events that say what is awaited or was refused. Nobody can have entered one in error."""
 OPENING = e.PathwayStarted
 """The event that opens a journey, and changes none."""
 
@@ -129,11 +134,35 @@ def begin(event: e.Event) -> Journey:
 def evolve(journey: Journey, event: e.Event) -> Journey:
     """Return the state after one more event. It never refuses, reads no clock and decides nothing."""
     body = event.body
-    if isinstance(body, e.FactAmended):
-        changed = _correct(journey, body, _changes(journey, body.correction, event))
-    else:
-        changed = _changes(journey, body, event)
-    return journey.model_copy(update={**changed, "version": event.version})
+    match body:
+        case e.FactAmended():
+            changed = _correct(journey, body, _changes(journey, body.correction, event))
+        case e.EnteredInError() if not body.to_confirm:
+            changed = void(journey, body.version)
+        case e.CorrectionConfirmed() if journey.corrections[body.correction].in_error:
+            changed = void(journey, journey.corrections[body.correction].version)
+        case _:
+            changed = _changes(journey, body, event)
+    kept = {"facts": {**journey.facts, event.version: fact_of(body)}} if not isinstance(body, CLERICAL) else {}
+    corrections = _corrections(journey, body, event)
+    return journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
+
+
+def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
+    """Return the corrections with one more, or with one that was confirmed."""
+    match body:
+        case e.FactAmended() | e.EnteredInError():
+            made = CorrectionMade(
+                version=body.version,
+                fact=body.fact if isinstance(body, e.EnteredInError) else body.correction.kind,
+                by=event.actor_id,
+                in_error=isinstance(body, e.EnteredInError),
+                to_confirm=body.to_confirm,
+            )
+            return {"corrections": {**journey.corrections, event.version: made}}
+        case e.CorrectionConfirmed():
+            return changed_entry(journey, "corrections", body.correction, to_confirm=False)
+    return {}
 
 
 def _changes(journey: Journey, body: EventBody, event: EventHeader) -> Changes:

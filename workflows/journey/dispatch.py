@@ -99,6 +99,7 @@ NEEDS = (
     holds.needs,
     patient.needs,
     access.needs,
+    corrections.needs,
     dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
@@ -128,7 +129,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)
-    elif not journey.held:
+    elif not journey.held and not journey.unconfirmed:
         for stage in ADVANCES:
             yield from stage(journey, at)
 

@@ -578,6 +578,10 @@ class Sessions(InputModel):
             raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
         return self
 
+    def nearest_minute(self, minute: int) -> int:
+        """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""
+        return min(self.observe_minutes, key=lambda planned: abs(planned - minute))
+
 
 class Dose(InputModel):
     """Dose limits. Null until the medical director sets them; a protocol with a null limit is refused at start."""

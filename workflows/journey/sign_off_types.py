@@ -161,6 +161,7 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "limits": {name.value: value for name, value in limits(journey).items()},
+        "corrections": [made.model_dump(mode="json") for made in journey.corrections.values()],
         "dispatch_address": journey.patient.dispatch_address_ref,
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],

@@ -40,6 +40,14 @@ from activities.record.verification.chains import (
     read_log,
     snapshot,
 )
+from activities.record.verification.patients import (
+    Known,
+    Placed,
+    check_patient,
+    find_mistaken,
+    journeys_by_patient,
+    known_as,
+)
 from activities.record.verification.sign_offs import SIGNED, check_event, is_sign_off, nonce
 from activities.record.verification.verify_export import Keys
 from workflows.journey.aggregate import Journey, begin, evolve
@@ -79,6 +87,7 @@ class JourneyFindings(NamedTuple):
     illustrative: int = 0
     sign_offs: int = 0
     used: tuple[Use, ...] = ()
+    patients: tuple[Known, ...] = ()
 
 
 class VerificationResult(NamedTuple):
@@ -142,6 +151,15 @@ async def verify_record(
         used = [use for each in judged for use in each.used]
         findings = [finding for part in parts for finding in part.findings]
         findings += (finding for each in judged for finding in each.findings)
+        several = await journeys_by_patient(connection, log_id)
+        wanted = {*journeys}
+        for group in several:
+            if wanted & {*group}:
+                read = await read_journeys(connection, log_id, group)
+                patient = {each: _placed(record, events) for each, events, _ in read}
+                findings += (finding for finding in check_patient(patient) if finding.journey_id in wanted)
+        if journey_id is None and after is None:
+            findings += await find_mistaken(connection, log_id, (known for each in judged for known in each.patients))
         if journey_id is not None:
             used += await _load_used_elsewhere(connection, record, journey_id)
         elif live is not None and after is None:
@@ -242,6 +260,7 @@ async def _judge(
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
+    patients: list[Known] = []
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
         if keys is None and live is None:
@@ -252,6 +271,8 @@ async def _judge(
         history = [_to_stored(record, row) for row in events]
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
         judged.append(one)
+        if head is not None and head["patient_key"] is not None and journey is not None:
+            patients.append(known_as(journey, head["last_position"]))
         if head is not None and journey is not None and _differs(head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
@@ -263,7 +284,19 @@ async def _judge(
         illustrative=sum(one.illustrative for one in judged),
         sign_offs=sum(one.sign_offs for one in judged),
         used=tuple(use for one in judged for use in one.used),
+        patients=tuple(patients),
     )
+
+
+def _placed(record: Record, rows: Iterable[DatabaseRow]) -> list[Placed]:
+    """Return the events of a journey that can be read, up to the first that cannot."""
+    placed: list[Placed] = []
+    for row in rows:
+        event = _event(_to_stored(record, row))
+        if event is None:
+            break
+        placed.append(Placed(row["position"], event))
+    return placed
 
 
 def _differs(head: DatabaseRow, journey: Journey) -> bool:
@@ -272,6 +305,7 @@ def _differs(head: DatabaseRow, journey: Journey) -> bool:
     said = {
         "status": "closed" if journey.closed else "open",
         "pathway": journey.protocol.pathway,
+        "medicine": journey.protocol.dose.medicine,
         "patient_key": patient_key(journey.patient.ref),
     }
     return any(head[name] not in (None, value) for name, value in said.items())

@@ -133,6 +133,28 @@ def _released(released: bool) -> Play:
     return RELEASED.changed(sessions={1: session if released else session.model_copy(update={"released_at": None})})
 
 
+@given(st.tuples(st.floats(0.25, 20), st.floats(0.25, 20)).map(sorted), st.sampled_from([None, 1, 9]))
+def test_doses_outside_a_session(times: Sequence[float], session: int | None) -> None:
+    """Between sessions, in one that is over, or in one that nobody planned: any amount, or one that nobody knows."""
+    plan = SETTLED.journey.plan
+    assert plan is not None
+    taken = c.RecordDose(session=session, route=plan.route, taken_at=SETTLED.at - timedelta(minutes=5))
+    milder, worse = (taken.model_copy(update={"dose_mg": plan.dose_mg * much}) for much in times)
+    assert_at_least(respond(SETTLED, milder, Role.PATIENT), respond(SETTLED, worse, Role.PATIENT))
+    assert_at_least(respond(SETTLED, taken, Role.PATIENT), respond(SETTLED, worse, Role.PATIENT))
+
+
+@given(st.tuples(st.floats(0.25, 20), st.floats(0.25, 20)).map(sorted))
+def test_a_second_dose_in_a_session(times: Sequence[float]) -> None:
+    plan = RUNNING.journey.plan
+    assert plan is not None
+    milder, worse = (
+        c.RecordDose(session=1, dose_mg=plan.dose_mg * much, route=plan.route, taken_at=RUNNING.at) for much in times
+    )
+    assert_at_least(respond(RUNNING, milder, Role.OBSERVER), respond(RUNNING, worse, Role.OBSERVER))
+    assert_at_least(respond(RUNNING, NOTIFIED, Role.OBSERVER), respond(RUNNING, milder, Role.OBSERVER))
+
+
 @given(_doses())
 def test_doses(pair: tuple[tuple[bool, c.RecordDose], tuple[bool, c.RecordDose]]) -> None:
     milder, worse = (respond(_released(released), dose, Role.SESSION_MONITOR) for released, dose in pair)
@@ -140,7 +162,7 @@ def test_doses(pair: tuple[tuple[bool, c.RecordDose], tuple[bool, c.RecordDose]]
 
 
 @given(
-    st.tuples(st.integers(1, 4), st.integers(1, 4)).map(sorted),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)).map(sorted),
     st.tuples(st.booleans(), st.booleans()).map(sorted),
 )
 def test_adverse_events(grades: Sequence[int], serious: Sequence[bool]) -> None:

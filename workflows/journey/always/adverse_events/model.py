@@ -162,6 +162,8 @@ class AdverseEvent(ImmutableModel):
     gradings: tuple[Grading, ...] = ()
     follow_ups: tuple[AdverseEventFollowedUp, ...] = ()
     followed_up_at: Instant | None = None
+    in_error: bool = False
+    """Whether it was entered in error, and counts no more."""
 
     @property
     def graded(self) -> Grading | None:

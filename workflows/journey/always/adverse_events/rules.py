@@ -104,6 +104,8 @@ def is_severe(journey: Journey, name: str) -> bool:
 
 def is_reviewed(journey: Journey, name: str) -> bool:
     """Whether an adverse event was reviewed as it is now graded. The review of a severe one counts for any."""
+    if journey.adverse_events[name].in_error:
+        return True
     asked = REVIEWS[:1] if is_severe(journey, name) else REVIEWS
     return any(approved(journey, kind, name) for kind in asked)
 
@@ -179,7 +181,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             review = sign_off_requirement(journey, kind, event.id)
             if review:
                 yield review
-        if not is_followed_up(journey, event):
+        if not (event.in_error or is_followed_up(journey, event)):
             rules = journey.protocol.adverse_events
             days = rules.severe_follow_up_days if is_severe(journey, event.id) else rules.follow_up_days
             yield require(

@@ -94,6 +94,8 @@ def _acknowledged(state: ClockState, body: ObligationAcknowledged, event: EventH
         return {}
     before = waiting.taken if waiting.acknowledged is None else waiting.acknowledged.taken
     taken_by = Acknowledgement(by=event.actor_id, at=event.at, doing=body.doing, taken=before)
+    if waiting.acknowledged is not None:
+        return changed_entry(state, "waiting", body.obligation, acknowledged=taken_by)
     return changed_entry(
         state,
         "waiting",

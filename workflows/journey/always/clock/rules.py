@@ -52,7 +52,8 @@ def _escalated(
 
 
 def acknowledge(journey: Journey, command: c.AcknowledgeAlarm, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record who took an alarm and what they do, and go on by the slower steps, counted from now (UTC)."""
+    """Record who took an alarm and what they do, and go on by the slower steps, counted from now (UTC). Whoever takes
+    one that is taken already puts off none of them."""
     waiting = journey.waiting.get(command.obligation)
     if waiting is None:
         refuse(RefusalCode.UNKNOWN, "nothing of this id is awaited", "See `pathway why`", "obligation")
@@ -67,7 +68,9 @@ def acknowledge(journey: Journey, command: c.AcknowledgeAlarm, by: Actor, at: da
     yield e.ObligationAcknowledged(
         obligation=waiting.id,
         doing=command.doing,
-        steps=tuple(at + timedelta(minutes=step.minutes or 0) for step in steps),
+        steps=waiting.steps
+        if waiting.acknowledged is not None
+        else tuple(at + timedelta(minutes=step.minutes or 0) for step in steps),
         repeat_minutes=steps[-1].repeat_minutes,
     )
 

@@ -1,11 +1,12 @@
-"""Corrections of recorded facts: commands and events."""
+"""Corrections of recorded facts: commands, events and state."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Text
+from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.envelopes import ALWAYS, CommandBody, EventBody
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import (
@@ -46,10 +47,90 @@ Amendable = (
 )  # fmt: skip
 
 
+class MarkInError(CommandBody):
+    """Say that a recorded fact was entered in error: for another patient, twice, or not as it was. It stays in the
+    record, and counts no more once a second person has confirmed it, where that could loosen something."""
+
+    kind: Literal["pathway.mark-in-error"] = "pathway.mark-in-error"
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = STAFF
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    version: Annotated[int, Field(ge=1)]
+    reason: Text
+
+
+class ConfirmCorrection(CommandBody):
+    """Confirm a colleague's correction, by the version at which it was recorded. Until then it opens nothing."""
+
+    kind: Literal["pathway.confirm-correction"] = "pathway.confirm-correction"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    correction: Annotated[int, Field(ge=1)]
+    reason: Text
+
+
 class FactAmended(EventBody):
-    """A recorded fact was corrected. The event at ``version`` stays as it was; this one holds from now on."""
+    """A recorded fact was corrected. The event at ``version`` stays as it was; this one holds from now on, and opens
+    nothing until a second, clinical person has confirmed it (``to_confirm``)."""
 
     kind: Literal["fact.amended"] = "fact.amended"
     version: int
     reason: Text
     correction: Annotated[Amendable, Field(discriminator="kind")]
+    to_confirm: bool = True
+
+
+class EnteredInError(EventBody):
+    """The fact at ``version`` was entered in error (FHIR's status of that name), of the kind ``fact``. Where it
+    ``loosens`` something, it counts until a second, clinical person has confirmed that."""
+
+    kind: Literal["fact.entered-in-error"] = "fact.entered-in-error"
+    version: int
+    fact: Identifier
+    reason: Text
+    to_confirm: bool
+
+
+class CorrectionConfirmed(EventBody):
+    """A second, clinical person confirmed the ``correction`` recorded at this version."""
+
+    kind: Literal["fact.correction-confirmed"] = "fact.correction-confirmed"
+    correction: int
+    reason: Text
+
+
+class Fact(ImmutableModel):
+    """What has to be known of an event, so that it can be marked as entered in error: its kind, what it is about, and
+    which answers of a form it gave."""
+
+    kind: Identifier
+    subject: Identifier | None = None
+    parts: tuple[str, ...] = ()
+
+
+class CorrectionMade(ImmutableModel):
+    """A correction of the fact at ``version``, by whom, and whether it waits for a second person."""
+
+    version: int
+    fact: Identifier
+    by: Identifier
+    in_error: bool
+    to_confirm: bool
+
+
+class CorrectionsState(PathwayState):
+    """What was recorded, by version, and the corrections of it, by theirs."""
+
+    facts: dict[int, Fact] = {}
+    corrections: dict[int, CorrectionMade] = {}
+
+    @property
+    def in_error(self) -> tuple[int, ...]:
+        """The versions of facts that were entered in error, and count no more."""
+        return tuple(made.version for made in self.corrections.values() if made.in_error and not made.to_confirm)
+
+    @property
+    def unconfirmed(self) -> dict[int, CorrectionMade]:
+        """The corrections that wait for a second person, by their versions."""
+        return {version: made for version, made in self.corrections.items() if made.to_confirm}

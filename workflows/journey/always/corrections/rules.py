@@ -1,13 +1,20 @@
-"""Corrections of recorded facts: new events, never edits, with the reason and the version they correct."""
+"""Corrections of recorded facts: new events, never edits, with the reason and the version they correct.
+
+A correction is judged like the fact itself, by everything that rests on it, at once; and it opens nothing before a
+second, clinical person has confirmed it: no dose is released, no stage is left, no hold released, no plan raised.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
+from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of
+from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
@@ -35,6 +42,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
         case c.CheckSession():
             _require_session(journey, fact.session, "check")
             checklist.require_whole(journey, fact)
+            _require_measured_then(journey, fact)
             corrected = checklist.checked(journey, fact, at)
         case c.RecordDose():
             corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
@@ -49,7 +57,10 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             corrected = follow_up.visited(fact, late=contact.late)
     if journey.stage == Stage.EVALUATION and isinstance(fact, c.RecordScreening):
         refuse(RefusalCode.WRONG_STAGE, "there is no screening to correct yet", "Record it in its stage", "correction")
-    yield e.FactAmended.model_validate({"version": command.version, "reason": command.reason, "correction": corrected})
+    said = {"version": command.version, "reason": command.reason, "correction": corrected}
+    # What the evaluation says is signed anew in any case, and an observation is only added.
+    to_confirm = not isinstance(corrected, e.EvaluationRecorded | e.SessionObserved)
+    yield e.FactAmended.model_validate({**said, "to_confirm": to_confirm})
 
 
 def _require_session(journey: Journey, number: int, recorded: str) -> None:
@@ -60,6 +71,63 @@ def _require_session(journey: Journey, number: int, recorded: str) -> None:
         )
 
 
+def _require_measured_then(journey: Journey, fact: c.CheckSession) -> None:
+    """Refuse vital signs that were not measured shortly before the checklist that is corrected."""
+    made = journey.sessions[fact.session].check
+    longest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
+    if made is not None and not timedelta() <= made.at - fact.vitals.measured_at <= longest:
+        refuse(
+            RefusalCode.WRONG_TIME,
+            "these vitals were not measured for the checklist that is corrected",
+            "Give when they were measured; what is measured now belongs to a new checklist",
+            "correction.vitals.measured_at",
+        )
+
+
+def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Mark a fact as entered in error. It stays in the record (21 CFR 11.10(e)), and counts until a second, clinical
+    person has confirmed it, unless nothing can become possible by it."""
+    fact = journey.facts.get(command.version)
+    if command.version > journey.version:
+        refuse(RefusalCode.UNKNOWN, "the journey has no such version yet", "See `pathway timeline`", "version")
+    if fact is None or fact.kind not in MARKABLE:
+        kind = "this" if fact is None else fact.kind
+        remedy = instead_of("" if fact is None else fact.kind)
+        refuse(RefusalCode.UNKNOWN, f"{kind} is not a fact that somebody entered", remedy, "version")
+    if any(made.version == command.version and made.in_error for made in journey.corrections.values()):
+        refuse(RefusalCode.ALREADY_DONE, "this fact is marked already", "See `pathway timeline`", "version")
+    yield e.EnteredInError(
+        version=command.version, fact=fact.kind, reason=command.reason, to_confirm=MARKABLE[fact.kind].loosens
+    )
+
+
+def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Confirm a colleague's correction: what it loosens counts from here on."""
+    made = journey.corrections.get(command.correction)
+    if made is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such correction", "See `pathway why`", "correction")
+    if not made.to_confirm:
+        refuse(RefusalCode.ALREADY_DONE, "this correction needs no confirmation any more", "Nothing is left to do")
+    if made.by == by.id:
+        refuse(RefusalCode.NOT_ALLOWED, "who corrected it does not confirm it", "Have a colleague confirm")
+    yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask a second, clinical person to confirm each correction that waits for one."""
+    for version, made in journey.unconfirmed.items():
+        yield require(
+            CORRECTION,
+            subject=str(version),
+            owner=Role.CLINICIAN,
+            person=None if made.by == journey.clinician else journey.clinician,
+            what=f"confirm the correction of version {made.version}, as a second person",
+            care=False,
+        )
+
+
 DECISIONS: Decisions = {
     c.Amend: amend,
+    c.MarkInError: mark_in_error,
+    c.ConfirmCorrection: confirm,
 }

@@ -33,6 +33,16 @@ ABOUT_SESSIONS = ("adjust", "maintenance", "stop")
 """Choices of a response review that have no meaning once the sessions have ended."""
 
 
+OPENING_CARE = (
+    SignOffKind.ELIGIBILITY,
+    SignOffKind.HOLD_RELEASE,
+    SignOffKind.SEVERE_HOLD_RELEASE,
+    SignOffKind.LIMIT_OVERRIDE,
+    SignOffKind.DISCHARGE,
+)
+"""Decisions that let something go on, or end. None is approved over a correction that nobody confirmed."""
+
+
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Decide on a request. The person must be allowed to, the evidence current, the meaning right, a reason given where
     one is needed, and the signature not used before (21 CFR 11.50, 11.70, 11.200)."""
@@ -142,6 +152,12 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
 
 
 def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choice: str | None, at: datetime) -> None:
+    if kind in OPENING_CARE and journey.unconfirmed:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"not yet confirmed by a second person: correction {', '.join(map(str, journey.unconfirmed))}",
+            "Somebody else confirms it first (`pathway confirm-correction`)",
+        )
     if kind == SignOffKind.ELIGIBILITY and choice == "at_home":
         obstacles = eligibility_obstacles(journey, at)
         if obstacles:

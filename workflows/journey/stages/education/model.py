@@ -304,6 +304,7 @@ class Question(ImmutableModel):
     id: Identifier
     text: Text
     answer: Text | None = None
+    in_error: bool = False
 
 
 class PaperConsent(ImmutableModel):

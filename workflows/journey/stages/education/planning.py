@@ -50,6 +50,13 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
                 "Goals name symptoms to reduce, never a cure",
                 "plan.goals",
             )
+    unconfirmed = [version for version, made in journey.unconfirmed.items() if made.fact == "session.dosed"]
+    if unconfirmed:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"the correction of a dose is not yet confirmed: {', '.join(map(str, unconfirmed))}",
+            "A second, clinical person confirms it first (`pathway confirm-correction`)",
+        )
     require_within_limits(journey, plan, at)
     if journey.plan is not None:
         _require_reason(journey, command, journey.plan)

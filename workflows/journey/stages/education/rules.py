@@ -203,7 +203,7 @@ def unacknowledged(journey: Journey) -> tuple[str, ...]:
 
 def unanswered_questions(journey: Journey) -> tuple[str, ...]:
     """Ids of the questions that wait for an answer."""
-    return tuple(q.id for q in journey.questions.values() if q.answer is None)
+    return tuple(q.id for q in journey.questions.values() if q.answer is None and not q.in_error)
 
 
 def unconsented(journey: Journey) -> tuple[str, ...]:

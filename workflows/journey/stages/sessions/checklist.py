@@ -20,7 +20,7 @@ from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse, require_known
-from workflows.journey.severity import OF_NO_GO
+from workflows.journey.severity import OF_NO_GO, Severity, at_least
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
@@ -134,17 +134,21 @@ def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:
 
 def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Iterator[e.EventBody]:
     """Hold care on a no-go and tell a clinician: the one on call at once where the protocol's alarm, or its emergency
-    limits of vital signs, say so. A no-go that holds care already is not told again."""
+    limits of vital signs, say so. One that holds care already is told again only if it is worse than what is open."""
     reason = f"the checklist of session {body.session} does not allow a dose: {', '.join(body.no_go)}"[:4000]
     known = any(hold.cause == NO_GO and hold.reason == reason and not hold.released for hold in journey.holds.values())
-    if not body.no_go or known:
+    if not body.no_go:
         return
-    yield place(journey, NO_GO, reason, source=f"session-{body.session}")
     rules, found = journey.protocol.sessions, OF_NO_GO["told"]
     if any(finding in rules.no_go.alarm for finding in body.no_go):
         found = OF_NO_GO["alarm"]
     if vitals_alert(rules.vitals, body.vitals, None) == "emergency":
         found = OF_NO_GO["emergency"]
+    open_now = (Severity(support.urgency) for support in journey.support.values() if support.open)
+    if known and (found == OF_NO_GO["told"] or any(at_least(severity, found) for severity in open_now)):
+        return
+    if not known:
+        yield place(journey, NO_GO, reason, source=f"session-{body.session}")
     yield ask_support(journey, found, reason)
 
 

@@ -20,7 +20,10 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.severity import OF_OTHER_DOSE
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.model import Dose, Session
+
+LEFT = "the doses left do not add up"
+"""The deviation of a dose after which another number is left than the ledger says."""
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -39,7 +42,13 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
             "Correct it with `pathway amend`, or give the time of the other dose",
             "taken_at",
         )
-    yield dosed(journey, command, by, f"dose-{len(journey.doses) + 1}", session, at)
+    yield dosed(journey, command, by, _next_dose(journey), session, at)
+
+
+def _next_dose(journey: Journey) -> str:
+    """The id of the next dose. None is used twice, also not that of a dose entered in error."""
+    wrong = sum(journey.facts[version].kind == "session.dosed" for version in journey.in_error)
+    return f"dose-{len(journey.doses) + wrong + 1}"
 
 
 def require_taken(command: c.RecordDose, at: datetime) -> None:
@@ -97,7 +106,7 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
     if plan is not None and command.route != plan.route:
         found.append("not the planned route")
     if plan is not None and command.doses_left != expected_doses_left(journey):
-        found.append("the doses left do not add up")
+        found.append(LEFT)
     return tuple(found)
 
 
@@ -141,11 +150,15 @@ def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Ac
         wrong = journey.doses.get(session.dose or "")
     if wrong is None:
         refuse(RefusalCode.UNKNOWN, "there is no such dose", "Record it first", "correction")
-    planned = None if journey.plan is None else (journey.plan.dose_mg, journey.plan.route)
-    if wrong.session and command.deviation is None and (command.dose_mg, command.route) != planned:
+    then = _as_it_was(journey, wrong, command.taken_at)
+    found = dose_deviations(then, then.sessions.get(wrong.session or 0), command, wrong.recorded_at)
+    # The ledger has moved on since. What was told of it then is judged as it was.
+    told_again = command.doses_left == wrong.doses_left and LEFT not in wrong.deviations
+    deviations = tuple(each for each in found if not (each == LEFT and told_again))
+    if wrong.session and deviations and command.deviation is None:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            "the corrected dose is not the planned one",
+            f"the corrected dose is not the one released: {'; '.join(deviations)}",
             "Say what happened in `deviation`; care is then held",
             "deviation",
         )
@@ -158,10 +171,34 @@ def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Ac
         taken_at=command.taken_at,
         doses_left=command.doses_left,
         told_by=command.told_by or wrong.told_by,
-        released=wrong.released and command.deviation is None,
-        deviations=wrong.deviations,
+        released=wrong.session is not None and not deviations and command.deviation is None,
+        deviations=deviations,
         deviation=command.deviation,
         observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
+    )
+
+
+def _as_it_was(journey: Journey, wrong: Dose, taken_at: datetime) -> Journey:
+    """The journey as it stood at a moment (UTC) for a dose that is told anew: without it, and without what came after
+    it. The planned dose is the one that was signed at the release."""
+    session = journey.sessions.get(wrong.session or 0)
+    earlier = {
+        n: each for n, each in journey.sessions.items() if each.dosed_at is not None and each.dosed_at < taken_at
+    }
+    plan, before = journey.plan, min(taken_at, wrong.taken_at)
+    if session is not None:
+        undosed = {"dose": None, "dose_mg": None, "dosed_at": None, "doses_left": None, "ended_at": None}
+        earlier[session.number] = session.model_copy(update=undosed if session.dose == wrong.id else {})
+        if plan is not None and session.released_mg is not None:
+            plan = plan.model_copy(update={"dose_mg": session.released_mg})
+    return journey.model_copy(
+        update={
+            "sessions": earlier,
+            "doses": {name: dose for name, dose in journey.doses.items() if dose.taken_at < before},
+            "holds": {name: hold for name, hold in journey.holds.items() if hold.placed_at < taken_at},
+            "closing": None,
+            "plan": plan,
+        }
     )
 
 

@@ -1,7 +1,7 @@
 """Sessions: commands, events and state. Doses are in mg, minutes count from the dose, times are UTC."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
@@ -294,11 +294,28 @@ class SessionEnded(EventBody):
     clinician_decision: Text | None = None
 
 
+class Observation(ImmutableModel):
+    """An observation as it was recorded, and the version of the event."""
+
+    version: int
+    session: int
+    minute: int
+    consciousness: Identifier
+    breathing_normal: bool
+    vomiting: bool
+    vitals: Vitals | None = None
+    dissociation: Score | None = None
+    red_flags: tuple[Identifier, ...]
+    alert: Literal["none", "notify", "emergency"]
+    scheduled: int | None = None
+
+
 class Check(ImmutableModel):
     """The pre-session checklist as last recorded."""
 
     at: Instant
     by: Identifier
+    version: int
     items: dict[Identifier, bool]
     vitals: Vitals
     observer: Observer
@@ -357,7 +374,7 @@ class Session(ImmutableModel):
     doses_left: int | None = None
     dosed_at: Instant | None = None
     observe_at: tuple[Instant, ...] = ()
-    observations: tuple[SessionObserved, ...] = ()
+    observations: tuple[Observation, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
     missed: dict[int, Text] = {}
     """Scheduled observations that were not made, by their minute, and why."""
@@ -380,7 +397,7 @@ class Session(ImmutableModel):
         return tuple(minute for minute in schedule if minute not in done)
 
     @property
-    def last_observations(self) -> tuple[SessionObserved, ...]:
+    def last_observations(self) -> tuple[Observation, ...]:
         """All observations of the latest minute. What one of them found is not undone by another one."""
         return tuple(observation for observation in self.observations if observation.minute == self.observed_until)
 
@@ -464,9 +481,10 @@ def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: E
 
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
     check = Check(
-        **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by")},
+        **{name: getattr(body, name) for name in Check.model_fields if name not in ("at", "by", "version")},
         at=event.at,
         by=event.actor_id,
+        version=event.version,
     )
     stands = max((until for until in (state.no_go_until, body.no_go_until) if until is not None), default=None)
     return {"recheck": body.recheck, "no_go_until": stands} | changed_entry(
@@ -509,6 +527,26 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         doses_left=body.doses_left,
         dosed_at=body.taken_at,
         observe_at=body.observe_at,
+        observations=_recounted(state, session, body.taken_at),
+    )
+
+
+def _recounted(state: SessionsState, session: Session, taken_at: datetime) -> tuple[Observation, ...]:
+    """The observations of a session with their minutes counted from another time of its dose: what was seen was seen
+    when it was. One that made a scheduled minute makes the one that it is near now, if any."""
+    if session.dosed_at is None or session.dosed_at == taken_at:
+        return session.observations
+    rules, moved = state.protocol.sessions, round((session.dosed_at - taken_at) / timedelta(minutes=1))
+
+    def made(seen: Observation, minute: int) -> int | None:
+        nearest = rules.nearest_minute(minute)
+        near = abs(nearest - minute) <= rules.observe_window_minutes
+        whole = seen.vitals is not None or nearest not in rules.vitals_minutes
+        return nearest if seen.scheduled is not None and near and whole else None
+
+    return tuple(
+        seen.model_copy(update={"minute": seen.minute + moved, "scheduled": made(seen, seen.minute + moved)})
+        for seen in session.observations
     )
 
 
@@ -522,7 +560,9 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     """What was seen is added, also to the same minute and as a correction: none takes the place of another."""
     session = state.sessions.get(body.session)
     seen = () if session is None else session.observations
-    observations = tuple(sorted((*seen, body), key=lambda observation: observation.minute))
+    told = {name: getattr(body, name) for name in Observation.model_fields if name != "version"}
+    added = Observation(**told, version=event.version)
+    observations = tuple(sorted((*seen, added), key=lambda observation: observation.minute))
     return changed_entry(state, "sessions", body.session, observations=observations)
 
 

@@ -24,7 +24,7 @@ from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyL
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import scheduled
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.model import Observation, Session
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -82,16 +82,11 @@ def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at:
     has the vital signs that are asked for then."""
     if session is None or session.dosed_at is None:
         return None
-    nearest = nearest_scheduled(rules, command.minute)
+    nearest = rules.nearest_minute(command.minute)
     near = abs(nearest - command.minute) <= rules.observe_window_minutes
     entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
     whole = command.vitals is not None or nearest not in rules.vitals_minutes
     return nearest if near and entered and whole else None
-
-
-def nearest_scheduled(rules: Sessions, minute: int) -> int:
-    """Return the scheduled minute that a minute is nearest to; the earlier one of two."""
-    return min(rules.observe_minutes, key=lambda planned: abs(planned - minute))
 
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -271,7 +266,7 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         yield "dissociation", "dissociation not rated at the end, or still above the release limit"
 
 
-def _with(seen: e.SessionObserved, last: e.SessionObserved) -> bool:
+def _with(seen: Observation, last: Observation) -> bool:
     return seen.minute == last.minute
 
 

@@ -1,0 +1,152 @@
+"""Proves that what a journey took in of its patient's other journeys is what those say.
+
+The journeys of a patient are judged together, in the order of the log: at each moment by what was recorded then.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record.patients import patient_keys
+from activities.record.store import patient_key
+from activities.record.verification.chains import Connection, Finding
+from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
+from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted, PatientMerged
+
+
+class Known(NamedTuple):
+    """By which keys a journey's patient is known: the journey's own, and those that were merged into them."""
+
+    journey_id: UUID
+    position: int
+    keys: tuple[bytes, ...]
+
+
+class Placed(NamedTuple):
+    """An event, and its place in the log."""
+
+    position: int
+    event: Event
+
+
+def known_as(journey: Journey, position: int) -> Known:
+    """Return by which keys the patient of a journey is known."""
+    merged = (patient_key(merge.other) for merge in journey.merges.values() if merge.merged)
+    return Known(journey.id, position, (*patient_keys(journey.clinic, journey.patient), *merged))
+
+
+async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[UUID]]:
+    """Return the journeys of each patient who has several, as the record tells patients apart."""
+    rows = await connection.fetch(
+        "SELECT array_agg(j.journey_id ORDER BY j.journey_id) AS journeys FROM record.journey j "
+        "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
+        "WHERE j.log_id = $1 AND j.version > 0 GROUP BY p.known_as HAVING count(*) > 1",
+        log_id,
+    )
+    return [row["journeys"] for row in rows]
+
+
+async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Known]) -> list[Finding]:
+    """Find journeys whose patients the record keeps apart although their events say they are one, or the other way
+    round."""
+    rows = await connection.fetch("SELECT patient_key, known_as FROM record.patient WHERE log_id = $1", log_id)
+    kept = {row["patient_key"]: row["known_as"] for row in rows}
+    group: dict[bytes, bytes] = {}
+
+    def root(key: bytes) -> bytes:
+        while group.setdefault(key, key) != key:
+            key = group[key]
+        return key
+
+    every = list(known)
+    for each in every:
+        for key in each.keys:
+            group[root(key)] = root(each.keys[0])
+    said: dict[bytes, set[bytes | None]] = {}
+    found: list[Finding] = []
+    for each in every:
+        names = {kept.get(key) for key in each.keys}
+        one = said.setdefault(root(each.keys[0]), names)
+        if len(names) != 1 or None in names or names != one:
+            found.append(Finding(each.position, each.journey_id, None, "patient_differs"))
+    apart: defaultdict[bytes | None, set[bytes]] = defaultdict(set)
+    for key in group:
+        apart[kept.get(key)].add(root(key))
+    mixed = {name for name, roots in apart.items() if len(roots) > 1}
+    found += (
+        Finding(each.position, each.journey_id, None, "patient_differs")
+        for each in every
+        if kept.get(each.keys[0]) in mixed
+    )
+    return found
+
+
+def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding]:
+    """Find where a journey of a patient rests on something else than the patient's other journeys said then. They are
+    given from their beginnings."""
+    past = {journey_id: _states(events) for journey_id, events in journeys.items()}
+    merges = [
+        (placed.position, past[journey_id][1][0].patient.ref, placed.event.body.other)
+        for journey_id, events in journeys.items()
+        for placed in events
+        if isinstance(placed.event.body, PatientMerged)
+    ]
+    for journey_id, events in journeys.items():
+        _, states = past[journey_id]
+        for number, placed in enumerate(events[: len(states)]):
+            body, before = placed.event.body, states[number - 1] if number else None
+            place = (placed.position, journey_id, placed.event.version)
+            at = body.position if isinstance(body, HistoryTakenIn) else placed.position
+            if not (isinstance(body, HistoryTakenIn | PathwayStarted) or rests_on_patient(body)):
+                continue
+            others = list(_others(past, journey_id, at, merges))
+            seen = see_elsewhere(others, states[0].protocol.dose.medicine)
+            if isinstance(body, PathwayStarted):
+                if seen.same_medicine_open:
+                    yield Finding(*place, "second_journey")
+            elif isinstance(body, HistoryTakenIn):
+                if body.elsewhere != seen:
+                    yield Finding(*place, "history_differs")
+            elif before is None or before.elsewhere != seen:
+                yield Finding(*place, "rests_on_less")
+
+
+def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
+    """Return the states of a journey after each of its events, with their positions, as far as they can be read."""
+    states: list[Journey] = []
+    for placed in events:
+        try:
+            states.append(evolve(states[-1], placed.event) if states else begin(placed.event))
+        except Exception:
+            break
+    return [placed.position for placed in events[: len(states)]], states
+
+
+def _others(
+    past: Mapping[UUID, tuple[list[int], list[Journey]]],
+    journey_id: UUID,
+    at: int,
+    merges: Sequence[tuple[int, str, str]],
+) -> Iterator[Journey]:
+    """The other journeys of the patient as they were at a position of the log."""
+    mine = past[journey_id][1][0]
+    keys = {*patient_keys(mine.clinic, mine.patient)}
+    joined = [(patient_key(one), patient_key(other)) for position, one, other in merges if position <= at]
+    begun = {
+        each: states[bisect_right(positions, at) - 1]
+        for each, (positions, states) in past.items()
+        if states and positions[0] <= at and each != journey_id
+    }
+    grown = True
+    while grown:
+        size = len(keys)
+        for pair in joined:
+            keys |= {*pair} if keys & {*pair} else set()
+        for journey in begun.values():
+            own = {*patient_keys(journey.clinic, journey.patient)}
+            keys |= own if keys & own else set()
+        grown = len(keys) > size
+    yield from (j for j in begun.values() if keys & {*patient_keys(j.clinic, j.patient)})

@@ -1,0 +1,255 @@
+"""Corrections: judged like the fact itself at once, and opening nothing before a second person has confirmed them."""
+
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from simulation.people import checklist, observation, plan, revision, vitals
+from tests.journey.play import Play, after, before, course, kinds, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of
+from workflows.journey.evidence import approved
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+SECOND = 2
+
+
+def version_of(play: Play, kind: str, nth: int = -1) -> int:
+    """The version of the n-th fact of this kind."""
+    return [version for version, fact in play.journey.facts.items() if fact.kind == kind][nth]
+
+
+def mark(play: Play, kind: str, nth: int = -1, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
+    return play.do(c.MarkInError(version=version_of(play, kind, nth), reason="another patient's (invented)"), by)
+
+
+def confirm(play: Play, by: Role | Actor = Role.MEDICAL_DIRECTOR) -> list[e.EventBody]:
+    [correction] = play.journey.unconfirmed
+    return play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), by)
+
+
+def amend(play: Play, kind: str, correction: c.CommandBody, **said: Any) -> list[e.EventBody]:
+    body = {"version": version_of(play, kind), "reason": "misread (invented)", "correction": correction, **said}
+    return play.do(c.Amend.model_validate(body))
+
+
+def redose(play: Play, number: int = 1, **changed: Any) -> c.RecordDose:
+    """The dose of a session as it was recorded, with something changed."""
+    dose = play.journey.doses[play.journey.sessions[number].dose or ""]
+    told = {"session": number, "dose_mg": dose.dose_mg, "route": dose.route, "taken_at": dose.taken_at}
+    return c.RecordDose.model_validate({**told, "doses_left": dose.doses_left, "deviation": "misread", **changed})
+
+
+# By a second person
+
+
+@pytest.mark.requirement("A33")
+def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> None:
+    play = before("session.release", SECOND).later(minutes=6)
+    assert dose_gate(play.journey, SECOND, play.at) == ()
+    amend(play, "session.dosed", redose(play, taken_at=play.dosed_at() + timedelta(minutes=5), deviation=None))
+    assert any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
+    assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
+    [correction] = play.journey.unconfirmed
+    said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
+    play.refused(said, code=RefusalCode.NOT_ALLOWED, says="who corrected it")
+    play.refused(said, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.do(said, Role.MEDICAL_DIRECTOR)
+    play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE)
+    assert not any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
+    assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
+
+
+def test_confirming_what_is_not_there_is_refused() -> None:
+    said = c.ConfirmCorrection(correction=1, reason="x")
+    after("session.end").refused(said, code=RefusalCode.UNKNOWN, field="correction")
+
+
+@pytest.mark.requirement("B27")
+def test_an_earlier_dose_time_opens_no_interval_for_one_person() -> None:
+    play = before("session.release", SECOND)
+    late = play.at - timedelta(hours=100)
+    play = play.redosed(taken_at=late)
+    assert any("hours after the last dose" in found for found in dose_gate(play.journey, SECOND, play.at))
+    amend(play, "session.dosed", redose(play, taken_at=play.at - timedelta(hours=169), deviation="misread"))
+    assert dose_gate(play.journey, SECOND, play.at)
+    play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
+
+
+def test_a_corrected_dose_is_judged_like_the_dose_itself() -> None:
+    """Told earlier, it was before the release: a deviation, a hold, and contacts counted from then."""
+    play = after("session.dose")
+    taken = play.dosed_at() - timedelta(hours=3)
+    play.refused(
+        c.Amend(
+            version=version_of(play, "session.dosed"),
+            reason="x",
+            correction=redose(play, taken_at=taken, deviation=None),
+        ),
+        code=RefusalCode.OUT_OF_LIMITS,
+        field="deviation",
+        says="not released",
+    )
+    followed = amend(play, "session.dosed", redose(play, taken_at=taken, deviation="taken before anybody looked"))
+    assert "hold.placed" in kinds(followed)
+    assert play.journey.contacts["check-in-1-4h"].due == taken + timedelta(hours=4)
+    fact = one(followed, e.FactAmended).correction
+    assert isinstance(fact, e.DoseRecorded)
+    assert (fact.released, fact.deviations) == (False, ("the session was not released",))
+
+
+def test_what_was_observed_is_counted_from_the_corrected_dose() -> None:
+    play = after("session.observe")
+    taken = play.dosed_at() - timedelta(minutes=25)
+    amend(play, "session.dosed", redose(play, taken_at=taken, deviation="the clock was wrong"))
+    [seen] = play.journey.sessions[1].observations
+    assert (seen.minute, seen.scheduled) == (40, 40)
+
+
+@pytest.mark.parametrize("minutes", [-31, 1, 60 * 24])
+def test_a_corrected_checklist_keeps_its_time(minutes: int) -> None:
+    """Vital signs measured at another time belong to another checklist."""
+    play = after("session.check")
+    form = checklist(play.journey, 1, play.at)
+    other = form.model_copy(update={"vitals": vitals(play.at + timedelta(minutes=minutes))})
+    said = c.Amend(version=version_of(play, "session.checked"), reason="x", correction=other)
+    play.refused(said, code=RefusalCode.WRONG_TIME, field="correction.vitals.measured_at")
+
+
+def test_no_plan_rests_on_a_dose_that_nobody_confirmed() -> None:
+    play = after("session.end")
+    amend(play, "session.dosed", redose(play, dose_mg=140.0, deviation="misread"))
+    written = revision(play.journey, plan(play.journey.protocol, play.at))
+    play.refused(written, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
+
+
+# Entered in error
+
+
+def test_every_event_can_be_marked_or_says_what_to_do_instead() -> None:
+    every = [body.model_fields["kind"].default for body in get_args(get_args(e.AnyEventBody)[0])]
+    assert set(MARKABLE) | set(INSTEAD) <= set(every)
+    assert not set(MARKABLE) & set(INSTEAD)
+    assert all(instead_of(kind) for kind in every)
+    for kind in ("session.dosed", "session.observed", "adverse-event.reported", "check-in.completed", "consent.given"):
+        assert kind in MARKABLE
+    for kind in ("signoff.signed", "plan.recorded", "hold.placed", "session.released"):
+        assert instead_of(kind) != BY_RULE
+
+
+@pytest.mark.parametrize("kind", MARKABLE)
+def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
+    """Marked and confirmed, it is in the record, counts no more, and nothing else was lost."""
+    done = course("PTSD")
+    version = next((version for version, fact in done.journey.facts.items() if fact.kind == kind), None)
+    if version is None:
+        pytest.skip("no undisturbed course has one")
+    play = Play(done.journey, done.at)
+    marked = one(mark(play, kind, 0), e.EnteredInError)
+    assert (marked.version, marked.fact) == (version, kind)
+    assert marked.to_confirm == MARKABLE[kind].loosens
+    again = c.MarkInError(version=version, reason="x")
+    play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
+    if marked.to_confirm:
+        assert version not in play.journey.in_error
+        confirm(play)
+    assert version in play.journey.in_error
+    assert play.journey.closed
+
+
+def test_what_is_no_fact_says_what_to_do_instead() -> None:
+    play = after("session.release")
+    for kind, says in (("session.released", "Cancel"), ("signoff.signed", "withdraw"), ("plan.recorded", "anew")):
+        said = c.MarkInError(version=version_of(play, kind), reason="x")
+        assert says in play.refused(said, code=RefusalCode.UNKNOWN, field="version").remedy
+    play.refused(c.MarkInError(version=9999, reason="x"), code=RefusalCode.UNKNOWN, field="version")
+
+
+@pytest.mark.requirement("B27")
+def test_a_dose_in_error_counts_until_a_second_person_confirmed() -> None:
+    play = before("session.release", SECOND)
+    mark(play, "session.dosed", by=Role.SESSION_MONITOR)
+    assert list(play.journey.doses) == ["dose-1"]
+    assert dose_gate(play.journey, SECOND, play.at)
+    confirm(play, Role.CLINICIAN)
+    assert not play.journey.doses
+    assert play.journey.course_started_at is None
+    dose = redose(after("session.dose"), session=None, taken_at=play.at - timedelta(hours=1), deviation=None)
+    assert one(play.do(dose, Role.PATIENT), e.DoseRecorded).dose == "dose-2"
+
+
+def test_a_dose_in_error_is_watched_no_more_once_confirmed() -> None:
+    play = after("session.dose")
+    mark(play, "session.dosed")
+    assert play.waits_for("observation") is not None
+    confirm(play)
+    assert play.waits_for("observation") is None
+    assert not [contact.id for contact in play.journey.contacts.values() if contact.open and contact.dose]
+
+
+def test_a_wrong_observation_blocks_the_end_only_until_it_is_confirmed() -> None:
+    play = before("session.end")
+    wrong = observation(play.journey, 1, 120, play.at).model_copy(update={"consciousness": "unresponsive"})
+    play.do(wrong, Role.OBSERVER)
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    end = c.EndSession(session=1, criteria=criteria)
+    code = RefusalCode.INCOMPLETE
+    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
+    mark(play, "session.observed", by=Role.SESSION_MONITOR)
+    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
+    confirm(play, Role.CLINICIAN)
+    play.do(end, Role.SESSION_MONITOR)
+    assert play.journey.held, "the alarm it gave is settled by a clinician all the same"
+
+
+def test_a_missed_observation_in_error_is_awaited_again() -> None:
+    play = after("session.dose").later(minutes=60)
+    play.do(c.MissObservation(session=1, minute=15, reason="asleep (invented)"), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is None
+    mark(play, "session.observation-missed")
+    assert play.waits_for("observation", "1-15") is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [("check-in.completed", "check_in"), ("consent.given", "consent"), ("education.explained", "education")],
+)
+def test_what_is_asked_for_again_needs_no_second_person(kind: str, waits: str) -> None:
+    play = after("check-in.complete")
+    mark(play, kind)
+    assert not play.journey.unconfirmed
+    assert play.waits_for(waits) is not None
+
+
+def test_an_adverse_event_in_error_is_reviewed_no_more_and_its_hold_is_decided_on() -> None:
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=3, serious=False, onset=play.at), Role.PATIENT)
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    mark(play, "adverse-event.reported")
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    confirm(play)
+    assert not play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    assert play.journey.held
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    assert not play.journey.held
+
+
+def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
+    play = after("screening.record")
+    first = play.journey.protocol.exclusions[0].code
+    play.do(c.RecordScreening(exclusions={first: c.ScreeningAnswer(answer="no")}))
+    mark(play, "screening.recorded", 0)
+    assert list(play.journey.screening.exclusions) == [first]
+    assert play.waits_for("screening") is not None
+
+
+def test_a_discharge_is_not_signed_over_a_correction_that_nobody_confirmed() -> None:
+    play = after("pathway.propose-discharge")
+    mark(play, "visit.recorded")
+    signature = play.signature(SignOffKind.DISCHARGE)
+    play.refused(signature, code=RefusalCode.INCOMPLETE, says="not yet confirmed")

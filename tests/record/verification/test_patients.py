@@ -1,0 +1,165 @@
+"""What a journey took in of its patient's other journeys is what those say, and the record tells patients apart."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.record import Record
+from activities.record.event_codec import to_new
+from activities.record.patients import look_elsewhere, opening_of
+from activities.record.store import patient_key
+from activities.record.verification.journeys import verify_record
+from activities.record.verification.patients import Placed, check_patient
+from simulation.people import person_of, referral
+from tests.journey.play import PROTOCOLS, Play, started
+from tests.record.helpers import Connection
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import fold
+from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.decide import decide
+from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.refusals import Refusal
+
+SECOND = UUID("22222222-2222-4222-8222-222222222222")
+
+
+def with_medicine(medicine: str) -> Protocol:
+    protocol = PROTOCOLS["ANXIETY"]
+    return protocol.model_copy(update={"dose": protocol.dose.model_copy(update={"medicine": medicine})})
+
+
+def another(play: Play, protocol: Protocol, ref: str | None = None) -> Play:
+    """Another journey, of the same patient unless it is said whose."""
+    opening = referral(protocol, SECOND)
+    assert isinstance(opening.body, c.StartPathway)
+    patient = play.journey.patient if ref is None else play.journey.patient.model_copy(update={"ref": ref})
+    decided = decide(
+        None, opening.model_copy(update={"body": opening.body.model_copy(update={"patient": patient})}), play.at
+    )
+    assert not isinstance(decided, Refusal)
+    return Play(fold(decided), play.at, list(decided))
+
+
+def take_in(play: Play, elsewhere: Elsewhere, position: int) -> None:
+    play.do(c.TakeInHistory(elsewhere=elsewhere, position=position), CLOCK)
+
+
+def placed(events: Sequence[e.Event], after_position: int) -> list[Placed]:
+    return [Placed(after_position + number, event) for number, event in enumerate(events, start=1)]
+
+
+def dosed() -> Play:
+    """A journey that has given a dose, with all its events."""
+    play = started()
+    return play.go_on(lambda journey: bool(journey.doses))
+
+
+def reasons(*journeys: list[Placed]) -> list[str]:
+    return [finding.reason for finding in check_patient({each[0].event.journey_id: each for each in journeys})]
+
+
+def test_what_the_others_say_is_right() -> None:
+    first = dosed()
+    known = len(first.events)
+    second = another(first, with_medicine("invented-2"))
+    take_in(second, see_elsewhere([first.journey], "invented-2"), known)
+    assert reasons(placed(first.events, 0), placed(second.events, known)) == []
+
+
+def test_something_else_than_the_others_say_is_found() -> None:
+    first = dosed()
+    known = len(first.events)
+    second = another(first, with_medicine("invented-2"))
+    seen = see_elsewhere([first.journey], "invented-2")
+    halved = seen.doses[0].model_copy(update={"dose_mg": 50})
+    take_in(second, seen.model_copy(update={"doses": (halved,)}), known)
+    assert reasons(placed(first.events, 0), placed(second.events, known)) == ["history_differs"]
+
+
+def test_a_session_that_rests_on_less_is_found() -> None:
+    second = another(started(), with_medicine("invented-2"), ref=person_of(SECOND, Role.PATIENT).id)
+    second.go_on(lambda journey: any(s.released_at is not None for s in journey.sessions.values()))
+    planned = next(n for n, event in enumerate(second.events) if isinstance(event.body, e.SessionScheduled))
+    first = dosed()
+    opened = first.events[0].body
+    assert isinstance(opened, e.PathwayStarted)
+    opened = opened.model_copy(update={"patient": second.journey.patient})
+    first.events[0] = first.events[0].model_copy(update={"body": opened})
+    # The other journey gave its dose before anything was planned here, and nobody took that in.
+    apart = placed(second.events[:planned], 0)
+    theirs = placed(first.events, len(apart))
+    apart += placed(second.events[planned:], len(apart) + len(theirs))
+    assert reasons(theirs, apart) == ["rests_on_less"] * 3, "planned, cleared and released"
+
+
+def test_a_second_journey_with_the_medicine_is_found() -> None:
+    first = started()
+    second = another(first, PROTOCOLS["ANXIETY"])
+    assert reasons(placed(first.events, 0), placed(second.events, 9)) == ["second_journey"]
+
+
+async def record_all(record: Record, play: Play, merges: Sequence[bytes] = (), closes: bool = False) -> int:
+    """Record the events of a play that are not recorded yet; the position after them."""
+    head = await record.head(play.journey.id)
+    version = 0 if head is None else head.version
+    new = [event for event in play.events if event.version > version]
+    opening = opening_of(play.journey) if version == 0 else None
+    appended = await record.append(
+        play.journey.id, version, [to_new(event) for event in new], opening=opening, merges=merges, closes=closes
+    )
+    return appended.position
+
+
+async def found(record: Record) -> list[str]:
+    return [finding.reason for finding in (await verify_record(record, keys={})).findings if finding.reason in OURS]
+
+
+OURS = ("history_differs", "rests_on_less", "second_journey", "patient_differs", "head_differs")
+
+
+async def test_merged_patients_are_judged_together(record: Record, owner: Connection) -> None:
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref="demo-patient-other")
+    await record_all(record, second)
+    seen = await look_elsewhere(record, second.journey)
+    assert seen.elsewhere == Elsewhere()
+    second.do(c.ProposeMerge(other=first.journey.patient.ref, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(first.journey.patient.ref)])
+    seen = await look_elsewhere(record, second.journey)
+    assert [dose.source for dose in seen.elsewhere.doses] == [dose.source for dose in first.journey.own_doses]
+    take_in(second, seen.elsewhere, seen.position)
+    await record_all(record, second)
+    assert await found(record) == []
+
+    await owner.execute("UPDATE record.patient SET known_as = patient_key")
+    assert "patient_differs" in await found(record)
+    await owner.execute("UPDATE record.journey SET medicine = 'another'")
+    assert "head_differs" in await found(record)
+
+
+async def test_patients_taken_for_one_are_found(record: Record, owner: Connection) -> None:
+    first = started()
+    await record_all(record, first)
+    await record_all(record, another(first, with_medicine("invented-2"), ref=f"demo-{uuid4()}"))
+    assert await found(record) == []
+    await owner.execute(
+        "UPDATE record.patient SET known_as = (SELECT min(patient_key::text)::bytea FROM record.patient)"
+    )
+    assert "patient_differs" in await found(record)
+
+
+@pytest.mark.requirement("A35")
+async def test_a_journey_that_cannot_be_read_lets_nothing_be_released(record: Record) -> None:
+    first = started()
+    await record_all(record, first)
+    row = to_new(first.events[-1]).model_copy(update={"event_id": uuid4(), "payload": b"{}"})
+    await record.append(first.journey.id, first.journey.version, [row])
+    second = another(first, with_medicine("invented-2"))
+    await record_all(record, second)
+    assert (await look_elsewhere(record, second.journey)).elsewhere.unreadable

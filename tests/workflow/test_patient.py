@@ -1,0 +1,112 @@
+"""Rules about the patient, where they are recorded: over several journeys, on real servers."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from application.errors import Refused
+from application.temporal.journey_client import handle_of, start
+from simulation.people import referral
+from tests.workflow.world import Case, World, said
+from workflows.care_journey import DIVERGED_HEALTH, CareJourney
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command, StartPathway
+from workflows.journey.protocol import Pathway, Protocol
+from workflows.journey.refusals import RefusalCode
+from workflows.protocols.demonstration import load_demonstration
+
+pytestmark = pytest.mark.server
+
+
+def with_medicine(pathway: Pathway, medicine: str) -> Protocol:
+    protocol = load_demonstration(pathway)
+    return protocol.model_copy(update={"dose": protocol.dose.model_copy(update={"medicine": medicine})})
+
+
+async def two_of_one_patient(world: World) -> tuple[Case, Case]:
+    """Two journeys with different medicines, whose patients turn out to be one."""
+    one = await world.begin(with_medicine("ANXIETY", "invented-1"))
+    other = await world.begin(with_medicine("ANXIETY", "invented-2"))
+    await one.act(Role.COORDINATOR, c.ProposeMerge(other=other.journey.patient.ref, reason="Invented: the same person"))
+    await one.play(until=lambda journey: all(merge.merged for merge in journey.merges.values()))
+    return one, other
+
+
+def start_for(patient: c.Patient, pathway: Pathway) -> tuple[UUID, Command]:
+    """The start of a new journey of this patient."""
+    journey_id = uuid4()
+    opening = referral(load_demonstration(pathway), journey_id)
+    assert isinstance(opening.body, StartPathway)
+    return journey_id, opening.model_copy(update={"body": opening.body.model_copy(update={"patient": patient})})
+
+
+def awaits_release(journey: Journey) -> bool:
+    return any(waiting.kind == "release" for waiting in journey.waiting.values())
+
+
+def release(case: Case) -> Command:
+    return said(Role.SESSION_MONITOR, c.ReleaseSession(session=1), of=case.id)
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.timeout(300)
+async def test_of_two_releases_of_one_patient_at_once_one_is_recorded(real_world: World) -> None:
+    cases = await two_of_one_patient(real_world)
+    await asyncio.gather(*(case.play(until=awaits_release) for case in cases))
+    answers = await asyncio.gather(*(case.submit(release(case)) for case in cases), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, Refused)]
+    assert len(refused) == 1, answers
+    won, lost = cases if answers[1] is refused[0] else reversed(cases)
+    released = [
+        [event for event in await case.events() if isinstance(event.body, e.SessionReleased)] for case in (won, lost)
+    ]
+    assert [len(events) for events in released] == [1, 0]
+    bodies = [event.body for event in await lost.events()]
+    [kept] = [body for body in bodies if isinstance(body, e.CommandRefused)]
+    assert kept.command_kind == "session.release"
+    taken_in = [body for body in bodies if isinstance(body, e.HistoryTakenIn)][-1]
+    assert [session.open for session in taken_in.elsewhere.released] == [True]
+    held = [body for body in bodies if isinstance(body, e.HoldPlaced)]
+    assert [hold.cause for hold in held] == ["patient_limits"]
+    assert (await lost.handle.query(CareJourney.status)).health != DIVERGED_HEALTH
+    # The journey goes on: it takes commands, and the session that was released is given and known here.
+    await lost.act(Role.PATIENT, c.RequestSupport(urgency="routine", text="Invented: what now?"))
+    await won.play(until=lambda journey: bool(journey.doses))
+    assert str(won.id) not in refused[0].reason + refused[0].remedy
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.timeout(300)
+async def test_enrolling_anew_takes_the_doses_along(real_world: World) -> None:
+    first = await real_world.begin(load_demonstration("ANXIETY"))
+    await first.play(until=lambda journey: bool(journey.ended_sessions))
+    await first.act(Role.COORDINATOR, c.Withdraw())
+    closed = await first.play()
+    journey_id, again = start_for(closed.patient, "PTSD")
+    await start(real_world.client, again, task_queue=real_world.task_queue)
+    await real_world.record.wait_for(journey_id, 4, timedelta(seconds=30))
+    rows = await real_world.record.load(journey_id)
+    [known] = [row for row in rows if row.event_type == "history.taken-in"]
+    assert str(closed.own_doses[0].source).encode() in known.payload
+    assert str(closed.id).encode() not in known.payload
+
+
+@pytest.mark.requirement("B27")
+async def test_a_second_journey_with_the_medicine_does_not_begin(real_world: World) -> None:
+    """Also where nobody asked beforehand."""
+    first = await real_world.begin(load_demonstration("ANXIETY"))
+    journey_id, second = start_for(first.journey.patient, "PTSD")
+    await start(real_world.client, second, task_queue=real_world.task_queue)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle_of(real_world.client, journey_id).result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == RefusalCode.ALREADY_STARTED
+    assert str(first.id) not in str(failed.value.cause)
+    assert await real_world.record.load(journey_id) == ()

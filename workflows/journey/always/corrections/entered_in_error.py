@@ -1,0 +1,263 @@
+"""What a fact that was entered in error no longer counts for, kind by kind; for all other events, what to do instead.
+
+The event stays in the record as it was, with the status that FHIR calls entered-in-error, by whom and why. Here is what
+of the state goes with it. One that could have stood in the way of something (``loosens``) counts until a second,
+clinical person has confirmed it. What is asked for again (a check-in, an answer, a checklist) needs no second person:
+nothing becomes possible by it that was not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflows.journey.always.corrections.model import Fact
+from workflows.journey.envelopes import Changes, EventBody, changed_entry
+
+Void = Callable[[Any, int, Fact], Changes]
+"""What of the state of a journey changes when the fact of this version counts no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Markable:
+    """A kind of fact that can be marked: what it is about (``subject``), which answers of a form it gave (``parts``),
+    what goes with it (``void``), and whether that may loosen something."""
+
+    void: Void
+    subject: Callable[[Any], str | int | None] = lambda _: None
+    parts: Callable[[Any], tuple[str, ...]] = lambda _: ()
+    loosens: bool = True
+
+
+def fact_of(body: EventBody) -> Fact:
+    """Return what has to be known of an event, so that it can be marked later."""
+    kind: str = body.kind  # type: ignore[attr-defined]
+    about = MARKABLE.get(kind)
+    if about is None:
+        return Fact(kind=kind)
+    subject = about.subject(body)
+    return Fact(kind=kind, subject=None if subject is None else str(subject), parts=about.parts(body))
+
+
+def void(journey: Any, version: int) -> Changes:
+    """Return what changes in the state of a journey when the fact of this version counts no more."""
+    fact: Fact = journey.facts[version]
+    return MARKABLE[fact.kind].void(journey, version, fact)
+
+
+def _left(journey: Any, version: int, fact: Fact) -> tuple[str, ...]:
+    """The answers that this fact gave last: no later one gave them again."""
+    later = [
+        known
+        for number, known in journey.facts.items()
+        if number > version and known.kind == fact.kind and number not in journey.in_error
+    ]
+    return tuple(part for part in fact.parts if not any(part in known.parts for known in later))
+
+
+def _without(entries: Mapping[str, Any], group: str, gone: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in entries.items() if f"{group}.{name}" not in gone}
+
+
+def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
+    gone, known = _left(journey, version, fact), journey.evaluation
+    changed = {
+        "sections": _without(known.sections, "sections", gone),
+        "function": _without(known.function, "function", gone),
+        "prior_treatments": () if "prior_treatments" in gone else known.prior_treatments,
+        "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,
+    }
+    return {"evaluation": known.model_copy(update=changed)}
+
+
+def _evaluated(body: Any) -> tuple[str, ...]:
+    alone = tuple(name for name in ("prior_treatments", "treatment_exception") if getattr(body, name))
+    return (*(f"sections.{name}" for name in body.sections), *(f"function.{name}" for name in body.function), *alone)
+
+
+def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
+    """A questionnaire of follow-up is asked for again."""
+    left = tuple(m for m in journey.measurements if m.version != version)
+    reopened = changed_entry(journey, "contacts", fact.subject, done_at=None, late=False, settled=None)
+    return {"measurements": left} | reopened
+
+
+def _screening(journey: Any, version: int, fact: Fact) -> Changes:
+    gone, known = _left(journey, version, fact), journey.screening
+    changed = {name: _without(getattr(known, name), name, gone) for name in ("exclusions", "criteria", "factors")}
+    return {"screening": known.model_copy(update={**changed, "completed_at": None})}
+
+
+def _screened(body: Any) -> tuple[str, ...]:
+    return tuple(f"{group}.{name}" for group in ("exclusions", "criteria", "factors") for name in getattr(body, group))
+
+
+def _taught(journey: Any, version: int, fact: Fact) -> Changes:
+    gone, known = _left(journey, version, fact), journey.education
+    changed = {
+        "explained": {topic: content for topic, content in known.explained.items() if topic not in gone},
+        "acknowledged": tuple(statement for statement in known.acknowledged if statement not in gone),
+    }
+    return {"education": known.model_copy(update=changed)}
+
+
+def _consent(journey: Any, version: int, fact: Fact) -> Changes:
+    gone = _left(journey, version, fact)
+    return {"consents": {name: given for name, given in journey.consents.items() if name not in gone}}
+
+
+def _question(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "questions", fact.subject, in_error=True)
+
+
+def _question_answer(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "questions", fact.subject, answer=None)
+
+
+def _instructions(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "sessions", int(fact.subject or 0), instructed=None)
+
+
+def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
+    """A no-go that it found stands: only a clinician lifts one."""
+    session = journey.sessions.get(int(fact.subject or 0))
+    if session is None or session.check is None or session.check.version != version:
+        return {}
+    return changed_entry(journey, "sessions", session.number, check=None)
+
+
+def _dose(journey: Any, version: int, fact: Fact) -> Changes:
+    """The contacts that were owed after it are owed no more. What was observed stays."""
+    doses = {name: dose for name, dose in journey.doses.items() if name != fact.subject}
+    sessions = {
+        number: session.model_copy(
+            update={"dose": None, "dose_mg": None, "dosed_at": None, "doses_left": None, "observe_at": ()}
+        )
+        if session.dose == fact.subject and session.ended_at is None
+        else session
+        for number, session in journey.sessions.items()
+    }
+    owed = [name for name, contact in journey.contacts.items() if contact.dose == fact.subject and contact.open]
+    contacts = {**journey.contacts}
+    for name in owed:
+        contacts[name] = contacts[name].model_copy(update={"replaced": True})
+    taken = [dose.taken_at for dose in doses.values() if dose.taken_at >= journey.started_at]
+    return {
+        "doses": doses,
+        "sessions": sessions,
+        "contacts": contacts,
+        "course_started_at": min(taken, default=None),
+    }
+
+
+def _observation(journey: Any, version: int, fact: Fact) -> Changes:
+    number = int(fact.subject or 0)
+    session = journey.sessions.get(number)
+    if session is None:
+        return {}
+    left = tuple(seen for seen in session.observations if seen.version != version)
+    return changed_entry(journey, "sessions", number, observations=left)
+
+
+def _missed(journey: Any, version: int, fact: Fact) -> Changes:
+    number = int(fact.subject or 0)
+    session = journey.sessions.get(number)
+    if session is None:
+        return {}
+    left = {minute: why for minute, why in session.missed.items() if str(minute) not in fact.parts}
+    return changed_entry(journey, "sessions", number, missed=left)
+
+
+def _contact(journey: Any, version: int, fact: Fact) -> Changes:
+    """It is owed again."""
+    again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None}
+    return changed_entry(journey, "contacts", fact.subject, **again)
+
+
+def _adverse_event(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "adverse_events", fact.subject, in_error=True)
+
+
+def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
+    """The patient counts as not reached, for any crisis that is open: whom it reached was one patient."""
+    crises = {
+        name: crisis if crisis.closed else crisis.model_copy(update={"reached": False, "next_contact_at": None})
+        for name, crisis in journey.crises.items()
+    }
+    return {"crises": crises}
+
+
+def _support(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "support", fact.subject, open=False)
+
+
+def _support_answer(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "support", fact.subject, open=True)
+
+
+def _message_handled(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "messages", fact.subject, handled=False)
+
+
+MARKABLE: Mapping[str, Markable] = {
+    "evaluation.recorded": Markable(_evaluation, parts=_evaluated, loosens=False),
+    "instrument.recorded": Markable(_instrument, lambda body: body.occasion),
+    "screening.recorded": Markable(_screening, parts=_screened, loosens=False),
+    "education.explained": Markable(_taught, parts=lambda body: body.topics, loosens=False),
+    "education.acknowledged": Markable(_taught, parts=lambda body: body.statements, loosens=False),
+    "question.asked": Markable(_question, lambda body: body.question),
+    "question.answered": Markable(_question_answer, lambda body: body.question, loosens=False),
+    "consent.given": Markable(_consent, parts=lambda body: tuple(body.consents), loosens=False),
+    "session.instructed": Markable(_instructions, lambda body: body.session, loosens=False),
+    "session.checked": Markable(_checklist, lambda body: body.session, loosens=False),
+    "session.dosed": Markable(_dose, lambda body: body.dose),
+    "session.observed": Markable(_observation, lambda body: body.session),
+    "session.observation-missed": Markable(
+        _missed, lambda body: body.session, parts=lambda body: (str(body.minute),), loosens=False
+    ),
+    "check-in.completed": Markable(_contact, lambda body: body.check_in, loosens=False),
+    "visit.recorded": Markable(_contact, lambda body: body.visit),
+    "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event),
+    "crisis.contact-recorded": Markable(_crisis_contact, lambda body: body.crisis, loosens=False),
+    "support.requested": Markable(_support, lambda body: body.support),
+    "support.answered": Markable(_support_answer, lambda body: body.support, loosens=False),
+    "message.handled": Markable(_message_handled, lambda body: body.message, loosens=False),
+}
+"""Every kind of fact that can be marked."""
+
+INSTEAD: Mapping[str, str] = {
+    "pathway.started": "Withdraw the pathway, or correct the patient's particulars",
+    "plan.recorded": "Write the plan anew (`plan record`)",
+    "consent.withdrawn": "The patient gives the consent again (`consent give`)",
+    "session.scheduled": "Move the session (`session schedule`) or cancel it",
+    "session.cancelled": "Schedule the session again (`session schedule`)",
+    "session.released": "Cancel the session (`session cancel`), or place a hold",
+    "session.ended": "Place a hold, ask for support, or record what was seen as an adverse event",
+    "contact.settled": "Hold the contact and record it, or ask for support",
+    "patient.updated": "Send the right particulars (`patient update`)",
+    "patient.moved": "Send where the patient lives (`pathway move`)",
+    "medicine.recorded": "Record the medicine with the status entered-in-error, or as it is (`medicine change`)",
+    "medicines.reconciled": "Reconcile the list again (`medicine reconcile`)",
+    "adverse-event.regraded": "Grade it again (`adverse-event regrade`)",
+    "adverse-event.followed-up": "Follow it up again (`adverse-event follow-up`)",
+    "hold.placed": "A clinician decides on the hold (`signoff approve`)",
+    "pathway.reassigned": "Hand it over again (`pathway reassign`)",
+    "pathway.covered": "Name who covers, again (`pathway cover`)",
+    "discharge.proposed": "Propose it again, or decline it (`signoff decline`)",
+    "signoff.signed": "Take the decision back (`signoff withdraw`), or add to it (`signoff addendum`)",
+    "signoff.delegated": "End the delegation (`signoff end-delegation`)",
+    "signoff.answered": "Answer again, or add to the decision (`signoff addendum`)",
+    "access.glass-broken": "Say so when the look is reviewed (`access review`)",
+    "fact.amended": "Correct the fact again (`pathway amend`)",
+    "fact.entered-in-error": "Record the fact again, as it was",
+    "limits.tightened": "Propose the wider limit (`pathway set-limits`)",
+    "limits.override-proposed": "Propose another one, or decline it (`signoff decline`)",
+    "pathway.ending": "Say what is right in a new referral; a reported death is decided on by a second person",
+}
+"""What to do about a decision or a particular that was wrong. About all other events, nobody entered them."""
+
+BY_RULE = "Nobody entered this: it followed by rule, or is a decision that stands. Place a hold if care must stop"
+
+
+def instead_of(kind: str) -> str:
+    """Return what to do about an event that cannot be marked."""
+    return INSTEAD.get(kind, BY_RULE)
