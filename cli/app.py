@@ -26,6 +26,7 @@ NOUNS = {
     "session": "Supervised sessions, from the appointment to the release home.",
     "check-in": "Check-ins with the patient.",
     "visit": "Clinician visits.",
+    "contact": "Check-ins, visits and questionnaires that were missed.",
     "supply": "The doses at the patient's home: dispensed, returned, disposed of, lost and counted.",
     "patient": "The patient's particulars: whom to call, where to send help, language, birth date.",
     "medicine": "The medicines a patient takes, their changes, and a clinician's review.",
