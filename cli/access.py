@@ -12,12 +12,13 @@ from application.access.break_glass import BREAK, GlassBroken, break_glass
 from application.access.show_again import ListLooks, list_looks, show_again
 from application.access_log import Query
 from application.input import check, read_object
+from application.pathway.patient import ShowPatient
 from application.pathway.show import CompareMoments, ExplainEvent, ShowJourney, ShowReasons, ShowTimeline
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ListRequests, ShowRequest
 from application.work.caseload import ListJourneys
 from application.work.worklist import ListWork
-from cli import pathway, runtime, signoff, work
+from cli import pathway, patient, runtime, signoff, work
 from cli.commands import show_recorded
 from cli.input import journey_id, read_input
 from cli.output import Output, add_row, facts_box, local_time, table
@@ -31,6 +32,7 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     ExplainEvent: pathway.render_explanation,
     CompareMoments: pathway.render_comparison,
     ListJourneys: pathway.render_journeys,
+    ShowPatient: patient.render_patient,
     ListRequests: signoff.render_requests,
     ShowRequest: signoff.render_request,
     ListAttempts: signoff.render_attempts,

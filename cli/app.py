@@ -27,10 +27,13 @@ NOUNS = {
     "check-in": "Check-ins with the patient.",
     "visit": "Clinician visits.",
     "contact": "Check-ins, visits and questionnaires that were missed.",
+    "permission": "What gives leave to prescribe, until when.",
     "supply": "The doses at the patient's home: dispensed, returned, disposed of, lost and counted.",
-    "patient": "The patient's particulars: whom to call, where to send help, language, birth date.",
+    "patient": "A patient: doses and risks over all their journeys, particulars, and who is the same person.",
     "medicine": "The medicines a patient takes, their changes, and a clinician's review.",
-    "adverse-event": "Adverse events.",
+    "contact": "Contacts owed to the patient, such as one that cannot be made any more.",
+    "adverse-event": "Adverse events: reported, graded anew, followed up until they are over.",
+    "escalation": "Alarms: say that you take one, and what you do about it.",
     "crisis": "A patient at risk.",
     "support": "Requests for support.",
     "signoff": "What a clinician is asked to sign.",
@@ -42,7 +45,7 @@ NOUNS = {
     "score": "Score questionnaires from standard input: one JSON array of answers per line.",
 }
 """The groups, and the one command without a group, with their help texts."""
-MODULES = ("pathway", "signoff", "access", "work", "protocol", "clinician", "record", "score")
+MODULES = ("pathway", "patient", "signoff", "access", "work", "protocol", "clinician", "record", "score")
 """Nouns with a module of their own. All others have only the commands that `cli.commands` makes from the core."""
 
 

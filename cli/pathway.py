@@ -78,8 +78,8 @@ async def start(
 ) -> ExitCode | None:
     """Start a patient's journey from a referral. For: coordinator.
 
-    A patient has one open journey per pathway. The same referral again starts nothing and names the journey it
-    started before, so a start or a whole batch can be run again after any interruption.
+    A patient has one open journey with a medicine, at whatever clinic. The same referral again starts nothing and
+    names the journey it started before, so a start or a whole batch can be run again after any interruption.
     """
     if schema:
         call.output.form(forms.schema(Referral))

@@ -5,7 +5,7 @@ recorded, that this is what the patient's other journeys say: first by content, 
 none of them has gone on since. Who knew too little is told, and nothing is recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -34,6 +34,20 @@ def patient_keys(clinic: str, patient: Patient) -> tuple[bytes, ...]:
     """Return the keys of a patient: of their reference, and of the clinic's own number for them if it gave one."""
     number = () if patient.number is None else (number_key(clinic, patient.number),)
     return (patient_key(patient.ref), *number)
+
+
+def known_as(journey: Journey) -> frozenset[bytes]:
+    """Return all keys by which a journey knows its patient: its own, and those that were merged into them."""
+    merged = (patient_key(merge.other) for merge in journey.merges.values() if merge.merged)
+    return frozenset((*patient_keys(journey.clinic, journey.patient), *merged))
+
+
+def of_patient(journeys: Iterable[Journey], key: bytes) -> tuple[Journey, ...]:
+    """Return those of these journeys that are of the patient with this key, by what they say of it themselves."""
+    every, keys = tuple(journeys), {key}
+    while more := {k for each in every if keys & known_as(each) for k in known_as(each)} - keys:
+        keys |= more
+    return tuple(each for each in every if keys & {*patient_keys(each.clinic, each.patient)})
 
 
 async def look_elsewhere(record: Record, journey: Journey) -> SeenElsewhere:

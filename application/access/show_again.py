@@ -14,6 +14,7 @@ from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound
 from application.freshness import TrueUpTo
 from application.history import read_journeys, read_stored
+from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
     ExplainEvent,
@@ -50,6 +51,7 @@ USE_CASES: Mapping[str, Answered] = dict(
         _use_case(ShowReasons, show_reasons),
         _use_case(ExplainEvent, explain_event),
         _use_case(CompareMoments, compare_moments),
+        _use_case(ShowPatient, show_patient),
         _use_case(ListRequests, list_requests),
         _use_case(ShowRequest, show_request),
         _use_case(ListAttempts, list_attempts),

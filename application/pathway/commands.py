@@ -5,22 +5,35 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
+from activities.record.patients import look_elsewhere
 from application import command_catalog
 from application.access_log import ActOn
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import Conflict, NotFound, Unavailable
+from application.errors import Conflict, NotFound, Refused, Unavailable
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
-from application.sign_offs import signing
-from workflows.journey.aggregate import Journey
-from workflows.journey.commands import SIGNED, AnyBody, Command
+from application.sign_offs import signing, staff
+from workflows.journey.actors import CLOCK
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.commands import (
+    SIGNED,
+    AnyBody,
+    Command,
+    ReleaseSession,
+    ScheduleSession,
+    Sign,
+    TakeInHistory,
+)
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 
+ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
+"""Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""
+KEPT = "More became known of the patient. It is kept in the record as refused."
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
 
@@ -78,11 +91,23 @@ async def try_out(
     require_size(command)
     query = ActOn(action=f"{kind.noun} {kind.verb} --dry-run", journey_id=journey_id)
     history = await read_journey(context, query, journey_id)
+    if isinstance(body, ON_THE_PATIENT):
+        history = await _knowing_elsewhere(context, history)
     return decide_once(context, history, command)
+
+
+async def _knowing_elsewhere(context: Context, history: History) -> History:
+    """Return a journey as it will be once it has taken in what the patient's other journeys say."""
+    seen = await look_elsewhere(await context.record(), history.journey)
+    told = TakeInHistory(elsewhere=seen.elsewhere, position=seen.position)
+    followed = decide(history.journey, Command(command_id=uuid4(), actor=CLOCK, body=told), context.now())
+    events = () if isinstance(followed, Refusal) else followed
+    return history._replace(journey=fold(events, history.journey))
 
 
 def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
     """Return the events that a command would have now; none if it was accepted before."""
+    command = staff.with_register(context, history.journey, command)
     repeated = answer_repeated(receipts_of(history.events), command)
     if isinstance(repeated, CommandReceipt):
         return ()
@@ -98,6 +123,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
+    command = await staff.looked_up(context, journey_id, command)
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))
@@ -113,6 +139,7 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
     """Wait until an accepted command is recorded. ``known`` is the journey, if it was read before.
 
     Raises:
+        Refused: more became known of the patient, and with that the journey refused it after all.
         Unavailable: it is not recorded yet. Nothing is lost.
     """
     try:
@@ -128,7 +155,14 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
         )
     try:
-        journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
+        if isinstance(accepted.command.body, ON_THE_PATIENT):
+            history = await load_history(context, accepted.journey_id)
+            answer = answer_repeated(receipts_of(history.events), accepted.command)
+            if isinstance(answer, Refusal):
+                raise Refused(answer, state=KEPT, ids={"command_id": str(accepted.command.command_id)})
+            journey: Journey | None = history.journey
+        else:
+            journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
     except RecordUnavailable:
         journey = None
     return Recorded(accepted, position, journey)

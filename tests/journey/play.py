@@ -39,6 +39,7 @@ START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
 HERE = c.Location(state="CA", confirmed=True)
+SAID_HERE = c.SaidLocation(state="CA", confirmed=True)
 PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 

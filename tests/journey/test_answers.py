@@ -31,12 +31,8 @@ READ: dict[str, tuple[Callable[[str], Any], tuple[str | int, ...]]] = {
     "patient": (lambda state: Patient.model_validate({**PATIENT, "state": state}), ("state",)),
     "licence": (lambda state: Licence.model_validate({**LICENCE, "states": ["CA", state]}), ("states", 1)),
     "move": (lambda state: c.Move.model_validate({**FORMS["pathway.move"], "state": state}), ("state",)),
-    "session": (
-        lambda state: c.CheckSession.model_validate({**FORMS["session.check"], "location_state": state}),
-        ("location_state",),
-    ),
 }
-"""How each form with a state is read, and where the state stands in it."""
+"""How each form that sets a state down is read, and where the state stands in it."""
 
 
 def known(state: str) -> bool:

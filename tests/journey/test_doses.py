@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from simulation.people import checklist
 from tests.journey.play import Play, after, before, course, one, standing, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
@@ -111,3 +113,88 @@ def test_of_contacts_whose_time_has_passed_the_latest_is_owed_at_once() -> None:
         "check-in-dose-2-72h": timedelta(hours=42),
         "visit-dose-2": timedelta(hours=18),
     }
+
+
+def test_a_dose_outside_a_session_has_its_observations() -> None:
+    play = before("session.schedule", 2)
+    play.do(dose(play, taken_at=play.at - timedelta(minutes=20)), Role.PATIENT)
+    owed = {w.subject: w.due for w in play.journey.waiting.values() if w.kind == "observation"}
+    taken = play.journey.doses["dose-2"].taken_at
+    assert owed == {f"dose-2-{minute}": taken + timedelta(minutes=minute) for minute in (40, 120)}
+    play.later(minutes=22)
+    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
+    assert play.waits_for("observation", "dose-2-40") is None
+    missed = c.GiveUpObservation(dose="dose-2", minute=120, reason="did not answer")
+    play.refused(missed, code=RefusalCode.WRONG_TIME, field="minute")
+    assert play.waits_for("observation", "dose-2-120") is not None, "one observation makes no other"
+    play.later(hours=3).do(missed)
+    assert play.waits_for("observation") is None
+
+
+def test_a_second_dose_in_a_session_is_observed_after_the_session_is_over_too() -> None:
+    play = after("session.dose").later(minutes=100)
+    play.do(dose(play), Role.OBSERVER)
+    play.go_on(lambda journey: journey.sessions[1].ended_at is not None)
+    taken = play.journey.doses["dose-2"].taken_at
+    play.go_on(lambda journey: not any(w.kind == "observation" for w in journey.waiting.values()))
+    assert play.at >= taken + timedelta(minutes=120)
+
+
+@pytest.mark.parametrize(
+    ("seen", "follows"),
+    [
+        ({"consciousness": "unresponsive"}, e.AdverseEventReported),
+        ({"breathing_normal": False}, e.AdverseEventReported),
+        ({"red_flags": ("never heard of",)}, e.AdverseEventReported),
+        ({"vitals": {"systolic": 190, "diastolic": 90}}, e.AdverseEventReported),
+        ({"vitals": {"systolic": 165, "diastolic": 90}}, e.SupportRequested),
+    ],
+)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_is_seen_acts_wherever_it_is_seen(moment: str, seen: dict[str, Any], follows: type[e.EventBody]) -> None:
+    play = MOMENTS[moment]()
+    if "vitals" in seen:
+        seen = {"vitals": {**seen["vitals"], "measured_at": play.at}}
+    if "red_flags" in seen:
+        seen = {"red_flags": ("never_heard_of",)}
+    bodies = play.do(c.RecordObservation.model_validate({"seen_at": play.at} | seen), Role.PATIENT)
+    recorded = one(bodies, e.ObservationRecorded)
+    one(bodies, follows)
+    assert play.journey.held
+    assert bool(recorded.not_understood) == ("red_flags" in seen)
+    play.refused(
+        c.RecordObservation(seen_at=play.at + timedelta(minutes=1)),
+        Role.PATIENT,
+        code=RefusalCode.WRONG_TIME,
+        field="seen_at",
+    )
+
+
+def test_an_observation_of_a_session_that_is_over_is_added_and_acts() -> None:
+    play = after("session.end")
+    seen = c.Observe(session=1, minute=120, consciousness="unresponsive", breathing_normal=True, vomiting=False)
+    bodies = play.do(seen, Role.OBSERVER)
+    one(bodies, e.AdverseEventReported)
+    assert play.journey.sessions[1].ended_at is not None
+    assert play.journey.sessions[1].observations[-1].consciousness == "unresponsive"
+
+
+@pytest.mark.parametrize("odd", [{"location_state": "ZZ"}, {"items": {"no_such_item": True}}])
+def test_what_is_odd_in_a_checklist_is_kept_allows_no_dose_and_costs_no_measurement(odd: dict[str, Any]) -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at).model_dump()
+    changed = {**form, **odd} if "location_state" in odd else {**form, "items": {**form["items"], **odd["items"]}}
+    bodies = play.do(c.CheckSession.model_validate(changed), Role.SESSION_MONITOR)
+    kept = one(bodies, e.SessionChecked)
+    assert kept.vitals == checklist(play.journey, 1, play.at).vitals
+    assert len(kept.not_understood) == 1
+    assert ("location" in kept.no_go) == ("location_state" in odd)
+
+
+def test_a_check_in_from_nowhere_is_answered_all_the_same() -> None:
+    play = after("session.end").later(hours=4)
+    said = {"check_in": "check-in-1-4h", "feeling": "unwell", "side_effects": "x"}
+    answer = c.CompleteCheckIn.model_validate({**said, "location": {"state": "at my sister's", "confirmed": False}})
+    bodies = play.do(answer, Role.PATIENT)
+    assert len(one(bodies, e.CheckInCompleted).not_understood) == 1
+    assert [body.urgency for body in bodies if isinstance(body, e.SupportRequested)] == ["urgent", "clinical"]

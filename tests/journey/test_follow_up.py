@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.play import HERE, Play, after, before, kinds, one
+from tests.journey.play import HERE, SAID_HERE, Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -20,7 +20,7 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    given = {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": HERE}
+    given = {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": SAID_HERE}
     return c.CompleteCheckIn.model_validate(given)
 
 

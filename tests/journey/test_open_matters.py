@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journey.play import HERE, Play, before
+from tests.journey.play import SAID_HERE, Play, before
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.obligation_types import OBLIGATION_TYPES, BeforeDose
@@ -18,7 +18,9 @@ SECOND = 2
 BY_ITSELF = {"release", "dose", "access_review"}
 """What may be awaited while a dose is taken: the release, the dose, and a look at who looked."""
 PLANNED_AHEAD = {"screening", "renewal", "check_in", "visit", "follow_up_visit", "measure", "crisis_contact"} | {
-    "adverse_event_outcome"
+    "adverse_event_outcome",
+    "permission_end",
+    "monitoring_check",
 }
 """What is awaited long before its time, and stands before a dose from then on."""
 
@@ -124,7 +126,8 @@ def test_an_unwell_check_in_stands_until_a_clinician_has_answered() -> None:
     assert routine.subject is not None
     play.at = routine.deadline
     play.do(
-        c.CompleteCheckIn(check_in=routine.subject, feeling="unwell", side_effects="x", location=HERE), Role.PATIENT
+        c.CompleteCheckIn(check_in=routine.subject, feeling="unwell", side_effects="x", location=SAID_HERE),
+        Role.PATIENT,
     )
     stands = "answer the support request (support:support-1)"
     assert stands in dose_gate(play.journey, SECOND, play.at)

@@ -112,7 +112,8 @@ def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
     play = before(kind)
     _, command, _ = after(kind).moves[0]
     at_home = command.body
-    away = at_home.model_copy(update={"location": ELSEWHERE})
+    said = {"state": "TX", "confirmed": True}
+    away = type(at_home).model_validate({**at_home.model_dump(), "location": said})
     by = Role.PATIENT if kind == "check-in.complete" else Role.CLINICIAN
     asked = one(play.do(away, by), e.SupportRequested)
     assert asked.urgency == "clinical"

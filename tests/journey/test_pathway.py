@@ -10,9 +10,9 @@ import pytest
 from simulation.people import PEOPLE, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import (
-    HERE,
     JOURNEY,
     PROTOCOLS,
+    SAID_HERE,
     START,
     Play,
     after,
@@ -212,7 +212,7 @@ def test_refusals_that_matter_are_kept_and_not_without_end() -> None:
     play = before("session.check")
     for body, by, kept in (
         (c.ReleaseSession(session=1), Role.SESSION_MONITOR, True),
-        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x", location=HERE), Role.PATIENT, False),
+        (c.CompleteCheckIn(check_in="x", feeling="well", side_effects="x", location=SAID_HERE), Role.PATIENT, False),
     ):
         command = play.command(body, by)
         refusal = decide(play.journey, command, play.at)
@@ -366,7 +366,7 @@ def test_refusal_never_repeats_what_was_typed() -> None:
     play = before("session.check")
     secret = "a-telling-thing"
     refusal = play.refused(
-        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret, location=HERE),
+        c.CompleteCheckIn(check_in=secret, feeling="well", side_effects=secret, location=SAID_HERE),
         Role.PATIENT,
         code=RefusalCode.UNKNOWN,
         field="check_in",

@@ -269,12 +269,6 @@ def test_every_item_of_the_checklist_is_answered() -> None:
     play.refused(
         form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="items"
     )
-    play.refused(
-        form.model_copy(update={"items": form.items | {"vip": True}}),
-        Role.SESSION_MONITOR,
-        code=RefusalCode.UNKNOWN,
-        field="items",
-    )
     released = after("session.release")
     released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
 
@@ -460,13 +454,10 @@ def test_observation_belongs_to_a_running_session_and_its_past() -> None:
     play.refused(
         seen.model_copy(update={"minute": 16}), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, field="minute"
     )
-    play.refused(
-        seen.model_copy(update={"red_flags": ("bad_mood",)}),
-        Role.SESSION_MONITOR,
-        code=RefusalCode.UNKNOWN,
-        field="red_flags",
-    )
     play.do(seen, Role.SESSION_MONITOR)
+    odd = seen.model_copy(update={"red_flags": ("bad_mood",)})
+    kept = one(play.do(odd, Role.SESSION_MONITOR), e.SessionObserved)
+    assert (kept.alert, len(kept.not_understood)) == ("emergency", 1)
     not_yet = before("session.dose")
     not_yet.refused(
         observation(not_yet.journey, 1, 0, not_yet.at),
@@ -764,12 +755,29 @@ def test_after_the_longest_observation_a_clinician_decides() -> None:
     assert play.journey.sessions[1].ended_at == play.at
 
 
-def test_ended_session_takes_no_more() -> None:
+def test_a_session_ends_once_and_what_was_seen_can_be_told_after_it() -> None:
     play = after("session.end")
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
-    play.refused(
-        observation(play.journey, 1, 60, play.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session"
-    )
+    told = observation(play.journey, 1, 110, play.at).model_copy(update={"red_flags": ("seizure",)})
+    followed = play.do(told, Role.OBSERVER)
+    assert one(followed, e.SessionObserved).alert == "emergency"
+    assert play.journey.held
+
+
+def test_without_a_dose_there_is_no_minute_to_observe() -> None:
+    play = before("session.dose")
+    seen = observation(play.journey, 1, 0, play.at)
+    play.refused(seen, Role.OBSERVER, code=RefusalCode.WRONG_TIME, field="session", says="no dose")
+
+
+def test_saying_why_nobody_looked_stops_no_ladder() -> None:
+    play = after("session.dose")
+    play.wait(minutes=26)
+    play.do(c.MissObservation(session=1, minute=15, reason="the observer slept (invented)"), Role.SESSION_MONITOR)
+    taken = [body.action for body in play.wait(minutes=20) if isinstance(body, e.ObligationEscalated)]
+    assert "emergency_services" in taken
+    play.do(observation(play.journey, 1, 46, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is None
 
 
 # Reviews

@@ -24,6 +24,7 @@ from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
+from workflows.journey.always.observations.model import GiveUpObservation, RecordObservation
 from workflows.journey.always.particulars.model import CorrectBirthDate, UpdatePatient
 from workflows.journey.always.pathway.model import (
     Cover,
@@ -35,12 +36,14 @@ from workflows.journey.always.pathway.model import (
     Withdraw,
 )
 from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
+from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
     KeepCancellation,
     KeepUnreadable,
     RecordCrisisContact,
+    ReportCrisis,
     RequestSupport,
 )
 from workflows.journey.always.sign_offs.model import (
@@ -93,6 +96,7 @@ from workflows.journey.vocabulary import (
     Patient,
     Plan,
     PriorTreatment,
+    SaidLocation,
     ScreeningAnswer,
     Vitals,
 )
@@ -134,6 +138,10 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | ProposePermission
+    | RecordMonitoringCheck
+    | RecordObservation
+    | GiveUpObservation
     | MoveSupply
     | WitnessDisposal
     | CountSupply
@@ -143,6 +151,7 @@ AnyBody = Annotated[
     | AcknowledgeAlarm
     | PlaceHold
     | RecordCrisisContact
+    | ReportCrisis
     | RequestSupport
     | AnswerSupport
     | HandleMessage

@@ -14,9 +14,11 @@ from workflows.journey.always.dose_limits import rules as dose_limits
 from workflows.journey.always.handover import rules as handover
 from workflows.journey.always.holds import rules as holds
 from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.observations import rules as observations
 from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
+from workflows.journey.always.permissions import rules as permissions
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.always.supply import rules as supply
@@ -46,9 +48,11 @@ DECISIONS: Decisions = {
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
     **supply.DECISIONS,
+    **permissions.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
+    **observations.DECISIONS,
     **handover.DECISIONS,
     **adverse_events.DECISIONS,
     **holds.DECISIONS,
@@ -70,9 +74,11 @@ _REACTING = (
     follow_up.REACTIONS,
     medicines.REACTIONS,
     supply.REACTIONS,
+    permissions.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
+    observations.REACTIONS,
     adverse_events.REACTIONS,
     holds.REACTIONS,
     pathway.REACTIONS,
@@ -91,9 +97,11 @@ NEEDS = (
     follow_up.needs,
     medicines.needs,
     supply.needs,
+    permissions.needs,
     particulars.needs,
     safety.needs,
     death.needs,
+    observations.needs,
     handover.needs,
     adverse_events.needs,
     holds.needs,

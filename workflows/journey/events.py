@@ -27,6 +27,7 @@ from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsT
 from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
 from workflows.journey.always.medicines.model import MedicineRecorded, MedicinesReconciled
+from workflows.journey.always.observations.model import ObservationGivenUp, ObservationRecorded
 from workflows.journey.always.particulars.model import BirthDateCorrected, PatientUpdated
 from workflows.journey.always.pathway.model import (
     CoverEnded,
@@ -39,6 +40,7 @@ from workflows.journey.always.pathway.model import (
     StageEntered,
 )
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
+from workflows.journey.always.permissions.model import MonitoringChecked, PermissionChanged, PermissionProposed
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -137,6 +139,11 @@ AnyEventBody = Annotated[
     | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
+    | PermissionProposed
+    | PermissionChanged
+    | MonitoringChecked
+    | ObservationRecorded
+    | ObservationGivenUp
     | SupplyMoved
     | DisposalWitnessed
     | SupplyCounted

@@ -37,6 +37,21 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2
 """A language, as in BCP 47: en, es, zh-Hant."""
 
 
+def not_a_state(code: str, field: str) -> tuple[str, ...]:
+    """Return what is to be said of a code that is no state's, territory's or DC's; nothing of one that is.
+
+    What was measured or told is not refused with it.
+    """
+    return () if code in US_STATES else (f"{field} {code}: not the code of a US state, of DC or of a territory",)
+
+
+class SaidLocation(InputModel):
+    """Where the patient says they are: kept as it was said, also where it is not the code of a state."""
+
+    state: Short
+    confirmed: bool
+
+
 class Location(InputModel):
     """Where the patient was at an encounter, and whether they confirmed it. It is where a licence counts."""
 

@@ -19,6 +19,7 @@ from uuid import UUID
 from zoneinfo import reset_tzpath
 
 from activities.record.event_codec import from_stored
+from activities.record.patients import known_as
 from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
 from activities.record.read_models.rows import Row as Shown
 from activities.record.read_models.tables import read
@@ -46,7 +47,6 @@ from activities.record.verification.patients import (
     check_patient,
     find_mistaken,
     journeys_by_patient,
-    known_as,
 )
 from activities.record.verification.sign_offs import SIGNED, check_event, is_sign_off, nonce
 from activities.record.verification.verify_export import Keys
@@ -272,7 +272,7 @@ async def _judge(
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
         judged.append(one)
         if head is not None and head["patient_key"] is not None and journey is not None:
-            patients.append(known_as(journey, head["last_position"]))
+            patients.append(Known(journey.id, head["last_position"], sorted(known_as(journey))))
         if head is not None and journey is not None and _differs(head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.patients import patient_keys
+from activities.record.patients import of_patient
 from activities.record.store import patient_key
 from activities.record.verification.chains import Connection, Finding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
-from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted, PatientMerged
+from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
 
 
 class Known(NamedTuple):
-    """By which keys a journey's patient is known: the journey's own, and those that were merged into them."""
+    """By which keys a journey knows its patient, and where its last event is."""
 
     journey_id: UUID
     position: int
-    keys: tuple[bytes, ...]
+    keys: Sequence[bytes]
 
 
 class Placed(NamedTuple):
@@ -30,12 +30,6 @@ class Placed(NamedTuple):
 
     position: int
     event: Event
-
-
-def known_as(journey: Journey, position: int) -> Known:
-    """Return by which keys the patient of a journey is known."""
-    merged = (patient_key(merge.other) for merge in journey.merges.values() if merge.merged)
-    return Known(journey.id, position, (*patient_keys(journey.clinic, journey.patient), *merged))
 
 
 async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[UUID]]:
@@ -88,12 +82,6 @@ def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding
     """Find where a journey of a patient rests on something else than the patient's other journeys said then. They are
     given from their beginnings."""
     past = {journey_id: _states(events) for journey_id, events in journeys.items()}
-    merges = [
-        (placed.position, past[journey_id][1][0].patient.ref, placed.event.body.other)
-        for journey_id, events in journeys.items()
-        for placed in events
-        if isinstance(placed.event.body, PatientMerged)
-    ]
     for journey_id, events in journeys.items():
         _, states = past[journey_id]
         for number, placed in enumerate(events[: len(states)]):
@@ -102,8 +90,7 @@ def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding
             at = body.position if isinstance(body, HistoryTakenIn) else placed.position
             if not (isinstance(body, HistoryTakenIn | PathwayStarted) or rests_on_patient(body)):
                 continue
-            others = list(_others(past, journey_id, at, merges))
-            seen = see_elsewhere(others, states[0].protocol.dose.medicine)
+            seen = see_elsewhere(_others(past, journey_id, at), states[0].protocol.dose.medicine)
             if isinstance(body, PathwayStarted):
                 if seen.same_medicine_open:
                     yield Finding(*place, "second_journey")
@@ -125,28 +112,10 @@ def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
     return [placed.position for placed in events[: len(states)]], states
 
 
-def _others(
-    past: Mapping[UUID, tuple[list[int], list[Journey]]],
-    journey_id: UUID,
-    at: int,
-    merges: Sequence[tuple[int, str, str]],
-) -> Iterator[Journey]:
+def _others(past: Mapping[UUID, tuple[list[int], list[Journey]]], journey_id: UUID, at: int) -> Iterator[Journey]:
     """The other journeys of the patient as they were at a position of the log."""
-    mine = past[journey_id][1][0]
-    keys = {*patient_keys(mine.clinic, mine.patient)}
-    joined = [(patient_key(one), patient_key(other)) for position, one, other in merges if position <= at]
-    begun = {
-        each: states[bisect_right(positions, at) - 1]
-        for each, (positions, states) in past.items()
-        if states and positions[0] <= at and each != journey_id
-    }
-    grown = True
-    while grown:
-        size = len(keys)
-        for pair in joined:
-            keys |= {*pair} if keys & {*pair} else set()
-        for journey in begun.values():
-            own = {*patient_keys(journey.clinic, journey.patient)}
-            keys |= own if keys & own else set()
-        grown = len(keys) > size
-    yield from (j for j in begun.values() if keys & {*patient_keys(j.clinic, j.patient)})
+    then = [
+        states[bisect_right(positions, at) - 1] for positions, states in past.values() if states and positions[0] <= at
+    ]
+    key = patient_key(past[journey_id][1][0].patient.ref)
+    return (journey for journey in of_patient(then, key) if journey.id != journey_id)

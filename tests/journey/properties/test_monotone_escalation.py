@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulation.people import observation, vitals
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import HERE, Play, after, before, standing
+from tests.journey.play import SAID_HERE, Play, after, before, standing
 from tests.journey.properties.test_observing import _worsened
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -211,7 +211,7 @@ def test_the_answers_to_a_check_in() -> None:
         respond(
             ASKED,
             c.CompleteCheckIn.model_validate(
-                {"check_in": "check-in-1-4h", "feeling": how, "side_effects": "x", "location": HERE}
+                {"check_in": "check-in-1-4h", "feeling": how, "side_effects": "x", "location": SAID_HERE}
             ),
             Role.PATIENT,
         )

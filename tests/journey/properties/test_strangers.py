@@ -12,7 +12,15 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
-ALLOWED = (c.PlaceHold, c.ReportAdverseEvent, c.RecordDeath, c.RecordDose, c.RequestSupport, c.BreakGlass)
+ALLOWED = (
+    c.PlaceHold,
+    c.ReportAdverseEvent,
+    c.RecordDeath,
+    c.RecordDose,
+    c.ReportCrisis,
+    c.RequestSupport,
+    c.BreakGlass,
+)
 
 
 @pytest.mark.requirement("A64")

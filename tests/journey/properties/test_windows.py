@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journey.play import Play, after, before, one
+from tests.journey.play import SAID_HERE, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -30,7 +30,7 @@ READY = before("session.release", 2)
 def answer(play: Play, name: str) -> tuple[c.CommandBody, Role]:
     contact = play.journey.contacts[name]
     if contact.type == "check_in":
-        return c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", location=HERE), Role.PATIENT
+        return c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", location=SAID_HERE), Role.PATIENT
     if contact.type == "measure":
         primary = play.journey.protocol.instruments.primary
         return c.RecordInstrument(instrument=primary, occasion=name, answers=[1] * 20), Role.PATIENT

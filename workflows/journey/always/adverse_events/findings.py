@@ -61,6 +61,20 @@ def observed_emergencies(body: e.SessionObserved) -> tuple[Finding, ...]:
     return tuple(found) or ("vital_signs",)
 
 
+def seen_emergencies(body: e.ObservationRecorded) -> tuple[Finding, ...]:
+    """Return what makes an observation outside a session an emergency, by the same limits and red flags."""
+    if body.alert != "emergency":
+        return ()
+    found: list[Finding] = []
+    if body.consciousness in ("pain", "unresponsive"):
+        found.append("unresponsive")
+    if body.breathing_normal is False:
+        found.append("breathing")
+    if body.red_flags:
+        found.append("red_flag")
+    return tuple(found) or ("vital_signs",)
+
+
 def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, ...]:
     """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
     released, or taken under a hold; a second one in its session."""

@@ -18,7 +18,7 @@ from workflows.journey.obligation_types import DISPATCH_ADDRESS
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location
+from workflows.journey.vocabulary import Location, SaidLocation
 
 
 def update(journey: Journey, command: c.UpdatePatient, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -57,7 +57,7 @@ def react_birth_date(journey: Journey, body: e.BirthDateCorrected, at: datetime)
         yield place(journey, "under_age", "by the corrected birth date the patient is under age", severe=True)
 
 
-def located(journey: Journey, location: Location | None, where: str) -> Iterator[e.EventBody]:
+def located(journey: Journey, location: Location | SaidLocation | None, where: str) -> Iterator[e.EventBody]:
     """Ask a clinician when the patient was somewhere else than where they live: a licence counts where the patient is,
     and emergency services go where they are."""
     if location is not None and location.state != journey.patient.state:

@@ -14,7 +14,7 @@ from workflows.journey.vocabulary import Patient, UsState
 
 
 class StartPathway(CommandBody):
-    """Start a journey from a referral: one per patient and pathway at a time.
+    """Start a journey from a referral: one per patient and medicine at a time.
 
     ``approval`` is what the medical director and a second person signed under the protocol; only demonstrations
     go without.

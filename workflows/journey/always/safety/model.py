@@ -30,6 +30,19 @@ class RecordCrisisContact(CommandBody):
     next_contact_at: Instant | None = None
 
 
+class ReportCrisis(CommandBody):
+    """Say that the patient may be at risk of suicide: a call, a message, a word. It counts as high until a clinician
+    has asked."""
+
+    kind: Literal["crisis.report"] = "crisis.report"
+    fact: ClassVar[bool] = True
+    by_anybody: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    what: Text
+
+
 class RequestSupport(CommandBody):
     """Ask for support, at any time."""
 
@@ -83,12 +96,14 @@ class KeepCancellation(CommandBody):
 
 
 class CrisisOpened(EventBody):
-    """Suicide risk was found; ``level`` is that of the C-SSRS (Columbia Lighthouse Project, triage)."""
+    """Suicide risk was found; ``level`` is that of the C-SSRS (Columbia Lighthouse Project, triage). ``what`` is what
+    somebody told, where nobody has asked the C-SSRS."""
 
     kind: Literal["crisis.opened"] = "crisis.opened"
     crisis: Identifier
     level: Literal["high", "moderate", "low"]
     source: Identifier
+    what: Text | None = None
 
 
 class CrisisContactRecorded(EventBody):

@@ -111,6 +111,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 DECISIONS: Decisions = {
+    c.ReportCrisis: suicide_risk.report,
     c.RecordCrisisContact: suicide_risk.record_contact,
     c.RequestSupport: request_support,
     c.AnswerSupport: answer_support,

@@ -58,6 +58,13 @@ def react_risk(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> It
         )
 
 
+def report(journey: Journey, command: c.ReportCrisis, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Open a crisis because of what somebody told. Nobody has asked the C-SSRS, so that it counts as high."""
+    crisis, source = f"crisis-{len(journey.crises) + 1}", f"version-{journey.version + 1}"
+    yield e.CrisisOpened(crisis=crisis, level="high", source=source, what=command.what)
+    yield place(journey, "suicide_risk", "somebody told of suicide risk: it counts as high", severe=True, source=crisis)
+
+
 def _level_found(journey: Journey, body: e.InstrumentRecorded) -> Level | None:
     return body.score.current_level if _told_before(journey) else body.score.gate_level
 

@@ -21,7 +21,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
-from workflows.journey.vocabulary import Location
+from workflows.journey.vocabulary import Location, SaidLocation
 
 
 class CompleteCheckIn(CommandBody):
@@ -35,7 +35,7 @@ class CompleteCheckIn(CommandBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
-    location: Location
+    location: SaidLocation
     notes: Text | None = None
 
 
@@ -112,9 +112,11 @@ class CheckInCompleted(EventBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
-    location: Location
+    location: SaidLocation
     notes: Text | None = None
     late: bool = False
+    not_understood: tuple[Text, ...] = ()
+    """What of it nobody can act on: a state that there is not."""
 
 
 class VisitRecorded(EventBody):

@@ -25,6 +25,7 @@ from workflows.journey.severity import OF_UNWELL
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED
 from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {
@@ -41,6 +42,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
     after it, and as a check-in that nobody owed before it, or where another answer or a session came first."""
     contact = _known(journey, command.check_in, ("check_in",), "check_in")
     answer = command.model_dump(exclude={"kind"})
+    answer["not_understood"] = not_a_state(command.location.state, "location.state")
     if at < contact.opens or not contact.open:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))

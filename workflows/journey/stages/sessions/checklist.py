@@ -19,11 +19,12 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.severity import OF_NO_GO, Severity, at_least
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
+from workflows.journey.vocabulary import not_a_state
 
 Verdict = Literal["go", "recheck", "no_go"]
 
@@ -49,13 +50,12 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
 
 
 def require_whole(journey: Journey, command: c.CheckSession) -> None:
-    """Refuse a checklist with items left out, that are not the protocol's, or that contradict the list of medicines.
+    """Refuse a checklist with items left out, or that contradict the list of medicines.
 
     Raises:
-        Refused: an item is missing, unknown or contrary to what is recorded.
+        Refused: an item is missing, or contrary to what is recorded.
     """
     items = journey.protocol.sessions.checklist
-    require_known({**command.items}, items, "items")
     lacking = [item for item in items if item not in command.items]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
@@ -69,7 +69,12 @@ def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.Sessio
     found = tuple(_find_no_go(journey, command, verdict))
     waits = any(finding == VITAL_SIGNS or finding in rules.no_go.wait for finding in found)
     return e.SessionChecked(
-        **command.model_dump(exclude={"kind"}),
+        **command.model_dump(exclude={"kind", "items"}),
+        items={item: command.items[item] for item in rules.checklist},
+        not_understood=(
+            *not_a_state(command.location_state, "location_state"),
+            *(f"item {item}: not one of the protocol's" for item in command.items if item not in rules.checklist),
+        ),
         verdict=verdict,
         recheck=recheck,
         no_go=found,

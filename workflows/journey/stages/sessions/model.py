@@ -16,7 +16,7 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import KnownDose, Observer, UsState, Vitals
+from workflows.journey.vocabulary import KnownDose, Observer, Vitals
 
 YEAR = 525_600
 """Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
@@ -66,7 +66,10 @@ class AcknowledgeInstructions(CommandBody):
 
 
 class CheckSession(CommandBody):
-    """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location."""
+    """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location.
+
+    What is not understood in it, such as a state there is not, is kept as it was said and allows no dose.
+    """
 
     kind: Literal["session.check"] = "session.check"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
@@ -76,7 +79,7 @@ class CheckSession(CommandBody):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: Annotated[int, Field(ge=0)]
-    location_state: UsState
+    location_state: Short
     location_confirmed: bool
 
 
@@ -134,8 +137,9 @@ class MissObservation(CommandBody):
     """Say why a scheduled observation was not made, or not whole, once its time is over."""
 
     kind: Literal["session.miss-observation"] = "session.miss-observation"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]
     minute: Annotated[int, Field(ge=1, le=YEAR)]
     reason: Text
@@ -217,12 +221,14 @@ class SessionChecked(EventBody):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: int
-    location_state: UsState
+    location_state: Short
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
     recheck: Recheck | None = None
     no_go: tuple[Identifier, ...]
     no_go_until: Instant | None = None
+    not_understood: tuple[Text, ...] = ()
+    """What of it nobody can act on: a state or an item that there is not."""
 
 
 class SessionReleased(EventBody):
@@ -274,6 +280,8 @@ class SessionObserved(EventBody):
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
     scheduled: int | None = None
+    not_understood: tuple[Text, ...] = ()
+    """What of it is not in the protocol. It is kept, and counts as the worst it may mean."""
 
 
 class ObservationMissed(EventBody):
@@ -321,7 +329,7 @@ class Check(ImmutableModel):
     observer: Observer
     reachable_clinician: Identifier
     reachable_within_minutes: int
-    location_state: UsState
+    location_state: Short
     location_confirmed: bool
     verdict: Literal["go", "recheck", "no_go"]
     no_go: tuple[Identifier, ...]

@@ -28,13 +28,13 @@ from workflows.journey.stages.sessions.model import Observation, Session
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record an observation of a running session, at a minute since the dose that has passed."""
-    session = scheduled(journey, command.session)
-    if not session.running:
+    """Record an observation after the dose of a session, at a minute that has passed: also once the session is over."""
+    session = journey.sessions.get(command.session)
+    if session is None or session.dosed_at is None:
         refuse(
             RefusalCode.WRONG_TIME,
-            "the session is not running",
-            "Observations belong between dose and end",
+            "no dose of this session is recorded",
+            "Record the dose first, or what was seen without one (`observation record`)",
             "session",
         )
     require_seen(journey, command, at)
@@ -42,12 +42,11 @@ def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> It
 
 
 def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
-    """Refuse an observation of a minute that is still to come, or with unknown red flags.
+    """Refuse an observation of a minute that is still to come.
 
     Raises:
-        Refused: either.
+        Refused: it is.
     """
-    require_known(command.red_flags, journey.protocol.sessions.red_flags, "red_flags")
     session = journey.sessions[command.session]
     if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
         refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
@@ -69,8 +68,10 @@ def observed(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObs
         alert = "emergency"
     elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
         alert = "notify"
+    unknown = (flag for flag in command.red_flags if flag not in rules.red_flags)
     return e.SessionObserved(
         **command.model_dump(exclude={"kind", "cadss"}),
+        not_understood=tuple(f"red flag {flag}: not one of the protocol's" for flag in unknown),
         dissociation=dissociation,
         alert=alert,
         scheduled=_scheduled(rules, session, command, at),

@@ -1,0 +1,64 @@
+"""Look at one patient across their journeys: every dose that is known of them, and every risk."""
+
+from contextlib import suppress
+from typing import ClassVar, NamedTuple
+
+from activities.record import number_key, patient_key
+from activities.record.patients import of_patient
+from application.access_log import Query
+from application.context import Context
+from application.errors import Fault, NotAllowed, NotFound
+from application.history import load_journey, read_journeys
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.base import Identifier
+
+
+class ShowPatient(Query):
+    """What is known of a patient, by their reference in the organisation; with ``clinic``, by that clinic's number for
+    them."""
+
+    name: ClassVar[str] = "patient show"
+
+    ref: Identifier
+    clinic: Identifier | None = None
+
+
+class PatientSeen(NamedTuple):
+    """The journeys of a patient that the person may look at, and what all others say, without saying which and where.
+
+    ``not_readable``: there is one more that cannot be read."""
+
+    journeys: tuple[Journey, ...]
+    elsewhere: Elsewhere
+    not_readable: bool
+
+
+async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
+    """What is known of a patient across their journeys. Whoever may look at one of them sees the doses and risks of
+    all, because they rest on them; which other journeys there are, and where, they are not told.
+
+    Raises:
+        NotAllowed: there is no such patient, or the person may look at none of their journeys. It is not said which.
+    """
+    key = patient_key(query.ref) if query.clinic is None else number_key(query.clinic, query.ref)
+    read: list[Journey] = []
+    not_readable = False
+    for journey_id in await (await context.record()).journeys_of(key):
+        try:
+            with suppress(NotFound):
+                read.append(await load_journey(context, journey_id))
+        except Fault:
+            not_readable = True
+    # At an earlier look, the journeys that were the patient's by then.
+    known = of_patient(read, key)
+    theirs = await read_journeys(context, query, [journey.id for journey in known])
+    if not theirs:
+        raise NotAllowed(
+            "there is no journey of this patient that you may look at",
+            "Ask the patient's clinic; in an emergency: `access break-glass` with the id of a journey",
+            state="That you tried is kept. Nothing else happened.",
+        )
+    seen = [journey.id for journey in theirs]
+    return PatientSeen(theirs, see_elsewhere((each for each in known if each.id not in seen), ""), not_readable)

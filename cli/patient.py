@@ -1,0 +1,103 @@
+"""`patient`: what is known of a patient across their journeys."""
+
+from typing import Annotated, Any
+
+import typer
+
+from application import input as forms
+from application.pathway.patient import PatientSeen, ShowPatient, show_patient
+from cli.output import Output, add_row, facts_box, local_time, table
+from cli.runtime import Call, command
+from workflows.journey.always.patient.rules import risks
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("show")(command(show, looks=True))
+
+
+async def show(
+    call: Call,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The patient's reference in the organisation.")],
+    clinic: Annotated[
+        str | None, typer.Option("--clinic", metavar="CLINIC", help="REF is this clinic's own number for the patient.")
+    ] = None,
+) -> None:
+    """Show every dose and every risk that is known of a patient, of all their journeys at any clinic.
+
+    For whoever may look at one of the journeys. The others are not named, nor where they are.
+    """
+    query = forms.check(ShowPatient, {"ref": ref, "clinic": clinic})
+    render_patient(call.output, await show_patient(call.context, query))
+
+
+def render_patient(output: Output, seen: PatientSeen) -> None:
+    """Show what is known of a patient."""
+    doses, found = _doses(seen), _risks(seen)
+    if output.json_only:
+        output.data(
+            {
+                "journeys": [_journey(each) for each in seen.journeys],
+                "doses": doses,
+                "risks": found,
+                "also_known_as": _aliases(seen),
+                "not_readable": seen.not_readable,
+                "illustrative": any(journey.illustrative for journey in seen.journeys),
+            }
+        )
+        return
+    output.illustrative(any(journey.illustrative for journey in seen.journeys))
+    known: dict[str, object] = {"patient": seen.journeys[0].patient.ref, "also known as": ", ".join(_aliases(seen))}
+    for journey in seen.journeys:
+        stands = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
+        known[str(journey.id)] = f"{journey.protocol.pathway}, {journey.protocol.dose.medicine}: {stands}"
+    if seen.not_readable:
+        known["attention"] = "another journey of this patient cannot be read; tell ops"
+    output.show(facts_box(known, "patient"))
+    given = table("taken (your time)", "mg", "route", "journey", title="doses known of the patient")
+    for dose in doses:
+        add_row(given, local_time(dose["taken_at"]), dose["dose_mg"] or "unknown", dose["route"], _where(dose))
+    at_risk = table("since (your time)", "risk", "what", "settled", "journey", title="risks known of the patient")
+    for risk in found:
+        settled = "no" if risk["open"] else "yes"
+        add_row(at_risk, local_time(risk["since"]), risk["type"], risk["what"], settled, _where(risk))
+    output.show(given, at_risk)
+
+
+def _journey(journey: Any) -> dict[str, Any]:
+    return {
+        "journey_id": journey.id,
+        "clinic": journey.clinic,
+        "pathway": journey.protocol.pathway,
+        "medicine": journey.protocol.dose.medicine,
+        "stage": journey.stage,
+        "outcome": journey.outcome,
+    }
+
+
+def _where(row: dict[str, Any]) -> str:
+    return "another one" if row["journey_id"] is None else str(row["journey_id"])
+
+
+def _doses(seen: PatientSeen) -> list[dict[str, Any]]:
+    """Every dose, the latest first, and the journey it was in if the person may look at that."""
+    shown = [(dose, journey.id) for journey in seen.journeys for dose in journey.own_doses]
+    shown += [(dose, None) for dose in seen.elsewhere.doses]  # type: ignore[misc]
+    rows = [dose.model_dump(exclude={"source"}) | {"journey_id": where} for dose, where in shown]
+    return sorted(rows, key=lambda row: row["taken_at"], reverse=True)
+
+
+def _risks(seen: PatientSeen) -> list[dict[str, Any]]:
+    """Every risk, those that are not settled first, then the latest."""
+    shown = [(risk, journey.id) for journey in seen.journeys for risk in risks(journey)]
+    shown += [(risk, None) for risk in seen.elsewhere.risks]  # type: ignore[misc]
+    rows = [risk.model_dump(exclude={"source"}) | {"journey_id": where} for risk, where in shown]
+    return sorted(rows, key=lambda row: (row["open"], row["since"]), reverse=True)
+
+
+def _aliases(seen: PatientSeen) -> list[str]:
+    merged = (merge.other for journey in seen.journeys for merge in journey.merges.values() if merge.merged)
+    numbers = (journey.patient.number for journey in seen.journeys)
+    refs = (journey.patient.ref for journey in seen.journeys[1:])
+    known = (name for name in (*merged, *refs, *numbers) if name not in (None, seen.journeys[0].patient.ref))
+    return list(dict.fromkeys(str(name) for name in known))

@@ -1,0 +1,1 @@
+"""Observations of the patient outside the course of a session: at any time, by whoever saw them."""
