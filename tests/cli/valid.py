@@ -93,7 +93,6 @@ FORMS: dict[str, dict[str, Any]] = {
         "concurrent_care": _TEXT,
         "location": _HERE,
     },
-    "contact.settle": {"contact": "check-in-1-72h", "reason": _TEXT},
     "patient.update": {"dispatch_address_ref": "address-2", "language": "es", "interpreter": True, "reason": _TEXT},
     "patient.correct-birth-date": {"born": "1985-04-02", "reason": _TEXT},
     "medicine.add": {"what": _TEXT, "classes": ["antidepressant"], "dosage": _TEXT, "since": "2026-01-15"},
