@@ -122,11 +122,22 @@ SESSION_END = _at_once("session_end", Outlasts.ENDING)
 CHECK_IN = _contact("check_in")
 VISIT = _contact("visit", ("visit", MayWaitFor.QUIET_HOURS))
 FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUIET_HOURS))
+MEASURE_ASKED = "measure_asked"
+"""The escalation policy of an instrument of the schedule that a clinician asks."""
 MEASURE = ObligationType(
-    "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
+    "measure",
+    (("measure", MayWaitFor.QUIET_HOURS), (MEASURE_ASKED, MayWaitFor.QUIET_HOURS)),
+    hastened=True,
+    before_dose=BeforeDose.ONCE_DUE,
 )
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper, or doses that were disposed of. It waits for the same people as a question."""
+PERMISSION = _at_once("permission_end", before_dose=BeforeDose.ONCE_DUE)
+"""The end of a permission or a licence. It is warned of long before."""
+MONITORING_CHECK = ObligationType(
+    "monitoring_check", (("monitoring_check", MayWaitFor.WORKING_TIME),), before_dose=BeforeDose.ONCE_DUE
+)
+"""The dose gate asks for the check itself; its renewal is asked for long before it is due."""
 DISPENSING = _of_clinic("dispensing")
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
@@ -202,6 +213,8 @@ OBLIGATION_TYPES = {
         WITNESS,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
+        PERMISSION,
+        MONITORING_CHECK,
         CORRECTION,
         DISPENSING,
         LEFTOVERS,

@@ -5,7 +5,7 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -51,6 +51,7 @@ class SignOffKind(StrEnum):
     RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    PERMISSION = "permission"
     CONSENT_VERSION = "consent_version"
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
@@ -108,6 +109,8 @@ class EscalationStep(InputModel):
     """Minutes after the due time, in the time the policy counts."""
     percent: Annotated[int, Field(gt=0, le=1000)] | None = None
     """Percent of the time from the beginning of the wait to its due time. Above 100 it lies beyond the due time."""
+    days_before: Count | None = None
+    """Days before the due time, where that is known long before."""
     action: Action
     """What is to be done."""
     to: Role
@@ -122,8 +125,10 @@ class EscalationStep(InputModel):
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
-        if (self.minutes is None) == (self.percent is None):
-            raise ValueError("a step has either `minutes` (after due) or `percent` (of the time until due)")
+        if sum(given is not None for given in (self.minutes, self.percent, self.days_before)) != 1:
+            raise ValueError(
+                "a step has either `minutes` (after due) or `percent` (of the time until due) or `days_before`"
+            )
         return self
 
 
@@ -275,6 +280,17 @@ class Medicines(InputModel):
 
     classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
+
+
+class Permissions(InputModel):
+    """What gives leave to prescribe, until when."""
+
+    remote_prescribing_last_day: date
+    """The last day, in the zone of ``working_time``, of the permission to prescribe without a visit in person."""
+    remote_prescribing_in_demonstrations_days: Count
+    """Days after its start that the permission lasts in a demonstration, whatever the day."""
+    monitoring_check_valid_days: Count
+    """Days that a check of a prescription monitoring program counts."""
 
 
 class Supply(InputModel):
@@ -693,9 +709,26 @@ class ClinicianVisits(InputModel):
     """When a visit is this visit."""
 
 
-class InstrumentSchedule(InputModel):
-    """When the primary instrument is filled in."""
+class Symptoms(InputModel):
+    """The symptoms that treatment is to reduce, each rated on its own by the patient: at the evaluation, at check-ins
+    and at follow-up visits."""
 
+    names: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What is rated: for PTSD intrusive thoughts, emotional distress and mood instability."""
+    highest: Annotated[int, Field(ge=1, le=100)]
+    """The worst rating. 0 is not at all."""
+    worse_by: Count
+    """Points above the best rating so far from which a symptom is worse."""
+    times_in_a_row: Annotated[int, Field(ge=2)]
+    """So many contacts in a row with the same symptom worse bring about a review."""
+
+
+class InstrumentSchedule(InputModel):
+    """When instruments are asked again: the primary one, and others at the same times."""
+
+    others: tuple[Instrument, ...] = ()
+    """What is asked besides the primary instrument. A clinician asks the C-SSRS, which has its own time before
+    sessions."""
     before_session: tuple[Count, ...]
     """Numbers of the sessions before which the primary instrument is filled in."""
     after_last_session_days: tuple[Count, ...]
@@ -870,6 +903,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     supply: Supply
     """The ledger of doses."""
+    permissions: Permissions
+    """Permissions that end, and checks that are renewed."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -892,6 +927,8 @@ class Protocol(InputModel):
     """What holds in place of the course's numbers once maintenance was decided on."""
     dose_overrides: dict[DoseLimit, Positive]
     """Limits that a signed override may make wider for one patient, each as far as this. None: no limit may be."""
+    symptoms: Symptoms
+    """What the patient rates, contact by contact."""
     check_ins: CheckIns
     """When a patient is asked how they are."""
     clinician_visits: ClinicianVisits

@@ -15,7 +15,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
@@ -216,8 +216,11 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
             yield place(journey, "paused", decided.rationale or decided.meaning)
         case "add_support":
             yield ask_support(journey, "routine", "the response review asks for additional support")
-        case "stop":
+        case "stop" if journey.stage != Stage.FOLLOW_UP:
             yield e.StageEntered(stage=Stage.FOLLOW_UP)
+        # A plan is owed, and with it sessions may begin again: their stage is where both belong.
+        case "adjust" | "maintenance" if journey.stage == Stage.FOLLOW_UP:
+            yield e.StageEntered(stage=Stage.SESSIONS)
 
 
 def _hold_release(journey: Journey, subject: str | None) -> Content:
@@ -234,7 +237,7 @@ def _hold_release(journey: Journey, subject: str | None) -> Content:
 
 def _risk_decision(journey: Journey, subject: str | None) -> Content:
     """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
-    asked = [m for m in journey.measurements if m.instrument in SUICIDE_RISK or m.score.needs_c_ssrs]
+    asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS or m.score.needs_c_ssrs]
     held = [h for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
     return {
         "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],
@@ -353,6 +356,24 @@ def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[
     proposed = journey.proposed_consents.get(decided.subject or "")
     if proposed is not None:
         yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
+
+
+def _permission(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_permission
+    counts = journey.permission_until or journey.protocol.permissions.remote_prescribing_last_day
+    return {
+        "counts_now": counts.isoformat(),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _permission_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.proposed_permission is None else (journey.proposed_permission.by,)
+
+
+def _change_permission(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.proposed_permission is not None:
+        yield e.PermissionChanged(until=journey.proposed_permission.until)
 
 
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -555,6 +576,18 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             declining="asks_again",
             urgent=True,
             outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PERMISSION,
+            request="sign the last day of the permission to prescribe remotely",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_permission,
+            authors=_permission_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_permission,
+            reasoned=True,
             care=False,
         ),
         SignOffType(

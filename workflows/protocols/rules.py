@@ -81,7 +81,7 @@ def _check_thresholds(protocol: Protocol) -> Broken:
         for problem in threshold_problems(instrument, given):
             name, _, rule = problem.partition(": ")
             yield (*at, instrument.value, name), rule
-    for instrument in protocol.instruments.baseline:
+    for instrument in dict.fromkeys((*protocol.instruments.baseline, *protocol.instrument_schedule.others)):
         for name in missing_thresholds(definition_of(instrument), thresholds.get(instrument, Thresholds())):
             yield (*at, instrument.value, name), f"this field is missing: {instrument} is asked"
     if Instrument.CADSS_6 not in thresholds or thresholds[Instrument.CADSS_6].release_max is None:
@@ -339,6 +339,10 @@ def _check_order(steps: tuple[EscalationStep, ...], at: Location) -> Broken:
         if position == 0:
             continue
         before = steps[position - 1]
+        if step.days_before is not None and (before.days_before is None or before.days_before <= step.days_before):
+            yield here, "days_before come first, and fall"
+        if step.percent is not None and before.days_before is not None:
+            yield here, "beside days_before, steps are in minutes after the due time"
         if step.percent is not None and (before.percent is None or before.percent > step.percent):
             yield here, "steps must be sorted by time: percent rising, then minutes rising"
         if step.minutes is not None and before.minutes is not None and before.minutes > step.minutes:

@@ -12,8 +12,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
@@ -33,6 +35,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
@@ -78,6 +81,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         *interval_obstacles(journey, command.starts_at),
         *standing_no_go(journey, command.starts_at),
         *outside_hours(journey, command.starts_at),
+        *permission_obstacles(journey, command.starts_at),
     )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
@@ -150,19 +154,21 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
-        occasion = f"session-{number}"
-        primary = journey.protocol.instruments.primary
-        measured = journey.latest(primary, occasion=occasion)
         counts = timedelta(days=journey.protocol.validity.before_session_days)
-        opens = None if session is None or measured is None else session.starts_at - counts
-        if measured is None or (opens is not None and measured.at < opens):
-            yield require(
-                MEASURE,
-                subject=occasion,
-                owner=Role.PATIENT,
-                what=f"fill in {primary} before session {number}",
-                due=opens,
-            )
+        for instrument in scheduled_instruments(journey):
+            if instrument in C_SSRS_FORMS:
+                continue
+            occasion = measure_name(journey, f"session-{number}", instrument)
+            measured = journey.latest(instrument, occasion=occasion)
+            opens = None if session is None or measured is None else session.starts_at - counts
+            if measured is None or (opens is not None and measured.at < opens):
+                yield require(
+                    MEASURE,
+                    subject=occasion,
+                    owner=Role.PATIENT,
+                    what=f"fill in {instrument} before session {number}",
+                    due=opens,
+                )
     yield from validity.needs(journey)
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")
@@ -248,7 +254,9 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
     awaited = session.awaited(rules.observe_minutes)
     for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
-        if minute not in awaited:
+        # To say why nobody looked is no look: until somebody sees the patient, the ladder goes on.
+        unseen = minute in session.missed and session.observed_until < minute
+        if minute not in awaited and not unseen:
             continue
         yield _monitors(
             session,
