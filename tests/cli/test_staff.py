@@ -108,3 +108,17 @@ def test_the_worklist_says_who_is_on_call(recorded: World, profiles: Profiles) -
     on_call = {roster["clinic"]: roster for roster in shown.json["on_call"]}[CLINIC]
     assert (on_call["people"], on_call["gaps"]) == (["demo-on-call-clinician", "demo-medical-director"], [])
     assert json.dumps(on_call)
+
+
+@pytest.mark.parametrize(
+    "staff", [[member(Role.CLINICIAN), member(Role.COORDINATOR)], [*STAFF, member(Role.CLINICIAN)]]
+)
+def test_a_protocol_is_checked_against_the_staff_there_are(clinic: Clinic, staff: list[dict[str, Any]]) -> None:
+    """One clinician alone cannot release a severe hold, nor review their own look."""
+    assert enter(clinic, clinics=[CLINIC], staff=staff).code == 0
+    checked = clinic.world.call("protocol", "check", str(clinic.protocol), "--json")
+    if len(staff) == 2:
+        assert checked.code == 2
+        assert "sign_offs.severe_hold_release" in checked.fields
+    else:
+        assert checked.code == 0, checked.err
