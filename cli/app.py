@@ -26,6 +26,7 @@ NOUNS = {
     "session": "Supervised sessions, from the appointment to the release home.",
     "check-in": "Check-ins with the patient.",
     "visit": "Clinician visits.",
+    "permission": "What gives leave to prescribe, until when.",
     "supply": "The doses at the patient's home: dispensed, returned, disposed of, lost and counted.",
     "patient": "A patient: doses and risks over all their journeys, particulars, and who is the same person.",
     "medicine": "The medicines a patient takes, their changes, and a clinician's review.",

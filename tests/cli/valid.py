@@ -103,6 +103,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "classes": {"medicine-1": ["antidepressant"]},
         "assessment": _TEXT,
     },
+    "permission.propose": {"until": "2027-12-31", "source": _TEXT},
+    "permission.check-monitoring": {"state": "CA", "checked_at": _AT, "concern": False, "found": _TEXT},
     "supply.move": {"movement": "dispensed", "doses": 2, "moved_at": _AT, "lot": "lot-7", "document_ref": "rx-9"},
     "supply.witness": {"disposal": "supply-2"},
     "supply.count": {"doses": 1, "counted_at": _AT},
