@@ -154,7 +154,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if number in journey.protocol.instrument_schedule.before_session:
         occasion = f"session-{number}"
         primary = journey.protocol.instruments.primary
-        measured = journey.latest(primary, occasion=occasion)
+        measured = validity.measured_before(journey, number)
         counts = timedelta(days=journey.protocol.validity.before_session_days)
         opens = None if session is None or measured is None else session.starts_at - counts
         if measured is None or (opens is not None and measured.at < opens):

@@ -17,6 +17,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import RENEWAL
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.stages.evaluation.model import Measurement
 
 BASELINE_OF = "baseline-"
 """The beginning of the name of an instrument of the baseline, as something that lapses."""
@@ -67,12 +68,19 @@ def lapsed(journey: Journey, at: datetime) -> tuple[str, ...]:
     return tuple(f"{lapse.name} has lapsed: {lapse.renewed}" for lapse in lapses(journey) if at > lapse.until)
 
 
+def measured_before(journey: Journey, number: int) -> Measurement | None:
+    """Return the answers that are those before a session: what was filled in before the last dose is not."""
+    primary, last = journey.protocol.instruments.primary, journey.last_dose_at
+    measured = journey.latest(primary, occasion=f"session-{number}")
+    return None if measured is None or (last is not None and measured.at < last) else measured
+
+
 def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return why the questionnaire before a session does not count at a moment (UTC)."""
     if number not in journey.protocol.instrument_schedule.before_session:
         return ()
     primary = journey.protocol.instruments.primary
-    measured = journey.latest(primary, occasion=f"session-{number}")
+    measured = measured_before(journey, number)
     if measured is None:
         return (f"{primary} before session {number} is not filled in",)
     counts = timedelta(days=journey.protocol.validity.before_session_days)
