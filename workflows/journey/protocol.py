@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
@@ -611,8 +611,8 @@ class Dose(InputModel):
 
     unit: Literal["mg"]
     """The unit of all doses."""
-    medicine: Identifier
-    """What is taken. A patient has one open journey with a medicine at a time, whatever it is for."""
+    medicine: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """What is taken, in small letters. A patient has one open journey with a medicine at a time, whatever it is for."""
     starting_dose: Positive | None
     """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None

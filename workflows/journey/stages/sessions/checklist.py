@@ -35,10 +35,11 @@ VITAL_SIGNS = "vital_signs"
 
 
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record the checklist before a session: every item answered, with recent vital signs."""
+    """Record the checklist before a dose: every item answered, with recent vital signs. After the release too: what is
+    found then holds care, and a dose that is taken all the same is a deviation."""
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
-    if session.released_at is not None:
-        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
+    if session.dosed_at is not None:
+        refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe, or correct it with `pathway amend`")
     require_whole(journey, command)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
