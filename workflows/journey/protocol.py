@@ -293,6 +293,13 @@ class Permissions(InputModel):
     """Days that a check of a prescription monitoring program counts."""
 
 
+class Pregnancy(InputModel):
+    """Pregnancy tests."""
+
+    tests_valid_days: Count | None
+    """Days that a negative test counts, for whoever can become pregnant. None: no tests are asked for."""
+
+
 class Supply(InputModel):
     """Doses at the patient's home."""
 
@@ -906,6 +913,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     supply: Supply
     """The ledger of doses."""
+    pregnancy: Pregnancy
+    """Pregnancy tests."""
     permissions: Permissions
     """Permissions that end, and checks that are renewed."""
     instruments: Instruments
