@@ -17,6 +17,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.rules import require_agreement
+from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse
@@ -61,6 +62,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
     require_agreement(journey, command.items)
+    require_not_found(journey, command.items)
 
 
 def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
