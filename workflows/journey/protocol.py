@@ -516,6 +516,9 @@ class CareTeam(InputModel):
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
     """Pairs of parts that one person does not have both."""
+    smallest_clinic: dict[Role, Count]
+    """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
+    somebody whom it does not have."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
