@@ -61,6 +61,7 @@ def state(clinic: Clinic) -> str:
 
 
 def start(clinic: Clinic, *more: str, **changed: Any) -> Answer:
+    clinic.enter_staff()
     given = referral(protocol="ours", **changed)
     coordinator = clinic.profile(Role.COORDINATOR)
     return clinic.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
