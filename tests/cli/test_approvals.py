@@ -180,6 +180,7 @@ def test_signing_anew_says_that_starts_wait(clinic: Clinic) -> None:
             {
                 "dose": {
                     "unit": "mg",
+                    "medicine": "ketamine",
                     "starting_dose": None,
                     "max_single_dose": 1,
                     "max_mg_per_kg": 1,
