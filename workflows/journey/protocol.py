@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
@@ -293,6 +293,13 @@ class Permissions(InputModel):
     """Days that a check of a prescription monitoring program counts."""
 
 
+class Pregnancy(InputModel):
+    """Pregnancy tests."""
+
+    tests_valid_days: Count | None
+    """Days that a negative test counts, for whoever can become pregnant. None: no tests are asked for."""
+
+
 class Supply(InputModel):
     """Doses at the patient's home."""
 
@@ -509,6 +516,9 @@ class CareTeam(InputModel):
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
     """Pairs of parts that one person does not have both."""
+    smallest_clinic: dict[Role, Count]
+    """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
+    somebody whom it does not have."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -604,8 +614,8 @@ class Dose(InputModel):
 
     unit: Literal["mg"]
     """The unit of all doses."""
-    medicine: Identifier
-    """What is taken. A patient has one open journey with a medicine at a time, whatever it is for."""
+    medicine: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """What is taken, in small letters. A patient has one open journey with a medicine at a time, whatever it is for."""
     starting_dose: Positive | None
     """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None
@@ -903,6 +913,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     supply: Supply
     """The ledger of doses."""
+    pregnancy: Pregnancy
+    """Pregnancy tests."""
     permissions: Permissions
     """Permissions that end, and checks that are renewed."""
     instruments: Instruments
