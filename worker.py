@@ -12,7 +12,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowInterceptorClassInput
 
 from activities.anchor_activities import AnchorActivities
 from activities.notice_activities import NoticeActivities
@@ -22,6 +22,7 @@ from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.signature_activities import SignatureActivities
 from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
 from application.process_exit import leave
 from application.settings import Settings, SettingsError, load_settings
@@ -32,6 +33,8 @@ from application.temporal.journey_client import (
 )
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
+from workflows.journey.refusals import Refusal
+from workflows.messages import REFUSE_UNKNOWN, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -81,8 +84,28 @@ def build_worker(
         activities=activities,
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=max_cached,
+        interceptors=[KnowsStaff(register)],
         deployment_config=deployment,
     )
+
+
+class KnowsStaff(Interceptor):
+    """Lets the validators of journeys look at the register: what comes from nobody leaves nothing in history."""
+
+    def __init__(self, register: RegisterFile) -> None:
+        self._register = register
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002 - the SDK's name
+        """Offer the look; nothing is intercepted."""
+        input.unsafe_extern_functions[REFUSE_UNKNOWN] = self._refuse_unknown
+
+    def _refuse_unknown(self, presented: SignatureCheck) -> Refusal | None:
+        try:
+            register = self._register.current()
+        except RegisterError as error:
+            log.error("register.unreadable")
+            raise RuntimeError(error.reason) from None
+        return refuse_unknown(register, presented.clinic, presented.command, presented.claimed, presented.at)
 
 
 def open_register(settings: Settings) -> RegisterFile:

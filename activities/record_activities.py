@@ -22,6 +22,7 @@ from activities.record.store import (
 )
 from activities.record.verification.batches import NEEDS_PROOF, find_unproven
 from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.staff import claims_staff, unknown_actors
 from workflows.journey.aggregate import begin, fold
 from workflows.journey.events import Event, PathwayStarted, PatientMerged
 from workflows.journey.notices import notices
@@ -72,6 +73,7 @@ class RecordActivities:
                 raise _refused("an event is another journey's, or out of order")
             if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
                 raise _refused("demonstrations are not allowed here")
+        await self._prove_staff(batch)
         rests = concerns_patient(batch.events)
         seen: SeenElsewhere | None = None
         if rests or any(event.body.kind in NEEDS_PROOF for event in batch.events):
@@ -118,6 +120,30 @@ class RecordActivities:
         if appended.last_version != batch.events[-1].version:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
         return appended.position
+
+    async def _prove_staff(self, batch: Batch) -> None:
+        """Refuse what staff did whom the register does not know. It is read only for events that need it, so that a
+        hold or a report never waits for it."""
+        if not any(claims_staff(event) for event in batch.events):
+            return
+        clinic = await self._clinic_of(batch)
+        problem = next(unknown_actors(self._register.current(), clinic, batch.events), None)
+        if problem is not None:
+            log.error("sender.unproven", journey_id=str(batch.journey_id))
+            raise _refused(problem)
+
+    async def _clinic_of(self, batch: Batch) -> str:
+        opening = batch.events[0]
+        if not isinstance(opening.body, PathwayStarted):
+            stored = await self._record.load_opening(batch.journey_id)
+            if stored is None:
+                raise _refused("nothing was started")
+            try:
+                opening = from_stored(stored)
+            except ValueError:
+                raise _refused("the journey's record holds a row that is no event") from None
+        assert isinstance(opening.body, PathwayStarted)
+        return opening.body.clinic
 
     async def _load(self, journey_id: UUID) -> tuple[Event, ...]:
         try:

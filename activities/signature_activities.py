@@ -4,6 +4,7 @@ import structlog
 from temporalio import activity
 
 from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.staff import refuse_unknown
 from activities.signatures.verifying import SignatureProblem, check, refusal_of
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED
@@ -20,16 +21,22 @@ class SignatureActivities:
 
     @activity.defn(name=verify_signature.__name__)
     async def verify(self, presented: SignatureCheck) -> SignatureResult:
-        """Say whether the signature of a decision is valid at the moment at which it was handed in.
+        """Say whether the sender of a command and the people it names are in the register, and whether the signature of
+        a decision is valid, at the moment at which it was handed in.
 
         Raises:
-            RegisterError: no signature can be checked now.
+            RegisterError: nothing can be checked now.
         """
         try:
-            problem = self._problem(presented)
+            register, claimed = self._register.current(), presented.claimed
+            refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
+            problem = None if refusal is not None else self._problem(presented)
         except RegisterError:
             log.error("register.unreadable")
             raise
+        if refusal is not None:
+            log.warning("sender.refused", journey_id=str(presented.journey_id), code=refusal.code.value)
+            return SignatureResult(refusal=refusal)
         if problem is None:
             return SignatureResult()
         log.warning(
@@ -43,7 +50,9 @@ class SignatureActivities:
     def _problem(self, presented: SignatureCheck) -> SignatureProblem | None:
         command, signed = presented.command, presented.command.body
         register = self._register.current()
-        if not isinstance(signed, SIGNED) or signed.signature is None:
+        if not isinstance(signed, SIGNED):
+            return None
+        if signed.signature is None:
             return SignatureProblem.BAD_SIGNATURE
         try:
             statement = of_command(presented.journey_id, signed, command.actor, signed.signature)

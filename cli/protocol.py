@@ -83,10 +83,15 @@ async def list_(call: Call) -> None:
         output.show(listed)
 
 
+def _when(step: EscalationStep) -> str:
+    if step.days_before is not None:
+        return f"-{step.days_before} days"
+    return f"+{step.minutes} min" if step.percent is None else f"{step.percent} %"
+
+
 def _steps(steps: tuple[EscalationStep, ...]) -> str:
     return "; ".join(
-        f"{'+' if step.percent is None else ''}{step.minutes if step.percent is None else step.percent}"
-        f"{' min' if step.percent is None else ' %'} {step.action.value} {step.to.value}"
+        f"{_when(step)} {step.action.value} {step.to.value}"
         f"{' (hold)' if step.hold else ''}"
         f"{'' if step.repeat_minutes is None else f', again every {step.repeat_minutes} min'}"
         for step in steps

@@ -10,8 +10,17 @@ from pathlib import Path
 from uuid import UUID
 
 from activities.signatures.keys import PrivateKey, generate, new_seal, sign, unlock
-from activities.signatures.signer_registry import Register, RegisterFile, SignerEntry, enrol, publish
-from simulation.people import PEOPLE
+from activities.signatures.signer_registry import (
+    Register,
+    RegisterFile,
+    Shift,
+    SignerEntry,
+    StaffEntry,
+    enrol,
+    enter,
+    publish,
+)
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
@@ -63,7 +72,13 @@ def invent(directory: Path) -> Signers:
         return Signers(register_path, organisation.public_key, keys)
     directory.mkdir(parents=True, exist_ok=True)
     organisation = generate(directory / "organisation.key", "demo-clinic", PASSPHRASE, cost=COST)
-    register = Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED)
+    register = enter(
+        Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED),
+        ENROLLED,
+        clinics=(CLINIC, SECOND_CLINIC),
+        staff=[_staff_entry(person) for person in STAFF],
+        rota=[_shift(clinic) for clinic in (CLINIC, SECOND_CLINIC)],
+    )
     keys = {}
     for role in CLINICAL:
         person = PEOPLE[role]
@@ -72,6 +87,27 @@ def invent(directory: Path) -> Signers:
         keys[person.id] = key
     register_path.write_bytes(publish(register, organisation))
     return Signers(register_path, organisation.public_key, keys)
+
+
+def _staff_entry(person: Actor) -> StaffEntry:
+    assert person.name is not None
+    entered_by = [role for role in (Role.OPS, Role.COORDINATOR, Role.THERAPIST) if PEOPLE[role].id != person.id]
+    return StaffEntry(
+        member=member_of(person),
+        printed_name=person.name,
+        entered_by=(PEOPLE[entered_by[0]].id, PEOPLE[entered_by[1]].id),
+    )
+
+
+def _shift(clinic: str) -> Shift:
+    """The on-call clinician is always on call, and the medical director stands in: it is a small clinic."""
+    return Shift(
+        clinic=clinic,
+        person=PEOPLE[Role.ON_CALL_CLINICIAN].id,
+        stands_in=PEOPLE[Role.MEDICAL_DIRECTOR].id,
+        begins=ENROLLED,
+        ends=datetime(2100, 1, 1, tzinfo=UTC),
+    )
 
 
 def _entry(person: Actor, key: PrivateKey) -> SignerEntry:

@@ -17,6 +17,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.permissions.rules import REMOTE, last_day
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
@@ -60,6 +61,8 @@ def _licence(role: Role) -> Licence | None:
 HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
 """The people that each journey has for itself. All others are staff of the clinic."""
 CLINIC = "demo-clinic"
+SECOND_CLINIC = "night-clinic"
+"""Another clinic of the same organisation. The invented staff work at both, and act for the first one."""
 
 PEOPLE: Mapping[Role, Actor] = {
     role: Actor(
@@ -99,7 +102,9 @@ STAFF: tuple[Actor, ...] = (*(person for person in PEOPLE.values() if person.cli
 
 def member_of(person: Actor) -> CareTeamMember:
     """Return what the invented register says of somebody."""
-    return CareTeamMember(id=person.id, role=person.role, clinics=person.clinics, licence=person.licence, since=SINCE)
+    return CareTeamMember(
+        id=person.id, role=person.role, clinics=(CLINIC, SECOND_CLINIC), licence=person.licence, since=SINCE
+    )
 
 
 def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
@@ -259,6 +264,24 @@ def _at_home(journey: Journey) -> c.Location:
 def _record_address(situation: Situation) -> Action:
     address = f"demo-address-{situation.journey.id.hex[:8]}"
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=_invented("told on the phone"))
+
+
+def _check_monitoring(situation: Situation) -> Action | datetime:
+    if situation.waiting.subject is not None and situation.at < situation.waiting.deadline - timedelta(days=7):
+        return situation.waiting.deadline - timedelta(days=7)
+    return Role.CLINICIAN, c.RecordMonitoringCheck(
+        state=situation.journey.patient.state, checked_at=situation.at, concern=False, found=_invented("nothing")
+    )
+
+
+def _renew_permission(situation: Situation) -> Action | datetime | None:
+    """Propose another year once the permission has ended. Licences are renewed in the register."""
+    if situation.subject != REMOTE or situation.journey.proposed_permission is not None:
+        return None
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    until = last_day(situation.journey) + timedelta(days=365)
+    return Role.CLINICIAN, c.ProposePermission(until=until, source=_invented("extended for a year"))
 
 
 def _dispense(situation: Situation) -> Action:
@@ -511,6 +534,8 @@ def _observe(situation: Situation) -> Action | datetime:
     session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if minute in session.missed:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if now <= minute + rules.observe_window_minutes and rules.nearest_minute(now) == minute:
         return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
     if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
@@ -763,6 +788,8 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "correction": _confirm_correction,
     "medicines_review": _reconcile,
     "dispensing": _dispense,
+    "monitoring_check": _check_monitoring,
+    "permission_end": _renew_permission,
     "leftovers": _collect,
     "dispatch_address": _record_address,
     "crisis": _reach,

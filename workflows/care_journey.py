@@ -140,6 +140,8 @@ class CareJourney:
     async def submit(self, command: Command) -> m.Receipt:
         self._look_for_reset()
         await self._until_decidable()
+        if command.body.by_anybody and self._ledger.needs_proof(command):
+            command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
         receipt = self._decide(command, refusal)
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
@@ -157,9 +159,25 @@ class CareJourney:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
             raise ApplicationError("other releases are being recorded; nothing happened", type=m.TRY_AGAIN)
-        refusal = self._ledger.refusal(command, workflow.now())
+        refusal = self._ledger.refusal(command, workflow.now()) or self._refuse_unknown(command)
         if refusal is not None:
             raise _refused(refusal)
+
+    def _refuse_unknown(self, command: Command) -> Refusal | None:
+        """Say why the register does not let this command in. Only for a validator: it looks at the register as it is
+        now, so it would not replay. What it lets in is proven again where it is recorded.
+
+        Raises:
+            ApplicationError: the register cannot be read now; nothing happened.
+        """
+        look = workflow.extern_functions().get(m.REFUSE_UNKNOWN)
+        if look is None or command.body.by_anybody or not self._ledger.needs_proof(command):
+            return None
+        try:
+            refusal: Refusal | None = look(self._ledger.presented(command, workflow.now()))
+        except RuntimeError:
+            raise _not_checked() from None
+        return refusal
 
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
@@ -234,6 +252,23 @@ class CareJourney:
 
     # Signatures
 
+    async def _as_proven(self, command: Command) -> Command:
+        """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts
+        all the same, and is marked. Nobody is kept waiting for a register that cannot be read."""
+        try:
+            result = await workflow.execute_activity(
+                m.verify_signature,
+                self._ledger.presented(command, workflow.now()),
+                schedule_to_close_timeout=m.MOMENT,
+                retry_policy=m.ONCE,
+                summary="look up the sender",
+            )
+            proven = result.refusal is None
+        except ActivityError:
+            proven = False
+        await self._until_decidable()
+        return command if proven else _unproven(command)
+
     async def _check_now(self, command: Command) -> Refusal | None:
         """Check a signature once, while somebody waits for the answer. The command can be decided right after.
 
@@ -265,7 +300,7 @@ class CareJourney:
         while True:
             await workflow.wait_condition(lambda: bool(self._unchecked) and not self._set_back)
             command, refusal = self._unchecked[0], None
-            if self._ledger.must_be_checked(command):
+            if self._ledger.must_be_checked(command) or self._ledger.needs_proof(command):
                 presented = self._ledger.presented(command, workflow.now())
                 result = await _start(m.verify_signature, presented, "check a signature")
                 await self._until_decidable()
@@ -290,7 +325,12 @@ class CareJourney:
                 await workflow.sleep(timedelta(milliseconds=1), summary="read on")
 
     def _read(self, message: Command | KeepUnreadable) -> None:
-        if isinstance(message, Command) and self._ledger.must_be_checked(message):
+        if isinstance(message, Command) and message.body.by_anybody:
+            # At once, and so without a look at the register: a signal proves nobody.
+            self._decide(_unproven(message), unanswered=True)
+        elif isinstance(message, Command) and (
+            self._ledger.must_be_checked(message) or self._ledger.needs_proof(message)
+        ):
             self._unchecked.append(message)
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
@@ -469,6 +509,10 @@ def _start(
     return workflow.start_activity(
         activity, given, start_to_close_timeout=m.ATTEMPT, retry_policy=m.RETRY, summary=summary
     )
+
+
+def _unproven(command: Command) -> Command:
+    return command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()})})
 
 
 def _not_checked() -> ApplicationError:

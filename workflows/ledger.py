@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.care_team.rules import claimed_by
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
@@ -85,9 +86,20 @@ class Ledger:
         body = command.body
         return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self.receipts
 
+    def needs_proof(self, command: Command) -> bool:
+        """Whether a command says to come from staff, and was not decided before."""
+        return bool(command.actor.clinics) and command.command_id not in self.receipts
+
     def presented(self, command: Command, at: datetime) -> SignatureCheck:
-        """Present a signed command to be checked."""
-        return SignatureCheck(journey_id=self.journey.id, state=self.journey.patient.state, command=command, at=at)
+        """Present a command to be checked."""
+        return SignatureCheck(
+            journey_id=self.journey.id,
+            clinic=self.journey.clinic,
+            state=self.journey.patient.state,
+            command=command,
+            claimed=claimed_by(self.journey, command),
+            at=at,
+        )
 
     def counts_still(self, checked: SignatureCheck, at: datetime) -> bool:
         """Whether the result of a check is still valid: not expired, recent, and for the patient's present state."""

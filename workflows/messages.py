@@ -12,10 +12,10 @@ from pydantic import Field
 from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
-from workflows.journey.actors import Role
+from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.base import ImmutableModel, digest
+from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
@@ -49,6 +49,9 @@ RETRY = RetryPolicy(
     non_retryable_error_types=[DIVERGED],
 )
 """Retries without end: during an outage everybody sees the pending activity with its attempts."""
+REFUSE_UNKNOWN = "refuse_unknown"
+"""The name under which a worker lets a validator look at the register: from a `SignatureCheck` to a refusal or None.
+It raises RuntimeError while the register cannot be read."""
 ONCE = RetryPolicy(maximum_attempts=1)
 
 
@@ -104,16 +107,19 @@ class EventPage(ImmutableModel):
 
 
 class SignatureCheck(ImmutableModel):
-    """A signed decision to be checked: when it was handed in (UTC), and the state where the patient is."""
+    """A command to be checked: when it was handed in (UTC), in a journey of which clinic, and the state where the
+    patient is. ``claimed`` is what it claims that the register says of the staff."""
 
     journey_id: UUID
+    clinic: Identifier
     state: UsState
     command: Command
+    claimed: tuple[CareTeamMember, ...] = ()
     at: Instant
 
 
 class SignatureResult(ImmutableModel):
-    """Whether a signature is valid, or why not."""
+    """Whether the sender is who they say and a signature is valid, or why not."""
 
     refusal: Refusal | None = None
 
@@ -216,7 +222,8 @@ async def raise_alarm(alarm: Alarm) -> None:
 
 @activity.defn
 async def verify_signature(presented: SignatureCheck) -> SignatureResult:
-    """Say whether a signature is valid. It fails while that cannot be checked."""
+    """Say whether the sender of a command is who they say, and a signature is valid. It fails while that cannot be
+    checked."""
     raise NotImplementedError
 
 

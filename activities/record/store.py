@@ -343,6 +343,16 @@ class Record:
         )
         return tuple(self.decoded(row) for row in rows)
 
+    async def load_opening(self, journey_id: UUID) -> StoredEvent | None:
+        """The event that opened a journey; None when it is unknown."""
+        rows = await self._fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND journey_id = $2 AND version = 1",
+            self._log_id,
+            journey_id,
+        )
+        return self.decoded(rows[0]) if rows else None
+
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an
         event, because positions become visible in their order.

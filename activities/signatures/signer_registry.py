@@ -1,4 +1,5 @@
-"""The register of who may sign: public keys with the person, printed name, role and licence they stand for.
+"""The organisation's register: its clinics, all their staff, who is on call when, and the public keys of who may sign,
+each with the person, printed name, role and licence it stands for.
 
 It is one JSON file, signed by the organisation's offline key, so that nobody with access to a server or a database can
 add a key of their own. Entries are only added and revoked. When something about a person changes (a renewed licence, a
@@ -7,16 +8,17 @@ new name, another role), they get a new entry with a new key; what they signed b
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from activities.signatures.keys import PrivateKey, key_id_of
-from workflows.journey.actors import CLINICAL, Licence, Role
+from workflows.journey.actors import CLINICAL, CareTeamMember, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.signed_statement import Sha256
@@ -85,18 +87,69 @@ class SignerEntry(InputModel):
         return "active" if self.revoked_at is None or moment < self.revoked_at else "revoked"
 
 
+class StaffEntry(InputModel):
+    """One of the staff: in which role, for which clinics, under which licence, from when until when, and who entered
+    them. Somebody with two roles has two entries."""
+
+    member: CareTeamMember
+    printed_name: Short
+    entered_by: tuple[Identifier, Identifier]
+
+    @model_validator(mode="after")
+    def _by_two(self) -> Self:
+        if len({self.member.id, *self.entered_by}) != 3:
+            raise ValueError("entered_by must be two different people, neither of them the one entered")
+        return self
+
+
+class Shift(InputModel):
+    """Who is on call for a clinic from a moment until another (UTC), and who stands in when they do not answer."""
+
+    clinic: Identifier
+    person: Identifier
+    stands_in: Identifier
+    begins: Instant
+    ends: Instant
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.ends <= self.begins:
+            raise ValueError("ends must be after begins")
+        if self.person == self.stands_in:
+            raise ValueError("stands_in must be somebody else")
+        return self
+
+
 class Register(InputModel):
-    """Every key there ever was. ``version`` counts the changes, so that an older register is recognised."""
+    """The clinics, everybody there ever was, every shift and every key. ``version`` counts the changes, so that an
+    older register is recognised. One licence number in one state stands for one person."""
 
     organisation: Short
     version: Annotated[int, Field(ge=1)]
     issued_at: Instant
     entries: tuple[SignerEntry, ...] = ()
+    clinics: tuple[Identifier, ...] = ()
+    staff: tuple[StaffEntry, ...] = ()
+    rota: tuple[Shift, ...] = ()
 
     @model_validator(mode="after")
     def _one_entry_per_key(self) -> Self:
         if len({entry.key_id for entry in self.entries}) != len(self.entries):
             raise ValueError("a key is enrolled once")
+        return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        named = [*(clinic for entry in self.staff for clinic in entry.member.clinics), *(s.clinic for s in self.rota)]
+        if not {*named} <= {*self.clinics}:
+            raise ValueError("staff and shifts are of clinics that the register lists")
+        holders: dict[tuple[str, str], str] = {}
+        held = [(entry.person, entry.licence) for entry in self.entries]
+        held += [(entry.member.id, entry.member.licence) for entry in self.staff if entry.member.licence is not None]
+        for person, licence in held:
+            for state in licence.states:
+                if holders.setdefault((licence.number, state), person) != person:
+                    raise ValueError("one licence number in one state is one person's")
         return self
 
     def entry(self, key_id: str) -> SignerEntry | None:
@@ -114,7 +167,51 @@ def enrol(register: Register, entry: SignerEntry) -> Register:
         raise RegisterError("this key is enrolled already", "Generate a new one: a key is never used again")
     if entry.revoked_at is not None:
         raise RegisterError("a new entry cannot be revoked", "Enrol it, then revoke it")
-    return _next(register, entry.enrolled_at, (*register.entries, entry))
+    return _next(register, entry.enrolled_at, entries=(*register.entries, entry))
+
+
+def enter(
+    register: Register,
+    at: datetime,
+    *,
+    clinics: Iterable[str] = (),
+    staff: Iterable[StaffEntry] = (),
+    rota: Iterable[Shift] = (),
+) -> Register:
+    """Return the next register, with further clinics, staff and shifts. A shift that begins before another one of its
+    clinic has ended takes its place from then on.
+
+    Raises:
+        RegisterError: it is dated before the register, somebody is entered twice, or it breaks the register's rules.
+    """
+    known = [(entry.member.id, entry.member.role) for entry in register.staff if entry.member.until is None]
+    for entry in staff:
+        if (entry.member.id, entry.member.role) in known:
+            raise RegisterError("somebody is entered already in this role", "End that entry first (`clinician end`)")
+    return _next(
+        register,
+        at,
+        clinics=tuple(dict.fromkeys((*register.clinics, *clinics))),
+        staff=(*register.staff, *staff),
+        rota=(*register.rota, *rota),
+    )
+
+
+def end_entry(register: Register, person: str, role: Role, *, at: datetime) -> Register:
+    """Return the next register, in which somebody does not work in a role any more from ``at`` on.
+
+    Raises:
+        RegisterError: nobody is entered so, or ``at`` is before the register was issued.
+    """
+    ended = tuple(
+        entry.model_copy(update={"member": entry.member.model_copy(update={"until": at})})
+        if (entry.member.id, entry.member.role) == (person, role) and entry.member.until is None
+        else entry
+        for entry in register.staff
+    )
+    if ended == register.staff:
+        raise RegisterError("nobody is entered with this id in this role", "See `clinician staff`")
+    return _next(register, at, staff=ended)
 
 
 def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: str) -> Register:
@@ -136,15 +233,19 @@ def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: s
         raise RegisterError(
             "this is no revocation", "Say when (with offset), why (up to 200 characters) and by whom"
         ) from None
-    return _next(register, at, tuple(revoked if known is entry else known for known in register.entries))
+    return _next(register, at, entries=tuple(revoked if known is entry else known for known in register.entries))
 
 
-def _next(register: Register, at: datetime, entries: tuple[SignerEntry, ...]) -> Register:
+def _next(register: Register, at: datetime, **changed: Any) -> Register:
     if at < register.issued_at:
         raise RegisterError(
             "the register was issued later than that", "Date a change when it is made, and check clocks"
         )
-    return Register(organisation=register.organisation, version=register.version + 1, issued_at=at, entries=entries)
+    try:
+        return Register.model_validate({**dict(register), **changed, "version": register.version + 1, "issued_at": at})
+    except ValidationError as invalid:
+        rule = invalid.errors()[0]["msg"].removeprefix("Value error, ")
+        raise RegisterError(f"the register would break its rules: {rule}", "Correct what is entered") from None
 
 
 def publish(register: Register, organisation_private_key: PrivateKey) -> bytes:

@@ -13,7 +13,7 @@ from application.context import Context
 from application.errors import Conflict, NotFound, Refused, Unavailable
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
-from application.sign_offs import signing
+from application.sign_offs import signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import (
@@ -107,6 +107,7 @@ async def _knowing_elsewhere(context: Context, history: History) -> History:
 
 def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
     """Return the events that a command would have now; none if it was accepted before."""
+    command = staff.with_register(context, history.journey, command)
     repeated = answer_repeated(receipts_of(history.events), command)
     if isinstance(repeated, CommandReceipt):
         return ()
@@ -122,6 +123,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
+    command = await staff.looked_up(context, journey_id, command)
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))

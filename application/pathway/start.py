@@ -17,6 +17,7 @@ from application.errors import Conflict, FieldProblem, Refused, Unavailable, Use
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
+from application.sign_offs import staff
 from workflows.journey.aggregate import fold
 from workflows.journey.base import Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
@@ -104,7 +105,7 @@ class Starter:
         once = command_id or uuid5(referral.request, "start")
         command = Command.model_construct(command_id=once, actor=self._context.actor, body=body)
         require_size(command)
-        return command
+        return staff.with_register(self._context, None, command)
 
     def _choose(self, name: str, pathway: Pathway) -> tuple[Protocol, ProtocolApproval | None]:
         settings = self._context.settings

@@ -113,6 +113,8 @@ def _step_at(protocol: Protocol, policy: str, ladder: str, n: int) -> Escalation
 
 
 def _when(step: EscalationStep) -> str:
+    if step.days_before is not None:
+        return f"{step.days_before} days before"
     return f"after {step.minutes} min" if step.percent is None else f"at {step.percent} % of the time"
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from activities.signatures import keys
 from application.context import Context
 from application.errors import Refused
-from application.sign_offs import keyring
+from application.sign_offs import keyring, staff
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.statements import of_command
@@ -25,7 +25,8 @@ def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, bo
         Refused: the journey would refuse it.
         UseCaseError: they did not identify themselves, or their key cannot be used.
     """
-    refusal = decide(journey, unsigned(context, signer, command_id, body), context.now())
+    trial = staff.with_register(context, journey, unsigned(context, signer, command_id, body))
+    refusal = decide(journey, trial, context.now())
     if isinstance(refusal, Refusal):
         raise Refused(refusal)
     return _with(body, _signature(context, signer, journey.id, body), command_id, signer)

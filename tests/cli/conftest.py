@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from shutil import copy
 from uuid import UUID
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from activities.record import Record
 from deploy.local.postgres import Database
 from simulation import people
-from simulation.keys import Signers, invent
+from simulation.keys import Signers
 from tests.cli.clinics import Clinics
 from tests.cli.clinics import clinics as made_clinics
-from tests.cli.helpers import START, World, write_profiles
+from tests.cli.helpers import START, World, invented, write_profiles
 from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -47,13 +48,15 @@ def recorded(world: World, migrated: Database) -> World:
 
 @pytest.fixture
 def profiles(tmp_path: Path) -> Profiles:
-    return write_profiles(tmp_path / "profiles")
+    return write_profiles(tmp_path / "profiles", JOURNEY)
 
 
 @pytest.fixture
 def keys(profiles: Profiles) -> Signers:
     """A key beside the profile of each invented clinician."""
-    return invent(Path(profiles[Role.CLINICIAN]).parent)
+    for path in invented().register_path.parent.glob("*.key"):
+        copy(path, Path(profiles[Role.CLINICIAN]).parent)
+    return invented()
 
 
 @pytest.fixture

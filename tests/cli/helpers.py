@@ -9,8 +9,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,8 +27,8 @@ from application.settings import Settings
 from application.temporal.journeys import Journeys, Running
 from cli.app import app
 from deploy.local.postgres import Database
-from simulation.keys import PASSPHRASE
-from simulation.people import CLINIC, PEOPLE, profile
+from simulation.keys import PASSPHRASE, Signers, invent
+from simulation.people import CLINIC, PEOPLE, person_of, profile
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
@@ -46,13 +47,24 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 T = TypeVar("T")
 
 
+@cache
+def invented() -> Signers:
+    """The register of the invented staff, and their keys."""
+    return invent(Path(mkdtemp()))
+
+
+def registered() -> dict[str, Any]:
+    """The settings that name that register."""
+    return {"register_file": invented().register_path, "organisation_key": invented().organisation_key.hex()}
+
+
 class World:
     """What the command line acts in: a database, or none, a moment, and the person at the terminal.
 
     ``down`` is Temporal away, ``asleep`` is Temporal taking commands that never get recorded.
     """
 
-    def __init__(self, database: Database | None = None, **settings: Any) -> None:
+    def __init__(self, database: Database | None = None, *, knows_staff: bool = True, **settings: Any) -> None:
         self.at = START
         self.down = False
         self.asleep = False
@@ -61,7 +73,9 @@ class World:
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
         """Who sits at the terminal: they know their id, and the passphrase."""
-        self.settings = Settings(database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER)
+        self.settings = Settings(
+            database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER, **registered() if knows_staff else {}
+        )
         self.set(**settings)
         if database is not None:
             self.use(database)
@@ -215,11 +229,12 @@ def call(world: World, *arguments: str, given: Any = None, raw: bytes | None = N
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
-def write_profiles(directory: Path) -> dict[Role, str]:
-    """A profile file for each invented person."""
+def write_profiles(directory: Path, journey_id: UUID | None = None) -> dict[Role, str]:
+    """A profile file for each invented person: of this journey, where it has one of its own."""
     directory.mkdir(exist_ok=True)
     written = {}
-    for role, person in PEOPLE.items():
+    for role in PEOPLE:
+        person = PEOPLE[role] if journey_id is None else person_of(journey_id, role)
         path = directory / f"{role.value}.json"
         path.write_text(profile(person, CLINIC, "night-clinic"))
         written[role] = str(path)

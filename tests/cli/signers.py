@@ -27,7 +27,7 @@ class AtTerminal(World):
     """A world with a person who answers from a list; every question is kept."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
-        super().__init__(demonstration=False, protocols_dir=directory, **settings)
+        super().__init__(knows_staff=False, demonstration=False, protocols_dir=directory, **settings)
         self.asked: list[tuple[str, bool]] = []
 
     def ask(self, question: str, *, secret: bool = False) -> str:

@@ -74,7 +74,7 @@ def test_the_same_referral_again_is_the_same_journey(world: World, coordinator: 
 @pytest.mark.requirement("B27")
 @pytest.mark.parametrize(
     "changed",
-    [{"reason": "Invented: another one"}, {"pathway": "ANXIETY"}, {"clinic": "another-clinic"}],
+    [{"reason": "Invented: another one"}, {"pathway": "ANXIETY"}, {"clinic": "night-clinic"}],
     ids=["again", "another condition", "another clinic"],
 )
 def test_a_second_start_with_the_medicine_is_refused_and_does_not_say_where_the_first_is(
@@ -113,7 +113,11 @@ def test_dry_run_sends_nothing(world: World, coordinator: tuple[str, str]) -> No
     world.down = True
     answer = start(world, coordinator, referral(), "--dry-run")
     assert answer.code == 0
-    assert [event["kind"] for event in answer.json["events"]] == ["pathway.started", "obligations.updated"]
+    assert [event["kind"] for event in answer.json["events"]] == [
+        "pathway.started",
+        "care-team.updated",
+        "obligations.updated",
+    ]
     assert world.journeys() == 0
 
 

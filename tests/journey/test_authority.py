@@ -12,6 +12,7 @@ from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, 
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.permissions.model import ProposedPermission
 from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
@@ -126,6 +127,8 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
             changed = {"discharge_author": by}
         case SignOffKind.PATIENT_MERGE:
             changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"proposed_by": by})}}
+        case SignOffKind.PERMISSION:
+            changed = {"proposed_permission": ProposedPermission(until=date(2099, 1, 1), source="x", by=by)}
         case SignOffKind.CONSENT_VERSION:
             proposed = ProposedConsent(consent="treatment", version="treatment-2", reason="invented", by=by)
             changed = {"proposed_consents": {"treatment": proposed}}

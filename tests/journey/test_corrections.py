@@ -209,6 +209,7 @@ def test_a_wrong_observation_blocks_the_end_only_until_it_is_confirmed() -> None
 
 def test_a_missed_observation_in_error_is_awaited_again() -> None:
     play = after("session.dose").later(minutes=60)
+    play.do(observation(play.journey, 1, 60, play.at), Role.OBSERVER)
     play.do(c.MissObservation(session=1, minute=15, reason="asleep (invented)"), Role.SESSION_MONITOR)
     assert play.waits_for("observation", "1-15") is None
     mark(play, "session.observation-missed")

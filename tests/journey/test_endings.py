@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journey.play import Play, after, before, course, one, standing
+from tests.journey.play import Play, after, before, collected, course, one, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -87,7 +87,7 @@ def handed_over(play: Play, by: Role = Role.CLINICIAN) -> None:
 
 
 def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> None:
-    play = after("session.end")
+    play = collected(after("session.end"))
     proposal = c.ProposeHandover(receiver="Dr. Invented, city hospital", reason="admitted there")
     play.refused(proposal, code=RefusalCode.WRONG_STAGE)
     play.do(c.Withdraw(), Role.PATIENT)
@@ -113,7 +113,7 @@ def test_a_declined_handover_leaves_the_watch_where_it_is() -> None:
 
 
 def test_a_running_session_is_handed_over_too() -> None:
-    play = after("session.dose").later(minutes=5)
+    play = collected(after("session.dose").later(minutes=5))
     play.do(c.StopForSafety(reason="x", referral="y"))
     handed_over(play)
     assert not {"observation", "session_end", "check_in"} & {w.kind for w in play.journey.waiting.values()}

@@ -18,7 +18,9 @@ SECOND = 2
 BY_ITSELF = {"release", "dose", "access_review"}
 """What may be awaited while a dose is taken: the release, the dose, and a look at who looked."""
 PLANNED_AHEAD = {"screening", "renewal", "check_in", "visit", "follow_up_visit", "measure", "crisis_contact"} | {
-    "adverse_event_outcome"
+    "adverse_event_outcome",
+    "permission_end",
+    "monitoring_check",
 }
 """What is awaited long before its time, and stands before a dose from then on."""
 

@@ -755,9 +755,29 @@ def test_after_the_longest_observation_a_clinician_decides() -> None:
     assert play.journey.sessions[1].ended_at == play.at
 
 
-def test_ended_session_takes_no_more() -> None:
+def test_a_session_ends_once_and_what_was_seen_can_be_told_after_it() -> None:
     play = after("session.end")
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
+    told = observation(play.journey, 1, 110, play.at).model_copy(update={"red_flags": ("seizure",)})
+    followed = play.do(told, Role.OBSERVER)
+    assert one(followed, e.SessionObserved).alert == "emergency"
+    assert play.journey.held
+
+
+def test_without_a_dose_there_is_no_minute_to_observe() -> None:
+    play = before("session.dose")
+    seen = observation(play.journey, 1, 0, play.at)
+    play.refused(seen, Role.OBSERVER, code=RefusalCode.WRONG_TIME, field="session", says="no dose")
+
+
+def test_saying_why_nobody_looked_stops_no_ladder() -> None:
+    play = after("session.dose")
+    play.wait(minutes=26)
+    play.do(c.MissObservation(session=1, minute=15, reason="the observer slept (invented)"), Role.SESSION_MONITOR)
+    taken = [body.action for body in play.wait(minutes=20) if isinstance(body, e.ObligationEscalated)]
+    assert "emergency_services" in taken
+    play.do(observation(play.journey, 1, 46, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is None
 
 
 # Reviews

@@ -157,7 +157,8 @@ def test_severe_holds_are_released_by_the_medical_director_alone() -> None:
 BUSINESS_DAYS = {
     SignOffKind.EVALUATION: 2, SignOffKind.EXCLUSION_REVIEW: 2, SignOffKind.ELIGIBILITY: 2, SignOffKind.PLAN: 3,
     SignOffKind.RESPONSE_REVIEW: 1, SignOffKind.HOLD_RELEASE: 1, SignOffKind.SEVERE_HOLD_RELEASE: 1,
-    SignOffKind.CONSENT_VERSION: 2, SignOffKind.LOST_TO_FOLLOW_UP: 1, SignOffKind.DISCHARGE: 2,
+    SignOffKind.PERMISSION: 2, SignOffKind.CONSENT_VERSION: 2,
+    SignOffKind.LOST_TO_FOLLOW_UP: 1, SignOffKind.DISCHARGE: 2,
     SignOffKind.PATIENT_LIMITS: 2,
     SignOffKind.LIMIT_OVERRIDE: 1,
 }  # fmt: skip

@@ -22,6 +22,7 @@ from workflows.journey.always.observations import model as observations
 from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
+from workflows.journey.always.permissions import model as permissions
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.always.supply import model as supply
@@ -50,6 +51,7 @@ class Journey(
     care_team.CareTeamState,
     medicines.MedicinesState,
     supply.SupplyState,
+    permissions.PermissionsState,
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
@@ -89,6 +91,7 @@ PARTS = (
     care_team,
     medicines,
     supply,
+    permissions,
 )
 
 EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {

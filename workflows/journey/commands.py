@@ -36,6 +36,7 @@ from workflows.journey.always.pathway.model import (
     Withdraw,
 )
 from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
+from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -137,6 +138,8 @@ AnyBody = Annotated[
     | ChangeMedicine
     | StopMedicine
     | ReconcileMedicines
+    | ProposePermission
+    | RecordMonitoringCheck
     | RecordObservation
     | GiveUpObservation
     | MoveSupply

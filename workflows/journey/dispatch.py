@@ -18,6 +18,7 @@ from workflows.journey.always.observations import rules as observations
 from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
+from workflows.journey.always.permissions import rules as permissions
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.always.supply import rules as supply
@@ -47,6 +48,7 @@ DECISIONS: Decisions = {
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
     **supply.DECISIONS,
+    **permissions.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
     **death.DECISIONS,
@@ -72,6 +74,7 @@ _REACTING = (
     follow_up.REACTIONS,
     medicines.REACTIONS,
     supply.REACTIONS,
+    permissions.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
     death.REACTIONS,
@@ -94,6 +97,7 @@ NEEDS = (
     follow_up.needs,
     medicines.needs,
     supply.needs,
+    permissions.needs,
     particulars.needs,
     safety.needs,
     death.needs,

@@ -40,6 +40,7 @@ from workflows.journey.always.pathway.model import (
     StageEntered,
 )
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
+from workflows.journey.always.permissions.model import MonitoringChecked, PermissionChanged, PermissionProposed
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -138,6 +139,9 @@ AnyEventBody = Annotated[
     | BirthDateCorrected
     | MedicineRecorded
     | MedicinesReconciled
+    | PermissionProposed
+    | PermissionChanged
+    | MonitoringChecked
     | ObservationRecorded
     | ObservationGivenUp
     | SupplyMoved

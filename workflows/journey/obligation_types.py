@@ -127,6 +127,12 @@ MEASURE = ObligationType(
 )
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper, or doses that were disposed of. It waits for the same people as a question."""
+PERMISSION = _at_once("permission_end", before_dose=BeforeDose.ONCE_DUE)
+"""The end of a permission or a licence. It is warned of long before."""
+MONITORING_CHECK = ObligationType(
+    "monitoring_check", (("monitoring_check", MayWaitFor.WORKING_TIME),), before_dose=BeforeDose.ONCE_DUE
+)
+"""The dose gate asks for the check itself; its renewal is asked for long before it is due."""
 DISPENSING = _of_clinic("dispensing")
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
@@ -202,6 +208,8 @@ OBLIGATION_TYPES = {
         WITNESS,
         MISSED_CONTACT,
         MEDICINES_REVIEW,
+        PERMISSION,
+        MONITORING_CHECK,
         CORRECTION,
         DISPENSING,
         LEFTOVERS,

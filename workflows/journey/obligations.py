@@ -33,6 +33,8 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
     def time_of(step: EscalationStep) -> datetime:
         if step.percent is not None:
             return _later(at, _count_time(at, due, policy, journey) * step.percent / 100, policy, journey)
+        if step.days_before is not None:
+            return due - timedelta(days=step.days_before)
         assert step.minutes is not None
         after = timedelta(minutes=step.minutes)
         if heightened and step.minutes:
@@ -41,7 +43,16 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
         return _later(due, after, policy, journey)
 
     steps, repeat_minutes = tuple(time_of(step) for step in policy.steps), policy.steps[-1].repeat_minutes
-    return Obligation(**need.model_dump(exclude={"due"}), due=due, since=at, steps=steps, repeat_minutes=repeat_minutes)
+    # Of warnings whose time passed before the wait began, only the last one is still given.
+    passed = [n for n, step in enumerate(policy.steps) if step.days_before is not None and steps[n] <= at]
+    return Obligation(
+        **need.model_dump(exclude={"due"}),
+        due=due,
+        since=at,
+        steps=steps,
+        taken=max(passed, default=0),
+        repeat_minutes=repeat_minutes,
+    )
 
 
 def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:

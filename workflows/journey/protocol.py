@@ -5,7 +5,7 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -51,6 +51,7 @@ class SignOffKind(StrEnum):
     RISK_DECISION = "risk_decision"
     ADVERSE_EVENT = "adverse_event"
     SERIOUS_ADVERSE_EVENT = "serious_adverse_event"
+    PERMISSION = "permission"
     CONSENT_VERSION = "consent_version"
     DEATH = "death"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
@@ -108,6 +109,8 @@ class EscalationStep(InputModel):
     """Minutes after the due time, in the time the policy counts."""
     percent: Annotated[int, Field(gt=0, le=1000)] | None = None
     """Percent of the time from the beginning of the wait to its due time. Above 100 it lies beyond the due time."""
+    days_before: Count | None = None
+    """Days before the due time, where that is known long before."""
     action: Action
     """What is to be done."""
     to: Role
@@ -122,8 +125,10 @@ class EscalationStep(InputModel):
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
-        if (self.minutes is None) == (self.percent is None):
-            raise ValueError("a step has either `minutes` (after due) or `percent` (of the time until due)")
+        if sum(given is not None for given in (self.minutes, self.percent, self.days_before)) != 1:
+            raise ValueError(
+                "a step has either `minutes` (after due) or `percent` (of the time until due) or `days_before`"
+            )
         return self
 
 
@@ -275,6 +280,17 @@ class Medicines(InputModel):
 
     classes: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """The classes a medicine can be of. Exclusions name those they ask about in ``known_from.medicines``."""
+
+
+class Permissions(InputModel):
+    """What gives leave to prescribe, until when."""
+
+    remote_prescribing_last_day: date
+    """The last day, in the zone of ``working_time``, of the permission to prescribe without a visit in person."""
+    remote_prescribing_in_demonstrations_days: Count
+    """Days after its start that the permission lasts in a demonstration, whatever the day."""
+    monitoring_check_valid_days: Count
+    """Days that a check of a prescription monitoring program counts."""
 
 
 class Supply(InputModel):
@@ -870,6 +886,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     supply: Supply
     """The ledger of doses."""
+    permissions: Permissions
+    """Permissions that end, and checks that are renewed."""
     instruments: Instruments
     """The questionnaires, and what their results mean here."""
     background_reading: Annotated[tuple[Identifier, ...], Field(min_length=1)]

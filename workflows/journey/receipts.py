@@ -23,8 +23,8 @@ class CommandReceipt(ImmutableModel):
 
 def command_digest(command: Command) -> str:
     """Return the digest that tells a repeated command from another one with the same id. What the register says
-    meanwhile of the people it names makes it no other command."""
-    return digest(command.model_dump(mode="json", exclude={"named"}))[:32]
+    meanwhile of its sender and of the people it names makes it no other command."""
+    return digest(command.model_dump(mode="json", exclude={"named": True, "actor": {"clinics": True}}))[:32]
 
 
 def receipts_of(events: Iterable[Event]) -> dict[UUID, CommandReceipt]:

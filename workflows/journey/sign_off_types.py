@@ -355,6 +355,24 @@ def _change_consent_version(journey: Journey, decided: e.SignedOff) -> Iterator[
         yield e.ConsentVersionChanged(consent=proposed.consent, version=proposed.version)
 
 
+def _permission(journey: Journey, subject: str | None) -> Content:
+    proposed = journey.proposed_permission
+    counts = journey.permission_until or journey.protocol.permissions.remote_prescribing_last_day
+    return {
+        "counts_now": counts.isoformat(),
+        "proposed": None if proposed is None else proposed.model_dump(mode="json"),
+    }
+
+
+def _permission_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.proposed_permission is None else (journey.proposed_permission.by,)
+
+
+def _change_permission(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.proposed_permission is not None:
+        yield e.PermissionChanged(until=journey.proposed_permission.until)
+
+
 def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if journey.discharge_author is None else (journey.discharge_author,)
 
@@ -555,6 +573,18 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             declining="asks_again",
             urgent=True,
             outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.PERMISSION,
+            request="sign the last day of the permission to prescribe remotely",
+            meaning=Meaning.AMENDMENT_AUTHORED,
+            content=_permission,
+            authors=_permission_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_change_permission,
+            reasoned=True,
             care=False,
         ),
         SignOffType(

@@ -339,6 +339,10 @@ def _check_order(steps: tuple[EscalationStep, ...], at: Location) -> Broken:
         if position == 0:
             continue
         before = steps[position - 1]
+        if step.days_before is not None and (before.days_before is None or before.days_before <= step.days_before):
+            yield here, "days_before come first, and fall"
+        if step.percent is not None and before.days_before is not None:
+            yield here, "beside days_before, steps are in minutes after the due time"
         if step.percent is not None and (before.percent is None or before.percent > step.percent):
             yield here, "steps must be sorted by time: percent rising, then minutes rising"
         if step.minutes is not None and before.minutes is not None and before.minutes > step.minutes:

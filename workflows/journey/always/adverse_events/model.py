@@ -72,6 +72,7 @@ class FollowUpAdverseEvent(CommandBody):
     """
 
     kind: Literal["adverse-event.follow-up"] = "adverse-event.follow-up"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     adverse_event: Identifier

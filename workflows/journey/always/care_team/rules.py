@@ -15,7 +15,7 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import with_members
@@ -105,6 +105,13 @@ def looked_up_for(journey: Journey | None, body: CommandBody) -> tuple[str, ...]
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
         named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
     return tuple(dict.fromkeys(named))
+
+
+def claimed_by(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:
+    """Return what a command claims that the register says: of whom it names, and of others it rests on as last looked
+    up."""
+    ids, asked = [member.id for member in command.named], looked_up_for(journey, command.body)
+    return (*command.named, *(m for m in journey.members if m.id in asked and m.id not in ids))
 
 
 def with_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.EventBody, ...]]:

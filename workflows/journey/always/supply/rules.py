@@ -13,6 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import approved
@@ -51,7 +52,7 @@ def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetim
     disposal = journey.disposals.get(command.disposal)
     if disposal is None:
         refuse(RefusalCode.UNKNOWN, "no such disposal waits for a witness", "See `pathway show`", "disposal")
-    if by.id in (disposal.by, journey.patient.ref):
+    if by.id == journey.patient.ref or is_same_person(journey, by.id, disposal.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who recorded a disposal does not witness it", "Have somebody else witness it")
     yield e.DisposalWitnessed(disposal=disposal.id, doses=disposal.doses)
 

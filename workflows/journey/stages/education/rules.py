@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.obligation_types import (
     ACKNOWLEDGEMENT,
@@ -113,7 +114,7 @@ def witness(journey: Journey, command: c.WitnessConsent, by: Actor, at: datetime
     paper = journey.papers.get(command.paper)
     if paper is None:
         refuse(RefusalCode.UNKNOWN, "no such paper waits for a witness", "See `pathway show`", "paper")
-    if by.id in (paper.entered_by, journey.patient.ref):
+    if by.id == journey.patient.ref or is_same_person(journey, by.id, paper.entered_by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who entered a paper does not witness it", "Have a colleague witness it")
     _require_informed(journey, paper.consents)
     yield e.ConsentWitnessed(paper=command.paper)

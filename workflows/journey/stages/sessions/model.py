@@ -137,6 +137,7 @@ class MissObservation(CommandBody):
     """Say why a scheduled observation was not made, or not whole, once its time is over."""
 
     kind: Literal["session.miss-observation"] = "session.miss-observation"
+    fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[int, Field(ge=1)]

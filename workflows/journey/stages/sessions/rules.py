@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.obligation_types import (
@@ -78,6 +79,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         *interval_obstacles(journey, command.starts_at),
         *standing_no_go(journey, command.starts_at),
         *outside_hours(journey, command.starts_at),
+        *permission_obstacles(journey, command.starts_at),
     )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
@@ -248,7 +250,9 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
     awaited = session.awaited(rules.observe_minutes)
     for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
-        if minute not in awaited:
+        # To say why nobody looked is no look: until somebody sees the patient, the ladder goes on.
+        unseen = minute in session.missed and session.observed_until < minute
+        if minute not in awaited and not unseen:
             continue
         yield _monitors(
             session,

@@ -1,0 +1,140 @@
+"""Says whether somebody is of the staff, and who is on call, by the register. No I/O; raises nothing.
+
+Everybody is somebody: who sends a command as staff has an entry that says so at that time, with the role and the
+licence they act under; and so has everybody whom a command names.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from activities.signatures.signer_registry import Register, Shift
+from workflows.journey import events as e
+from workflows.journey.actors import STAFF, Actor, CareTeamMember, Role
+from workflows.journey.commands import Command
+from workflows.journey.refusals import Refusal, RefusalCode
+
+STAFF_ROLES = (*STAFF, Role.OPS)
+AHEAD = timedelta(days=7)
+"""How far ahead the rota must be without a gap."""
+ANYBODYS = (
+    e.HoldPlaced, e.AdverseEventReported, e.SupportRequested, e.DoseRecorded, e.DeathReported, e.GlassBroken,
+    e.StrangerHeard, e.CommandRefused,
+)  # fmt: skip
+"""Events that the command of somebody may bring about whom nobody knows."""
+
+
+def members(register: Register, people: Iterable[str]) -> tuple[CareTeamMember, ...]:
+    """Return what the register says of these people."""
+    wanted = [*people]
+    return tuple(entry.member for entry in register.staff if entry.member.id in wanted)
+
+
+def refuse_unknown(
+    register: Register, clinic: str, command: Command, claimed: Sequence[CareTeamMember], at: datetime
+) -> Refusal | None:
+    """Say why a command in a journey of this clinic may not be decided at a moment (UTC): its sender, or somebody whom
+    it rests on, is not in the register as is ``claimed``. None when all are."""
+    if not is_entered(register, command.actor, clinic, at):
+        return Refusal(
+            code=RefusalCode.NOT_ALLOWED,
+            reason="the register has no entry at this time that says who you are: id, role, clinic and licence",
+            remedy="Correct your profile, or have the register corrected",
+            field="actor",
+        )
+    if not all(_is_said(register, member, at) for member in claimed):
+        return Refusal(
+            code=RefusalCode.STALE,
+            reason="the register says something else of somebody who is named",
+            remedy="Send the command again; if it is refused again, name somebody else",
+            field="named",
+        )
+    return None
+
+
+def is_entered(register: Register, actor: Actor, clinic: str, at: datetime) -> bool:
+    """Whether somebody acts as the register says, for a clinic at a moment (UTC). The patient, an observer and the
+    clock are no staff."""
+    if actor.role not in STAFF_ROLES:
+        return True
+    return any(
+        member.works_at(clinic, at) and member.role == actor.role and member.licence == actor.licence
+        for member in members(register, [actor.id])
+    )
+
+
+def _is_said(register: Register, named: CareTeamMember, at: datetime) -> bool:
+    """Whether the register says at a moment (UTC) what is claimed of somebody. An end that has not come may be new."""
+    return any(
+        member.model_copy(update={"until": None}) == named.model_copy(update={"until": None})
+        and (member.until is None or at < member.until or member.until == named.until)
+        for member in members(register, [named.id])
+    )
+
+
+def claims_staff(event: e.Event) -> bool:
+    """Whether an event rests on the register: staff did it, and not everybody may, or it says what the register
+    says. What follows from another event by rule is done by nobody."""
+    if isinstance(event.body, e.CareTeamUpdated):
+        return True
+    return event.actor_role in STAFF_ROLES and event.causation_id is None and not isinstance(event.body, ANYBODYS)
+
+
+def unknown_actors(register: Register, clinic: str, events: Sequence[e.Event]) -> Iterator[str]:
+    """Yield why events are not recorded: staff did them whom the register does not know for this clinic at that time,
+    or they say of staff what it does not say."""
+    for event in filter(claims_staff, events):
+        if isinstance(event.body, e.CareTeamUpdated):
+            if not all(_is_said(register, member, event.at) for member in event.body.members):
+                yield f"version {event.version}: the register says something else of the staff who are named"
+            continue
+        known = members(register, [event.actor_id])
+        if not any(m.works_at(clinic, event.at) and m.role == event.actor_role for m in known):
+            yield f"version {event.version}: done by somebody who is not of the staff in this role"
+
+
+class OnCall(NamedTuple):
+    """Who is on call for a clinic at a moment, and who stands in. ``gap``: the rota has nobody, and these are the
+    medical directors, or else all clinicians, in their place."""
+
+    people: tuple[str, ...]
+    gap: bool = False
+
+
+def on_call(register: Register, clinic: str, at: datetime) -> OnCall:
+    """Return who is paged as the on-call clinician of a clinic at a moment (UTC): never nobody, as long as the clinic
+    has a clinician. Whoever has left since the rota was written is left out."""
+    here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
+    clinical = [member.id for member in here if member.licence is not None]
+    current = _shift(register, clinic, at)
+    if current is not None:
+        people = tuple(person for person in (current.person, current.stands_in) if person in clinical)
+        if people:
+            return OnCall(people)
+    directors = tuple(member.id for member in here if member.role == Role.MEDICAL_DIRECTOR)
+    return OnCall(directors or tuple(dict.fromkeys(clinical)), gap=True)
+
+
+def rota_gaps(
+    register: Register, clinic: str, begins: datetime, ends: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the times (UTC) between two moments in which nobody is on call by the rota, or nobody who is there."""
+    shifts = [shift for shift in register.rota if shift.clinic == clinic]
+    ended = [entry.member.until for entry in register.staff if entry.member.until is not None]
+    moments = [begins, ends, *(each for shift in shifts for each in (shift.begins, shift.ends)), *ended]
+    edges = sorted(dict.fromkeys(moment for moment in moments if begins <= moment <= ends))
+    gaps: list[tuple[datetime, datetime]] = []
+    for start, end in pairwise(edges):
+        if not on_call(register, clinic, start).gap:
+            continue
+        if gaps and gaps[-1][1] == start:
+            start = gaps.pop()[0]
+        gaps.append((start, end))
+    return tuple(gaps)
+
+
+def _shift(register: Register, clinic: str, at: datetime) -> Shift | None:
+    """The shift at a moment: of several, the one that was entered last."""
+    running = [shift for shift in register.rota if shift.clinic == clinic and shift.begins <= at < shift.ends]
+    return running[-1] if running else None
