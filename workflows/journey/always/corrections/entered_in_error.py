@@ -167,6 +167,20 @@ def _missed(journey: Any, version: int, fact: Fact) -> Changes:
     return changed_entry(journey, "sessions", number, missed=left)
 
 
+def _seen(journey: Any, version: int, fact: Fact) -> Changes:
+    """What was owed at its time is owed again. What it brought about stands."""
+    return {
+        "seen": tuple(
+            seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
+            for seen in journey.seen
+        )
+    }
+
+
+def _unseen(journey: Any, version: int, fact: Fact) -> Changes:
+    return {"unseen": tuple(each for each in journey.unseen if f"{each.dose}-{each.minute}" != fact.subject)}
+
+
 def _contact(journey: Any, version: int, fact: Fact) -> Changes:
     """It is owed again."""
     again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None}
@@ -214,6 +228,8 @@ MARKABLE: Mapping[str, Markable] = {
     "session.observation-missed": Markable(
         _missed, lambda body: body.session, parts=lambda body: (str(body.minute),), loosens=False
     ),
+    "observation.recorded": Markable(_seen, lambda body: body.observation, loosens=False),
+    "observation.missed": Markable(_unseen, lambda body: f"{body.dose}-{body.minute}", loosens=False),
     "check-in.completed": Markable(_contact, lambda body: body.check_in, loosens=False),
     "visit.recorded": Markable(_contact, lambda body: body.visit),
     "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event),
@@ -242,6 +258,10 @@ INSTEAD: Mapping[str, str] = {
     "hold.placed": "A clinician decides on the hold (`signoff approve`)",
     "pathway.reassigned": "Hand it over again (`pathway reassign`)",
     "pathway.covered": "Name who covers, again (`pathway cover`)",
+    "death.reported": "Say that the patient lives (`pathway correct-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
+    "handover.proposed": "Propose it again, or decline it (`signoff decline`)",
     "discharge.proposed": "Propose it again, or decline it (`signoff decline`)",
     "signoff.signed": "Take the decision back (`signoff withdraw`), or add to it (`signoff addendum`)",
     "signoff.delegated": "End the delegation (`signoff end-delegation`)",
