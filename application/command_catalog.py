@@ -70,7 +70,11 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
     """Return the coded words that the journey's protocol asks for in this form, by field, for its template."""
     p = journey.protocol
     asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
-        c.RecordEvaluation: {"sections": p.eligibility.evaluation_sections, "function": p.eligibility.function},
+        c.RecordEvaluation: {
+            "sections": p.eligibility.evaluation_sections,
+            "function": p.eligibility.function,
+            "symptoms": p.symptoms.names,
+        },
         c.RecordScreening: {
             "exclusions": tuple(exclusion.code for exclusion in p.exclusions),
             "criteria": p.eligibility.attest,
@@ -83,7 +87,13 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         c.CheckSession: {"items": p.sessions.checklist},
         c.EndSession: {"criteria": p.sessions.release_criteria},
         c.AddMedicine: {"classes": p.medicines.classes},
-        c.RecordVisit: {"assessments": p.follow_up.assessments, "answers": p.follow_up.questions},
+        c.CompleteCheckIn: {"symptoms": p.symptoms.names},
+        c.RecordVisit: {
+            "assessments": p.follow_up.assessments,
+            "answers": p.follow_up.questions,
+            "symptoms": p.symptoms.names,
+            "function": p.eligibility.function,
+        },
     }
     return asked.get(kind.model, {})
 

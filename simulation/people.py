@@ -22,12 +22,12 @@ from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
-from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.model import BASELINE
+from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instruments
 from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
@@ -235,6 +235,8 @@ def _evaluate(situation: Situation) -> Action | None:
         return Role.CLINICIAN, c.RecordEvaluation(
             sections={name: _invented(_spoken(name)) for name in protocol.eligibility.evaluation_sections},
             function={name: _invented(f"{_spoken(name)} worse on most days") for name in protocol.eligibility.function},
+            symptoms=dict.fromkeys(protocol.symptoms.names, 6),
+            symptoms_since=situation.at.date() - timedelta(days=900),
             prior_treatments=tuple(
                 c.PriorTreatment(type=kind, what=_invented(_spoken(kind)), duration="12 weeks", response="partial")
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
@@ -308,7 +310,7 @@ def _reconcile(situation: Situation) -> Action:
 
 def _fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
-    if instrument in SUICIDE_RISK:
+    if instrument in C_SSRS_FORMS:
         return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
     before = sum(measured.instrument == instrument for measured in journey.measurements)
     definition = definition_of(instrument)
@@ -586,6 +588,7 @@ def _check_in(situation: Situation) -> Action | datetime:
         check_in=situation.subject,
         feeling="unwell" if situation.unwell else "well",
         side_effects=_invented("dizzy, and worried about it" if situation.unwell else "a little tired"),
+        symptoms=dict.fromkeys(situation.journey.protocol.symptoms.names, 3),
         location=_said_at_home(situation.journey),
     )
 
@@ -595,11 +598,14 @@ def _visit(situation: Situation) -> Action | datetime:
     opens = situation.waiting.deadline - timedelta(hours=24 if situation.waiting.kind == "visit" else 0)
     if situation.at < opens:
         return opens
-    rules = situation.journey.protocol.follow_up
+    protocol = situation.journey.protocol
+    rules = protocol.follow_up
     return Role.CLINICIAN, c.RecordVisit(
         visit=situation.subject,
         assessments={name: _invented(f"{_spoken(name)} assessed") for name in rules.assessments},
         answers={name: _invented(f"{_spoken(name)}: nothing new") for name in rules.questions},
+        symptoms=dict.fromkeys(protocol.symptoms.names, 3),
+        function={name: _invented(f"{_spoken(name)} better") for name in protocol.eligibility.function},
         outcome=rules.outcomes[0],
         concurrent_care=_invented("weekly psychotherapy, medicines unchanged"),
         location=_at_home(situation.journey),
@@ -607,11 +613,13 @@ def _visit(situation: Situation) -> Action | datetime:
 
 
 def _measure(situation: Situation) -> Action | datetime:
-    journey, primary = situation.journey, situation.journey.protocol.instruments.primary
-    planned_ahead = situation.subject in journey.contacts or journey.latest(primary, occasion=situation.subject)
+    journey, asked = situation.journey, scheduled_instruments(situation.journey)
+    others = [each for each in asked if situation.subject.endswith(f"-{each.value.lower()}")]
+    instrument = (others or asked)[0]
+    planned_ahead = situation.subject in journey.contacts or journey.latest(instrument, occasion=situation.subject)
     if planned_ahead and situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
-    return _fill_in(situation.journey, situation.journey.protocol.instruments.primary, situation.subject)
+    return _fill_in(journey, instrument, situation.subject)
 
 
 def _settle_contact(situation: Situation) -> Action:

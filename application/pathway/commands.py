@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
+from activities.record import NotYetRecorded, RecordFault, RecordUnavailable, patient_key
 from activities.record.patients import look_elsewhere
 from application import command_catalog
 from application.access_log import ActOn
@@ -20,6 +20,7 @@ from workflows.journey.commands import (
     SIGNED,
     AnyBody,
     Command,
+    ProposeMerge,
     ReleaseSession,
     ScheduleSession,
     Sign,
@@ -27,6 +28,7 @@ from workflows.journey.commands import (
 )
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
@@ -61,11 +63,15 @@ async def prepare(
 
     Raises:
         NotAllowed: the role may not send it.
+        NotFound: it names another patient, and there is none.
         UseCaseError: as `signing.sign`.
     """
     actor = context.actor
     command_catalog.require_role(actor, kind)
     once = command_id or uuid4()
+    if isinstance(body, ProposeMerge) and not await (await context.record()).journeys_of(patient_key(body.other)):
+        # Merged with a reference that nobody has, the patient would later be taken for whoever gets it.
+        raise NotFound("there is no patient with this reference", "Give the reference of the other patient's journeys")
     if isinstance(body, SIGNED):
         journey = await load_journey(context, journey_id)
         return signing.sign(context, actor, journey, once, body), journey
@@ -155,7 +161,7 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
         )
     try:
-        if isinstance(accepted.command.body, ON_THE_PATIENT):
+        if _rests_on_patient(accepted.command.body, known):
             history = await load_history(context, accepted.journey_id)
             answer = answer_repeated(receipts_of(history.events), accepted.command)
             if isinstance(answer, Refusal):
@@ -166,6 +172,14 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
     except RecordUnavailable:
         journey = None
     return Recorded(accepted, position, journey)
+
+
+def _rests_on_patient(body: AnyBody, known: Journey | None) -> bool:
+    """Whether a command may rest on what the patient's other journeys say. Of decisions only a clearance does."""
+    if not isinstance(body, Sign) or known is None:
+        return isinstance(body, ON_THE_PATIENT)
+    request = known.waiting.get(body.request)
+    return request is not None and request.sign_off == SignOffKind.CLEARANCE
 
 
 def require_size(command: Command) -> None:

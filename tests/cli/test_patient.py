@@ -100,3 +100,11 @@ def test_a_reading_of_a_patient_is_shown_again(two: tuple[World, Play, Play]) ->
     assert again.code == 0, again.err
     assert UUID(first.json["journeys"][0]["journey_id"]) == here.journey.id
     assert "100" in again.out
+
+
+def test_a_patient_is_merged_only_with_one_there_is(two: tuple[World, Play, Play]) -> None:
+    world, here, _ = two
+    merge = ("patient", "merge", str(here.journey.id))
+    unknown = call(world, *merge, given={"other": "nobody-1", "reason": "Invented"})
+    assert unknown.code == 3, unknown.err
+    assert "no patient with this reference" in unknown.err

@@ -85,7 +85,7 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "session.miss-observation": {"session": 1, "minute": 15, "reason": _TEXT},
     "session.end": {"session": 1, "criteria": {"oriented": True}},
-    "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "well", "side_effects": _TEXT, "location": _HERE},
+    "check-in.complete": {"check_in": "check-in-1-24h", "feeling": "unwell", "side_effects": _TEXT, "location": _HERE},
     "visit.record": {
         "visit": "visit-1",
         "assessments": {"side_effects": _TEXT},

@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import Closing
 from workflows.journey.decide import decide
-from workflows.journey.instruments import SUICIDE_RISK, Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
@@ -186,7 +186,7 @@ def test_statement_not_acknowledged() -> None:
 
 def test_no_c_ssrs_asked_by_a_clinician() -> None:
     kept = tuple(
-        m.model_copy(update={"administered_by": Role.PATIENT}) if m.instrument in SUICIDE_RISK else m
+        m.model_copy(update={"administered_by": Role.PATIENT}) if m.instrument in C_SSRS_FORMS else m
         for m in ready().journey.measurements
     )
     assert "no C-SSRS asked by a clinician" in shut(ready().changed(measurements=kept))

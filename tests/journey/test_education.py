@@ -377,7 +377,8 @@ def test_sessions_begin_only_when_nothing_is_missing() -> None:
     first, *others = play.journey.protocol.consents.items()
     play.do(c.GiveConsent(consents=dict([first])), Role.PATIENT)
     assert play.waits_for("consent") is not None
-    assert kinds(play.do(c.GiveConsent(consents=dict(others)), Role.PATIENT)) == ["consent.given", "stage.entered"]
+    followed = kinds(play.do(c.GiveConsent(consents=dict(others)), Role.PATIENT))
+    assert followed == ["consent.given", "stage.entered", "contacts.scheduled"]
     assert play.journey.stage == Stage.SESSIONS
 
 

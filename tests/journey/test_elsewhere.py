@@ -205,3 +205,11 @@ def test_a_patient_is_not_merged_with_themselves() -> None:
     play = after("evaluation.record")
     own = MERGE.model_copy(update={"other": play.journey.patient.ref})
     play.refused(own, Role.COORDINATOR, code=RefusalCode.CONTRADICTS, field="other")
+
+
+@pytest.mark.requirement("A35")
+def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
+    play = after("session.dose")
+    play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
+    seen = see_elsewhere([play.journey], MEDICINE)
+    assert ("death", "reported", True) in {(risk.type, risk.what, risk.open) for risk in seen.risks}

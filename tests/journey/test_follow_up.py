@@ -18,9 +18,12 @@ from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
+SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_instability"), 4)
+
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    given = {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": SAID_HERE}
+    given: dict[str, Any] = {"check_in": check_in, "feeling": feeling, "side_effects": "tired"}
+    given |= {"symptoms": SYMPTOMS, "location": SAID_HERE}
     return c.CompleteCheckIn.model_validate(given)
 
 
@@ -29,6 +32,8 @@ def visit(name: str, **changed: Any) -> c.RecordVisit:
         "visit": name,
         "assessments": dict.fromkeys(("symptom_changes", "side_effects", "overall_response"), "invented"),
         "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
+        "symptoms": SYMPTOMS,
+        "function": dict.fromkeys(("sleep", "thinking", "daily_functioning"), "better"),
         "outcome": "responding",
         "concurrent_care": "weekly psychotherapy",
         "location": HERE,
@@ -155,7 +160,9 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     last = play.journey.last_dose_at
     assert last is not None
     days = {
-        k.id: (k.due - last).days for k in play.journey.contacts.values() if k.type in ("follow_up_visit", "measure")
+        k.id: (k.due - last).days
+        for k in play.journey.contacts.values()
+        if k.type in ("follow_up_visit", "measure") and (k.instrument in (None, Instrument.PCL_5))
     }
     assert days == {
         "follow-up-week-1": 7,
@@ -168,7 +175,9 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
         "day-56": 56,
         "day-84": 84,
     }
-    assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.PCL_5}
+    asked = [k for k in play.journey.contacts.values() if k.type == "measure"]
+    for instrument in (Instrument.PCL_5, Instrument.PHQ_9, Instrument.C_SSRS_SINCE):
+        assert [(k.due - last).days for k in asked if k.instrument == instrument] == [7, 28, 56, 84]
 
 
 @pytest.mark.requirement("A32", "B46")
@@ -312,7 +321,8 @@ def test_declined_lost_to_follow_up_is_asked_again_and_a_contact_ends_the_questi
 def test_anxiety_measures_by_its_own_instrument() -> None:
     play = after("session.end", 2, "ANXIETY")
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-2", choice="continue")
-    assert {k.instrument for k in play.journey.contacts.values() if k.type == "measure"} == {Instrument.GAD_7}
+    asked = {k.instrument for k in play.journey.contacts.values() if k.type == "measure"}
+    assert asked == {Instrument.GAD_7, Instrument.PHQ_9, Instrument.C_SSRS_SINCE}
 
 
 def test_worsening_twice_in_a_row_holds_care_until_a_clinician_has_decided() -> None:
@@ -415,12 +425,34 @@ def test_worsening_after_a_session_stands_before_the_next_one_until_it_is_review
     assert play.waits_for("checklist", "2") is not None
 
 
-@pytest.mark.parametrize("choice", ["adjust", "maintenance", "stop"])
-def test_a_review_after_the_last_session_has_no_choice_about_sessions(choice: str) -> None:
+@pytest.mark.parametrize("choice", ["adjust", "maintenance"])
+def test_a_review_in_follow_up_asks_for_a_new_plan_and_the_sessions_stage(choice: str) -> None:
+    play = in_week()
+    open_before = {k.id: k.due for k in play.journey.contacts.values() if k.open and k.id != "follow-up-week-1"}
+    play.do(visit("follow-up-week-1", outcome="worsening"))
+    bodies = play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
+    assert one(bodies, e.StageEntered).stage == Stage.SESSIONS
+    assert play.waits_for("planning") is not None
+    assert {k.id: k.due for k in play.journey.contacts.values() if k.open} == open_before, "follow-up goes on"
+
+
+def test_after_an_adjusted_plan_without_further_sessions_follow_up_goes_on_where_it_was() -> None:
     play = in_week()
     play.do(visit("follow-up-week-1", outcome="worsening"))
-    signed = play.signature(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
-    play.refused(signed, code=RefusalCode.WRONG_STAGE, field="choice")
+    contacts = dict(play.journey.contacts)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="adjust")
+    play.go_on(lambda journey: journey.stage == Stage.FOLLOW_UP)
+    assert play.journey.contacts["follow-up-week-1"].done_at == contacts["follow-up-week-1"].done_at
+    assert {name: play.journey.contacts[name].due for name in contacts} == {k.id: k.due for k in contacts.values()}
+
+
+@pytest.mark.parametrize("choice", ["continue", "add_support", "pause", "stop"])
+def test_every_other_choice_of_a_review_is_open_in_follow_up_too(choice: str) -> None:
+    play = in_week()
+    play.do(visit("follow-up-week-1", outcome="worsening"))
+    play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
+    assert play.journey.stage == Stage.FOLLOW_UP
+    assert play.waits_for("response_review") is None
 
 
 def test_nobody_is_discharged_while_worsening_is_not_reviewed() -> None:

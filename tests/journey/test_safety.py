@@ -123,7 +123,7 @@ def test_under_a_hold_what_is_care_waits_and_what_is_safety_goes_on() -> None:
     bodies = play.take(play.command(c.PlaceHold(reason="x"), Role.OPS))
     [updated] = [each.body for each in bodies if isinstance(each.body, e.ObligationsUpdated)]  # type: ignore[union-attr]
     assert {closed.because for closed in updated.closed} == {"held"}
-    ahead = {"permission_end", "monitoring_check"}
+    ahead = {"permission_end", "monitoring_check", "follow_up_visit", "measure"}
     assert {waiting.kind for waiting in play.journey.waiting.values()} == {"hold_release", *ahead}
     play.do(c.RequestSupport(urgency="urgent", text="scared"), Role.PATIENT)
     play.do(c.AskQuestion(text="what now?"), Role.PATIENT)
@@ -154,7 +154,7 @@ def test_stage_does_not_change_under_a_hold() -> None:
     play.do(c.GiveConsent(consents=play.journey.protocol.consents), Role.PATIENT)
     assert play.journey.stage == Stage.EDUCATION
     bodies = play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
-    assert kinds(bodies) == ["signoff.signed", "hold.released", "stage.entered"]
+    assert kinds(bodies) == ["signoff.signed", "hold.released", "stage.entered", "contacts.scheduled"]
 
 
 def test_signing_care_waits_for_the_release_of_the_hold() -> None:

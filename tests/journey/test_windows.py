@@ -23,10 +23,12 @@ from workflows.protocols import list_pathways
 HERE = {"state": "CA", "confirmed": True}
 SECOND = timedelta(seconds=1)
 
+SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_instability"), 4)
+
 
 def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
     return c.CompleteCheckIn.model_validate(
-        {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "location": HERE}
+        {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "symptoms": SYMPTOMS, "location": HERE}
     )
 
 
@@ -35,6 +37,8 @@ def visit(name: str, **changed: Any) -> c.RecordVisit:
         "visit": name,
         "assessments": dict.fromkeys(("symptom_changes", "side_effects", "overall_response"), "invented"),
         "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
+        "symptoms": SYMPTOMS,
+        "function": dict.fromkeys(("sleep", "thinking", "daily_functioning"), "better"),
         "outcome": "responding",
         "concurrent_care": "weekly psychotherapy",
         "location": HERE,

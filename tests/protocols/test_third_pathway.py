@@ -9,7 +9,7 @@ from tests.journey.play import Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.instruments import SUICIDE_RISK, Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
 from workflows.journey.summary import step_shown
@@ -50,7 +50,7 @@ def test_it_goes_from_referral_to_discharge(played: Play) -> None:
 
 def test_it_is_measured_by_its_own_instrument(played: Play, protocol: Protocol) -> None:
     measured = [event.body for event in played.events if isinstance(event.body, e.InstrumentRecorded)]
-    assert {body.instrument for body in measured} == {Instrument.PHQ_9, *SUICIDE_RISK}
+    assert {body.instrument for body in measured} == {Instrument.PHQ_9, *C_SSRS_FORMS}
     occasions = [body.occasion for body in measured if body.instrument == Instrument.PHQ_9]
     planned = [f"session-{number}" for number in protocol.instrument_schedule.before_session]
     after = [f"day-{day}" for day in protocol.instrument_schedule.after_last_session_days]

@@ -122,8 +122,13 @@ SESSION_END = _at_once("session_end", Outlasts.ENDING)
 CHECK_IN = _contact("check_in")
 VISIT = _contact("visit", ("visit", MayWaitFor.QUIET_HOURS))
 FOLLOW_UP_VISIT = _contact("follow_up_visit", ("follow_up_visit", MayWaitFor.QUIET_HOURS))
+MEASURE_ASKED = "measure_asked"
+"""The escalation policy of an instrument of the schedule that a clinician asks."""
 MEASURE = ObligationType(
-    "measure", (("measure", MayWaitFor.QUIET_HOURS),), hastened=True, before_dose=BeforeDose.ONCE_DUE
+    "measure",
+    (("measure", MayWaitFor.QUIET_HOURS), (MEASURE_ASKED, MayWaitFor.QUIET_HOURS)),
+    hastened=True,
+    before_dose=BeforeDose.ONCE_DUE,
 )
 WITNESS = ObligationType("witness", (("question", MayWaitFor.WORKING_TIME),))
 """A consent on paper, or doses that were disposed of. It waits for the same people as a question."""

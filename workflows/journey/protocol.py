@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_serializer, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
@@ -604,8 +604,8 @@ class Dose(InputModel):
 
     unit: Literal["mg"]
     """The unit of all doses."""
-    medicine: Identifier
-    """What is taken. A patient has one open journey with a medicine at a time, whatever it is for."""
+    medicine: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """What is taken, in small letters. A patient has one open journey with a medicine at a time, whatever it is for."""
     starting_dose: Positive | None
     """Highest dose of the first session, in ``unit``."""
     max_single_dose: Positive | None
@@ -709,9 +709,26 @@ class ClinicianVisits(InputModel):
     """When a visit is this visit."""
 
 
-class InstrumentSchedule(InputModel):
-    """When the primary instrument is filled in."""
+class Symptoms(InputModel):
+    """The symptoms that treatment is to reduce, each rated on its own by the patient: at the evaluation, at check-ins
+    and at follow-up visits."""
 
+    names: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """What is rated: for PTSD intrusive thoughts, emotional distress and mood instability."""
+    highest: Annotated[int, Field(ge=1, le=100)]
+    """The worst rating. 0 is not at all."""
+    worse_by: Count
+    """Points above the best rating so far from which a symptom is worse."""
+    times_in_a_row: Annotated[int, Field(ge=2)]
+    """So many contacts in a row with the same symptom worse bring about a review."""
+
+
+class InstrumentSchedule(InputModel):
+    """When instruments are asked again: the primary one, and others at the same times."""
+
+    others: tuple[Instrument, ...] = ()
+    """What is asked besides the primary instrument. A clinician asks the C-SSRS, which has its own time before
+    sessions."""
     before_session: tuple[Count, ...]
     """Numbers of the sessions before which the primary instrument is filled in."""
     after_last_session_days: tuple[Count, ...]
@@ -910,6 +927,8 @@ class Protocol(InputModel):
     """What holds in place of the course's numbers once maintenance was decided on."""
     dose_overrides: dict[DoseLimit, Positive]
     """Limits that a signed override may make wider for one patient, each as far as this. None: no limit may be."""
+    symptoms: Symptoms
+    """What the patient rates, contact by contact."""
     check_ins: CheckIns
     """When a patient is asked how they are."""
     clinician_visits: ClinicianVisits

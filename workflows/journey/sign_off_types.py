@@ -15,7 +15,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import SUICIDE_RISK, Instrument, definition_of
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
@@ -216,8 +216,11 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
             yield place(journey, "paused", decided.rationale or decided.meaning)
         case "add_support":
             yield ask_support(journey, "routine", "the response review asks for additional support")
-        case "stop":
+        case "stop" if journey.stage != Stage.FOLLOW_UP:
             yield e.StageEntered(stage=Stage.FOLLOW_UP)
+        # A plan is owed, and with it sessions may begin again: their stage is where both belong.
+        case "adjust" | "maintenance" if journey.stage == Stage.FOLLOW_UP:
+            yield e.StageEntered(stage=Stage.SESSIONS)
 
 
 def _hold_release(journey: Journey, subject: str | None) -> Content:
@@ -234,7 +237,7 @@ def _hold_release(journey: Journey, subject: str | None) -> Content:
 
 def _risk_decision(journey: Journey, subject: str | None) -> Content:
     """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
-    asked = [m for m in journey.measurements if m.instrument in SUICIDE_RISK or m.score.needs_c_ssrs]
+    asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS or m.score.needs_c_ssrs]
     held = [h for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
     return {
         "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],

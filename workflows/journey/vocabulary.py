@@ -119,6 +119,11 @@ class Plan(InputModel):
     setting: Literal["at_home"] = "at_home"
 
 
+Ratings = dict[Identifier, Annotated[int, Field(ge=0, le=100)]]
+"""How bad each symptom was since the last contact, as the patient says: 0 is not at all, the protocol says how high it
+goes."""
+
+
 class Vitals(InputModel):
     """One set of measurements: mmHg, beats per minute, percent."""
 

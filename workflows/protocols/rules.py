@@ -81,7 +81,7 @@ def _check_thresholds(protocol: Protocol) -> Broken:
         for problem in threshold_problems(instrument, given):
             name, _, rule = problem.partition(": ")
             yield (*at, instrument.value, name), rule
-    for instrument in protocol.instruments.baseline:
+    for instrument in dict.fromkeys((*protocol.instruments.baseline, *protocol.instrument_schedule.others)):
         for name in missing_thresholds(definition_of(instrument), thresholds.get(instrument, Thresholds())):
             yield (*at, instrument.value, name), f"this field is missing: {instrument} is asked"
     if Instrument.CADSS_6 not in thresholds or thresholds[Instrument.CADSS_6].release_max is None:

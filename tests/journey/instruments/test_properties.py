@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.instruments import vectors
-from workflows.journey.instruments import SUICIDE_RISK, Instrument, Thresholds, definition_of, score
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, Thresholds, definition_of, score
 
 QUESTIONS = definition_of(Instrument.C_SSRS).questions
 KEYS = [question.key for question in QUESTIONS]
@@ -60,7 +60,7 @@ def test_score_answers_everything(instrument: Instrument, answers: Any, earlier:
         "flags",
         "change",
     }
-    if instrument in SUICIDE_RISK:
+    if instrument in C_SSRS_FORMS:
         assert result.complete is not ("indeterminate" in result.flags)
         assert result.total is None
         assert "level" in result.as_line()

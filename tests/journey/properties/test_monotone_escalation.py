@@ -211,7 +211,13 @@ def test_the_answers_to_a_check_in() -> None:
         respond(
             ASKED,
             c.CompleteCheckIn.model_validate(
-                {"check_in": "check-in-1-4h", "feeling": how, "side_effects": "x", "location": SAID_HERE}
+                {
+                    "check_in": "check-in-1-4h",
+                    "feeling": how,
+                    "side_effects": "x",
+                    "symptoms": dict.fromkeys(ASKED.journey.protocol.symptoms.names, 4),
+                    "location": SAID_HERE,
+                }
             ),
             Role.PATIENT,
         )

@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.evidence import half_signed
-from workflows.journey.instruments import SUICIDE_RISK, Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 
@@ -30,7 +30,7 @@ class Honest(Play):
 
     def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
         body = command.body
-        if isinstance(body, c.RecordInstrument) and body.instrument in SUICIDE_RISK:
+        if isinstance(body, c.RecordInstrument) and body.instrument in C_SSRS_FORMS:
             if body.instrument == Instrument.C_SSRS:
                 told: Any = c_ssrs(self.lifetime)
             else:
@@ -120,7 +120,7 @@ def _require_sound(play: Play) -> None:
             case e.CrisisOpened():
                 alarms.append(event.version)
                 found = event.version
-            case e.InstrumentRecorded() if event.body.instrument in SUICIDE_RISK and event.actor_role in CLINICAL:
+            case e.InstrumentRecorded() if event.body.instrument in C_SSRS_FORMS and event.actor_role in CLINICAL:
                 asked = event.version if event.body.score.complete else asked
             case e.CrisisContactRecorded() if event.body.reached:
                 contacts = event.version

@@ -5,11 +5,13 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.people import no_risk
 from tests.journey.play import SAID_HERE, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
+from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
@@ -28,17 +30,26 @@ READY = before("session.release", 2)
 
 
 def answer(play: Play, name: str) -> tuple[c.CommandBody, Role]:
-    contact = play.journey.contacts[name]
+    contact, protocol = play.journey.contacts[name], play.journey.protocol
+    rated = dict.fromkeys(protocol.symptoms.names, 4)
     if contact.type == "check_in":
-        return c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", location=SAID_HERE), Role.PATIENT
+        said = c.CompleteCheckIn(check_in=name, feeling="well", side_effects="x", symptoms=rated, location=SAID_HERE)
+        return said, Role.PATIENT
     if contact.type == "measure":
-        primary = play.journey.protocol.instruments.primary
-        return c.RecordInstrument(instrument=primary, occasion=name, answers=[1] * 20), Role.PATIENT
+        assert contact.instrument is not None
+        if contact.instrument in C_SSRS_FORMS:
+            told = no_risk(contact.instrument)
+            asked = c.RecordInstrument(instrument=contact.instrument, occasion=name, answers=told)
+            return asked, Role.CLINICIAN
+        answers = [1] * 20 if contact.instrument == protocol.instruments.primary else [1] * 8 + [0]
+        return c.RecordInstrument(instrument=contact.instrument, occasion=name, answers=answers), Role.PATIENT
     rules = play.journey.protocol.follow_up
     seen = c.RecordVisit(
         visit=name,
         assessments=dict.fromkeys(rules.assessments, "x"),
         answers=dict.fromkeys(rules.questions, "x"),
+        symptoms=rated,
+        function=dict.fromkeys(protocol.eligibility.function, "x"),
         outcome=rules.outcomes[0],
         concurrent_care="x",
         location=HERE,

@@ -15,7 +15,7 @@ patient: results inform, flag and hold; people decide.
 
 from workflows.journey.instruments.changes import Comparison, compare
 from workflows.journey.instruments.definitions import (
-    SUICIDE_RISK,
+    C_SSRS_FORMS,
     Definition,
     Finding,
     Instrument,
@@ -27,7 +27,7 @@ from workflows.journey.instruments.scoring import score
 from workflows.journey.instruments.thresholds import Thresholds, missing_thresholds, threshold_problems
 
 __all__ = [
-    "SUICIDE_RISK",
+    "C_SSRS_FORMS",
     "Comparison",
     "Definition",
     "Finding",

@@ -33,7 +33,7 @@ class Level(StrEnum):
         return tuple(Level).index(self)
 
 
-SUICIDE_RISK = (Instrument.C_SSRS, Instrument.C_SSRS_SINCE)
+C_SSRS_FORMS = (Instrument.C_SSRS, Instrument.C_SSRS_SINCE)
 """The two forms of the C-SSRS: the screener asks once about a lifetime, the other one again and again since then."""
 
 

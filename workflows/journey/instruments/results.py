@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from workflows.journey.base import ImmutableModel
-from workflows.journey.instruments.definitions import SUICIDE_RISK, Finding, Instrument, Level
+from workflows.journey.instruments.definitions import C_SSRS_FORMS, Finding, Instrument, Level
 
 
 class Flag(StrEnum):
@@ -82,7 +82,7 @@ class Score(ImmutableModel):
         return self._unless_incomplete(self.recent_level)
 
     def _unless_incomplete(self, level: Level | None) -> Level | None:
-        if self.instrument not in SUICIDE_RISK:
+        if self.instrument not in C_SSRS_FORMS:
             return None
         if level is None or not self.complete or Flag.INDETERMINATE in self.flags:
             return Level.HIGH
@@ -96,7 +96,7 @@ class Score(ImmutableModel):
     def as_line(self) -> dict[str, object]:
         """The result as the command line prints it: `total` only if there is one, `level` for the C-SSRS instead."""
         line: dict[str, object] = {"instrument": self.instrument.value}
-        if self.instrument in SUICIDE_RISK:
+        if self.instrument in C_SSRS_FORMS:
             line["level"] = None if self.level is None else self.level.value
         elif self.total is not None:
             line["total"] = self.total

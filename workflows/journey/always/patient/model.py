@@ -34,7 +34,7 @@ class KnownRisk(ImmutableModel):
     never its text. ``open``: it was not settled there. ``source`` tells nobody the journey."""
 
     source: UUID
-    type: Literal["hold", "crisis", "adverse_event", "exclusion", "ending"]
+    type: Literal["hold", "crisis", "adverse_event", "death", "exclusion", "ending"]
     what: Short
     since: Instant
     open: bool

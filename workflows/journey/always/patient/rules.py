@@ -58,12 +58,16 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         if hold.cause not in (HISTORY, LIMITS):
             yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
     for crisis in journey.crises.values():
-        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, unsettled=not crisis.reached)
+        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, unsettled=not crisis.closed)
     for event in journey.adverse_events.values():
         reviewed = is_reviewed(journey, event.id)
         yield _risk(
             journey, "adverse_event", event.id, f"grade {event.grade}", event.report.onset, unsettled=not reviewed
         )
+    for death in journey.deaths.values():
+        if not death.in_error:
+            what = "confirmed" if death.confirmed else "reported"
+            yield _risk(journey, "death", death.id, what, death.reported_at, unsettled=True)
     for code in excluded(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
         yield _risk(journey, "exclusion", code, code, since, unsettled=True)

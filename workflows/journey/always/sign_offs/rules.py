@@ -21,7 +21,6 @@ from workflows.journey.refusals import RefusalCode, Refused, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
-from workflows.journey.stage import Stage
 from workflows.journey.stages.follow_up.rules import visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.reviews import reviews_owed
@@ -29,8 +28,6 @@ from workflows.journey.watch import contacts_watched
 
 HANDED_OVER = "handed_over"
 """The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
-ABOUT_SESSIONS = ("adjust", "maintenance", "stop")
-"""Choices of a response review that have no meaning once the sessions have ended."""
 
 
 OPENING_CARE = (
@@ -167,13 +164,6 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 "Settle these, or choose another setting",
                 "choice",
             )
-    if kind == SignOffKind.RESPONSE_REVIEW and journey.stage == Stage.FOLLOW_UP and choice in ABOUT_SESSIONS:
-        refuse(
-            RefusalCode.WRONG_STAGE,
-            f"the sessions have ended: there is nothing to {choice}",
-            "Make another choice, such as continue, add_support or pause",
-            "choice",
-        )
     if kind == SignOffKind.DISCHARGE:
         _require_visits(journey)
     if kind == SignOffKind.DISCHARGE and reviews_owed(journey):

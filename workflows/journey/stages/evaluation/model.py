@@ -1,7 +1,7 @@
 """Evaluation and questionnaires: commands, events and state."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
@@ -11,9 +11,9 @@ from workflows.journey.always.pathway.model import PathwayReassigned, PathwaySta
 from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
-from workflows.journey.instruments import SUICIDE_RISK, Comparison, Instrument, Score, Thresholds, compare
+from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location, PriorTreatment
+from workflows.journey.vocabulary import Location, PriorTreatment, Ratings
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
@@ -39,6 +39,9 @@ class RecordEvaluation(CommandBody):
     sections: dict[Identifier, Text] = {}
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
+    symptoms: Ratings = {}
+    symptoms_since: date | None = None
+    """Since when the symptoms have lasted, as well as the patient knows."""
     treatment_exception: Text | None = None
     location: Location | None = None
 
@@ -62,6 +65,8 @@ class EvaluationRecorded(EventBody):
     sections: dict[Identifier, Text]
     prior_treatments: tuple[PriorTreatment, ...]
     function: dict[Identifier, Text]
+    symptoms: Ratings = {}
+    symptoms_since: date | None = None
     treatment_exception: Text | None = None
     location: Location | None = None
 
@@ -86,6 +91,8 @@ class Evaluation(ImmutableModel):
     sections: dict[Identifier, Text] = {}
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
+    symptoms: Ratings = {}
+    symptoms_since: date | None = None
     treatment_exception: Text | None = None
     location: Location | None = None
 
@@ -122,6 +129,18 @@ def totals(measurements: Sequence[Measurement], instrument: Instrument) -> tuple
     return tuple(total for _, total in scored[begins:])
 
 
+def scheduled_instruments(journey: PathwayState) -> tuple[Instrument, ...]:
+    """Return the instruments that are asked again and again: the primary one, then the others."""
+    rules = journey.protocol.instruments, journey.protocol.instrument_schedule
+    return tuple(dict.fromkeys((rules[0].primary, *rules[1].others)))
+
+
+def measure_name(journey: PathwayState, occasion: str, instrument: Instrument) -> str:
+    """Return the occasion of an instrument of the schedule. The primary one has it for itself."""
+    primary = instrument == journey.protocol.instruments.primary
+    return occasion if primary else f"{occasion}-{instrument.value.lower()}"
+
+
 class EvaluationState(PathwayState):
     """What was found out, and every completed questionnaire, oldest first."""
 
@@ -134,7 +153,7 @@ class EvaluationState(PathwayState):
             m
             for m in self.measurements
             if m.instrument == instrument
-            and (m.score.complete or instrument in SUICIDE_RISK)
+            and (m.score.complete or instrument in C_SSRS_FORMS)
             and (occasion is None or m.occasion == occasion)
             and (not staff or m.by_staff)
         ]
@@ -151,7 +170,7 @@ class EvaluationState(PathwayState):
     @property
     def asked_risk(self) -> Measurement | None:
         """The newest C-SSRS, of either form, that a clinician asked; also an incomplete one, which counts as high."""
-        return next((m for m in reversed(self.measurements) if m.instrument in SUICIDE_RISK and m.by_staff), None)
+        return next((m for m in reversed(self.measurements) if m.instrument in C_SSRS_FORMS and m.by_staff), None)
 
     @property
     def item_9_open(self) -> bool:
@@ -179,6 +198,8 @@ def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHead
             sections={**known.sections, **body.sections},
             prior_treatments=body.prior_treatments or known.prior_treatments,
             function={**known.function, **body.function},
+            symptoms={**known.symptoms, **body.symptoms},
+            symptoms_since=body.symptoms_since or known.symptoms_since,
             treatment_exception=body.treatment_exception or known.treatment_exception,
             location=body.location or known.location,
         )

@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, sign_off_requirement
 from workflows.journey.instruments import Instrument, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
@@ -32,6 +33,9 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
         )
     require_known({**command.sections}, eligibility.evaluation_sections, "sections")
     require_known({**command.function}, eligibility.function, "function")
+    require_rated(journey, command.symptoms)
+    if command.symptoms_since is not None and command.symptoms_since > local(at, journey.patient.zone).date():
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Say since when they have lasted", "symptoms_since")
     tried = eligibility.prior_treatments
     types = (*tried.require_all_of, *tried.require_any_of, *tried.record)
     require_known(tuple(t.type for t in command.prior_treatments), types, "prior_treatments.type")
@@ -43,9 +47,21 @@ def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, 
             "Evaluate them when they are where you are licensed, or hand this to a colleague",
             "location.state",
         )
-    if not (command.sections or command.function or command.prior_treatments or command.treatment_exception or located):
+    if not command.model_dump(exclude={"kind"}, exclude_defaults=True):
         refuse(RefusalCode.INCOMPLETE, "the evaluation form is empty", "Fill in at least one section", "sections")
     yield e.EvaluationRecorded.model_validate({"evaluator": by.id, **command.model_dump(exclude={"kind"})})
+
+
+def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
+    """Refuse ratings of symptoms that the protocol does not name, or above its highest.
+
+    Raises:
+        Refused: a name is unknown, or a rating too high.
+    """
+    rules = journey.protocol.symptoms
+    require_known({**symptoms}, rules.names, "symptoms")
+    if any(rating > rules.highest for rating in symptoms.values()):
+        refuse(RefusalCode.OUT_OF_LIMITS, f"a symptom is rated from 0 to {rules.highest}", "Rate it again", "symptoms")
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -103,6 +119,9 @@ def missing(journey: Journey) -> tuple[str, ...]:
     eligibility, found = journey.protocol.eligibility, journey.evaluation
     lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
     lacking += [f"function {name}" for name in eligibility.function if name not in found.function]
+    lacking += [f"symptom {name} rated" for name in journey.protocol.symptoms.names if name not in found.symptoms]
+    if found.symptoms_since is None:
+        lacking.append("since when the symptoms have lasted")
     lacking += _untreated(journey)
     if found.location is None or not found.location.confirmed:
         lacking.append("location of the patient, confirmed")

@@ -17,11 +17,11 @@ from workflows.journey.envelopes import (
     Evolutions,
     changed_entry,
 )
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
-from workflows.journey.vocabulary import Location, SaidLocation
+from workflows.journey.vocabulary import Location, Ratings, SaidLocation
 
 
 class CompleteCheckIn(CommandBody):
@@ -35,12 +35,16 @@ class CompleteCheckIn(CommandBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    symptoms: Ratings = {}
+    familiar_place_helped: Literal["yes", "no", "unsure"] | None = None
+    """Whether the patient found that being in a familiar place helped; they need not say."""
     location: SaidLocation
     notes: Text | None = None
 
 
 class RecordVisit(CommandBody):
-    """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class."""
+    """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class. In follow-up
+    also each symptom, and its effect on each area of daily life."""
 
     kind: Literal["visit.record"] = "visit.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -48,6 +52,8 @@ class RecordVisit(CommandBody):
     visit: Identifier
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text] = {}
+    symptoms: Ratings = {}
+    function: dict[Identifier, Text] = {}
     outcome: Identifier
     concurrent_care: Text
     location: Location
@@ -112,6 +118,8 @@ class CheckInCompleted(EventBody):
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
+    symptoms: Ratings
+    familiar_place_helped: Literal["yes", "no", "unsure"] | None = None
     location: SaidLocation
     notes: Text | None = None
     late: bool = False
@@ -129,6 +137,8 @@ class VisitRecorded(EventBody):
     visit: Identifier
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text]
+    symptoms: Ratings
+    function: dict[Identifier, Text]
     outcome: Identifier
     concurrent_care: Text
     location: Location
@@ -224,6 +234,8 @@ def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader
     if owed is None or owed.type != "measure" or not owed.open or owed.instrument != body.instrument:
         return {}
     if not body.score.complete or event.at < owed.opens:
+        return {}
+    if body.instrument in C_SSRS_FORMS and body.administered_by not in CLINICAL:
         return {}
     return changed_entry(state, "contacts", body.occasion, done_at=event.at, late=event.at > owed.closes)
 

@@ -9,6 +9,7 @@ effects and overall response; some people need longer-term monitoring, so only a
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import count
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -17,14 +18,17 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MISSED_CONTACT, VISIT
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
+from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MEASURE_ASKED, MISSED_CONTACT, VISIT
 from workflows.journey.protocol import SignOffKind, Window
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_UNWELL
+from workflows.journey.severity import OF_UNWELL, OF_WORSENING
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.model import UNSCHEDULED
+from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
+from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.follow_up.trends import worsened
 from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
@@ -41,6 +45,11 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
     """Record what the patient says, whenever it is said: as the answer to the check-in in its window, as a late answer
     after it, and as a check-in that nobody owed before it, or where another answer or a session came first."""
     contact = _known(journey, command.check_in, ("check_in",), "check_in")
+    require_rated(journey, command.symptoms)
+    lacking = [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
+    # Whoever is unwell is heard at once, with what they say.
+    if lacking and command.feeling == "well":
+        refuse(RefusalCode.INCOMPLETE, f"not rated: {', '.join(lacking)}", "Rate each symptom", "symptoms")
     answer = command.model_dump(exclude={"kind"})
     answer["not_understood"] = not_a_state(command.location.state, "location.state")
     if at < contact.opens or not contact.open:
@@ -52,9 +61,12 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
-    """Ask for support at once if the patient feels unwell. Between sessions, plan the next check-in."""
+    """Ask for support at once if the patient feels unwell, and ask a clinician when a symptom is worse again and again.
+    Between sessions, plan the next check-in."""
     if body.feeling == "unwell":
         yield ask_support(journey, OF_UNWELL, f"feels unwell at {body.check_in}")
+    if body.check_in in worsened(journey):
+        yield ask_support(journey, OF_WORSENING, "a symptom was rated worse again and again")
     yield from _next_check_in(journey, at)
 
 
@@ -74,8 +86,12 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
     require_known({**command.answers}, rules.questions, "answers")
     require_known((command.outcome,), rules.outcomes, "outcome")
     lacking = [name for name in rules.assessments if name not in command.assessments]
+    require_known({**command.function}, journey.protocol.eligibility.function, "function")
+    require_rated(journey, command.symptoms)
     if contact.type == "follow_up_visit":
         lacking += [name for name in rules.questions if name not in command.answers]
+        lacking += [name for name in journey.protocol.eligibility.function if name not in command.function]
+        lacking += [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
     if at < contact.opens:
@@ -138,21 +154,61 @@ def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, 
 
 
 def visits_not_held(journey: Journey) -> tuple[str, ...]:
-    """Return the visits of the fixed schedule that nobody has held."""
-    fixed = [f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks]
+    """Return the visits of the fixed schedule that nobody has held, those after a further course too."""
+    again = [name for name in journey.contacts if name.startswith("follow-up-week-")]
+    fixed = dict.fromkeys((*(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks), *again))
     return tuple(name for name in fixed if name not in journey.contacts or journey.contacts[name].done_at is None)
 
 
 def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
-    """Give every visit and questionnaire of the fixed schedule its due time when follow-up begins."""
-    if body.stage != Stage.FOLLOW_UP:
-        return
-    start = journey.last_dose_at or at
+    """Give every visit and questionnaire of the fixed schedule its due time before the first session, by when the last
+    one is expected, and again when follow-up begins, from the last dose."""
+    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
+    if body.stage == Stage.SESSIONS and not any(k.type == "follow_up_visit" for k in journey.contacts.values()):
+        yield from _schedule(journey, _last_expected(journey, at), ())
+    elif body.stage == Stage.FOLLOW_UP:
+        yield from _schedule(journey, journey.last_dose_at or at, routine)
+
+
+def react_session(journey: Journey, body: e.SessionScheduled, at: datetime) -> Iterator[e.EventBody]:
+    """Move the schedule when the sessions will take longer than was expected."""
+    expected = _last_expected(journey, body.starts_at, done=body.session)
+    first = expected + timedelta(weeks=journey.protocol.follow_up.weeks[0])
+    planned = [k.due for k in journey.contacts.values() if k.open and k.type == "follow_up_visit"]
+    if not planned or first > min(planned):
+        yield from _schedule(journey, expected, ())
+
+
+def _last_expected(journey: Journey, start: datetime, done: int = 0) -> datetime:
+    """Return when the last session is expected (UTC), if session ``done`` is at ``start`` and the others are as far
+    apart as the plan says."""
+    plan = journey.plan
+    if plan is None:
+        return start
+    return start + timedelta(hours=plan.spacing_hours) * max(0, plan.planned_sessions - done)
+
+
+def _schedule(journey: Journey, start: datetime, replaced: tuple[str, ...]) -> Iterator[e.EventBody]:
+    """Give the visits and questionnaires after the last session their times. What was made already for the same time
+    is not asked for again, and nothing that was made is overwritten."""
     cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
     owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
-    owed += [_measure(journey, f"day-{day}", start + timedelta(days=day)) for day in schedule.after_last_session_days]
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
-    yield e.ContactsScheduled(contacts=tuple(owed), replaced=routine)
+    for day in schedule.after_last_session_days:
+        owed += _measures(journey, f"day-{day}", start + timedelta(days=day))
+    named = tuple(contact for each in owed if (contact := _named(journey, each)) is not None)
+    if named or replaced:
+        yield e.ContactsScheduled(contacts=named, replaced=replaced)
+
+
+def _named(journey: Journey, contact: e.Contact) -> e.Contact | None:
+    for number in count(1):
+        name = contact.id if number == 1 else f"{contact.id}-course-{number}"
+        known = journey.contacts.get(name)
+        if known is not None and known.due == contact.due:
+            return None
+        if known is None or known.open:
+            return contact.model_copy(update={"id": name})
+    raise AssertionError("counting never ends")
 
 
 def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
@@ -180,7 +236,7 @@ def _next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "measure"):
         number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
-        yield e.ContactsScheduled(contacts=(_measure(journey, f"measure-{number}", due),))
+        yield e.ContactsScheduled(contacts=_measures(journey, f"measure-{number}", due))
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -198,6 +254,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         if not contact.open:
             continue
         about, owner, what = CONTACTS[contact.type]
+        if contact.instrument in C_SSRS_FORMS:
+            owner, what = Role.CLINICIAN, f"ask the {contact.instrument}"
+        elif contact.instrument is not None:
+            what = f"fill in the {contact.instrument}"
         yield require(
             about,
             subject=contact.id,
@@ -218,11 +278,12 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             yield discharge
 
 
-def _contact(journey: Journey, name: str, kind: str, due: datetime, policy: str) -> e.Contact:
+def _contact(
+    journey: Journey, name: str, kind: str, due: datetime, policy: str, instrument: Instrument | None = None
+) -> e.Contact:
     zone, rules = journey.patient.zone, journey.protocol
     if rules.escalation_policies[policy].quiet_hours:
         due = after_quiet_hours(due, zone, rules.quiet_hours)
-    instrument = rules.instruments.primary if kind == "measure" else None
     fields = {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
     window = _window(journey, kind)
     return e.Contact.model_validate({**fields, "opens": window.opens(due), "closes": window.closes(due)})
@@ -256,8 +317,19 @@ def _follow_up(journey: Journey, name: str, due: datetime) -> e.Contact:
     return _contact(journey, name, "follow_up_visit", due, "follow_up_visit")
 
 
-def _measure(journey: Journey, name: str, due: datetime) -> e.Contact:
-    return _contact(journey, name, "measure", due, "measure")
+def _measures(journey: Journey, name: str, due: datetime) -> tuple[e.Contact, ...]:
+    """A questionnaire for each instrument of the schedule; a clinician asks about suicide risk."""
+    return tuple(
+        _contact(
+            journey,
+            measure_name(journey, name, instrument),
+            "measure",
+            due,
+            MEASURE_ASKED if instrument in C_SSRS_FORMS else MEASURE.kind,
+            instrument,
+        )
+        for instrument in scheduled_instruments(journey)
+    )
 
 
 def _waiting(journey: Journey, kind: str) -> bool:
@@ -292,4 +364,5 @@ REACTIONS: Reactions = {
     e.VisitRecorded: react_visit,
     e.ContactSettled: react_settled,
     e.StageEntered: react_stage,
+    e.SessionScheduled: react_session,
 }

@@ -6,6 +6,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
+from workflows.journey.stages.follow_up.trends import worsened
 
 
 def reviews_owed(journey: Journey) -> tuple[str, ...]:
@@ -15,7 +16,7 @@ def reviews_owed(journey: Journey) -> tuple[str, ...]:
         for s in journey.sign_offs
         if s.kind == SignOffKind.RESPONSE_REVIEW and s.decision == "approve" and not s.first_of_two
     ]
-    return tuple(subject for subject in (*_sessions(journey), *_visits(journey)) if subject not in decided)
+    return tuple(subject for subject in (*_sessions(journey), *_contacts(journey)) if subject not in decided)
 
 
 def _sessions(journey: Journey) -> Iterator[str]:
@@ -29,9 +30,11 @@ def _sessions(journey: Journey) -> Iterator[str]:
         yield f"session-{number}"
 
 
-def _visits(journey: Journey) -> Iterator[str]:
-    """Every visit that found what the protocol has reviewed, such as worsening."""
+def _contacts(journey: Journey) -> Iterator[str]:
+    """Every visit that found what the protocol has reviewed, such as worsening, and every contact at which the
+    patient's own ratings alert."""
+    alerting, reviewed = worsened(journey), journey.protocol.follow_up.outcomes_to_review
     for contact in journey.contacts.values():
         found = contact.record
-        if isinstance(found, e.VisitRecorded) and found.outcome in journey.protocol.follow_up.outcomes_to_review:
+        if contact.id in alerting or (isinstance(found, e.VisitRecorded) and found.outcome in reviewed):
             yield contact.id

@@ -15,6 +15,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
     CHECKLIST,
     DOSE,
@@ -34,6 +35,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
 from workflows.journey.stages.sessions.model import Session
@@ -152,19 +154,21 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
-        occasion = f"session-{number}"
-        primary = journey.protocol.instruments.primary
-        measured = journey.latest(primary, occasion=occasion)
         counts = timedelta(days=journey.protocol.validity.before_session_days)
-        opens = None if session is None or measured is None else session.starts_at - counts
-        if measured is None or (opens is not None and measured.at < opens):
-            yield require(
-                MEASURE,
-                subject=occasion,
-                owner=Role.PATIENT,
-                what=f"fill in {primary} before session {number}",
-                due=opens,
-            )
+        for instrument in scheduled_instruments(journey):
+            if instrument in C_SSRS_FORMS:
+                continue
+            occasion = measure_name(journey, f"session-{number}", instrument)
+            measured = journey.latest(instrument, occasion=occasion)
+            opens = None if session is None or measured is None else session.starts_at - counts
+            if measured is None or (opens is not None and measured.at < opens):
+                yield require(
+                    MEASURE,
+                    subject=occasion,
+                    owner=Role.PATIENT,
+                    what=f"fill in {instrument} before session {number}",
+                    due=opens,
+                )
     yield from validity.needs(journey)
     if session is None:
         yield _scheduling(subject, f"schedule session {number}")

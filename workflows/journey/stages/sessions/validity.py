@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.evidence import current
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import RENEWAL
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 
 BASELINE_OF = "baseline-"
 """The beginning of the name of an instrument of the baseline, as something that lapses."""
@@ -68,15 +69,19 @@ def lapsed(journey: Journey, at: datetime) -> tuple[str, ...]:
 
 
 def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
-    """Return why the questionnaire before a session does not count at a moment (UTC)."""
+    """Return why the questionnaires before a session do not count at a moment (UTC)."""
     if number not in journey.protocol.instrument_schedule.before_session:
         return ()
-    primary = journey.protocol.instruments.primary
-    measured = journey.latest(primary, occasion=f"session-{number}")
-    if measured is None:
-        return (f"{primary} before session {number} is not filled in",)
-    counts = timedelta(days=journey.protocol.validity.before_session_days)
-    return () if at - measured.at <= counts else (f"{primary} before session {number} has lapsed: fill it in again",)
+    counts, found = timedelta(days=journey.protocol.validity.before_session_days), []
+    for instrument in scheduled_instruments(journey):
+        if instrument in C_SSRS_FORMS:
+            continue
+        measured = journey.latest(instrument, occasion=measure_name(journey, f"session-{number}", instrument))
+        if measured is None:
+            found.append(f"{instrument} before session {number} is not filled in")
+        elif at - measured.at > counts:
+            found.append(f"{instrument} before session {number} has lapsed: fill it in again")
+    return tuple(found)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -1,0 +1,53 @@
+"""Change over any series: against a plain oracle, for what instruments measure and for what patients rate."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.instruments import vectors
+from workflows.journey.instruments import Instrument, compare
+from workflows.journey.protocol import Symptoms
+from workflows.journey.stages.follow_up.trends import alerts
+
+RULES = Symptoms(names=("x", "y"), highest=10, worse_by=3, times_in_a_row=2)
+
+
+@given(st.lists(st.integers(0, 21), min_size=2, max_size=9))
+def test_words_of_change_of_the_gad_7(totals: list[int]) -> None:
+    found = compare(totals, Instrument.GAD_7, vectors.GAD_7)
+    assert found is not None
+    assert found.change is not None
+    first, last, earlier = totals[0], totals[-1], totals[:-1]
+    assert ("meaningful" in found.change) == (first - last >= 4)
+    assert ("reliable" in found.change) == (first - last >= 6)
+    assert ("response" in found.change) == (first > 0 and last * 2 <= first)
+    assert ("remission" in found.change) == (first >= 10 and last < 5)
+    assert ("deterioration" in found.change) == (last - min(earlier) >= 4)
+    rose = all(b > a for a, b in zip(totals[-4:], totals[-3:], strict=False))
+    assert ("rising" in found.change) == (len(totals) > 3 and rose)
+
+
+@given(st.lists(st.integers(0, 80), min_size=2, max_size=9))
+def test_words_of_change_of_the_pcl_5(totals: list[int]) -> None:
+    found = compare(totals, Instrument.PCL_5, vectors.PCL_5)
+    assert found is not None
+    assert found.change is not None
+    first, last, earlier = totals[0], totals[-1], totals[:-1]
+    assert ("meaningful" in found.change) == (first - last >= 10)
+    assert ("reliable" in found.change) == (first - last >= 15)
+    assert ("recovered" in found.change) == (first - last >= 15 and last <= 28 < first)
+    assert ("deterioration" in found.change) == (last - min(earlier) >= 10)
+
+
+@given(st.integers(0, 10), st.lists(st.integers(0, 10), max_size=10), st.integers(0, 10))
+def test_ratings_that_stay_worse_always_alert_and_others_never(baseline: int, ratings: list[int], other: int) -> None:
+    rated = [(f"contact-{n}", {"x": rating, "y": other}) for n, rating in enumerate(ratings)]
+    found = alerts({"x": baseline, "y": other}, rated, RULES)
+    worse = []
+    for n, rating in enumerate(ratings):
+        worse.append(rating >= min([baseline, *ratings[:n]]) + 3)
+    for n in range(len(ratings)):
+        begins = n >= 1 and worse[n] and worse[n - 1] and not (n >= 2 and worse[n - 2])
+        if begins:
+            assert f"contact-{n}" in found
+        if not (n >= 1 and worse[n] and worse[n - 1]):
+            assert f"contact-{n}" not in found

@@ -1,0 +1,40 @@
+"""What the patient's own ratings show from contact to contact: small steps for the worse add up.
+
+A symptom is worse at a contact where it is rated so many points above the best rating before; worse so many times in a
+row, it is told to a clinician and reviewed. How many is the protocol's.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import Symptoms
+
+
+def worsened(journey: Journey) -> tuple[str, ...]:
+    """Return the contacts at which a symptom came to be worse so many times in a row, or rose further after that."""
+    made = [k for k in journey.contacts.values() if k.done_at is not None and k.record is not None]
+    made.sort(key=lambda contact: contact.done_at or journey.started_at)
+    rated = [(contact.id, contact.record.symptoms) for contact in made if contact.record is not None]
+    return alerts(journey.evaluation.symptoms, rated, journey.protocol.symptoms)
+
+
+def alerts(
+    baseline: Mapping[str, int], rated: Sequence[tuple[str, Mapping[str, int]]], rules: Symptoms
+) -> tuple[str, ...]:
+    """Return at which contacts, oldest first, some symptom alerts."""
+    found: list[str] = []
+    for name in rules.names:
+        best, run, told = baseline.get(name), 0, 0
+        for contact, ratings in rated:
+            rating = ratings.get(name)
+            if rating is None:
+                continue
+            run = run + 1 if best is not None and rating >= best + rules.worse_by else 0
+            best = rating if best is None else min(best, rating)
+            if run == 0:
+                told = 0
+            elif run == rules.times_in_a_row or (run > rules.times_in_a_row and rating > told):
+                found.append(contact)
+            if run >= rules.times_in_a_row:
+                told = max(told, rating)
+    return tuple(contact for contact, _ in rated if contact in found)
