@@ -65,7 +65,8 @@ def build_worker(
     """
     recording = RecordActivities(record, register, demonstrations=demonstrations)
     activities = (
-        *(recording.append, recording.catch_up, NoticeActivities(record).alarm, SignatureActivities(register).verify),
+        *(recording.append, recording.catch_up, NoticeActivities(record, register).alarm),
+        SignatureActivities(register).verify,
         *(() if anchors is None else (anchors.anchor,)),
     )
     deployment = None

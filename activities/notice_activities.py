@@ -1,10 +1,13 @@
 """The activity that raises an alarm for a journey."""
 
+from datetime import UTC, datetime
+
 import structlog
 from temporalio import activity
 
-from activities.notices import deliver
+from activities.notices import deliver, recipients
 from activities.record.store import Record
+from activities.signatures.signer_registry import RegisterFile
 from workflows.messages import Alarm, raise_alarm
 
 log = structlog.get_logger("notices")
@@ -13,12 +16,21 @@ log = structlog.get_logger("notices")
 class NoticeActivities:
     """Delivers notices that cannot wait for the record."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, register: RegisterFile) -> None:
         self._record = record
+        self._register = register
 
     @activity.defn(name=raise_alarm.__name__)
     async def alarm(self, alarm: Alarm) -> None:
         """Log every alarm, then deliver it. The log line is written even when the database is down."""
+        now = datetime.now(UTC)
         for notice in alarm.notices:
-            log.critical("alarm", notice_id=str(notice.id), journey_id=str(notice.journey_id), to=notice.to.value)
-        await deliver(self._record, alarm.notices)
+            people = recipients(self._register, alarm.clinic, notice.to, now)
+            log.critical(
+                "alarm",
+                notice_id=str(notice.id),
+                journey_id=str(notice.journey_id),
+                to=notice.to.value,
+                people=[*people],
+            )
+        await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=now)

@@ -1,6 +1,7 @@
 """The activities that append a journey's events to the record, and read them back."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -25,7 +26,7 @@ from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
 from workflows.journey.aggregate import begin, fold
 from workflows.journey.events import Event, PathwayStarted, PatientMerged
-from workflows.journey.notices import notices
+from workflows.journey.notices import Notice, notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import (
     DIVERGED,
@@ -88,7 +89,9 @@ class RecordActivities:
                     log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
                     return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
         position = await self._append(batch, seen)
-        await deliver(self._record, [n for event in batch.events for n in notices(event) if not n.alarm])
+        leaving = [notice for event in batch.events for notice in notices(event) if not notice.alarm]
+        if leaving:
+            await self._deliver(leaving, await self._clinic_of(batch))
         told = None
         if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in batch.events):
             journey = fold(await self._load(batch.journey_id))
@@ -120,6 +123,10 @@ class RecordActivities:
         if appended.last_version != batch.events[-1].version:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
         return appended.position
+
+    async def _deliver(self, leaving: Sequence[Notice], clinic: str) -> None:
+        now = datetime.now(UTC)
+        await deliver(self._record, leaving, clinic=clinic, register=self._register, at=now)
 
     async def _prove_staff(self, batch: Batch) -> None:
         """Refuse what staff did whom the register does not know. It is read only for events that need it, so that a
@@ -176,5 +183,7 @@ class RecordActivities:
             if page and size > PAYLOAD_BYTES:
                 break
             page.append(event)
-        await deliver(self._record, [notice for event in page for notice in notices(event)])
+        if recorded and isinstance(recorded[0].body, PathwayStarted):
+            clinic = recorded[0].body.clinic
+            await self._deliver([notice for event in page for notice in notices(event)], clinic)
         return EventPage(events=tuple(page), more=len(page) < len(recorded), run_id=run_id)

@@ -27,6 +27,8 @@ NOUNS = {
     "check-in": "Check-ins with the patient.",
     "visit": "Clinician visits.",
     "permission": "What gives leave to prescribe, until when.",
+    "pregnancy": "Pregnancy tests.",
+    "therapy": "Psychotherapy beside the sessions.",
     "supply": "The doses at the patient's home: dispensed, returned, disposed of, lost and counted.",
     "patient": "A patient: doses and risks over all their journeys, particulars, and who is the same person.",
     "medicine": "The medicines a patient takes, their changes, and a clinician's review.",

@@ -1,19 +1,21 @@
-"""`clinician`: administer who may sign, and their keys."""
+"""`clinician`: administer the organisation's register: who may sign and their keys, the staff, and who is on call."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from activities.signatures.signer_registry import Register, SignerEntry
-from application.sign_offs import signers
+from application.errors import Conflict
+from application.sign_offs import signers, staff
 from application.sign_offs.signers import EnrolmentRequest
 from cli import runtime
 from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table
+from cli.render_roster import roster_as_json, roster_lines
 from cli.runtime import Call, command
-from workflows.journey.actors import Licence
+from workflows.journey.actors import Licence, Role
 
 OrganisationKey = Annotated[
     Path,
@@ -29,6 +31,10 @@ def add_commands(group: typer.Typer) -> None:
     group.command("enrol")(command(enrol))
     group.command("revoke")(command(revoke))
     group.command("list")(command(list_))
+    group.command("enter")(command(enter))
+    group.command("end")(command(end))
+    group.command("staff")(command(staff_))
+    group.command("check")(command(check))
 
 
 async def key(call: Call) -> None:
@@ -144,6 +150,85 @@ async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
             f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
         )
     call.output.show(listed)
+
+
+async def enter(
+    call: Call,
+    entries: Annotated[str, typer.Argument(metavar="ENTRIES.json", help="Clinics, staff and shifts; - for input.")],
+    by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enters: twice, two people.")],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+    yes: Yes = False,
+) -> None:
+    """Enter clinics, their staff, and who is on call when, two people together, none of them one who is entered.
+
+    Check identity and licence before. A shift that begins before another one of its clinic ends takes its place.
+    """
+    asked = staff.parse_entries(read_input(entries))
+    what = f"{len(asked.clinics)} clinics, {len(asked.staff)} of the staff and {len(asked.rota)} shifts"
+    if not yes:
+        signers.confirm(call.context, f"Enter {what}")
+    changed = staff.enter(call.context, asked, by, organisation_key, register)
+    _tell_version(call.output, changed, f"entered {what}")
+
+
+async def end(
+    call: Call,
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="See `clinician staff`.", show_default=False)],
+    role: Annotated[Role, typer.Argument(metavar="ROLE", help="The role that ends.", show_default=False)],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+    yes: Yes = False,
+) -> None:
+    """End somebody's entry: from now on they do not act in this role. What they did before stays."""
+    if not yes:
+        signers.confirm(call.context, f"End the entry of {person} as {role.value}")
+    changed = staff.end(call.context, person, role, organisation_key, register)
+    _tell_version(call.output, changed, f"ended the entry of {person} as {role.value}")
+
+
+async def staff_(call: Call, register: runtime.RegisterFile = None) -> None:
+    """List the clinics, all their staff, and the rota."""
+    found = signers.list_signers(call.context, register)
+    if call.output.json_only:
+        call.output.data(found.model_dump(mode="json", include={"version", "clinics", "staff", "rota"}))
+        return
+    listed = table("who", "clinics", "since and until", title=f"{found.organisation}: register version {found.version}")
+    for entry in found.staff:
+        member = entry.member
+        licence = f"\n{_licence(member.licence)}" if member.licence else ""
+        ended = f"\nuntil {_minute(member.until)}" if member.until else ""
+        who = f"{entry.printed_name}\n{member.id}, {member.role.value}{licence}"
+        by = f"since {_minute(member.since)}, entered by {' and '.join(entry.entered_by)}"
+        add_row(listed, who, "\n".join(member.clinics), f"{by}{ended}")
+    call.output.show(listed)
+    shifts = table("clinic", "on call", "stands in", "from", "until", title="Rota")
+    for shift in found.rota:
+        add_row(shifts, shift.clinic, shift.person, shift.stands_in, _minute(shift.begins), _minute(shift.ends))
+    call.output.show(shifts)
+
+
+async def check(
+    call: Call, days: Annotated[int, typer.Option("--days", min=1, max=366, help="How far ahead to look.")] = 7
+) -> None:
+    """Check who is on call for each clinic, and find the gaps in the rota. Exit code 5 when there is one."""
+    known = signers.list_signers(call.context, None)
+    found = staff.rosters(call.context, known.clinics, timedelta(days=days))
+    if call.output.json_only:
+        call.output.data([roster_as_json(roster) for roster in found])
+    else:
+        for roster in found:
+            for line in roster_lines(roster):
+                call.output.text(line)
+    if any(roster.gaps for roster in found):
+        raise Conflict("the rota has a gap", "Enter who is on call then: `clinician enter`", state="Nothing changed.")
+
+
+def _tell_version(output: Output, register: Register, done: str) -> None:
+    if output.json_only:
+        output.data({"version": register.version})
+        return
+    output.text(f"{done[:1].upper()}{done[1:]}: the register is now version {register.version}.")
 
 
 def _tell(output: Output, register: Register, key_id: str, title: str) -> None:

@@ -11,6 +11,7 @@ from application.protocols.approvals import ApprovalStatus, approval_path, revie
 from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
 from application.protocols.compare import compare_protocols, in_words
 from application.protocols.files import find_protocol, load_protocol, protocol_files
+from application.protocols.staffing import require_staff
 from application.sign_offs.requests import short_code
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
@@ -40,9 +41,11 @@ async def check(
 ) -> None:
     """Check a protocol file: every problem with its line and field, and what keeps it from patients, now or soon.
 
-    Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
+    Where a register is set, it is also checked that in none of its clinics something could wait for somebody whom they
+    do not have. Exit code 0 when the file is valid, also while something keeps it from patients; 2 when it is not.
     """
     protocol = load_protocol(file)
+    require_staff(call.context, protocol)
     approval = _status(call, protocol, file)
     if call.output.json_only:
         call.output.data({"valid": True, **_summary(call, protocol, approval)})

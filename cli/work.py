@@ -14,6 +14,7 @@ from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles
 from cli import render, runtime, saved_filters, watch
 from cli.input import journey_id, moment, one_of
 from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, table
+from cli.render_roster import roster_as_json, roster_lines
 from cli.runtime import Call, command
 from workflows.journey.actors import Actor, Role
 
@@ -110,7 +111,14 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
     """Show a page of the worklist."""
     rows = [_as_json(page, task) for task in page.answer.rows]
     if output.json_only:
-        output.data({**render.freshness(page.true), "next": page.answer.next, "rows": rows})
+        output.data(
+            {
+                **render.freshness(page.true),
+                "next": page.answer.next,
+                "rows": rows,
+                "on_call": [roster_as_json(roster) for roster in page.rosters],
+            }
+        )
         return
     if csv:
         columns = (*Task.model_fields, "overdue")
@@ -121,6 +129,9 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
             output.show(_table(page))
         else:
             output.text("Nothing is awaited.")
+    for roster in page.rosters:
+        for line in roster_lines(roster):
+            output.note(line)
     output.note(f"{scope} {page.true}".strip())
     output.more(page.answer.next)
 

@@ -286,6 +286,20 @@ def _renew_permission(situation: Situation) -> Action | datetime | None:
     return Role.CLINICIAN, c.ProposePermission(until=until, source=_invented("extended for a year"))
 
 
+def _judge_pregnancy(situation: Situation) -> Action:
+    born = situation.journey.patient.born.year
+    return Role.CLINICIAN, c.JudgePregnancy(possible=False, because=_invented(f"not possible; born in {born}"))
+
+
+def _find_time(situation: Situation) -> Action | None:
+    """Find another time in the window of a visit that the patient did not come to. After it a clinician decides."""
+    contact = situation.journey.contacts[situation.subject]
+    to = min(situation.at + timedelta(hours=1), contact.closes)
+    if to < situation.at:
+        return None
+    return Role.COORDINATOR, c.MoveVisit(visit=contact.id, to=to, reason=_invented("reached on the phone"))
+
+
 def _dispense(situation: Situation) -> Action:
     planned = situation.journey.plan
     assert planned is not None
@@ -796,6 +810,8 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "correction": _confirm_correction,
     "medicines_review": _reconcile,
     "dispensing": _dispense,
+    "pregnancy_test": _judge_pregnancy,
+    "no_show": _find_time,
     "monitoring_check": _check_monitoring,
     "permission_end": _renew_permission,
     "leftovers": _collect,

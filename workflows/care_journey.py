@@ -246,9 +246,10 @@ class CareJourney:
     def _raise_alarms(self, events: tuple[Event, ...]) -> None:
         """Alarms leave at once, even if the record is down."""
         alarms = tuple(notice for event in events for notice in notices(event) if notice.alarm)
-        self._alarms = [alarm for alarm in self._alarms if not alarm.done()]
+        self._alarms = [raised for raised in self._alarms if not raised.done()]
         if alarms:
-            self._alarms.append(_start(m.raise_alarm, m.Alarm(notices=alarms), "alarm"))
+            alarm = m.Alarm(clinic=self._ledger.journey.clinic, notices=alarms)
+            self._alarms.append(_start(m.raise_alarm, alarm, "alarm"))
 
     # Signatures
 

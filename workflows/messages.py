@@ -125,8 +125,9 @@ class SignatureResult(ImmutableModel):
 
 
 class Alarm(ImmutableModel):
-    """Notices that cannot wait for the record."""
+    """Notices that cannot wait for the record, in a journey of this clinic."""
 
+    clinic: Identifier
     notices: tuple[Notice, ...]
 
 

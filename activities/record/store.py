@@ -438,17 +438,26 @@ class Record:
         return tuple(row["journey_id"] for row in rows)
 
     async def deliver_notice(
-        self, *, notice_id: UUID, journey_id: UUID, event_id: UUID, kind: str, recipient_role: str
+        self,
+        *,
+        notice_id: UUID,
+        journey_id: UUID,
+        event_id: UUID,
+        kind: str,
+        recipient_role: str,
+        recipients: Sequence[str] = (),
     ) -> bool:
-        """Record that a notice is delivered: True the first time, False when this id already was."""
+        """Record that a notice is delivered, to these people where they are known by name: True the first time, False
+        when this id already was."""
         [row] = await self._fetch(
-            "SELECT record.deliver_notice($1, $2, $3, $4, $5, $6) AS new",
+            "SELECT record.deliver_notice($1, $2, $3, $4, $5, $6, $7) AS new",
             self._log_id,
             notice_id,
             journey_id,
             event_id,
             kind,
             recipient_role,
+            [*recipients],
         )
         return bool(row["new"])
 

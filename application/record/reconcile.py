@@ -18,6 +18,7 @@ from application.errors import UseCaseError
 from application.pathway.commands import submit
 from application.temporal.journeys import Journeys, Running
 from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.notices import notices
 
@@ -212,7 +213,8 @@ async def _resume(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
 
     events = await load_events(record, journey_id)
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
-    await deliver(record, [notice for event in events for notice in notices(event)])
+    told = [notice for event in events for notice in notices(event)]
+    await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
     try:
         await journeys.resume(events)
     except UseCaseError:

@@ -166,7 +166,7 @@ def enrol(context: Context, entry: SignerEntry, organisation_key: Path, register
         Conflict: the key is enrolled already, or somebody changed the register meanwhile.
         UseCaseError: the organisation's key or the register cannot be used.
     """
-    return _change(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
+    return change_register(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
 
 
 def revoke(
@@ -195,7 +195,7 @@ def revoke(
         confirm(entry)
         return changed
 
-    return _change(context, register, organisation_key, revoked)
+    return change_register(context, register, organisation_key, revoked)
 
 
 def list_signers(context: Context, register: Path | None) -> Register:
@@ -217,7 +217,7 @@ def confirm(context: Context, question: str) -> None:
         raise SteppedBack("you stepped back", "Run it again when you want to go on", state=NOTHING_WRITTEN)
 
 
-def _change(
+def change_register(
     context: Context, register: Path | None, organisation_key: Path, change: Callable[[Register], Register]
 ) -> Register:
     """Change the register, sign it with the organisation's key, and replace the file."""

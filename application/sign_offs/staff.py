@@ -1,13 +1,24 @@
-"""Look up in the organisation's register whom a command names, before it is sent."""
+"""The organisation's staff: whom a command names, who is on call, and what is entered in the register."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
-from activities.signatures.staff import members
+from activities.signatures import signer_registry
+from activities.signatures.signer_registry import Register, Shift, StaffEntry
+from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
+from application import input as forms
 from application.context import Context
+from application.errors import NOTHING_WRITTEN, NotAllowed
 from application.history import load_journey
 from application.sign_offs.keyring import verified_register
+from application.sign_offs.signers import change_register
+from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import looked_up_for
+from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.commands import Command, ReleaseSession
 
 
@@ -34,3 +45,92 @@ def with_register(context: Context, journey: Journey | None, command: Command) -
         return command
     found = members(verified_register(context.settings), named)
     return command.model_copy(update={"named": found[:20]})
+
+
+class Roster(NamedTuple):
+    """Who is on call for a clinic now, and the gaps (UTC) in its rota within the next days."""
+
+    clinic: str
+    now: OnCall
+    gaps: tuple[tuple[datetime, datetime], ...]
+
+
+def rosters(context: Context, clinics: Iterable[str], ahead: timedelta = AHEAD) -> tuple[Roster, ...]:
+    """Return who is on call for these clinics, and where their rota has a gap; nothing where no register is set.
+
+    Raises:
+        InvalidInput, NotVerified: the register is missing or cannot be believed.
+    """
+    if context.settings.register_file is None:
+        return ()
+    register, now = verified_register(context.settings), context.now()
+    return tuple(
+        Roster(clinic, on_call(register, clinic, now), rota_gaps(register, clinic, now, now + ahead))
+        for clinic in clinics
+    )
+
+
+class NewStaff(InputModel):
+    """One of the staff to be entered."""
+
+    member: CareTeamMember
+    printed_name: Short
+
+
+class Entries(InputModel):
+    """What is entered in the register: further clinics, staff and shifts."""
+
+    clinics: tuple[Identifier, ...] = ()
+    staff: tuple[NewStaff, ...] = ()
+    rota: tuple[Shift, ...] = ()
+
+
+def parse_entries(raw: bytes) -> Entries:
+    """Parse what is to be entered.
+
+    Raises:
+        InvalidInput: it is not readable.
+    """
+    return forms.check(Entries, forms.read_object(raw))
+
+
+def enter(
+    context: Context, entries: Entries, by: Sequence[str], organisation_key: Path, register: Path | None
+) -> Register:
+    """Enter clinics, staff and shifts in the register, two people together; return the register.
+
+    Raises:
+        NotAllowed: they are not two different people, or one of them is entered.
+        Conflict: somebody is entered already, a licence is somebody else's, or the register was changed meanwhile.
+        UseCaseError: the organisation's key or the register cannot be used.
+    """
+    entered = {new.member.id for new in entries.staff}
+    if len(by) != 2 or len({*by}) != 2 or entered & {*by}:
+        raise NotAllowed(
+            "two different people enter staff and shifts, and nobody enters themselves",
+            "Give --by PERSON twice, with the ids of the two who are here",
+            state=NOTHING_WRITTEN,
+        )
+    now = context.now()
+    staff = [
+        StaffEntry(member=new.member, printed_name=new.printed_name, entered_by=(by[0], by[1])) for new in entries.staff
+    ]
+    return change_register(
+        context,
+        register,
+        organisation_key,
+        lambda known: signer_registry.enter(known, now, clinics=entries.clinics, staff=staff, rota=entries.rota),
+    )
+
+
+def end(context: Context, person: str, role: Role, organisation_key: Path, register: Path | None) -> Register:
+    """Say in the register that somebody does not work in a role any more from now on; return the register.
+
+    Raises:
+        Conflict: nobody is entered so, or the register was changed meanwhile.
+        UseCaseError: the organisation's key or the register cannot be used.
+    """
+    now = context.now()
+    return change_register(
+        context, register, organisation_key, lambda known: signer_registry.end_entry(known, person, role, at=now)
+    )

@@ -9,6 +9,7 @@ from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
 from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
+from application.sign_offs.staff import Roster, rosters
 from workflows.journey.actors import Actor, Role
 from workflows.journey.base import Identifier
 
@@ -48,6 +49,7 @@ class WorkPage(NamedTuple):
     answer: Answer[Task]
     true: TrueUpTo
     at: datetime
+    rosters: tuple[Roster, ...] = ()
 
     @property
     def rows(self) -> list[str]:
@@ -76,7 +78,9 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
         answer = await worklist(record, _work_of(context, query, now), limit=query.limit, after=query.after)
     except NotACursor as error:
         raise InvalidInput(str(error), "Leave --after out") from None
-    page = WorkPage(answer, await true_up_to(context, answer.position, head), now)
+    page = WorkPage(
+        answer, await true_up_to(context, answer.position, head), now, rosters(context, context.person.clinics)
+    )
     if seen is None or seen.rows != page.rows:
         journeys = dict.fromkeys(task.journey_id for task in answer.rows)
         await keep_look(

@@ -109,7 +109,7 @@ class Clinic:
 
     def write_protocol(self, **changed: Any) -> None:
         """A protocol that could be approved: the shipped one with invented limits, marked fit."""
-        fit = {"status": "approved", "illustrative": False, "dose": {"unit": "mg", **INVENTED_DOSE}}
+        fit = {"status": "approved", "illustrative": False, "dose": {**_shipped()["dose"], **INVENTED_DOSE}}
         self.protocol.write_text(json.dumps({"protocol": {**_shipped(), **fit, **changed}}))
 
     @property

@@ -42,7 +42,8 @@ async def slow_worker(
         return SignatureResult()
 
     recording = RecordActivities(record, signers.register, demonstrations=True)
-    activities: list[Callable[..., Any]] = [recording.append, recording.catch_up, NoticeActivities(record).alarm, wait]
+    alarming = NoticeActivities(record, signers.register)
+    activities: list[Callable[..., Any]] = [recording.append, recording.catch_up, alarming.alarm, wait]
     async with Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=activities):
         yield
 

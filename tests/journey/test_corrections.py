@@ -9,7 +9,7 @@ from simulation.people import checklist, observation, plan, revision, vitals
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of
 from workflows.journey.evidence import approved
 from workflows.journey.protocol import SignOffKind
@@ -147,9 +147,12 @@ def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
     """Marked and confirmed, it is in the record, counts no more, and nothing else was lost."""
     done = course("PTSD")
     version = next((version for version, fact in done.journey.facts.items() if fact.kind == kind), None)
-    if version is None:
-        pytest.skip("no undisturbed course has one")
     play = Play(done.journey, done.at)
+    if version is None:
+        play = busy()
+        version = next((version for version, fact in play.journey.facts.items() if fact.kind == kind), None)
+    if version is None:
+        pytest.skip("needs a protocol or a person of its own")
     marked = one(mark(play, kind, 0), e.EnteredInError)
     assert (marked.version, marked.fact) == (version, kind)
     assert marked.to_confirm == MARKABLE[kind].loosens
@@ -159,7 +162,22 @@ def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
         assert version not in play.journey.in_error
         confirm(play)
     assert version in play.journey.in_error
-    assert play.journey.closed
+
+
+def busy() -> Play:
+    """A session that has ended, and all that people tell besides."""
+    play = after("session.end")
+    play.do(c.AskQuestion(text="may I fly?"), Role.PATIENT)
+    play.do(c.AnswerQuestion(question="question-1", text="not this week"))
+    play.do(c.RequestSupport(urgency="routine", text="a form (invented)"), Role.PATIENT)
+    play.do(c.AnswerSupport(support="support-1", text="sent"), Role.COORDINATOR)
+    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
+    play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
+    play.do(c.HandleMessage(message="message-1", text="a form sent twice"), Role.OPS)
+    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
+    play.do(c.MoveSupply(movement="lost", doses=1, moved_at=play.at), Role.COORDINATOR)
+    play.do(c.CountSupply(doses=0, counted_at=play.at), Role.COORDINATOR)
+    return play
 
 
 def test_what_is_no_fact_says_what_to_do_instead() -> None:

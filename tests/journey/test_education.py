@@ -243,6 +243,16 @@ def test_titration_counts_what_was_given_up_to_what_was_signed(given: float, hig
 
 
 @pytest.mark.requirement("B27")
+def test_no_plan_changes_under_a_session_that_was_released() -> None:
+    """Else the dose would be compared with a plan that nobody signed, and not with the one it was released on."""
+    play = after("session.release", 2)
+    written = revision(play.journey, planned(dose_mg=150.0, weighed_at=play.at).plan)
+    play.refused(written, code=RefusalCode.INCOMPLETE, says="session 2 is released on the plan as it is")
+    play.do(c.CancelSession(session=2, reason="not today (invented)"), Role.SESSION_MONITOR)
+    play.do(written)
+
+
+@pytest.mark.requirement("B27")
 def test_two_plans_before_the_first_dose_stay_at_the_starting_dose() -> None:
     play = after("plan.record")
     body = revision(play.journey, planned(dose_mg=100.01).plan)

@@ -87,7 +87,7 @@ def test_a_follow_up_visit_asks_about_function_and_each_symptom_again(lacks: dic
     play.do(visit("follow-up-week-1"))
 
 
-@pytest.mark.requirement("A01", "A07")
+@pytest.mark.requirement("A01", "A07", "B40")
 def test_the_evaluation_rates_each_symptom_and_says_since_when_they_last() -> None:
     play = before("evaluation.record")
     assert {f"symptom {name} rated" for name in PTSD} | {"since when the symptoms have lasted"} <= {

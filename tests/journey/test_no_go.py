@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from simulation.people import checklist, vitals
-from tests.journey.play import PROTOCOLS, Play, before, one
+from tests.journey.play import PROTOCOLS, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dosing import expected_doses_left
 
 SECOND = 2
 RULES = PROTOCOLS["PTSD"].sessions
@@ -242,3 +243,31 @@ def test_to_move_the_session_begins_no_new_measurements() -> None:
     play.later(minutes=2)
     check(play)
     assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
+
+
+def test_what_is_found_after_the_release_holds_care_and_makes_a_dose_a_deviation() -> None:
+    play = after("session.release", SECOND)
+    play.later(minutes=2)
+    check(play, **measured(play.at, 205, 132))
+    assert play.journey.held
+    plan = play.journey.plan
+    assert plan is not None
+    taken = c.RecordDose(
+        session=SECOND,
+        dose_mg=plan.dose_mg,
+        route=plan.route,
+        taken_at=play.at,
+        doses_left=max(0, expected_doses_left(play.journey)),
+    )
+    body = one(play.do(taken, Role.SESSION_MONITOR), e.DoseRecorded)
+    assert "care was held after the release" in body.deviations
+    play.refused(form(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
+
+
+def test_a_good_checklist_after_the_release_changes_nothing_of_it() -> None:
+    play = after("session.release", SECOND)
+    play.later(minutes=2)
+    check(play)
+    assert play.journey.sessions[SECOND].released_at is not None
+    assert not play.journey.held
+    assert play.waits_for("dose") is not None

@@ -17,7 +17,16 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate, open_matters
 SECOND = 2
 BY_ITSELF = {"release", "dose", "access_review"}
 """What may be awaited while a dose is taken: the release, the dose, and a look at who looked."""
-PLANNED_AHEAD = {"screening", "renewal", "check_in", "visit", "follow_up_visit", "measure", "crisis_contact"} | {
+PLANNED_AHEAD = {
+    "pregnancy_test",
+    "screening",
+    "renewal",
+    "check_in",
+    "visit",
+    "follow_up_visit",
+    "measure",
+    "crisis_contact",
+} | {
     "adverse_event_outcome",
     "permission_end",
     "monitoring_check",

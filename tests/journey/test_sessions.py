@@ -269,8 +269,8 @@ def test_every_item_of_the_checklist_is_answered() -> None:
     play.refused(
         form.model_copy(update={"items": items}), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="items"
     )
-    released = after("session.release")
-    released.refused(checklist(released.journey, 1, released.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
+    dosed = after("session.dose")
+    dosed.refused(checklist(dosed.journey, 1, dosed.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
 
 
 def test_suicide_risk_is_asked_about_before_a_session_that_starts_late() -> None:

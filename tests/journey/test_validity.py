@@ -131,3 +131,18 @@ def test_statements_are_acknowledged_after_the_topics_were_explained() -> None:
     )
     play.go_on(lambda journey: bool(journey.education.acknowledged))
     assert any(isinstance(event.body, e.StatementsAcknowledged) for event in play.events)
+
+
+def test_answers_from_before_the_last_dose_are_not_those_before_the_next_session() -> None:
+    play = before("session.check", 2)
+    last = play.journey.last_dose_at
+    assert last is not None
+    schedule = play.journey.protocol.instrument_schedule.model_copy(update={"before_session": (1, 2)})
+    protocol = play.journey.protocol.model_copy(update={"instrument_schedule": schedule})
+    first = play.journey.latest(Instrument.PCL_5)
+    assert first is not None
+    for at, counts in ((last - timedelta(seconds=1), False), (last, True)):
+        filled = first.model_copy(update={"occasion": "session-2", "at": at})
+        journey = play.journey.model_copy(update={"protocol": protocol, "measurements": (filled,)})
+        obstacles = dose_gate(journey, 2, play.at)
+        assert ("PCL-5 before session 2 is not filled in" not in obstacles) is counts

@@ -350,7 +350,8 @@ BAD = {
         "    severe_hold_release:", "sign_offs.severe_hold_release", "nobody may be left to sign",
     ),
     "nobody but the author": (
-        "roles: [on_call_clinician, medical_director]", "roles: [medical_director]", "    serious_adverse_event:",
+        "roles: [on_call_clinician, medical_director, clinician]", "roles: [medical_director]",
+        "    serious_adverse_event:",
         "sign_offs.serious_adverse_event", "nobody may be left to sign",
     ),
     "nobody second but the author": (

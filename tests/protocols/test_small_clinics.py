@@ -1,21 +1,27 @@
-"""A clinic with one person in each role: what `protocol check` lets pass never waits for somebody it does not have."""
+"""The smallest clinic: what `protocol check` lets pass never waits for somebody it does not have."""
 
 from collections.abc import Iterator
 from itertools import chain, combinations
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, before, ruled
+from workflows.journey import authorization
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.authorization import may_decide
+from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import half_signed
 from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.rules import find_broken_rules
+from workflows.protocols.small_clinics import dead_ends
 
-STAFF = [PEOPLE[role] for role in CLINICAL]
+STAFF = [PEOPLE[role] for role in CLINICAL if role in PROTOCOLS["PTSD"].care_team.smallest_clinic]
 KIND = SignOffKind.SERIOUS_ADVERSE_EVENT
 SUBJECT = "adverse-event-1"
 GROUPS = list(chain.from_iterable(combinations(CLINICAL, size) for size in range(4)))
@@ -61,3 +67,53 @@ def test_the_check_refuses_what_leads_to_a_dead_end_and_nothing_else(
         protocol = ruled(**{KIND.value: rule})
         refused = [at for at, _ in find_broken_rules(protocol) if at == ("sign_offs", KIND.value)]
         assert bool(refused) == any(dead_end(protocol, role) for role in WROTE), rule
+
+
+TWO = (("one", Role.CLINICIAN), ("other", Role.MEDICAL_DIRECTOR), ("third", Role.COORDINATOR))
+"""A clinic with one clinician, one medical director and one coordinator."""
+KINDS = st.sampled_from(SignOffKind)
+
+
+@pytest.mark.parametrize("pathway", PROTOCOLS)
+def test_a_clinic_of_three_is_no_dead_end(pathway: str) -> None:
+    """The release of a severe hold, the review of exclusions, serious events, looks in an emergency, deaths, risk."""
+    assert not [*dead_ends(PROTOCOLS[pathway], TWO)]
+
+
+@pytest.mark.parametrize(
+    ("staff", "where"),
+    [
+        (TWO[:1], "care_team"),
+        ((*TWO[:1], *TWO[2:]), "sign_offs"),
+        ((("one", Role.CLINICIAN), ("one", Role.MEDICAL_DIRECTOR), ("third", Role.COORDINATOR)), "sign_offs"),
+    ],
+    ids=["one clinician alone", "no director", "one person in two roles"],
+)
+def test_a_clinic_that_lacks_somebody_is_told(staff: tuple[tuple[str, Role], ...], where: str) -> None:
+    assert where in [at[0] for at, _ in dead_ends(BASE, staff)]
+
+
+@given(kind=KINDS, wrote=st.sampled_from([None, *STAFF]), data=st.data())
+def test_every_sign_off_has_somebody_who_may(kind: SignOffKind, wrote: Actor | None, data: st.DataObject) -> None:
+    """In the smallest clinic, whoever wrote it and whoever signs first, by the rules of the journey itself."""
+    play = WROTE[Role.PATIENT]
+    if wrote is not None and SIGN_OFF_TYPES[kind].written_by == "nobody":
+        return
+    by_them = patch.object(authorization, "authors", lambda *_: () if wrote is None else (wrote.id,))
+    subject = None if SIGN_OFF_TYPES[kind].written_by == "nobody" else SUBJECT
+    with by_them:
+
+        def may(first: SignOff | None = None) -> list[Actor]:
+            return [by for by in STAFF if may_decide(play.journey, kind, subject, by, play.at, first) is None]
+
+        firsts = may()
+        assert firsts, kind
+        if not cosigners(play.journey, kind):
+            return
+        by = data.draw(st.sampled_from(firsts))
+        assert by.licence is not None
+        signed = SignOff(
+            request="r", kind=kind, subject=subject, decision="approve", meaning="x", evidence="0" * 64, by=by.id,
+            role=by.role, name="x", licence=by.licence, at=play.at, version=1, nonce="n", first_of_two=True,
+        )  # fmt: skip
+        assert may(signed), kind

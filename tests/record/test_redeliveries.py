@@ -21,11 +21,15 @@ DELIVERIES = 1000
 AT_ONCE = 8
 
 
+def register_of(directory: Path) -> RegisterFile:
+    path = directory / "register.json"
+    path.write_bytes(published(register()))
+    return RegisterFile(path, ORGANISATION.public_key)
+
+
 @pytest.fixture
 def recording(record: Record, tmp_path: Path) -> RecordActivities:
-    path = tmp_path / "register.json"
-    path.write_bytes(published(register()))
-    return RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
+    return RecordActivities(record, register_of(tmp_path), demonstrations=True)
 
 
 def escalating() -> tuple[list[e.Event], list[e.Event]]:
@@ -41,13 +45,14 @@ def batch(events: Sequence[e.Event]) -> Batch:
 
 
 async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step(
-    record: Record, recording: RecordActivities, owner: Connection
+    record: Record, recording: RecordActivities, owner: Connection, tmp_path: Path
 ) -> None:
     before, after = escalating()
     await recording.append(batch(before))
     again = batch(after)
-    alarms = Alarm(notices=tuple(notice for event in after for notice in notices(event) if notice.alarm))
-    alarming = NoticeActivities(record)
+    raised = tuple(notice for event in after for notice in notices(event) if notice.alarm)
+    alarms = Alarm(clinic="demo-clinic", notices=raised)
+    alarming = NoticeActivities(record, register_of(tmp_path))
     answers: list[Recorded] = []
 
     async def deliver(times: int) -> None:

@@ -9,8 +9,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.signatures.keys import PrivateKey, key_id_of, new_seal, sign
-from activities.signatures.signer_registry import Register, SignerEntry, enrol, publish, revoke
-from simulation.people import PEOPLE
+from activities.signatures.signer_registry import Register, SignerEntry, StaffEntry, enrol, enter, publish, revoke
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.signed_statement import (
     Approval,
@@ -60,8 +60,10 @@ def empty() -> Register:
 
 
 def register(**changed: Any) -> Register:
-    """Everybody who decides is enrolled; ``changed`` is what differs for Clio."""
-    whole = empty()
+    """All staff are entered, and everybody who decides is enrolled; ``changed`` is what differs for Clio."""
+    by = ("demo-security", "demo-practice-manager")
+    staff = [StaffEntry(member=member_of(each), printed_name=each.name or "x", entered_by=by) for each in STAFF]
+    whole = enter(empty(), ENROLLED, clinics=(CLINIC, SECOND_CLINIC), staff=staff)
     for role, key in KEYS.items():
         whole = enrol(whole, entry(PEOPLE[role], key, **(changed if role == Role.CLINICIAN else {})))
     return whole

@@ -23,9 +23,11 @@ from workflows.journey.always.particulars import model as particulars
 from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.permissions import model as permissions
+from workflows.journey.always.pregnancy import model as pregnancy
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.always.supply import model as supply
+from workflows.journey.always.therapy import model as therapy
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
 from workflows.journey.stages.education import model as education
 from workflows.journey.stages.evaluation import model as evaluation
@@ -51,6 +53,8 @@ class Journey(
     care_team.CareTeamState,
     medicines.MedicinesState,
     supply.SupplyState,
+    pregnancy.PregnancyState,
+    therapy.TherapyState,
     permissions.PermissionsState,
     sign_offs.SignOffsState,
 ):
@@ -91,6 +95,8 @@ PARTS = (
     care_team,
     medicines,
     supply,
+    pregnancy,
+    therapy,
     permissions,
 )
 

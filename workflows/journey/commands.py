@@ -37,6 +37,7 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
+from workflows.journey.always.pregnancy.model import JudgePregnancy, RecordPregnancyTest
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -55,6 +56,7 @@ from workflows.journey.always.sign_offs.model import (
     WithdrawSignOff,
 )
 from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
+from workflows.journey.always.therapy.model import RecordTherapy
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
@@ -75,7 +77,14 @@ from workflows.journey.stages.education.model import (
     WitnessConsent,
 )
 from workflows.journey.stages.evaluation.model import RecordEvaluation, RecordInstrument
-from workflows.journey.stages.follow_up.model import CompleteCheckIn, ProposeDischarge, RecordVisit, SettleContact
+from workflows.journey.stages.follow_up.model import (
+    CompleteCheckIn,
+    MoveVisit,
+    ProposeDischarge,
+    RecordNoShow,
+    RecordVisit,
+    SettleContact,
+)
 from workflows.journey.stages.screening.model import RecordScreening
 from workflows.journey.stages.sessions.model import (
     AcknowledgeInstructions,
@@ -131,6 +140,8 @@ AnyBody = Annotated[
     | EndSession
     | CompleteCheckIn
     | RecordVisit
+    | MoveVisit
+    | RecordNoShow
     | SettleContact
     | UpdatePatient
     | CorrectBirthDate
@@ -142,6 +153,9 @@ AnyBody = Annotated[
     | RecordMonitoringCheck
     | RecordObservation
     | GiveUpObservation
+    | RecordPregnancyTest
+    | JudgePregnancy
+    | RecordTherapy
     | MoveSupply
     | WitnessDisposal
     | CountSupply

@@ -19,9 +19,11 @@ from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.permissions import rules as permissions
+from workflows.journey.always.pregnancy import rules as pregnancy
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.always.supply import rules as supply
+from workflows.journey.always.therapy import rules as therapy
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -48,6 +50,8 @@ DECISIONS: Decisions = {
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
     **supply.DECISIONS,
+    **pregnancy.DECISIONS,
+    **therapy.DECISIONS,
     **permissions.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
@@ -74,6 +78,8 @@ _REACTING = (
     follow_up.REACTIONS,
     medicines.REACTIONS,
     supply.REACTIONS,
+    pregnancy.REACTIONS,
+    therapy.REACTIONS,
     permissions.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
@@ -97,6 +103,7 @@ NEEDS = (
     follow_up.needs,
     medicines.needs,
     supply.needs,
+    pregnancy.needs,
     permissions.needs,
     particulars.needs,
     safety.needs,

@@ -41,6 +41,7 @@ from workflows.journey.always.pathway.model import (
 )
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.permissions.model import MonitoringChecked, PermissionChanged, PermissionProposed
+from workflows.journey.always.pregnancy.model import PregnancyJudged, PregnancyTested
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -61,6 +62,7 @@ from workflows.journey.always.sign_offs.model import (
     SignOffWithdrawn,
 )
 from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
+from workflows.journey.always.therapy.model import TherapyRecorded
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.stages.education.model import (
     ConsentGiven,
@@ -85,6 +87,8 @@ from workflows.journey.stages.follow_up.model import (
     ContactSettled,
     ContactsScheduled,
     DischargeProposed,
+    NoShowRecorded,
+    VisitMoved,
     VisitRecorded,
 )
 from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
@@ -135,6 +139,8 @@ AnyEventBody = Annotated[
     | ContactSettled
     | CheckInCompleted
     | VisitRecorded
+    | VisitMoved
+    | NoShowRecorded
     | PatientUpdated
     | BirthDateCorrected
     | MedicineRecorded
@@ -144,6 +150,9 @@ AnyEventBody = Annotated[
     | MonitoringChecked
     | ObservationRecorded
     | ObservationGivenUp
+    | PregnancyTested
+    | PregnancyJudged
+    | TherapyRecorded
     | SupplyMoved
     | DisposalWitnessed
     | SupplyCounted

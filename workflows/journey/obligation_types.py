@@ -138,6 +138,12 @@ MONITORING_CHECK = ObligationType(
     "monitoring_check", (("monitoring_check", MayWaitFor.WORKING_TIME),), before_dose=BeforeDose.ONCE_DUE
 )
 """The dose gate asks for the check itself; its renewal is asked for long before it is due."""
+PREGNANCY_TEST = ObligationType(
+    "pregnancy_test", (("pregnancy_test", MayWaitFor.WORKING_TIME),), before_dose=BeforeDose.ONCE_DUE
+)
+"""The dose gate asks for the test itself; its renewal is asked for before it is due."""
+NO_SHOW = _of_patient("no_show")
+"""A patient who did not come to a visit. They are reached, and another time is found."""
 DISPENSING = _of_clinic("dispensing")
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
@@ -216,6 +222,8 @@ OBLIGATION_TYPES = {
         PERMISSION,
         MONITORING_CHECK,
         CORRECTION,
+        PREGNANCY_TEST,
+        NO_SHOW,
         DISPENSING,
         LEFTOVERS,
         DISPATCH_ADDRESS,

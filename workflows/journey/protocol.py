@@ -293,6 +293,13 @@ class Permissions(InputModel):
     """Days that a check of a prescription monitoring program counts."""
 
 
+class Pregnancy(InputModel):
+    """Pregnancy tests."""
+
+    tests_valid_days: Count | None
+    """Days that a negative test counts, for whoever can become pregnant. None: no tests are asked for."""
+
+
 class Supply(InputModel):
     """Doses at the patient's home."""
 
@@ -509,6 +516,9 @@ class CareTeam(InputModel):
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
     """Pairs of parts that one person does not have both."""
+    smallest_clinic: dict[Role, Count]
+    """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
+    somebody whom it does not have."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -903,6 +913,8 @@ class Protocol(InputModel):
     """The list of medicines."""
     supply: Supply
     """The ledger of doses."""
+    pregnancy: Pregnancy
+    """Pregnancy tests."""
     permissions: Permissions
     """Permissions that end, and checks that are renewed."""
     instruments: Instruments

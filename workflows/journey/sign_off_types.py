@@ -163,6 +163,7 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
         "limits": {name.value: value for name, value in limits(journey).items()},
         "corrections": [made.model_dump(mode="json") for made in journey.corrections.values()],
         "dispatch_address": journey.patient.dispatch_address_ref,
+        "pregnancy": None if journey.pregnancy_test is None else journey.pregnancy_test.model_dump(mode="json"),
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
         "elsewhere": journey.elsewhere.model_dump(mode="json", exclude={"doses": True}),
@@ -196,6 +197,7 @@ def _response_review(journey: Journey, subject: str | None) -> Content:
         **_response(journey),
         "visits": [k.record.model_dump(mode="json") for k in journey.contacts.values() if k.record is not None],
         "sessions": [session.model_dump(mode="json") for session in journey.ended_sessions],
+        "therapy": [session.model_dump(mode="json") for session in journey.therapy],
         "adverse_events": [event.model_dump(mode="json") for event in journey.adverse_events.values()],
     }
 

@@ -18,10 +18,11 @@ from workflows.journey.instruments import (
     threshold_problems,
 )
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
-from workflows.journey.protocol import HIGHER_IS_TIGHTER, Action, EscalationStep, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import HIGHER_IS_TIGHTER, Action, EscalationStep, Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.reading import Location
 from workflows.protocols.severities import check_severities
+from workflows.protocols.small_clinics import dead_ends, smallest_clinic
 
 Broken = Iterator[tuple[Location, str]]
 
@@ -44,7 +45,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
         _check_dose,
         _check_follow_up,
         _check_sign_offs,
-        _check_second_people,
+        _check_small_clinics,
         _check_escalation_policies,
         check_severities,
         _check_holidays,
@@ -230,38 +231,9 @@ def _check_sign_offs(protocol: Protocol) -> Broken:
         yield ("reviews", "decisions"), "must offer continue: after the last session other choices have no meaning"
 
 
-def _check_second_people(protocol: Protocol) -> Broken:
-    """Check that a clinic with one person in each role has somebody left where another person must sign or review.
-
-    That must hold whoever wrote what is decided, and whoever signs first. Delegated rights do not help: two
-    signatures on one person's right are one person's decision.
-    """
-    exception = protocol.eligibility.prior_treatments.exception_cosigned_by
-    asked: list[tuple[Location, SignOffKind, tuple[Role, ...]]] = [
-        (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
-    ]
-    if exception:
-        asked.append((("eligibility", "prior_treatments", "exception_cosigned_by"), SignOffKind.EVALUATION, exception))
-    for at, kind, seconds in asked:
-        rule = protocol.sign_offs[kind]
-        if not all(_can_sign(rule.roles, seconds, authors) for authors in _authors(kind, rule, seconds)):
-            yield at, "in a clinic with one person in each role nobody may be left to sign: name one more role"
-    if len({reviewer.by for reviewer in protocol.access_reviewers}) < 2:
-        yield ("access_reviewers",), "who looked does not review it: name one more role, for when it was theirs"
-
-
-def _authors(kind: SignOffKind, rule: SignOffRule, seconds: tuple[Role, ...]) -> Iterator[set[Role]]:
-    """List who of those asked to sign may have written what they are asked about, where that matters."""
-    yield set()
-    if rule.not_author and SIGN_OFF_TYPES[kind].written_by != "nobody":
-        yield from ({role} for role in (*rule.roles, *seconds))
-        if SIGN_OFF_TYPES[kind].written_by == "several":
-            yield {*rule.roles, *seconds}
-
-
-def _can_sign(roles: tuple[Role, ...], seconds: tuple[Role, ...], authors: set[Role]) -> bool:
-    firsts = set(roles) - authors
-    return bool(firsts) and all(not seconds or set(seconds) - authors - {first} for first in firsts)
+def _check_small_clinics(protocol: Protocol) -> Broken:
+    """Check that nothing could wait for ever in the smallest clinic that the protocol is for."""
+    yield from dead_ends(protocol, smallest_clinic(protocol.care_team))
 
 
 def _check_holidays(protocol: Protocol) -> Broken:

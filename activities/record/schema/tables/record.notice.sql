@@ -6,6 +6,7 @@ CREATE TABLE record.notice (
     event_id       uuid        NOT NULL,
     kind           text        NOT NULL,
     recipient_role text        NOT NULL,
+    recipients     text[]      NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, notice_id)
 );

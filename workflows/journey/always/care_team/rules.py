@@ -138,7 +138,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
         for moment in dict.fromkeys((at, max(at, begins))):
             why = unfit(journey, part, person, moment)
             if why is not None:
-                remedy = "Name somebody else, or have the register corrected (`register enter`)"
+                remedy = "Name somebody else, or have the register corrected (`clinician enter`)"
                 refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {spoken(part)} {why}", remedy, field)
     number = getattr(body.correction if isinstance(body, c.Amend) else body, "session", None)
     parts = [part for part, _, _ in named]

@@ -167,20 +167,6 @@ def _missed(journey: Any, version: int, fact: Fact) -> Changes:
     return changed_entry(journey, "sessions", number, missed=left)
 
 
-def _seen(journey: Any, version: int, fact: Fact) -> Changes:
-    """What was owed at its time is owed again. What it brought about stands."""
-    return {
-        "seen": tuple(
-            seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
-            for seen in journey.seen
-        )
-    }
-
-
-def _unseen(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"unseen": tuple(each for each in journey.unseen if f"{each.dose}-{each.minute}" != fact.subject)}
-
-
 def _contact(journey: Any, version: int, fact: Fact) -> Changes:
     """It is owed again."""
     again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None}
@@ -212,6 +198,65 @@ def _message_handled(journey: Any, version: int, fact: Fact) -> Changes:
     return changed_entry(journey, "messages", fact.subject, handled=False)
 
 
+def _instructions_read(journey: Any, version: int, fact: Fact) -> Changes:
+    return changed_entry(journey, "sessions", int(fact.subject or 0), acknowledged=None)
+
+
+def _understood(journey: Any, version: int, fact: Fact) -> Changes:
+    gone, known = _left(journey, version, fact), journey.education
+    left = tuple(topic for topic in known.understood if topic not in gone)
+    return {"education": known.model_copy(update={"understood": left})}
+
+
+def _reading(journey: Any, version: int, fact: Fact) -> Changes:
+    known = journey.education
+    if fact.subject not in known.reading:
+        return {}
+    unread = known.reading[fact.subject].model_copy(update={"read_at": None})
+    return {"education": known.model_copy(update={"reading": {**known.reading, fact.subject: unread}})}
+
+
+def _paper(journey: Any, version: int, fact: Fact) -> Changes:
+    return {"papers": {name: paper for name, paper in journey.papers.items() if name != fact.subject}}
+
+
+def _monitoring(journey: Any, version: int, fact: Fact) -> Changes:
+    later = any(number > version and known.kind == fact.kind for number, known in journey.facts.items())
+    return {} if later else {"monitoring_check": None}
+
+
+def _seen(journey: Any, version: int, fact: Fact) -> Changes:
+    """What was owed at its time is owed again. What it brought about stands."""
+    marked = (
+        seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
+        for seen in journey.seen
+    )
+    return {"seen": tuple(marked)}
+
+
+def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
+    left = (each for each in journey.unseen if (each.dose, str(each.minute)) != (fact.subject, *fact.parts))
+    return {"unseen": tuple(left)}
+
+
+def _supply(journey: Any, version: int, fact: Fact) -> Changes:
+    """It is taken out of the ledger again, on the side on which it came in."""
+    movement, doses, counts = fact.parts
+    if counts == "False":
+        return {"disposals": {name: each for name, each in journey.disposals.items() if name != fact.subject}}
+    side = "supply_in" if movement in ("dispensed", "found") else "supply_out"
+    return {side: getattr(journey, side) - int(doses)}
+
+
+def _disposal(journey: Any, version: int, fact: Fact) -> Changes:
+    return {"supply_out": journey.supply_out - int(fact.parts[0])}
+
+
+def _nothing(journey: Any, version: int, fact: Fact) -> Changes:
+    """Nothing counted on it."""
+    return {}
+
+
 MARKABLE: Mapping[str, Markable] = {
     "evaluation.recorded": Markable(_evaluation, parts=_evaluated, loosens=False),
     "instrument.recorded": Markable(_instrument, lambda body: body.occasion),
@@ -228,14 +273,26 @@ MARKABLE: Mapping[str, Markable] = {
     "session.observation-missed": Markable(
         _missed, lambda body: body.session, parts=lambda body: (str(body.minute),), loosens=False
     ),
-    "observation.recorded": Markable(_seen, lambda body: body.observation, loosens=False),
-    "observation.missed": Markable(_unseen, lambda body: f"{body.dose}-{body.minute}", loosens=False),
     "check-in.completed": Markable(_contact, lambda body: body.check_in, loosens=False),
     "visit.recorded": Markable(_contact, lambda body: body.visit),
     "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event),
     "crisis.contact-recorded": Markable(_crisis_contact, lambda body: body.crisis, loosens=False),
     "support.requested": Markable(_support, lambda body: body.support),
     "support.answered": Markable(_support_answer, lambda body: body.support, loosens=False),
+    "session.instructions-acknowledged": Markable(_instructions_read, lambda body: body.session, loosens=False),
+    "education.confirmed": Markable(_understood, parts=lambda body: tuple(body.topics), loosens=False),
+    "education.reading-confirmed": Markable(_reading, lambda body: body.reading, loosens=False),
+    "consent.paper-entered": Markable(_paper, lambda body: body.paper, loosens=False),
+    "permission.monitoring-checked": Markable(_monitoring),
+    "observation.recorded": Markable(_seen, lambda body: body.observation),
+    "observation.missed": Markable(
+        _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
+    ),
+    "supply.moved": Markable(
+        _supply, lambda body: body.supply, parts=lambda body: (body.movement, str(body.doses), str(body.counts))
+    ),
+    "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
+    "supply.counted": Markable(_nothing, loosens=False),
     "message.handled": Markable(_message_handled, lambda body: body.message, loosens=False),
 }
 """Every kind of fact that can be marked."""
@@ -244,6 +301,16 @@ INSTEAD: Mapping[str, str] = {
     "pathway.started": "Withdraw the pathway, or correct the patient's particulars",
     "plan.recorded": "Write the plan anew (`plan record`)",
     "consent.withdrawn": "The patient gives the consent again (`consent give`)",
+    "education.sent": "Send the right version (`education send`)",
+    "consent.witnessed": "The patient withdraws the consent (`consent withdraw`)",
+    "consent.version-proposed": "Propose another version, or decline it (`signoff decline`)",
+    "permission.proposed": "Propose another day, or decline it (`signoff decline`)",
+    "patient.birth-date-corrected": "Correct it again (`patient correct-birth-date`)",
+    "patient.merge-proposed": "Decline it (`signoff decline`)",
+    "handover.proposed": "Decline it (`signoff decline`)",
+    "death.reported": "A second, clinical person decides on the report, or corrects it (`pathway correct-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
     "session.scheduled": "Move the session (`session schedule`) or cancel it",
     "session.cancelled": "Schedule the session again (`session schedule`)",
     "session.released": "Cancel the session (`session cancel`), or place a hold",
@@ -258,10 +325,6 @@ INSTEAD: Mapping[str, str] = {
     "hold.placed": "A clinician decides on the hold (`signoff approve`)",
     "pathway.reassigned": "Hand it over again (`pathway reassign`)",
     "pathway.covered": "Name who covers, again (`pathway cover`)",
-    "death.reported": "Say that the patient lives (`pathway correct-death`)",
-    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
-    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
-    "handover.proposed": "Propose it again, or decline it (`signoff decline`)",
     "discharge.proposed": "Propose it again, or decline it (`signoff decline`)",
     "signoff.signed": "Take the decision back (`signoff withdraw`), or add to it (`signoff addendum`)",
     "signoff.delegated": "End the delegation (`signoff end-delegation`)",

@@ -130,6 +130,10 @@ class CorrectionsState(PathwayState):
         """The versions of facts that were entered in error, and count no more."""
         return tuple(made.version for made in self.corrections.values() if made.in_error and not made.to_confirm)
 
+    def count_in_error(self, kind: str) -> int:
+        """How many facts of this kind count no more: ids are counted on, and none is given twice."""
+        return sum(self.facts[version].kind == kind for version in self.in_error)
+
     @property
     def unconfirmed(self) -> dict[int, CorrectionMade]:
         """The corrections that wait for a second person, by their versions."""

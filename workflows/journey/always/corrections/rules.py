@@ -51,7 +51,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             observing.require_seen(journey, fact, at)
             corrected = observing.observed(journey, fact, at)
         case _:
-            contact = journey.contacts.get(fact.visit)
+            contact = journey.contacts.get(fact.visit or "")
             if contact is None or contact.done_at is None:
                 refuse(RefusalCode.UNKNOWN, "no such visit is recorded", "Record it first", "correction.visit")
             corrected = follow_up.visited(fact, late=contact.late)

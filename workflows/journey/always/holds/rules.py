@@ -41,6 +41,8 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     match hold.cause:
         case "exclusion" if excluded(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
+        case "pregnancy" if journey.pregnancy_found:
+            return ("a later pregnancy test is negative",)
         case "medicine" if medicine_obstacles(journey):
             return ("a clinician reviews the medicines",)
         case "death" if undecided(journey) is not None:

@@ -30,7 +30,7 @@ def record(journey: Journey, command: c.RecordObservation, by: Actor, at: dateti
     odd = tuple(f"red flag {flag}: not one of the protocol's" for flag in command.red_flags if flag not in known)
     yield e.ObservationRecorded(
         **command.model_dump(exclude={"kind"}),
-        observation=f"observation-{len(journey.seen) + 1}",
+        observation=f"observation-{len(journey.seen) + journey.count_in_error('observation.recorded') + 1}",
         alert=_judge(journey, command),
         not_understood=odd,
     )

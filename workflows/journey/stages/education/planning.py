@@ -50,6 +50,14 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
                 "Goals name symptoms to reduce, never a cure",
                 "plan.goals",
             )
+    released = [each.number for each in journey.sessions.values() if each.released_at is not None]
+    undosed = [number for number in released if journey.sessions[number].dosed_at is None]
+    if undosed:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"session {undosed[0]} is released on the plan as it is",
+            "Record its dose, or cancel the session, first",
+        )
     unconfirmed = [version for version, made in journey.unconfirmed.items() if made.fact == "session.dosed"]
     if unconfirmed:
         refuse(

@@ -43,13 +43,13 @@ class CompleteCheckIn(CommandBody):
 
 
 class RecordVisit(CommandBody):
-    """Record a clinician's visit after a session or in follow-up: three assessments and an outcome class. In follow-up
-    also each symptom, and its effect on each area of daily life."""
+    """Record a clinician's visit: one that is owed, or (without ``visit``) one that nobody planned. Three assessments
+    and an outcome class; in follow-up also each symptom, and its effect on each area of daily life."""
 
     kind: Literal["visit.record"] = "visit.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    visit: Identifier
+    visit: Identifier | None = None
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text] = {}
     symptoms: Ratings = {}
@@ -57,6 +57,30 @@ class RecordVisit(CommandBody):
     outcome: Identifier
     concurrent_care: Text
     location: Location
+
+
+class MoveVisit(CommandBody):
+    """Give a visit another time in its window, with the reason. It is awaited then."""
+
+    kind: Literal["visit.move"] = "visit.move"
+    licensed: ClassVar[bool] = False
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    visit: Identifier
+    to: Instant
+    reason: Text
+
+
+class RecordNoShow(CommandBody):
+    """Record that the patient did not come to a visit, and how it was tried to reach them. The visit stays owed."""
+
+    kind: Literal["visit.no-show"] = "visit.no-show"
+    licensed: ClassVar[bool] = False
+    fact: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.THERAPIST, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    visit: Identifier
+    tried: Text
 
 
 class SettleContact(CommandBody):
@@ -154,6 +178,23 @@ class ContactSettled(EventBody):
     missed: bool
 
 
+class VisitMoved(EventBody):
+    """A visit has another time (UTC) in its window."""
+
+    kind: Literal["visit.moved"] = "visit.moved"
+    visit: Identifier
+    to: Instant
+    reason: Text
+
+
+class NoShowRecorded(EventBody):
+    """The patient did not come to a visit. It stays owed."""
+
+    kind: Literal["visit.no-show-recorded"] = "visit.no-show-recorded"
+    visit: Identifier
+    tried: Text
+
+
 class DischargeProposed(EventBody):
     """A clinician proposes to end follow-up, also where fixed visits were not held. It takes effect when signed."""
 
@@ -171,6 +212,9 @@ class OwedContact(Contact):
     """
 
     done_at: Instant | None = None
+    no_shows: int = 0
+    no_show_at: Instant | None = None
+    """When the patient last did not come, as long as no other time was found."""
     late: bool = False
     missed: bool = False
     settled: Text | None = None
@@ -224,6 +268,16 @@ def _visited(state: FollowUpState, body: VisitRecorded, event: EventHeader) -> C
     return changed_entry(state, "contacts", body.visit, done_at=event.at, late=body.late, record=body)
 
 
+def _visit_moved(state: FollowUpState, body: VisitMoved, event: EventHeader) -> Changes:
+    return changed_entry(state, "contacts", body.visit, due=body.to, no_show_at=None)
+
+
+def _not_shown(state: FollowUpState, body: NoShowRecorded, event: EventHeader) -> Changes:
+    contact = state.contacts.get(body.visit)
+    times = 0 if contact is None else contact.no_shows
+    return changed_entry(state, "contacts", body.visit, no_shows=times + 1, no_show_at=event.at)
+
+
 def _settled(state: FollowUpState, body: ContactSettled, event: EventHeader) -> Changes:
     return changed_entry(state, "contacts", body.contact, settled=body.reason, missed=body.missed)
 
@@ -259,6 +313,8 @@ EVOLUTIONS: Evolutions = {
     ContactsScheduled: _scheduled,
     CheckInCompleted: _checked_in,
     VisitRecorded: _visited,
+    VisitMoved: _visit_moved,
+    NoShowRecorded: _not_shown,
     ContactSettled: _settled,
     InstrumentRecorded: _measured,
     ObligationEscalated: _escalated,

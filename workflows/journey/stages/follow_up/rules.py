@@ -19,7 +19,15 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
-from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MEASURE_ASKED, MISSED_CONTACT, VISIT
+from workflows.journey.obligation_types import (
+    CHECK_IN,
+    FOLLOW_UP_VISIT,
+    MEASURE,
+    MEASURE_ASKED,
+    MISSED_CONTACT,
+    NO_SHOW,
+    VISIT,
+)
 from workflows.journey.protocol import SignOffKind, Window
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
@@ -32,6 +40,7 @@ from workflows.journey.stages.follow_up.trends import worsened
 from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
+VISITS = (VISIT.kind, FOLLOW_UP_VISIT.kind)
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
     VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient after the session"),
@@ -79,8 +88,8 @@ def _next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a visit with every assessment the protocol asks for."""
-    contact = _owed(journey, command.visit, ("visit", "follow_up_visit"), "visit")
+    """Record a visit with every assessment the protocol asks for, also one that nobody planned."""
+    contact = None if command.visit is None else _owed(journey, command.visit, VISITS, "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
     require_known({**command.answers}, rules.questions, "answers")
@@ -88,13 +97,13 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
     lacking = [name for name in rules.assessments if name not in command.assessments]
     require_known({**command.function}, journey.protocol.eligibility.function, "function")
     require_rated(journey, command.symptoms)
-    if contact.type == "follow_up_visit":
+    if contact is not None and contact.type == "follow_up_visit":
         lacking += [name for name in rules.questions if name not in command.answers]
         lacking += [name for name in journey.protocol.eligibility.function if name not in command.function]
         lacking += [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
-    if at < contact.opens:
+    if contact is None or at < contact.opens:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield visited(command.model_copy(update={"visit": unscheduled.id}))
@@ -105,6 +114,29 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
 def visited(command: c.RecordVisit, *, late: bool = False) -> e.VisitRecorded:
     """Return the event of a visit."""
     return e.VisitRecorded(**command.model_dump(exclude={"kind"}), late=late)
+
+
+def move_visit(journey: Journey, command: c.MoveVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Give an owed visit another time. It stays in its window: moving gives nobody more time than the protocol does."""
+    contact = _owed(journey, command.visit, VISITS, "visit")
+    if command.to < at:
+        refuse(RefusalCode.WRONG_TIME, "this time has passed", "Give one that is still to come", "to")
+    if not contact.opens <= command.to <= contact.closes:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            f"this visit is held from {contact.opens:%Y-%m-%d %H:%M} to {contact.closes:%Y-%m-%d %H:%M} UTC",
+            "Choose a time in its window; a visit that is needed earlier is recorded without being planned",
+            "to",
+        )
+    yield e.VisitMoved(visit=command.visit, to=command.to, reason=command.reason)
+
+
+def record_no_show(journey: Journey, command: c.RecordNoShow, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that the patient did not come. Systems, not patients, carry the burden of follow-up (Zero Suicide)."""
+    contact = _owed(journey, command.visit, VISITS, "visit")
+    if at < contact.opens:
+        refuse(RefusalCode.WRONG_TIME, "nobody awaits this visit yet", "Record it once its window is open", "visit")
+    yield e.NoShowRecorded(visit=command.visit, tried=command.tried)
 
 
 def settle(journey: Journey, command: c.SettleContact, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -253,6 +285,15 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             )
         if not contact.open:
             continue
+        if contact.no_show_at is not None:
+            yield require(
+                NO_SHOW,
+                subject=contact.id,
+                owner=Role.COORDINATOR,
+                person=journey.coordinator,
+                what="reach the patient who did not come, and find another time",
+                care=False,
+            )
         about, owner, what = CONTACTS[contact.type]
         if contact.instrument in C_SSRS_FORMS:
             owner, what = Role.CLINICIAN, f"ask the {contact.instrument}"
@@ -298,17 +339,17 @@ def _window(journey: Journey, kind: str) -> Window:
     return journey.protocol.check_ins.routine_window
 
 
-def _unscheduled(journey: Journey, contact: OwedContact, at: datetime) -> e.Contact:
-    """A contact that nobody owed, made in place of one that is not open."""
+def _unscheduled(journey: Journey, contact: OwedContact | None, at: datetime) -> e.Contact:
+    """A contact that nobody owed, made in place of one that is not open, or of none."""
     number = sum(name.startswith(UNSCHEDULED) for name in journey.contacts) + 1
     return e.Contact(
         id=f"{UNSCHEDULED}-{number}",
-        type="check_in" if contact.type == "check_in" else "visit",
+        type="check_in" if contact is not None and contact.type == "check_in" else "visit",
         due=at,
         opens=at,
         closes=at,
-        escalation_policy=contact.escalation_policy,
-        session=contact.session,
+        escalation_policy=VISIT.kind if contact is None else contact.escalation_policy,
+        session=None if contact is None else contact.session,
         zone=journey.patient.zone,
     )
 
@@ -357,6 +398,8 @@ DECISIONS: Decisions = {
     c.RecordVisit: record_visit,
     c.ProposeDischarge: propose_discharge,
     c.SettleContact: settle,
+    c.MoveVisit: move_visit,
+    c.RecordNoShow: record_no_show,
 }
 REACTIONS: Reactions = {
     e.InstrumentRecorded: react_measure,

@@ -14,6 +14,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
 from workflows.journey.calendars import age_on, birthday
@@ -70,6 +71,8 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     if known.checklist is not None:
         said = [session.check for session in journey.sessions.values() if session.check is not None]
         latest = max(said, key=lambda check: check.at, default=None)
+        if known.checklist == NOT_PREGNANT and journey.pregnancy_found:
+            return "the latest pregnancy test is not negative" if answer == "no" else None
         speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
         return f"the latest checklist says no to {known.checklist}" if speaks else None
     age = age_on(journey.patient.born, at, journey.patient.zone)

@@ -17,6 +17,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.rules import require_agreement
+from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse
@@ -34,10 +35,11 @@ VITAL_SIGNS = "vital_signs"
 
 
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record the checklist before a session: every item answered, with recent vital signs."""
+    """Record the checklist before a dose: every item answered, with recent vital signs. After the release too: what is
+    found then holds care, and a dose that is taken all the same is a deviation."""
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
-    if session.released_at is not None:
-        refuse(RefusalCode.ALREADY_DONE, "this session has been released", "Correct the checklist with `pathway amend`")
+    if session.dosed_at is not None:
+        refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe, or correct it with `pathway amend`")
     require_whole(journey, command)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
@@ -60,6 +62,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
     require_agreement(journey, command.items)
+    require_not_found(journey, command.items)
 
 
 def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:

@@ -15,6 +15,7 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.permissions.rules import monitoring_obstacles, permission_obstacles
+from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import approved, current
@@ -86,7 +87,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if at > session.closes:
         found.append("its appointment has passed: move the session")
     found += outside_hours(journey, at)
-    found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at)
+    found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
     if journey.patient.interpreter and session.interpreter is None:
         found.append("no interpreter is named")
     if session.instructed is None:

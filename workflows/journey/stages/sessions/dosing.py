@@ -47,8 +47,7 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
 
 def _next_dose(journey: Journey) -> str:
     """The id of the next dose. None is used twice, also not that of a dose entered in error."""
-    wrong = sum(journey.facts[version].kind == "session.dosed" for version in journey.in_error)
-    return f"dose-{len(journey.doses) + wrong + 1}"
+    return f"dose-{len(journey.doses) + journey.count_in_error('session.dosed') + 1}"
 
 
 def require_taken(command: c.RecordDose, at: datetime) -> None:

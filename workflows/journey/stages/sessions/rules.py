@@ -159,7 +159,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             if instrument in C_SSRS_FORMS:
                 continue
             occasion = measure_name(journey, f"session-{number}", instrument)
-            measured = journey.latest(instrument, occasion=occasion)
+            measured = validity.measured_before(journey, number, instrument)
             opens = None if session is None or measured is None else session.starts_at - counts
             if measured is None or (opens is not None and measured.at < opens):
                 yield require(

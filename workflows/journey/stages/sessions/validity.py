@@ -17,7 +17,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import RENEWAL
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
+from workflows.journey.stages.evaluation.model import Measurement, measure_name, scheduled_instruments
 
 BASELINE_OF = "baseline-"
 """The beginning of the name of an instrument of the baseline, as something that lapses."""
@@ -68,6 +68,13 @@ def lapsed(journey: Journey, at: datetime) -> tuple[str, ...]:
     return tuple(f"{lapse.name} has lapsed: {lapse.renewed}" for lapse in lapses(journey) if at > lapse.until)
 
 
+def measured_before(journey: Journey, number: int, instrument: Instrument) -> Measurement | None:
+    """Return the answers that are those before a session: what was filled in before the last dose is not."""
+    last = journey.last_dose_at
+    measured = journey.latest(instrument, occasion=measure_name(journey, f"session-{number}", instrument))
+    return None if measured is None or (last is not None and measured.at < last) else measured
+
+
 def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return why the questionnaires before a session do not count at a moment (UTC)."""
     if number not in journey.protocol.instrument_schedule.before_session:
@@ -76,7 +83,7 @@ def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     for instrument in scheduled_instruments(journey):
         if instrument in C_SSRS_FORMS:
             continue
-        measured = journey.latest(instrument, occasion=measure_name(journey, f"session-{number}", instrument))
+        measured = measured_before(journey, number, instrument)
         if measured is None:
             found.append(f"{instrument} before session {number} is not filled in")
         elif at - measured.at > counts:

@@ -1,0 +1,166 @@
+"""The register of the staff: who is known, who is on call, and where the rota has a gap."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry, end_entry, enter
+from activities.signatures.staff import AHEAD, is_entered, on_call, refuse_unknown, rota_gaps, unknown_actors
+from simulation.people import CLINIC, PEOPLE, STAFF, member_of
+from tests.journey.play import course
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.commands import Command
+from workflows.journey.refusals import RefusalCode
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
+BY = ("demo-security", "demo-practice-manager")
+CLINICIAN, DIRECTOR, ON_CALL = (PEOPLE[r] for r in (Role.CLINICIAN, Role.MEDICAL_DIRECTOR, Role.ON_CALL_CLINICIAN))
+
+
+def entry(person: Actor, **changed: Any) -> StaffEntry:
+    member = member_of(person).model_copy(update=changed)
+    return StaffEntry(member=member, printed_name=person.name or "x", entered_by=BY)
+
+
+def shift(person: str, stands_in: str, begins: int = 0, ends: int = 24 * 30) -> Shift:
+    """A shift from so many hours from now until so many."""
+    return Shift(
+        clinic=CLINIC,
+        person=person,
+        stands_in=stands_in,
+        begins=NOW + timedelta(hours=begins),
+        ends=NOW + timedelta(hours=ends),
+    )
+
+
+def register(*rota: Shift, staff: tuple[StaffEntry, ...] | None = None) -> Register:
+    known = tuple(entry(person) for person in STAFF) if staff is None else staff
+    empty = Register(organisation="Invented Clinic", version=1, issued_at=LONG_AGO)
+    return enter(empty, LONG_AGO, clinics=(CLINIC, "night-clinic"), staff=known, rota=rota)
+
+
+def sent(actor: Actor, body: Any = None, **more: Any) -> Command:
+    return Command(command_id=uuid4(), actor=actor, body=body or c.AskQuestion(text="x"), **more)
+
+
+@pytest.mark.requirement("A64")
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [
+        ({}, True),
+        ({"id": "somebody"}, False),
+        ({"role": Role.MEDICAL_DIRECTOR}, False),
+        ({"licence": None}, False),
+        ({"licence": DIRECTOR.licence}, False),
+    ],
+)
+def test_staff_act_as_the_register_says(changed: dict[str, Any], known: bool) -> None:
+    command = sent(CLINICIAN.model_copy(update=changed))
+    refusal = refuse_unknown(register(), CLINIC, command, (), NOW)
+    assert (refusal is None) is known
+    assert refusal is None or refusal.code == RefusalCode.NOT_ALLOWED
+
+
+def test_an_entry_counts_for_its_clinics_and_its_time() -> None:
+    whole = register()
+    assert is_entered(whole, CLINICIAN, CLINIC, NOW)
+    assert not is_entered(whole, CLINICIAN, "elsewhere", NOW)
+    assert not is_entered(whole, CLINICIAN, CLINIC, LONG_AGO - timedelta(seconds=1))
+    gone = end_entry(whole, CLINICIAN.id, Role.CLINICIAN, at=NOW)
+    assert is_entered(gone, CLINICIAN, CLINIC, NOW - timedelta(seconds=1))
+    assert not is_entered(gone, CLINICIAN, CLINIC, NOW)
+
+
+def test_what_is_claimed_of_others_is_what_the_register_says() -> None:
+    command, true = sent(CLINICIAN), member_of(DIRECTOR)
+    assert refuse_unknown(register(), CLINIC, command, (true,), NOW) is None
+    for false in (
+        true.model_copy(update={"role": Role.CLINICIAN}),
+        true.model_copy(update={"licence": CLINICIAN.licence}),
+        true.model_copy(update={"id": "somebody"}),
+        true.model_copy(update={"clinics": (CLINIC, "elsewhere")}),
+    ):
+        refusal = refuse_unknown(register(), CLINIC, command, (false,), NOW)
+        assert refusal is not None
+        assert refusal.code == RefusalCode.STALE
+    gone = end_entry(register(), DIRECTOR.id, Role.MEDICAL_DIRECTOR, at=NOW)
+    assert refuse_unknown(gone, CLINIC, command, (true,), NOW) is not None
+
+
+def test_only_what_known_staff_did_is_recorded() -> None:
+    events = course("PTSD").events
+    assert not [*unknown_actors(register(), CLINIC, events)]
+    nobody = register(staff=())
+    refused = [*unknown_actors(nobody, CLINIC, events)]
+    roots = [event for event in events if event.causation_id is None]
+    assert len(refused) >= len([event for event in roots if event.actor_role == Role.CLINICIAN])
+
+
+@pytest.mark.parametrize("body", [e.HoldPlaced(hold="hold-1", cause="x", severe=False, reason="x")])
+def test_a_hold_of_nobody_known_is_recorded(body: e.EventBody) -> None:
+    event = course("PTSD").events[5]
+    held = event.model_copy(update={"body": body, "actor_id": "nobody", "actor_role": Role.CLINICIAN})
+    assert not [*unknown_actors(register(staff=()), CLINIC, [held])]
+
+
+def test_one_licence_is_one_persons() -> None:
+    twin = entry(CLINICIAN.model_copy(update={"id": "twin"}))
+    with pytest.raises(RegisterError, match="one person's"):
+        enter(register(), NOW, staff=[twin])
+
+
+def test_somebody_is_entered_once_in_a_role_and_by_two_others() -> None:
+    with pytest.raises(RegisterError, match="entered already"):
+        enter(register(), NOW, staff=[entry(CLINICIAN)])
+    with pytest.raises(ValueError, match="two different people"):
+        StaffEntry(member=member_of(CLINICIAN), printed_name="x", entered_by=("a", "a"))
+    with pytest.raises(RegisterError, match="clinics that the register lists"):
+        enter(
+            register(),
+            NOW,
+            staff=[
+                entry(
+                    CLINICIAN.model_copy(update={"id": "new", "role": Role.OPS, "licence": None}), clinics=("nowhere",)
+                )
+            ],
+        )
+
+
+def test_who_is_on_call_is_a_person_and_somebody_stands_in() -> None:
+    whole = register(shift(ON_CALL.id, DIRECTOR.id, 0, 12), shift(CLINICIAN.id, DIRECTOR.id, 12, 24))
+    assert on_call(whole, CLINIC, NOW) == ((ON_CALL.id, DIRECTOR.id), False)
+    assert on_call(whole, CLINIC, NOW + timedelta(hours=12)) == ((CLINICIAN.id, DIRECTOR.id), False)
+
+
+def test_a_later_entry_takes_the_place_of_an_earlier_one() -> None:
+    changed = enter(register(shift(ON_CALL.id, DIRECTOR.id)), NOW, rota=[shift(CLINICIAN.id, DIRECTOR.id, 5, 6)])
+    assert on_call(changed, CLINIC, NOW + timedelta(hours=5)).people[0] == CLINICIAN.id
+    assert on_call(changed, CLINIC, NOW + timedelta(hours=6)).people[0] == ON_CALL.id
+
+
+def test_a_gap_pages_the_medical_director_and_never_nobody() -> None:
+    assert on_call(register(), CLINIC, NOW) == ((DIRECTOR.id,), True)
+    left = end_entry(register(shift(ON_CALL.id, DIRECTOR.id)), ON_CALL.id, Role.ON_CALL_CLINICIAN, at=NOW)
+    assert on_call(left, CLINIC, NOW) == ((DIRECTOR.id,), False)
+    alone = register(staff=(entry(CLINICIAN),))
+    assert on_call(alone, CLINIC, NOW) == ((CLINICIAN.id,), True)
+
+
+def test_gaps_are_found_seven_days_ahead() -> None:
+    whole = register(shift(ON_CALL.id, DIRECTOR.id, -5, 48), shift(ON_CALL.id, DIRECTOR.id, 60))
+    assert rota_gaps(whole, CLINIC, NOW, NOW + AHEAD) == ((NOW + timedelta(hours=48), NOW + timedelta(hours=60)),)
+    assert rota_gaps(register(), CLINIC, NOW, NOW + AHEAD) == ((NOW, NOW + AHEAD),)
+    assert rota_gaps(register(shift(ON_CALL.id, DIRECTOR.id)), CLINIC, NOW, NOW + AHEAD) == ()
+
+
+def test_somebody_who_leaves_leaves_a_gap() -> None:
+    """The rota names two people who will have left by then."""
+    gone = register(shift(ON_CALL.id, CLINICIAN.id))
+    for person in (ON_CALL, CLINICIAN):
+        gone = end_entry(gone, person.id, person.role, at=NOW + timedelta(days=3))
+    assert rota_gaps(gone, CLINIC, NOW, NOW + AHEAD) == ((NOW + timedelta(days=3), NOW + AHEAD),)

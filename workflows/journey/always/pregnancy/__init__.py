@@ -1,0 +1,1 @@
+"""Pregnancy tests: dated, with a result, valid for the days of the protocol."""

@@ -1,0 +1,90 @@
+"""Pregnancy tests: no dose without a negative one in its time, unless a clinician says that none is needed.
+
+Sources: embryo-fetal toxicity, breastfeeding not recommended (esketamine label, 8.1 to 8.3; exclusion X18).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.pregnancy.model import NOT_PREGNANT
+from workflows.journey.obligation_types import PREGNANCY_TEST
+from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.stage import Stage
+
+
+def record_test(journey: Journey, command: c.RecordPregnancyTest, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a test that was made."""
+    if command.taken_at > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time of the test", "taken_at")
+    seen = by.role != Role.PATIENT
+    yield e.PregnancyTested(taken_at=command.taken_at, result=command.result, seen_by_staff=seen)
+
+
+def judge(journey: Journey, command: c.JudgePregnancy, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record a clinician's judgement. It takes nothing back of a test that is positive."""
+    yield e.PregnancyJudged(possible=command.possible, because=command.because)
+
+
+def react_test(journey: Journey, body: e.PregnancyTested, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care at once when a test is not negative."""
+    held = any(hold.cause == "pregnancy" and not hold.released for hold in journey.holds.values())
+    if journey.pregnancy_found and body.result != "negative" and not held:
+        yield place(journey, "pregnancy", f"a pregnancy test is {body.result} (X18)")
+
+
+def pregnancy_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why pregnancy prevents a dose at a moment (UTC), or is not known well enough."""
+    rules, known = journey.protocol.pregnancy, journey.pregnancy_test
+    if journey.pregnancy_found:
+        return ("the latest pregnancy test is not negative",)
+    if rules.tests_valid_days is None or journey.pregnancy_possible is False:
+        return ()
+    if known is None:
+        return ("no negative pregnancy test that staff saw",)
+    return ("the pregnancy test is too old",) if at - known.taken_at > timedelta(days=rules.tests_valid_days) else ()
+
+
+def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
+    """Refuse a checklist that says the patient is not pregnant where the latest test says otherwise.
+
+    Raises:
+        Refused: the latest test is not negative.
+    """
+    if items.get(NOT_PREGNANT) and journey.pregnancy_found:
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "the latest pregnancy test is not negative",
+            "Record a later test, or answer no",
+            f"items.{NOT_PREGNANT}",
+        )
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Ask for a test before the first dose, and again before it expires, where the protocol does."""
+    valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
+    if valid is None or journey.pregnancy_possible is False or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
+        return
+    yield require(
+        PREGNANCY_TEST,
+        subject=None if known is None else "renewal",
+        owner=Role.CLINICIAN,
+        person=journey.clinician,
+        what="have a pregnancy test made, or judge that none is needed",
+        due=None if known is None else known.taken_at + timedelta(days=valid),
+        care=False,
+    )
+
+
+DECISIONS: Decisions = {
+    c.RecordPregnancyTest: record_test,
+    c.JudgePregnancy: judge,
+}
+REACTIONS: Reactions = {
+    e.PregnancyTested: react_test,
+}

@@ -1,0 +1,1 @@
+"""Psychotherapy beside the sessions, recorded by who gives it."""

@@ -1,0 +1,61 @@
+"""Psychotherapy beside the sessions: commands, events and state."""
+
+from typing import ClassVar, Literal
+
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Instant
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.stage import Stage
+
+
+class RecordTherapy(CommandBody):
+    """Record a session of psychotherapy, or that the patient did not come. A concern asks for support at once."""
+
+    kind: Literal["therapy.record"] = "therapy.record"
+    licensed: ClassVar[bool] = False
+    fact: ClassVar[bool] = True
+    roles: ClassVar[tuple[Role, ...]] = (Role.THERAPIST, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    held_at: Instant
+    approach: Identifier
+    attended: bool
+    summary: Text
+    concern: Literal["none", "clinical", "urgent"] = "none"
+
+
+class TherapyRecorded(EventBody):
+    """A session of psychotherapy, as whoever gives it recorded it."""
+
+    kind: Literal["therapy.recorded"] = "therapy.recorded"
+    held_at: Instant
+    approach: Identifier
+    attended: bool
+    summary: Text
+    concern: Literal["none", "clinical", "urgent"]
+
+
+class TherapySession(ImmutableModel):
+    """One session of psychotherapy: when (UTC), with whom, how, and whether the patient came."""
+
+    held_at: Instant
+    therapist: Identifier
+    approach: Identifier
+    attended: bool
+
+
+class TherapyState(PathwayState):
+    """The sessions of psychotherapy, in the order in which they were recorded."""
+
+    therapy: tuple[TherapySession, ...] = ()
+
+
+def _recorded(state: TherapyState, body: TherapyRecorded, event: EventHeader) -> Changes:
+    session = TherapySession(
+        held_at=body.held_at, therapist=event.actor_id, approach=body.approach, attended=body.attended
+    )
+    return {"therapy": (*state.therapy, session)}
+
+
+EVOLUTIONS: Evolutions = {TherapyRecorded: _recorded}

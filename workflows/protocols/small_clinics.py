@@ -1,0 +1,69 @@
+"""Whether the staff of a clinic could come to a point at which something waits for somebody whom they do not have.
+
+Whoever wrote what is decided on, whoever signs first and whoever looked in an emergency: somebody who may is left. A
+protocol says how small a clinic may be (`care_team.smallest_clinic`), and `protocol check` refuses one that would leave
+such a clinic without a way on. Where another person must decide, the protocol names who else may, as further roles.
+Delegated rights do not help: two signatures on one person's right are one person's decision.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from workflows.journey.actors import Role
+from workflows.journey.protocol import CareTeam, Protocol, SignOffKind, SignOffRule
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.protocols.reading import Location
+
+Member = tuple[str, Role]
+"""One of the staff in one role. Somebody with two roles is there twice, under one id."""
+LEFT = "in a clinic of this staff nobody may be left to sign: name one more role"
+
+
+def smallest_clinic(care_team: CareTeam) -> tuple[Member, ...]:
+    """Return the staff of the smallest clinic that a protocol is for, everybody in one role."""
+    counted = care_team.smallest_clinic.items()
+    return tuple((f"{role.value}-{number}", role) for role, count in counted for number in range(count))
+
+
+def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Location, str]]:
+    """Find what could wait for ever in a clinic of this staff, by place in the protocol."""
+    exception = protocol.eligibility.prior_treatments.exception_cosigned_by
+    asked: list[tuple[Location, SignOffKind, tuple[Role, ...]]] = [
+        (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
+    ]
+    if exception:
+        asked.append((("eligibility", "prior_treatments", "exception_cosigned_by"), SignOffKind.EVALUATION, exception))
+    for at, kind, seconds in asked:
+        rule = protocol.sign_offs[kind]
+        if not all(_can_sign(rule.roles, seconds, wrote, staff) for wrote in _authors(kind, rule, staff)):
+            yield at, LEFT
+    # Of the staff, and somebody in any role from outside.
+    lookers = [*staff, *(("outside", role) for role in Role)]
+    if not all(_can_review(protocol, who, role, staff) for who, role in lookers):
+        yield ("access_reviewers",), "who looked does not review it: name one more role, for when it was theirs"
+    for part, roles in protocol.care_team.roles.items():
+        if not any(role in roles for _, role in staff):
+            yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"
+
+
+def _authors(kind: SignOffKind, rule: SignOffRule, staff: Sequence[Member]) -> Iterator[set[str]]:
+    """List who of the staff may have written what they are asked about, where that matters."""
+    yield set()
+    if rule.not_author and SIGN_OFF_TYPES[kind].written_by != "nobody":
+        yield from ({who} for who, _ in staff)
+        if SIGN_OFF_TYPES[kind].written_by == "several":
+            yield {who for who, _ in staff}
+
+
+def _can_sign(roles: Sequence[Role], seconds: Sequence[Role], wrote: set[str], staff: Sequence[Member]) -> bool:
+    """Whether somebody may sign, and, whoever of them does, somebody else after them where it takes two."""
+    firsts = [who for who, role in staff if role in roles and who not in wrote]
+    others = [who for who, role in staff if role in seconds and who not in wrote]
+    return bool(firsts) and all(not seconds or any(who != first for who in others) for first in firsts)
+
+
+def _can_review(protocol: Protocol, looked: str, role: Role, staff: Sequence[Member]) -> bool:
+    """Whether somebody may review the look of somebody in this role: as `always.access.rules` says who is asked."""
+    named = [reviewer.by for reviewer in protocol.access_reviewers]
+    others = (place for place, by in enumerate(named, start=1) if by != role)
+    asked = named[: next(others, len(named))]
+    return any(theirs in asked and who != looked for who, theirs in staff)
