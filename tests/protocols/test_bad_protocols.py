@@ -159,6 +159,27 @@ BAD = {
         "{hours: 24, escalation_policy", "{hours: 4, escalation_policy", "check_in_24h,", "check_ins.after_session[1]",
         "later",
     ),
+    "check-in before the dose": (
+        "check_in_4h, window: {opens_hours_before: 1,", "check_in_4h, window: {opens_hours_before: 4,", "check_in_4h,",
+        "check_ins.after_session[0].window.opens_hours_before", "not answered before it",
+    ),
+    "visit before the dose": (
+        "{opens_hours_before: 44,", "{opens_hours_before: 48,", "opens_hours_before: 48, closes_hours_after: 48",
+        "clinician_visits.window.opens_hours_before", "not held before it",
+    ),
+    "a no-go of something else": (
+        "alarm: [suicide_risk_none_or_low,", "alarm: [suicide_risk,", "alarm: [suicide_risk,",
+        "sessions.no_go.alarm[0]", "one of checklist",
+    ),
+    "a window that never closes": (
+        "routine_window: {opens_hours_before: 48, closes_hours_after: 72}",
+        "routine_window: {opens_hours_before: 48, closes_hours_after: 0}", "routine_window",
+        "check_ins.routine_window.closes_hours_after", "greater than or equal to 1",
+    ),
+    "sessions that start before they may": (
+        'start_hours: ["07:00", "20:00"]', 'start_hours: ["20:00", "07:00"]', "start_hours", "sessions.start_hours",
+        "begin before it ends",
+    ),
     "session that is not planned": (
         "live_clinician_sessions: [1]", "live_clinician_sessions: [1, 7]", "live_clinician",
         "sessions.live_clinician_sessions[1]", "only 6",

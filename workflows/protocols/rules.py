@@ -200,6 +200,14 @@ def _check_follow_up(protocol: Protocol) -> Broken:
         for position in range(1, len(values)):
             if values[position] <= values[position - 1]:
                 yield (*at, position), "must be later than the one before"
+    for position, owed in enumerate(protocol.check_ins.after_session):
+        if owed.window.opens_hours_before >= owed.hours:
+            at = ("check_ins", "after_session", position, "window", "opens_hours_before")
+            yield at, "must be below hours: a check-in after a dose is not answered before it"
+    visits = protocol.clinician_visits
+    if visits.window.opens_hours_before >= visits.within_hours:
+        at = ("clinician_visits", "window", "opens_hours_before")
+        yield at, "must be below within_hours: a visit after a dose is not held before it"
     for position, outcome in enumerate(protocol.follow_up.outcomes_to_review):
         if outcome not in protocol.follow_up.outcomes:
             yield ("follow_up", "outcomes_to_review", position), "must be one of outcomes"

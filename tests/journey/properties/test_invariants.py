@@ -11,6 +11,7 @@ from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners
+from workflows.journey.calendars import local
 from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.obligations import next_deadline, obligations
@@ -34,6 +35,11 @@ def check_event(journey: Journey, event: e.Event) -> None:
     if isinstance(body, e.SessionReleased):
         # Clearance and gate are read on the state the release was decided on, which this is.
         assert dose_gate(journey, body.session, event.at) == ()
+        session, rules = journey.sessions[body.session], journey.protocol.sessions
+        assert session.starts_at <= event.at <= session.closes
+        assert rules.start_hours[0] <= local(event.at, journey.patient.zone).time() < rules.start_hours[1]
+        assert journey.no_go_until is None or journey.no_go_until <= event.at
+        assert not any(k.to_settle or (k.open and k.due <= event.at) for k in journey.contacts.values())
     if isinstance(body, TREATMENT):
         assert not journey.held
         assert journey.closing is None
@@ -85,6 +91,10 @@ def check_journey(journey: Journey) -> None:
         assert len(waiting.steps) == len(policy.ladder(acknowledged=waiting.acknowledged is not None))
         assert waiting.key
         assert why(waiting, journey)
+    for contact in journey.contacts.values():
+        if contact.done_at is not None:
+            assert contact.opens <= contact.done_at, "made before it opened"
+            assert contact.late is (contact.done_at > contact.closes)
     matters = [waiting.key for waiting in obligations(journey)]
     assert len(matters) == len(dict.fromkeys(matters))
     if journey.held:
