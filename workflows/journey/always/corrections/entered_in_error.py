@@ -245,7 +245,12 @@ def _no_show(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _seen(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"seen": tuple(seen for seen in journey.seen if seen.observation != fact.subject)}
+    """What was owed at its time is owed again. What it brought about stands."""
+    marked = (
+        seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
+        for seen in journey.seen
+    )
+    return {"seen": tuple(marked)}
 
 
 def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
@@ -327,7 +332,9 @@ INSTEAD: Mapping[str, str] = {
     "patient.birth-date-corrected": "Correct it again (`patient correct-birth-date`)",
     "patient.merge-proposed": "Decline it (`signoff decline`)",
     "handover.proposed": "Decline it (`signoff decline`)",
-    "death.reported": "A second, clinical person decides on the report",
+    "death.reported": "A second, clinical person decides on the report, or corrects it (`pathway correct-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
     "session.scheduled": "Move the session (`session schedule`) or cancel it",
     "session.cancelled": "Schedule the session again (`session schedule`)",
     "session.released": "Cancel the session (`session cancel`), or place a hold",
