@@ -145,3 +145,17 @@ def test_a_state_compares_copies_and_prints_without_its_hashes() -> None:
     assert known == journey
     assert "hashes" not in journey.model_dump()
     assert not evolve(journey, course("PTSD").events[-1]).hashes
+
+
+def other_order(value: Any) -> Any:
+    """The same JSON with the keys of its objects in another order. A database may give them back so."""
+    if isinstance(value, dict):
+        return {key: other_order(value[key]) for key in reversed(value)}
+    return [other_order(each) for each in value] if isinstance(value, list) else value
+
+
+@both
+def test_the_state_does_not_depend_on_the_order_of_keys_in_events(pathway: Pathway) -> None:
+    played = course(pathway)
+    stored = [e.Event.model_validate(other_order(event.model_dump(mode="json"))) for event in played.events]
+    assert fold(stored) == played.journey

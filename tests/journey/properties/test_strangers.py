@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.signatures.staff import ANYBODYS
 from simulation.people import PEOPLE
 from tests.journey.properties.journeys import BODIES, moments, of_model, standing_at
 from workflows.journey import commands as c
@@ -52,6 +53,8 @@ def test_no_stranger_changes_care(data: st.DataObject, moment: tuple[Pathway, in
         return
     assert isinstance(body, ALLOWED)
     assert "care-team.stranger-heard" in [event.body.kind for event in decided]
+    roots = [event for event in decided if event.causation_id is None]
+    assert all(isinstance(event.body, ANYBODYS) for event in roots), [event.body.kind for event in roots]
     for number, shut in gates.items():
         if shut:
             assert dose_gate(play.journey, number, play.at)

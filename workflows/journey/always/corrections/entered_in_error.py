@@ -35,7 +35,7 @@ def fact_of(body: EventBody) -> Fact:
     if about is None:
         return Fact(kind=kind)
     subject = about.subject(body)
-    return Fact(kind=kind, subject=None if subject is None else str(subject), parts=about.parts(body))
+    return Fact(kind=kind, subject=None if subject is None else str(subject), parts=tuple(sorted(about.parts(body))))
 
 
 def void(journey: Any, version: int) -> Changes:

@@ -391,7 +391,7 @@ def _confirmed(state: EducationState, body: UnderstandingConfirmed, event: Event
     """What is to be explained again counts as not explained."""
     known = state.education
     again = [topic for topic, heard in body.topics.items() if heard == "explain_again"]
-    heard = [topic for topic in body.topics if topic not in again]
+    heard = sorted(topic for topic in body.topics if topic not in again)
     understood = tuple(topic for topic in dict.fromkeys((*known.understood, *heard)) if topic not in again)
     explained = {topic: version for topic, version in known.explained.items() if topic not in again}
     return {"education": known.model_copy(update={"explained": explained, "understood": understood})}
