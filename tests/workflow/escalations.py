@@ -142,11 +142,16 @@ def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], pro
                 assert last_dose is not None
                 for week in protocol.follow_up.weeks:
                     wanted[f"follow-up-week-{week}"] = waking(last_dose + timedelta(weeks=week), protocol, zone)
-                for day in protocol.instrument_schedule.after_last_session_days:
-                    wanted[f"day-{day}"] = waking(last_dose + timedelta(days=day), protocol, zone)
+                primary, schedule = protocol.instruments.primary, protocol.instrument_schedule
+                others = [f"-{other.value.lower()}" for other in schedule.others if other != primary]
+                for day in schedule.after_last_session_days:
+                    for name in (f"day-{day}", *(f"day-{day}{other}" for other in others)):
+                        wanted[name] = waking(last_dose + timedelta(days=day), protocol, zone)
+                # Their times before were by when the last dose was expected.
+                later = {name: due for name, due in later.items() if name not in wanted}
             case e.ContactsScheduled() as contacts:
                 for contact in contacts.contacts:
-                    assert contact.id not in scheduled
+                    assert contact.id not in scheduled or contact.type in ("follow_up_visit", "measure")
                     scheduled[contact.id] = contact.due
                     every = {
                         "follow_up_visit": protocol.follow_up.then_every_days,
