@@ -55,6 +55,7 @@ def test_a_paper_is_for_the_version_that_counts_and_was_signed() -> None:
     old = paper(play).model_copy(update={"consents": {"treatment": "treatment-0"}})
     play.refused(old, Role.COORDINATOR, code=RefusalCode.STALE, field="consents")
     play.refused(paper(play, hours=-1), Role.COORDINATOR, code=RefusalCode.WRONG_TIME, field="signed_at")
+    play.refused(paper(play, days=2), Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at", says="understood")
     uninformed = before("education.explain")
     uninformed.refused(paper(uninformed), Role.COORDINATOR, code=RefusalCode.INCOMPLETE)
 

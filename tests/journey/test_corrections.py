@@ -175,6 +175,8 @@ def busy() -> Play:
     play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
     play.do(c.HandleMessage(message="message-1", text="a form sent twice"), Role.OPS)
     play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
+    play.do(c.RecordPregnancyTest(taken_at=play.at, result="unclear"), Role.PATIENT)
+    play.do(c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x"), Role.THERAPIST)
     play.do(c.MoveSupply(movement="lost", doses=1, moved_at=play.at), Role.COORDINATOR)
     play.do(c.CountSupply(doses=0, counted_at=play.at), Role.COORDINATOR)
     return play

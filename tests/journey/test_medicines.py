@@ -97,6 +97,15 @@ def test_a_new_medicine_that_an_exclusion_asks_about_holds_care(classed_by: str)
     assert "X28" in hold.reason
 
 
+def test_a_change_after_the_release_holds_the_dose_at_hand() -> None:
+    play = before("session.dose")
+    assert one(play.do(HARMLESS, Role.PATIENT), e.HoldPlaced).cause == "medicine"
+    [dose] = [move[1].body for move in after("session.dose").moves]
+    taken = one(play.do(dose, Role.SESSION_MONITOR), e.DoseRecorded)
+    assert not taken.released
+    assert "the journey is held" in taken.deviations
+
+
 def test_the_hold_is_released_after_the_review_only() -> None:
     play = before("session.check")
     play.do(SEDATIVE, Role.PATIENT)

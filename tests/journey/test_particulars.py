@@ -118,3 +118,10 @@ def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
     asked = one(play.do(away, by), e.SupportRequested)
     assert asked.urgency == "clinical"
     assert play.waits_for("support")
+
+
+def test_a_corrected_birth_date_opens_the_answers_that_rest_on_the_age() -> None:
+    play = before("session.release")
+    born = date(play.at.year - 70, 1, 1)
+    play.do(c.CorrectBirthDate(born=born, reason="misread (invented)"), Role.COORDINATOR)
+    assert "X36" in obstacles(play), "over 65: no, is no answer any more"

@@ -65,12 +65,13 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
         "function": _without(known.function, "function", gone),
         "prior_treatments": () if "prior_treatments" in gone else known.prior_treatments,
         "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,
+        "location": None if "location" in gone else known.location,
     }
     return {"evaluation": known.model_copy(update=changed)}
 
 
 def _evaluated(body: Any) -> tuple[str, ...]:
-    alone = tuple(name for name in ("prior_treatments", "treatment_exception") if getattr(body, name))
+    alone = tuple(name for name in ("prior_treatments", "treatment_exception", "location") if getattr(body, name))
     return (*(f"sections.{name}" for name in body.sections), *(f"function.{name}" for name in body.function), *alone)
 
 
@@ -81,14 +82,17 @@ def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
     return {"measurements": left} | reopened
 
 
+SCREENED = ("exclusions", "criteria", "factors", "findings")
+
+
 def _screening(journey: Any, version: int, fact: Fact) -> Changes:
     gone, known = _left(journey, version, fact), journey.screening
-    changed = {name: _without(getattr(known, name), name, gone) for name in ("exclusions", "criteria", "factors")}
+    changed = {name: _without(getattr(known, name), name, gone) for name in SCREENED}
     return {"screening": known.model_copy(update={**changed, "completed_at": None})}
 
 
 def _screened(body: Any) -> tuple[str, ...]:
-    return tuple(f"{group}.{name}" for group in ("exclusions", "criteria", "factors") for name in getattr(body, group))
+    return tuple(f"{group}.{name}" for group in SCREENED for name in getattr(body, group))
 
 
 def _taught(journey: Any, version: int, fact: Fact) -> Changes:
@@ -225,8 +229,28 @@ def _monitoring(journey: Any, version: int, fact: Fact) -> Changes:
     return {} if later else {"monitoring_check": None}
 
 
+def _pregnancy(journey: Any, version: int, fact: Fact) -> Changes:
+    later = any(number > version and known.kind == fact.kind for number, known in journey.facts.items())
+    return {} if later else {"pregnancy_test": None}
+
+
+def _therapy(journey: Any, version: int, fact: Fact) -> Changes:
+    return {"therapy": tuple(each for each in journey.therapy if each.held_at.isoformat() != fact.subject)}
+
+
+def _no_show(journey: Any, version: int, fact: Fact) -> Changes:
+    contact = journey.contacts.get(fact.subject)
+    times = 0 if contact is None else contact.no_shows
+    return changed_entry(journey, "contacts", fact.subject, no_shows=max(0, times - 1), no_show_at=None)
+
+
 def _seen(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"seen": tuple(seen for seen in journey.seen if seen.observation != fact.subject)}
+    """What was owed at its time is owed again. What it brought about stands."""
+    marked = (
+        seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
+        for seen in journey.seen
+    )
+    return {"seen": tuple(marked)}
 
 
 def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
@@ -279,6 +303,9 @@ MARKABLE: Mapping[str, Markable] = {
     "education.reading-confirmed": Markable(_reading, lambda body: body.reading, loosens=False),
     "consent.paper-entered": Markable(_paper, lambda body: body.paper, loosens=False),
     "permission.monitoring-checked": Markable(_monitoring),
+    "pregnancy.tested": Markable(_pregnancy),
+    "therapy.recorded": Markable(_therapy, lambda body: body.held_at.isoformat(), loosens=False),
+    "visit.no-show-recorded": Markable(_no_show, lambda body: body.visit),
     "observation.recorded": Markable(_seen, lambda body: body.observation),
     "observation.missed": Markable(
         _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
@@ -299,11 +326,15 @@ INSTEAD: Mapping[str, str] = {
     "education.sent": "Send the right version (`education send`)",
     "consent.witnessed": "The patient withdraws the consent (`consent withdraw`)",
     "consent.version-proposed": "Propose another version, or decline it (`signoff decline`)",
+    "pregnancy.judged": "Judge it again (`pregnancy judge`)",
+    "visit.moved": "Move it again (`visit move`)",
     "permission.proposed": "Propose another day, or decline it (`signoff decline`)",
     "patient.birth-date-corrected": "Correct it again (`patient correct-birth-date`)",
     "patient.merge-proposed": "Decline it (`signoff decline`)",
     "handover.proposed": "Decline it (`signoff decline`)",
-    "death.reported": "A second, clinical person decides on the report",
+    "death.reported": "A second, clinical person decides on the report, or corrects it (`pathway correct-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
     "session.scheduled": "Move the session (`session schedule`) or cancel it",
     "session.cancelled": "Schedule the session again (`session schedule`)",
     "session.released": "Cancel the session (`session cancel`), or place a hold",

@@ -83,8 +83,13 @@ def reconcile(journey: Journey, command: c.ReconcileMedicines, by: Actor, at: da
 
 
 def react_medicine(journey: Journey, body: e.MedicineRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Between the first session and the last, a medicine that an exclusion asks about holds care when it changes."""
-    if journey.stage == Stage.SESSIONS and journey.medicines[body.medicine].taken:
+    """Hold care when a medicine changes that an exclusion asks about, and when any changes once a session is released:
+    the dose at hand is not taken before somebody has looked."""
+    released = any(s.released_at is not None and s.dosed_at is None for s in journey.sessions.values())
+    held = any(hold.source == body.medicine and not hold.released for hold in journey.holds.values())
+    if released and not held:
+        yield place(journey, "medicine", "a medicine changed after the session was released", source=body.medicine)
+    elif journey.stage == Stage.SESSIONS and journey.medicines[body.medicine].taken:
         yield from _hold(journey, body.classes, body.medicine)
 
 

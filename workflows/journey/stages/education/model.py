@@ -293,6 +293,8 @@ class Education(ImmutableModel):
     explained: dict[Identifier, Identifier] = {}
     explained_at: dict[Identifier, Instant] = {}
     understood: tuple[Identifier, ...] = ()
+    understood_at: Instant | None = None
+    """When a clinician last heard it in the patient's own words (UTC)."""
     reading: dict[Identifier, Reading] = {}
     acknowledged: tuple[Identifier, ...] = ()
     acknowledged_at: dict[Identifier, Instant] = {}
@@ -394,7 +396,8 @@ def _confirmed(state: EducationState, body: UnderstandingConfirmed, event: Event
     heard = sorted(topic for topic in body.topics if topic not in again)
     understood = tuple(topic for topic in dict.fromkeys((*known.understood, *heard)) if topic not in again)
     explained = {topic: version for topic, version in known.explained.items() if topic not in again}
-    return {"education": known.model_copy(update={"explained": explained, "understood": understood})}
+    changed = {"explained": explained, "understood": understood, "understood_at": event.at}
+    return {"education": known.model_copy(update=changed)}
 
 
 def _sent(state: EducationState, body: ReadingSent, event: EventHeader) -> Changes:

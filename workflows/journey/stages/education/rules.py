@@ -13,6 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
+from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.obligation_types import (
     ACKNOWLEDGEMENT,
@@ -97,6 +98,14 @@ def enter_paper(journey: Journey, command: c.EnterPaperConsent, by: Actor, at: d
     _require_informed(journey, command.consents)
     if command.signed_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time at which it was signed", "signed_at")
+    zone, understood = journey.patient.zone, journey.education.understood_at
+    if understood is None or local(command.signed_at, zone).date() < local(understood, zone).date():
+        refuse(
+            RefusalCode.STALE,
+            "the paper was signed on a day before it was explained and understood",
+            "Ask the patient again",
+            "signed_at",
+        )
     withdrawn = journey.consents_withdrawn_at
     if any(name in withdrawn and command.signed_at <= withdrawn[name] for name in command.consents):
         refuse(
