@@ -260,7 +260,7 @@ def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
 
 def _supply(journey: Any, version: int, fact: Fact) -> Changes:
     """It is taken out of the ledger again, on the side on which it came in."""
-    movement, doses, counts = fact.parts
+    movement, doses, counts = fact.parts[0].split(":")
     if counts == "False":
         return {"disposals": {name: each for name, each in journey.disposals.items() if name != fact.subject}}
     side = "supply_in" if movement in ("dispensed", "found") else "supply_out"
@@ -311,7 +311,7 @@ MARKABLE: Mapping[str, Markable] = {
         _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
     ),
     "supply.moved": Markable(
-        _supply, lambda body: body.supply, parts=lambda body: (body.movement, str(body.doses), str(body.counts))
+        _supply, lambda body: body.supply, parts=lambda body: (f"{body.movement}:{body.doses}:{body.counts}",)
     ),
     "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
     "supply.counted": Markable(_nothing, loosens=False),
