@@ -93,13 +93,15 @@ FACTS: dict[str, tuple[Callable[[datetime], c.CommandBody], Role, set[str]]] = {
 @pytest.mark.parametrize("what", FACTS)
 async def test_what_happened_wakes_it_and_it_ends_again_once_that_is_settled(ended: Case, what: str) -> None:
     body, by, awaited = FACTS[what]
-    outcome = ended.journey.outcome
+    outcome, record = ended.journey.outcome, ended.world.record
+    assert ended.id not in [head.journey_id for head in await record.open_heads()]
     fact = said(by, body(await ended.clock.now() - timedelta(minutes=1)), of=ended.id)
     receipt = await reopen(ended, fact)
     assert receipt == await reopen(ended, fact), "it happens once"
 
     journey = await ended.reach(receipt.version)
     assert (journey.closed, journey.outcome) == (True, outcome)
+    assert ended.id in [head.journey_id for head in await record.open_heads()], "it is missed where Temporal loses it"
     assert awaited <= {waiting.kind for waiting in journey.waiting.values()}
     assert not await has_ended(ended)
 
