@@ -16,10 +16,18 @@ from cli.input import journey_id, read_form
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Act, Call
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import AnyBody, Command
+from workflows.journey.commands import (
+    AnyBody,
+    Command,
+    RecordDeath,
+    ReportAdverseEvent,
+    ReportCrisis,
+    RequestSupport,
+)
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.refusals import Refusal
+from workflows.journey.severity import Severity
 from workflows.journey.summary import why
 
 Template = Annotated[
@@ -93,6 +101,7 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
                 "version": version,
                 "position": position,
                 "command_id": str(command.command_id),
+                "whom_to_reach": None if journey is None else route_of(journey, command),
             }
         )
         return
@@ -107,7 +116,22 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
         said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
         waiting = obligations(journey)
         said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
+        route = route_of(journey, command)
+        if route is not None:
+            said["whom to reach"] = route
     output.show(facts_box(said, f"{command.body.kind.replace('.', ' ')}: done"))
+
+
+def route_of(journey: Journey, command: Command) -> str | None:
+    """Return whom to reach and how, for whoever asks for help: the task is made, and they need not wait for it."""
+    match command.body:
+        case RequestSupport():
+            return journey.protocol.contact_routes[Severity(command.body.urgency)]
+        case ReportCrisis() | RecordDeath():
+            return journey.protocol.contact_routes[Severity.EMERGENCY]
+        case ReportAdverseEvent():
+            return journey.protocol.contact_routes[Severity.URGENT]
+    return None
 
 
 def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode | None:

@@ -83,7 +83,7 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
     if journey.sessions:
         sessions = table("session", "planned for", "released", "dose", "ended", title="Sessions")
         for s in journey.sessions.values():
-            dose = None if s.dosed_at is None else f"{s.dose_mg:g} mg, {shown_at(s.dosed_at, zone)}"
+            dose = None if s.dosed_at is None else f"{amount(s.dose_mg)}, {shown_at(s.dosed_at, zone)}"
             add_row(
                 sessions,
                 s.number,
@@ -121,9 +121,29 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
         yield asked
 
 
+def amount(dose_mg: float | None) -> str:
+    """Render how much a dose was. What nobody knows is not nothing."""
+    return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
+
+
 def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
     """Render adverse events, crises, requests for support, and emergency access."""
     zone = journey.patient.zone
+    first = [session.dose for session in journey.sessions.values()]
+    other = [dose for dose in journey.doses.values() if dose.id not in first]
+    if other:
+        taken = table("dose", "taken", "amount", "route", "told by", "differs", title="Other doses")
+        for dose in other:
+            told, differs = dose.told_by.value, "; ".join(dose.deviations)
+            add_row(taken, dose.id, shown_at(dose.taken_at, zone), amount(dose.dose_mg), dose.route, told, differs)
+        yield taken
+    if journey.deaths:
+        deaths = table("death", "reported", "by", "stands", "what was said", title="Deaths")
+        for death in journey.deaths.values():
+            stands = "in error" if death.in_error else "confirmed" if death.confirmed else "reported"
+            what = "; ".join(said.reason for said in death.reports)
+            add_row(deaths, death.id, shown_at(death.reported_at, zone), death.reported_by, stands, what)
+        yield deaths
     if journey.adverse_events:
         columns = ("adverse event", "grade", "serious", "outcome", "onset", "session", "by", "what")
         reported = table(*columns, title="Adverse events")

@@ -376,10 +376,10 @@ class CareJourney:
             else:
                 self._take_in(recorded)
 
-    def _take_in(self, told: m.Recorded) -> None:
+    def _take_in(self, told: m.Recorded, *, undone: bool = False) -> None:
         """Take in what the patient's other journeys say, up to a position of the record."""
         if told.elsewhere is not None:
-            body = TakeInHistory(elsewhere=told.elsewhere, position=told.position)
+            body = TakeInHistory(elsewhere=told.elsewhere, position=told.position, undone=undone)
             self._decide_own(f"history:{told.position}", body)
 
     async def _catch_up(self) -> None:
@@ -399,7 +399,7 @@ class CareJourney:
             workflow.logger.warning("journey.read_back")
             commands = self._ledger.restart(recorded)
             if told is not None:
-                self._take_in(told)
+                self._take_in(told, undone=True)
             for command in commands:
                 if isinstance(command.body, TakeInHistory):
                     continue  # It is older: the record says again what it lacks.

@@ -394,12 +394,14 @@ class Record:
     async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
         """Return the heads of the journeys that may be waiting, in the order of their ids, from the one after a given
         id on. They are open, or enrolled and at version 0, or have emergency access that must be reviewed even after
-        the end.
+        the end, or something happened after their end.
         """
         rows = await self._fetch(
-            "SELECT journey_id, version, last_position AS position, status FROM record.journey "
+            "SELECT journey_id, version, last_position AS position, status FROM record.journey j "
             "WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id > $2) AND (status = 'open' OR journey_id IN "
-            "(SELECT unnest(journeys) FROM record.access_log WHERE log_id = $1 AND until IS NOT NULL)) "
+            "(SELECT unnest(journeys) FROM record.access_log WHERE log_id = $1 AND until IS NOT NULL) OR EXISTS "
+            "(SELECT 1 FROM record.journey_event e WHERE e.journey_id = j.journey_id AND e.version = j.version "
+            "AND e.log_id = j.log_id AND e.event_type <> 'pathway.closed')) "
             "ORDER BY journey_id LIMIT $3",
             self._log_id,
             after,

@@ -95,7 +95,8 @@ NEW_STEP = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
         (lambda p: p["consents"].update(extra="extra-1"), "consents.extra: not set becomes extra-1"),
         (
             lambda p: p["check_ins"]["after_session"].pop(),
-            "check_ins.after_session[3]: {hours: 72, escalation_policy: check_in_routine} becomes not set",
+            "check_ins.after_session[3]: {hours: 72, escalation_policy: check_in_routine, "
+            "window: {opens_hours_before: 12, closes_hours_after: 72}} becomes not set",
         ),
     ],
 )

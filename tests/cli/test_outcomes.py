@@ -21,6 +21,7 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.severity import Severity
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -242,3 +243,18 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert gone.returncode == 6
     assert b"Traceback" not in gone.stderr
     assert gone.stdout == b""
+
+
+@pytest.mark.requirement("B30")
+def test_who_asks_for_help_is_told_whom_to_reach(world: World, journey: UUID, profiles: Profiles) -> None:
+    asked = ("support", "request", str(journey), "--profile", profiles[Role.COORDINATOR])
+    said = {"urgency": "urgent", "text": "Invented: please call"}
+    route = world.state(journey).protocol.contact_routes[Severity.URGENT]
+    assert call(world, *asked, "--json", given=said).json["whom_to_reach"] == route
+    shown = call(world, *asked, given=said).out
+    assert "whom to reach" in shown
+    assert "988" in shown
+    told = ("crisis", "report", str(journey), "--profile", profiles[Role.COORDINATOR], "--json")
+    assert "911" in call(world, *told, given={"what": "Invented"}).json["whom_to_reach"]
+    other = ("pathway", "hold", str(journey), "--profile", profiles[Role.COORDINATOR], "--json")
+    assert call(world, *other, given=HOLD).json["whom_to_reach"] is None

@@ -198,3 +198,17 @@ def test_a_check_in_from_nowhere_is_answered_all_the_same() -> None:
     bodies = play.do(answer, Role.PATIENT)
     assert len(one(bodies, e.CheckInCompleted).not_understood) == 1
     assert [body.urgency for body in bodies if isinstance(body, e.SupportRequested)] == ["urgent", "clinical"]
+
+
+def test_a_dose_told_again_after_one_in_error_has_its_contacts_again() -> None:
+    play = after("session.dose")
+    version = play.journey.doses["dose-1"].version
+    play.do(c.MarkInError(version=version, reason="spat out"))
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="asked again"), Role.MEDICAL_DIRECTOR)
+    assert play.journey.doses == {}
+    assert play.waits_for("check_in") is None
+    again = one(play.later(minutes=5).do(dose(play, session=1), Role.PATIENT), e.DoseRecorded)
+    owed = [k.id for k in play.journey.contacts.values() if k.open and k.dose == again.dose]
+    assert {"check-in-1-4h", "check-in-1-24h", "check-in-1-72h"} <= set(owed)
+    assert all(play.waits_for(play.journey.contacts[name].type, name) for name in owed)

@@ -93,6 +93,14 @@ def test_a_dose_that_forbids_nothing_here_holds_nothing() -> None:
     play.do(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
 
 
+@pytest.mark.parametrize("undone", [True, False])
+def test_a_plan_that_was_undone_by_a_dose_elsewhere_holds_care(undone: bool) -> None:
+    play = before("session.schedule")
+    seen = Elsewhere(doses=(dose(play.at - timedelta(hours=1)),))
+    followed = play.do(c.TakeInHistory(elsewhere=seen, position=7, undone=undone), CLOCK)
+    assert ("hold.placed" in kinds(followed)) == undone
+
+
 def test_what_is_known_is_not_taken_in_again() -> None:
     play = before("session.release")
     doses = [dose(play.at - timedelta(days=30))]

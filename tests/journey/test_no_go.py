@@ -212,6 +212,7 @@ def test_what_is_measured_before_the_rest_is_over_is_one_with_the_measurement_be
         assert play.journey.recheck is not None
         assert play.journey.recheck.count == 0
     backdated = play.at - timedelta(minutes=25)
+    check(play, **measured(backdated, 141))
     check(play, **measured(backdated, 118))
     assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
 
@@ -271,3 +272,13 @@ def test_a_good_checklist_after_the_release_changes_nothing_of_it() -> None:
     assert play.journey.sessions[SECOND].released_at is not None
     assert not play.journey.held
     assert play.waits_for("dose") is not None
+
+
+def test_rest_counts_from_the_record_and_not_from_times_somebody_writes_down() -> None:
+    play = at_start()
+    for minutes, systolic in ((30, 141), (15, 141), (0, 118)):
+        check(play, **measured(play.at - timedelta(minutes=minutes), systolic))
+        play.later(seconds=1)
+    assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
+    assert play.journey.recheck is not None
+    assert play.journey.recheck.count == 0

@@ -106,7 +106,7 @@ def test_nobody_evaluates_where_they_are_not_licensed() -> None:
     started().refused(away, code=RefusalCode.NOT_ALLOWED, field="location.state", says="licence")
 
 
-@pytest.mark.requirement("A12")
+@pytest.mark.requirement("A12", "B55")
 @pytest.mark.parametrize("kind", ["visit.record", "check-in.complete", "evaluation.record"])
 def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
     play = before(kind)

@@ -343,7 +343,7 @@ def test_transfer_names_where_to() -> None:
 
 
 @pytest.mark.parametrize("pathway", list_pathways())
-def test_closed_journey_accepts_nothing_but_a_look(pathway: Pathway) -> None:
+def test_closed_journey_takes_nothing_that_is_care(pathway: Pathway) -> None:
     closed = Play(course(pathway).journey, course(pathway).at)
     closed.refused(c.Withdraw(), Role.PATIENT, code=RefusalCode.CLOSED)
     closed.refused(c.PlaceHold(reason="x"), Role.OPS, code=RefusalCode.CLOSED)

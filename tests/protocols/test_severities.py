@@ -75,6 +75,10 @@ def test_a_harder_severity_that_repeats_less_often_is_refused(milder: str, harde
             lambda p: [step.update(alarm=False) for step in policy(p, "emergency")["steps"]],
             "escalation_policies.emergency",
         ),
+        (
+            lambda p: policy(p, "routine")["steps"][0].update(percent=None, days_before=1),
+            "escalation_policies.routine.steps.0.days_before",
+        ),
         (lambda p: policy(p, "routine")["steps"][-1].update(hold=True), "escalation_policies.clinical"),
         (lambda p: graded(p).update(urgent=4), "adverse_events.severity_from_grade.urgent"),
         (lambda p: graded(p).update(emergency=1), "adverse_events.severity_from_grade.emergency"),

@@ -51,10 +51,11 @@ def test_it_goes_from_referral_to_discharge(played: Play) -> None:
 def test_it_is_measured_by_its_own_instrument(played: Play, protocol: Protocol) -> None:
     measured = [event.body for event in played.events if isinstance(event.body, e.InstrumentRecorded)]
     assert {body.instrument for body in measured} == {Instrument.PHQ_9, *C_SSRS_FORMS}
-    occasions = [body.occasion for body in measured if body.instrument == Instrument.PHQ_9]
+    # Once more where the session comes so late that the answers before it have lapsed.
+    occasions = list(dict.fromkeys(body.occasion for body in measured if body.instrument == Instrument.PHQ_9))
     planned = [f"session-{number}" for number in protocol.instrument_schedule.before_session]
     after = [f"day-{day}" for day in protocol.instrument_schedule.after_last_session_days]
-    assert occasions[: 1 + len(planned)] == ["baseline", *planned]
+    assert list(dict.fromkeys(occasions))[: 1 + len(planned)] == ["baseline", *planned], "asked again when too old"
     assert set(after) <= set(occasions)
 
 

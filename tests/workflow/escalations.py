@@ -79,7 +79,7 @@ def steps(waiting: Obligation, protocol: Protocol, zone: str) -> list[datetime]:
         return [waiting.acknowledged.at + timedelta(minutes=step.minutes or 0) for step in policy.acknowledged]
     for step in policy.steps:
         working = protocol.working_time if policy.clock == "working" else None
-        begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0)
+        begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0) - timedelta(days=step.days_before or 0)
         if step.percent is not None:
             begin, whole = waiting.since, waiting.deadline - waiting.since
             after = (working_time_between(begin, waiting.deadline, working) if working else whole) * (
@@ -110,7 +110,10 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
             assert taken.due == waiting.steps[taken.step] + taken.repetition * timedelta(
                 minutes=step.repeat_minutes or 0
             )
-            assert taken.due <= at <= taken.due + SHORTLY, f"{waiting.id} step {taken.step}: {at - taken.due} late"
+            # A warning whose time had passed when the wait began is given then.
+            assert taken.due <= at <= max(taken.due, waiting.since) + SHORTLY, (
+                f"{waiting.id} step {taken.step}: {at - taken.due} late"
+            )
         missing = [due for due in waiting.steps[waiting.taken + len(numbers) :] if due + SHORTLY < life.until]
         assert not missing, f"{waiting.id}: not taken"
         silent = waiting.repetitions(life.until - SHORTLY) - waiting.repeated - len(again)
@@ -139,11 +142,16 @@ def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], pro
                 assert last_dose is not None
                 for week in protocol.follow_up.weeks:
                     wanted[f"follow-up-week-{week}"] = waking(last_dose + timedelta(weeks=week), protocol, zone)
-                for day in protocol.instrument_schedule.after_last_session_days:
-                    wanted[f"day-{day}"] = waking(last_dose + timedelta(days=day), protocol, zone)
+                primary, schedule = protocol.instruments.primary, protocol.instrument_schedule
+                others = [f"-{other.value.lower()}" for other in schedule.others if other != primary]
+                for day in schedule.after_last_session_days:
+                    for name in (f"day-{day}", *(f"day-{day}{other}" for other in others)):
+                        wanted[name] = waking(last_dose + timedelta(days=day), protocol, zone)
+                # Their times before were by when the last dose was expected.
+                later = {name: due for name, due in later.items() if name not in wanted}
             case e.ContactsScheduled() as contacts:
                 for contact in contacts.contacts:
-                    assert contact.id not in scheduled
+                    assert contact.id not in scheduled or contact.type in ("follow_up_visit", "measure")
                     scheduled[contact.id] = contact.due
                     every = {
                         "follow_up_visit": protocol.follow_up.then_every_days,

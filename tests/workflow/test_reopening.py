@@ -1,6 +1,7 @@
-"""What can still happen to a journey that has ended: somebody looks in an emergency, and is reviewed."""
+"""What can still happen to a journey that has ended: somebody looks in an emergency, and what happened is recorded."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
@@ -67,3 +68,57 @@ async def test_nothing_else_brings_it_back(ended: Case) -> None:
     assert refused.value.refusal.code == RefusalCode.CLOSED
     await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))
     assert len(await ended.events()) == ended.journey.version
+
+
+FACTS: dict[str, tuple[Callable[[datetime], c.CommandBody], Role, set[str]]] = {
+    "an adverse event": (
+        lambda at: c.ReportAdverseEvent(what="Invented: a fall", grade=3, serious=False, onset=at),
+        Role.PATIENT,
+        {"serious_adverse_event", "adverse_event_outcome"},
+    ),
+    "a dose": (
+        lambda at: c.RecordDose(dose_mg=50, route="sublingual", taken_at=at),
+        Role.PATIENT,
+        {"check_in", "visit", "observation"},
+    ),
+    "a call for help": (
+        lambda _: c.RequestSupport(urgency="urgent", text="Invented: please call"),
+        Role.PATIENT,
+        {"support"},
+    ),
+}
+
+
+@pytest.mark.requirement("B30")
+@pytest.mark.parametrize("what", FACTS)
+async def test_what_happened_wakes_it_and_it_ends_again_once_that_is_settled(ended: Case, what: str) -> None:
+    body, by, awaited = FACTS[what]
+    outcome, record = ended.journey.outcome, ended.world.record
+    assert ended.id not in [head.journey_id for head in await record.open_heads()]
+    fact = said(by, body(await ended.clock.now() - timedelta(minutes=1)), of=ended.id)
+    receipt = await reopen(ended, fact)
+    assert receipt == await reopen(ended, fact), "it happens once"
+
+    journey = await ended.reach(receipt.version)
+    assert (journey.closed, journey.outcome) == (True, outcome)
+    assert ended.id in [head.journey_id for head in await record.open_heads()], "it is missed where Temporal loses it"
+    assert awaited <= {waiting.kind for waiting in journey.waiting.values()}
+    assert not await has_ended(ended)
+
+    await ended.play(until=lambda journey: not journey.waiting)
+    assert (ended.journey.closed, ended.journey.outcome) == (True, outcome)
+    await eventually(lambda: has_ended(ended), within=timedelta(seconds=20))
+
+
+async def test_a_wrong_death_brings_it_back_to_where_it_stood(real_world: World) -> None:
+    case = await real_world.begin(load_demonstration("ANXIETY"))
+    await case.act(Role.COORDINATOR, c.RecordDeath(related="no", reason="Invented: the wrong patient"))
+    stage = case.journey.stage
+    await case.play(until=lambda journey: journey.closed, sees=lambda waiting: waiting.kind == "death")
+    assert case.journey.died
+    await case.handle.result()
+
+    wrong = said(Role.CLINICIAN, c.CorrectDeath(death="death-1", reason="Invented: the wrong patient"), of=case.id)
+    await case.reach((await reopen(case, wrong)).version)
+    assert (case.journey.closed, case.journey.stage, case.journey.held) == (False, stage, True)
+    assert not await has_ended(case)

@@ -148,8 +148,8 @@ DISPENSING = _of_clinic("dispensing")
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
-CORRECTION = _of_clinic("correction")
-"""A correction that a second person confirms. It stands before a dose."""
+CORRECTION = ObligationType("correction", (("correction", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
+"""A correction that a second person confirms. It stands before a dose, here and in the patient's next journey."""
 RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
 """What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")

@@ -955,6 +955,8 @@ class Protocol(InputModel):
     """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
+    contact_routes: dict[Severity, Short]
+    """Whom to reach and how, by the urgency of what is asked for: shown to whoever asks for help, at once."""
     care_team: CareTeam
     """Who may have which part in a journey."""
     sign_offs: dict[SignOffKind, SignOffRule]
@@ -985,6 +987,9 @@ class Protocol(InputModel):
         unknown = list(dict.fromkeys(name for name in named if name not in self.escalation_policies))
         if unknown:
             raise ValueError(f"escalation_policies must define: {', '.join(unknown)}")
+        without = [urgency.value for urgency in Severity if urgency not in self.contact_routes]
+        if without:
+            raise ValueError(f"contact_routes must say whom to reach: {', '.join(without)}")
         if not self.sign_offs[SignOffKind.DEATH].not_author:
             raise ValueError("sign_offs.death needs not_author: whoever reports a death never confirms it")
         # Also what makes counting working time end: day by day, it never goes further than a few years.

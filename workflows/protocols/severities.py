@@ -25,6 +25,12 @@ def check_severities(protocol: Protocol) -> Broken:
             yield at, f"{why} as in {milder.value}: worse is never answered with less"
     for severity in SEVERITIES:
         policy = policies[severity.value]
+        for position, step in enumerate(policy.steps):
+            if step.days_before is not None:
+                yield (
+                    ("escalation_policies", severity.value, "steps", position, "days_before"),
+                    "a finding is not known days before: use minutes or percent",
+                )
         if at_least(severity, Severity.CLINICAL) and policy.steps[-1].repeat_minutes is None:
             last = len(policy.steps) - 1
             yield (

@@ -1,20 +1,26 @@
 """What is recorded has proved right: a whole course does, and an event dated back does not."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
 from activities.record.verification.batches import find_unproven
 from activities.signatures.verifying import SKEW
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import started
 from tests.signatures.recorded import EARLY, history, signature_of
 from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.commands import RecordInstrument
+from workflows.journey.instruments import Instrument
 from workflows.journey.signed_statement import Signature
 
 
-def signed() -> list[e.Event]:
+def signed(events: Iterable[e.Event] | None = None) -> list[e.Event]:
     """A course in which everybody signed what they are said to have signed."""
     found = []
-    for event in history():
+    for event in history() if events is None else events:
         body = event.body
         if isinstance(body, e.SignedOff):
             body = body.model_copy(update={"signature": Signature.model_validate(signature_of(event))})
@@ -24,6 +30,18 @@ def signed() -> list[e.Event]:
 
 def test_a_signed_course_proves_right() -> None:
     assert find_unproven(signed(), EARLY) is None
+
+
+def test_a_crisis_that_two_people_closed_proves_right_and_one_that_nobody_closed_does_not() -> None:
+    answers = RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-"))
+    play = started("PTSD")
+    play.do(answers, Role.PATIENT)
+    play.go_on(lambda journey: bool(journey.holds) and not journey.held)
+    events = signed(play.events)
+    assert find_unproven(events, EARLY) is None
+    for kind, says in ((e.CrisisClosed, "a crisis is closed"), (e.HoldReleased, "a hold is released")):
+        forged = [x.model_copy(update={"causation_id": None}) if isinstance(x.body, kind) else x for x in events]
+        assert says in str(find_unproven(forged, EARLY))
 
 
 def test_the_same_course_unsigned_does_not() -> None:

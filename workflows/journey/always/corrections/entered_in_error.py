@@ -245,7 +245,12 @@ def _no_show(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _seen(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"seen": tuple(seen for seen in journey.seen if seen.observation != fact.subject)}
+    """What was owed at its time is owed again. What it brought about stands."""
+    marked = (
+        seen.model_copy(update={"in_error": True}) if seen.observation == fact.subject else seen
+        for seen in journey.seen
+    )
+    return {"seen": tuple(marked)}
 
 
 def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
@@ -255,7 +260,7 @@ def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
 
 def _supply(journey: Any, version: int, fact: Fact) -> Changes:
     """It is taken out of the ledger again, on the side on which it came in."""
-    movement, doses, counts = fact.parts
+    movement, doses, counts = fact.parts[0].split(":")
     if counts == "False":
         return {"disposals": {name: each for name, each in journey.disposals.items() if name != fact.subject}}
     side = "supply_in" if movement in ("dispensed", "found") else "supply_out"
@@ -306,7 +311,7 @@ MARKABLE: Mapping[str, Markable] = {
         _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
     ),
     "supply.moved": Markable(
-        _supply, lambda body: body.supply, parts=lambda body: (body.movement, str(body.doses), str(body.counts))
+        _supply, lambda body: body.supply, parts=lambda body: (f"{body.movement}:{body.doses}:{body.counts}",)
     ),
     "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
     "supply.counted": Markable(_nothing, loosens=False),
@@ -327,7 +332,9 @@ INSTEAD: Mapping[str, str] = {
     "patient.birth-date-corrected": "Correct it again (`patient correct-birth-date`)",
     "patient.merge-proposed": "Decline it (`signoff decline`)",
     "handover.proposed": "Decline it (`signoff decline`)",
-    "death.reported": "A second, clinical person decides on the report",
+    "death.reported": "A second, clinical person decides on the report, or corrects it (`pathway correct-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
     "session.scheduled": "Move the session (`session schedule`) or cancel it",
     "session.cancelled": "Schedule the session again (`session schedule`)",
     "session.released": "Cancel the session (`session cancel`), or place a hold",

@@ -72,6 +72,15 @@ class ObservationGivenUp(EventBody):
     reason: Text
 
 
+class Seen(ImmutableModel):
+    """An observation outside a session, when it was made (UTC), and what the protocol's limits make of it."""
+
+    observation: Identifier
+    seen_at: Instant
+    alert: Literal["none", "notify", "emergency"]
+    in_error: bool = False
+
+
 class Missed(ImmutableModel):
     """An observation after a dose that was not made, and why."""
 
@@ -83,13 +92,13 @@ class Missed(ImmutableModel):
 class ObservationsState(SessionsState):
     """What was seen outside sessions, in the order in which it was recorded, and what was missed."""
 
-    seen: tuple[ObservationRecorded, ...] = ()
+    seen: tuple[Seen, ...] = ()
     unseen: tuple[Missed, ...] = ()
 
     def unobserved(self, minutes: tuple[int, ...], window: timedelta) -> tuple[tuple[str, int, Instant], ...]:
         """Return the observations that are owed after doses outside a session: the dose, the minute, and when it is
         due (UTC). Each dose has its own; what was over when it was told is not owed."""
-        moments = [seen.seen_at for seen in self.seen]
+        moments = [seen.seen_at for seen in self.seen if not seen.in_error]
         for session in self.sessions.values():
             if session.dosed_at is not None:
                 moments += [session.dosed_at + timedelta(minutes=seen.minute) for seen in session.observations]
@@ -107,7 +116,8 @@ class ObservationsState(SessionsState):
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
-    return {"seen": (*state.seen, body)}
+    seen = Seen(observation=body.observation, seen_at=body.seen_at, alert=body.alert)
+    return {"seen": (*state.seen, seen)}
 
 
 def _given_up(state: ObservationsState, body: ObservationGivenUp, event: EventHeader) -> Changes:

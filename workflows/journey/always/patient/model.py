@@ -53,7 +53,10 @@ class Elsewhere(ImmutableModel):
 
 
 class TakeInHistory(CommandBody):
-    """Take in what the patient's other journeys say, true up to a ``position`` of the record. Sent by who reads it."""
+    """Take in what the patient's other journeys say, true up to a ``position`` of the record. Sent by who reads it.
+
+    ``undone``: something was decided without it, was not recorded because of that, and is decided again.
+    """
 
     kind: Literal["clock.take-in"] = "clock.take-in"
     licensed: ClassVar[bool] = False
@@ -61,6 +64,7 @@ class TakeInHistory(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     elsewhere: Elsewhere
     position: int
+    undone: bool = False
 
 
 class ProposeMerge(CommandBody):
@@ -94,12 +98,14 @@ class PatientMerged(EventBody):
 
 class HistoryTakenIn(EventBody):
     """All that the patient's other journeys said up to a ``position`` of the record. This journey rests on it from here
-    on. ``unsettled`` are the sources of the open risks that it did not know before."""
+    on. ``unsettled`` are the sources of the open risks that it did not know before; ``undone``, that something was
+    decided without it, and not recorded because of that."""
 
     kind: Literal["history.taken-in"] = "history.taken-in"
     elsewhere: Elsewhere
     position: int
     unsettled: tuple[UUID, ...] = ()
+    undone: bool = False
 
 
 class Merge(ImmutableModel):

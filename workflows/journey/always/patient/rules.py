@@ -95,12 +95,14 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         return
     known = [risk.source for risk in journey.elsewhere.risks if risk.open]
     unsettled = tuple(risk.source for risk in command.elsewhere.risks if risk.open and risk.source not in known)
-    yield e.HistoryTakenIn(elsewhere=command.elsewhere, position=command.position, unsettled=unsettled)
+    yield e.HistoryTakenIn(
+        elsewhere=command.elsewhere, position=command.position, unsettled=unsettled, undone=command.undone
+    )
 
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
     """Hold care until a clinician has looked: on a risk that became known and is not settled, and on a dose elsewhere
-    that forbids the session planned here."""
+    that forbids the session planned here, or one now where something was decided without knowing of it."""
     if journey.closed:
         return
     found = [f"{risk.type} {risk.what}" for risk in body.elsewhere.risks if risk.source in body.unsettled]
@@ -108,6 +110,8 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     obstacles: tuple[str, ...] = ()
     if planned is not None and planned.dosed_at is None:
         obstacles = limit_obstacles(journey, max(at, planned.starts_at))
+    elif body.undone:
+        obstacles = limit_obstacles(journey, at)
     if found:
         reason = f"known of this patient from elsewhere, and not settled: {'; '.join(found)}"
         yield place(journey, HISTORY, reason[:4000])

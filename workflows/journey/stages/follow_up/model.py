@@ -232,6 +232,11 @@ class OwedContact(Contact):
         return self.done_at is None and not (self.replaced or self.missed or self.handed_over_to)
 
     @property
+    def may_be_owed_again(self) -> bool:
+        """Whether its dose, told anew, makes it owed again: unless it was made, missed or handed over."""
+        return self.done_at is None and not (self.missed or self.handed_over_to)
+
+    @property
     def to_settle(self) -> bool:
         """Whether it was made too late, and no clinician has decided on that."""
         return self.late and self.settled is None

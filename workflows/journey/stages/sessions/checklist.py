@@ -68,7 +68,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
 def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
     """Return the event of a checklist at a moment (UTC), judged by the protocol, with what in it is a no-go."""
     rules = journey.protocol.sessions
-    verdict, recheck = _judge_vitals(journey, command.vitals)
+    verdict, recheck = _judge_vitals(journey, command.vitals, at)
     found = tuple(_find_no_go(journey, command, verdict))
     waits = any(finding == VITAL_SIGNS or finding in rules.no_go.wait for finding in found)
     return e.SessionChecked(
@@ -98,28 +98,29 @@ def _find_no_go(journey: Journey, command: c.CheckSession, verdict: Verdict) -> 
         yield "location"
 
 
-def _judge_vitals(journey: Journey, vitals: c.Vitals) -> tuple[Verdict, Recheck | None]:
+def _judge_vitals(journey: Journey, vitals: c.Vitals, at: datetime) -> tuple[Verdict, Recheck | None]:
     """Judge vital signs beside those that are to be measured again; return also what is to be measured again then.
 
-    What is measured before the rest is over counts as one with the measurement before, however good it is. The last
-    recheck that is no better is a no-go.
+    What is measured before the rest is over counts as one with the measurement before, however good it is. Rest counts
+    from when that was recorded, so that no times somebody writes down make three measurements of one. The last recheck
+    that is no better is a no-go.
     """
     rules, before = journey.protocol.sessions, journey.recheck
     verdict = vitals_verdict(rules.vitals, vitals)
-    if before is not None and vitals.measured_at - before.measured_at > timedelta(hours=rules.no_go.hours):
+    if before is not None and vitals.measured_at - before.since > timedelta(hours=rules.no_go.hours):
         before = None
     if verdict == "no_go":
         return "no_go", None
     if before is None:
-        return verdict, Recheck(measured_at=vitals.measured_at) if verdict == "recheck" else None
-    if vitals.measured_at - before.measured_at < timedelta(minutes=rules.vitals.recheck_rest_minutes):
+        return verdict, Recheck(since=at) if verdict == "recheck" else None
+    if vitals.measured_at - before.since < timedelta(minutes=rules.vitals.recheck_rest_minutes):
         return "recheck", before
     if verdict == "go":
         return "go", None
     made = before.count + 1
     if made >= rules.vitals.rechecks:
         return "no_go", None
-    return "recheck", Recheck(measured_at=vitals.measured_at, count=made)
+    return "recheck", Recheck(since=at, count=made)
 
 
 def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:

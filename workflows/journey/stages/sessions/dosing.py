@@ -208,7 +208,7 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     new = tuple(
         contact
         for contact in _contacts(journey, body, at)
-        if not (contact.id in journey.contacts and not journey.contacts[contact.id].open)
+        if contact.id not in journey.contacts or journey.contacts[contact.id].may_be_owed_again
     )
     routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
     if new:

@@ -192,10 +192,10 @@ class SessionInstructed(EventBody):
 
 
 class Recheck(ImmutableModel):
-    """Vital signs that are to be measured again: when the last one that counts was measured (UTC), and how often they
+    """Vital signs that are to be measured again: when the last ones that count were recorded (UTC), and how often they
     were measured again after rest."""
 
-    measured_at: Instant
+    since: Instant
     count: int = 0
 
 

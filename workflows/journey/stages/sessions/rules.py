@@ -212,7 +212,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
-            again, due = "repeat the vitals after rest", max(due, journey.recheck.measured_at + rest)
+            again, due = "repeat the vitals after rest", max(due, journey.recheck.since + rest)
         yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=due)
     elif made.no_go:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
