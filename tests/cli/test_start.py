@@ -227,7 +227,8 @@ def test_bad_rows_are_named_by_number_and_do_not_stop_the_others(
     ]
     path = tmp_path / "referrals.jsonl"
     path.write_text("\n".join(lines))
-    answer = batch(world, coordinator, path)
+    # One after the other: of two rows for one patient at once either may win.
+    answer = batch(world, coordinator, path, "--at-once", "1")
     assert answer.code == 5
     assert [n for n in range(1, 9) if f"row {n}:" in answer.err] == [2, 3, 5, 6, 7]
     assert "reason is missing" in answer.err

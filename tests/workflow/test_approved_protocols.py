@@ -50,7 +50,11 @@ async def test_a_protocol_that_two_people_signed_carries_patients(real_world: Wo
     journey_id = command.body.journey_id  # type: ignore[union-attr]
     await real_world.record.wait_for(journey_id, 1, timedelta(seconds=30))
     handle = handle_of(real_world.client, journey_id)
-    assert (await handle.query(CareJourney.status)).recorded >= 1
+
+    async def told() -> bool:
+        return (await handle.query(CareJourney.status)).recorded >= 1
+
+    await eventually(told)
     await handle.terminate()
 
 
