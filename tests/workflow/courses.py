@@ -89,9 +89,11 @@ async def late(case: Case) -> None:
 
 
 async def silent(case: Case) -> None:
-    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up."""
+    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up. The dose
+    that is left is collected."""
+    decisions = (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP)
     await case.play(until=lambda journey: bool(journey.ended_sessions))
-    await case.play(sees=lambda waiting: waiting.sign_off in (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP))
+    await case.play(sees=lambda waiting: waiting.sign_off in decisions or waiting.kind == "leftovers")
 
 
 async def in_clinic(case: Case) -> None:
