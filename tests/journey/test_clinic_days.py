@@ -158,6 +158,14 @@ def test_a_test_that_is_not_negative_holds_care_whoever_tells_it(by: Role, resul
     assert not play.journey.held
 
 
+def test_a_test_that_is_not_negative_counts_however_late_it_is_told() -> None:
+    play = before("session.check")
+    play.do(taken(play), Role.CLINICIAN)
+    late = play.later(hours=1).do(taken(play, "positive", days=1), Role.CLINICIAN)
+    assert one(late, e.HoldPlaced).cause == "pregnancy"
+    assert "the latest pregnancy test is not negative" in gate(play)
+
+
 def test_until_a_clinician_has_judged_tests_are_asked_for() -> None:
     play = before("session.release").changed(pregnancy_possible=None)
     assert "pregnancy test" in gate(play)

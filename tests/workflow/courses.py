@@ -180,7 +180,7 @@ async def alarm(case: Case) -> None:
     await case.play()
 
 
-REFUSED_SIGNALS = ("pathway.start", "crisis.record-contact", "pathway.propose-discharge")
+REFUSED_SIGNALS = ("pathway.start", "pathway.propose-discharge", "observation.miss", "pathway.propose-handover")
 """What is out of place where `signals` sends it."""
 
 
@@ -245,6 +245,10 @@ async def signals(case: Case) -> None:
     await case.play(until=lambda journey: bool(journey.sessions), send=send)
     await act(Role.PATIENT, c.CancelSession(session=1, reason="Invented: a cold"))
     await case.play(until=visited, send=send)
+    await act(Role.PATIENT, c.RecordObservation(seen_at=case.journey.started_at, consciousness="alert"))
+    await act(Role.CLINICIAN, c.GiveUpObservation(dose="dose-9", minute=15, reason="Invented: no such dose"))
+    await act(Role.CLINICIAN, c.ProposeHandover(receiver="Invented: Dr. Nobody", reason="Invented: too early"))
+    await act(Role.PATIENT, c.ReportCrisis(what="Invented: a call"))
     await act(Role.PATIENT, c.Withdraw(reason="Invented: feels well enough"))
     await case.play(send=send)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.play import Play, before
+from workflows.journey.evidence import evidence_of
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -36,13 +37,20 @@ def aged(play: Play, days: dict[str, float]) -> Play:
             "acknowledged_at": {**told.acknowledged_at, statement: at["statement"]},
         }
     )
-    return play.changed(
+    play = play.changed(
         sign_offs=signed,
         measurements=measured,
         education=education,
         plan=journey.plan.model_copy(update={"weighed_at": at["weight"]}),
         consented_at={**journey.consented_at, "privacy": at["consent"]},
     )
+    # Whoever signed signed the evidence as it is here.
+    for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
+        now = {"evidence": evidence_of(play.journey, kind)}
+        play = play.changed(
+            sign_offs=tuple(s.model_copy(update=now) if s.kind == kind else s for s in play.journey.sign_offs)
+        )
+    return play
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(PARTS, AGES)))

@@ -54,7 +54,7 @@ class PregnancyJudged(EventBody):
 
 
 class PregnancyTest(ImmutableModel):
-    """The latest test that counts: any that is not negative, and a negative one that staff saw."""
+    """The test that counts: any that is not negative, or else the latest negative one that staff saw."""
 
     taken_at: Instant
     result: Result
@@ -73,9 +73,10 @@ class PregnancyState(PathwayState):
 
 
 def _tested(state: PregnancyState, body: PregnancyTested, event: EventHeader) -> Changes:
+    """A test that is not negative counts however late it is told. A negative one clears only what it came after."""
     known = state.pregnancy_test
     older = known is not None and body.taken_at < known.taken_at
-    if older or (body.result == "negative" and not body.seen_by_staff):
+    if body.result == "negative" and (older or not body.seen_by_staff):
         return {}
     return {"pregnancy_test": PregnancyTest(taken_at=body.taken_at, result=body.result)}
 
