@@ -29,8 +29,10 @@ class SignatureActivities:
         """
         try:
             register, claimed = self._register.current(), presented.claimed
-            refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
-            problem = None if refusal is not None else self._problem(presented)
+            problem = self._problem(presented)
+            refusal = None
+            if problem is None:
+                refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
         except RegisterError:
             log.error("register.unreadable")
             raise
