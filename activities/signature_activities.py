@@ -50,10 +50,8 @@ class SignatureActivities:
     def _problem(self, presented: SignatureCheck) -> SignatureProblem | None:
         command, signed = presented.command, presented.command.body
         register = self._register.current()
-        if not isinstance(signed, SIGNED):
-            return None
-        if signed.signature is None:
-            return SignatureProblem.BAD_SIGNATURE
+        if not isinstance(signed, SIGNED) or signed.signature is None:
+            return None  # The journey itself refuses a decision that nobody signed.
         try:
             statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:
