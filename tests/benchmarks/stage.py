@@ -66,9 +66,10 @@ async def servers(directory: Path) -> AsyncIterator[Servers]:
 
 
 def inputs() -> tuple[Command, ...]:
-    """What follows a referral up to the end of education: all that a journey takes without waiting for time."""
+    """What people do after a referral up to the end of education: all that a journey takes without waiting for time.
+    The clock of the servers wakes the journey by itself."""
     steps = course("PTSD", datetime.now(UTC) - timedelta(hours=1), educated)
-    return tuple(step.command for step in steps[1:])
+    return tuple(step.command for step in steps[1:] if step.command.actor.role != Role.SYSTEM)
 
 
 class Patient:
@@ -85,13 +86,16 @@ class Patient:
         return self._servers.client.get_workflow_handle_for(CareJourney.run, workflow_id(self.id))
 
     async def prepared(self, command: Command, version: int) -> Command:
-        """This command for this journey. Whoever signs reads first, in the record, what there is to sign."""
+        """This command for this journey, from its own patient where it is the patient's. Whoever signs reads first, in
+        the record, what there is to sign."""
         body: CommandBody = command.body
         if isinstance(body, Sign):
             await self._read_up_to(version)
             asked = self._requests[body.request.rpartition(":")[0]]
             body = body.model_copy(update={"request": asked.id, "evidence": asked.evidence, "signature": None})
-        sent = command.model_copy(update={"command_id": uuid5(self.id, str(command.command_id)), "body": body})
+        actor = person_of(self.id, Role.PATIENT) if command.actor.role == Role.PATIENT else command.actor
+        command_id = uuid5(self.id, str(command.command_id))
+        sent = command.model_copy(update={"command_id": command_id, "actor": actor, "body": body})
         return self._servers.stack.signers.signed(self.id, sent, datetime.now(UTC))
 
     async def play(self, commands: Sequence[Command]) -> None:
