@@ -29,8 +29,10 @@ class SignatureActivities:
         """
         try:
             register, claimed = self._register.current(), presented.claimed
-            refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
-            problem = None if refusal is not None else self._problem(presented)
+            problem = self._problem(presented)
+            refusal = None
+            if problem is None:
+                refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
         except RegisterError:
             log.error("register.unreadable")
             raise
@@ -50,10 +52,8 @@ class SignatureActivities:
     def _problem(self, presented: SignatureCheck) -> SignatureProblem | None:
         command, signed = presented.command, presented.command.body
         register = self._register.current()
-        if not isinstance(signed, SIGNED):
-            return None
-        if signed.signature is None:
-            return SignatureProblem.BAD_SIGNATURE
+        if not isinstance(signed, SIGNED) or signed.signature is None:
+            return None  # The journey itself refuses a decision that nobody signed.
         try:
             statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:

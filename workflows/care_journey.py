@@ -171,7 +171,10 @@ class CareJourney:
             ApplicationError: the register cannot be read now; nothing happened.
         """
         look = workflow.extern_functions().get(m.REFUSE_UNKNOWN)
-        if look is None or command.body.by_anybody or not self._ledger.needs_proof(command):
+        # What is signed is checked with its signature, so that the attempt is kept.
+        if look is None or command.body.by_anybody or self._ledger.must_be_checked(command):
+            return None
+        if not self._ledger.needs_proof(command):
             return None
         try:
             refusal: Refusal | None = look(self._ledger.presented(command, workflow.now()))
