@@ -393,8 +393,9 @@ def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _merge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
-    merge = journey.merges[decided.subject or ""]
-    yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
+    merge = journey.merges.get(decided.subject or "")
+    if merge is not None:
+        yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
 
 
 def _own_limits(journey: Journey, subject: str | None) -> Content:
