@@ -31,6 +31,6 @@ class NoticeActivities:
                 notice_id=str(notice.id),
                 journey_id=str(notice.journey_id),
                 to=notice.to.value,
-                people=[*people],
+                people=",".join(people) or "nobody",
             )
         await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=now)

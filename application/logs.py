@@ -14,11 +14,14 @@ from structlog.typing import EventDict, Processor
 OF_EVERY_LINE = ("event", "level", "timestamp", "logger", "exception")
 WORDS = (
     "attempt", "by", "claimed_by", "code", "command_id", "definition", "error", "generation", "journey_id", "notice_id",
-    "run_id", "stage", "task_queue", "to", "version", "workflow_id",
+    "people", "run_id", "stage", "task_queue", "to", "version", "workflow_id",
 )  # fmt: skip
 """Keys an event may carry beside those: ids, numbers, codes, and names of error classes."""
-_WORD = re.compile(r"[\w.:/+@-]{1,200}")
-"""What the value of such a key looks like. Whatever has a space in it may be a sentence about somebody."""
+_WORD = re.compile(r"[\w.,:/+@-]{1,200}")
+"""What the value of such a key looks like: one word, or several with a comma between them.
+
+Whatever has a space in it may be a sentence about somebody.
+"""
 
 LIBRARIES = "WARNING"
 

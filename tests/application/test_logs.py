@@ -64,6 +64,11 @@ def test_another_key_is_not_shown(key: str) -> None:
     assert allowed(None, "", {"event": "x", key: "y"}) == {"event": "x"}
 
 
+def test_whom_an_alarm_went_to_is_shown() -> None:
+    shown = {"event": "alarm", "people": "demo-clinician,demo-medical-director"}
+    assert allowed(None, "", shown) == shown
+
+
 @pytest.mark.parametrize("key", WORDS)
 @pytest.mark.parametrize("said", ["Robin has nightmares", "KeyError: Robin", "a\nb", "", "x" * 201])
 def test_a_value_that_is_no_word_is_not_shown(key: str, said: str) -> None:

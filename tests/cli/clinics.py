@@ -15,15 +15,27 @@ from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, World, append, call
 from tests.journey.play import started
 from tests.record.read_models.courses import catch_up, course_of, renamed
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 
-COUNTS = (3, 25, 77, 120, 150, 196)
-"""How far journeys have come; the last has ended."""
+AWAITED = ("evaluation", "consent", "session_end:1", "observation:2-40", "checklist:3")
+"""How far journeys have come: each is where this begins to be awaited."""
 OTHER = "night-clinic"
+
+
+@cache
+def begun() -> tuple[tuple[Event, ...], ...]:
+    """The beginnings of an undisturbed course, one for each of what is awaited."""
+    opening, *later = course_of()
+    journey, found = fold([opening]), dict[str, tuple[Event, ...]]()
+    for count, event in enumerate(later, 2):
+        journey = evolve(journey, event)
+        for awaited in {*AWAITED} & {waiting.id for waiting in obligations(journey)}:
+            found.setdefault(awaited, course_of()[:count])
+    return tuple(found[awaited] for awaited in AWAITED)
 
 
 @cache
@@ -116,8 +128,8 @@ async def clinics(database: Database, record: Record) -> Clinics:
     # There is no Temporal here.
     world.down = True
     made = Clinics(world, record)
-    for count in COUNTS:
-        await made.add(course_of()[:count])
+    for events in (*begun(), course_of()):
+        await made.add(events)
     await made.add(held_course())
     await made.add(elsewhere(course_of()[:40]))
     await catch_up(record)

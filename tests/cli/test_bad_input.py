@@ -4,15 +4,21 @@ import copy
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from activities.record import Record
+from activities.record.event_codec import to_new
+from activities.record.patients import opening_of
 from application.command_catalog import KINDS, CommandKind
-from tests.cli.conftest import JOURNEY, Profiles
+from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call
 from tests.cli.valid import FORMS
+from tests.record.read_models.courses import renamed
 from workflows.journey.actors import ANYONE, Role
+from workflows.journey.aggregate import fold
+from workflows.journey.always.pathway.model import PathwayStarted
 from workflows.journey.limits import COMMAND_LIMIT
 
 SECRET = "Robin has nightmares"
@@ -33,6 +39,22 @@ def untouched(world: World) -> Iterator[None]:
     assert world.received == []
 
 
+@pytest.fixture
+def other_patient(recorded: World) -> None:
+    """The other patient of the form of a merge: there is one, with a journey."""
+    other = uuid4()
+    opened, *later = renamed(opening(), other)
+    assert isinstance(opened.body, PathwayStarted)
+    ref = FORMS["patient.merge"]["other"]
+    patient = opened.body.patient.model_copy(update={"ref": ref})
+    events = [opened.model_copy(update={"body": opened.body.model_copy(update={"patient": patient})}), *later]
+
+    async def put(record: Record) -> None:
+        await record.append(other, 0, [to_new(event) for event in events], opening=opening_of(fold(events)))
+
+    recorded.on_record(put)
+
+
 def send(world: World, kind: CommandKind, journey: UUID, profiles: Profiles, *more: str, **given: Any) -> Answer:
     words = (kind.noun, kind.verb, str(journey), "--profile", profiles[kind.roles[0]], "--json", *more)
     return call(world, *words, **given)
@@ -43,7 +65,7 @@ def test_every_kind_has_a_valid_form() -> None:
 
 
 @each_kind
-@pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("keys", "other_patient")
 def test_a_valid_form_is_understood(world: World, journey: UUID, profiles: Profiles, kind: CommandKind) -> None:
     answer = send(world, kind, journey, profiles, given=FORMS[kind.name])
     # Understood is also what nobody may who has no part in the journey, as an observer before the first session.

@@ -46,7 +46,7 @@ def in_order(clinics: Clinics, fits: Callable[[Journey], bool]) -> list[UUID]:
 
 async def test_every_filter(clinics: Clinics) -> None:
     dues = [due for journey in clinics.journeys.values() if (due := status(journey, 0).due) is not None]
-    now = clinics.world.at = sorted(dues)[len(dues) // 2]
+    now = clinics.world.at = max(dues)
 
     def awaits(journey: Journey) -> str | None:
         return status(journey, 0).awaits
