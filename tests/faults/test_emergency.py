@@ -11,13 +11,13 @@ import pytest
 from activities.record import Record, open_record
 from activities.record.event_codec import load_journey
 from deploy.local.stack import local_stack, run_worker
+from simulation.people import CLINIC, PEOPLE, profile
 from tests.faults.helpers import Course, at_work, run_cli
 from tests.faults.test_lost_temporal import connected, reconcile
 from workflows.journey.actors import Role
 from workflows.journey.commands import Withdraw
 
 STRANGER = {"id": "somebody-else", "role": "on_call_clinician", "clinics": ["another-clinic"]}
-DIRECTOR = {"id": "demo-medical-director", "role": "medical_director", "clinics": ["demo-clinic"]}
 REASON = {"reason": "Invented: the emergency room called"}
 REVIEW = {"access": "access-1", "justified": True, "text": "Invented: it was needed"}
 
@@ -33,7 +33,7 @@ async def awaited(record: Record, journey_id: UUID) -> list[str]:
 async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None:
     stranger, director = tmp_path / "stranger.json", tmp_path / "director.json"
     stranger.write_text(json.dumps(STRANGER))
-    director.write_text(json.dumps(DIRECTOR))
+    director.write_text(profile(PEOPLE[Role.MEDICAL_DIRECTOR], CLINIC))
     async with (
         local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
         open_record(stack.postgres.app_url) as record,

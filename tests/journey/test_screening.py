@@ -47,7 +47,7 @@ def test_all_clear_opens_a_decision_and_does_not_make_it() -> None:
     assert play.journey.sign_offs[-1].kind == SignOffKind.EVALUATION
 
 
-@pytest.mark.requirement("A24", "B38")
+@pytest.mark.requirement("A04", "A24", "B38")
 def test_signed_at_home_decision_enters_education() -> None:
     play = screened()
     bodies = play.sign(SignOffKind.ELIGIBILITY, choice="at_home")

@@ -2,16 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.events import EvaluationRecorded
+from workflows.journey.events import EvaluationRecorded, TherapyRecorded
 from workflows.journey.limits import COMMAND_LIMIT
-from workflows.journey.protocol import Pathway, SignOffKind
+from workflows.journey.protocol import DoseLimit, Pathway, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.protocols.demonstration import load_demonstration
@@ -89,9 +89,11 @@ async def late(case: Case) -> None:
 
 
 async def silent(case: Case) -> None:
-    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up."""
+    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up. The dose
+    that is left is collected."""
+    decisions = (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP)
     await case.play(until=lambda journey: bool(journey.ended_sessions))
-    await case.play(sees=lambda waiting: waiting.sign_off in (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP))
+    await case.play(sees=lambda waiting: waiting.sign_off in decisions or waiting.kind == "leftovers")
 
 
 async def in_clinic(case: Case) -> None:
@@ -180,7 +182,18 @@ async def alarm(case: Case) -> None:
     await case.play()
 
 
-REFUSED_SIGNALS = ("pathway.start", "pathway.propose-discharge", "observation.miss", "pathway.propose-handover")
+REFUSED_SIGNALS = (
+    "pathway.start",
+    "patient.merge",
+    "supply.witness",
+    "pathway.confirm-correction",
+    "pathway.propose-discharge",
+    "visit.no-show",
+    "contact.settle",
+    "observation.miss",
+    "session.miss-observation",
+    "pathway.propose-handover",
+)
 """What is out of place where `signals` sends it."""
 
 
@@ -197,6 +210,25 @@ async def signals(case: Case) -> None:
     await act(Role.COORDINATOR, case.opening.body)
     await act(Role.PATIENT, c.AskQuestion(text="Invented: may I read before a session?"))
     await act(Role.PATIENT, c.RequestSupport(urgency="routine", text="Invented: how do I park?"))
+    reading = case.journey.protocol.background_reading[0]
+    await act(Role.COORDINATOR, c.SendReading(reading=reading, content_version="v1"))
+    await act(Role.PATIENT, c.ConfirmReading(reading=reading, content_version="v1"))
+    await act(Role.PATIENT, c.UpdatePatient(emergency_contact_ref="demo-contact-2", reason="Invented: a new number"))
+    await act(Role.COORDINATOR, c.CorrectBirthDate(born=date(1985, 4, 2), reason="Invented: misread"))
+    await act(Role.COORDINATOR, c.ProposeMerge(other=case.journey.patient.ref, reason="Invented: the very same"))
+    await act(Role.PATIENT, c.RecordPregnancyTest(taken_at=case.journey.started_at, result="negative"))
+    await act(Role.COORDINATOR, c.CountSupply(doses=0, counted_at=case.journey.started_at))
+    await act(Role.CLINICIAN, c.WitnessDisposal(disposal="disposal-9"))
+    therapy = c.RecordTherapy(
+        held_at=case.journey.started_at, approach="supportive", attended=True, summary="Invented: a first talk"
+    )
+    await act(Role.CLINICIAN, therapy)
+    told = next(event for event in await case.events() if isinstance(event.body, TherapyRecorded))
+    await act(Role.CLINICIAN, c.MarkInError(version=told.version, reason="Invented: another patient's"))
+    await act(Role.MEDICAL_DIRECTOR, c.ConfirmCorrection(correction=told.version, reason="Invented: compared"))
+    tighter = c.SetLimits(limits={DoseLimit.MAX_SINGLE_DOSE: 100}, reason="Invented: frail")
+    await act(Role.CLINICIAN, tighter)
+    await act(Role.CLINICIAN, c.ProposePermission(until=date(2030, 1, 1), source="Invented: a rule"))
     await act(Role.COORDINATOR, c.Reassign(duty="coordinator", to="demo-coordinator-2", reason="Invented: on leave"))
     await act(Role.COORDINATOR, c.Move(zone=case.journey.patient.zone, state="NY"))
     await act(Role.OBSERVER, c.PlaceHold(reason="Invented: wait a moment"))
@@ -241,12 +273,26 @@ async def signals(case: Case) -> None:
     await act(Role.COORDINATOR, c.Cover(by="demo-clinician-2", until=until, reason="Invented: on leave"))
     await case.play(until=stage(Stage.SESSIONS), send=send)
     await act(Role.CLINICIAN, c.ProposeDischarge(summary="Invented: too early", ongoing_support="Invented: none"))
+    versions = case.journey.consent_versions
+    paper = c.EnterPaperConsent(consents=versions, signed_at=case.journey.started_at, document_ref="archive-17")
+    await act(Role.COORDINATOR, paper)
+    await act(Role.CLINICIAN, c.WitnessConsent(paper="paper-1"))
+    another = c.ProposeConsentVersion(consent="privacy", version="privacy-2", reason="Invented: a new law")
+    await act(Role.CLINICIAN, another)
     await act(Role.PATIENT, c.WithdrawConsent(consent="privacy"))
+    await act(Role.COORDINATOR, c.RecordNoShow(visit="follow-up-week-1", tried="Invented: two calls"))
+    far = case.journey.contacts["follow-up-week-1"].closes
+    await act(Role.COORDINATOR, c.MoveVisit(visit="follow-up-week-1", to=far, reason="Invented: a holiday"))
+    await act(Role.CLINICIAN, c.SettleContact(contact="follow-up-week-1", reason="Invented: too early"))
+    [medicine, *_] = case.journey.medicines
+    await act(Role.PATIENT, c.ChangeMedicine(medicine=medicine, dosage="Invented: half", reason="Invented: drowsy"))
+    await act(Role.PATIENT, c.StopMedicine(medicine=medicine, reason="Invented: not needed"))
     await case.play(until=lambda journey: bool(journey.sessions), send=send)
     await act(Role.PATIENT, c.CancelSession(session=1, reason="Invented: a cold"))
     await case.play(until=visited, send=send)
     await act(Role.PATIENT, c.RecordObservation(seen_at=case.journey.started_at, consciousness="alert"))
     await act(Role.CLINICIAN, c.GiveUpObservation(dose="dose-9", minute=15, reason="Invented: no such dose"))
+    await act(Role.CLINICIAN, c.MissObservation(session=9, minute=15, reason="Invented: no such session"))
     await act(Role.CLINICIAN, c.ProposeHandover(receiver="Invented: Dr. Nobody", reason="Invented: too early"))
     await act(Role.PATIENT, c.ReportCrisis(what="Invented: a call"))
     await act(Role.PATIENT, c.Withdraw(reason="Invented: feels well enough"))

@@ -11,6 +11,8 @@ from workflows.journey.calendars import add_working_time, working_time_between
 from workflows.journey.protocol import Protocol
 from workflows.journey.requirements import Acknowledgement, Obligation
 from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.model import UNSCHEDULED
+from workflows.journey.vocabulary import Plan
 
 
 @dataclass
@@ -122,45 +124,70 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
 
 
 def assert_every_contact_due_as_the_protocol_says(events: Sequence[e.Event], protocol: Protocol, zone: str) -> None:
-    """Check-ins 4, 24 and 72 hours after each dose, visits within 48, follow-up weeks after the last, and so on."""
+    """Check-ins 4, 24 and 72 hours after each dose, visits within 48, follow-up weeks after the last, and so on.
+
+    What follows the last session gets its times before the first one, by when the last is expected; later ones, when
+    the sessions take longer than that; and those that count, from the last dose.
+    """
     wanted: dict[str, datetime] = {}
-    later: dict[str, datetime] = {}
     scheduled: dict[str, datetime] = {}
     last_dose: datetime | None = None
+    plan: Plan | None = None
     for event in events:
         match event.body:
+            case e.PlanRecorded() as recorded:
+                plan = recorded.plan
+            case e.StageEntered(stage=Stage.SESSIONS):
+                assert plan is not None
+                wanted |= after_the_last_session(expected(plan, event.at, plan.planned_sessions), protocol, zone)
+            case e.SessionScheduled() as session:
+                assert plan is not None
+                last = expected(plan, session.starts_at, plan.planned_sessions - session.session)
+                first = protocol.follow_up.weeks[0]
+                if last + timedelta(weeks=first) > wanted[f"follow-up-week-{first}"]:
+                    wanted |= after_the_last_session(last, protocol, zone)
             case e.DoseRecorded() as dose:
                 last_dose = dose.taken_at
                 for owed in protocol.check_ins.after_session:
                     wanted[f"check-in-{dose.session}-{owed.hours}h"] = last_dose + timedelta(hours=owed.hours)
-                last = dose.session == protocol.sessions.planned
+                final = dose.session == protocol.sessions.planned
                 visits = protocol.clinician_visits.after_session
-                if dose.session in visits or (last and "last" in visits):
+                if dose.session in visits or (final and "last" in visits):
                     within = timedelta(hours=protocol.clinician_visits.within_hours)
                     wanted[f"visit-{dose.session}"] = last_dose + within
             case e.StageEntered(stage=Stage.FOLLOW_UP):
                 assert last_dose is not None
-                for week in protocol.follow_up.weeks:
-                    wanted[f"follow-up-week-{week}"] = waking(last_dose + timedelta(weeks=week), protocol, zone)
-                primary, schedule = protocol.instruments.primary, protocol.instrument_schedule
-                others = [f"-{other.value.lower()}" for other in schedule.others if other != primary]
-                for day in schedule.after_last_session_days:
-                    for name in (f"day-{day}", *(f"day-{day}{other}" for other in others)):
-                        wanted[name] = waking(last_dose + timedelta(days=day), protocol, zone)
-                # Their times before were by when the last dose was expected.
-                later = {name: due for name, due in later.items() if name not in wanted}
+                wanted |= after_the_last_session(last_dose, protocol, zone)
             case e.ContactsScheduled() as contacts:
                 for contact in contacts.contacts:
-                    assert contact.id not in scheduled or contact.type in ("follow_up_visit", "measure")
+                    assert scheduled.get(contact.id) != contact.due, f"{contact.id}: twice for the same time"
                     scheduled[contact.id] = contact.due
                     every = {
                         "follow_up_visit": protocol.follow_up.then_every_days,
                         "measure": protocol.instrument_schedule.then_every_days,
                         "check_in": protocol.check_ins.then_every_days,
                     }.get(contact.type, 0)
-                    if contact.id not in wanted:
-                        later[contact.id] = waking(event.at + timedelta(days=every), protocol, zone)
-    assert scheduled == wanted | later
+                    if contact.id.startswith(UNSCHEDULED):
+                        wanted[contact.id] = event.at
+                    elif contact.id not in wanted:
+                        wanted[contact.id] = waking(event.at + timedelta(days=every), protocol, zone)
+                assert scheduled == wanted, "all at once"
+    assert scheduled == wanted, "all of them"
+
+
+def expected(plan: Plan, start: datetime, further: int) -> datetime:
+    """When the last session is, if so many further ones follow as far apart as they are planned."""
+    return start + further * timedelta(hours=plan.spacing_hours)
+
+
+def after_the_last_session(last: datetime, protocol: Protocol, zone: str) -> dict[str, datetime]:
+    """The fixed visits, and each questionnaire of each fixed day."""
+    due = {f"follow-up-week-{week}": last + timedelta(weeks=week) for week in protocol.follow_up.weeks}
+    primary, schedule = protocol.instruments.primary, protocol.instrument_schedule
+    others = [f"-{other.value.lower()}" for other in schedule.others if other != primary]
+    for day in schedule.after_last_session_days:
+        due |= dict.fromkeys((f"day-{day}", *(f"day-{day}{other}" for other in others)), last + timedelta(days=day))
+    return {name: waking(moment, protocol, zone) for name, moment in due.items()}
 
 
 def answered_at(events: Sequence[e.Event]) -> dict[str, datetime]:

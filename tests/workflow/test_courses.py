@@ -63,8 +63,9 @@ def completed(events: Sequence[Event], journey: Journey) -> None:
 
 
 def late(events: Sequence[Event], journey: Journey) -> None:
-    """The escalation policy went to its last step and held care until a clinician released it."""
-    [life] = [life for life in lives(events) if life.opened.subject == LATE]
+    """The escalation policy went to its last step and held care until a clinician released it. Before the next dose
+    a clinician decided on what was late."""
+    [life] = [life for life in lives(events) if life.opened.key == f"check_in:{LATE}"]
     assert [step.step for _, step in life.taken] == list(
         range(len(journey.protocol.escalation_policies["check_in_24h"].steps))
     )
@@ -75,6 +76,11 @@ def late(events: Sequence[Event], journey: Journey) -> None:
     between = [event.body for event in events if hold.version < event.version < released.version]
     assert not [body for body in between if isinstance(body, e.SessionScheduled | e.SessionReleased | e.DoseRecorded)]
     assert answered_at(events)[LATE] > hold.at
+    settled = the(events, e.ContactSettled)
+    assert isinstance(settled.body, e.ContactSettled)
+    assert (settled.body.contact, settled.body.missed) == (LATE, False)
+    assert released.version < settled.version
+    assert settled.version < [event for event in events if isinstance(event.body, e.DoseRecorded)][1].version
     asked = the(events, e.SupportRequested)
     unwell = [event for event in events if isinstance(event.body, e.CheckInCompleted) and event.body.check_in == UNWELL]
     assert [event.command_id for event in unwell] == [asked.command_id], "in the same step"

@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_serializer, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
+from workflows.journey.base import Identifier, InputModel, Short, Text, canonical, digest
 from workflows.journey.calendars import DayHours, QuietHours, WorkingTime
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
 from workflows.journey.severity import Severity, worst
 from workflows.journey.signed_statement import Meaning
+from workflows.journey.stage import Stage
 
 Count = Annotated[int, Field(ge=1)]
 Minutes = Annotated[int, Field(ge=0)]
@@ -888,6 +889,50 @@ class AccessReviewer(InputModel):
         return self
 
 
+class Balance(InputModel):
+    """What a patient is told of one topic: what it may do for them, and its limits. Neither stands alone."""
+
+    benefit: Text
+    """What some people have of it."""
+    limitation: Text
+    """What it does not do, for whom it does not work, or what it costs or risks."""
+
+
+class StageText(InputModel):
+    """What a patient is told of one stage."""
+
+    where: Text
+    """Where they stand."""
+    next: Text
+    """What comes next."""
+
+
+class PatientTexts(InputModel):
+    """What a patient reads. It is signed with the protocol, so that each text was reviewed and has a version."""
+
+    organisation: Short
+    """The name of the organisation, as patients know it: on each text."""
+    disclaimer: Text
+    """What the texts are not: on each text. They are information, never advice."""
+    part_of_care: Text
+    """That this treatment is one part of care."""
+    stages: dict[Stage, StageText]
+    """Where the patient stands and what comes next, for each stage and for a closed journey."""
+    held: Text
+    """What comes next while care is held, in place of the stage's own."""
+    ending: Text
+    """What comes next while care is coming to its end, in place of the stage's own."""
+    topics: Annotated[dict[Identifier, Balance], Field(min_length=1)]
+    """Benefits and limitations side by side, by topic."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        missing = [stage.value for stage in Stage if stage not in self.stages]
+        if missing:
+            raise ValueError(f"stages must have a text for: {', '.join(missing)}")
+        return self
+
+
 class Protocol(InputModel):
     """One version of one clinic's protocol for one pathway."""
 
@@ -957,6 +1002,8 @@ class Protocol(InputModel):
     """What an adverse event brings about."""
     contact_routes: dict[Severity, Short]
     """Whom to reach and how, by the urgency of what is asked for: shown to whoever asks for help, at once."""
+    patient_texts: PatientTexts
+    """What patients read of where they stand."""
     care_team: CareTeam
     """Who may have which part in a journey."""
     sign_offs: dict[SignOffKind, SignOffRule]

@@ -4,11 +4,14 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.record.read_models.queries import ServiceLevel
 from activities.record.read_models.rows import (
     GROUPS,
+    TABLES,
     AudienceRow,
     CaseRow,
     ObligationRow,
@@ -161,3 +164,13 @@ def test_the_journey_of_a_row_is_its_own() -> None:
     assert {row.journey_id for row in rows(follow_all(course_of())).values()} == {
         UUID("11111111-1111-4111-8111-111111111111")
     }
+
+
+@pytest.mark.requirement("A62")
+def test_no_list_and_no_figure_sets_an_outcome_beside_the_place_of_care() -> None:
+    """Who would compare outcomes by place would need both in one row. How prompt a clinic is says nothing of either."""
+    shown = [{*kind._fields} for kind in TABLES] + [{*ServiceLevel.model_fields}]
+    assert any("outcome" in names for names in shown)
+    places = ("setting", "location", "state", "zone", "home", "place")
+    assert [name for names in shown for name in names if any(place in name.split("_") for place in places)] == []
+    assert not {"outcome", "clinic"} & {*ServiceLevel.model_fields}
