@@ -13,7 +13,14 @@ from application.access.show_again import ListLooks, list_looks, show_again
 from application.access_log import Query
 from application.input import check, read_object
 from application.pathway.patient import ShowPatient
-from application.pathway.show import CompareMoments, ExplainEvent, ShowJourney, ShowReasons, ShowTimeline
+from application.pathway.show import (
+    CompareMoments,
+    ExplainEvent,
+    ShowJourney,
+    ShowPatientView,
+    ShowReasons,
+    ShowTimeline,
+)
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ListRequests, ShowRequest
 from application.work.caseload import ListJourneys
@@ -29,6 +36,7 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     ShowJourney: pathway.render_journey,
     ShowTimeline: pathway.render_timeline,
     ShowReasons: pathway.render_reasons,
+    ShowPatientView: pathway.render_patient_view,
     ExplainEvent: pathway.render_explanation,
     CompareMoments: pathway.render_comparison,
     ListJourneys: pathway.render_journeys,

@@ -15,6 +15,7 @@ from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_form
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Act, Call
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import (
     AnyBody,
@@ -119,6 +120,9 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
         route = route_of(journey, command)
         if route is not None:
             said["whom to reach"] = route
+        if command.actor.role == Role.PATIENT:
+            texts = journey.protocol.patient_texts
+            said["from"], said["please note"] = texts.organisation, texts.disclaimer
     output.show(facts_box(said, f"{command.body.kind.replace('.', ' ')}: done"))
 
 

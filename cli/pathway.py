@@ -19,12 +19,14 @@ from application.pathway.show import (
     ExplainEvent,
     JourneyAt,
     ShowJourney,
+    ShowPatientView,
     ShowReasons,
     ShowTimeline,
     Timeline,
     compare_moments,
     explain_event,
     show_journey,
+    show_patient_view,
     show_reasons,
     show_timeline,
 )
@@ -38,6 +40,7 @@ from cli.input import check_options, journey_id, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, shown_at, table
 from cli.runtime import Call, command
 from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.patient_view import PatientSummary
 from workflows.journey.stage import Stage
 
 At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]
@@ -53,6 +56,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("show")(command(show, looks=True))
     group.command("timeline")(command(timeline, looks=True))
     group.command("why")(command(why, looks=True))
+    group.command("patient-view")(command(patient_view, looks=True))
     group.command("explain")(command(explain, looks=True))
     group.command("diff")(command(diff, looks=True))
 
@@ -290,6 +294,34 @@ def render_reasons(output: Output, shown: JourneyAt) -> None:
     output.illustrative(journey.illustrative)
     for said in sentences:
         output.text(f"• {said}")
+
+
+async def patient_view(call: Call, journey: runtime.JourneyId) -> None:
+    """Show what the patient sees: where they stand, what is next, and whom to reach. For: the patient, and staff."""
+    render_patient_view(
+        call.output, await show_patient_view(call.context, ShowPatientView(journey_id=journey_id(journey)))
+    )
+
+
+def render_patient_view(output: Output, seen: PatientSummary) -> None:
+    """Show what a patient sees of their journey."""
+    if output.json_only:
+        output.data(seen.model_dump(mode="json"))
+        return
+    output.illustrative(seen.illustrative)
+    known: dict[str, object] = {"where you are": seen.where, "what is next": seen.next}
+    if seen.step is not None:
+        place = f"{seen.steps.index(seen.step) + 1} of {len(seen.steps)}"
+        known = {"step": f"{place}: {seen.step.replace('_', ' ')}", **known}
+    asked = [f"{task.what}, by {shown_at(task.due, seen.zone)}" for task in seen.tasks]
+    known |= {"asked of you": "\n".join(asked) or "nothing now", "your care": seen.part_of_care}
+    output.show(facts_box(known, f"{seen.organisation} · {seen.title}"))
+    balance = table("about", "what it may do for you", "its limits")
+    for topic, told in seen.topics.items():
+        add_row(balance, topic.replace("_", " "), told.benefit, told.limitation)
+    reach = {urgency.value: route for urgency, route in seen.whom_to_reach.items()}
+    output.show(balance, facts_box(reach, "whom to reach"))
+    output.text(f"{seen.disclaimer} {seen.organisation}")
 
 
 async def explain(

@@ -14,6 +14,7 @@ from application.errors import NotFound
 from application.history import as_known, read_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
+from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
 
 LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
@@ -43,6 +44,14 @@ class ShowReasons(Query):
     """Why a journey waits."""
 
     name: ClassVar[str] = "pathway why"
+
+    journey_id: UUID
+
+
+class ShowPatientView(Query):
+    """What the patient sees of their journey."""
+
+    name: ClassVar[str] = "pathway patient-view"
 
     journey_id: UUID
 
@@ -125,6 +134,15 @@ async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
     """
     history = await read_journey(context, query, query.journey_id)
     return JourneyAt(history.journey, context.now())
+
+
+async def show_patient_view(context: Context, query: ShowPatientView) -> PatientSummary:
+    """What the patient sees: for them, and for staff who want to see the same.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
+    return patient_summary((await read_journey(context, query, query.journey_id)).journey)
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:

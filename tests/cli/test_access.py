@@ -23,6 +23,7 @@ LOOKS = (
     ("pathway", "show", "{}", "--at", "3"),
     ("pathway", "timeline", "{}"),
     ("pathway", "why", "{}"),
+    ("pathway", "patient-view", "{}"),
     ("pathway", "explain", "{}", "2"),
     ("pathway", "diff", "{}", "1", "2"),
     ("signoff", "list", "{}"),

@@ -1,5 +1,7 @@
-"""`pathway show`: everything that matters about a journey is on it."""
+"""`pathway show`: everything that matters about a journey is on it. `pathway patient-view`: what its patient sees."""
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -58,3 +60,37 @@ def test_what_did_not_happen_takes_no_room(world: World, journey: UUID) -> None:
     shown = call(world, "pathway", "show", str(journey)).out
     for title in ("Adverse events", "Crises", "Requests for support"):
         assert title not in shown
+
+
+def patient(file: Path, ref: str) -> tuple[str, str]:
+    file.write_text(json.dumps({"id": ref, "role": "patient", "name": "Pat Invented"}))
+    return ("--profile", str(file))
+
+
+@pytest.mark.requirement("A53", "A58", "A63", "A65", "A66", "B58")
+def test_the_patient_sees_their_own_view_and_nobody_elses(world: World, journey: UUID, tmp_path: Path) -> None:
+    state = world.state(journey)
+    texts, own = state.protocol.patient_texts, patient(tmp_path / "own.json", state.patient.ref)
+    words = ("pathway", "patient-view", str(journey))
+    seen = call(world, *words, "--json", *own)
+    assert (seen.code, seen.json["organisation"], seen.json["disclaimer"]) == (0, texts.organisation, texts.disclaimer)
+    shown = " ".join(call(world, *words, *own).out.replace("│", " ").split())
+    told = texts.stages[state.stage]
+    for said in (texts.organisation, texts.disclaimer, texts.part_of_care, told.where, told.next, "988"):
+        assert said in shown
+    assert "what it may do for you" in shown
+    assert "its limits" in shown
+    other = call(world, *words, *patient(tmp_path / "other.json", "somebody-else"))
+    assert (other.code, other.out) == (4, "")
+    kept = [(look.reader_id, look.shown) for look in world.looks() if look.command[0] == "pathway patient-view"]
+    assert kept == [(state.patient.ref, True), (state.patient.ref, True), ("somebody-else", False)]
+
+
+@pytest.mark.requirement("A65", "A66")
+def test_what_a_patient_is_answered_carries_the_disclaimer(world: World, journey: UUID, tmp_path: Path) -> None:
+    state = world.state(journey)
+    asked = ("support", "request", str(journey), *patient(tmp_path / "own.json", state.patient.ref))
+    answer = call(world, *asked, given={"urgency": "routine", "text": "Invented: when is my visit?"})
+    said = " ".join(answer.out.replace("│", " ").split())
+    assert state.protocol.patient_texts.disclaimer in said
+    assert state.protocol.patient_texts.organisation in said

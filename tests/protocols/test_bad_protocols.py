@@ -190,6 +190,29 @@ BAD = {
     "course too short": (
         "course_max_days: 56", "course_max_days: 34", "course_max_days", "sessions.course_max_days", "short",
     ),
+    "benefit without its limitation": (
+        '        limitation: "Others do not', '        limits: "Others do not',
+        "      symptoms:\n        benefit", "patient_texts.topics.symptoms.limitation", "missing",
+    ),
+    "limitation that is the benefit": (
+        '"Others do not respond, and a change may not last. It is not a cure, and nothing is guaranteed."',
+        '"Some people notice that their symptoms become easier for a time."', "        limitation: \"Some",
+        "patient_texts.topics.symptoms.limitation", "the benefit again",
+    ),
+    "no disclaimer": (
+        "    disclaimer: >-\n", "    disclaims: >-\n", "  patient_texts:", "patient_texts.disclaimer", "missing",
+    ),
+    "nobody's name on the texts": (
+        '    organisation: "Example Behavioral Health (invented)"\n', "", "  patient_texts:",
+        "patient_texts.organisation", "missing",
+    ),
+    "a stage the patient is told nothing of": (
+        """      closed:
+        where: "Your care on this pathway has ended."
+        next: "Nothing is planned on this pathway. You may ask your clinic for help at any time."
+""",
+        "", "    stages:\n      evaluation", "patient_texts.stages", "closed",
+    ),
     "gap below spacing": ("max_gap_days: 21", "max_gap_days: 6", "max_gap_days", "sessions.max_gap_days", "shorter"),
     "no emergency limit": (
         "        oxygen_below: 90\n", "", "emergency:\n", "sessions.vitals.emergency.oxygen_below", "missing",

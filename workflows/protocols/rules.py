@@ -49,6 +49,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
         _check_escalation_policies,
         check_severities,
         _check_holidays,
+        _check_patient_texts,
     ):
         yield from rule(protocol)
 
@@ -251,6 +252,13 @@ def _check_holidays(protocol: Protocol) -> Broken:
     missing = sorted({*range(min(years), working.holidays_known_until.year + 1)} - years)
     if missing:
         yield ("working_time", "holidays_known_until"), f"no holiday is listed in {missing[0]}"
+
+
+def _check_patient_texts(protocol: Protocol) -> Broken:
+    """Check that no limitation only says the benefit again."""
+    for topic, told in protocol.patient_texts.topics.items():
+        if told.limitation.casefold() == told.benefit.casefold():
+            yield ("patient_texts", "topics", topic, "limitation"), "must not be the benefit again"
 
 
 def _check_escalation_policies(protocol: Protocol) -> Broken:
