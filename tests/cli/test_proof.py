@@ -18,6 +18,7 @@ from activities.record.event_codec import to_new
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import Kind
+from activities.record.verification.patients import Difference
 from activities.record.verification.sign_offs import Reason, trusted_keys
 from application.record import verification_report as reports
 from application.record.reconcile import Drift
@@ -204,7 +205,8 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {*get_args(Kind), *get_args(Reason), *get_args(Flaw), "head_differs", "rows_differ", "rows_stale"}
+    reasons = {reason for each in (Kind, Reason, Flaw, Difference) for reason in get_args(each)}
+    reasons |= {"head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
     assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())

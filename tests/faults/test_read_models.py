@@ -62,7 +62,9 @@ class ReadAtOnce(Course):
             [version] = {task.version for task in tasks}
             assert version >= receipt.version
             journey = fold((await load_events(self.record, self.id))[:version])
-            assert [task.obligation for task in tasks] == [waiting.id for waiting in obligations(journey)]
+            awaited = [(waiting.deadline, waiting.id) for waiting in obligations(journey)]
+            assert sorted((task.due, task.obligation) for task in tasks) == awaited
+            assert list(tasks) == sorted(tasks, key=lambda task: (task.due, task.opened_version))
         self.looked += 1
         return receipt
 

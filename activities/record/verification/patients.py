@@ -6,7 +6,7 @@ The journeys of a patient are judged together, in the order of the log: at each 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.record.patients import of_patient
@@ -15,6 +15,13 @@ from activities.record.verification.chains import Connection, Finding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
+
+Difference: TypeAlias = Literal["history_differs", "rests_on_less", "second_journey", "patient_differs"]
+"""What may be wrong between the journeys of one patient."""
+
+
+def _differs(position: int, journey_id: UUID, version: int | None, difference: Difference) -> Finding:
+    return Finding(position, journey_id, version, difference)
 
 
 class Known(NamedTuple):
@@ -65,13 +72,13 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
         names = {kept.get(key) for key in each.keys}
         one = said.setdefault(root(each.keys[0]), names)
         if len(names) != 1 or None in names or names != one:
-            found.append(Finding(each.position, each.journey_id, None, "patient_differs"))
+            found.append(_differs(each.position, each.journey_id, None, "patient_differs"))
     apart: defaultdict[bytes | None, set[bytes]] = defaultdict(set)
     for key in group:
         apart[kept.get(key)].add(root(key))
     mixed = {name for name, roots in apart.items() if len(roots) > 1}
     found += (
-        Finding(each.position, each.journey_id, None, "patient_differs")
+        _differs(each.position, each.journey_id, None, "patient_differs")
         for each in every
         if kept.get(each.keys[0]) in mixed
     )
@@ -93,12 +100,12 @@ def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding
             seen = see_elsewhere(_others(past, journey_id, at), states[0].protocol.dose.medicine)
             if isinstance(body, PathwayStarted):
                 if seen.same_medicine_open:
-                    yield Finding(*place, "second_journey")
+                    yield _differs(*place, "second_journey")
             elif isinstance(body, HistoryTakenIn):
                 if body.elsewhere != seen:
-                    yield Finding(*place, "history_differs")
+                    yield _differs(*place, "history_differs")
             elif before is None or before.elsewhere != seen:
-                yield Finding(*place, "rests_on_less")
+                yield _differs(*place, "rests_on_less")
 
 
 def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
