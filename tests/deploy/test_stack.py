@@ -93,12 +93,15 @@ async def test_nothing_outlives_the_parent(tmp_path: Path, sign: signal.Signals)
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program, str(tmp_path / "stack")),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert parent.stdout is not None
-    started = json.loads(await parent.stdout.readline())
+    assert parent.stderr is not None
+    line = await parent.stdout.readline()
+    assert line, (await parent.stderr.read()).decode()
+    started = json.loads(line)
     pids = list(started["pids"])
     pids += [child.pid for pid in started["pids"] for child in psutil.Process(pid).children(recursive=True)]
     assert len(_alive(started["pids"])) == 2
