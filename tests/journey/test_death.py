@@ -47,7 +47,10 @@ def test_a_report_ends_nothing_holds_care_and_calls_clinicians(by: Role) -> None
 @pytest.mark.parametrize("by", [Role.PATIENT, Role.OBSERVER])
 def test_grade_5_by_the_patient_or_the_observer_is_a_report_too(by: Role) -> None:
     play = after("session.dose")
-    play.do(grade_5(play), by)
+    followed = play.do(grade_5(play), by)
+    holds = [body for body in followed if isinstance(body, e.HoldPlaced)]
+    assert [(hold.hold, hold.source) for hold in holds] == [("hold-1", "death-1"), ("hold-2", "adverse-event-1")]
+    assert list(play.journey.holds) == ["hold-1", "hold-2"], "neither takes the place of the other"
     assert (play.journey.closing, list(play.journey.deaths)) == (None, ["death-1"])
     assert play.waits_for("observation") is not None
     assert play.asks_for(SignOffKind.DEATH, "death-1")

@@ -169,3 +169,16 @@ def test_item_9_in_follow_up_acts_as_always() -> None:
     assert one(bodies, e.HoldPlaced).cause == "item_9"
     assert play.waits_for("suicide_risk") is not None
     assert play.asks_for(SignOffKind.RISK_DECISION)
+
+
+def test_whoever_is_unwell_and_worse_again_asks_once_as_urgently_as_the_worse_of_both() -> None:
+    play = before("check-in.complete")
+    worse = dict.fromkeys(PTSD, play.journey.evaluation.symptoms["emotional_distress"] + 3)
+    play.do(check_in("check-in-1-4h", symptoms=worse), Role.PATIENT)
+    play.at = play.journey.contacts["check-in-1-24h"].due
+    bodies = play.do(check_in("check-in-1-24h", symptoms=worse, feeling="unwell"), Role.PATIENT)
+    asked = one(bodies, e.SupportRequested)
+    assert asked.urgency == "urgent"
+    assert "unwell" in asked.text
+    assert "worse again" in asked.text
+    assert play.journey.support[asked.support].urgency == "urgent"

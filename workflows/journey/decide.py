@@ -1,6 +1,5 @@
 """`decide`: from the state and a command to the events that follow, or to the reason why not."""
 
-from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -12,7 +11,7 @@ from workflows.journey.always.care_team.rules import has_part, require_fit, requ
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
-from workflows.journey.dispatch import DECISIONS, advance, needs, react
+from workflows.journey.dispatch import DECISIONS, REACTIONS, advance, needs
 from workflows.journey.obligations import reconcile
 from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
@@ -139,7 +138,6 @@ def _unfold(
 ) -> tuple[e.Event, ...]:
     """Put decided bodies into events, with all that follows from each by rule, and what is awaited after."""
     events: list[e.Event] = []
-    pending: deque[tuple[e.EventBody, e.Event | None]] = deque((body, None) for body in bodies)
 
     def emit(body: e.EventBody, cause: e.Event | None) -> None:
         nonlocal journey, ordinal
@@ -158,15 +156,16 @@ def _unfold(
         ordinal += 1
         events.append(event)
         journey = evolve(journey, event)
-        # What follows from an event comes right after it, so that each rule sees what the one before it did.
-        pending.extendleft(reversed([(follows, event) for follows in react(journey, body, at)]))
+        # What follows from an event comes right after it, and each rule sees what the one before it did. From a
+        # correction follows what follows from the fact.
+        fact = body.correction if isinstance(body, e.FactAmended) else body
+        for reaction in REACTIONS.get(type(fact), ()):
+            for follows in reaction(journey, fact, at):
+                emit(follows, event)
 
-    while True:
-        while pending:
-            emit(*pending.popleft())
-        step = next(iter(advance(journey, at)), None)
-        if step is None:
-            break
+    for body in bodies:
+        emit(body, None)
+    while (step := next(iter(advance(journey, at)), None)) is not None:
         emit(step, events[-1] if events else None)
     opened, closed = reconcile(needs(journey), journey, at)
     if opened or closed:

@@ -95,6 +95,7 @@ REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {
     kind: tuple(rules[kind] for rules in _REACTING if kind in rules)
     for kind in dict.fromkeys(kind for rules in _REACTING for kind in rules)
 }
+"""What follows from an event by rule. Each rule is asked with the state after what the one before it brought about."""
 NEEDS = (
     evaluation.needs,
     screening.needs,
@@ -118,14 +119,6 @@ NEEDS = (
     dose_limits.needs,
 )
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
-
-
-def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
-    """Return what follows from an event by rule, given the state after it."""
-    if isinstance(body, e.FactAmended):
-        body = body.correction
-    for reaction in REACTIONS.get(type(body), ()):
-        yield from reaction(journey, body, at)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -25,6 +25,15 @@ from workflows.protocols import list_pathways
 
 STEPS = 12
 
+OPENED = (
+    (e.HoldPlaced, "hold", "holds"),
+    (e.SupportRequested, "support", "support"),
+    (e.CrisisOpened, "crisis", "crises"),
+    (e.AdverseEventReported, "adverse_event", "adverse_events"),
+    (e.DoseRecorded, "dose", "doses"),
+    (e.QuestionAsked, "question", "questions"),
+)
+"""What an event opens under an id of its own: the field with the id, and where the state keeps it."""
 TREATMENT = (e.SessionScheduled, e.SessionReleased)
 
 
@@ -59,8 +68,9 @@ def check_event(journey: Journey, event: e.Event) -> None:
         assert journey.waiting[body.request].evidence == body.evidence
     if isinstance(body, e.HoldReleased):
         assert any(signed.request == body.sign_off and signed.decision == "approve" for signed in journey.sign_offs)
-    if isinstance(body, e.HoldPlaced):
-        assert body.hold not in journey.holds, "a hold must never be overwritten"
+    for kind, name, opened in OPENED:
+        if isinstance(body, kind):
+            assert getattr(body, name) not in getattr(journey, opened), "nothing recorded takes the place of another"
     if event.actor_role == Role.SYSTEM:
         clockwork = (
             e.ObligationEscalated

@@ -31,7 +31,7 @@ from workflows.journey.obligation_types import (
 from workflows.journey.protocol import SignOffKind, Window
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_UNWELL, OF_WORSENING
+from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
 from workflows.journey.stages.evaluation.rules import require_rated
@@ -72,10 +72,13 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
     """Ask for support at once if the patient feels unwell, and ask a clinician when a symptom is worse again and again.
     Between sessions, plan the next check-in."""
+    found = []
     if body.feeling == "unwell":
-        yield ask_support(journey, OF_UNWELL, f"feels unwell at {body.check_in}")
+        found.append((OF_UNWELL, f"feels unwell at {body.check_in}"))
     if body.check_in in worsened(journey):
-        yield ask_support(journey, OF_WORSENING, "a symptom was rated worse again and again")
+        found.append((OF_WORSENING, "a symptom was rated worse again and again"))
+    if found:
+        yield ask_support(journey, worst(*(severity for severity, _ in found)), "; ".join(what for _, what in found))
     yield from _next_check_in(journey, at)
 
 
