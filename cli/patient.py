@@ -1,6 +1,7 @@
 """`patient`: what is known of a patient across their journeys."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -8,7 +9,9 @@ from application import input as forms
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
+from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.always.patient.rules import risks
+from workflows.journey.vocabulary import KnownDose
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -81,16 +84,18 @@ def _where(row: dict[str, Any]) -> str:
 
 def _doses(seen: PatientSeen) -> list[dict[str, Any]]:
     """Every dose, the latest first, and the journey it was in if the person may look at that."""
+    shown: list[tuple[KnownDose, UUID | None]]
     shown = [(dose, journey.id) for journey in seen.journeys for dose in journey.own_doses]
-    shown += [(dose, None) for dose in seen.elsewhere.doses]  # type: ignore[misc]
+    shown += [(dose, None) for dose in seen.elsewhere.doses]
     rows = [dose.model_dump(exclude={"source"}) | {"journey_id": where} for dose, where in shown]
     return sorted(rows, key=lambda row: row["taken_at"], reverse=True)
 
 
 def _risks(seen: PatientSeen) -> list[dict[str, Any]]:
     """Every risk, those that are not settled first, then the latest."""
+    shown: list[tuple[KnownRisk, UUID | None]]
     shown = [(risk, journey.id) for journey in seen.journeys for risk in risks(journey)]
-    shown += [(risk, None) for risk in seen.elsewhere.risks]  # type: ignore[misc]
+    shown += [(risk, None) for risk in seen.elsewhere.risks]
     rows = [risk.model_dump(exclude={"source"}) | {"journey_id": where} for risk, where in shown]
     return sorted(rows, key=lambda row: (row["open"], row["since"]), reverse=True)
 

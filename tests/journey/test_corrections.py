@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from simulation.people import checklist, observation, plan, revision, vitals
+from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -59,6 +59,8 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
     play.refused(said, code=RefusalCode.NOT_ALLOWED, says="who corrected it")
     play.refused(said, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    twin = PEOPLE[Role.CLINICIAN].model_copy(update={"id": "twin"})
+    play.refused(said, twin, code=RefusalCode.NOT_ALLOWED, says="who corrected it")
     play.do(said, Role.MEDICAL_DIRECTOR)
     play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE)
     assert not any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))

@@ -13,6 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.access.model import Access
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer
 from workflows.journey.refusals import RefusalCode, refuse
@@ -47,7 +48,7 @@ def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -
         refuse(RefusalCode.UNKNOWN, "there is no such access", "See `pathway show`", "access")
     if access.justified is not None:
         refuse(RefusalCode.ALREADY_DONE, "this access has been reviewed", "Nothing is left to do", "access")
-    if access.by == by.id:
+    if is_same_person(journey, by.id, access.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who looked does not review it", "Have somebody else review it")
     roles = [reviewer.by.value for reviewer in _reviewers(journey, access)]
     if by.role not in roles:

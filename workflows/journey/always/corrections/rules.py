@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
@@ -108,7 +109,7 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
         refuse(RefusalCode.UNKNOWN, "there is no such correction", "See `pathway why`", "correction")
     if not made.to_confirm:
         refuse(RefusalCode.ALREADY_DONE, "this correction needs no confirmation any more", "Nothing is left to do")
-    if made.by == by.id:
+    if is_same_person(journey, by.id, made.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who corrected it does not confirm it", "Have a colleague confirm")
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
 
