@@ -15,6 +15,7 @@ from activities.record.store import (
     Diverged,
     MoreIsKnown,
     NotAppendable,
+    OverLimit,
     PatientHasOpenJourney,
     Record,
     TwoPatients,
@@ -30,6 +31,7 @@ from workflows.journey.notices import Notice, notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import (
     DIVERGED,
+    LIMIT,
     OPEN_JOURNEY,
     PAYLOAD_BYTES,
     TRY_AGAIN,
@@ -67,6 +69,7 @@ class RecordActivities:
             ApplicationError: not retryable, when the record holds other events for these versions, or the journey
                 claims a decision that nobody signed, or the patient has another open journey with the medicine. To be
                 retried, when another journey of the patient went on in the meantime.
+                To be retried until the limit is higher, when the record takes no batch of this size.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
         for number, event in enumerate(batch.events, start=1):
@@ -116,6 +119,15 @@ class RecordActivities:
             )
         except (Diverged, VersionConflict, NotAppendable) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
+        except OverLimit as over:
+            log.error(
+                "record.over_limit",
+                journey_id=str(batch.journey_id),
+                counted=over.counted,
+                actual=over.actual,
+                most=over.most,
+            )
+            raise ApplicationError(f"not recorded yet: {over}; nothing is lost", type=LIMIT) from None
         except MoreIsKnown as more:
             raise ApplicationError(str(more), type=TRY_AGAIN) from None
         except (PatientHasOpenJourney, TwoPatients) as problem:

@@ -35,6 +35,9 @@ HANDOVER_BYTES = 2_000_000
 """The largest state that one run hands to the next. A larger journey stays in its run."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
+LIMIT = "Limit"
+"""The record takes no event of this size, or no more of them at once: retried until the limit is higher. Nothing is
+lost meanwhile."""
 OPEN_JOURNEY = "OpenJourney"
 """The patient has another open journey with this medicine, so this one does not begin: never retried."""
 TRY_AGAIN = "TryAgain"
@@ -204,7 +207,8 @@ async def append_to_record(batch: Batch) -> Recorded:
 
     Raises:
         ApplicationError: of type `DIVERGED`, the record says something else, or the batch claims what nobody signed; of
-            type `OPEN_JOURNEY`, the patient has another open journey with this medicine.
+            type `OPEN_JOURNEY`, the patient has another open journey with this medicine. To be retried, of type
+            `LIMIT`: the record takes no batch of this size.
     """
     raise NotImplementedError
 

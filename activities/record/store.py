@@ -69,7 +69,23 @@ class Diverged(Exception):
 
 
 class NotAppendable(ValueError):
-    """The events break a limit: 1 to 500 at once, each id once, payloads of up to `EVENT_LIMIT` bytes as stored."""
+    """The events cannot be an append: none, an id given twice, or a beginning for another patient than was enrolled.
+    Nothing was written.
+    """
+
+
+class OverLimit(Exception):
+    """The events break a limit of the record. Nothing was written, and nothing is lost: they can be recorded as they
+    are once the limit is higher. `.counted` says of what there are `.actual` where `.most` may be: `events` of one
+    append, or `bytes` of the largest payload as stored.
+    """
+
+    def __init__(self, counted: str, actual: int, most: int) -> None:
+        super().__init__(f"{actual} {_LIMITS.get(counted, counted)} where the record takes at most {most}")
+        self.counted, self.actual, self.most = counted, actual, most
+
+
+_LIMITS = {"events": "events in one append", "bytes": "bytes in one payload"}
 
 
 class PatientHasOpenJourney(Exception):
@@ -211,6 +227,9 @@ def _without_values() -> Iterator[None]:
             raise Diverged from None
         if code == "CP003":
             raise NotAppendable(error.message) from None
+        if code == "CP009":
+            counted, actual, most = (error.detail or "").split(",")
+            raise OverLimit(counted, int(actual), int(most)) from None
         if code in _OF_THE_PATIENT:
             raise _OF_THE_PATIENT[code]() from None
         if code.startswith(_OUTAGES):
@@ -303,7 +322,7 @@ class Record:
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
         from here on are the same one.
 
-        Raises VersionConflict, Diverged, NotAppendable, PatientHasOpenJourney, MoreIsKnown, TwoPatients.
+        Raises VersionConflict, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown, TwoPatients.
         """
         [row] = await self._fetch(
             "SELECT * FROM record.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",

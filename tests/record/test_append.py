@@ -14,6 +14,7 @@ from activities.record import (
     Diverged,
     NewEvent,
     NotAppendable,
+    OverLimit,
     Record,
     RecordUnavailable,
     StoredEvent,
@@ -114,9 +115,18 @@ async def test_an_unknown_journey_is_at_version_0(record: Record) -> None:
 
 async def test_limits(record: Record) -> None:
     journey, same = uuid4(), event()
-    for too_much in ([], events(501), [event(), event(payload=bytes(EVENT_LIMIT + 1))], [same, same]):
+    for no_append in ([], [same, same]):
         with pytest.raises(NotAppendable):
+            await record.append(journey, 0, no_append)
+    large = [event(payload=bytes(EVENT_LIMIT + size)) for size in (1, 3, 2)]
+    for too_much, limit in (
+        (events(501), ("events", 501, 500)),
+        ([event()] * 1000, ("events", 1000, 500)),
+        ([event(), *large], ("bytes", EVENT_LIMIT + 3, EVENT_LIMIT)),
+    ):
+        with pytest.raises(OverLimit) as told:
             await record.append(journey, 0, too_much)
+        assert (told.value.counted, told.value.actual, told.value.most) == limit
     assert await whole_log(record) == []
 
     await record.append(journey, 0, [*events(499), event(payload=os.urandom(EVENT_LIMIT))])

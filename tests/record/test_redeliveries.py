@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.notice_activities import NoticeActivities
 from activities.record import Record
@@ -15,7 +16,7 @@ from tests.record.helpers import Connection, whole_log
 from tests.signatures.room import ORGANISATION, published, register
 from workflows.journey import events as e
 from workflows.journey.notices import notices
-from workflows.messages import Alarm, Batch, Recorded
+from workflows.messages import LIMIT, Alarm, Batch, Recorded
 
 DELIVERIES = 1000
 AT_ONCE = 8
@@ -75,3 +76,22 @@ async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step
         assert [row["notice_id"] for row in rows] == [notice.id for notice in notices(event)]
         assert len(rows) == 1
     assert [stored.version for stored in await whole_log(record)] == list(range(1, after[-1].version + 1))
+
+
+@pytest.mark.parametrize("lowered", [("_count > 500", "_count > 1"), ("_largest > 262144", "_largest > 100")])
+async def test_a_limit_is_told_as_one_and_heals_when_it_is_lifted(
+    recording: RecordActivities, record: Record, owner: Connection, lowered: tuple[str, str]
+) -> None:
+    play = started("PTSD")
+    function = await owner.fetchval("SELECT pg_get_functiondef('record.append'::regproc)")
+    assert lowered[0] in function
+    await owner.execute(function.replace(*lowered))
+
+    for _ in range(2):
+        with pytest.raises(ApplicationError) as over:
+            await recording.append(batch(play.events))
+        assert (over.value.type, over.value.non_retryable) == (LIMIT, False)
+        assert "nothing is lost" in str(over.value)
+    await owner.execute(function)
+
+    assert (await recording.append(batch(play.events))).version == len(await whole_log(record))

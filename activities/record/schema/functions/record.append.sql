@@ -1,7 +1,8 @@
 -- Appends events to one journey, all or none. Errors: CP001 the journey is at another version (in DETAIL);
--- CP002 some of these event ids are recorded otherwise; CP003 over a limit; CP004 isolation level; CP006 the patient has
--- another open journey with this medicine; CP007 another journey of the patient has events after _rests_on; CP008 the
--- keys of the patient are two patients'.
+-- CP002 some of these event ids are recorded otherwise; CP003 the events fit no journey or name an id twice; CP004
+-- isolation level; CP006 the patient has another open journey with this medicine; CP007 another journey of the patient
+-- has events after _rests_on; CP008 the keys of the patient are two patients'; CP009 over a limit (in DETAIL: what is
+-- counted, how many there are, and how many may be).
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 CREATE OR REPLACE FUNCTION record.append(
@@ -33,6 +34,7 @@ DECLARE
     _contents bytea[];
     _journey_hashes bytea[] := '{}';
     _log_hashes bytea[] := '{}';
+    _largest integer;
     _found integer;
     _same boolean;
     _version integer;
@@ -43,12 +45,16 @@ DECLARE
     _patient_key bytea;
     _other bytea;
 BEGIN
-    IF _count NOT BETWEEN 1 AND 500 THEN
-        RAISE EXCEPTION 'an append takes 1 to 500 events' USING ERRCODE = 'CP003';
+    IF _count < 1 THEN
+        RAISE EXCEPTION 'an append takes at least one event' USING ERRCODE = 'CP003';
+    END IF;
+    IF _count > 500 THEN
+        RAISE EXCEPTION 'too many events at once' USING ERRCODE = 'CP009', DETAIL = format('events,%s,500', _count);
     END IF;
     -- EVENT_LIMIT of workflows/journey/limits.py: what may be decided can be recorded.
-    IF EXISTS (SELECT FROM unnest(_payloads) AS p WHERE octet_length(p) > 262144) THEN
-        RAISE EXCEPTION 'a payload takes at most 262144 bytes as stored' USING ERRCODE = 'CP003';
+    SELECT max(octet_length(p)) INTO _largest FROM unnest(_payloads) AS p;
+    IF _largest > 262144 THEN
+        RAISE EXCEPTION 'a payload is too large' USING ERRCODE = 'CP009', DETAIL = format('bytes,%s,262144', _largest);
     END IF;
     IF (SELECT count(DISTINCT id) FROM unnest(_event_ids) AS id) <> _count THEN
         RAISE EXCEPTION 'an event id is given twice' USING ERRCODE = 'CP003';
