@@ -12,6 +12,9 @@ from workflows.messages import Alarm, raise_alarm
 
 log = structlog.get_logger("notices")
 
+LOGGED = "logged"
+"""What an attempt leaves to the next one, once the log has its alarms."""
+
 
 class NoticeActivities:
     """Delivers notices that cannot wait for the record."""
@@ -22,15 +25,22 @@ class NoticeActivities:
 
     @activity.defn(name=raise_alarm.__name__)
     async def alarm(self, alarm: Alarm) -> None:
-        """Log every alarm, then deliver it. The log line is written even when the database is down."""
-        now = datetime.now(UTC)
-        for notice in alarm.notices:
-            people = recipients(self._register, alarm.clinic, notice.to, now)
-            log.critical(
-                "alarm",
-                notice_id=str(notice.id),
-                journey_id=str(notice.journey_id),
-                to=notice.to.value,
-                people=",".join(people) or "nobody",
-            )
-        await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=now)
+        """Log every alarm once, then deliver it. The log line is written even when the database is down.
+
+        That it is logged is told to Temporal, so later attempts deliver only. Where a worker dies before it could tell,
+        the next attempt logs the alarm again under the same id: whoever pages by the log counts an id once.
+        """
+        attempt, told = activity.info(), datetime.now(UTC)
+        if not attempt.heartbeat_details:
+            for notice in alarm.notices:
+                people = recipients(self._register, alarm.clinic, notice.to, told)
+                log.critical(
+                    "alarm",
+                    notice_id=str(notice.id),
+                    journey_id=str(notice.journey_id),
+                    to=notice.to.value,
+                    people=",".join(people) or "nobody",
+                    attempt=attempt.attempt,
+                )
+            activity.heartbeat(LOGGED)
+        await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)

@@ -36,6 +36,7 @@ from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.summary import Status
@@ -47,6 +48,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
 PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
+
+AT_RISK = c.RecordInstrument(
+    instrument=Instrument.C_SSRS,
+    occasion="asked-during-a-fault",
+    answers={**{f"q{number}": True for number in range(1, 7)}, "q6_recent": True},
+)
+"""A finding that raises alarms."""
 
 Row = tuple[Any, ...]
 

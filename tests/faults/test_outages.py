@@ -13,23 +13,15 @@ from temporalio.client import Client
 from activities.record.store import NotYetRecorded, Record, RecordUnavailable
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, reset, support
+from tests.faults.helpers import AT_RISK, Course, at_work, command, reset, support
 from tests.helpers import eventually
-from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.instruments import Instrument
 from workflows.journey.stage import Stage
 from workflows.messages import append_to_record, raise_alarm, verify_signature
 
 pytestmark = pytest.mark.server
 
 APPEND, ALARM, LOOK_UP = append_to_record.__name__, raise_alarm.__name__, verify_signature.__name__
-
-AT_RISK = c.RecordInstrument(
-    instrument=Instrument.C_SSRS,
-    occasion="asked-during-the-outage",
-    answers={**{f"q{number}": True for number in range(1, 7)}, "q6_recent": True},
-)
 
 
 async def test_without_the_record_people_are_answered_and_alarms_leave(
@@ -73,6 +65,15 @@ async def test_without_the_record_people_are_answered_and_alarms_leave(
         assert status.recorded == before
         assert status.version > before
         assert all(str(course.id) in line for line in lines)
+
+        async def tried_to_deliver() -> bool:
+            described = await course.handle.describe()
+            pending = described.raw_description.pending_activities
+            return any(one.activity_type.name == ALARM and one.attempt > 3 for one in pending)
+
+        # However often it is tried, it is logged, and so pages, once.
+        assert await eventually(tried_to_deliver)
+        assert _alarms(log) == lines
         [history] = await course.runs()
         scheduled = [
             event.activity_task_scheduled_event_attributes.activity_type.name
@@ -97,6 +98,7 @@ async def test_without_the_record_people_are_answered_and_alarms_leave(
         # Logged at once; that they were is recorded when the next attempt finds the database again.
         kinds = await eventually(delivered)
         assert kinds.count("crisis") == kinds.count("crisis_contacts") == 1
+        assert _alarms(log) == lines
 
 
 def _alarms(log: Path) -> list[str]:

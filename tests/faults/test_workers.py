@@ -1,6 +1,8 @@
 """Workers as processes of their own: killed at the worst moments, stopped in good order, several at once."""
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -22,10 +24,11 @@ from application.temporal.journey_client import SearchAttributeMismatch, registe
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, blocked, support
+from tests.faults.helpers import AT_RISK, Course, at_work, blocked, support
 from tests.helpers import eventually
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.notices import notices
 from workflows.messages import Receipt
@@ -48,6 +51,10 @@ class Crew:
     async def worker(self) -> WorkerProcess:
         return await run_worker(self._env, self._log_path)
 
+    async def alarms(self) -> list[str]:
+        """The ids of the alarms in the log, each as often as it stands there."""
+        return re.findall(r"alarm .*notice_id=(\S+)", self._log_path.read_text())
+
 
 @pytest.fixture
 def crew(stack: Stack, task_queue: str, tmp_path: Path) -> Crew:
@@ -67,17 +74,19 @@ async def waits_for_the_log(stack: Stack) -> bool:
 async def test_killed_around_a_commit(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
-    """Three journeys, caught by one kill: an append committed and not acknowledged, one that commits after its
-    worker is dead, and a command on its way."""
-    committed, waiting, sending = (Course(client, record, signers, task_queue) for _ in range(3))
+    """Four journeys, caught by one kill: an append committed and not acknowledged, one that commits after its
+    worker is dead, a command on its way, and an alarm that is logged and not delivered."""
+    committed, waiting, sending, alarmed = (Course(client, record, signers, task_queue) for _ in range(4))
     async with await crew.worker() as worker:
-        for course in (committed, waiting, sending):
+        for course in (committed, waiting, sending, alarmed):
             await course.begin()
             await course.recorded()
         async with blocked(stack, NOTICE_LOCK):
             receipt = await committed.send(c.PlaceHold(reason="invented: a hold, because holds have notices"))
             await record.wait_for(committed.id, receipt.version, timeout=_soon())
             assert (await committed.status()).recorded < receipt.version
+            await alarmed.send(AT_RISK, by=Role.CLINICIAN)
+            await eventually(crew.alarms)
             async with blocked(stack, LOG_LOCK):
                 held = await waiting.send(support())
                 await eventually(lambda: waits_for_the_log(stack))
@@ -87,11 +96,20 @@ async def test_killed_around_a_commit(
             await record.wait_for(waiting.id, held.version, timeout=_soon())
     async with await crew.worker():
         await on_its_way
-        for course in (committed, waiting, sending):
+        for course in (committed, waiting, sending, alarmed):
             await course.checked()
             await course.send(support("invented: and on it goes"))
             await course.checked()
-    assert await delivered(stack, committed) == await owed(committed)
+        assert await delivered(stack, committed) == await owed(committed)
+
+        async def told() -> bool:
+            return await delivered(stack, alarmed) == await owed(alarmed)
+
+        assert await eventually(told)
+    # Logged by the one that died, and once more at most by the next one: under the same ids.
+    logged = await crew.alarms()
+    assert {*logged} == {str(alarm) for alarm in await owed(alarmed, alarms=True)}
+    assert max(Counter(logged).values()) <= 2
 
 
 def _soon() -> timedelta:
@@ -107,8 +125,9 @@ async def delivered(stack: Stack, course: Course) -> list[UUID]:
     return sorted(row["notice_id"] for row in rows)
 
 
-async def owed(course: Course) -> list[UUID]:
-    return sorted(notice.id for event in await load_events(course.record, course.id) for notice in notices(event))
+async def owed(course: Course, *, alarms: bool = False) -> list[UUID]:
+    due = [notice for event in await load_events(course.record, course.id) for notice in notices(event)]
+    return sorted(notice.id for notice in due if notice.alarm or not alarms)
 
 
 @pytest.mark.timeout(240)
