@@ -167,15 +167,25 @@ async def approve(
             show_default=False,
         ),
     ] = None,
+    clinic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--clinic",
+            metavar="ID",
+            help="A clinic whose patients it is for; may be given again. Otherwise as signed before, or your own.",
+            show_default=False,
+        ),
+    ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Set earlier signatures aside and start over.")] = False,
 ) -> None:
-    """Sign a protocol as fit for patients. For: clinician, on_call_clinician, medical_director.
+    """Sign a protocol as fit for a clinic's patients. For: clinician, on_call_clinician, medical_director.
 
-    Two people sign, each with their own key, one of them the medical director. Their approval is written beside the
-    protocol's file. It is valid for exactly this text, until its review date.
+    Two people sign, each with their own key. Each clinic that it is for has its medical director among them, by the
+    register: one who directs several clinics signs for all of them. Their approval is written beside the protocol's
+    file. It is valid for exactly this text and these clinics, until its review date.
     """
     context, output = call.context, call.output
-    asked = read_to_approve(context, name, review.date() if review else None, anew=anew)
+    asked = read_to_approve(context, name, review.date() if review else None, clinics=clinic or (), anew=anew)
     if not output.json_only:
         _show_summary(call, asked.protocol, asked.status, f"protocol approve {name}")
         output.show(facts_box(_meaning(asked), "what is signed"))
@@ -231,6 +241,7 @@ def _meaning(asked: ToApprove) -> dict[str, object]:
     return {
         "short code": short_code(asked.protocol.digest),
         "signing means": "protocol_approved",
+        "for the patients of": ", ".join(asked.clinics),
         "signed before by": None if asked.begun is None else signers(asked.begun),
         "you sign as": f"{signer.name} ({signer.role.value}), licence {signer.licence.number}",
         "review by": local(asked.until, asked.protocol.working_time.zone).date(),
@@ -247,6 +258,7 @@ def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval)
                 "version": protocol.version,
                 "digest": protocol.digest,
                 "short_code": short_code(protocol.digest),
+                "clinics": list(approval.clinics),
                 "signed_by": [signed.signer.id for signed in approval.approvals],
                 "missing": 2 - len(approval.approvals),
                 "review_by": review_day(approval, protocol),
@@ -263,6 +275,7 @@ def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval)
         facts_box(
             {
                 "signed by": signers(approval),
+                "for the patients of": ", ".join(approval.clinics),
                 "review by": review_day(approval, protocol),
                 "missing": None if whole else f"one more signature, of {who}",
                 "approval": str(path),

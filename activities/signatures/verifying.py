@@ -50,6 +50,7 @@ class SignatureProblem(StrEnum):
     WRONG_STATE = "wrong_state"
     WRONG_PROTOCOL = "wrong_protocol"
     NOT_TWO_PEOPLE = "not_two_people"
+    OTHER_CLINIC = "other_clinic"
 
 
 _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
@@ -91,6 +92,10 @@ _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
         "the protocol lacks a second signature",
         "Have a second person sign (`protocol approve`)",
     ),
+    SignatureProblem.OTHER_CLINIC: (
+        "the protocol is not approved for this clinic by a medical director of it",
+        "Have the clinic's medical director approve it (`protocol approve`)",
+    ),
 }
 
 
@@ -128,11 +133,21 @@ def check(
 
 
 def check_protocol(
-    approval: ProtocolApproval, digest: str, register: Register, at: datetime, *, skew: timedelta = SKEW
+    approval: ProtocolApproval,
+    digest: str,
+    register: Register,
+    at: datetime,
+    *,
+    clinic: str | None = None,
+    skew: timedelta = SKEW,
 ) -> SignatureProblem | None:
     """Say why the protocol of this digest may not be used for patients at a moment; None when it may.
 
-    The approval stands until it expires, also when a signer's key is revoked or a licence ends after they signed.
+    Each clinic that it names has a medical director among those who signed: its own, or one of several clinics.
+    ``clinic`` is whose patients they are, and must be named; None asks whether it holds for those that are.
+
+    The approval stands until it expires, also when a signer's key is revoked, a licence ends or the director leaves
+    after they signed.
     """
     if approval.digest != digest:
         return SignatureProblem.WRONG_PROTOCOL
@@ -141,6 +156,8 @@ def check_protocol(
         return SignatureProblem.NOT_TWO_PEOPLE
     if all(signed.signer.role != Role.MEDICAL_DIRECTOR for signed in approval.approvals):
         return SignatureProblem.WRONG_ROLE
+    if clinic is not None and clinic not in approval.clinics:
+        return SignatureProblem.OTHER_CLINIC
     for signed in approval.approvals:
         entry = register.entry(signed.signature.key_id)
         if entry is None:
@@ -153,7 +170,20 @@ def check_protocol(
         problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
         if problem is not None:
             return problem
+    if not all(_directed(approval, each, register) for each in approval.clinics):
+        return SignatureProblem.OTHER_CLINIC
     return None
+
+
+def _directed(approval: ProtocolApproval, clinic: str, register: Register) -> bool:
+    """Whether one who signed was medical director of a clinic by the register when they signed."""
+    return any(
+        entry.member.id == signed.signer.id
+        and entry.member.role == signed.signer.role == Role.MEDICAL_DIRECTOR
+        and entry.member.works_at(clinic, signed.signature.signed_at)
+        for signed in approval.approvals
+        for entry in register.staff
+    )
 
 
 def _faults(

@@ -78,15 +78,15 @@ class Starter:
         require_role(context.actor, START)
         self._context = context
         self._protocol = protocol
-        self._chosen: dict[tuple[str, Pathway], tuple[Protocol, ProtocolApproval | None]] = {}
+        self._chosen: dict[tuple[str, Pathway, str], tuple[Protocol, ProtocolApproval | None]] = {}
 
     def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
         """Make the command for a referral.
 
         Raises:
-            UseCaseError: the protocol cannot be used, or is not signed.
+            UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic.
         """
-        key = (self._protocol or referral.protocol or "", referral.pathway)
+        key = (self._protocol or referral.protocol or "", referral.pathway, referral.clinic)
         if key not in self._chosen:
             self._chosen[key] = self._choose(*key)
         protocol, approval = self._chosen[key]
@@ -107,7 +107,7 @@ class Starter:
         require_size(command)
         return staff.with_register(self._context, None, command)
 
-    def _choose(self, name: str, pathway: Pathway) -> tuple[Protocol, ProtocolApproval | None]:
+    def _choose(self, name: str, pathway: Pathway, clinic: str) -> tuple[Protocol, ProtocolApproval | None]:
         settings = self._context.settings
         protocol, file = choose(
             name or None,
@@ -119,7 +119,7 @@ class Starter:
         # A protocol that nobody could have signed is refused by the journey itself, with its own reason.
         if settings.demonstration or file is None or protocol.obstacles():
             return protocol, None
-        return protocol, approval_of(protocol, file, settings, self._context.now())
+        return protocol, approval_of(protocol, file, self._context, clinic)
 
     def try_out(self, command: Command) -> tuple[Event, ...] | Refusal:
         """Return the events that a start would have now. Nothing is sent."""

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from activities.signatures import verifying
 from activities.signatures.signer_registry import Register
-from application.errors import NOTHING_WRITTEN, Conflict, NotVerified, UseCaseError
+from application.context import Context
+from application.errors import NOTHING_WRITTEN, Conflict, FieldProblem, NotVerified, UseCaseError
 from application.files import content_of
+from application.protocols.files import load_protocol, protocol_files
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from workflows.journey.calendars import local
@@ -27,6 +29,7 @@ _FAULTS: Final[Mapping[verifying.SignatureProblem, str]] = {
     verifying.SignatureProblem.REVOKED: "a signer's key had been revoked when it was signed",
     verifying.SignatureProblem.BAD_SIGNATURE: "a signature is not right: the approval was altered",
     verifying.SignatureProblem.NOT_TWO_PEOPLE: "one person signed twice",
+    verifying.SignatureProblem.OTHER_CLINIC: "a clinic that it names had no medical director among those who signed",
     verifying.SignatureProblem.WRONG_ROLE: "no medical director signed it, or a role is not as in the register",
     verifying.SignatureProblem.LICENCE_EXPIRED: "a signer's licence was over when it was signed",
     verifying.SignatureProblem.NOT_YET_VALID: "it is dated before a signer was enrolled, or in the future",
@@ -127,7 +130,10 @@ def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Reg
     match verifying.check_protocol(approval, protocol.digest, register, now):
         case None:
             return ApprovalStatus(
-                "approved", f"approved by {signers(approval)}, review by {day}", "", approval=approval
+                "approved",
+                f"approved for {', '.join(approval.clinics)} by {signers(approval)}, review by {day}",
+                "",
+                approval=approval,
             )
         case verifying.SignatureProblem.EXPIRED:
             return ApprovalStatus("review_passed", f"its review date, {day}, has passed", ANEW)
@@ -136,16 +142,37 @@ def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Reg
             return ApprovalStatus("not_verified", f"its approval does not hold: {reason}", ANEW, NotVerified)
 
 
-def approval_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ProtocolApproval:
-    """Return the approval that lets a protocol carry patients now.
+def approval_of(protocol: Protocol, protocol_file: Path, context: Context, clinic: str) -> ProtocolApproval:
+    """Return the approval that lets a protocol carry a clinic's patients now.
 
     Raises:
-        UseCaseError: there is no valid one. The error says why, and what to do.
+        UseCaseError: there is no valid one for this clinic. The error says why, and which protocols the clinic has.
     """
-    found = status_of(protocol, protocol_file, settings, now)
+    found = status_of(protocol, protocol_file, context.settings, context.now())
+    which = f"protocol {protocol.id} version {protocol.version}"
     if found.approval is None:
-        raise found.error(
-            f"protocol {protocol.id} version {protocol.version} may not carry patients: {found.text}",
-            found.remedy,
+        raise found.error(f"{which} may not carry patients: {found.text}", found.remedy)
+    if clinic not in found.approval.clinics:
+        theirs = ", ".join(approved_for(context, clinic)) or "none"
+        raise Conflict(
+            f"{which} is approved for {', '.join(found.approval.clinics)}, not for {clinic}. "
+            f"Approved for {clinic}: {theirs}",
+            "Choose one that is approved for this clinic, or have its medical director approve this one: "
+            f"`protocol approve --clinic {clinic}`",
+            fields=(FieldProblem("protocol", "is not this clinic's"),),
         )
     return found.approval
+
+
+def approved_for(context: Context, clinic: str) -> tuple[str, ...]:
+    """Return the names of the protocols that are approved for a clinic now."""
+    names: list[str] = []
+    for file in protocol_files(context):
+        try:
+            protocol = load_protocol(file)
+        except UseCaseError:
+            continue  # Nobody can be started on what cannot be read; `protocol list` says so.
+        status = status_of(protocol, file, context.settings, context.now())
+        if status.approval is not None and not protocol.obstacles() and clinic in status.approval.clinics:
+            names.append(file.stem)
+    return tuple(names)

@@ -1,9 +1,12 @@
-"""Approve a protocol: the medical director and a second licensed person each sign the same text of it."""
+"""Approve a protocol for clinics: a medical director of each and a second licensed person sign the same text of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
 
 from activities.signatures.keys import PrivateKey, new_seal, sign
 from activities.signatures.signer_registry import Register
@@ -26,7 +29,7 @@ from application.sign_offs import keyring
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
-from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, Signer
+from workflows.journey.signed_statement import Approval, Clinics, ProtocolApproval, ProtocolStatement, Signer
 
 REVIEW_AFTER = timedelta(days=365)
 """After how long a protocol is reviewed, unless the first signer says otherwise."""
@@ -37,12 +40,14 @@ LATEST_REVIEW = timedelta(days=10 * 365)
 class ToApprove(NamedTuple):
     """A protocol that somebody may sign: earlier signatures, and until when journeys may be started.
 
-    ``known`` is the content of the approval file; ``register`` is None where no register is set.
+    ``clinics`` are those whose patients it is for. ``known`` is the content of the approval file; ``register`` is None
+    where no register is set.
     """
 
     protocol: Protocol
     file: Path
     signer: Signer
+    clinics: tuple[str, ...]
     begun: ProtocolApproval | None
     known: bytes | None
     until: datetime
@@ -50,10 +55,13 @@ class ToApprove(NamedTuple):
     register: Register | None
 
 
-def read_to_approve(context: Context, name: str, review: date | None, *, anew: bool) -> ToApprove:
+def read_to_approve(
+    context: Context, name: str, review: date | None, *, clinics: Sequence[str] = (), anew: bool
+) -> ToApprove:
     """Read a protocol for the person to sign, if their signature is missing.
 
-    ``review`` is the last day on which journeys may be started; ``anew`` discards earlier signatures.
+    ``clinics`` are those whose patients it is for: as signed before, or else the signer's own. ``review`` is the last
+    day on which journeys may be started; ``anew`` discards earlier signatures.
 
     Raises:
         UseCaseError: their role does not sign, or this protocol does not need their signature now.
@@ -70,6 +78,7 @@ def read_to_approve(context: Context, name: str, review: date | None, *, anew: b
         protocol=protocol,
         file=file,
         signer=signer,
+        clinics=_clinics(clinics, begun, context),
         begun=begun,
         known=known,
         register=None if settings.register_file is None else keyring.verified_register(settings),
@@ -91,7 +100,7 @@ def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
     at = context.now()
     if asked.register is not None:
         keyring.require_enrolled(asked.register, key, asked.signer, at)
-    approval = _sign(asked.protocol, asked.begun, asked.signer, key, at, asked.until - at)
+    approval = _sign(asked, key, at)
     if asked.register is not None:
         _require_holding(approval, asked.protocol, asked.register, at)
     replace(approval_path(asked.file), approval.model_dump_json(indent=2).encode() + b"\n", asked.known)
@@ -142,23 +151,47 @@ def _until(day: date | None, begun: ProtocolApproval | None, protocol: Protocol,
     return datetime.combine(day, time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)
 
 
-def _sign(
-    protocol: Protocol,
-    begun: ProtocolApproval | None,
-    signer: Signer,
-    key: PrivateKey,
-    at: datetime,
-    valid_for: timedelta,
-) -> ProtocolApproval:
-    header = new_seal(key.key_id, at, valid_for)
+def _clinics(asked: Sequence[str], begun: ProtocolApproval | None, context: Context) -> tuple[str, ...]:
+    """Return for which clinics the protocol is signed, in one order.
+
+    Raises:
+        UseCaseError: none, one that is no id, or others than those that the first signature is for.
+    """
+    clinics = tuple(sorted({*asked})) or (tuple(sorted({*context.actor.clinics})) if begun is None else begun.clinics)
+    try:
+        TypeAdapter(Clinics).validate_python(clinics)
+    except ValidationError:
+        raise InvalidInput(
+            "it is not said for which clinics the protocol is to be approved",
+            "Give --clinic with the id of a clinic, as in the register, once for each",
+            state=NOTHING_WRITTEN,
+        ) from None
+    if begun is not None and clinics != begun.clinics:
+        raise Conflict(
+            f"the first signature is for {', '.join(begun.clinics)}, and both are for the same clinics",
+            "Leave --clinic out to sign for those, or start over with --anew",
+            state=NOTHING_WRITTEN,
+        )
+    return clinics
+
+
+def _sign(asked: ToApprove, key: PrivateKey, at: datetime) -> ProtocolApproval:
+    protocol, begun, signer, clinics = asked.protocol, asked.begun, asked.signer, asked.clinics
+    header = new_seal(key.key_id, at, asked.until - at)
     statement = ProtocolStatement(
-        protocol=protocol.id, version=protocol.version, digest=protocol.digest, signer=signer, seal=header
+        protocol=protocol.id,
+        version=protocol.version,
+        digest=protocol.digest,
+        clinics=clinics,
+        signer=signer,
+        seal=header,
     )
     approval = Approval(signer=signer, signature=sign(key, statement))
     return ProtocolApproval(
         protocol=protocol.id,
         version=protocol.version,
         digest=protocol.digest,
+        clinics=clinics,
         approvals=(*(begun.approvals if begun else ()), approval),
     )
 

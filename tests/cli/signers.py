@@ -101,9 +101,11 @@ class Clinic:
     def entries(self) -> tuple[SignerEntry, ...]:
         return registers.read(self.register, bytes.fromhex(self.public)).entries
 
-    def publish(self, *entries: SignerEntry, at: datetime = START) -> None:
-        """Another register, truly signed."""
-        organisation = registers.Register(organisation="Invented Clinic", version=9, issued_at=at, entries=entries)
+    def publish(self, *entries: SignerEntry, at: datetime = START, **changed: Any) -> None:
+        """Another register with the invented staff, truly signed."""
+        staff = tuple(staff_entry(person) for person in STAFF)
+        whole = {"organisation": "Invented Clinic", "version": 9, "issued_at": at, "entries": entries, "staff": staff}
+        organisation = registers.Register(**{**whole, "clinics": (CLINIC, SECOND_CLINIC), **changed})
         self.register.write_bytes(registers.publish(organisation, unlock(self.key, OFFLINE)))
 
     def enter_staff(self) -> None:

@@ -13,7 +13,8 @@ from activities.signatures import keys
 from activities.signatures.signer_registry import SignerEntry
 from application.protocols.approvals import load_approval
 from deploy.local.postgres import Database
-from simulation.people import PEOPLE
+from simulation.keys import staff_entry
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, Answer, referral
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
@@ -32,10 +33,11 @@ def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clinic(tmp_path: Path, profiles: Profiles) -> Clinic:
-    """A clinic whose medical director and clinician have enrolled keys."""
+    """A clinic with its staff, whose medical director and clinician have enrolled keys."""
     made = Clinic(tmp_path, profiles)
     made.signer(DIRECTOR)
     made.signer(CLINICIAN)
+    made.enter_staff()
     return made
 
 
@@ -45,9 +47,9 @@ def approval(clinic: Clinic) -> ProtocolApproval:
     return found
 
 
-def approved(clinic: Clinic) -> None:
+def approved(clinic: Clinic, *more: str) -> None:
     for role in (DIRECTOR, CLINICIAN):
-        answer = clinic.approve(role)
+        answer = clinic.approve(role, *more)
         assert answer.code == 0, answer.err
 
 
@@ -60,11 +62,10 @@ def state(clinic: Clinic) -> str:
     return shown
 
 
-def start(clinic: Clinic, *more: str, **changed: Any) -> Answer:
-    clinic.enter_staff()
-    given = referral(protocol="ours", **changed)
-    coordinator = clinic.profile(Role.COORDINATOR)
-    return clinic.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
+def start(world: Clinic, *more: str, **changed: Any) -> Answer:
+    given = referral(**{"protocol": "ours", **changed})
+    coordinator = world.profile(Role.COORDINATOR)
+    return world.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
 
 
 def test_two_people_approve(clinic: Clinic) -> None:
@@ -76,6 +77,7 @@ def test_two_people_approve(clinic: Clinic) -> None:
         "version": 1,
         "digest": digest,
         "short_code": f"{digest[:4]}-{digest[4:8]}-{digest[8:12]}",
+        "clinics": ["demo-clinic", "night-clinic"],
         "signed_by": ["demo-medical-director"],
         "missing": 1,
         "review_by": "2027-03-02",
@@ -106,7 +108,9 @@ def test_people_see_what_they_sign_and_what_is_missing(clinic: Clinic) -> None:
     assert "signed before by" in second.out
     assert "one more" not in second.out
     listed = clinic.world.call("protocol", "list").out
-    told = "yes: approved by Clio Invented, MD and Dira Invented, MD, review by 2027-03-02"
+    told = (
+        "yes: approved for demo-clinic, night-clinic by Clio Invented, MD and Dira Invented, MD, review by 2027-03-02"
+    )
     assert told in " ".join(re.sub("[│┃]", " ", listed).split())
     assert told.removeprefix("yes: ") in clinic.world.call("protocol", "check", str(clinic.protocol)).out
 
@@ -361,13 +365,13 @@ def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) 
     assert command.body.approval == approval(clinic)
 
 
-def refused_start(clinic: Clinic, code: int, *said: str) -> None:
+def refused_start(world: Clinic, code: int, *said: str, **changed: Any) -> None:
     for more in ((), ("--dry-run",)):
-        answer = start(clinic, *more)
+        answer = start(world, *more, **changed)
         assert answer.code == code
         assert all(word in answer.error["reason"] for word in said), answer.error
         assert answer.error["remedy"]
-    assert clinic.world.received == []
+    assert world.world.received == []
 
 
 def test_what_is_not_signed_does_not_start(clinic: Clinic) -> None:
@@ -456,6 +460,75 @@ def test_a_register_that_was_altered_starts_nobody(clinic: Clinic) -> None:
     approved(clinic)
     clinic.register.write_text(clinic.register.read_text().replace("Dira", "Dora"))
     refused_start(clinic, 7, "cannot be checked")
+
+
+@pytest.mark.requirement("A17")
+@pytest.mark.parametrize("theirs", [(), ("theirs",)])
+def test_a_pathway_starts_on_a_protocol_of_the_patients_clinic(clinic: Clinic, theirs: tuple[str, ...]) -> None:
+    """The refusal names those that the clinic has."""
+    approved(clinic, "--clinic", CLINIC)
+    if theirs:
+        mine, clinic.protocol = clinic.protocol, clinic.protocol.with_name("theirs.yaml")
+        clinic.write_protocol(id="theirs")
+        for role in (DIRECTOR, CLINICIAN):
+            words = ("protocol", "approve", "theirs", *clinic.profile(role), "--clinic", SECOND_CLINIC)
+            answer = clinic.world.call(*words, answers=(PEOPLE[role].id, PASSPHRASE))
+            assert answer.code == 0, answer.err
+        clinic.protocol = mine
+    refused_start(
+        clinic,
+        5,
+        f"approved for {CLINIC}, not for {SECOND_CLINIC}",
+        f"Approved for {SECOND_CLINIC}: {theirs[0] if theirs else 'none'}",
+        clinic=SECOND_CLINIC,
+    )
+
+
+@pytest.mark.requirement("A17")
+def test_both_sign_for_the_same_clinics(clinic: Clinic) -> None:
+    both = ("--clinic", SECOND_CLINIC, "--clinic", CLINIC)
+    assert clinic.approve(DIRECTOR, *both).json["clinics"] == [CLINIC, SECOND_CLINIC]
+    other = clinic.approve(CLINICIAN, "--clinic", CLINIC)
+    assert other.code == 5
+    assert "for the same clinics" in other.error["reason"]
+    assert clinic.world.asked == []
+    assert clinic.approve(CLINICIAN).json["clinics"] == [CLINIC, SECOND_CLINIC]
+    assert state(clinic) == "approved"
+
+
+@pytest.mark.requirement("A17")
+@pytest.mark.parametrize("given", ["", "no id", "../x", "a" * 300])
+def test_a_clinic_is_named_by_its_id(clinic: Clinic, given: str) -> None:
+    answer = clinic.approve(DIRECTOR, "--clinic", given)
+    assert answer.code == 2
+    assert not clinic.approval.exists()
+
+
+@pytest.mark.requirement("A17")
+def test_a_director_approves_for_their_own_clinics(clinic: Clinic) -> None:
+    """By the register: of one clinic, of several, or together with the director of another one."""
+    entries = (clinic.as_enrolled(DIRECTOR), clinic.as_enrolled(CLINICIAN))
+    clinic.publish(*entries, staff=works_at((CLINIC,)))
+    clinic.approve(DIRECTOR)
+    answer = clinic.approve(CLINICIAN)
+    assert answer.code == 7
+    assert "a clinic that it names had no medical director" in answer.error["reason"]
+    assert len(approval(clinic).approvals) == 1
+    clinic.approve(DIRECTOR, "--anew", "--clinic", CLINIC)
+    assert clinic.approve(CLINICIAN).json["missing"] == 0
+    clinic.publish(*entries, staff=works_at((SECOND_CLINIC,)))
+    refused_start(clinic, 7, "a clinic that it names had no medical director")
+
+
+def works_at(clinics: tuple[str, ...]) -> tuple[Any, ...]:
+    """The invented staff, of whom the medical director works only at these clinics."""
+    entries = [staff_entry(person) for person in STAFF]
+    return tuple(
+        each.model_copy(update={"member": each.member.model_copy(update={"clinics": clinics})})
+        if each.member.role == DIRECTOR
+        else each
+        for each in entries
+    )
 
 
 def test_demonstrations_need_no_signatures(clinic: Clinic, migrated: Database) -> None:

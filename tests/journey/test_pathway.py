@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from simulation.people import PEOPLE, observation, referral
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import (
     JOURNEY,
@@ -115,6 +115,7 @@ def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
             "protocol": protocol.id,
             "version": protocol.version,
             "digest": protocol.digest,
+            "clinics": (CLINIC,),
             "approvals": [{"signer": signer, "signature": unmade} for signer in signers],
             **changed,
         }
@@ -128,6 +129,11 @@ def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
         ({"version": 2}, "not as it was signed"),
         ({"protocol": "another"}, "not as it was signed"),
         ({"approvals": 1}, "second signature"),
+        pytest.param(
+            {"clinics": (SECOND_CLINIC,)},
+            f"approved for {SECOND_CLINIC}, not for {CLINIC}",
+            marks=pytest.mark.requirement("A17"),
+        ),
         (None, "is not signed"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from activities.signatures.keys import generate, sign
-from simulation.people import PEOPLE
+from simulation.people import CLINIC, PEOPLE
 from tests.signatures.room import CLIO, CLIO_KEY, KEYS, NOW, published, register, statement
 from workflows.journey.actors import Role
 from workflows.journey.signed_statement import ProtocolStatement, SignatureHeader, signer_of
@@ -27,6 +27,7 @@ if __name__ == "__main__":
         protocol="ptsd-at-home",
         version=3,
         digest="d" * 64,
+        clinics=(CLINIC,),
         signer=signer_of(PEOPLE[Role.MEDICAL_DIRECTOR]),
         seal=SignatureHeader(
             key_id=director.key_id, nonce=f"{2:032x}", signed_at=NOW, expires_at=NOW + timedelta(days=365)

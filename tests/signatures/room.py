@@ -107,17 +107,23 @@ def approval(
     days: int = 365,
     protocol: str = "ptsd-at-home",
     version: int = 3,
+    clinics: tuple[str, ...] = (CLINIC,),
 ) -> ProtocolApproval:
-    """A protocol approved by these two."""
+    """A protocol approved by these two for these clinics."""
     approvals = []
     for role in roles:
         seal = new_seal(KEYS[role].key_id, at, timedelta(days=days))
         stated = ProtocolStatement(
-            protocol=protocol, version=version, digest=digest, signer=signer_of(PEOPLE[role]), seal=seal
+            protocol=protocol,
+            version=version,
+            digest=digest,
+            clinics=clinics,
+            signer=signer_of(PEOPLE[role]),
+            seal=seal,
         )
         approvals.append(Approval(signer=stated.signer, signature=sign(KEYS[role], stated)))
     return ProtocolApproval.model_validate(
-        {"protocol": protocol, "version": version, "digest": digest, "approvals": approvals}
+        {"protocol": protocol, "version": version, "digest": digest, "clinics": clinics, "approvals": approvals}
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from activities.signatures.keys import new_seal, sign
 from activities.signatures.verifying import LONGEST, SKEW, SignatureProblem, check, check_protocol
-from simulation.people import PEOPLE
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
 from tests.signatures.room import (
     CLIO,
     CLIO_KEY,
@@ -286,6 +286,28 @@ def test_a_protocol_is_approved_by_the_director_and_one_more() -> None:
     assert approved(approval(*reversed(BOTH))) is None
     assert approved(approval(Role.ON_CALL_CLINICIAN, Role.CLINICIAN)) == SignatureProblem.WRONG_ROLE
     assert approved(approval(Role.MEDICAL_DIRECTOR, Role.MEDICAL_DIRECTOR)) == SignatureProblem.NOT_TWO_PEOPLE
+
+
+@pytest.mark.requirement("A17")
+def test_a_protocol_approval_is_for_the_clinics_of_its_director() -> None:
+    given = approval(*BOTH)
+    assert approved(given, clinic=CLINIC) is None
+    assert approved(given, clinic=SECOND_CLINIC) == SignatureProblem.OTHER_CLINIC
+    moved = given.model_copy(update={"clinics": (SECOND_CLINIC,)})
+    assert approved(moved, clinic=SECOND_CLINIC) == SignatureProblem.BAD_SIGNATURE
+    both = approval(*BOTH, clinics=(CLINIC, SECOND_CLINIC))
+    assert approved(both, clinic=SECOND_CLINIC) is None
+    for changed in ({"clinics": (SECOND_CLINIC,)}, {"since": NOW + timedelta(days=1)}, {"until": NOW}):
+        staff = tuple(
+            each.model_copy(update={"member": each.member.model_copy(update=changed)})
+            if each.member.role == Role.MEDICAL_DIRECTOR
+            else each
+            for each in REGISTER.staff
+        )
+        other = REGISTER.model_copy(update={"staff": staff})
+        assert approved(given, register=other, clinic=CLINIC) == SignatureProblem.OTHER_CLINIC
+        assert approved(both, register=other, clinic=SECOND_CLINIC) == SignatureProblem.OTHER_CLINIC
+    assert approved(given, register=REGISTER.model_copy(update={"staff": ()})) == SignatureProblem.OTHER_CLINIC
 
 
 def test_a_protocol_approval_is_for_one_content() -> None:

@@ -9,7 +9,7 @@ import pytest
 from activities.signatures.keys import new_seal, sign
 from application.temporal.journey_client import handle_of, start
 from simulation.keys import Signers
-from simulation.people import PEOPLE, referral
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, referral
 from tests.helpers import eventually
 from tests.journey.play import for_patients
 from tests.workflow.world import World
@@ -26,7 +26,8 @@ PROTOCOL = for_patients(load_demonstration("ANXIETY"))
 
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:
     """What these people sign under a protocol, for a year; ``of`` it says something else than it is."""
-    what: dict[str, Any] = {"protocol": protocol.id, "version": protocol.version, "digest": protocol.digest} | of
+    what: dict[str, Any] = {"protocol": protocol.id, "version": protocol.version, "digest": protocol.digest}
+    what |= {"clinics": (CLINIC,), **of}
     now = datetime.now(UTC)
     approvals = []
     for role in roles:
@@ -58,10 +59,16 @@ async def test_a_protocol_that_two_people_signed_carries_patients(real_world: Wo
     await handle.terminate()
 
 
-@pytest.mark.parametrize("what", ["without the medical director", "signed by somebody else"])
+@pytest.mark.requirement("A17")
+@pytest.mark.parametrize("what", ["without the medical director", "signed by somebody else", "for another clinic"])
 async def test_nothing_is_recorded_under_a_protocol_nobody_may_use(real_world: World, what: str) -> None:
     if what == "without the medical director":
         given = approval(real_world.signers, PROTOCOL, (Role.ON_CALL_CLINICIAN, Role.CLINICIAN))
+    elif what == "for another clinic":
+        genuine = approval(
+            real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN), clinics=(SECOND_CLINIC,)
+        )
+        given = genuine.model_copy(update={"clinics": (CLINIC,)})
     else:
         genuine = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN), digest="0" * 64)
         given = genuine.model_copy(update={"digest": PROTOCOL.digest})

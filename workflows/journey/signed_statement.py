@@ -133,12 +133,17 @@ class DelegationStatement(InputModel):
         return _spell(DELEGATION, content, self.signer, self.seal)
 
 
+Clinics = Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=100)]
+
+
 class ProtocolStatement(InputModel):
-    """The approval of exactly one version of a protocol by one person. It means `protocol_approved`."""
+    """The approval of exactly one version of a protocol for these clinics by one person. It means
+    `protocol_approved`."""
 
     protocol: Identifier
     version: Annotated[int, Field(ge=1)]
     digest: Sha256
+    clinics: Clinics
     signer: Signer
     seal: SignatureHeader
 
@@ -148,6 +153,7 @@ class ProtocolStatement(InputModel):
             "protocol": self.protocol,
             "version": self.version,
             "digest": self.digest,
+            "clinics": list(self.clinics),
             "meaning": "protocol_approved",
         }
         return _spell(PROTOCOL, content, self.signer, self.seal)
@@ -161,7 +167,8 @@ class Approval(InputModel):
 
 
 class ProtocolApproval(InputModel):
-    """The approval that lets a protocol carry patients: the medical director and a second licensed person signed it.
+    """The approval that lets a protocol carry the patients of these clinics: a medical director of each of them and a
+    second licensed person signed it.
 
     With one signature it is begun and not valid yet. ``expires_at`` of the signatures is the review day, until which
     journeys may be started under it.
@@ -170,6 +177,7 @@ class ProtocolApproval(InputModel):
     protocol: Identifier
     version: Annotated[int, Field(ge=1)]
     digest: Sha256
+    clinics: Clinics
     approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=2)]
 
     def statement(self, approval: Approval) -> ProtocolStatement:
@@ -178,6 +186,7 @@ class ProtocolApproval(InputModel):
             protocol=self.protocol,
             version=self.version,
             digest=self.digest,
+            clinics=self.clinics,
             signer=approval.signer,
             seal=approval.signature.seal,
         )

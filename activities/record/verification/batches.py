@@ -135,7 +135,7 @@ def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register, 
     problem = (
         SignatureProblem.NOT_TWO_PEOPLE
         if body.approval is None
-        else check_protocol(body.approval, body.protocol_digest, register, event.at)
+        else check_protocol(body.approval, body.protocol_digest, register, event.at, clinic=body.clinic)
     )
     if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"the protocol is not approved ({problem.value})"

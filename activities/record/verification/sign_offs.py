@@ -308,7 +308,9 @@ def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator
     if payload["illustrative"] is True:
         return
     try:
-        fit = _is_approved(body["approval"], body["protocol"], digest, stored.occurred_at, keys)
+        fit = body["clinic"] in body["approval"]["clinics"] and _is_approved(
+            body["approval"], body["protocol"], digest, stored.occurred_at, keys
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         fit = False
     if not fit:
@@ -316,7 +318,8 @@ def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator
 
 
 def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str, at: datetime, keys: Keys) -> bool:
-    """Whether two people, one of them the medical director, had approved exactly this protocol for this moment."""
+    """Whether two people, one of them a medical director, had approved exactly this protocol for this moment. Of which
+    clinic they are director is judged when the start is recorded."""
     content = {name: approval[name] for name in ("protocol", "version", "digest")}
     signers = [signed["signer"] for signed in approval["approvals"]]
     signatures = [signed["signature"] for signed in approval["approvals"]]
@@ -327,7 +330,8 @@ def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str
     if all(signer["role"] != "medical_director" for signer in signers):
         return False
     for signer, signature in zip(signers, signatures, strict=True):
-        signed = signed_bytes("protocol", {**content, "meaning": "protocol_approved"}, signer, signature)
+        what = {**content, "clinics": approval["clinics"], "meaning": "protocol_approved"}
+        signed = signed_bytes("protocol", what, signer, signature)
         if any(signature_faults(signed, signer, signature, at, keys)):
             return False
         # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.

@@ -16,7 +16,7 @@ from activities.record.verification import sign_offs as offline
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import Reason, RegisterNotVerified, trusted_keys
 from activities.signatures.signer_registry import Register, revoke
-from simulation.people import PEOPLE
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, START, Play, before, course, started
 from tests.signatures.recorded import EARLY, LONG_AGO, history, keep, only, rows, sign_offs, signature_of
@@ -388,6 +388,8 @@ async def test_a_journey_on_an_approved_protocol_has_nothing_wrong(record: Recor
         lambda: approved(*TWO, digest="d" * 64),
         lambda: approved(*TWO, version=9),
         lambda: approved(*TWO, protocol="another"),
+        lambda: approved(*TWO, clinics=(SECOND_CLINIC,)),
+        lambda: approved(*TWO, clinics=(SECOND_CLINIC,)).model_copy(update={"clinics": (CLINIC,)}),
         lambda: approved(*TWO, at=START - timedelta(days=400)),
         lambda: approved(*TWO, at=START + timedelta(minutes=5)),
         lambda: approved(*TWO, at=LONG_AGO - timedelta(days=1), days=9999),
@@ -396,7 +398,8 @@ async def test_a_journey_on_an_approved_protocol_has_nothing_wrong(record: Recor
     ],
     ids=[
         "none", "one", "one twice", "no director", "another text", "another version", "another protocol",
-        "review passed", "signed later", "before enrolment", "signatures swapped", "another name",
+        "another clinic", "moved here", "review passed", "signed later", "before enrolment", "signatures swapped",
+        "another name",
     ],
 )  # fmt: skip
 async def test_a_journey_on_a_protocol_that_is_not_approved_is_found(

@@ -66,7 +66,7 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
 
 
 def _require_approved(command: c.StartPathway) -> None:
-    """Require an approval of exactly this protocol. The signatures are checked where the register is known."""
+    """Require an approval of exactly this protocol for this clinic. Signatures are checked by who has the register."""
     protocol, approval = command.protocol, command.approval
     which = f"protocol {protocol.id} version {protocol.version}"
     if approval is None:
@@ -84,6 +84,13 @@ def _require_approved(command: c.StartPathway) -> None:
             RefusalCode.PROTOCOL,
             f"{which} lacks its second signature",
             "Have a second person sign (`protocol approve`)",
+        )
+    if command.clinic not in approval.clinics:
+        refuse(
+            RefusalCode.PROTOCOL,
+            f"{which} is approved for {', '.join(approval.clinics)}, not for {command.clinic}",
+            "Choose a protocol of this clinic (`protocol list`), or have its medical director approve this one",
+            "clinic",
         )
 
 
