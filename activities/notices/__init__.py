@@ -8,7 +8,7 @@ in.
 from collections.abc import Sequence
 from datetime import datetime
 
-from activities.record.store import Record
+from activities.record.store import NewNotice, Record
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import on_call
 from workflows.journey.actors import Role
@@ -18,16 +18,21 @@ from workflows.journey.notices import Notice
 async def deliver(
     record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime
 ) -> None:
-    """Deliver each notice of a journey of this clinic once, however often this is called."""
-    for notice in notices:
-        await record.deliver_notice(
-            notice_id=notice.id,
-            journey_id=notice.journey_id,
-            event_id=notice.event_id,
-            kind=notice.kind,
-            recipient_role=notice.to.value,
-            recipients=recipients(register, clinic, notice.to, at),
-        )
+    """Deliver the notices of a journey of this clinic together, each once, however often this is called."""
+    people = {role: recipients(register, clinic, role, at) for role in {notice.to for notice in notices}}
+    await record.deliver_notices(
+        [
+            NewNotice(
+                notice_id=notice.id,
+                journey_id=notice.journey_id,
+                event_id=notice.event_id,
+                kind=notice.kind,
+                recipient_role=notice.to.value,
+                recipients=people[notice.to],
+            )
+            for notice in notices
+        ]
+    )
 
 
 def recipients(register: RegisterFile | None, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:

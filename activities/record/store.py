@@ -179,6 +179,18 @@ class Appended(_Frozen):
     replayed: bool
 
 
+class NewNotice(_Frozen):
+    """A notice to be delivered: what kind of task which event gave to a role, and to whom where they are known by
+    name."""
+
+    notice_id: UUID
+    journey_id: UUID
+    event_id: UUID
+    kind: str
+    recipient_role: str
+    recipients: tuple[str, ...] = ()
+
+
 class Head(_Frozen):
     """Where a journey stands. Version and position are 0 when it is enrolled and nothing has happened."""
 
@@ -458,29 +470,16 @@ class Record:
         )
         return tuple(row["journey_id"] for row in rows)
 
-    async def deliver_notice(
-        self,
-        *,
-        notice_id: UUID,
-        journey_id: UUID,
-        event_id: UUID,
-        kind: str,
-        recipient_role: str,
-        recipients: Sequence[str] = (),
-    ) -> bool:
-        """Record that a notice is delivered, to these people where they are known by name: True the first time, False
-        when this id already was."""
-        [row] = await self._fetch(
-            "SELECT record.deliver_notice($1, $2, $3, $4, $5, $6, $7) AS new",
+    async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
+        """Record that notices are delivered, each once, and return the ids of those that were not before."""
+        if not notices:
+            return frozenset()
+        rows = await self._fetch(
+            "SELECT record.deliver_notices($1, $2) AS notice_id",
             self._log_id,
-            notice_id,
-            journey_id,
-            event_id,
-            kind,
-            recipient_role,
-            [*recipients],
+            f"[{','.join(notice.model_dump_json() for notice in notices)}]",
         )
-        return bool(row["new"])
+        return frozenset(row["notice_id"] for row in rows)
 
     async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
         """Wait until a journey has reached a version, and return the position of its head then.

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from activities.record import NewEvent, Record, StoredEvent
+from activities.record import NewEvent, NewNotice, Record, StoredEvent
 from activities.record.access_log import NewAccessLogEntry
 
 if TYPE_CHECKING:
@@ -80,3 +80,9 @@ def an_access(*journeys: UUID, **changed: Any) -> NewAccessLogEntry:
     given = {"entry_id": uuid4(), "reader_id": "somebody", "reader_role": "clinician", "purpose": "TREAT"}
     given |= {"clock": datetime.now(UTC), "command": ("pathway", "show"), "journeys": journeys, "position": 1}
     return NewAccessLogEntry.model_validate(given | changed)
+
+
+def a_notice(journey: UUID, **changed: Any) -> NewNotice:
+    """Somebody is told of something."""
+    given = {"notice_id": uuid4(), "journey_id": journey, "event_id": uuid4(), "kind": "k", "recipient_role": "r"}
+    return NewNotice.model_validate(given | changed)

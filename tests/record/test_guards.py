@@ -11,7 +11,16 @@ import pytest
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
 from activities.record.access_log import record_access
 from deploy.local.postgres import Database
-from tests.record.helpers import Connection, an_access, event, events, raw_append, waiting_for_the_lock, whole_log
+from tests.record.helpers import (
+    Connection,
+    a_notice,
+    an_access,
+    event,
+    events,
+    raw_append,
+    waiting_for_the_lock,
+    whole_log,
+)
 
 CHANGES = [
     "UPDATE record.{} SET log_id = 2",
@@ -27,7 +36,7 @@ async def test_nobody_changes_what_is_recorded(
 ) -> None:
     journey = uuid4()
     await record.append(journey, 0, events(1))
-    await record.deliver_notice(notice_id=uuid4(), journey_id=journey, event_id=uuid4(), kind="k", recipient_role="r")
+    await record.deliver_notices([a_notice(journey)])
     await record_access(record, an_access(journey))
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")
@@ -66,7 +75,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
     )
     callable_ = [function for function in functions if function["callable"]]
-    assert {function["name"] for function in callable_} == {"append", "enrol", "deliver_notice", "record_access"}
+    assert {function["name"] for function in callable_} == {"append", "enrol", "deliver_notices", "record_access"}
     assert all(function["definer"] and function["fixed"] for function in callable_)
 
 

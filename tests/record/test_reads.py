@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from activities.record import NotYetRecorded, Record
-from tests.record.helpers import Connection, events
+from activities.record import NewNotice, NotYetRecorded, Record
+from tests.record.helpers import Connection, a_notice, events
 
 
 async def test_unknown_journeys(record: Record) -> None:
@@ -48,13 +48,13 @@ async def test_waiting_ends_in_time(record: Record) -> None:
 
 
 async def test_a_notice_is_new_once(record: Record, owner: Connection) -> None:
-    notice, journey, cause = uuid4(), uuid4(), uuid4()
+    """However often, in whatever company and order, and by how many at once."""
+    journey = uuid4()
+    notices = [a_notice(journey, kind=f"reminder-{n}", recipients=("a, b", 'c"d')[: n % 3]) for n in range(12)]
+    several = [notices, notices[::-1], notices[3:7], notices[5:] + notices[:5], [*notices[:2]] * 3, notices[:1], []]
 
-    async def deliver() -> bool:
-        return await record.deliver_notice(
-            notice_id=notice, journey_id=journey, event_id=cause, kind="reminder", recipient_role="clinician"
-        )
+    new = await asyncio.gather(*(record.deliver_notices(some) for some in 3 * several))
 
-    assert sorted(await asyncio.gather(*(deliver() for _ in range(8)))) == 7 * [False] + [True]
-    [kept] = await owner.fetch("SELECT * FROM record.notice")
-    assert (kept["journey_id"], kept["event_id"], kept["kind"]) == (journey, cause, "reminder")
+    assert sorted(each for some in new for each in some) == sorted(notice.notice_id for notice in notices)
+    kept = await owner.fetch("SELECT * FROM record.notice ORDER BY length(kind), kind")
+    assert [NewNotice.model_validate({name: row[name] for name in NewNotice.model_fields}) for row in kept] == notices

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities.notice_activities import NoticeActivities
 from activities.record import Record
@@ -59,7 +60,7 @@ async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step
     async def deliver(times: int) -> None:
         for _ in range(times):
             answers.append(await recording.append(again))
-            await alarming.alarm(alarms)
+            await ActivityEnvironment().run(alarming.alarm, alarms)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
