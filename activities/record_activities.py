@@ -1,20 +1,25 @@
 """The activities that append a journey's events to the record, and read them back."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID
+from functools import reduce
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
-from activities.record.event_codec import from_stored, load_events, to_new
+from activities.record.event_codec import from_stored, to_new
 from activities.record.patients import SeenElsewhere, concerns_patient, knows_all, look_elsewhere, opening_of
+from activities.record.recorded_journeys import Proven, RecordedJourney, RecordedJourneys, follow
 from activities.record.store import (
+    BEFORE_THE_FIRST,
+    Appended,
     Diverged,
     MoreIsKnown,
     NotAppendable,
+    OtherHistory,
     OverLimit,
     PatientHasOpenJourney,
     Record,
@@ -22,7 +27,7 @@ from activities.record.store import (
     VersionConflict,
     patient_key,
 )
-from activities.record.verification.batches import NEEDS_PROOF, find_unproven
+from activities.record.verification.batches import NEEDS_PROOF, Unproven, prove
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
 from workflows.journey.aggregate import begin, fold
@@ -51,6 +56,10 @@ def _refused(why: str) -> ApplicationError:
     return ApplicationError(f"not recorded: {why}", type=DIVERGED, non_retryable=True)
 
 
+class _UnknownSender(Unproven):
+    """An event is said to be done by somebody whom the register does not know."""
+
+
 class RecordActivities:
     """Appends events to one record after verifying them with this register, and reads what is recorded."""
 
@@ -58,6 +67,7 @@ class RecordActivities:
         self._record = record
         self._register = register
         self._demonstrations = demonstrations
+        self._recorded = RecordedJourneys()
 
     @activity.defn(name=append_to_record.__name__)
     async def append(self, batch: Batch) -> Recorded:
@@ -77,33 +87,63 @@ class RecordActivities:
                 raise _refused("an event is another journey's, or out of order")
             if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
                 raise _refused("demonstrations are not allowed here")
-        await self._prove_staff(batch)
+        known = self._recorded.take(batch.journey_id, batch.expected_version)
+        if known is not None:
+            try:
+                return await self._record_after(batch, known)
+            except (Unproven, OtherHistory):
+                # What this worker remembers is never the last word: the record is.
+                log.warning("record.read_again", journey_id=str(batch.journey_id))
+        try:
+            return await self._record_after(batch, None)
+        except Unproven as problem:
+            what = "sender.unproven" if isinstance(problem, _UnknownSender) else "signoff.unproven"
+            log.error(what, journey_id=str(batch.journey_id))
+            raise _refused(str(problem)) from None
+
+    async def _record_after(self, batch: Batch, known: RecordedJourney | None) -> Recorded:
+        """Record a batch after what is known of the journey; if that is nothing, after what the record says, read if
+        the batch needs it.
+
+        Raises:
+            Unproven: the batch, or something before it, claims what nobody decided.
+            OtherHistory: the record's journey is not the one that was known.
+        """
+        await self._prove_staff(batch, known)
         rests = concerns_patient(batch.events)
+        before = None if known is None else known.proven
+        follows = None if known is None else known.journey_hash
+        after: Proven | None = None
         seen: SeenElsewhere | None = None
         if rests or any(event.body.kind in NEEDS_PROOF for event in batch.events):
-            recorded = await self._load(batch.journey_id)
-            before = [event for event in recorded if event.version <= batch.expected_version]
-            self._prove(before, batch)
+            goes_on = False
+            if before is None:
+                before, follows, goes_on = await self._prove_recorded(batch)
+            after = prove(batch.events, self._register.current(), before)
             # A retry finds what an earlier attempt recorded, whatever became known since.
-            if rests and len(before) == len(recorded):
-                state = fold(before) if before else None
-                seen = await look_elsewhere(self._record, state or begin(batch.events[0]))
+            if rests and not goes_on:
+                state = None if before is None else before.journey
+                seen = await look_elsewhere(self._record, state or begin(batch.events[0]), self._recorded)
                 if not knows_all(state, batch.events, seen.elsewhere):
                     log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
                     return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
-        position = await self._append(batch, seen)
+        elif before is not None:
+            after = reduce(follow, batch.events, before)
+        appended = await self._append(batch, seen, follows)
+        if after is not None:
+            self._recorded.keep(RecordedJourney(after.journey, appended.journey_hash, after))
         leaving = [notice for event in batch.events for notice in notices(event) if not notice.alarm]
         if leaving:
-            await self._deliver(leaving, await self._clinic_of(batch))
-        told = None
+            await self._deliver(leaving, await self._clinic_of(batch, after))
+        position, told = appended.position, None
         if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in batch.events):
-            journey = fold(await self._load(batch.journey_id))
-            seen = await look_elsewhere(self._record, journey)
-            told = None if seen.elsewhere == journey.elsewhere else seen.elsewhere
+            assert after is not None
+            seen = await look_elsewhere(self._record, after.journey, self._recorded)
+            told = None if seen.elsewhere == after.journey.elsewhere else seen.elsewhere
             position = max(position, seen.position)
         return Recorded(version=batch.events[-1].version, position=position, elsewhere=told)
 
-    async def _append(self, batch: Batch, seen: SeenElsewhere | None) -> int:
+    async def _append(self, batch: Batch, seen: SeenElsewhere | None, follows: bytes | None) -> Appended:
         first = batch.events[0]
         try:
             appended = await self._record.append(
@@ -116,6 +156,7 @@ class RecordActivities:
                 merges=[
                     patient_key(event.body.other) for event in batch.events if isinstance(event.body, PatientMerged)
                 ],
+                follows=follows,
             )
         except (Diverged, VersionConflict, NotAppendable) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
@@ -134,24 +175,25 @@ class RecordActivities:
             raise ApplicationError(str(problem), type=OPEN_JOURNEY, non_retryable=True) from None
         if appended.last_version != batch.events[-1].version:
             raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
-        return appended.position
+        return appended
 
     async def _deliver(self, leaving: Sequence[Notice], clinic: str) -> None:
         now = datetime.now(UTC)
         await deliver(self._record, leaving, clinic=clinic, register=self._register, at=now)
 
-    async def _prove_staff(self, batch: Batch) -> None:
+    async def _prove_staff(self, batch: Batch, known: RecordedJourney | None) -> None:
         """Refuse what staff did whom the register does not know. It is read only for events that need it, so that a
         hold or a report never waits for it."""
         if not any(claims_staff(event) for event in batch.events):
             return
-        clinic = await self._clinic_of(batch)
+        clinic = await self._clinic_of(batch, None if known is None else known.proven)
         problem = next(unknown_actors(self._register.current(), clinic, batch.events), None)
         if problem is not None:
-            log.error("sender.unproven", journey_id=str(batch.journey_id))
-            raise _refused(problem)
+            raise _UnknownSender(problem)
 
-    async def _clinic_of(self, batch: Batch) -> str:
+    async def _clinic_of(self, batch: Batch, proven: Proven | None) -> str:
+        if proven is not None:
+            return proven.journey.clinic
         opening = batch.events[0]
         if not isinstance(opening.body, PathwayStarted):
             stored = await self._record.load_opening(batch.journey_id)
@@ -164,17 +206,23 @@ class RecordActivities:
         assert isinstance(opening.body, PathwayStarted)
         return opening.body.clinic
 
-    async def _load(self, journey_id: UUID) -> tuple[Event, ...]:
-        try:
-            return await load_events(self._record, journey_id)
-        except ValueError:
-            raise _refused("the journey's record holds a row that is no event") from None
-
-    def _prove(self, before: Sequence[Event], batch: Batch) -> None:
-        problem = find_unproven((*before, *batch.events), self._register.current(), recorded=len(before))
-        if problem is not None:
-            log.error("signoff.unproven", journey_id=str(batch.journey_id))
-            raise _refused(problem)
+    async def _prove_recorded(self, batch: Batch) -> tuple[Proven | None, bytes, bool]:
+        """Prove what is recorded of a journey before a batch. Return that, its hash, and whether the journey goes on
+        after it."""
+        proven, journey_hash, register = None, BEFORE_THE_FIRST, self._register.current()
+        async for page in self._record.read(batch.journey_id):
+            for row in page:
+                if row.version > batch.expected_version:
+                    return proven, journey_hash, True
+                try:
+                    event = from_stored(row)
+                except ValueError:
+                    raise _refused("the journey's record holds a row that is no event") from None
+                proven = prove([event], register, proven, recorded=batch.expected_version)
+                journey_hash = row.journey_hash
+            # Proving takes the processor: give other tasks of this loop their turn.
+            await asyncio.sleep(0)
+        return proven, journey_hash, False
 
     @activity.defn(name=catch_up_with_record.__name__)
     async def catch_up(self, handed: StateDigest) -> EventPage:

@@ -1,5 +1,6 @@
 """Turns events of a journey into rows of the record, and back."""
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,11 @@ async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:
     return tuple(from_stored(stored) for stored in await record.load(journey_id))
 
 
-async def load_journey(record: Record, journey_id: UUID) -> Journey | None:
-    """Load the state of a journey as recorded; None when nothing is recorded."""
-    events = await load_events(record, journey_id)
-    return fold(events) if events else None
+async def load_journey(record: Record, journey_id: UUID, *, until_version: int | None = None) -> Journey | None:
+    """Load the state of a journey as recorded, up to a version; None when nothing is recorded."""
+    journey: Journey | None = None
+    async for page in record.read(journey_id, until_version=until_version):
+        journey = fold(map(from_stored, page), journey)
+        # Folding takes the processor: give other tasks of this loop their turn.
+        await asyncio.sleep(0)
+    return journey

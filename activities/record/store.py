@@ -1,12 +1,12 @@
 """Append to the event record, read it, and enrol journeys. The rules are in the database; this module calls it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +20,11 @@ EVENT_COLUMNS = (
     "log_id, position, journey_id, version, event_id, event_type, schema_version, occurred_at, recorded_at, "
     "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
 )
+
+BEFORE_THE_FIRST = bytes(32)
+"""The hash of a journey before its first event."""
+
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 19))})"  # noqa: S608 - a constant
 
 # SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
@@ -57,6 +62,14 @@ class VersionConflict(Exception):
     def __init__(self, actual: int) -> None:
         super().__init__(f"the journey is at version {actual}")
         self.actual = actual
+
+
+class OtherHistory(Exception):
+    """The journey is at the expected version, but not by the events that were read. Nothing was written. The record was
+    put back, or somebody changed it: read the journey again."""
+
+    def __init__(self) -> None:
+        super().__init__("the journey has other events than were read")
 
 
 class Diverged(Exception):
@@ -171,12 +184,16 @@ class Opening(_Frozen):
 
 
 class Appended(_Frozen):
-    """Where the events are: their versions, and the position of the last. `replayed`: they were recorded before."""
+    """Where the events are: their versions, and the position of the last. `replayed`: they were recorded before.
+
+    `journey_hash` is that of the last of them, and stands for the journey up to there.
+    """
 
     first_version: int
     last_version: int
     position: int
     replayed: bool
+    journey_hash: bytes
 
 
 class NewNotice(_Frozen):
@@ -198,6 +215,14 @@ class Head(_Frozen):
     version: int
     position: int
     status: Literal["open", "closed"]
+
+
+class PatientJourneys(NamedTuple):
+    """The journeys of a patient that have begun, up to a position of the record: of each the version and the hash that
+    it has there."""
+
+    position: int
+    reached: Mapping[UUID, tuple[int, bytes]]
 
 
 class Enrolment(_Frozen):
@@ -239,6 +264,8 @@ def _without_values() -> Iterator[None]:
             raise Diverged from None
         if code == "CP003":
             raise NotAppendable(error.message) from None
+        if code == "CP010":
+            raise OtherHistory from None
         if code == "CP009":
             counted, actual, most = (error.detail or "").split(",")
             raise OverLimit(counted, int(actual), int(most)) from None
@@ -325,6 +352,7 @@ class Record:
         opening: Opening | None = None,
         rests_on: int | None = None,
         merges: Sequence[bytes] = (),
+        follows: bytes | None = None,
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
@@ -332,12 +360,13 @@ class Record:
         whether or not others followed. `closes` ends the journey, so that its patient may enrol again. `opening` comes
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
-        from here on are the same one.
+        from here on are the same one. `follows` is the hash of the journey's last event as it was read, if it matters.
 
-        Raises VersionConflict, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown, TwoPatients.
+        Raises VersionConflict, OtherHistory, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown,
+        TwoPatients.
         """
         [row] = await self._fetch(
-            "SELECT * FROM record.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            _APPEND,
             self._log_id,
             journey_id,
             expected_version,
@@ -355,12 +384,14 @@ class Record:
             None if opening is None else opening.medicine,
             rests_on,
             list(merges),
+            follows,
         )
         return Appended(
             first_version=row["first_version"],
             last_version=row["final_version"],
             position=row["final_position"],
             replayed=row["replayed"],
+            journey_hash=row["final_hash"],
         )
 
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
@@ -373,6 +404,26 @@ class Record:
             after_version,
         )
         return tuple(self.decoded(row) for row in rows)
+
+    async def read(
+        self, journey_id: UUID, *, until_version: int | None = None, page: int = 500
+    ) -> AsyncIterator[tuple[StoredEvent, ...]]:
+        """Yield a journey's events in order of version, up to one, in pages: for whoever does not need all at once."""
+        version = 0
+        while rows := await self._fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND journey_id = $2 AND version > $3 AND ($4::int IS NULL OR version <= $4) "
+            "ORDER BY version LIMIT $5",
+            self._log_id,
+            journey_id,
+            version,
+            until_version,
+            page,
+        ):
+            yield tuple(self.decoded(row) for row in rows)
+            version = rows[-1]["version"]
+            if len(rows) < page:
+                return
 
     async def load_opening(self, journey_id: UUID) -> StoredEvent | None:
         """The event that opened a journey; None when it is unknown."""
@@ -469,6 +520,21 @@ class Record:
             patient_key,
         )
         return tuple(row["journey_id"] for row in rows)
+
+    async def patient_journeys(self, patient_key: bytes) -> PatientJourneys:
+        """Return which journeys of a patient there are, by any of their keys, at any clinic, and how far each is."""
+        rows = await self._fetch(
+            "SELECT (SELECT max(position) FROM record.journey_event WHERE log_id = $1) AS end, "
+            "j.journey_id, j.version, j.journey_hash FROM (SELECT) AS always LEFT JOIN record.patient one "
+            "ON one.log_id = $1 AND one.patient_key = $2 "
+            "LEFT JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
+            "LEFT JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
+            "AND j.version > 0 ORDER BY j.journey_id",
+            self._log_id,
+            patient_key,
+        )
+        reached = {row["journey_id"]: (row["version"], row["journey_hash"]) for row in rows if row["version"]}
+        return PatientJourneys(rows[0]["end"] or 0, reached)
 
     async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
         """Record that notices are delivered, each once, and return the ids of those that were not before."""

@@ -900,32 +900,37 @@ async def test_a_row_written_by_the_superuser_is_found_and_nothing_rests_on_it(
 
 
 async def test_a_signed_row_changed_by_the_superuser_is_found_by_both_checks(
-    stack: Stack, client: Client, plain: Client, course: Course, record: Record, signers: Signers
+    stack: Stack, client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    await held(course)
-    await counts(plain, course)
-    [row] = [stored for stored in await record.load(course.id) if stored.event_type == "signoff.signed"]
-    changed = row.payload.replace(b"weighed case by case", b"not weighed at all. ")
-    assert changed != row.payload
-    await overwrite(stack, row.position, changed)
-    try:
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        await course.begin()
+        await held(course)
+        await counts(plain, course)
+        [row] = [stored for stored in await record.load(course.id) if stored.event_type == "signoff.signed"]
+        changed = row.payload.replace(b"weighed case by case", b"not weighed at all. ")
+        assert changed != row.payload
+        await overwrite(stack, row.position, changed)
         assert {(found.reason, found.position) for found in await findings(stack)} == {("content", row.position)}
         assert await found_offline(record, signers, course.id) == {(row.position, "bad_signature")}
-        # The next decision is proven from the record, and does not stand on this.
+        # Who proved it before it was changed goes on from what was signed, and not from this.
         before = await held(course, "invented: and another one")
-        with capture_logs() as logs:
-            again = await signed(course, decision(before, asked(before)))
-            assert await push(plain, course.id, again) is None
-            await quarantined(course)
-        assert [line["event"] for line in logs].count("signoff.unproven") == 1
-    finally:
-        await overwrite(stack, row.position, row.payload)
-    await reset(course, task=-1)
+    async with at_work(client, record, signers, task_queue):
+        try:
+            # Who did not proves the next decision from the record, and it does not stand on this.
+            with capture_logs() as logs:
+                again = await signed(course, decision(before, asked(before)))
+                assert await push(plain, course.id, again) is None
+                await quarantined(course)
+            assert [line["event"] for line in logs].count("signoff.unproven") == 1
+        finally:
+            await overwrite(stack, row.position, row.payload)
+        await reset(course, task=-1)
 
-    async def recovered() -> bool:
-        return (await course.status()).health != "diverged" and not (await course.recorded()).held
+        async def recovered() -> bool:
+            return (await course.status()).health != "diverged" and not (await course.recorded()).held
 
-    await eventually(recovered)
+        await eventually(recovered)
 
 
 async def _knows_of(course: Course, kind: str) -> bool:

@@ -14,6 +14,7 @@ from activities.record import (
     Diverged,
     NewEvent,
     NotAppendable,
+    OtherHistory,
     OverLimit,
     Record,
     RecordUnavailable,
@@ -21,6 +22,7 @@ from activities.record import (
     VersionConflict,
     open_record,
 )
+from activities.record.store import BEFORE_THE_FIRST
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
@@ -33,8 +35,9 @@ async def test_what_was_appended_is_what_is_read(record: Record) -> None:
 
     appended = await record.append(journey, 0, new)
 
-    assert appended == Appended(first_version=1, last_version=2, position=2, replayed=False)
     stored = await record.load(journey)
+    last = stored[-1].journey_hash
+    assert appended == Appended(first_version=1, last_version=2, position=2, replayed=False, journey_hash=last)
     assert [NewEvent.model_validate(s.model_dump(include=set(NewEvent.model_fields))) for s in stored] == new
     assert [(s.journey_id, s.version, s.position) for s in stored] == [(journey, 1, 1), (journey, 2, 2)]
 
@@ -111,6 +114,22 @@ async def test_an_unknown_journey_is_at_version_0(record: Record) -> None:
     with pytest.raises(VersionConflict) as refused:
         await record.append(uuid4(), 1, events(1))
     assert refused.value.actual == 0
+
+
+async def test_what_follows_other_events_than_were_read_is_refused(record: Record) -> None:
+    journey = uuid4()
+    first = await record.append(journey, 0, events(2), follows=BEFORE_THE_FIRST)
+    for other in (bytes(32), os.urandom(32), first.journey_hash[:-1]):
+        with pytest.raises(OtherHistory):
+            await record.append(journey, 2, events(1), follows=other)
+    new = events(3)
+
+    second = await record.append(journey, 2, new, follows=first.journey_hash)
+    await record.append(journey, 5, events(1), follows=second.journey_hash)
+
+    # What is recorded already is found, whatever it was to follow.
+    assert (await record.append(journey, 2, new, follows=os.urandom(32))).journey_hash == second.journey_hash
+    assert [stored.version for stored in await record.load(journey)] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_limits(record: Record) -> None:
@@ -226,8 +245,10 @@ async def test_lost_acknowledgement(migrated: Database, record: Record, owner: C
 
     retry = await record.append(journey, 0, new)
 
-    assert retry == Appended(first_version=1, last_version=3, position=3, replayed=True)
-    assert [stored.event_id for stored in await record.load(journey)] == [e.event_id for e in new]
+    stored = await record.load(journey)
+    last = stored[-1].journey_hash
+    assert retry == Appended(first_version=1, last_version=3, position=3, replayed=True, journey_hash=last)
+    assert [each.event_id for each in stored] == [e.event_id for e in new]
 
 
 async def test_a_cancelled_append_is_retried(record: Record, owner: Connection) -> None:

@@ -1,15 +1,14 @@
 """Proves what a batch of events claims before it is recorded: what people signed is shown again to be signed."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any, TypeAlias
-from uuid import UUID
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from activities.record.recorded_journeys import Proven, SignedBefore, follow
 from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.always.sign_offs.rules import react_signed
 from workflows.journey.always.sign_offs.statements import of_event
@@ -39,33 +38,33 @@ UNSIGNED_ENDINGS = (Outcome.WITHDRAWN, Outcome.TRANSFERRED, Outcome.STOPPED_FOR_
 """How a pathway ends without a sign-off."""
 
 
-SignedBefore: TypeAlias = Mapping[UUID, tuple[Journey, e.SignedOff]]
-"""The sign-offs of a journey by event id, each with the state just after it."""
+class Unproven(Exception):
+    """An event claims a decision that nobody made. The text says its version, and why."""
 
 
-def find_unproven(events: Iterable[e.Event], register: Register, *, recorded: int = 0) -> str | None:
-    """The first thing in a journey, from its beginning, that claims a decision nobody made: its version and why.
+def prove(events: Iterable[e.Event], register: Register, before: Proven | None = None, *, recorded: int = 0) -> Proven:
+    """Prove events, the first of a journey or those after what was proven before, and return what is proven then.
 
-    None when every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and
-    nothing was started, released, entered or ended without what it needs. The first ``recorded`` of the events are in
-    the record: a key revoked since with an earlier date does not undo them.
+    Every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and nothing was
+    started, released, entered or ended without what it needs. Events up to version ``recorded`` are in the record: a
+    key revoked since with an earlier date does not undo them. There must be an event.
+
+    Raises:
+        Unproven: the first event of which this is not so.
     """
-    journey: Journey | None = None
-    signed: dict[UUID, tuple[Journey, e.SignedOff]] = {}
-    at: datetime | None = None
-    for number, event in enumerate(events):
-        new = number >= recorded
+    proven = before
+    for event in events:
+        new = event.version > recorded
+        journey, signed = (None, {}) if proven is None else (proven.journey, proven.signed)
         problem = next(_problems(journey, event, register, signed, new=new), None)
         # Not to the moment: Temporal's hosts are a little apart, and a journey may go on on another one.
-        if problem is None and new and at is not None and at - event.at > SKEW:
+        if problem is None and new and proven is not None and proven.at - event.at > SKEW:
             problem = "it is dated before what was recorded earlier"
         if problem is not None:
-            return f"version {event.version}: {problem}"
-        journey = begin(event) if journey is None else evolve(journey, event)
-        at = event.at
-        if isinstance(event.body, e.SignedOff):
-            signed[event.event_id] = journey, event.body
-    return None
+            raise Unproven(f"version {event.version}: {problem}")
+        proven = follow(proven, event)
+    assert proven is not None
+    return proven
 
 
 def _problems(

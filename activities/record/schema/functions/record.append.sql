@@ -2,7 +2,8 @@
 -- CP002 some of these event ids are recorded otherwise; CP003 the events fit no journey or name an id twice; CP004
 -- isolation level; CP006 the patient has another open journey with this medicine; CP007 another journey of the patient
 -- has events after _rests_on; CP008 the keys of the patient are two patients'; CP009 over a limit (in DETAIL: what is
--- counted, how many there are, and how many may be).
+-- counted, how many there are, and how many may be); CP010 the journey is at the version, and not by the events whose
+-- hash is _follows.
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 CREATE OR REPLACE FUNCTION record.append(
@@ -23,9 +24,11 @@ CREATE OR REPLACE FUNCTION record.append(
     _medicine text DEFAULT NULL,
     _rests_on bigint DEFAULT NULL,
     _merges bytea[] DEFAULT NULL,
+    _follows bytea DEFAULT NULL,
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
+    OUT final_hash bytea,
     OUT replayed boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
@@ -85,6 +88,8 @@ BEGIN
         IF _found <> _count OR NOT _same THEN
             RAISE EXCEPTION 'these event ids are recorded otherwise' USING ERRCODE = 'CP002';
         END IF;
+        SELECT e.journey_hash INTO final_hash
+          FROM journey_event e WHERE e.log_id = _log_id AND e.position = final_position;
         replayed := true;
         RETURN;
     END IF;
@@ -96,6 +101,9 @@ BEGIN
         RAISE EXCEPTION 'the journey is at another version' USING ERRCODE = 'CP001', DETAIL = _version::text;
     END IF;
     _journey_hash := coalesce(_journey_hash, decode(repeat('00', 32), 'hex'));
+    IF _journey_hash <> _follows THEN
+        RAISE EXCEPTION 'the journey has other events than were read' USING ERRCODE = 'CP010';
+    END IF;
 
     IF _patient_keys IS NOT NULL THEN
         IF _patient_key <> _patient_keys[1] THEN
@@ -150,6 +158,7 @@ BEGIN
     first_version := _version + 1;
     final_version := _version + _count;
     final_position := _position + _count;
+    final_hash := _journey_hash;
     replayed := false;
 
     INSERT INTO journey AS j (log_id, journey_id, version, journey_hash, last_position, status, patient_key, medicine)

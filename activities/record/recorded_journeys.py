@@ -1,0 +1,93 @@
+"""Journeys as recorded, as far as this process has read, proved or written them.
+
+What is kept spares reading a journey from its beginning at every append. It is never believed by itself: it is used for
+exactly the version and the hash that the record has, which an append compares once more under the lock.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey, begin, evolve
+
+SignedBefore: TypeAlias = Mapping[UUID, tuple[Journey, e.SignedOff]]
+"""Sign-offs of a journey by event id, each with the state just after it."""
+REMEMBERED = 8
+"""How many of the last sign-offs are kept: what one brings about by rule follows it at once."""
+
+
+class Proven(NamedTuple):
+    """A journey as it is after its events up to a version: what the next ones are proved against.
+
+    ``at`` is when the last of them was decided (UTC), and ``signed`` the last sign-offs among them.
+    """
+
+    journey: Journey
+    at: datetime
+    signed: SignedBefore
+
+
+def follow(before: Proven | None, event: e.Event) -> Proven:
+    """Return what is proven after one more event, which proved right or needs no proof."""
+    journey = begin(event) if before is None else evolve(before.journey, event)
+    signed = {} if before is None else before.signed
+    if isinstance(event.body, e.SignedOff):
+        last = [*signed.items(), (event.event_id, (journey, event.body))]
+        signed = dict(last[-REMEMBERED:])
+    return Proven(journey, event.at, signed)
+
+
+class RecordedJourney(NamedTuple):
+    """A journey after its recorded events up to a version, whose ``journey_hash`` stands for all of them.
+
+    ``proven`` is None where they were folded without proof.
+    """
+
+    journey: Journey
+    journey_hash: bytes
+    proven: Proven | None = None
+
+
+class RecordedJourneys:
+    """Keeps the journeys that were used last: at most so many, and of at most so many events together, but always one.
+
+    A journey takes up to about 2 KB for an event. Each is kept once, at the version it was kept at last.
+    """
+
+    def __init__(self, most_journeys: int = 256, most_events: int = 30_000) -> None:
+        self._most_journeys, self._most_events = most_journeys, most_events
+        self._kept: OrderedDict[UUID, RecordedJourney] = OrderedDict()
+        self._events = 0
+
+    def take(self, journey_id: UUID, version: int) -> RecordedJourney | None:
+        """Return a journey at exactly this version, and forget it: whoever goes on keeps it again afterwards."""
+        kept = self._kept.get(journey_id)
+        if kept is None or kept.journey.version != version:
+            return None
+        return self._forget(journey_id)
+
+    def find(self, journey_id: UUID, journey_hash: bytes) -> Journey | None:
+        """Return a journey whose recorded events have exactly this hash."""
+        kept = self._kept.get(journey_id)
+        if kept is None or kept.journey_hash != journey_hash:
+            return None
+        self._kept.move_to_end(journey_id)
+        return kept.journey
+
+    def keep(self, recorded: RecordedJourney) -> None:
+        """Keep a journey in the place of what was kept of it, and forget those that were not used for longest."""
+        journey = recorded.journey
+        if journey.id in self._kept:
+            self._forget(journey.id)
+        self._kept[journey.id] = recorded
+        self._events += journey.version
+        while len(self._kept) > 1 and (len(self._kept) > self._most_journeys or self._events > self._most_events):
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, journey_id: UUID) -> RecordedJourney:
+        forgotten = self._kept.pop(journey_id)
+        self._events -= forgotten.journey.version
+        return forgotten

@@ -1,0 +1,143 @@
+"""What a worker remembers of journeys spares reading them, and never changes what is recorded."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.record import Record, StoredEvent
+from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
+from activities.record_activities import RecordActivities
+from tests.journey.play import JOURNEY, started
+from tests.record.helpers import Connection
+from tests.record.test_redeliveries import batch, register_of
+from tests.record.verification.test_batches import signed
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey, fold
+from workflows.messages import DIVERGED, Batch
+
+
+class Counting(Record):
+    """The record, and how often the events of a journey were read from it."""
+
+    times_read = 0
+
+    async def read(
+        self, journey_id: UUID, *, until_version: int | None = None, page: int = 500
+    ) -> AsyncIterator[tuple[StoredEvent, ...]]:
+        async for found in super().read(journey_id, until_version=until_version, page=page):
+            self.times_read += found[0].version == 1
+            yield found
+
+
+@pytest.fixture
+def counting(record: Record) -> Counting:
+    return Counting(record._connections)
+
+
+def activities(record: Record, directory: Path) -> RecordActivities:
+    return RecordActivities(record, register_of(directory), demonstrations=True)
+
+
+def batches() -> Iterator[Batch]:
+    """A signed course, one command at a time."""
+    for _, together in groupby(signed(), attrgetter("command_id")):
+        yield batch([*together])
+
+
+async def test_a_journey_is_read_once_however_much_is_appended_to_it(counting: Counting, tmp_path: Path) -> None:
+    every = list(batches())
+    one, other = activities(counting, tmp_path), activities(counting, tmp_path)
+    for each in every[:30]:
+        await one.append(each)
+    assert counting.times_read == 0
+    for each in every[30:]:
+        await other.append(each)
+    assert counting.times_read == 1
+
+
+async def test_what_is_remembered_changes_nothing(record: Record, tmp_path: Path) -> None:
+    """Each append by a worker that remembers, or by one that knows nothing, gives the same answer."""
+    remembering = activities(record, tmp_path)
+    for number, each in enumerate(batches()):
+        known = remembering if number % 5 else activities(record, tmp_path)
+        answer = await known.append(each)
+        assert answer == await activities(record, tmp_path).append(each) == await remembering.append(each)
+
+
+FORGERIES = {
+    "unsigned": lambda body: body.model_copy(update={"signature": None}),
+    "other evidence": lambda body: body.model_copy(update={"evidence": "0" * 64}),
+    "another decision": lambda body: body.model_copy(update={"decision": "decline"}),
+    "another meaning": lambda body: body.model_copy(update={"meaning": "seen"}),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_nothing_unproven_is_recorded_after_what_is_remembered(
+    record: Record, tmp_path: Path, forgery: str
+) -> None:
+    recording = activities(record, tmp_path)
+    refused = 0
+    for each in batches():
+        forged = [
+            event.model_copy(update={"body": FORGERIES[forgery](event.body)})
+            if isinstance(event.body, e.SignedOff)
+            else event
+            for event in each.events
+        ]
+        if forged != [*each.events]:
+            with pytest.raises(ApplicationError) as problem:
+                await recording.append(batch(forged))
+            assert problem.value.type == DIVERGED
+            refused += 1
+        assert (await recording.append(each)).version == each.events[-1].version
+    assert refused > 5
+
+
+async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_path: Path, admin: Connection) -> None:
+    """The journey is at the version that is remembered, and by other events."""
+    every = list(batches())
+    recording = activities(counting, tmp_path)
+    for each in every[:20]:
+        await recording.append(each)
+    await admin.execute("SET session_replication_role = replica")
+    await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+    for table in ("journey_event", "journey"):
+        await admin.execute(
+            f"UPDATE record.{table} SET journey_hash = sha256(journey_hash) WHERE journey_id = $1", JOURNEY
+        )
+
+    for each in every[20:]:
+        await recording.append(each)
+
+    assert counting.times_read == 1
+
+
+def journey(version: int) -> Journey:
+    opened = fold(started("PTSD").events[:1])
+    return opened.model_copy(update={"id": uuid4(), "version": version})
+
+
+def test_memory_is_bounded_and_the_last_one_stays() -> None:
+    memory = RecordedJourneys(most_journeys=3, most_events=100)
+    few = [journey(10) for _ in range(5)]
+    for each in few:
+        memory.keep(RecordedJourney(each, bytes([each.version])))
+    assert [memory.find(each.id, b"\n") for each in few] == [None, None, *few[2:]]
+    assert memory.find(few[2].id, b"another hash") is None
+    memory.keep(RecordedJourney(few[4].model_copy(update={"version": 70}), b"F"))
+    memory.keep(RecordedJourney(large := journey(20), b"20"))
+    assert memory.find(few[2].id, b"\n") is None, "so many events are too many"
+    assert memory.take(few[4].id, 10) is None, "only the version that it was kept at"
+    memory.keep(RecordedJourney(enormous := journey(50_000), b"E"))
+    assert memory.find(large.id, b"20") is None
+    assert memory.take(enormous.id, 50_000) is not None
+    assert memory.take(enormous.id, 50_000) is None, "whoever takes it keeps it again"
+    for each in few:
+        memory.keep(RecordedJourney(each, bytes([each.version])))
+    assert [memory.find(each.id, b"\n") for each in few] == [None, None, *few[2:]]
