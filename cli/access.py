@@ -24,8 +24,10 @@ from application.pathway.show import (
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ListRequests, ShowRequest
 from application.work.caseload import ListJourneys
+from application.work.hold_together import FindConcerned, PrepareReleases
+from application.work.permissions import ListPermissions
 from application.work.worklist import ListWork
-from cli import pathway, patient, runtime, signoff, work
+from cli import pathway, patient, runtime, signoff, work, work_together
 from cli.commands import show_recorded
 from cli.input import journey_id, read_input
 from cli.output import Output, add_row, facts_box, local_time, table
@@ -44,6 +46,9 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     ListRequests: signoff.render_requests,
     ShowRequest: signoff.render_request,
     ListAttempts: signoff.render_attempts,
+    FindConcerned: pathway.render_journeys,
+    PrepareReleases: work_together.render_releases,
+    ListPermissions: work_together.render_permissions,
     ListWork: lambda output, page: work.render_work(output, page, ""),
 }
 """The function that shows the answer to each question, also when it is shown again."""

@@ -11,7 +11,7 @@ from application.errors import InvalidInput
 from application.work.claims import claim_task, release_task
 from application.work.service_levels import show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
-from cli import render, runtime, saved_filters, watch
+from cli import render, runtime, saved_filters, watch, work_together
 from cli.input import journey_id, moment, one_of
 from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, table
 from cli.render_roster import roster_as_json, roster_lines
@@ -36,6 +36,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("release")(command(release, acts=True))
     group.command("stats")(command(stats))
     group.command("filters")(command(filters))
+    work_together.add_commands(group)
 
 
 async def list_(

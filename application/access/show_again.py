@@ -32,6 +32,8 @@ from application.pathway.show import (
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
 from application.work.caseload import CasePage, ListJourneys, list_journeys
+from application.work.hold_together import FindConcerned, PrepareReleases, find_concerned, prepare_releases
+from application.work.permissions import ListPermissions, list_permissions
 from application.work.worklist import ListWork, WorkPage
 from workflows.journey.obligations import obligations
 
@@ -59,9 +61,13 @@ USE_CASES: Mapping[str, Answered] = dict(
         _use_case(ShowRequest, show_request),
         _use_case(ListAttempts, list_attempts),
         _use_case(ListJourneys, list_journeys),
+        _use_case(FindConcerned, find_concerned),
+        _use_case(PrepareReleases, prepare_releases),
+        _use_case(ListPermissions, list_permissions),
     )
 )
-"""Use cases that give the same answer from the same events at the same time; the caseload only for a past moment."""
+"""Use cases that give the same answer from the same events at the same time; lists of journeys only for a past
+moment."""
 
 
 class ListLooks(Query):
@@ -118,6 +124,8 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
     past = context.as_it_was(entry)
     if name == ListWork.name:
         return Seen(entry, await _work_then(past, entry))
+    if name in (FindConcerned.name, ListPermissions.name):
+        return Seen(entry, await _cases_then(past, entry))
     if name == ListJourneys.name and ListJourneys.model_validate_json(kept).at is None:
         return Seen(entry, await _cases_then(past, entry))
     return Seen(entry, await USE_CASES[name](past, kept))

@@ -27,12 +27,13 @@ def test_holidays_that_run_out_are_warned_of(world: World) -> None:
     file = list_shipped()[0]
     assert call(world, "protocol", "check", str(file), "--json").json["warnings"] == []
     world.at = datetime(2027, 11, 1, 17, tzinfo=UTC)
-    [warning] = call(world, "protocol", "check", str(file), "--json").json["warnings"]
+    warning, permission = call(world, "protocol", "check", str(file), "--json").json["warnings"]
     assert "ends on 2027-12-31" in warning
+    assert "permission" in permission
     for command in (("check", str(file)), ("list",)):
         assert "add those of 2028" in " ".join(call(world, "protocol", *command).out.split())
     world.at = datetime(2028, 1, 1, 8, tzinfo=UTC)
-    [warning] = call(world, "protocol", "check", str(file), "--json").json["warnings"]
+    warning, _ = call(world, "protocol", "check", str(file), "--json").json["warnings"]
     assert "nobody is started on it" in warning
 
 

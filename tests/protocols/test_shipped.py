@@ -201,7 +201,7 @@ def test_signing_takes_business_days_and_what_is_urgent_takes_hours() -> None:
 )
 def test_holidays_that_run_out_are_warned_of_before_they_do(today: date, says: str | None) -> None:
     for path in list_shipped():
-        warned = "; ".join(find_warnings(load(path), today))
+        warned = "; ".join(each for each in find_warnings(load(path), today) if "holidays" in each)
         assert says in warned if says else not warned
 
 
@@ -209,8 +209,25 @@ def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
     protocol = load_demonstration("PTSD")
     lasts = timedelta(days=protocol.sessions.course_max_days, weeks=max(protocol.follow_up.weeks))
     known = protocol.working_time.holidays_known_until
+    later = protocol.permissions.model_copy(update={"remote_prescribing_last_day": known + timedelta(days=365)})
+    protocol = protocol.model_copy(update={"permissions": later})
     assert not find_warnings(protocol, known - lasts)
     assert find_warnings(protocol, known - lasts + timedelta(days=1))
+
+
+@pytest.mark.requirement("A01")
+def test_a_permission_that_ends_within_a_course_is_warned_of() -> None:
+    for path in list_shipped():
+        protocol = load(path)
+        ends, course = protocol.permissions.remote_prescribing_last_day, protocol.sessions.course_max_days
+        for today, says in (
+            (ends - timedelta(days=course), None),
+            (ends - timedelta(days=course - 1), f"ends on {ends}, before a course that starts today does"),
+            (ends, f"ends on {ends}"),
+            (ends + timedelta(days=1), f"ended on {ends}"),
+        ):
+            warned = "; ".join(each for each in find_warnings(protocol, today) if "permission" in each)
+            assert says in warned if says else not warned
 
 
 @pytest.mark.parametrize("pathway", list_pathways())

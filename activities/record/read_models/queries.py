@@ -87,7 +87,10 @@ class Task(_Answered):
 
 
 class Case(_Answered):
-    """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first."""
+    """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first,
+    ``lots`` (in lower case) were ever at the patient's home. ``held_together`` are requests that held it together with
+    others. ``permission_ends`` and ``licence_ends`` are when the permission to prescribe remotely and the clinician's
+    licence for the patient's state end."""
 
     journey_id: UUID
     version: int
@@ -108,6 +111,13 @@ class Case(_Answered):
     clinician: str
     illustrative: bool
     started_at: datetime
+    protocol: str
+    protocol_version: int
+    protocol_digest: str
+    lots: tuple[str, ...]
+    held_together: tuple[UUID, ...]
+    permission_ends: datetime
+    licence_ends: datetime | None
 
 
 class PastCase(_Answered):
@@ -207,7 +217,10 @@ class CaseloadFilter(_Answered):
     """Which part of the caseload is wanted. If nothing is set, all of it.
 
     ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
-    moment before which that is due. ``clinics`` are those that the reader may see.
+    moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
+    its protocol begins, ``lot`` one that was ever at the patient's home, ``decider`` who is its clinician or has signed
+    something in it, ``together`` a request that held it, ``permitted_until`` a moment by which its permission to
+    prescribe remotely or its clinician's licence ends.
     """
 
     clinic: str | None = None
@@ -219,6 +232,12 @@ class CaseloadFilter(_Answered):
     person: str | None = None
     awaits: Role | None = None
     due_before: AwareDatetime | None = None
+    stages: tuple[Stage, ...] | None = None
+    protocol: str | None = None
+    lot: str | None = None
+    decider: str | None = None
+    together: UUID | None = None
+    permitted_until: AwareDatetime | None = None
 
 
 async def worklist(
@@ -291,6 +310,12 @@ async def caseload(
     query.where("{} IN (o.coordinator, o.clinician)", wanted.person)
     query.where("w.owner = {}", wanted.awaits)
     query.where("o.next_due < {}", wanted.due_before)
+    query.where("o.stage = ANY({})", None if wanted.stages is None else [stage.value for stage in wanted.stages])
+    query.where("starts_with(o.protocol_digest, {})", wanted.protocol)
+    query.where("lower({}) = ANY(o.lots)", wanted.lot)
+    query.where("{} = ANY(o.clinician || o.signers)", wanted.decider)
+    query.where("{} = ANY(o.held_together)", None if wanted.together is None else str(wanted.together))
+    query.where("least(o.permission_ends, o.licence_ends) <= {}", wanted.permitted_until)
     query.after(after, tuple[AwareDatetime, UUID])
     return await query.answer(
         record,

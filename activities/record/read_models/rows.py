@@ -17,6 +17,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.always.permissions.rules import licensed_before, permitted_before
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.summary import health, step_shown, why
@@ -34,7 +35,12 @@ STATUS = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clin
 
 
 class CaseRow(NamedTuple):
-    """Where a journey stands: one row of the caseload."""
+    """Where a journey stands: one row of the caseload.
+
+    ``signers`` have decided something in it, ``lots`` (in lower case) were ever at the patient's home, and
+    ``held_together`` are the requests that held it together with others. ``permission_ends`` and ``licence_ends``
+    (UTC) are when the permission to prescribe remotely and the clinician's licence for the patient's state end.
+    """
 
     journey_id: UUID
     version: int
@@ -54,6 +60,14 @@ class CaseRow(NamedTuple):
     clinician: str
     illustrative: bool
     started_at: datetime
+    protocol: str
+    protocol_version: int
+    protocol_digest: str
+    signers: tuple[str, ...]
+    lots: tuple[str, ...]
+    held_together: tuple[str, ...]
+    permission_ends: datetime
+    licence_ends: datetime | None
 
 
 class ObligationRow(NamedTuple):
@@ -257,6 +271,14 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         clinician=journey.clinician,
         illustrative=journey.illustrative,
         started_at=journey.started_at,
+        protocol=journey.protocol.id,
+        protocol_version=journey.protocol.version,
+        protocol_digest=journey.protocol_digest,
+        signers=tuple(dict.fromkeys(signed.by for signed in journey.sign_offs)),
+        lots=tuple(dict.fromkeys(lot.lower() for lot in journey.supply_lots)),
+        held_together=tuple(dict.fromkeys(str(h.together) for h in journey.holds.values() if h.together is not None)),
+        permission_ends=permitted_before(journey),
+        licence_ends=licensed_before(journey),
     )
 
 

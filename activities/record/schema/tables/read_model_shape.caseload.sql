@@ -17,6 +17,14 @@ CREATE TABLE read_model_shape.caseload (
     coordinator  text        NOT NULL,
     clinician    text        NOT NULL,
     illustrative boolean     NOT NULL,
-    started_at   timestamptz NOT NULL
+    started_at   timestamptz NOT NULL,
+    protocol         text        NOT NULL,
+    protocol_version integer     NOT NULL,
+    protocol_digest  text        NOT NULL,
+    signers          text[]      NOT NULL,
+    lots             text[]      NOT NULL,
+    held_together    text[]      NOT NULL,
+    permission_ends  timestamptz NOT NULL,
+    licence_ends     timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX ON read_model_shape.caseload (started_at, journey_id);

@@ -1,6 +1,7 @@
 """Holds: commands, events and state."""
 
 from typing import ClassVar, Literal
+from uuid import UUID
 
 from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
@@ -13,18 +14,20 @@ RISK_CAUSES = ("item_9", "suicide_risk")
 
 
 class PlaceHold(CommandBody):
-    """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on."""
+    """Hold a journey. Nothing progresses until a clinician signs its release; safety goes on. ``together`` is the
+    request that holds several journeys at once, for one reason."""
 
     kind: Literal["pathway.hold"] = "pathway.hold"
     by_anybody: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     reason: Text
+    together: UUID | None = None
 
 
 class HoldPlaced(EventBody):
-    """Care stops. ``source`` names the fact it came from. A severe hold is released by the sign-off for severe
-    holds."""
+    """Care stops. ``source`` names the fact it came from, ``together`` the request that held several journeys. A severe
+    hold is released by the sign-off for severe holds."""
 
     kind: Literal["hold.placed"] = "hold.placed"
     hold: Identifier
@@ -32,6 +35,7 @@ class HoldPlaced(EventBody):
     severe: bool
     source: Identifier | None = None
     reason: Text
+    together: UUID | None = None
 
 
 class HoldReleased(EventBody):
@@ -43,13 +47,15 @@ class HoldReleased(EventBody):
 
 
 class Hold(ImmutableModel):
-    """One stop of care: why, from which fact (``source``), by whom and when (UTC), and whether it was released."""
+    """One stop of care: why, from which fact (``source``) or by which request that held several journeys
+    (``together``), by whom and when (UTC), and whether it was released."""
 
     id: Identifier
     cause: Identifier
     severe: bool
     source: Identifier | None = None
     reason: Text
+    together: UUID | None = None
     placed_by: Identifier
     placed_at: Instant
     version: int
@@ -84,6 +90,7 @@ def _placed(state: HoldsState, body: HoldPlaced, event: EventHeader) -> Changes:
         severe=body.severe,
         source=body.source,
         reason=body.reason,
+        together=body.together,
         placed_by=event.actor_id,
         placed_at=event.at,
         version=event.version,

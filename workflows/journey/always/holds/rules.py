@@ -22,7 +22,7 @@ from workflows.journey.stages.screening.rules import excluded
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Place a hold. Anybody may do so at any time: stopping care needs no right."""
-    yield place(journey, "placed_by_hand", command.reason)
+    yield place(journey, "placed_by_hand", command.reason).model_copy(update={"together": command.together})
 
 
 def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime) -> Iterator[e.EventBody]:

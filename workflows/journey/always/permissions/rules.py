@@ -44,6 +44,19 @@ def permitted_before(journey: Journey) -> datetime:
     return _day_begins(last_day(journey) + timedelta(days=1), journey.protocol.working_time.zone)
 
 
+def licensed_before(journey: Journey) -> datetime | None:
+    """Return the moment (UTC) from which the clinician's licence for the patient's state covers nothing any more; None
+    where none is known."""
+    last_days = [
+        member.licence.expires
+        for member in journey.members
+        if member.id == journey.clinician
+        and member.licence is not None
+        and journey.patient.state in member.licence.states
+    ]
+    return _day_begins(max(last_days) + timedelta(days=1), journey.patient.zone) if last_days else None
+
+
 def _day_begins(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
@@ -99,15 +112,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
     yield _warning(REMOTE, "renew the permission to prescribe remotely, or end treatment", permitted_before(journey))
-    for expires in sorted(
-        member.licence.expires
-        for member in journey.members
-        if member.id == journey.clinician
-        and member.licence is not None
-        and journey.patient.state in member.licence.states
-    )[-1:]:
-        ends = _day_begins(expires + timedelta(days=1), journey.patient.zone)
-        yield _warning("licence", "see that the clinician's licence is renewed, or hand over", ends)
+    licensed = licensed_before(journey)
+    if licensed is not None:
+        yield _warning("licence", "see that the clinician's licence is renewed, or hand over", licensed)
     made, days = journey.monitoring_check, journey.protocol.permissions.monitoring_check_valid_days
     covers = made is not None and made.state == journey.patient.state
     yield require(

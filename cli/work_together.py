@@ -1,0 +1,237 @@
+"""`work hold`, `releases` and `permissions`: what concerns many journeys at once."""
+
+from collections import Counter
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from application.errors import InvalidInput
+from application.sign_offs.requests import short_code
+from application.work.caseload import CasePage
+from application.work.hold_together import (
+    FindConcerned,
+    HeldTogether,
+    PreparedRelease,
+    PrepareReleases,
+    WhatToHold,
+    digest_of,
+    find_concerned,
+    hold_together,
+    prepare_releases,
+)
+from application.work.permissions import ListPermissions, list_permissions, stops
+from application.work.worklist import MOST
+from cli import render, runtime
+from cli.errors import ExitCode, as_json
+from cli.input import check_options, read_form
+from cli.output import Output, add_row, facts_box, local_time, table
+from cli.runtime import Call, command
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Add these commands to the group of `work`."""
+    group.command("hold")(command(hold, looks=True))
+    group.command("releases")(command(releases, looks=True))
+    group.command("permissions")(command(permissions, looks=True))
+
+
+async def hold(
+    call: Call,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST|NAME",
+            help="Journeys on this protocol: its digest, or a file as it is now.",
+            show_default=False,
+        ),
+    ] = None,
+    lot: Annotated[
+        str | None, typer.Option(metavar="LOT", help="Journeys with doses of this lot.", show_default=False)
+    ] = None,
+    clinician: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Journeys of this clinician, or in which they signed something.", show_default=False
+        ),
+    ] = None,
+    clinic: runtime.Clinic = None,
+    file: runtime.File = None,
+    request: Annotated[
+        UUID | None,
+        typer.Option(metavar="UUID", help="Go on with a request that was sent before.", show_default=False),
+    ] = None,
+    dry_run: runtime.DryRun = False,
+) -> ExitCode | None:
+    """Hold every journey that a protocol, a product lot or a clinician concerns.
+
+    For: staff, in the clinics they work for; medical_director and ops, in the organisation. The form is JSON with:
+    reason. Each journey gets a hold of its own, and is released by its own signed decision: `work releases REQUEST`.
+    The same request may be sent again at any time, and holds nothing twice. Exit code 5 if any journey is not held.
+    """
+    digest = None if protocol is None else digest_of(call.context, protocol)
+    if sum(given is not None for given in (digest, lot, clinician)) != 1:
+        raise InvalidInput("exactly one of --protocol, --lot and --clinician is needed", "Give one of them; see --help")
+    reason = read_form(WhatToHold, file).reason
+    once = request or uuid4()
+    asked = {
+        "protocol": digest,
+        "lot": lot,
+        "clinician": clinician,
+        "clinic": clinic,
+        "request": None if dry_run else str(once),
+    }
+    page = await find_concerned(call.context, check_options(FindConcerned, asked))
+    output = call.output
+    if not dry_run:
+        output.note(f"Request {once}: to go on after an interruption, send the same again with --request {once}")
+    done = [each async for each in hold_together(call.context, page.answer.rows, reason, once, dry_run=dry_run)]
+    return _show_held(output, page, done, once, dry_run=dry_run)
+
+
+def _show_held(
+    output: Output, page: CasePage, done: list[HeldTogether], request: UUID, *, dry_run: bool
+) -> ExitCode | None:
+    """Show what became of each journey. A problem is told with what to do."""
+    counted = Counter(each.outcome for each in done)
+    left = len(page.answer.rows) - len(done)
+    rows = [
+        {
+            "journey_id": str(each.journey_id),
+            "clinic": each.clinic,
+            "outcome": each.outcome,
+            "problem": None if each.problem is None else as_json(each.problem),
+        }
+        for each in done
+    ]
+    whole = not (counted["failed"] or counted["accepted"] or left)
+    if output.json_only:
+        given = {"dry_run": dry_run, "request": None if dry_run else str(request), "not_tried": left}
+        output.data({**render.freshness(page.true), **given, "counts": dict(counted), "rows": rows})
+        return None if whole else ExitCode.REFUSED
+    output.illustrative(any(case.illustrative for case in page.answer.rows))
+    shown = table("journey", "clinic", "outcome", "why", title="dry run: nothing was sent" if dry_run else "work hold")
+    for each in done:
+        why = "" if each.problem is None else f"{each.problem.reason}. {each.problem.remedy}"
+        if each.outcome == "closed":
+            why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
+        add_row(shown, each.journey_id, each.clinic, each.outcome.replace("_", " "), why)
+    if done:
+        output.show(shown)
+    said: dict[str, object] = {name.replace("_", " "): count for name, count in counted.items()}
+    if left:
+        said["not tried"] = f"{left}, because of the outage"
+    if not page.answer.rows:
+        said["journeys"] = "none is concerned"
+    if not dry_run:
+        said["request"] = request
+        again = f"the same again with --request {request}: what is held stays as it is"
+        said["next"] = f"work releases {request}" if whole else again
+    output.show(facts_box(said, "work hold"))
+    output.freshness(page.true)
+    return None if whole else ExitCode.REFUSED
+
+
+async def releases(
+    call: Call,
+    request: Annotated[UUID, typer.Argument(metavar="REQUEST", help="The request of `work hold`.", show_default=False)],
+) -> None:
+    """Prepare the releases of one request of `work hold`: each with its evidence, and what stands before it.
+
+    Nothing is signed here: each release is a decision on its own journey, by `signoff approve`.
+    """
+    render_releases(call.output, await prepare_releases(call.context, PrepareReleases(request=request)))
+
+
+def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> None:
+    """Show the releases of one request, each with the command that signs it."""
+    if output.json_only:
+        output.data([_as_json(each) for each in prepared])
+        return
+    output.illustrative(any(each.journey.illustrative for each in prepared))
+    shown = table("journey", "hold", "request", "evidence", "before it", title="Releases to sign, each on its own")
+    shown.show_lines = True
+    for each in prepared:
+        row = _as_json(each)
+        before = [*each.obstacles, *([] if each.refusal is None else [f"for you: {each.refusal.reason}"])]
+        add_row(
+            shown,
+            each.journey.id,
+            each.hold.id,
+            row["request"] or _state(each),
+            row["evidence"] or "",
+            "; ".join(before),
+        )
+    output.show(shown)
+    output.note("Read each: `signoff show JOURNEY REQUEST`; sign: `signoff approve JOURNEY REQUEST --evidence CODE`.")
+
+
+def _as_json(prepared: PreparedRelease) -> dict[str, object]:
+    journey, hold, asked, obstacles, refusal = prepared
+    return {
+        "journey_id": str(journey.id),
+        "clinic": journey.clinic,
+        "hold": hold.id,
+        "state": _state(prepared),
+        "request": None if asked is None else asked.request.id,
+        "evidence": None if asked is None else short_code(asked.request.evidence or ""),
+        "signed_by": [] if asked is None else [role.value for role in asked.roles],
+        "obstacles": list(obstacles),
+        "not_by_you": None if refusal is None else refusal.reason,
+    }
+
+
+def _state(prepared: PreparedRelease) -> str:
+    if prepared.hold.released:
+        return "released"
+    return "closed" if prepared.journey.closed else "held" if prepared.asked is None else "to sign"
+
+
+async def permissions(
+    call: Call,
+    within: Annotated[int, typer.Option(min=0, max=3650, metavar="DAYS", help="Ending within so many days.")] = 90,
+    clinic: runtime.Clinic = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many journeys on a page.")] = 200,
+    after: runtime.After = None,
+) -> None:
+    """List the journeys that a permission stops, and when: prescribing without a visit in person, and licences.
+
+    What ends in 90, 60, 30 and 14 days, or has ended. From its end no session is planned or released.
+    """
+    asked = {"within": within, "clinic": clinic, "limit": limit, "after": after}
+    render_permissions(call.output, await list_permissions(call.context, check_options(ListPermissions, asked)), within)
+
+
+def render_permissions(output: Output, page: CasePage, within: int = MOST) -> None:
+    """Show what stops journeys, the first to end on top."""
+    found = stops(page, within)
+    if output.json_only:
+        rows = [
+            {
+                "journey_id": str(stop.case.journey_id),
+                "clinic": stop.case.clinic,
+                "stage": stop.case.stage.value,
+                "clinician": stop.case.clinician,
+                "permission": stop.permission,
+                "ends": stop.ends.isoformat(),
+                "within_days": stop.days,
+                "illustrative": stop.case.illustrative,
+            }
+            for stop in found
+        ]
+        output.data({**render.freshness(page.true), "next": page.answer.next, "rows": rows})
+        return
+    output.illustrative(any(case.illustrative for case in page.answer.rows))
+    shown = table("journey", "clinic", "stage", "permission", "ends (your time)", "how soon")
+    for stop in found:
+        soon = "" if stop.days is None else "ENDED" if stop.days == 0 else f"within {stop.days} days"
+        what = stop.permission.replace("_", " ")
+        if stop.permission == "licence":
+            what = f"licence of {stop.case.clinician}"
+        add_row(shown, stop.case.journey_id, stop.case.clinic, stop.case.stage.value, what, local_time(stop.ends), soon)
+    if found:
+        output.show(shown)
+    else:
+        output.text("No permission ends in this time.")
+    output.freshness(page.true)
+    output.more(page.answer.next)

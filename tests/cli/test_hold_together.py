@@ -1,0 +1,250 @@
+"""Many journeys at once: held for one reason, released one by one, and which of them a permission stops."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.record.event_codec import load_journey
+from application.errors import Unavailable
+from simulation.people import PEOPLE, profile
+from tests.cli import helpers
+from tests.cli.clinics import OTHER, Clinics, elsewhere, held_course
+from tests.cli.helpers import Answer
+from tests.record.read_models.courses import catch_up
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import Hold
+from workflows.journey.always.permissions.rules import licensed_before, permitted_before
+from workflows.journey.commands import Command, PlaceHold
+from workflows.journey.stage import Stage
+
+REASON = {"reason": "Invented recall"}
+LOT = "demo-lot-1"
+
+
+def of_clinics(directory: Path, role: Role, *clinics: str) -> tuple[str, str]:
+    path = directory / f"{role.value}.json"
+    path.write_text(profile(PEOPLE[role], *clinics))
+    return ("--profile", str(path))
+
+
+async def hold(clinics: Clinics, *words: str) -> Answer:
+    return await clinics.call("work", "hold", *words, "--json", given=REASON)
+
+
+async def state(clinics: Clinics, journey_id: UUID) -> Journey:
+    found = await load_journey(clinics.record, journey_id)
+    assert found is not None
+    return found
+
+
+async def held_by(clinics: Clinics, request: str) -> dict[UUID, list[Hold]]:
+    """The holds of a request, of each journey that has any."""
+    found = {each: (await state(clinics, each)).holds.values() for each in clinics.journeys}
+    here = {each: [hold for hold in holds if str(hold.together) == request] for each, holds in found.items()}
+    return {each: holds for each, holds in here.items() if holds}
+
+
+def with_lot(clinics: Clinics) -> set[UUID]:
+    return {each for each, journey in clinics.journeys.items() if LOT in journey.supply_lots}
+
+
+@pytest.fixture
+def open_clinics(clinics: Clinics) -> Clinics:
+    """The clinics, with something that takes commands."""
+    clinics.world.down = False
+    return clinics
+
+
+@pytest.mark.parametrize("spelled", [LOT, LOT.upper()])
+async def test_a_lot_holds_every_journey_that_had_it(open_clinics: Clinics, spelled: str) -> None:
+    clinics = open_clinics
+    trial = await hold(clinics, "--lot", spelled, "--dry-run")
+    assert trial.code == 0, trial.err
+    concerned = with_lot(clinics)
+    assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == concerned
+    assert trial.json["counts"] == {"would_hold": len(concerned) - 1, "closed": 1}
+    assert clinics.world.received == []
+    answer = await hold(clinics, "--lot", spelled)
+    assert answer.code == 0, answer.err
+    assert answer.json["counts"] == {"held": len(concerned) - 1, "closed": 1}
+    placed = await held_by(clinics, answer.json["request"])
+    assert {*placed} == concerned - {clinics.ended}
+    assert all(len(holds) == 1 and holds[0].reason == REASON["reason"] for holds in placed.values())
+
+
+async def test_a_request_that_was_interrupted_goes_on_and_holds_nothing_twice(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinics, request, taken = open_clinics, str(uuid4()), [0]
+    submit = helpers.DirectJourneys.submit
+
+    async def falter(self: helpers.DirectJourneys, journey_id: UUID, command: Command) -> int:
+        taken[0] = number = taken[0] + 1
+        if number > 2:
+            raise Unavailable("Temporal does not answer", "Run the same command again")
+        version = await submit(self, journey_id, command)
+        if number == 2:
+            raise Unavailable("no answer came", "Run the same command again")
+        return version
+
+    monkeypatch.setattr(helpers.DirectJourneys, "submit", falter)
+    broken = await hold(clinics, "--lot", LOT, "--request", request)
+    assert broken.code == 5
+    assert broken.json["counts"]["held"] == 1
+    assert all(row["problem"]["remedy"] for row in broken.json["rows"] if row["outcome"] == "failed")
+    monkeypatch.undo()
+    on = await hold(clinics, "--lot", LOT, "--request", request)
+    assert on.code == 0, on.err
+    concerned = len(with_lot(clinics)) - 1
+    assert on.json["counts"] == {"already": 2, "held": concerned - 2, "closed": 1}
+    again = await hold(clinics, "--lot", LOT, "--request", request)
+    assert again.json["counts"] == {"already": concerned, "closed": 1}
+    assert all(len(holds) == 1 for holds in (await held_by(clinics, request)).values())
+
+
+async def test_another_person_goes_on_with_a_request(open_clinics: Clinics, tmp_path: Path) -> None:
+    clinics, request = open_clinics, str(uuid4())
+    await hold(clinics, "--lot", LOT, "--request", request)
+    other = of_clinics(tmp_path, Role.CLINICIAN, "demo-clinic", OTHER)
+    answer = await hold(clinics, "--lot", LOT, "--request", request, *other)
+    assert {*answer.json["counts"]} == {"already", "closed"}
+
+
+async def test_a_protocol_and_a_clinician_hold_theirs(open_clinics: Clinics) -> None:
+    clinics = open_clinics
+    [digest] = {journey.protocol_digest for journey in clinics.journeys.values()}
+    for words in (("--protocol", digest), ("--protocol", f"{digest[:4]}-{digest[4:8]}-{digest[8:12]}")):
+        trial = await hold(clinics, *words, "--dry-run")
+        assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == {*clinics.journeys}
+    director = PEOPLE[Role.MEDICAL_DIRECTOR].id
+    for person in (director, "demo-clinician", "demo-nobody"):
+        trial = await hold(clinics, "--clinician", person, "--dry-run")
+        theirs = {
+            each
+            for each, journey in clinics.journeys.items()
+            if person == journey.clinician or person in [signed.by for signed in journey.sign_offs]
+        }
+        assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == theirs, person
+    assert (await hold(clinics, "--protocol", "0" * 64, "--dry-run")).json["rows"] == []
+
+
+async def test_whose_journeys_are_held(open_clinics: Clinics, tmp_path: Path) -> None:
+    """A clinic's staff hold its own; the medical director and ops hold the organisation's."""
+    clinics = open_clinics
+    await clinics.add(elsewhere(held_course()))
+    await catch_up(clinics.record)
+    concerned = with_lot(clinics)
+    theirs = {each for each in concerned if clinics.journeys[each].clinic == OTHER}
+    assert theirs
+    assert theirs < concerned
+    for role, expected in (
+        (Role.CLINICIAN, theirs),
+        (Role.COORDINATOR, theirs),
+        (Role.MEDICAL_DIRECTOR, concerned),
+        (Role.OPS, concerned),
+    ):
+        trial = await hold(clinics, "--lot", LOT, "--dry-run", *of_clinics(tmp_path, role, OTHER))
+        assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == expected, role
+    away = await hold(clinics, "--lot", LOT, "--clinic", "demo-clinic", *of_clinics(tmp_path, Role.CLINICIAN, OTHER))
+    assert away.code == 4
+    for role in (Role.PATIENT, Role.OBSERVER):
+        assert (await hold(clinics, "--lot", LOT, *of_clinics(tmp_path, role))).code == 4
+    assert clinics.world.received == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--lot", LOT, "--clinician", "x"),
+        ("--lot", "no lot"),
+        ("--lot", ""),
+        ("--clinician", "a' OR 'a"),
+        ("--protocol", "nowhere"),
+        ("--protocol", "abc"),
+    ],
+)
+async def test_what_names_nothing_holds_nothing(open_clinics: Clinics, words: tuple[str, ...]) -> None:
+    assert (await hold(open_clinics, *words)).code == 2
+    assert open_clinics.world.received == []
+
+
+async def test_nothing_is_held_without_a_reason(open_clinics: Clinics) -> None:
+    for given in ({}, {"reason": ""}, {"reason": "x", "more": 1}):
+        answer = await open_clinics.call("work", "hold", "--lot", LOT, "--json", given=given)
+        assert answer.code == 2, given
+    assert open_clinics.world.received == []
+
+
+async def test_each_release_is_prepared_on_its_own_evidence(open_clinics: Clinics, tmp_path: Path) -> None:
+    clinics, me = open_clinics, of_clinics(tmp_path, Role.MEDICAL_DIRECTOR, "demo-clinic", OTHER)
+    await hold(clinics, "--lot", LOT)
+    second = await hold(clinics, "--lot", LOT)
+    await catch_up(clinics.record)
+    answer = await clinics.call("work", "releases", second.json["request"], "--json", *me)
+    assert answer.code == 0, answer.err
+    placed = await held_by(clinics, second.json["request"])
+    assert {UUID(row["journey_id"]) for row in answer.json} == {*placed}
+    assert len({row["evidence"] for row in answer.json}) == len(placed)
+    for row in answer.json:
+        [hold_] = placed[UUID(row["journey_id"])]
+        journey = await state(clinics, UUID(row["journey_id"]))
+        assert row["hold"] == hold_.id
+        assert row["state"] == "to sign"
+        assert journey.waiting[row["request"]].subject == hold_.id
+    told = await clinics.call("work", "releases", second.json["request"], *me)
+    assert "signoff approve" in told.err
+    looks = await clinics.looks(UUID(answer.json[0]["journey_id"]))
+    assert looks[-1].command[0] == "work releases"
+    again = await clinics.call("access", "show", str(looks[-1].entry_id), "--json", *me)
+    assert again.json == answer.json
+    assert sum(isinstance(each.body, PlaceHold) for each in clinics.world.received) == len(clinics.world.received)
+
+
+async def test_releases_of_no_request_or_of_another_clinic_are_not_shown(open_clinics: Clinics, tmp_path: Path) -> None:
+    clinics = open_clinics
+    answer = await hold(clinics, "--lot", LOT, "--clinic", "demo-clinic")
+    await catch_up(clinics.record)
+    stranger = of_clinics(tmp_path, Role.MEDICAL_DIRECTOR, OTHER)
+    assert (await clinics.call("work", "releases", str(uuid4()))).code == 3
+    assert (await clinics.call("work", "releases", answer.json["request"], *stranger)).code == 3
+
+
+def stops(journey: Journey, now: datetime, days: int) -> dict[str, datetime]:
+    if journey.stage not in (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
+        return {}
+    ends = {"remote_prescribing": permitted_before(journey), "licence": licensed_before(journey)}
+    return {name: end for name, end in ends.items() if end is not None and end <= now + timedelta(days=days)}
+
+
+@pytest.mark.requirement("A01")
+async def test_what_a_permission_stops_and_when(clinics: Clinics) -> None:
+    ends = sorted(permitted_before(journey) for journey in clinics.journeys.values())
+    for before, within in ((timedelta(days=91), 90), (timedelta(days=29), 90), (timedelta(0), 90), (timedelta(1), 0)):
+        now = clinics.world.at = ends[-1] - before
+        found = await clinics.json("work", "permissions", "--within", str(within))
+        expected = [(str(j.id), *stop) for j in clinics.journeys.values() for stop in stops(j, now, within).items()]
+        told = [(row["journey_id"], row["permission"], datetime.fromisoformat(row["ends"])) for row in found["rows"]]
+        assert sorted(told) == sorted(expected)
+        for row in found["rows"]:
+            left = datetime.fromisoformat(row["ends"]) - now
+            bands = [days for days in (14, 30, 60, 90) if left <= timedelta(days=days)]
+            assert row["within_days"] == (0 if left <= timedelta(0) else bands[0] if bands else None)
+    clinics.world.at = ends[-1] - timedelta(days=20)
+    people = await clinics.call("work", "permissions")
+    assert "within 30 days" in people.out
+
+
+async def test_a_list_of_permissions_is_shown_again_and_is_of_ones_clinics(clinics: Clinics, tmp_path: Path) -> None:
+    clinics.world.at = max(permitted_before(journey) for journey in clinics.journeys.values())
+    first = await clinics.json("work", "permissions")
+    looks = await clinics.looks(UUID(first["rows"][0]["journey_id"]))
+    again = await clinics.call("access", "show", str(looks[-1].entry_id), "--json")
+    assert again.json["rows"] == first["rows"]
+    theirs = of_clinics(tmp_path, Role.CLINICIAN, OTHER)
+    answer = await clinics.call("work", "permissions", "--json", *theirs)
+    assert {row["clinic"] for row in answer.json["rows"]} == {OTHER}
+    assert (await clinics.call("work", "permissions", "--clinic", "demo-clinic", *theirs)).code == 4
