@@ -44,6 +44,8 @@ UNREADABLE_KEPT = 100
 """How many unreadable messages one journey keeps. The first one already holds care and gives ops a task."""
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again."""
+PORTIONS_AT_ONCE = 5
+"""How many commands of the clock one workflow task decides, where very much is due at once."""
 CHECKED_AT_ONCE = 4
 """How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
 them."""
@@ -244,7 +246,8 @@ class CareJourney:
         if self._ledger.journey.stage != stage:
             workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
             self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
-        self._pass_deadline()
+        if not isinstance(command.body, PassDeadline):
+            self._pass_deadlines()
 
     def _raise_alarms(self, events: tuple[Event, ...]) -> None:
         """Alarms leave at once, even if the record is down."""
@@ -445,13 +448,21 @@ class CareJourney:
             await workflow.wait_condition(lambda: self._caught_up, timeout=m.MOMENT, timeout_summary="the record")
         while True:
             await self._until_decidable()
-            self._pass_deadline()
-            await self._until_deadline(next_deadline(self._ledger.journey))
+            if self._pass_deadlines():
+                await workflow.sleep(timedelta(milliseconds=1), summary="pass further deadlines")
+            else:
+                await self._until_deadline(next_deadline(self._ledger.journey))
 
-    def _pass_deadline(self) -> None:
-        deadline = next_deadline(self._ledger.journey)
-        if deadline is not None and deadline <= workflow.now():
-            self._decide_own(f"deadline:{self._ledger.journey.version}", PassDeadline())
+    def _pass_deadlines(self) -> bool:
+        """Pass what is due, one portion after the other. Return whether this task has done enough and more is left."""
+        for _ in range(PORTIONS_AT_ONCE):
+            deadline, version = next_deadline(self._ledger.journey), self._ledger.journey.version
+            if deadline is None or deadline > workflow.now():
+                return False
+            self._decide_own(f"deadline:{version}", PassDeadline())
+            if self._ledger.journey.version == version:
+                return False
+        return True
 
     async def _until_deadline(self, deadline: datetime | None) -> None:
         """Return once the deadline has come, or another one is the earliest."""

@@ -28,7 +28,7 @@ class Ledger:
     @property
     def over(self) -> bool:
         """Whether the journey has ended and waits for nothing."""
-        return self.journey.closed and not self.journey.waiting
+        return self.journey.closed and not self.journey.waiting and self.journey.behind is None
 
     @property
     def may_be_recorded(self) -> bool:

@@ -131,7 +131,11 @@ class Play:
         return passed
 
     def clock(self) -> list[e.EventBody]:
-        return self.do(c.PassDeadline(), CLOCK)
+        """What the clock brings about at this moment, by as many commands as it takes."""
+        passed = self.do(c.PassDeadline(), CLOCK)
+        while (deadline := next_deadline(self.journey)) is not None and deadline <= self.at:
+            passed += self.do(c.PassDeadline(), CLOCK)
+        return passed
 
     def later(self, **time: float) -> Play:
         """Another time of day, on which no clock has looked yet."""

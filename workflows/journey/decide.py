@@ -8,10 +8,12 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.care_team.rules import has_part, require_fit, require_part, with_named
+from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
-from workflows.journey.dispatch import DECISIONS, REACTIONS, advance, needs
+from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
+from workflows.journey.needs import needs
 from workflows.journey.obligations import reconcile
 from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
@@ -27,7 +29,8 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
 
     Pure and total: the same arguments give the same answer, and nothing is raised. Whether the command was
     decided before is not asked here: `answer_repeated` says so. The events contain everything that follows
-    by rule, down to what is awaited afterwards, so that folding them is all there is to do.
+    by rule, down to what is awaited afterwards, so that folding them is all there is to do. There are never many: where
+    much changes at once, the clock's next commands go on.
     """
     try:
         seen = command_digest(command)
@@ -129,8 +132,7 @@ def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> 
             f"It belongs to: {', '.join(body.stages)}; correct earlier facts with `pathway amend`",
         )
     if journey.held and body.progress:
-        held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
-        refuse(RefusalCode.HELD, f"care is held: {', '.join(held)}", "A clinician decides on the hold first")
+        refuse(RefusalCode.HELD, f"care is held: {name_holds(journey)}", "A clinician decides on the hold first")
 
 
 def _unfold(
@@ -167,7 +169,7 @@ def _unfold(
         emit(body, None)
     while (step := next(iter(advance(journey, at)), None)) is not None:
         emit(step, events[-1] if events else None)
-    opened, closed = reconcile(needs(journey), journey, at)
-    if opened or closed:
-        emit(e.ObligationsUpdated(opened=opened, closed=closed), events[-1] if events else None)
+    changed = reconcile(needs(journey), journey, at)
+    if changed is not None:
+        emit(changed, events[-1] if events else None)
     return tuple(events)

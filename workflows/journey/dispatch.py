@@ -1,4 +1,4 @@
-"""The rules of all stages put together: how commands are decided, what follows from events, what is needed now."""
+"""The rules of all stages put together: how commands are decided, and what follows from events."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,10 +24,7 @@ from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.always.supply import rules as supply
 from workflows.journey.always.therapy import rules as therapy
-from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
-from workflows.journey.protocol import SignOffKind
-from workflows.journey.requirements import Requirement
-from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.needs import needs
 from workflows.journey.stages.education import planning
 from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
@@ -35,7 +32,6 @@ from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
 from workflows.journey.stages.sessions import rules as sessions
-from workflows.journey.watch import is_owed_after_dose
 
 DECISIONS: Decisions = {
     **evaluation.DECISIONS,
@@ -96,37 +92,7 @@ REACTIONS: dict[type[e.EventBody], tuple[Reaction, ...]] = {
     for kind in dict.fromkeys(kind for rules in _REACTING for kind in rules)
 }
 """What follows from an event by rule. Each rule is asked with the state after what the one before it brought about."""
-NEEDS = (
-    evaluation.needs,
-    screening.needs,
-    education.needs,
-    sessions.needs,
-    follow_up.needs,
-    medicines.needs,
-    supply.needs,
-    pregnancy.needs,
-    permissions.needs,
-    particulars.needs,
-    safety.needs,
-    death.needs,
-    observations.needs,
-    handover.needs,
-    adverse_events.needs,
-    holds.needs,
-    patient.needs,
-    access.needs,
-    corrections.needs,
-    dose_limits.needs,
-)
 ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.advance)
-
-
-def needs(journey: Journey) -> Iterator[Requirement]:
-    """Return everything the journey waits for now."""
-    for stage in NEEDS:
-        for need in stage(journey):
-            if journey.closing is None or outlasts(journey, need) >= _ended(journey):
-                yield need
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
@@ -140,19 +106,3 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     elif not journey.held and not journey.unconfirmed:
         for stage in ADVANCES:
             yield from stage(journey, at)
-
-
-def _ended(journey: Journey) -> Outlasts:
-    """Return how far an ending pathway has ended. What outlasts that is still awaited, after it is closed as well: a
-    journey closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
-    return Outlasts.DEATH if journey.died else Outlasts.ENDING
-
-
-def outlasts(journey: Journey, need: Requirement) -> Outlasts:
-    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
-    contacts after a dose go on as long as the protocol says that they are owed."""
-    if need.subject in journey.contacts and is_owed_after_dose(journey, journey.contacts[need.subject]):
-        return Outlasts.ENDING
-    if need.kind == RETURNED.kind and need.subject:
-        return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
-    return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

@@ -6,11 +6,14 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 `Obligation` with its due time and every later step worked out once, and kept in an event from then on.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.clock.model import ObligationsUpdated
+from workflows.journey.always.holds.model import name_holds
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep
@@ -19,6 +22,8 @@ from workflows.journey.stages.screening.rules import next_birthday
 
 CLOCK = dict.fromkeys(("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged"), True)
 """What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
+CHANGES_AT_ONCE = 50
+"""How many obligations one command opens or closes: one event has room for them, however long their words are."""
 
 
 def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obligation:
@@ -96,10 +101,11 @@ def next_escalation_step(obligation: Obligation, journey: Journey) -> Escalation
     return None if obligation.next_step is None else steps[min(obligation.taken, len(steps) - 1)]
 
 
-def reconcile(
-    needs: Iterable[Requirement], journey: Journey, at: datetime
-) -> tuple[tuple[Obligation, ...], tuple[Closed, ...]]:
-    """Return what to open and what to close so that the obligations are exactly the needs.
+def reconcile(needs: Iterable[Requirement], journey: Journey, at: datetime) -> ObligationsUpdated | None:
+    """Return what to open and what to close so that the obligations are exactly the needs; None where they are.
+
+    Where much changes at once (a hold, a handover, an ending), alarms and safety come first, and ``more`` says that the
+    clock's next command goes on. Until then no session is released, and no step is taken of what is awaited no more.
 
     A sign-off that is asked for again because its evidence changed keeps the clock of the first request, so changing
     the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
@@ -111,10 +117,33 @@ def reconcile(
     left = {key: kept for key, kept in waiting.items() if not _stays(kept, wanted.get(key))}
     new = [need for key, need in wanted.items() if key not in waiting or key in left]
     before = {kept.key: kept for kept in left.values()}
-    opened = tuple(_give_clock(need, before.get(need.key), journey, at) for need in new)
-    again = {obligation.key: obligation for obligation in opened}
-    closed = tuple(_closed(kept, again, pausing, journey) for kept in left.values())
-    return opened, closed
+    after = {need.key: need for need in new}
+    keys = [*dict.fromkeys((*before, *after))]
+    portion = keys if len(keys) <= CHANGES_AT_ONCE else _first_changes(keys, before, after, journey, at)
+    if not keys and journey.behind is None:
+        return None
+    return ObligationsUpdated(
+        opened=tuple(_give_clock(after[key], before.get(key), journey, at) for key in portion if key in after),
+        closed=tuple(_closed(before[key], after, pausing, journey) for key in portion if key in before),
+        more=len(portion) < len(keys),
+    )
+
+
+def _first_changes(
+    keys: list[str],
+    before: Mapping[str, Obligation],
+    after: Mapping[str, Requirement],
+    journey: Journey,
+    at: datetime,
+) -> list[str]:
+    """Return what changes first: what alarms somebody, then what is about safety, each by when it is due."""
+
+    def rank(key: str) -> tuple[bool, bool, datetime]:
+        need: Requirement = after[key] if key in after else before[key]
+        policy = journey.protocol.escalation_policies[need.escalation_policy]
+        return not policy.alarms, need.care, need.due or at + timedelta(minutes=policy.due_minutes)
+
+    return heapq.nsmallest(CHANGES_AT_ONCE, keys, key=rank)
 
 
 def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
@@ -145,13 +174,12 @@ def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool
 
 
 def _closed(
-    obligation: Obligation, again: Mapping[str, Obligation], pausing: Mapping[str, Requirement], journey: Journey
+    obligation: Obligation, again: Mapping[str, Requirement], pausing: Mapping[str, Requirement], journey: Journey
 ) -> Closed:
     if obligation.key in again:
         return Closed(id=obligation.id, because="superseded")
     if obligation.key in pausing:
-        held = [f"{hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
-        return Closed(id=obligation.id, because="held", reason=f"paused by {', '.join(held)}"[:4000])
+        return Closed(id=obligation.id, because="held", reason=f"paused by {name_holds(journey)}")
     return Closed(id=obligation.id, because="no_longer_needed" if journey.closing is not None else "done")
 
 
@@ -161,11 +189,13 @@ def obligations(journey: Journey) -> tuple[Obligation, ...]:
 
 
 def next_deadline(journey: Journey) -> datetime | None:
-    """Return the earliest moment at which a step of an escalation policy is due, a cover ends, or the patient's age
-    speaks against an answer of the screening."""
+    """Return the earliest moment at which a step of an escalation policy is due, a cover ends, the patient's age
+    speaks against an answer of the screening, or changes of what is awaited were left for the clock."""
     moments = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
     if journey.covered is not None:
         moments.append(journey.covered.until)
+    if journey.behind is not None:
+        moments.append(journey.behind)
     if moments and (day := next_birthday(journey)) is not None:
         moments.append(day)
     return min(moments, default=None)

@@ -1,5 +1,6 @@
 """Why a command was not accepted, in words for the person who sent it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NoReturn
 
@@ -62,6 +63,13 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
+
+
+def list_some(what: Sequence[str], separator: str = "; ", *, most: int = 20) -> str:
+    """Put these into words: all of them, or the first and how many more there are, so that no text grows with what is
+    open."""
+    more = len(what) - most
+    return separator.join(what) if more <= 0 else f"{separator.join(what[:most])}{separator}and {more} more"
 
 
 def refuse(code: RefusalCode, reason: str, remedy: str, field: str | None = None) -> NoReturn:

@@ -14,7 +14,7 @@ from tests.journey.play import SAID_HERE, Play, after, before, standing
 from tests.journey.properties.test_observing import _worsened
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
+from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
@@ -66,7 +66,7 @@ def respond(start: Play, command: c.CommandBody, by: Role) -> Response:
     ]
     new = [name for name in play.journey.waiting if name not in known]
     placed = [hold for hold in play.journey.holds.values() if hold.id not in holds]
-    steps = play.later(days=LONG.days).do(c.PassDeadline(), CLOCK)
+    steps = play.later(days=LONG.days).clock()
     told += [
         Telling(body.to, body.alarm, body.due)
         for body in steps

@@ -105,6 +105,11 @@ class EscalationPolicy(InputModel):
             raise ValueError("steps of `acknowledged` are in minutes after the acknowledgement")
         return self
 
+    @property
+    def alarms(self) -> bool:
+        """Whether a step of it alarms somebody."""
+        return any(step.alarm for step in self.steps)
+
     def ladder(self, *, acknowledged: bool) -> tuple[EscalationStep, ...]:
         """Return the steps that are taken: those of the wait, or those after it was acknowledged."""
         return self.acknowledged if acknowledged else self.steps

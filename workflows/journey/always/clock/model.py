@@ -34,11 +34,12 @@ class AcknowledgeAlarm(CommandBody):
 
 
 class ObligationsUpdated(EventBody):
-    """What is awaited from now on, and what no longer is."""
+    """What is awaited from now on, and what no longer is. ``more``: further changes are left for the next command."""
 
     kind: Literal["obligations.updated"] = "obligations.updated"
     opened: tuple[Obligation, ...]
     closed: tuple[Closed, ...]
+    more: bool = False
 
 
 class ObligationEscalated(EventBody):
@@ -69,10 +70,14 @@ class ObligationAcknowledged(EventBody):
 
 
 class ClockState(HoldsState):
-    """What is awaited now, by its id, and the clocks that stand still while care is held, by what they are about."""
+    """What is awaited now, by its id, and the clocks that stand still while care is held, by what they are about.
+
+    ``behind``: since when (UTC) changes of what is awaited are left for the next command; None where there are none.
+    """
 
     waiting: dict[Identifier, Obligation] = {}
     paused: dict[Identifier, Paused] = {}
+    behind: Instant | None = None
 
 
 def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) -> Changes:
@@ -80,8 +85,14 @@ def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) ->
     closed = [(ended, waiting.pop(ended.id)) for ended in body.closed if ended.id in waiting]
     waiting |= {opened.id: opened for opened in body.opened}
     paused = {was.key: Paused(obligation=was, at=event.at) for ended, was in closed if ended.because == "held"}
+    paused = state.paused | paused if state.held or body.more else {}
     # The release of the last hold always changes what is awaited, and every clock goes on with it.
-    return {"waiting": waiting, "paused": {**state.paused, **paused} if state.held else {}}
+    going_on = [opened.key for opened in body.opened if opened.key in paused]
+    return {
+        "waiting": waiting,
+        "paused": {key: kept for key, kept in paused.items() if key not in going_on} if going_on else paused,
+        "behind": event.at if body.more else None,
+    }
 
 
 def _escalated(state: ClockState, body: ObligationEscalated, event: EventHeader) -> Changes:

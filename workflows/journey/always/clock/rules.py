@@ -6,33 +6,50 @@ is done. Only what is done ends an alarm.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain, islice
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.needs import wanted_now
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import EscalationStep
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Obligation
 
+STEPS_AT_ONCE = 30
+"""How many steps one command of the clock takes. Each gives an event, and some a hold."""
+
 
 def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Take every step whose time has come, once each, in the order in which obligations are due.
+    """Take every step whose time has come, once each: alarms first, then in the order in which they are due. Where many
+    are due at once, the next command takes the next ones.
 
     Of repetitions that were missed, during an outage for example, only the latest is taken: it says all they would.
+    While obligations are still to be opened and closed, nothing is taken of what is awaited no more.
     """
-    for waiting in obligations(journey):
-        policy = journey.protocol.escalation_policies[waiting.escalation_policy]
-        steps = policy.ladder(acknowledged=waiting.acknowledged is not None)
-        for number in range(waiting.taken, len(waiting.steps)):
-            if waiting.steps[number] > at:
-                break
-            yield _escalated(waiting, number, steps[number], waiting.steps[number])
-        latest = waiting.repetitions(at)
-        due = waiting.repetition(latest)
-        if latest > waiting.repeated and due is not None:
-            yield _escalated(waiting, len(steps) - 1, steps[-1], due, latest)
+    wanted = None if journey.behind is None else wanted_now(journey)
+    due = [
+        [*_due_steps(waiting, journey, at)]
+        for waiting in obligations(journey)
+        if waiting.next_step is not None and waiting.next_step <= at and (wanted is None or waiting.id in wanted)
+    ]
+    due.sort(key=lambda steps: (not any(step.alarm for step in steps), steps[0].due))
+    yield from islice(chain.from_iterable(due), STEPS_AT_ONCE)
+
+
+def _due_steps(waiting: Obligation, journey: Journey, at: datetime) -> Iterator[e.ObligationEscalated]:
+    policy = journey.protocol.escalation_policies[waiting.escalation_policy]
+    steps = policy.ladder(acknowledged=waiting.acknowledged is not None)
+    for number in range(waiting.taken, len(waiting.steps)):
+        if waiting.steps[number] > at:
+            break
+        yield _escalated(waiting, number, steps[number], waiting.steps[number])
+    latest = waiting.repetitions(at)
+    due = waiting.repetition(latest)
+    if latest > waiting.repeated and due is not None:
+        yield _escalated(waiting, len(steps) - 1, steps[-1], due, latest)
 
 
 def _escalated(

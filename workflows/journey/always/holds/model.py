@@ -8,9 +8,12 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.refusals import list_some
 
 RISK_CAUSES = ("item_9", "suicide_risk")
 """Causes of holds that only a decision on suicide risk releases."""
+HOLDS_NAMED = 3
+"""How many holds a sentence names. Each obligation that pauses has one."""
 
 
 class PlaceHold(CommandBody):
@@ -76,6 +79,12 @@ class HoldsState(PathwayState):
     def held(self) -> bool:
         """Whether any hold stops care now."""
         return any(not hold.released for hold in self.holds.values())
+
+
+def name_holds(state: HoldsState) -> str:
+    """Name the holds that stop care now, or the first of them and how many more there are."""
+    standing = [f"{hold.id} ({hold.cause})" for hold in state.holds.values() if not hold.released]
+    return list_some(standing, ", ", most=HOLDS_NAMED)
 
 
 def place(state: HoldsState, cause: str, reason: str, *, severe: bool = False, source: str | None = None) -> HoldPlaced:

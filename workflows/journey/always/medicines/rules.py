@@ -15,7 +15,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.model import Medicine
 from workflows.journey.obligation_types import MEDICINES_REVIEW
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
@@ -60,7 +60,7 @@ def reconcile(journey: Journey, command: c.ReconcileMedicines, by: Actor, at: da
     if left:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"these changes of the list are not among those reviewed: {', '.join(left)}",
+            f"these changes of the list are not among those reviewed: {list_some(left, ', ')}",
             "Look at each of them, and name all",
             "changes",
         )
@@ -75,7 +75,7 @@ def reconcile(journey: Journey, command: c.ReconcileMedicines, by: Actor, at: da
     if unclassed:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"nobody has said the class of {', '.join(unclassed)}",
+            f"nobody has said the class of {list_some(unclassed, ', ')}",
             f"Name it in `classes`: {', '.join(journey.protocol.medicines.classes)}",
             "classes",
         )
@@ -137,7 +137,7 @@ def require_agreement(journey: Journey, items: dict[str, bool]) -> None:
     if items.get(NO_UNREVIEWED_CHANGE) and medicine_obstacles(journey):
         refuse(
             RefusalCode.CONTRADICTS,
-            f"the checklist contradicts the list of medicines: {'; '.join(medicine_obstacles(journey))}",
+            f"the checklist contradicts the list of medicines: {list_some(medicine_obstacles(journey))}",
             "A clinician reviews it first (`medicine reconcile`), or answer no",
             f"items.{NO_UNREVIEWED_CHANGE}",
         )

@@ -18,31 +18,62 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import excluded
 from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
+from workflows.journey.vocabulary import KnownDose
 
 HISTORY, LIMITS = "patient_history", "patient_limits"
 """The causes of holds that come from other journeys. They are no risk of their own."""
+KEPT = 300
+"""How many doses, sessions and risks of other journeys are told one by one."""
 UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
 """Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
 
 
 def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
     """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
-    order of the journeys. ``unreadable``: there are others that cannot be read."""
+    order of the journeys. ``unreadable``: there are others that cannot be read. However much there is, it has room in
+    one event: what is long ago or alike is said in one."""
     others = tuple(journeys)
     return Elsewhere(
-        doses=tuple(sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))),
-        released=tuple(
+        doses=_sum_up_doses(
+            sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))
+        ),
+        released=_keep_released(
             sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
         ),
-        risks=tuple(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
+        risks=_sum_up_risks(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
         unreadable=unreadable,
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
     )
+
+
+def _sum_up_doses(doses: list[KnownDose]) -> tuple[KnownDose, ...]:
+    """Return the latest doses, and all those before them as one, which counts as taken when the last of them was: never
+    less, and never longer ago."""
+    long_ago, latest = doses[:-KEPT], doses[-KEPT:]
+    if not long_ago:
+        return tuple(latest)
+    known = [dose.dose_mg for dose in long_ago if dose.dose_mg is not None]
+    together = sum(known) if len(known) == len(long_ago) else None
+    return (long_ago[-1].model_copy(update={"dose_mg": together}), *latest)
+
+
+def _keep_released(released: list[ReleasedSession]) -> tuple[ReleasedSession, ...]:
+    """Return the latest released sessions, and before all others those of which a dose may still be taken."""
+    kept = sorted(released, key=lambda session: session.open)[-KEPT:]
+    return tuple(session for session in released if session in kept) if len(kept) < len(released) else tuple(released)
+
+
+def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
+    """Return all risks, or, where there are too many, the latest of each kind, settled and not settled."""
+    if len(found) <= KEPT:
+        return tuple(found)
+    alike = {(risk.type, risk.what, risk.open): risk for risk in found}
+    return tuple(alike.values())[-KEPT:]
 
 
 def _released(journey: Journey) -> Iterator[ReleasedSession]:
@@ -113,10 +144,10 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     elif body.undone:
         obstacles = limit_obstacles(journey, at)
     if found:
-        reason = f"known of this patient from elsewhere, and not settled: {'; '.join(found)}"
+        reason = f"known of this patient from elsewhere, and not settled: {list_some(found)}"
         yield place(journey, HISTORY, reason[:4000])
     elif obstacles and not _held_for_limits(journey):
-        reason = f"what is known of this patient from elsewhere forbids the session: {'; '.join(obstacles)}"
+        reason = f"what is known of this patient from elsewhere forbids the session: {list_some(obstacles)}"
         yield place(journey, LIMITS, reason[:4000])
 
 

@@ -17,7 +17,7 @@ from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import current, half_signed
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, Refused, refuse
+from workflows.journey.refusals import RefusalCode, Refused, list_some, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
@@ -152,7 +152,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
     if kind in OPENING_CARE and journey.unconfirmed:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"not yet confirmed by a second person: correction {', '.join(map(str, journey.unconfirmed))}",
+            f"not yet confirmed by a second person: correction {list_some([*map(str, journey.unconfirmed)], ', ')}",
             "Somebody else confirms it first (`pathway confirm-correction`)",
         )
     if kind == SignOffKind.ELIGIBILITY and choice == "at_home":
@@ -160,7 +160,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
         if obstacles:
             refuse(
                 RefusalCode.INCOMPLETE,
-                f"at-home treatment cannot be approved: {'; '.join(obstacles)}",
+                f"at-home treatment cannot be approved: {list_some(obstacles)}",
                 "Settle these, or choose another setting",
                 "choice",
             )
@@ -184,7 +184,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
         if obstacles:
             refuse(
                 RefusalCode.INCOMPLETE,
-                f"before this risk is settled: {'; '.join(obstacles)}",
+                f"before this risk is settled: {list_some(obstacles)}",
                 "See to that first, or hand the patient over to somebody who looks after them now",
             )
     if kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE):

@@ -16,7 +16,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.patient_limits import highest_dose, required_limit
 from workflows.journey.protocol import DoseLimit
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -62,7 +62,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
     if unconfirmed:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"the correction of a dose is not yet confirmed: {', '.join(map(str, unconfirmed))}",
+            f"the correction of a dose is not yet confirmed: {list_some([*map(str, unconfirmed)], ', ')}",
             "A second, clinical person confirms it first (`pathway confirm-correction`)",
         )
     require_within_limits(journey, plan, at)

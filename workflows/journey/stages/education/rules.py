@@ -25,7 +25,7 @@ from workflows.journey.obligation_types import (
     ObligationType,
 )
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
@@ -155,7 +155,7 @@ def _require_informed(journey: Journey, consents: dict[str, str]) -> None:
     if open_questions:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"the patient has open questions: {', '.join(open_questions)}",
+            f"the patient has open questions: {list_some(open_questions, ', ')}",
             "A clinician answers them first (`question answer`)",
         )
     lacking = untaught(journey)

@@ -29,7 +29,7 @@ from workflows.journey.obligation_types import (
     VISIT,
 )
 from workflows.journey.protocol import SignOffKind, Window
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
 from workflows.journey.stage import Stage
@@ -181,7 +181,7 @@ def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, 
     if missed and command.without_visits_because is None:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"the fixed visits are not all held: {', '.join(missed)}",
+            f"the fixed visits are not all held: {list_some(missed, ', ')}",
             "Hold them, or say in `without_visits_because` why the patient can be discharged without: it is signed",
             "without_visits_because",
         )

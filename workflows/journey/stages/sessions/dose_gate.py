@@ -30,7 +30,7 @@ from workflows.journey.patient_limits import (
     shortest_interval,
 )
 from workflows.journey.protocol import DoseLimit, SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
 from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
@@ -74,6 +74,8 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("the C-SSRS is too old")
     found += lapsed(journey, at)
     found += open_matters(journey, at)
+    if journey.behind is not None:
+        found.append("what is awaited is being brought up to date: try again in a moment")
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
@@ -234,7 +236,7 @@ def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime
     if obstacles:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"the session is not released: {'; '.join(obstacles)}",
+            f"the session is not released: {list_some(obstacles)}",
             "Settle each of these; nothing was released",
         )
     cleared = current(journey, SignOffKind.CLEARANCE, str(command.session))

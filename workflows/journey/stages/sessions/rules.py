@@ -31,7 +31,7 @@ from workflows.journey.obligation_types import (
 )
 from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
@@ -84,7 +84,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         *permission_obstacles(journey, command.starts_at),
     )
     if why:
-        refuse(RefusalCode.OUT_OF_LIMITS, "; ".join(why), "Choose another time", "starts_at")
+        refuse(RefusalCode.OUT_OF_LIMITS, list_some(why), "Choose another time", "starts_at")
     zone = journey.patient.zone
     yield e.SessionScheduled(
         **command.model_dump(exclude={"kind"}),

@@ -1,0 +1,82 @@
+"""What a journey waits for now: what every stage needs, as far as it is still awaited once the pathway ends."""
+
+from collections.abc import Iterator
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.access import rules as access
+from workflows.journey.always.adverse_events import rules as adverse_events
+from workflows.journey.always.corrections import rules as corrections
+from workflows.journey.always.death import rules as death
+from workflows.journey.always.dose_limits import rules as dose_limits
+from workflows.journey.always.handover import rules as handover
+from workflows.journey.always.holds import rules as holds
+from workflows.journey.always.medicines import rules as medicines
+from workflows.journey.always.observations import rules as observations
+from workflows.journey.always.particulars import rules as particulars
+from workflows.journey.always.patient import rules as patient
+from workflows.journey.always.permissions import rules as permissions
+from workflows.journey.always.pregnancy import rules as pregnancy
+from workflows.journey.always.safety import rules as safety
+from workflows.journey.always.supply import rules as supply
+from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.requirements import Requirement
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.stages.education import rules as education
+from workflows.journey.stages.evaluation import rules as evaluation
+from workflows.journey.stages.follow_up import rules as follow_up
+from workflows.journey.stages.screening import rules as screening
+from workflows.journey.stages.sessions import rules as sessions
+from workflows.journey.watch import is_owed_after_dose
+
+NEEDS = (
+    evaluation.needs,
+    screening.needs,
+    education.needs,
+    sessions.needs,
+    follow_up.needs,
+    medicines.needs,
+    supply.needs,
+    pregnancy.needs,
+    permissions.needs,
+    particulars.needs,
+    safety.needs,
+    death.needs,
+    observations.needs,
+    handover.needs,
+    adverse_events.needs,
+    holds.needs,
+    patient.needs,
+    access.needs,
+    corrections.needs,
+    dose_limits.needs,
+)
+
+
+def needs(journey: Journey) -> Iterator[Requirement]:
+    """Return everything the journey waits for now."""
+    for stage in NEEDS:
+        for need in stage(journey):
+            if journey.closing is None or outlasts(journey, need) >= _ended(journey):
+                yield need
+
+
+def wanted_now(journey: Journey) -> dict[str, Requirement]:
+    """Return what is to be awaited now, by its id: everything that is needed, but for care while it is held."""
+    return {need.id: need for need in needs(journey) if not (need.care and journey.held)}
+
+
+def _ended(journey: Journey) -> Outlasts:
+    """Return how far an ending pathway has ended. What outlasts that is still awaited, after it is closed as well: a
+    journey closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
+    return Outlasts.DEATH if journey.died else Outlasts.ENDING
+
+
+def outlasts(journey: Journey, need: Requirement) -> Outlasts:
+    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
+    contacts after a dose go on as long as the protocol says that they are owed."""
+    if need.subject in journey.contacts and is_owed_after_dose(journey, journey.contacts[need.subject]):
+        return Outlasts.ENDING
+    if need.kind == RETURNED.kind and need.subject:
+        return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
+    return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts
