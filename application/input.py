@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from application.errors import FieldProblem, InvalidInput
-from workflows.journey.base import canonical
+from workflows.journey.base import LARGEST, canonical
 from workflows.journey.limits import COMMAND_LIMIT
 
 AnyForm = TypeVar("AnyForm", bound=BaseModel)
@@ -257,7 +257,7 @@ def _sample(part: Content, definitions: Content) -> Any:
 
 def _bounds(part: Content) -> str:
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
-    return "".join(f" {word} {part[key]:g}" for key, word in words.items() if key in part)
+    return "".join(f" {word} {part[key]:g}" for key, word in words.items() if abs(part.get(key, LARGEST)) < LARGEST)
 
 
 _SAMPLES = {"date": "<YYYY-MM-DD>", "date-time": "<YYYY-MM-DDTHH:MM:SS+HH:MM>", "uuid": "<uuid>"}

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field, StringConstraints, ValidationError
 
-from workflows.journey.base import Identifier, InputModel, canonical
+from workflows.journey.base import Identifier, InputModel, Whole, canonical
 from workflows.journey.signed_statement import (
     DelegationStatement,
     ProtocolStatement,
@@ -79,9 +79,9 @@ class _Scrypt(InputModel):
     """Parameters of scrypt. The upper bounds keep a file from asking for more memory than there is."""
 
     name: Literal["scrypt"] = "scrypt"
-    n: Annotated[int, Field(ge=2**10, le=2**20)]
-    r: Annotated[int, Field(ge=8, le=16)] = 8
-    p: Annotated[int, Field(ge=1, le=4)] = 1
+    n: Annotated[Whole, Field(ge=2**10, le=2**20)]
+    r: Annotated[Whole, Field(ge=8, le=16)] = 8
+    p: Annotated[Whole, Field(ge=1, le=4)] = 1
     salt: Annotated[str, _hex(16)]
 
 

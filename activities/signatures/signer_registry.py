@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from activities.signatures.keys import PrivateKey, key_id_of
 from workflows.journey.actors import CLINICAL, CareTeamMember, Licence, Role
-from workflows.journey.base import Identifier, InputModel, Short, canonical
+from workflows.journey.base import Identifier, InputModel, Short, Whole, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.signed_statement import Sha256
 
@@ -125,7 +125,7 @@ class Register(InputModel):
     older register is recognised. One licence number in one state stands for one person."""
 
     organisation: Short
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Whole, Field(ge=1)]
     issued_at: Instant
     entries: tuple[SignerEntry, ...] = ()
     clinics: tuple[Identifier, ...] = ()

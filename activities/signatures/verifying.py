@@ -6,7 +6,7 @@ made the decision.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature
@@ -28,9 +28,6 @@ SKEW = timedelta(minutes=2)
 """How far a signer's clock may be ahead."""
 LONGEST = timedelta(hours=1)
 """How long a sign-off may be valid at most, so that none is signed in advance."""
-LAST_ZONE = timedelta(hours=12)
-"""How long after the end of a day in UTC the day has ended everywhere on earth. The journey keeps the patient's own
-midnight."""
 
 
 class SignatureProblem(StrEnum):
@@ -126,7 +123,7 @@ def check(
     faults = {
         SignatureProblem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
         SignatureProblem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
-        SignatureProblem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, at),
+        SignatureProblem.LICENCE_EXPIRED: entry.licence.ends(state) <= at,
         SignatureProblem.WRONG_STATE: state not in entry.licence.states,
     }
     return next(_faults(statement, signature, entry, at, skew, faults), None)
@@ -165,7 +162,7 @@ def check_protocol(
         signed_at = signed.signature.signed_at
         faults = {
             SignatureProblem.REVOKED: entry.state_at(signed_at) == "revoked",
-            SignatureProblem.LICENCE_EXPIRED: _has_ended(entry.licence.expires, signed_at),
+            SignatureProblem.LICENCE_EXPIRED: entry.licence.ends() <= signed_at,
         }
         problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
         if problem is not None:
@@ -229,8 +226,3 @@ def _verifies(
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _has_ended(last_day: date, at: datetime) -> bool:
-    """Whether this day is over everywhere on earth."""
-    return at - datetime.combine(last_day, time.max, tzinfo=UTC) > LAST_ZONE

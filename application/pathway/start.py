@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID, uuid5
-
-from pydantic import Field
 
 from activities.record import NotYetRecorded, RecordUnavailable, TwoPatients
 from activities.record.patients import opening_of
@@ -19,7 +17,7 @@ from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
 from application.sign_offs import staff
 from workflows.journey.aggregate import fold
-from workflows.journey.base import Identifier, InputModel, Text, canonical
+from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -42,7 +40,7 @@ class Referral(InputModel):
     reason: Text
     coordinator: Identifier
     clinician: Identifier
-    protocol: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    protocol: Short | None = None
 
     @property
     def request(self) -> UUID:

@@ -155,7 +155,7 @@ def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: da
     elif signer != Signer(id=entry.person, role=entry.role, name=entry.printed_name, licence=entry.licence):
         reason = "your profile says another id, role, name or licence than the register"
         remedy = "Correct the profile; if the register is out of date, make a new key and have it enrolled"
-    elif entry.licence.expires < at.date():
+    elif entry.licence.ends() <= at:
         reason, remedy = "your licence is over", "Have the renewed licence enrolled, with a new key"
     else:
         return

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -24,6 +24,7 @@ from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import named_in
 from workflows.journey.always.supply.rules import balance
+from workflows.journey.calendars import LAST_DAY
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
@@ -255,7 +256,7 @@ def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, 
 
 def for_patients(protocol: Protocol) -> Protocol:
     """The protocol as if a clinic had completed it, with a list of holidays that does not end."""
-    working = protocol.working_time.model_copy(update={"holidays": (), "holidays_known_until": date.max})
+    working = protocol.working_time.model_copy(update={"holidays": (), "holidays_known_until": LAST_DAY})
     return protocol.model_copy(update={"illustrative": False, "status": "approved", "working_time": working})
 
 

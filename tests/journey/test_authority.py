@@ -21,6 +21,7 @@ from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.education.model import ProposedConsent
 from workflows.journey.stages.evaluation.model import Evaluation
+from workflows.journey.vocabulary import US_STATES
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
 SUBJECTS = {
@@ -247,18 +248,30 @@ def test_hold_a_rule_placed_has_no_author() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "last_moment"),
+    ("state", "last_moment"),
     [
-        ("America/Los_Angeles", datetime(2027, 1, 15, 7, 59, 59, tzinfo=UTC)),
-        ("Asia/Tokyo", datetime(2027, 1, 14, 14, 59, 59, tzinfo=UTC)),
-        ("Pacific/Kiritimati", datetime(2027, 1, 14, 9, 59, 59, tzinfo=UTC)),
-        ("America/New_York", datetime(2027, 1, 15, 4, 59, 59, tzinfo=UTC)),
+        ("CA", datetime(2027, 1, 15, 7, 59, 59, tzinfo=UTC)),
+        ("NY", datetime(2027, 1, 15, 4, 59, 59, tzinfo=UTC)),
+        ("TX", datetime(2027, 1, 15, 6, 59, 59, tzinfo=UTC)),
+        ("FL", datetime(2027, 1, 15, 5, 59, 59, tzinfo=UTC)),
+        ("IN", datetime(2027, 1, 15, 5, 59, 59, tzinfo=UTC)),
+        ("AK", datetime(2027, 1, 15, 9, 59, 59, tzinfo=UTC)),
+        ("HI", datetime(2027, 1, 15, 9, 59, 59, tzinfo=UTC)),
+        ("AZ", datetime(2027, 1, 15, 6, 59, 59, tzinfo=UTC)),
+        ("PR", datetime(2027, 1, 15, 3, 59, 59, tzinfo=UTC)),
+        ("GU", datetime(2027, 1, 14, 13, 59, 59, tzinfo=UTC)),
+        ("AS", datetime(2027, 1, 15, 10, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_licence_carries_through_its_last_day_where_the_patient_is(zone: str, last_moment: datetime) -> None:
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_licence_carries_through_its_last_day_in_the_state_it_is_for(
+    zone: str, state: str, last_moment: datetime
+) -> None:
     here = standing("strict")
-    journey = here.model_copy(update={"patient": here.patient.model_copy(update={"zone": zone})})
-    me = Actor(id="me", role=Role.CLINICIAN, name="Me Invented", licence=LICENCES["valid"])
+    journey = here.model_copy(update={"patient": here.patient.model_copy(update={"zone": zone, "state": state})})
+    assert LICENCES["valid"] is not None
+    licence = LICENCES["valid"].model_copy(update={"states": US_STATES})
+    me = Actor(id="me", role=Role.CLINICIAN, name="Me Invented", licence=licence)
     assert licence_objection(journey, me, last_moment) is None
     over = licence_objection(journey, me, last_moment + timedelta(seconds=1))
     assert over is not None

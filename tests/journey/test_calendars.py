@@ -18,6 +18,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.calendars import (
+    LAST_DAY,
     QuietHours,
     WorkingTime,
     Zone,
@@ -50,7 +51,7 @@ MINUTE = timedelta(minutes=1)
 def working(zone: str, hours: str = "09:00-17:00", weekdays: tuple[int, ...] = WEEK, holidays: str = "") -> WorkingTime:
     begin, end = (time.fromisoformat(clock) for clock in hours.split("-"))
     days = tuple(date.fromisoformat(day) for day in holidays.split())
-    return WorkingTime(zone=zone, weekdays=weekdays, hours=(begin, end), holidays=days, holidays_known_until=date.max)
+    return WorkingTime(zone=zone, weekdays=weekdays, hours=(begin, end), holidays=days, holidays_known_until=LAST_DAY)
 
 
 def at(moment: str, zone: str) -> datetime:
@@ -181,7 +182,7 @@ def calendars(draw: st.DrawFn, *, shortest: int = 30) -> WorkingTime:
         weekdays=tuple(draw(st.lists(st.integers(1, 7), min_size=1, max_size=7, unique=True))),
         hours=(time(*divmod(begin, 60)), time(*divmod(end, 60))),
         holidays=tuple((FIRST + timedelta(days=day)).date() for day in days),
-        holidays_known_until=date.max,
+        holidays_known_until=LAST_DAY,
     )
 
 
@@ -259,7 +260,7 @@ def test_working_time_of_the_worst_calendar_ends_within_years() -> None:
         weekdays=(1,),
         hours=(time(2), time(2, 1)),
         holidays=mondays,
-        holidays_known_until=date.max,
+        holidays_known_until=LAST_DAY,
     )
     assert calendar.week == MINUTE
     assert local(add_working_time(FIRST, 52 * MINUTE, calendar), calendar.zone).year == 2034
@@ -505,7 +506,7 @@ def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -
 
 # Holidays that run out. Those of the shipped protocols are known until 31 December 2027.
 
-LAST_DAY = datetime(2027, 12, 31, 18, tzinfo=UTC)
+LAST_KNOWN = datetime(2027, 12, 31, 18, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """Who acts in a journey, and in which role."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.calendars import Instant
-from workflows.journey.vocabulary import UsState
+from workflows.journey.calendars import Day, Instant, day_begins
+from workflows.journey.vocabulary import UsState, state_day_ends
 
 
 class Role(StrEnum):
@@ -37,7 +37,17 @@ class Licence(InputModel):
 
     number: Short
     states: tuple[UsState, ...]
-    expires: date
+    expires: Day
+
+    def ends(self, state: str | None = None) -> datetime:
+        """Return the moment (UTC) from which the licence is over: when its last day is over in this state, or, where it
+        does not cover that or none is given, in all that it covers. Whoever asks whether a licence counts asks here."""
+        states = (state,) if state in self.states else self.states
+        return max((state_day_ends(self.expires, each) for each in states), default=day_begins(self.expires, "UTC"))
+
+    def covers(self, state: str, at: datetime) -> bool:
+        """Whether its holder may practise in a state at a moment (UTC)."""
+        return state in self.states and at < self.ends(state)
 
 
 class Actor(InputModel):

@@ -12,7 +12,6 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.calendars import local
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
@@ -33,7 +32,7 @@ def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal |
     licence = actor.licence
     if licence is None:
         return _not_allowed("this needs a licensed clinician", "Put the licence into your profile")
-    if licence.expires < local(at, journey.patient.zone).date():
+    if licence.ends(journey.patient.state) <= at:
         return _not_allowed("your licence has expired", "Renew it, or hand this to a colleague")
     if journey.patient.state not in licence.states:
         return _not_allowed(

@@ -1,13 +1,51 @@
-"""What every model of the core is built from: two bases, the words for text and ids, and canonical JSON."""
+"""What every model of the core is built from: two bases, the words for text, ids and numbers, and canonical JSON.
+
+People and other programs hand in JSON. What they hand in is taken as what it is: "5" is no number, 1 is no yes, and
+digits are no time (`calendars`). So no field of an `InputModel` is a bare `str`, `int`, `float` or `bool`.
+"""
 
 import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+from workflows.journey.texts import clean_text
+
+_LONG, _SHORT = 4000, 200
+LARGEST = 10**9
+
+
+def _long(text: str) -> str:
+    return _fitting(clean_text(text), _LONG)
+
+
+def _short(text: str) -> str:
+    return _fitting(clean_text(text, lines=False), _SHORT)
+
+
+def _fitting(text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise ValueError(f"must have at most {limit} characters")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONG), AfterValidator(_long)]
+"""What somebody writes, in one or more lines; see `texts` for what it may hold."""
+Short = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_SHORT), AfterValidator(_short)
+]
+"""A few words in one line; see `texts` for what they may hold."""
+Raw = Annotated[str, StringConstraints(max_length=16_000)]
+"""What came from somebody, whatever it holds: kept as it is, shown by nobody as an instruction."""
+Flag = Annotated[bool, Strict()]
+"""True or false, and nothing that could be read as one."""
+Whole = Annotated[int, Strict(), Field(ge=-LARGEST, le=LARGEST)]
+"""A whole number of a size that times and amounts have."""
+Position = Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)]
+"""A place in the record's order."""
+Number = Annotated[float, Strict(), Field(ge=-LARGEST, le=LARGEST)]
+"""A finite number of a size that amounts have."""
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$")]
 """An opaque id or a coded word: safe in ids, logs and search attributes."""
 

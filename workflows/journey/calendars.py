@@ -12,9 +12,19 @@ from itertools import count
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, Whole
 
 AREAS = (
     "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -38,24 +48,80 @@ Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 """An IANA zone with a place. A missing zone is an error, never UTC."""
 
 
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+"""The days that this service speaks of. Nobody alive was born before them, and nothing is planned for after them."""
+_FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class _Spelled:
+    """Has a time read from one spelling alone: pydantic reads digits as seconds since 1970 otherwise, also where it is
+    strict. A value that is a time already is taken."""
+
+    def __init__(self, kind: type[date] | type[time], spelling: str, said: str, shown_as: str) -> None:
+        self.kind, self.spelling, self.said, self.shown_as = kind, spelling, said, shown_as
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        value = handler(source)
+        spelling = core_schema.str_schema(pattern=self.spelling, strict=True)
+        parsed = core_schema.no_info_plain_validator_function(self.kind.fromisoformat)
+        spelled = core_schema.chain_schema([spelling, parsed, value])
+        made = core_schema.chain_schema([core_schema.is_instance_schema(self.kind), value])
+        either = core_schema.union_schema([made, spelled], mode="left_to_right")
+        return core_schema.custom_error_schema(
+            core_schema.json_or_python_schema(json_schema=spelled, python_schema=either),
+            custom_error_type=f"{self.shown_as}_spelling",
+            custom_error_message=self.said,
+        )
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "format": self.shown_as}
+
+
 def _in_utc(moment: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("outside the calendar") from None
+        raise ValueError(_OUTSIDE) from None
+    if not _FIRST <= moment < _END:
+        raise ValueError(_OUTSIDE)
+    return moment
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A moment with its offset, kept in UTC."""
+def _in_range(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(_OUTSIDE)
+    return day
+
+
+_OUTSIDE = f"must be from {FIRST_DAY.year} to {LAST_DAY.year}"
+
+Instant = Annotated[
+    AwareDatetime,
+    _Spelled(
+        datetime,
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        "must be a time with its offset, as 2026-11-23T17:00:00-08:00",
+        "date-time",
+    ),
+    AfterValidator(_in_utc),
+]
+"""A moment, written as ISO 8601 has it with its offset, and kept in UTC."""
+Day = Annotated[
+    date,
+    _Spelled(date, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "must be a date, as 2026-11-23", "date"),
+    AfterValidator(_in_range),
+]
+"""A day of the calendar, written as ISO 8601 has it. Whose day it is, the zone beside it says."""
 
 
 def _plain(clock: time) -> time:
     if clock.tzinfo is not None or clock.second or clock.microsecond:
-        raise ValueError('must be a time of day to the minute, like "09:00"')
+        raise ValueError(_NO_CLOCK)
     return clock
 
 
-Clock = Annotated[time, AfterValidator(_plain)]
+_NO_CLOCK = 'must be a time of day to the minute, like "09:00"'
+Clock = Annotated[time, _Spelled(time, r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", _NO_CLOCK, "time"), AfterValidator(_plain)]
 """A local time of day, to the minute. The zone stands beside it."""
 
 
@@ -91,13 +157,13 @@ class WorkingTime(InputModel):
 
     zone: Zone
     """Where the clinic is."""
-    weekdays: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    weekdays: Annotated[tuple[Annotated[Whole, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
     """Working days, Monday 1 to Sunday 7."""
     hours: DayHours
     """When a working day begins and ends, on the clinic's wall clock."""
-    holidays: Annotated[tuple[date, ...], Field(max_length=500)] = ()
+    holidays: Annotated[tuple[Day, ...], Field(max_length=500)] = ()
     """Local days on which nobody works."""
-    holidays_known_until: date
+    holidays_known_until: Day
     """The last local day up to which ``holidays`` names every one."""
 
     @model_validator(mode="after")
@@ -134,7 +200,7 @@ def birthday(born: date, years: int, zone: str) -> datetime:
     year = born.year + years
     leapling = (born.month, born.day) == (2, 29) and not isleap(year)
     day = date(year, 3, 1) if leapling else date(year, born.month, born.day)
-    return _at(day, time(), zone)
+    return day_begins(day, zone)
 
 
 def is_within(moment: datetime, zone: str, hours: DayHours, weekdays: Collection[int]) -> bool:
@@ -209,6 +275,11 @@ def _open_from(start: datetime, working: WorkingTime) -> Iterator[tuple[datetime
         # A clock change may skip a whole working day, which then opens and closes at the same moment.
         if opens < closes and start <= closes:
             yield max(opens, start), closes
+
+
+def day_begins(day: date, zone: str) -> datetime:
+    """Return the moment (UTC) at which a day begins in a zone."""
+    return _at(day, time(), zone)
 
 
 def _at(day: date, clock: time, zone: str, fold: int = 0) -> datetime:

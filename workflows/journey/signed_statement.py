@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from workflows.journey.actors import Actor, Licence, Role
-from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
+from workflows.journey.base import Identifier, InputModel, Short, Text, Whole, canonical
 from workflows.journey.calendars import Instant
 
 SIGN_OFF = "care-pathway/sign-off/1"
@@ -141,7 +141,7 @@ class ProtocolStatement(InputModel):
     `protocol_approved`."""
 
     protocol: Identifier
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Whole, Field(ge=1)]
     digest: Sha256
     clinics: Clinics
     signer: Signer
@@ -175,7 +175,7 @@ class ProtocolApproval(InputModel):
     """
 
     protocol: Identifier
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Whole, Field(ge=1)]
     digest: Sha256
     clinics: Clinics
     approvals: Annotated[tuple[Approval, ...], Field(min_length=1, max_length=2)]

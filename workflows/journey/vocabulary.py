@@ -3,23 +3,32 @@
 Nothing here knows a command or an event.
 """
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from workflows.journey.base import Identifier, ImmutableModel, InputModel, Short, Text
-from workflows.journey.calendars import Instant, Zone
+from workflows.journey.base import Flag, Identifier, ImmutableModel, InputModel, Number, Short, Text, Whole
+from workflows.journey.calendars import Day, Instant, Zone, day_begins
 
-_STATES = (
+_ZONES = {
     # The 50 states and the District of Columbia.
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
-    "PA RI SC SD TN TX UT VT VA WA WV WI WY "
+    "America/New_York": "CT DC DE GA MA MD ME NC NH NJ NY OH PA RI SC VA VT WV",
+    "America/Chicago": "AL AR FL IA IL IN KY LA MI MN MO MS OK TN WI",
+    "America/Denver": "CO KS MT ND NE NM SD TX UT WY",
+    "America/Phoenix": "AZ",
+    "America/Los_Angeles": "CA ID NV OR WA",
+    "America/Adak": "AK",
+    "Pacific/Honolulu": "HI",
     # The territories that people live in.
-    "AS GU MP PR VI"
-)
-US_STATES = tuple(_STATES.split())
+    "America/Puerto_Rico": "PR VI",
+    "Pacific/Guam": "GU MP",
+    "Pacific/Pago_Pago": "AS",
+}
+STATE_ZONES = {state: zone for zone, states in _ZONES.items() for state in states.split()}
+"""The zone of each state in which a day ends last, for states that have several. Source: 49 CFR 71."""
+US_STATES = tuple(sorted(STATE_ZONES))
 
 
 def _known_state(code: str) -> str:
@@ -31,6 +40,11 @@ def _known_state(code: str) -> str:
 UsState = Annotated[str, AfterValidator(_known_state), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{2}$"})]
 """Where somebody lives, is, or may practise: the two-letter code of a US state, of the District of Columbia or of a
 territory that people live in. Source: the codes that ISO 3166-2:US and the postal service (USPS) have in common."""
+
+
+def state_day_ends(day: date, state: str) -> datetime:
+    """Return the moment (UTC) at which a day is over everywhere in a state."""
+    return day_begins(day + timedelta(days=1), STATE_ZONES[state])
 
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$")]
@@ -49,14 +63,14 @@ class SaidLocation(InputModel):
     """Where the patient says they are: kept as it was said, also where it is not the code of a state."""
 
     state: Short
-    confirmed: bool
+    confirmed: Flag
 
 
 class Location(InputModel):
     """Where the patient was at an encounter, and whether they confirmed it. It is where a licence counts."""
 
     state: UsState
-    confirmed: bool
+    confirmed: Flag
 
 
 class Patient(InputModel):
@@ -68,13 +82,13 @@ class Patient(InputModel):
 
     ref: Identifier
     number: Identifier | None = None
-    born: date
+    born: Day
     zone: Zone
     state: UsState
     emergency_contact_ref: Identifier
     dispatch_address_ref: Identifier | None = None
     language: Language = "en"
-    interpreter: bool = False
+    interpreter: Flag = False
 
 
 class PriorTreatment(InputModel):
@@ -97,7 +111,7 @@ class ScreeningAnswer(InputModel):
 class Finding(InputModel):
     """Whether something was found to be so, and because of what."""
 
-    holds: bool
+    holds: Flag
     because: Text
 
 
@@ -109,17 +123,17 @@ class Plan(InputModel):
     components: dict[Identifier, Text]
     therapy_absent_because: Text | None = None
     sections: dict[Identifier, Text]
-    dose_mg: Annotated[float, Field(gt=0)]
+    dose_mg: Annotated[Number, Field(gt=0)]
     route: Identifier
-    weight_kg: Annotated[float, Field(gt=0, le=500)]
+    weight_kg: Annotated[Number, Field(gt=0, le=500)]
     weighed_at: Instant
-    planned_sessions: Annotated[int, Field(ge=1, le=52)]
-    spacing_hours: Annotated[int, Field(ge=1)]
-    doses_dispensed: Annotated[int, Field(ge=1)]
+    planned_sessions: Annotated[Whole, Field(ge=1, le=52)]
+    spacing_hours: Annotated[Whole, Field(ge=1)]
+    doses_dispensed: Annotated[Whole, Field(ge=1)]
     setting: Literal["at_home"] = "at_home"
 
 
-Ratings = dict[Identifier, Annotated[int, Field(ge=0, le=100)]]
+Ratings = dict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]
 """How bad each symptom was since the last contact, as the patient says: 0 is not at all, the protocol says how high it
 goes."""
 
@@ -127,10 +141,10 @@ goes."""
 class Vitals(InputModel):
     """One set of measurements: mmHg, beats per minute, percent."""
 
-    systolic: Annotated[int, Field(ge=30, le=300)]
-    diastolic: Annotated[int, Field(ge=10, le=250)]
-    heart_rate: Annotated[int, Field(ge=10, le=300)] | None = None
-    oxygen: Annotated[int, Field(ge=30, le=100)] | None = None
+    systolic: Annotated[Whole, Field(ge=30, le=300)]
+    diastolic: Annotated[Whole, Field(ge=10, le=250)]
+    heart_rate: Annotated[Whole, Field(ge=10, le=300)] | None = None
+    oxygen: Annotated[Whole, Field(ge=30, le=100)] | None = None
     measured_at: Instant
 
 
@@ -148,6 +162,6 @@ class Observer(InputModel):
     """The adult who stays with the patient, by opaque reference."""
 
     ref: Identifier
-    adult: bool
-    physically_present: bool
-    briefed: bool
+    adult: Flag
+    physically_present: Flag
+    briefed: Flag

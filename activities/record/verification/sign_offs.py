@@ -9,7 +9,7 @@ and no private key.
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
@@ -31,6 +31,7 @@ from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.calendars import LAST_DAY
 from workflows.journey.events import Event
 from workflows.journey.evidence import approved, current, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
@@ -201,7 +202,7 @@ def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, 
         for given in journey.delegations.values()
     )
     # The licence is checked above. With one that fits, the remaining question is whose decision this was.
-    fitting = Licence(number="any", states=(journey.patient.state,), expires=date.max)
+    fitting = Licence(number="any", states=(journey.patient.state,), expires=LAST_DAY)
     by = Actor(id=stored.actor_id, role=Role(stored.actor_role), name="any", licence=fitting)
     if by.role not in roles and not lent:
         yield "wrong_role"

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, Whole
 from workflows.journey.instruments.definitions import Definition, Instrument, definition_of
 
-Total = Annotated[int, Field(ge=0, strict=True)]
-Points = Annotated[int, Field(ge=1, strict=True)]
-Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
+Total = Annotated[Whole, Field(ge=0, strict=True)]
+Points = Annotated[Whole, Field(ge=1, strict=True)]
+Percent = Annotated[Whole, Field(ge=1, le=100, strict=True)]
 
 
 class Thresholds(InputModel):
@@ -43,7 +43,7 @@ class Thresholds(InputModel):
     deterioration: Points | None = None
     """Points above the best total so far that alert."""
 
-    rises_in_a_row: Annotated[int, Field(ge=2, strict=True)] | None = None
+    rises_in_a_row: Annotated[Whole, Field(ge=2, strict=True)] | None = None
     """So many totals in a row, each above the one before, alert, however small each rise is."""
 
     peak_note_at: Points | None = None

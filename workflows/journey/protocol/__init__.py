@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, Short, canonical, digest
+from workflows.journey.base import Flag, Identifier, InputModel, Short, Whole, canonical, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
@@ -130,7 +130,7 @@ class Protocol(InputModel):
     """Counts up. A change of anything below is a new version, and is signed anew."""
     status: Literal["draft", "approved", "retired"]
     """Only an approved protocol starts journeys of patients."""
-    illustrative: bool
+    illustrative: Flag
     """Whether its values are examples. An illustrative protocol starts no journeys of patients."""
     pathway: Pathway
     """What it is for, in capitals."""
@@ -196,7 +196,7 @@ class Protocol(InputModel):
     """Who may have which part in a journey."""
     sign_offs: dict[SignOffKind, SignOffRule]
     """Who signs what."""
-    break_glass_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    break_glass_minutes: Annotated[Whole, Field(ge=1, le=24 * 60)]
     """Minutes that somebody from outside the clinic may look in an emergency."""
     access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
     """Who reviews such a look afterwards, by role: the first one who was not of the role that looked."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_serializer
 
-from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.base import Flag, Identifier, InputModel, Short
 from workflows.journey.protocol.common import Count, Positive
 
 
@@ -31,14 +31,14 @@ HIGHER_IS_TIGHTER = (DoseLimit.MIN_INTERVAL_HOURS,)
 class Supply(InputModel):
     """Doses at the patient's home."""
 
-    witness_disposal: bool
+    witness_disposal: Flag
     """Whether doses that were disposed of count as gone only once a second person has witnessed it."""
 
 
 class ChangeReason(InputModel):
     """A reason for a change of plan."""
 
-    may_intensify: bool
+    may_intensify: Flag
     """Whether it may raise the dose, bring doses closer together or add to them."""
 
 

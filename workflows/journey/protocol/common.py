@@ -4,19 +4,19 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, Number, Whole
 
-Count = Annotated[int, Field(ge=1)]
-Minutes = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[Whole, Field(ge=1)]
+Minutes = Annotated[Whole, Field(ge=0)]
+Positive = Annotated[Number, Field(gt=0)]
 
 
 class Range(InputModel):
     """Closed interval of a vital sign; outside ``recheck`` is a no-go, outside ``go`` a recheck."""
 
-    go: tuple[float, float]
+    go: tuple[Number, Number]
     """Lowest and highest value with which a session may start."""
-    recheck: tuple[float, float]
+    recheck: tuple[Number, Number]
     """Lowest and highest value that is measured again after rest. Beyond it no session starts that day."""
 
     @model_validator(mode="after")

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from workflows.journey.base import Identifier, InputModel
+from workflows.journey.base import Identifier, InputModel, Whole
 from workflows.journey.protocol.common import Count
 
 
 class Window(InputModel):
     """When what is due counts as done in its time. Sooner it is not it, and later it is late."""
 
-    opens_hours_before: Annotated[int, Field(ge=0)]
+    opens_hours_before: Annotated[Whole, Field(ge=0)]
     """Hours before it is due from which on it may be done."""
     closes_hours_after: Count
     """Hours after it is due until which it may be done. A clinician decides on what was missed."""

@@ -1,12 +1,12 @@
 """Whom a pathway is for: what is found out about a patient, and how long it counts."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.base import Identifier, InputModel, Short, Whole
+from workflows.journey.calendars import Day
 from workflows.journey.protocol.common import Count
 
 
@@ -105,7 +105,7 @@ class Medicines(InputModel):
 class Permissions(InputModel):
     """What gives leave to prescribe, until when."""
 
-    remote_prescribing_last_day: date
+    remote_prescribing_last_day: Day
     """The last day, in the zone of ``working_time``, of the permission to prescribe without a visit in person."""
     remote_prescribing_in_demonstrations_days: Count
     """Days after its start that the permission lasts in a demonstration, whatever the day."""
@@ -146,9 +146,9 @@ class Symptoms(InputModel):
 
     names: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What is rated: for PTSD intrusive thoughts, emotional distress and mood instability."""
-    highest: Annotated[int, Field(ge=1, le=100)]
+    highest: Annotated[Whole, Field(ge=1, le=100)]
     """The worst rating. 0 is not at all."""
     worse_by: Count
     """Points above the best rating so far from which a symptom is worse."""
-    times_in_a_row: Annotated[int, Field(ge=2)]
+    times_in_a_row: Annotated[Whole, Field(ge=2)]
     """So many contacts in a row with the same symptom worse bring about a review."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workflows.journey.actors import Role
-from workflows.journey.base import InputModel
+from workflows.journey.base import Flag, InputModel, Whole
 from workflows.journey.protocol.common import Count, Minutes
 
 
@@ -37,7 +37,7 @@ class EscalationStep(InputModel):
 
     minutes: Minutes | None = None
     """Minutes after the due time, in the time the policy counts."""
-    percent: Annotated[int, Field(gt=0, le=1000)] | None = None
+    percent: Annotated[Whole, Field(gt=0, le=1000)] | None = None
     """Percent of the time from the beginning of the wait to its due time. Above 100 it lies beyond the due time."""
     days_before: Count | None = None
     """Days before the due time, where that is known long before."""
@@ -45,9 +45,9 @@ class EscalationStep(InputModel):
     """What is to be done."""
     to: Role
     """The role that is told to do it."""
-    hold: bool = False
+    hold: Flag = False
     """Whether care is held when the step is reached."""
-    alarm: bool = False
+    alarm: Flag = False
     """Whether its notice leaves at once, before it is recorded."""
     repeat_minutes: Count | None = None
     """Minutes after which the last step is taken again, and again, until somebody acknowledges or what is awaited is
@@ -79,7 +79,7 @@ class EscalationPolicy(InputModel):
     """What happens, in the order of time. The last step hands over to somebody of the clinic."""
     clock: Literal["elapsed", "working"] = "elapsed"
     """Whether minutes and percents count all time that passes, or only the clinic's working time."""
-    quiet_hours: bool = False
+    quiet_hours: Flag = False
     """Whether times that fall into the patient's quiet hours wait until these are over."""
     acknowledged: tuple[EscalationStep, ...] = ()
     """What happens once somebody has acknowledged and what is awaited is still not done: in minutes after the

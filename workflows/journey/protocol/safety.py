@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, Whole
 from workflows.journey.protocol.common import Count
 from workflows.journey.severity import Severity, worst
 
-Grade = Annotated[int, Field(ge=1, le=5)]
+Grade = Annotated[Whole, Field(ge=1, le=5)]
 """A CTCAE grade: mild, moderate, severe, life-threatening, death."""
 
 
@@ -60,7 +60,7 @@ class AdverseEvents(InputModel):
     """How severe a serious event is at least, whatever its grade."""
     emergency_grades: EmergencyGrades
     """With which grade an emergency opens its adverse event."""
-    overdose_from_percent: Annotated[int, Field(gt=100)]
+    overdose_from_percent: Annotated[Whole, Field(gt=100)]
     """Percent of the planned dose from which on a dose is an overdose, and so an emergency."""
     follow_up_days: Count
     """Days from one follow-up of an event to the next, until its outcome is final."""

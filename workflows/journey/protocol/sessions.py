@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel
+from workflows.journey.base import Identifier, InputModel, Whole
 from workflows.journey.calendars import DayHours
 from workflows.journey.protocol.common import Count, Minutes, Positive, Range
 
@@ -106,7 +106,7 @@ class Sessions(InputModel):
     """Hours between doses that a plan aims at."""
     min_interval_hours: Count
     """Hours that must lie between two doses."""
-    spacing_tolerance_hours: Annotated[int, Field(ge=0)]
+    spacing_tolerance_hours: Annotated[Whole, Field(ge=0)]
     """Hours by which a dose may come sooner than the spacing its plan signs. Never sooner than min_interval_hours."""
     max_in_rolling_7_days: Count
     """Doses in any 7 days. Doses exactly 168 hours apart do not share one."""
@@ -116,7 +116,7 @@ class Sessions(InputModel):
     """Days after the first dose of a course after which a new plan is signed."""
     start_hours: DayHours
     """Between which times of day, on the patient's wall clock, a session starts."""
-    start_days: Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
+    start_days: Annotated[tuple[Annotated[Whole, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
     """On which days of the patient's week, Monday 1 to Sunday 7."""
     start_within_minutes: Count
     """Minutes after its appointment in which a session is released. After that it is moved."""

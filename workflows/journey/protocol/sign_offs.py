@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.base import Identifier, InputModel
+from workflows.journey.base import Flag, Identifier, InputModel
 from workflows.journey.signed_statement import Meaning
 
 
@@ -47,7 +47,7 @@ class SignOffRule(InputModel):
     """Roles of which one person signs; the first one is asked."""
     cosigned_by: tuple[Role, ...] = ()
     """Roles of which a second person signs an approval too. None: one signature is enough."""
-    not_author: bool = False
+    not_author: Flag = False
     """Whether whoever wrote what is decided on may not decide it."""
     escalation_policy: Identifier
     """How long there is to sign, and what happens when nobody does."""
@@ -55,7 +55,7 @@ class SignOffRule(InputModel):
     """What signing means (21 CFR 11.50). Each kind has one."""
     choices: tuple[Identifier, ...] = ()
     """What an approval chooses from, where there is something to choose."""
-    rationale: bool = False
+    rationale: Flag = False
     """Whether an approval needs its reason. A decline or a return always does."""
 
     @model_validator(mode="after")

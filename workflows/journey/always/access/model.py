@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.stage import Stage
 
@@ -29,7 +29,7 @@ class ReviewAccess(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     access: Identifier
-    justified: bool
+    justified: Flag
     text: Text
 
 

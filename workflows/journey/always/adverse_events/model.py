@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -19,7 +19,7 @@ from workflows.journey.envelopes import (
 )
 from workflows.journey.stage import Stage
 
-Grade = Annotated[int, Field(ge=1, le=5)]
+Grade = Annotated[Whole, Field(ge=1, le=5)]
 """A CTCAE grade: mild, moderate, severe, life-threatening, death."""
 Outcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 """What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""
@@ -38,12 +38,12 @@ class ReportAdverseEvent(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Text
     grade: Grade
-    serious: bool
+    serious: Flag
     serious_because: tuple[Identifier, ...] = ()
     onset: Instant
-    session: int | None = None
+    session: Whole | None = None
     causality: Literal["unrelated", "unlikely", "possible", "probable", "definite", "unknown"] = "unknown"
-    expected: bool | None = None
+    expected: Flag | None = None
     action_taken: Text | None = None
 
 
@@ -59,7 +59,7 @@ class RegradeAdverseEvent(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     adverse_event: Identifier
     grade: Grade
-    serious: bool
+    serious: Flag
     serious_because: tuple[Identifier, ...] = ()
     reason: Text
 

@@ -19,7 +19,6 @@ from workflows.journey.actors import Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import with_members
-from workflows.journey.calendars import local
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
@@ -176,9 +175,8 @@ def unfit(journey: Journey, part: Part, person: str, at: datetime) -> str | None
     fitting = [m for m in here if m.role in journey.protocol.care_team.roles[part]]
     if not fitting:
         return f"is none of: {', '.join(role.value for role in journey.protocol.care_team.roles[part])}"
-    today, state = local(at, journey.patient.zone).date(), journey.patient.state
     licences = [m.licence for m in fitting if m.licence is not None]
-    if part in CLINICIANS and not any(state in held.states and today <= held.expires for held in licences):
+    if part in CLINICIANS and not any(held.covers(journey.patient.state, at) for held in licences):
         return "has no licence that is valid where the patient is at that time"
     return None
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.envelopes import ALWAYS, CommandBody, EventBody
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import (
@@ -36,7 +36,7 @@ class Amend(CommandBody):
     kind: Literal["pathway.amend"] = "pathway.amend"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Whole, Field(ge=1)]
     reason: Text
     correction: Annotated[Correction, Field(discriminator="kind")]
 
@@ -56,7 +56,7 @@ class MarkInError(CommandBody):
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = STAFF
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Whole, Field(ge=1)]
     reason: Text
 
 
@@ -66,7 +66,7 @@ class ConfirmCorrection(CommandBody):
     kind: Literal["pathway.confirm-correction"] = "pathway.confirm-correction"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    correction: Annotated[int, Field(ge=1)]
+    correction: Annotated[Whole, Field(ge=1)]
     reason: Text
 
 

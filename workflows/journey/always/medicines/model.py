@@ -8,7 +8,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant
+from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stages.follow_up.model import VisitRecorded
 
@@ -29,7 +29,7 @@ class AddMedicine(CommandBody):
     classes: tuple[Identifier, ...] = ()
     dosage: Text
     status: MedicationStatus = "active"
-    since: date | None = None
+    since: Day | None = None
 
 
 class ChangeMedicine(CommandBody):

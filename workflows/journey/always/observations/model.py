@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
@@ -29,8 +29,8 @@ class RecordObservation(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     seen_at: Instant
     consciousness: Consciousness | None = None
-    breathing_normal: bool | None = None
-    vomiting: bool | None = None
+    breathing_normal: Flag | None = None
+    vomiting: Flag | None = None
     vitals: Vitals | None = None
     red_flags: tuple[Identifier, ...] = ()
     note: Text | None = None
@@ -43,7 +43,7 @@ class GiveUpObservation(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     dose: Identifier
-    minute: Annotated[int, Field(ge=1, le=YEAR)]
+    minute: Annotated[Whole, Field(ge=1, le=YEAR)]
     reason: Text
 
 

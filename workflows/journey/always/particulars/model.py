@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, Text
+from workflows.journey.base import Flag, Identifier, Text
+from workflows.journey.calendars import Day
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.vocabulary import Language
 
@@ -21,7 +22,7 @@ class UpdatePatient(CommandBody):
     emergency_contact_ref: Identifier | None = None
     dispatch_address_ref: Identifier | None = None
     language: Language | None = None
-    interpreter: bool | None = None
+    interpreter: Flag | None = None
     reason: Text
 
 
@@ -31,7 +32,7 @@ class CorrectBirthDate(CommandBody):
     kind: Literal["patient.correct-birth-date"] = "patient.correct-birth-date"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
-    born: date
+    born: Day
     reason: Text
 
 

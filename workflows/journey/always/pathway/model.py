@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import Pathway, PinnedProtocol
@@ -31,7 +31,7 @@ class StartPathway(CommandBody):
     clinician: Identifier
     protocol: PinnedProtocol
     approval: ProtocolApproval | None = None
-    demonstration: bool = False
+    demonstration: Flag = False
 
 
 class Reassign(CommandBody):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Position, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -63,8 +63,8 @@ class TakeInHistory(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     elsewhere: Elsewhere
-    position: int
-    undone: bool = False
+    position: Position
+    undone: Flag = False
 
 
 class ProposeMerge(CommandBody):

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, Text
-from workflows.journey.calendars import Instant
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary import UsState
@@ -19,7 +19,7 @@ class ProposePermission(CommandBody):
 
     kind: Literal["permission.propose"] = "permission.propose"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    until: date
+    until: Day
     source: Text
 
 
@@ -30,7 +30,7 @@ class RecordMonitoringCheck(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     state: UsState
     checked_at: Instant
-    concern: bool
+    concern: Flag
     found: Text
 
 

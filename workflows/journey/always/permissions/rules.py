@@ -8,15 +8,14 @@ Code, 11165.4).
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.calendars import local
+from workflows.journey.calendars import day_begins, local
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import MONITORING_CHECK, PERMISSION
 from workflows.journey.protocol import SignOffKind
@@ -41,24 +40,20 @@ def last_day(journey: Journey) -> date:
 
 def permitted_before(journey: Journey) -> datetime:
     """Return the moment (UTC) from which the permission covers nothing any more: when its last day is over."""
-    return _day_begins(last_day(journey) + timedelta(days=1), journey.protocol.working_time.zone)
+    return day_begins(last_day(journey) + timedelta(days=1), journey.protocol.working_time.zone)
 
 
 def licensed_before(journey: Journey) -> datetime | None:
     """Return the moment (UTC) from which the clinician's licence for the patient's state covers nothing any more; None
     where none is known."""
-    last_days = [
-        member.licence.expires
+    ends = (
+        member.licence.ends(journey.patient.state)
         for member in journey.members
         if member.id == journey.clinician
         and member.licence is not None
         and journey.patient.state in member.licence.states
-    ]
-    return _day_begins(max(last_days) + timedelta(days=1), journey.patient.zone) if last_days else None
-
-
-def _day_begins(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    )
+    return max(ends, default=None)
 
 
 def permission_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import ImmutableModel, Text
+from workflows.journey.base import Flag, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
@@ -32,7 +32,7 @@ class JudgePregnancy(CommandBody):
 
     kind: Literal["pregnancy.judge"] = "pregnancy.judge"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    possible: bool
+    possible: Flag
     because: Text
 
 

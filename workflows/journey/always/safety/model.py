@@ -2,11 +2,11 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field
 
 from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Raw, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.severity import Severity
@@ -24,9 +24,9 @@ class RecordCrisisContact(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     crisis: Identifier
-    reached: bool
+    reached: Flag
     assessment: Text
-    safety_plan: bool
+    safety_plan: Flag
     next_contact_at: Instant | None = None
 
 
@@ -82,8 +82,8 @@ class KeepUnreadable(CommandBody):
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    name: Short
-    content: Annotated[str, StringConstraints(max_length=16_000)]
+    name: Annotated[Raw, Field(max_length=200)]
+    content: Raw
 
 
 class KeepCancellation(CommandBody):
@@ -92,7 +92,7 @@ class KeepCancellation(CommandBody):
     kind: Literal["clock.keep-cancellation"] = "clock.keep-cancellation"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    reason: Annotated[str, StringConstraints(max_length=1000)] = ""
+    reason: Annotated[Raw, Field(max_length=1000)] = ""
 
 
 class CrisisOpened(EventBody):
@@ -149,7 +149,7 @@ class MessageKept(EventBody):
 
     kind: Literal["message.kept"] = "message.kept"
     message: Identifier
-    name: Short
+    name: Raw
     content: str
 
 
@@ -200,7 +200,7 @@ class Message(ImmutableModel):
     """A message that could not be read, as it came, and whether ops have handled it."""
 
     id: Identifier
-    name: Short
+    name: Raw
     content: str
     cancels: bool = False
     """Whether it is a request to cancel the journey, and not one that could not be read."""

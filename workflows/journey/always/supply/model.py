@@ -6,14 +6,14 @@ from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 
 Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
 COUNTING = (Role.PATIENT, Role.OBSERVER, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)
-Doses = Annotated[int, Field(ge=1, le=100)]
+Doses = Annotated[Whole, Field(ge=1, le=100)]
 
 
 class MoveSupply(CommandBody):
@@ -52,7 +52,7 @@ class CountSupply(CommandBody):
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = COUNTING
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    doses: Annotated[int, Field(ge=0, le=1000)]
+    doses: Annotated[Whole, Field(ge=0, le=1000)]
     counted_at: Instant
 
 

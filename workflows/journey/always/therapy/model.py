@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
@@ -20,7 +20,7 @@ class RecordTherapy(CommandBody):
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     held_at: Instant
     approach: Identifier
-    attended: bool
+    attended: Flag
     summary: Text
     concern: Literal["none", "clinical", "urgent"] = "none"
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text
+from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     FROM_EDUCATION,
@@ -27,7 +27,7 @@ class PlanBasis(InputModel):
     """What a change of plan rests on: scores by the versions at which they were recorded, and safety data by their ids
     (session-1, adverse-event-1, check-in-1-24h, visit-1)."""
 
-    scores: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    scores: tuple[Annotated[Whole, Field(ge=1)], ...] = ()
     safety: tuple[Identifier, ...] = ()
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
-from workflows.journey.calendars import Instant
+from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
@@ -40,7 +40,7 @@ class RecordEvaluation(CommandBody):
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
     symptoms: Ratings = {}
-    symptoms_since: date | None = None
+    symptoms_since: Day | None = None
     """Since when the symptoms have lasted, as well as the patient knows."""
     treatment_exception: Text | None = None
     location: Location | None = None

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.stage import Stage
@@ -25,7 +25,7 @@ class RecordScreening(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS)
     exclusions: dict[Identifier, ScreeningAnswer] = {}
-    criteria: dict[Identifier, bool] = {}
+    criteria: dict[Identifier, Flag] = {}
     factors: dict[Identifier, Text] = {}
     findings: dict[FindingName, Finding] = {}
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
 from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Number, Short, Text, Whole
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.instruments import Score
@@ -28,7 +28,7 @@ class ScheduleSession(CommandBody):
     kind: Literal["session.schedule"] = "session.schedule"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     progress: ClassVar[bool] = True
-    session: Annotated[int, Field(ge=1)]
+    session: Annotated[Whole, Field(ge=1)]
     starts_at: Instant
     supervising_clinician: Identifier
     session_monitor: Identifier
@@ -42,7 +42,7 @@ class CancelSession(CommandBody):
     kind: Literal["session.cancel"] = "session.cancel"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    session: Annotated[int, Field(ge=1)]
+    session: Annotated[Whole, Field(ge=1)]
     reason: Text
 
 
@@ -51,7 +51,7 @@ class Instruct(CommandBody):
 
     kind: Literal["session.instruct"] = "session.instruct"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
-    session: Annotated[int, Field(ge=1)]
+    session: Annotated[Whole, Field(ge=1)]
     content_version: Identifier
 
 
@@ -61,7 +61,7 @@ class AcknowledgeInstructions(CommandBody):
     kind: Literal["session.acknowledge-instructions"] = "session.acknowledge-instructions"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
-    session: Annotated[int, Field(ge=1)]
+    session: Annotated[Whole, Field(ge=1)]
     content_version: Identifier
 
 
@@ -73,14 +73,14 @@ class CheckSession(CommandBody):
 
     kind: Literal["session.check"] = "session.check"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
-    session: Annotated[int, Field(ge=1)]
-    items: dict[Identifier, bool]
+    session: Annotated[Whole, Field(ge=1)]
+    items: dict[Identifier, Flag]
     vitals: Vitals
     observer: Observer
     reachable_clinician: Identifier
-    reachable_within_minutes: Annotated[int, Field(ge=0)]
+    reachable_within_minutes: Annotated[Whole, Field(ge=0)]
     location_state: Short
-    location_confirmed: bool
+    location_confirmed: Flag
 
 
 class ReleaseSession(CommandBody):
@@ -91,7 +91,7 @@ class ReleaseSession(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     progress: ClassVar[bool] = True
-    session: Annotated[int, Field(ge=1)]
+    session: Annotated[Whole, Field(ge=1)]
 
 
 class RecordDose(CommandBody):
@@ -107,11 +107,11 @@ class RecordDose(CommandBody):
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    session: Annotated[int, Field(ge=1)] | None = None
-    dose_mg: Annotated[float, Field(gt=0)] | None = None
+    session: Annotated[Whole, Field(ge=1)] | None = None
+    dose_mg: Annotated[Number, Field(gt=0)] | None = None
     route: Identifier
     taken_at: Instant
-    doses_left: Annotated[int, Field(ge=0)] | None = None
+    doses_left: Annotated[Whole, Field(ge=0)] | None = None
     told_by: Role | None = None
     deviation: Text | None = None
 
@@ -123,13 +123,13 @@ class Observe(CommandBody):
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=0, le=YEAR)]
+    session: Annotated[Whole, Field(ge=1)]
+    minute: Annotated[Whole, Field(ge=0, le=YEAR)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
-    breathing_normal: bool
-    vomiting: bool
+    breathing_normal: Flag
+    vomiting: Flag
     vitals: Vitals | None = None
-    cadss: Annotated[tuple[Annotated[int, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
+    cadss: Annotated[tuple[Annotated[Whole, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
     red_flags: tuple[Identifier, ...] = ()
 
 
@@ -140,8 +140,8 @@ class MissObservation(CommandBody):
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    session: Annotated[int, Field(ge=1)]
-    minute: Annotated[int, Field(ge=1, le=YEAR)]
+    session: Annotated[Whole, Field(ge=1)]
+    minute: Annotated[Whole, Field(ge=1, le=YEAR)]
     reason: Text
 
 
@@ -154,8 +154,8 @@ class EndSession(CommandBody):
     kind: Literal["session.end"] = "session.end"
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    session: Annotated[int, Field(ge=1)]
-    criteria: dict[Identifier, bool]
+    session: Annotated[Whole, Field(ge=1)]
+    criteria: dict[Identifier, Flag]
     clinician_decision: Text | None = None
 
 

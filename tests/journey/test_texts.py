@@ -1,0 +1,97 @@
+"""What people write: it has something to see, one spelling, and nothing that hides, in whatever script it is."""
+
+from unicodedata import is_normalized
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from workflows.journey.base import Identifier, Short, Text
+from workflows.journey.texts import clean_text
+
+LONG, SHORT, CODE = TypeAdapter(Text), TypeAdapter(Short), TypeAdapter(Identifier)
+
+NOTHING_TO_SEE = (
+    "", " ", "\t\n", "\u00a0", "\u2003", "\u3000", "\u200b", "\u200c", "\u200d", "\u200e", "\u2060", "\u2063", "\u2065",
+    "\ufeff", "\u00ad", "\u034f", "\u061c", "\u115f", "\u1160", "\u17b4", "\u180b", "\u180e", "\u2800", "\u3164",
+    "\uffa0", "\ufe0f", "\ufe00", "\U000e0100", "\U000e0041", "\U000e0001", "\ufff9", "\ufffc", "\u202e",
+    "\u2066\u2069", "\u2028", "\u2029", "\x00", "\x1b", "\x7f", "\x85", "\u0301", "\u20e3", "\U0001d159", "\U0001d173",
+    "\u206a", "\u200b \u3164\u2800\ufe0f",
+)  # fmt: skip
+HIDING = (
+    "no\x00thing", "a\x1b[2Jb", "a\x08b", "over\u202eridden", "iso\u2066lated\u2069", "em\u202abedded\u202c",
+    "zero\u200bwidth", "join\u200ced", "join\u200ded", "soft\u00adhyphen", "fil\u3164ler", "fil\uffa0ler", "a\u2060b",
+    "\ufeffbom", "line\u2028end", "para\u2029graph", "tag\U000e0041\U000e0042", "two\ufe0f\ufe0f", "a \ufe0f b",
+    "left\u200eright", "a\u2062b", "a\ufff9b\ufffbc", "a\U000e0100\U000e0101", "\U0001f3f4\U000e0067 alone", "a\u2065b",
+    "می\u200c\u200c\u200cخواهم",
+)  # fmt: skip
+WRITTEN = (
+    "Weighed against the risks.", "naïve café", "Überweisung – „gut“", "Ελληνικά", "Русский", "עברית", "العربية",
+    "می\u200cخواهم", "علی\u200cرضا", "क\u094d\u200dष", "ක\u0dca\u200dෂ",
+    "ภาษา\u200bไทย", "ខ្មែរ\u200bភាសា", "日本語", "漢\U000e0100字", "한국어",
+    "👨\u200d👩\u200d👧", "❤\ufe0f", "❤\ufe0f\u200d🔥", "👍🏽", "1\ufe0f\u20e3", "🇺🇸", "🏳\ufe0f\u200d🌈",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "עברית\u200f (ABC)\u200e", "\u0661\u0662\u06dd",
+    "x ≤ 5 mg/kg", "5 × 10⁻³", "…", "?", "7", "\uf0b7 a list pasted from a word processor", "non\u00a0breaking",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOTHING_TO_SEE, ids=ascii)
+@pytest.mark.parametrize("kind", [LONG, SHORT, CODE], ids=["long", "short", "code"])
+def test_nothing_to_see_is_nothing_written(kind: TypeAdapter[str], text: str) -> None:
+    for typed in (text, f" {text} ", text * 3):
+        with pytest.raises(ValidationError):
+            kind.validate_python(typed)
+
+
+@pytest.mark.parametrize("text", HIDING, ids=ascii)
+@pytest.mark.parametrize("kind", [LONG, SHORT, CODE], ids=["long", "short", "code"])
+def test_nothing_hides_in_a_text(kind: TypeAdapter[str], text: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        kind.validate_python(text)
+    # What was written is not said again: it may be about a patient.
+    assert all(text not in error["msg"] for error in refused.value.errors(include_input=False))
+
+
+@pytest.mark.parametrize("text", WRITTEN, ids=ascii)
+@pytest.mark.parametrize("kind", [LONG, SHORT], ids=["long", "short"])
+def test_every_script_passes(kind: TypeAdapter[str], text: str) -> None:
+    kept = kind.validate_python(text)
+    assert is_normalized("NFC", kept)
+    assert kind.validate_python(f"  {text}\n") == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("cafe\u0301", "café"), ("A\u030a", "Å"), ("\u212b", "Å"), ("\u1112\u1161\u11ab", "한"),
+        ("a\r\nb\rc", "a\nb\nc"), ("a\tb", "a\tb"), ("\n a \n", "a"),
+        ("\u0958", "\u0915\u093c"), ("q\u0307\u0323", "q\u0323\u0307"), ("ﬁ", "ﬁ"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_two_spellings_of_a_text_are_one(given: str, kept: str) -> None:
+    assert LONG.validate_python(given) == kept
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "a\ttab", "a\rb", "a\x0bb"])
+def test_a_few_words_have_one_line(text: str) -> None:
+    with pytest.raises(ValidationError):
+        SHORT.validate_python(text)
+
+
+def test_a_text_is_measured_as_it_is_kept() -> None:
+    """Composing may make a text longer, and what was kept is read again."""
+    with pytest.raises(ValidationError, match="at most 200 characters"):
+        SHORT.validate_python("\u0958" * 200)
+
+
+@given(st.text(max_size=40))
+def test_what_is_kept_is_kept_as_it_is_when_it_is_read_again(text: str) -> None:
+    try:
+        kept = LONG.validate_python(text)
+    except ValidationError:
+        return
+    assert LONG.validate_python(kept) == kept
+    assert clean_text(kept) == kept
+    assert is_normalized("NFC", kept)
