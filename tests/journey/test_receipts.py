@@ -1,11 +1,19 @@
 """A command happens once, however often it arrives, and the journey's state does not grow with it."""
 
-from tests.journey.play import before, course, started
+from typing import Any
+
+import pytest
+
+from simulation.people import referral
+from tests.journey.play import JOURNEY, PROTOCOLS, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
+from workflows.journey.base import digest
+from workflows.journey.protocol import Pathway
+from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, command_digest, receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.protocols import list_pathways
 
 
 def test_every_command_has_its_receipt_at_its_last_version() -> None:
@@ -47,3 +55,27 @@ def test_refused_command_stays_refused_whatever_followed_from_it() -> None:
     again = answer_repeated(receipts_of([kept, later]), command)
     assert isinstance(again, Refusal)
     assert (again.code, again.field) == (RefusalCode.INCOMPLETE, "command_id")
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_a_start_under_another_protocol_is_another_command(pathway: Pathway) -> None:
+    protocol = PROTOCOLS[pathway]
+    start = referral(protocol, JOURNEY)
+    same = c.Command.model_validate_json(start.model_dump_json())
+    other = referral(protocol.model_copy(update={"version": protocol.version + 1}), JOURNEY)
+    assert command_digest(same) == command_digest(start)
+    assert command_digest(other.model_copy(update={"command_id": start.command_id})) != command_digest(start)
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_a_protocol_has_the_digest_of_its_content(pathway: Pathway) -> None:
+    protocol = PROTOCOLS[pathway]
+    assert protocol.digest == digest(protocol.model_dump(mode="json"))
+    changes: tuple[dict[str, Any], ...] = (
+        {"version": 99},
+        {"illustrative": not protocol.illustrative},
+        {"background_reading": ()},
+    )
+    for changed in changes:
+        other = protocol.model_copy(update=changed)
+        assert other.digest == digest(other.model_dump(mode="json")) != protocol.digest

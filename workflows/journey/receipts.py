@@ -5,12 +5,16 @@ them beside the journey, and looks there first. They follow from the events alon
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any
 from uuid import UUID
 
 from workflows.journey.base import ImmutableModel, digest
-from workflows.journey.commands import Command
+from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import CommandRefused, Event
 from workflows.journey.refusals import Refusal, RefusalCode
+
+NOT_TOLD_APART_BY: dict[str, Any] = {"named": True, "actor": {"clinics": True}, "body": {"protocol": True}}
+"""What of a command its digest leaves out."""
 
 
 class CommandReceipt(ImmutableModel):
@@ -23,8 +27,12 @@ class CommandReceipt(ImmutableModel):
 
 def command_digest(command: Command) -> str:
     """Return the digest that tells a repeated command from another one with the same id. What the register says
-    meanwhile of its sender and of the people it names makes it no other command."""
-    return digest(command.model_dump(mode="json", exclude={"named": True, "actor": {"clinics": True}}))[:32]
+    meanwhile of its sender and of the people it names makes it no other command. A protocol stands in it by its own
+    digest."""
+    content = command.model_dump(mode="json", exclude=NOT_TOLD_APART_BY)
+    if isinstance(command.body, StartPathway):
+        content["body"]["protocol"] = command.body.protocol.digest
+    return digest(content)[:32]
 
 
 def receipts_of(events: Iterable[Event]) -> dict[UUID, CommandReceipt]:

@@ -5,12 +5,14 @@ medical director, and pinned to a journey when it starts. Durations are elapsed 
 says; doses are in ``dose.unit``; zones are IANA names.
 """
 
-from functools import lru_cache
-from typing import Annotated, Literal, Self
+import json
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from workflows.journey.base import Flag, Identifier, InputModel, Short, Whole, canonical, digest
+from workflows.journey.base import Flag, Identifier, InputModel, Short, Whole, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
@@ -240,14 +242,25 @@ class Protocol(InputModel):
         codes = [exclusion.code for exclusion in self.exclusions]
         if len(codes) != len(dict.fromkeys(codes)):
             raise ValueError("an exclusion code stands twice")
-        if len(canonical(self.model_dump(mode="json"))) > PROTOCOL_LIMIT:
+        if len(self.written.encode()) > PROTOCOL_LIMIT:
             raise ValueError(f"a protocol takes at most {PROTOCOL_LIMIT} bytes as JSON: every journey carries it")
         return self
 
     @property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of the protocol: what a journey is pinned to."""
-        return digest(self.model_dump(mode="json"))
+        return _digest_of(self.written)
+
+    @cached_property
+    def written(self) -> str:
+        """The protocol as JSON. To write one takes long, and each is asked for again and again."""
+        return self.model_dump_json()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the protocol. A changed one is written in another way."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("written", None)
+        return copied
 
     def obstacles(self) -> tuple[str, ...]:
         """Why this protocol may not carry real patients; empty when it may."""
@@ -262,12 +275,18 @@ class Protocol(InputModel):
 
 
 @lru_cache(maxsize=256)
-def _instance(json: str) -> Protocol:
-    return Protocol.model_validate_json(json)
+def _digest_of(written: str) -> str:
+    """The digest of a protocol that is given as JSON."""
+    return digest(json.loads(written))
+
+
+@lru_cache(maxsize=256)
+def _instance(written: str) -> Protocol:
+    return Protocol.model_validate_json(written)
 
 
 def _shared(protocol: Protocol) -> Protocol:
-    return _instance(protocol.model_dump_json())
+    return _instance(protocol.written)
 
 
 PinnedProtocol = Annotated[Protocol, AfterValidator(_shared)]
