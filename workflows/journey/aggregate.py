@@ -61,15 +61,20 @@ class Journey(
     """One patient's way through one pathway, as given by all events so far."""
 
     @cached_property
-    def hashes(self) -> dict[tuple[str, str | None, str | None], str]:
-        """A cache of evidence hashes for exactly this state. It is not part of the state: copies and JSON leave it
-        out."""
+    def memory(self) -> dict[object, Any]:
+        """What was worked out about this state and those it came from (`recall`). It is not part of the state: JSON
+        and comparisons leave it out. Copies share it."""
         return {}
 
+    @cached_property
+    def mark(self) -> object:
+        """What tells this state from every other one."""
+        return object()
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Journey":
-        """Copy the state without the cached hashes, which belong to the original."""
+        """Copy the state. The copy is another one."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("hashes", None)
+        copied.__dict__.pop("mark", None)
         return copied
 
 

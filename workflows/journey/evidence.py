@@ -12,6 +12,7 @@ from workflows.journey.authorization import cosigners
 from workflows.journey.base import digest
 from workflows.journey.obligation_types import RETURNED
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES, Content
 
@@ -23,7 +24,7 @@ def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, fi
     """The content a sign-off covers, as JSON values. What it rests on is in it by hash, so that a change
     further down makes everything above it stale as well. So does who wrote it, for what they approved before is then
     their own work. A second person signs the ``first`` one's approval too."""
-    before = [s for s in journey.sign_offs if (s.kind, s.subject) == (kind, subject)]
+    before = _sign_offs(journey, kind, subject)
     declined = [s for s in before if s.decision == "decline"]
     about = SIGN_OFF_TYPES[kind]
     below = {rests_on.value: evidence_of(journey, rests_on) for rests_on in about.rests_on}
@@ -43,10 +44,12 @@ def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, fi
 
 def evidence_of(journey: Journey, kind: SignOffKind, subject: str | None = None, first: SignOff | None = None) -> str:
     """SHA-256 of the evidence, in hex."""
-    about = (kind.value, subject, None if first is None else first.request)
-    if about not in journey.hashes:
-        journey.hashes[about] = digest(evidence(journey, kind, subject, first))
-    return journey.hashes[about]
+    return _evidence_of(journey, kind, subject, first)
+
+
+@recalled
+def _evidence_of(journey: Journey, kind: SignOffKind, subject: str | None, first: SignOff | None) -> str:
+    return digest(evidence(journey, kind, subject, first))
 
 
 def current(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
@@ -68,8 +71,13 @@ def half_signed(journey: Journey, kind: SignOffKind, subject: str | None = None)
 
 
 def _last_two(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[SignOff | None, SignOff | None]:
-    standing = [s for s in journey.sign_offs if s.kind == kind and s.subject == subject and not s.withdrawn]
+    standing = [s for s in _sign_offs(journey, kind, subject) if not s.withdrawn]
     return (standing[-1] if standing else None, standing[-2] if len(standing) > 1 else None)
+
+
+@recalled
+def _sign_offs(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[SignOff, ...]:
+    return tuple(s for s in journey.sign_offs if s.kind == kind and s.subject == subject)
 
 
 def approved(journey: Journey, kind: SignOffKind, subject: str | None = None) -> bool:
@@ -84,6 +92,11 @@ def sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | Non
     A decision stands until the evidence changes. A returned request waits for its author, who corrects what
     was asked about or answers with `signoff answer`; either changes the evidence, and the request is made again.
     """
+    return _sign_off_requirement(journey, kind, subject)
+
+
+@recalled
+def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | None) -> Requirement | None:
     about, decided = SIGN_OFF_TYPES[kind], current(journey, kind, subject)
     if decided is not None and decided.decision == "return":
         wrote = about.authors(journey, subject) if about.returns_to_author else ()

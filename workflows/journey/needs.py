@@ -1,6 +1,6 @@
 """What a journey waits for now: what every stage needs, as far as it is still awaited once the pathway ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access import rules as access
@@ -20,6 +20,7 @@ from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.supply import rules as supply
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.stages.education import rules as education
@@ -56,9 +57,14 @@ NEEDS = (
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Return everything the journey waits for now."""
     for stage in NEEDS:
-        for need in stage(journey):
+        for need in _needs(journey, stage):
             if journey.closing is None or outlasts(journey, need) >= _ended(journey):
                 yield need
+
+
+@recalled
+def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> tuple[Requirement, ...]:
+    return tuple(stage(journey))
 
 
 def wanted_now(journey: Journey) -> dict[str, Requirement]:

@@ -19,6 +19,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_o
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import entry, recalled
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import Measurement
@@ -105,8 +106,13 @@ def _evaluation(journey: Journey, subject: str | None) -> Content:
     return {
         "evaluation": journey.evaluation.model_dump(mode="json"),
         "born": journey.patient.born.isoformat(),
-        "baseline": _measured(tuple(m for m in journey.measurements if m.occasion == "baseline")),
+        "baseline": _measured(_baseline(journey)),
     }
+
+
+@recalled
+def _baseline(journey: Journey) -> tuple[Measurement, ...]:
+    return tuple(m for m in journey.measurements if m.occasion == "baseline")
 
 
 def _evaluators(journey: Journey, subject: str | None) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ def _plan_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _clearance(journey: Journey, subject: str | None) -> Content:
-    session = journey.sessions.get(int(subject or 0))
+    session = entry(journey, "sessions", int(subject or 0))
     risk = journey.asked_risk
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
@@ -171,12 +177,12 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
 
 
 def _session_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    session = journey.sessions.get(int(subject or 0))
+    session = entry(journey, "sessions", int(subject or 0))
     return () if session is None or session.check is None else (session.check.by,)
 
 
 def _attestation(journey: Journey, subject: str | None) -> Content:
-    session = journey.sessions.get(int(subject or 0))
+    session = entry(journey, "sessions", int(subject or 0))
     return {"session": None if session is None else session.model_dump(mode="json")}
 
 
@@ -226,9 +232,9 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
 
 
 def _hold_release(journey: Journey, subject: str | None) -> Content:
-    hold = journey.holds.get(subject or "")
+    hold = entry(journey, "holds", subject or "")
     source = None if hold is None or hold.source is None else hold.source
-    event = journey.adverse_events.get(source or "")
+    event = entry(journey, "adverse_events", source or "")
     risk = journey.asked_risk
     return {
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
@@ -249,7 +255,7 @@ def _risk_decision(journey: Journey, subject: str | None) -> Content:
 
 
 def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    hold = journey.holds.get(subject or "")
+    hold = entry(journey, "holds", subject or "")
     return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
 
 
@@ -259,22 +265,22 @@ def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBod
 
 def _adverse_event(journey: Journey, subject: str | None) -> Content:
     """The report and every grading. How it went on is not part of it: a review stands while it is followed up."""
-    event = journey.adverse_events.get(subject or "")
+    event = entry(journey, "adverse_events", subject or "")
     return {"adverse_event": None if event is None else event.model_dump(mode="json", exclude=NOT_GRADED)}
 
 
 def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    event = journey.adverse_events.get(subject or "")
+    event = entry(journey, "adverse_events", subject or "")
     return () if event is None else (event.author,)
 
 
 def _death(journey: Journey, subject: str | None) -> Content:
-    death = journey.deaths.get(subject or "")
+    death = entry(journey, "deaths", subject or "")
     return {"death": None if death is None else death.model_dump(mode="json", exclude={"confirmed", "in_error"})}
 
 
 def _death_reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    death = journey.deaths.get(subject or "")
+    death = entry(journey, "deaths", subject or "")
     return () if death is None else (death.reported_by,)
 
 
@@ -286,7 +292,7 @@ def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:
-    contact = journey.contacts.get(subject or "")
+    contact = entry(journey, "contacts", subject or "")
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
 
 
@@ -342,7 +348,7 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
 
 
 def _consent_version(journey: Journey, subject: str | None) -> Content:
-    proposed = journey.proposed_consents.get(subject or "")
+    proposed = entry(journey, "proposed_consents", subject or "")
     return {
         "counts_now": journey.consent_versions.get(subject or ""),
         "proposed": None if proposed is None else proposed.model_dump(mode="json"),
@@ -350,7 +356,7 @@ def _consent_version(journey: Journey, subject: str | None) -> Content:
 
 
 def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    proposed = journey.proposed_consents.get(subject or "")
+    proposed = entry(journey, "proposed_consents", subject or "")
     return () if proposed is None else (proposed.by,)
 
 
@@ -383,12 +389,12 @@ def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _merge(journey: Journey, subject: str | None) -> Content:
-    merge = journey.merges.get(subject or "")
+    merge = entry(journey, "merges", subject or "")
     return {"patient": journey.patient.ref, "merge": None if merge is None else merge.model_dump(mode="json")}
 
 
 def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    merge = journey.merges.get(subject or "")
+    merge = entry(journey, "merges", subject or "")
     return () if merge is None else (merge.proposed_by,)
 
 

@@ -21,6 +21,7 @@ from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import Finding, Level
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import recalled
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_CRISIS, OF_ITEM_9
@@ -95,21 +96,20 @@ def known_levels(journey: Journey, at: datetime) -> tuple[Level, ...]:
     levels = [Level.HIGH] if recent else []
     if journey.asked_risk is not None and journey.asked_risk.score.current_level is not None:
         levels.append(journey.asked_risk.score.current_level)
-    if not recent and any(_behaved(m) for m in journey.measurements if m.by_staff):
+    if not recent and any(_behaved(m) for m in _asked_by_staff(journey)):
         levels.append(Level.MODERATE)
     return tuple(dict.fromkeys(levels))
 
 
-def worst_level(journey: Journey, levels: Sequence[str], at: datetime) -> Level:
-    """Return the worst level among these that is known at a moment (UTC)."""
-    known = [level for level in known_levels(journey, at) if level.value in levels]
-    return max(known, key=lambda level: level.severity, default=Level.NONE)
+def worst_level(known: Sequence[Level], among: Sequence[str]) -> Level:
+    """Return the worst of the known levels that is among these."""
+    return max((level for level in known if level.value in among), key=lambda level: level.severity, default=Level.NONE)
 
 
 def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return what a clinician found so short a time ago that nothing asked since outweighs it (Columbia: intent in the
     past month, behaviour in the past 3 months; the protocol says how many days)."""
-    rules, asked = journey.protocol.instruments, [m for m in journey.measurements if m.by_staff]
+    rules, asked = journey.protocol.instruments, _asked_by_staff(journey)
     windows = (
         (Finding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
         (Finding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
@@ -119,6 +119,11 @@ def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
         for finding, what, days in windows
         if any(finding in m.score.findings and at - m.at < timedelta(days=days) for m in asked)
     )
+
+
+@recalled
+def _asked_by_staff(journey: Journey) -> tuple[Measurement, ...]:
+    return tuple(m for m in journey.measurements if m.by_staff)
 
 
 def suicide_risk_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:

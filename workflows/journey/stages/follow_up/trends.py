@@ -8,13 +8,24 @@ from collections.abc import Mapping, Sequence
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import Symptoms
+from workflows.journey.recall import recalled
+from workflows.journey.stages.follow_up.model import OwedContact
 
 
+@recalled
+def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
+    """Return the contacts of which there is a record, in the order in which they were planned."""
+    return tuple(contact for contact in journey.contacts.values() if contact.record is not None)
+
+
+@recalled
 def worsened(journey: Journey) -> tuple[str, ...]:
     """Return the contacts at which a symptom came to be worse so many times in a row, or rose further after that."""
-    made = [k for k in journey.contacts.values() if k.done_at is not None and k.record is not None]
-    made.sort(key=lambda contact: contact.done_at or journey.started_at)
-    rated = [(contact.id, contact.record.symptoms) for contact in made if contact.record is not None]
+    done = sorted(
+        (contact for contact in contacts_with_record(journey) if contact.done_at is not None),
+        key=lambda contact: contact.done_at or journey.started_at,
+    )
+    rated = [(contact.id, contact.record.symptoms) for contact in done if contact.record is not None]
     return alerts(journey.evaluation.symptoms, rated, journey.protocol.symptoms)
 
 

@@ -22,11 +22,13 @@ from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.instruments import Comparison, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
+from workflows.journey.recall import recalled
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
 from workflows.journey.stages.screening.model import FindingName
+from workflows.journey.stages.sessions.model import Check
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -47,7 +49,8 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
                 "Answer by what is recorded, or with unknown until what is wrong there is corrected",
                 f"exclusions.{exclusion.code}",
             )
-    known = {x.code: _basis(journey, x, at) for x in protocol.exclusions if x.code in command.exclusions}
+    risk = known_levels(journey, at)
+    known = {x.code: _basis(journey, x, risk) for x in protocol.exclusions if x.code in command.exclusions}
     yield e.ScreeningRecorded(
         **command.model_dump(exclude={"kind"}),
         rests_on={code: basis for code, basis in known.items() if basis is not None},
@@ -55,13 +58,23 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
 
 
 def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
-    """Return what is known and speaks against an answer. A yes about suicide risk is never contradicted: a clinician
-    may know more than the C-SSRS asks."""
+    """Return what is known at a moment (UTC) and speaks against an answer. A yes about suicide risk is never
+    contradicted: a clinician may know more than the C-SSRS asks."""
+    return _contradiction(journey, exclusion, answer, known_levels(journey, at), _age(journey, at))
+
+
+def _age(journey: Journey, at: datetime) -> int:
+    return age_on(journey.patient.born, at, journey.patient.zone)
+
+
+def _contradiction(
+    journey: Journey, exclusion: Exclusion, answer: str, risk: tuple[Level, ...], age: int
+) -> str | None:
     known = exclusion.known_from
     if known is None or answer == "unknown":
         return None
     if known.suicide_risk is not None:
-        levels = [level.value for level in known_levels(journey, at) if level in known.suicide_risk]
+        levels = [level.value for level in risk if level in known.suicide_risk]
         if answer == "yes" or not levels:
             return None
         return f"the suicide risk that clinicians found is {' and '.join(levels)} (incomplete counts as high)"
@@ -69,13 +82,11 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
     if known.checklist is not None:
-        said = [session.check for session in journey.sessions.values() if session.check is not None]
-        latest = max(said, key=lambda check: check.at, default=None)
+        latest = _latest_check(journey)
         if known.checklist == NOT_PREGNANT and journey.pregnancy_found:
             return "the latest pregnancy test is not negative" if answer == "no" else None
         speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
         return f"the latest checklist says no to {known.checklist}" if speaks else None
-    age = age_on(journey.patient.born, at, journey.patient.zone)
     if known.age_over is not None:
         holds, limit = age > known.age_over, f"over {known.age_over}"
     else:
@@ -85,9 +96,15 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
 
 
-def _basis(journey: Journey, exclusion: Exclusion, at: datetime) -> str | None:
-    """Return what is known at a moment (UTC) of that on which the answer to an exclusion rests, in words. It is part of
-    what is signed."""
+@recalled
+def _latest_check(journey: Journey) -> Check | None:
+    said = [session.check for session in journey.sessions.values() if session.check is not None]
+    return max(said, key=lambda check: check.at, default=None)
+
+
+def _basis(journey: Journey, exclusion: Exclusion, risk: tuple[Level, ...]) -> str | None:
+    """Return what is known of that on which the answer to an exclusion rests, in words. It is part of what is
+    signed."""
     known, words = exclusion.known_from, []
     if "state" in exclusion.rests_on:
         words.append(f"lives in {journey.patient.state}")
@@ -98,7 +115,7 @@ def _basis(journey: Journey, exclusion: Exclusion, at: datetime) -> str | None:
             if m.taken and any(each in known.medicines for each in m.classes)
         ]
     if known is not None and known.suicide_risk is not None:
-        words.append(_risk_is(worst_level(journey, known.suicide_risk, at)))
+        words.append(_risk_is(worst_level(risk, known.suicide_risk)))
     return "; ".join(words)[:4000] or None
 
 
@@ -109,18 +126,23 @@ def _risk_is(level: Level) -> str:
 def reopening(journey: Journey, at: datetime) -> dict[str, str]:
     """Return the exclusions whose answers do not count any more at a moment (UTC), each with the reason: what they
     rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing."""
+    return dict(_reopening(journey, known_levels(journey, at), _age(journey, at)))
+
+
+@recalled
+def _reopening(journey: Journey, risk: tuple[Level, ...], age: int) -> tuple[tuple[str, str], ...]:
     found, screening = {}, journey.screening
     for exclusion in journey.protocol.exclusions:
         given = screening.exclusions.get(exclusion.code)
         if given is None:
             continue
-        contrary = contradiction(journey, exclusion, given.answer, at)
-        rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, at)
+        contrary = _contradiction(journey, exclusion, given.answer, risk, age)
+        rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, risk)
         if contrary is not None:
             found[exclusion.code] = contrary
         elif rested != now and not _eased(exclusion, rested, now):
             found[exclusion.code] = "what it rested on has changed"
-    return found
+    return tuple(found.items())
 
 
 def _eased(exclusion: Exclusion, rested: str | None, now: str | None) -> bool:
@@ -184,7 +206,7 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
     found += [f"found not to hold: {name}" for name, each in journey.screening.findings.items() if not each.holds]
-    if age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years:
+    if _age(journey, at) < journey.protocol.eligibility.min_age_years:
         found.append("the patient is under age")
     found += suicide_risk_obstacles(journey, at)
     return tuple(found)

@@ -16,6 +16,7 @@ from workflows.journey.evidence import current
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import RENEWAL
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation.model import Measurement, measure_name, scheduled_instruments
 
@@ -93,7 +94,7 @@ def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the renewal of what lapses first, before it does."""
-    first = min(lapses(journey), key=lambda lapse: (lapse.until, lapse.name), default=None)
+    first = _first_lapse(journey)
     if first is not None:
         yield require(
             RENEWAL,
@@ -103,3 +104,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what=f"{first.renewed}, before it lapses for the next dose",
             due=first.until,
         )
+
+
+@recalled
+def _first_lapse(journey: Journey) -> Lapse | None:
+    return min(lapses(journey), key=lambda lapse: (lapse.until, lapse.name), default=None)
