@@ -15,6 +15,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowInterceptorClassInput
 
 from activities.anchor_activities import AnchorActivities
+from activities.blob_storage import storage_of
 from activities.notice_activities import NoticeActivities
 from activities.record.read_models import running
 from activities.record.store import Record, RecordUnavailable, open_record
@@ -36,7 +37,7 @@ from workflows.care_journey import CareJourney
 from workflows.journey.refusals import Refusal
 from workflows.messages import REFUSE_UNKNOWN, SignatureCheck
 from workflows.record_anchor import AnchorRecord
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, with_storage
 
 log = structlog.get_logger("worker")
 
@@ -63,6 +64,7 @@ def build_worker(
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
+    client = with_storage(client, storage_of(record))
     recording = RecordActivities(record, register, demonstrations=demonstrations)
     activities = (
         *(recording.append, recording.catch_up, NoticeActivities(record, register).alarm),

@@ -1,4 +1,4 @@
-"""The activities that append a journey's events to the record, and read them back."""
+"""The activities that append a journey's events to the record, and compare a run with it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from activities.notices import deliver
 from activities.record.event_codec import from_stored, to_new
 from activities.record.patients import SeenElsewhere, concerns_patient, knows_all, look_elsewhere, opening_of
 from activities.record.recorded_journeys import Proven, RecordedJourney, RecordedJourneys, follow
+from activities.record.snapshots import keep_snapshot, load_folded
 from activities.record.store import (
     BEFORE_THE_FIRST,
     Appended,
@@ -30,19 +31,17 @@ from activities.record.store import (
 from activities.record.verification.batches import NEEDS_PROOF, Unproven, prove
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
-from workflows.journey.aggregate import begin, fold
-from workflows.journey.events import Event, PathwayStarted, PatientMerged
+from workflows.journey.aggregate import begin
+from workflows.journey.events import PathwayStarted, PatientMerged
 from workflows.journey.notices import Notice, notices
-from workflows.journey.receipts import receipts_of
 from workflows.messages import (
     DIVERGED,
     LIMIT,
     OPEN_JOURNEY,
-    PAYLOAD_BYTES,
     TRY_AGAIN,
     Batch,
-    EventPage,
     Recorded,
+    RecordedState,
     StateDigest,
     append_to_record,
     catch_up_with_record,
@@ -50,6 +49,9 @@ from workflows.messages import (
 )
 
 log = structlog.get_logger("record")
+
+NOTICES_AT_ONCE = 500
+"""How many notices one statement delivers."""
 
 
 def _refused(why: str) -> ApplicationError:
@@ -61,7 +63,7 @@ class _UnknownSender(Unproven):
 
 
 class RecordActivities:
-    """Appends events to one record after verifying them with this register, and reads what is recorded."""
+    """Appends events to one record after verifying them with this register, and compares runs with it."""
 
     def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
         self._record = record
@@ -225,25 +227,19 @@ class RecordActivities:
         return proven, journey_hash, False
 
     @activity.defn(name=catch_up_with_record.__name__)
-    async def catch_up(self, handed: StateDigest) -> EventPage:
-        """Return what is recorded of a journey, from its beginning and in pages, if it differs from the state of the
-        run.
+    async def catch_up(self, handed: StateDigest) -> RecordedState:
+        """Return the state of a journey as recorded, if it differs from that of the run.
 
         The previous run may have ended between an append and its notices. They leave here at the latest.
         """
         run_id = activity.info().workflow_run_id or ""
-        stored = await self._record.load(handed.journey_id, after_version=handed.after_version)
-        recorded = [from_stored(row) for row in stored]
-        if recorded and not handed.after_version and state_digest(fold(recorded), receipts_of(recorded)) == handed:
-            return EventPage(run_id=run_id)
-        size = 0
-        page: list[Event] = []
-        for row, event in zip(stored, recorded, strict=True):
-            size += len(row.payload)
-            if page and size > PAYLOAD_BYTES:
-                break
-            page.append(event)
-        if recorded and isinstance(recorded[0].body, PathwayStarted):
-            clinic = recorded[0].body.clinic
-            await self._deliver([notice for event in page for notice in notices(event)], clinic)
-        return EventPage(events=tuple(page), more=len(page) < len(recorded), run_id=run_id)
+        folded = await load_folded(self._record, handed.journey_id)
+        if folded is None:
+            return RecordedState(run_id=run_id)
+        leaving = [notice for event in folded.since for notice in notices(event)]
+        for first in range(0, len(leaving), NOTICES_AT_ONCE):
+            await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)
+        # After its notices have left: what a snapshot has is not looked at again.
+        await keep_snapshot(self._record, folded)
+        same = state_digest(folded.state.journey, folded.state.spelled) == handed
+        return RecordedState(state=None if same else folded.state, run_id=run_id)

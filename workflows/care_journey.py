@@ -6,7 +6,7 @@ delays another. An outage of the record, for example, keeps no alarm from leavin
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,7 +18,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import messages as m
 from workflows.journey.actors import CLOCK
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import digest
 from workflows.journey.commands import (
     Command,
@@ -40,12 +40,12 @@ from workflows.search_attributes import current_search_attributes
 
 LONG_RUN = 500
 """From this many history events on, the next stage boundary starts a new run, so that a wake-up replays little."""
-UNREADABLE_KEPT = 100
-"""How many unreadable messages one journey keeps. The first one already holds care and gives ops a task."""
+PORTIONS_AT_ONCE = 5
+"""How many commands of the clock one workflow task decides, where very much is due at once. People come in between."""
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again."""
-PORTIONS_AT_ONCE = 5
-"""How many commands of the clock one workflow task decides, where very much is due at once."""
+MOMENTARY = timedelta(milliseconds=1)
+"""A pause that lets in what has arrived."""
 CHECKED_AT_ONCE = 4
 """How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
 them."""
@@ -53,6 +53,7 @@ CONFIRMED = (ReleaseSession,)
 """Commands whose senders are answered only once they are recorded: until then, what is known of the patient elsewhere
 may still undo them."""
 DIVERGED_HEALTH = "diverged"
+NEAR_LIMIT_HEALTH = "near_limit"
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -70,22 +71,24 @@ class CareJourney:
     @workflow.init
     def __init__(self, given: m.JourneyInput) -> None:
         self._alarms: list[workflow.ActivityHandle[None]] = []
-        self._signals: list[tuple[str, Sequence[RawValue]]] = []
-        self._unchecked: list[Command] = []
+        self._signals: list[m.Signal] = list(given.signals)
+        self._unchecked: list[Command] = list(given.unchecked)
         self._checking = 0
         self._unconfirmed: dict[UUID, m.Receipt] = {}
         self._told: m.Recorded | None = None
-        self._unreadable = given.unreadable
+        self._unreadable, self._further = given.unreadable, given.further
         self._handed: m.StateDigest | None = None
+        self._state_bytes = self._updates = 0
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
         self._set_back = False
-        self._new_run_due = self._too_large = self._cancelled = False
+        self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
         # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
         if given.journey is not None:
             self._ledger = Ledger(given.journey, given.receipts, given.journey.version)
-            self._handed = m.state_digest(given.journey, given.receipts)
+            if given.handed is not None:
+                self._handed, self._state_bytes = given.handed
         elif given.start is not None:
             opened = decide(None, given.start, workflow.now())
             if isinstance(opened, Refusal):
@@ -109,6 +112,7 @@ class CareJourney:
             self._keep_time(),
             self._read_signals(),
             self._check_signals(),
+            self._drain(),
             self._show(),
         )
         work = [asyncio.create_task(coroutine) for coroutine in waiting]
@@ -122,7 +126,7 @@ class CareJourney:
             for task in work:
                 if task.done():
                     task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
-            if self._may_leave and self._ledger.over:
+            if self._may_leave and self._ledger.over and not self._signals and not self._unchecked:
                 journey = self._ledger.journey
                 return m.JourneyResult(outcome=str(journey.outcome), version=journey.version)
             if self._may_leave:
@@ -133,13 +137,14 @@ class CareJourney:
         on."""
         self._cancelled = self._new_run_due = True
         await self._until_decidable()
-        if len(self._ledger.journey.messages) < UNREADABLE_KEPT:
+        if len(self._ledger.journey.messages) < m.MESSAGES_KEPT:
             reason = (workflow.cancellation_reason() or "")[:1000]
             what = f"cancellation:{workflow.info().original_execution_run_id}"
             self._decide_own(what, KeepCancellation(reason=reason))
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
     async def submit(self, command: Command) -> m.Receipt:
+        self._updates += 1
         self._look_for_reset()
         await self._until_decidable()
         if command.body.by_anybody and self._ledger.needs_proof(command):
@@ -157,6 +162,8 @@ class CareJourney:
             raise _refused(self._start_refusal)
         if self._may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
+        if self._draining:
+            raise ApplicationError("a new run is about to begin; nothing happened", type=m.TRY_AGAIN)
         if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
@@ -187,12 +194,16 @@ class CareJourney:
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Take any signal as it is. The SDK would drop what does not parse; here it is kept."""
-        self._signals.append((name, payload))
+        self._signals.append(m.take_signal(name, payload, waiting=sum(signal.held for signal in self._signals)))
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
         now = status(self._ledger.journey, self._ledger.outbox.recorded)
-        return now.model_copy(update={"health": DIVERGED_HEALTH}) if self._ledger.diverged else now
+        if self._ledger.diverged:
+            return now.model_copy(update={"health": DIVERGED_HEALTH})
+        # Only in place of the word that asks nothing of anybody.
+        near = now.health == "open" and self._near_limits
+        return now.model_copy(update={"health": NEAR_LIMIT_HEALTH}) if near else now
 
     @workflow.query(description="Everything the journey waits for: what, of whom, since, due, next step")
     def obligations(self) -> tuple[Obligation, ...]:
@@ -237,7 +248,7 @@ class CareJourney:
         self._apply(self._ledger.decide_own(own, workflow.now()), own)
 
     def _apply(self, events: tuple[Event, ...], command: Command) -> None:
-        """Apply decided events, and pass deadlines that have come with them."""
+        """Apply decided events, and take the first portion of the deadlines that have come with them."""
         if not events:
             return
         stage = self._ledger.journey.stage
@@ -247,7 +258,7 @@ class CareJourney:
             workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
             self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
         if not isinstance(command.body, PassDeadline):
-            self._pass_deadlines()
+            self._pass_deadlines(portions=1)
 
     def _raise_alarms(self, events: tuple[Event, ...]) -> None:
         """Alarms leave at once, even if the record is down."""
@@ -320,18 +331,19 @@ class CareJourney:
     # Signals
 
     async def _read_signals(self) -> None:
-        """Read signals in the order in which they came, some at a time."""
+        """Read signals in the order in which they came, some at a time. What is left when a new run begins goes with
+        it."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._signals) and not self._set_back)
+            await workflow.wait_condition(lambda: bool(self._signals) and not self._set_back and not self._draining)
             self._look_for_reset()
             await self._until_decidable()
             signals, self._signals = self._signals[:MESSAGES_AT_ONCE], self._signals[MESSAGES_AT_ONCE:]
-            for name, payload in signals:
-                self._read(m.read_signal(name, payload))
+            for signal in signals:
+                self._read(m.read_signal(signal), signal.size)
             if self._signals:
-                await workflow.sleep(timedelta(milliseconds=1), summary="read on")
+                await workflow.sleep(MOMENTARY, summary="read on")
 
-    def _read(self, message: Command | KeepUnreadable) -> None:
+    def _read(self, message: Command | KeepUnreadable, size: int = 0) -> None:
         if isinstance(message, Command) and message.body.by_anybody:
             # At once, and so without a look at the register: a signal proves nobody.
             self._decide(_unproven(message), unanswered=True)
@@ -341,11 +353,18 @@ class CareJourney:
             self._unchecked.append(message)
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
-        elif len(self._ledger.journey.messages) < UNREADABLE_KEPT:
-            # The id has its number: after a reset it is found recorded, and a second message like it is another one.
-            what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
-            self._decide_own(what, message)
-            self._unreadable += 1
+        elif len(self._ledger.journey.messages) < m.MESSAGES_KEPT:
+            self._keep(message)
+        else:
+            self._further = self._further.and_one(message, size)
+            if self._further.told:
+                self._keep(m.further_messages(self._further))
+
+    def _keep(self, message: KeepUnreadable) -> None:
+        # The id has its number: after a reset it is found recorded, and a second message like it is another one.
+        what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
+        self._decide_own(what, message)
+        self._unreadable += 1
 
     # The record
 
@@ -393,17 +412,12 @@ class CareJourney:
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
         told, self._told = self._told, None
-        page = await _start(m.catch_up_with_record, handed, "catch up with the record")
-        recorded = page.events
-        while page.more:
-            handed = handed.model_copy(update={"after_version": recorded[-1].version})
-            page = await _start(m.catch_up_with_record, handed, "catch up with the record")
-            recorded += page.events
-        self._caught_up, self._caught_up_in = True, page.run_id
+        read = await _start(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        self._caught_up, self._caught_up_in = True, read.run_id
         self._set_back = self._ledger.diverged = False
-        if recorded:
+        if read.state is not None:
             workflow.logger.warning("journey.read_back")
-            commands = self._ledger.restart(recorded)
+            commands = self._ledger.restart(read.state)
             if told is not None:
                 self._take_in(told, undone=True)
             for command in commands:
@@ -449,13 +463,13 @@ class CareJourney:
         while True:
             await self._until_decidable()
             if self._pass_deadlines():
-                await workflow.sleep(timedelta(milliseconds=1), summary="pass further deadlines")
+                await workflow.sleep(MOMENTARY, summary="pass further deadlines")
             else:
                 await self._until_deadline(next_deadline(self._ledger.journey))
 
-    def _pass_deadlines(self) -> bool:
+    def _pass_deadlines(self, portions: int = PORTIONS_AT_ONCE) -> bool:
         """Pass what is due, one portion after the other. Return whether this task has done enough and more is left."""
-        for _ in range(PORTIONS_AT_ONCE):
+        for _ in range(portions):
             deadline, version = next_deadline(self._ledger.journey), self._ledger.journey.version
             if deadline is None or deadline > workflow.now():
                 return False
@@ -478,52 +492,102 @@ class CareJourney:
     # New runs
 
     @property
-    def _may_leave(self) -> bool:
-        """Whether nothing is in progress, and this run has a reason to end."""
-        under_way = self._ledger.outbox or self._signals or self._unchecked or not self._caught_up
-        if under_way or not all(alarm.done() for alarm in self._alarms) or not workflow.all_handlers_finished():
-            return False
+    def _new_run_is_due(self) -> bool:
+        """Whether this run has a reason to end: a stage, a newer build, or that it has become long in any way."""
         info = workflow.info()
-        new_run_due = (
+        return (
             self._new_run_due
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
+            or self._updates >= m.UPDATES_IN_RUN
+            or info.get_current_history_length() >= m.EVENTS_IN_RUN
+            or info.get_current_history_size() >= m.BYTES_IN_RUN
         )
-        return self._ledger.over or (new_run_due and not self._too_large)
+
+    @property
+    def _may_leave(self) -> bool:
+        """Whether nothing is in progress, and this run has a reason to end. Signals that wait go with a new run."""
+        under_way = self._ledger.outbox or not self._caught_up or not all(alarm.done() for alarm in self._alarms)
+        if under_way or not workflow.all_handlers_finished():
+            return False
+        return self._new_run_is_due or (self._ledger.over and not self._signals and not self._unchecked)
+
+    async def _drain(self) -> None:
+        """Let nothing in for a moment when a new run is due and the end of an append did not bring it, or a run that is
+        never idle would never end. While the record cannot be reached there is no such end, and nobody is kept out."""
+        while True:
+            await workflow.wait_condition(lambda: self._new_run_is_due and self._caught_up)
+            before = self._ledger.outbox.recorded
+            await workflow.wait_condition(
+                lambda: self._ledger.outbox.recorded > before and not self._may_leave  # noqa: B023 - of this round
+            )
+            self._draining = True
+            await workflow.sleep(m.MOMENT, summary="make way for a new run")
+            self._draining = False
+            await workflow.sleep(m.MOMENT, summary="take commands again")
 
     def _begin_new_run(self) -> None:
         ledger = self._ledger
-        handed = m.JourneyInput(journey=ledger.journey, receipts=ledger.receipts, unreadable=self._unreadable)
-        self._too_large = len(handed.model_dump_json().encode()) > m.HANDOVER_BYTES
-        if not self._too_large:
-            moved = workflow.info().is_target_worker_deployment_version_changed()
-            upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None
-            workflow.continue_as_new(handed, initial_versioning_behavior=upgrade)
+        handed = m.JourneyInput(
+            journey=ledger.journey,
+            receipts=ledger.receipts,
+            unreadable=self._unreadable,
+            further=self._further,
+            signals=tuple(self._signals),
+            unchecked=tuple(self._unchecked),
+        )
+        moved = workflow.info().is_target_worker_deployment_version_changed()
+        upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None
+        workflow.continue_as_new(handed, initial_versioning_behavior=upgrade)
 
     # What is shown
 
     async def _show(self) -> None:
-        """Keep the Temporal UI up to date. It costs one command when something changed."""
+        """Keep the Temporal UI up to date, and tell ops of limits. It costs one command when something changed."""
         shown: object = None
+        told: set[str] = set()
         while True:
-            journey, diverged = self._ledger.journey, self._ledger.diverged
-            workflow.set_current_details(details(journey))
+            journey, diverged, near = self._ledger.journey, self._ledger.diverged, self._near_limits
+            for what, used in near.items():
+                if what not in told:
+                    told.add(what)
+                    half = m.NEAR_LIMIT[what]
+                    workflow.logger.warning("journey.near_limit", extra={"limit": what, "used": used, "half": half})
+            workflow.set_current_details(details(journey) + "".join(map(_near_limit, near)))
             attributes = current_search_attributes(self.status())
             if attributes != shown:
                 workflow.upsert_search_attributes(attributes)
             shown = attributes
-            await workflow.wait_condition(
-                lambda: self._ledger.journey is not journey or self._ledger.diverged != diverged  # noqa: B023 - asked in this round
-            )
+            await workflow.wait_condition(lambda: self._differs(journey, diverged, near))  # noqa: B023 - of this round
+
+    def _differs(self, journey: Journey, diverged: bool, near: Mapping[str, int]) -> bool:
+        ledger = self._ledger
+        return ledger.journey is not journey or ledger.diverged != diverged or self._near_limits.keys() != near.keys()
+
+    @property
+    def _near_limits(self) -> dict[str, int]:
+        """The limits of which this run has used half, and how much."""
+        info = workflow.info()
+        used = {
+            "updates": self._updates,
+            "events": info.get_current_history_length(),
+            "bytes": info.get_current_history_size(),
+            "state": self._state_bytes,
+        }
+        return {what: count for what, count in used.items() if count >= m.NEAR_LIMIT[what]}
 
 
 def _start(
-    activity: Callable[[Given], Awaitable[Result]], given: Given, summary: str
+    activity: Callable[[Given], Awaitable[Result]], given: Given, summary: str, *, within: timedelta = m.ATTEMPT
 ) -> workflow.ActivityHandle[Result]:
     """Start an activity that is tried until it succeeds. During an outage everybody sees it as pending."""
     return workflow.start_activity(
-        activity, given, start_to_close_timeout=m.ATTEMPT, retry_policy=m.RETRY, summary=summary
+        activity, given, start_to_close_timeout=within, retry_policy=m.RETRY, summary=summary
     )
+
+
+def _near_limit(what: str) -> str:
+    return f"\n\n**Half of a limit is used: {what}.** Tell ops; see docs/how-to/when-something-is-wrong.md"
 
 
 def _unproven(command: Command) -> Command:

@@ -9,7 +9,8 @@ from workflows.journey.always.care_team.rules import claimed_by
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
-from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
+from workflows.journey.folded import JourneyState
+from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated
 from workflows.journey.refusals import Refusal
 from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck, screen
 from workflows.outbox import Outbox
@@ -76,9 +77,9 @@ class Ledger:
         add_receipts(self.receipts, events)
         self.outbox.add(events, command)
 
-    def restart(self, recorded: Sequence[Event]) -> list[Command]:
-        """Go on from all recorded events. Return the commands the record does not have, to be decided again."""
-        self.journey, self.receipts = fold(recorded), receipts_of(recorded)
+    def restart(self, recorded: JourneyState) -> list[Command]:
+        """Go on from the state as recorded. Return the commands the record does not have, to be decided again."""
+        self.journey, self.receipts = recorded.journey, dict(recorded.receipts)
         return self.outbox.restart(self.journey.version)
 
     def must_be_checked(self, command: Command) -> bool:

@@ -6,9 +6,12 @@ The workflow knows only these models and signatures. The activities are declared
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
@@ -19,6 +22,7 @@ from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
+from workflows.journey.folded import JourneyState
 from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
 from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
@@ -31,8 +35,25 @@ MOMENT = timedelta(seconds=2)
 """How long the check of a signature may take while somebody waits for the answer."""
 PAYLOAD_BYTES = 4 * EVENT_LIMIT
 """The largest payload, 1 MiB. Temporal's own limit is twice as much."""
-HANDOVER_BYTES = 2_000_000
-"""The largest state that one run hands to the next. A larger journey stays in its run."""
+STATE_BYTES = 64 * 1024 * 1024
+"""How large a state may become, as JSON: to read it takes a worker about a second. Ops are told at half."""
+UPDATES_IN_RUN = 500
+"""How many updates one run takes. Temporal takes 2,000, and a reset applies those of a run again."""
+EVENTS_IN_RUN = 2_000
+"""How many history events one run has. Temporal takes 51,200, and whoever wakes a run replays them."""
+BYTES_IN_RUN = 4 * 1024 * 1024
+"""How large the history of one run becomes. Temporal ends a run at 50 MB."""
+NEAR_LIMIT = {"updates": 1_000, "events": 25_600, "bytes": 25_000_000, "state": STATE_BYTES // 2}
+"""Half of each limit, at which ops are told: the first three are Temporal's, of one run."""
+READ_BACK = timedelta(seconds=60)
+"""How long it may take to read a whole journey back from the record."""
+MESSAGE_BYTES = 16_000
+"""How much of a message that cannot be read is kept, in bytes of UTF-8."""
+WAITING_BYTES = 8 * 1024 * 1024
+"""How many bytes of signals may wait to be read, in one run and on the way to the next. Of those that come then, only
+size and digest are kept."""
+MESSAGES_KEPT = 100
+"""How many messages that cannot be read one journey keeps. Those after them are counted, with their size and digest."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
 LIMIT = "Limit"
@@ -80,32 +101,25 @@ class Recorded(ImmutableModel):
 
 
 class StateDigest(ImmutableModel):
-    """The state that a run was started with: its version and its digest in hex; version 0 if it had none.
-
-    ``after_version`` asks for the next page, when the record turned out to say something else.
-    """
+    """A state in short: its version and its digest in hex; version 0 for none."""
 
     journey_id: UUID
     version: int = 0
     digest: str = ""
-    after_version: int = 0
 
 
-def state_digest(journey: Journey, receipts: Mapping[UUID, CommandReceipt]) -> StateDigest:
-    """SHA-256 over the whole state of a journey and its receipts."""
-    known = {str(command_id): receipt.model_dump(mode="json") for command_id, receipt in receipts.items()}
-    value = digest([journey.model_dump(mode="json"), known])
-    return StateDigest(journey_id=journey.id, version=journey.version, digest=value)
+def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
+    """SHA-256 over a whole state, spelled in JSON (`JourneyState.spelled`)."""
+    return StateDigest(journey_id=journey.id, version=journey.version, digest=sha256(spelled).hexdigest())
 
 
-class EventPage(ImmutableModel):
-    """All recorded events, the oldest first, in pages, if the record differs from the run; none if they agree.
+class RecordedState(ImmutableModel):
+    """The state as recorded, if it differs from that of the run; none if they agree, or nothing is recorded.
 
     ``run_id`` is of the run that asked.
     """
 
-    events: tuple[Event, ...] = ()
-    more: bool = False
+    state: JourneyState | None = None
     run_id: str
 
 
@@ -134,13 +148,68 @@ class Alarm(ImmutableModel):
     notices: tuple[Notice, ...]
 
 
+class Signal(ImmutableModel):
+    """A signal as it came. Of one that is too large, or came when too much was waiting, there is only the size in bytes
+    and the SHA-256."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    name: str
+    contents: tuple[bytes, ...] = ()
+    size: int
+    sha256: str = ""
+
+    @property
+    def held(self) -> int:
+        """How many bytes wait to be read."""
+        return 0 if self.sha256 else self.size
+
+
+class Further(ImmutableModel):
+    """Messages that could not be read, beyond those that are kept: how many, how large together (bytes), and one
+    SHA-256 over all of theirs, in the order in which they came."""
+
+    count: int = 0
+    size: int = 0
+    sha256: str = ""
+
+    def and_one(self, message: KeepUnreadable, size: int) -> "Further":
+        """Return the same with one more."""
+        seen = digest([self.sha256, message.name, message.content])
+        return Further(count=self.count + 1, size=self.size + size, sha256=seen)
+
+    @property
+    def told(self) -> bool:
+        """Whether there are so many that it is recorded again: at 1, 2, 4, 8 and so on."""
+        return self.count > 0 and self.count & (self.count - 1) == 0
+
+
 class JourneyInput(ImmutableModel):
-    """How a run begins: with the command that starts the journey, or with the state of the previous run."""
+    """How a run begins: with the command that starts the journey, or with the state of the previous run and the
+    signals that it has not decided on."""
 
     start: Command | None = None
     journey: Journey | None = None
     receipts: Mapping[UUID, CommandReceipt] = Field(default_factory=dict)
     unreadable: int = 0
+    further: Further = Further()
+    signals: tuple[Signal, ...] = ()
+    unchecked: tuple[Command, ...] = ()
+
+    @cached_property
+    def handed(self) -> "HandedState | None":
+        """The state it brings, in short; None for a start. Worked out once: for a large one it takes long."""
+        if self.journey is None:
+            return None
+        spelled = JourneyState.model_construct(journey=self.journey, receipts=self.receipts).spelled
+        return HandedState(digest=state_digest(self.journey, spelled), size=len(spelled))
+
+
+class HandedState(NamedTuple):
+    """The state that a run begins with: its digest, and its size as JSON, in bytes."""
+
+    digest: StateDigest
+    size: int
 
 
 class Receipt(ImmutableModel):
@@ -189,16 +258,46 @@ def screen(command: Command) -> Refusal | None:
     return None
 
 
-def read_signal(name: str, payload: Sequence[RawValue]) -> Command | KeepUnreadable:
+def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Signal:
+    """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
+    contents = tuple(raw.payload.data for raw in payload)
+    size = sum(map(len, contents))
+    if size > COMMAND_LIMIT or size + waiting > WAITING_BYTES:
+        return Signal(name=name[:200], size=size, sha256=sha256(b"".join(contents)).hexdigest())
+    return Signal(name=name, contents=contents, size=size)
+
+
+def read_signal(signal: Signal) -> Command | KeepUnreadable:
     """Return the command in a signal, or, if it cannot be read, a command that keeps it for people to look at."""
-    content = [raw.payload.data for raw in payload]
-    if name in ("command", "sign_off") and len(content) == 1 and len(content[0]) <= COMMAND_LIMIT:
+    if signal.name in ("command", "sign_off") and len(signal.contents) == 1:
         try:
-            return Command.model_validate_json(content[0])
+            return Command.model_validate_json(signal.contents[0])
         except ValueError:
             pass
-    text = "\n".join(part.decode(errors="replace") for part in content)[:16_000]
-    return KeepUnreadable(name=name.strip()[:200] or "unnamed", content=text)
+    if signal.sha256:
+        text = f"Too large to be kept: {signal.size} bytes, SHA-256 {signal.sha256}. Ask its sender what it says."
+    else:
+        text = "\n".join(part.decode(errors="replace") for part in signal.contents)
+    return unreadable(signal.name, text)
+
+
+def unreadable(name: str, text: str) -> KeepUnreadable:
+    """Return the command that keeps a text, cut to what is kept, under a name, whatever is in them."""
+    kept = text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
+    seen = "".join(character for character in name if character.isprintable()).strip()[:200]
+    try:
+        return KeepUnreadable(name=seen or "unnamed", content=kept)
+    except ValueError:
+        return KeepUnreadable(name="unnamed", content=kept)
+
+
+def further_messages(further: Further) -> KeepUnreadable:
+    """Return the command that records how many more messages could not be read."""
+    return unreadable(
+        "further messages",
+        f"{further.count} more messages could not be read: {further.size} bytes together, SHA-256 {further.sha256}. "
+        "Temporal's history has them.",
+    )
 
 
 @activity.defn
@@ -214,8 +313,8 @@ async def append_to_record(batch: Batch) -> Recorded:
 
 
 @activity.defn
-async def catch_up_with_record(handed: StateDigest) -> EventPage:
-    """Say what is recorded of a journey, if it is not what the run was handed."""
+async def catch_up_with_record(handed: StateDigest) -> RecordedState:
+    """Return the state of a journey as recorded, if it is not what the run was handed."""
     raise NotImplementedError
 
 

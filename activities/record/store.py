@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -225,6 +225,21 @@ class PatientJourneys(NamedTuple):
     reached: Mapping[UUID, tuple[int, bytes]]
 
 
+class Snapshot(NamedTuple):
+    """A fold of a journey up to a version, whose hash stands for its events, by code of this digest."""
+
+    journey_id: UUID
+    version: int
+    journey_hash: bytes
+    code: bytes
+    content: bytes
+
+    @property
+    def content_id(self) -> UUID:
+        """The id under which its content is encoded, as that of an event is under the event's."""
+        return uuid5(self.journey_id, f"snapshot:{self.version}")
+
+
 class Enrolment(_Frozen):
     """The result of a request to enrol, and the journey and request that are valid now.
 
@@ -406,10 +421,11 @@ class Record:
         return tuple(self.decoded(row) for row in rows)
 
     async def read(
-        self, journey_id: UUID, *, until_version: int | None = None, page: int = 500
+        self, journey_id: UUID, *, after_version: int = 0, until_version: int | None = None, page: int = 500
     ) -> AsyncIterator[tuple[StoredEvent, ...]]:
-        """Yield a journey's events in order of version, up to one, in pages: for whoever does not need all at once."""
-        version = 0
+        """Yield a journey's events in order of version, from after one up to one, in pages: for whoever does not need
+        all at once."""
+        version = after_version
         while rows := await self._fetch(
             f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
             "WHERE log_id = $1 AND journey_id = $2 AND version > $3 AND ($4::int IS NULL OR version <= $4) "
@@ -546,6 +562,36 @@ class Record:
             f"[{','.join(notice.model_dump_json() for notice in notices)}]",
         )
         return frozenset(row["notice_id"] for row in rows)
+
+    async def keep_snapshot(self, snapshot: "Snapshot") -> None:
+        """Keep a fold of a journey in the place of an earlier one."""
+        content = self._codec.encode(snapshot.journey_id, snapshot.content_id, snapshot.content)
+        await self._fetch(
+            "SELECT record.keep_snapshot($1, $2, $3, $4, $5, $6)",
+            self._log_id,
+            snapshot.journey_id,
+            snapshot.version,
+            snapshot.journey_hash,
+            snapshot.code,
+            content,
+        )
+
+    async def load_snapshot(self, journey_id: UUID, code: bytes) -> "Snapshot | None":
+        """Return the last fold of a journey that code of this digest made, and whose events the journey has; None when
+        there is none."""
+        rows = await self._fetch(
+            "SELECT s.journey_id, s.version, s.journey_hash, s.code, s.content FROM record.snapshot s "
+            "JOIN record.journey_event e ON e.log_id = s.log_id AND e.journey_id = s.journey_id "
+            "AND e.version = s.version AND e.journey_hash = s.journey_hash "
+            "WHERE s.log_id = $1 AND s.journey_id = $2 AND s.code = $3",
+            self._log_id,
+            journey_id,
+            code,
+        )
+        if not rows:
+            return None
+        kept = Snapshot(**dict(rows[0]))
+        return kept._replace(content=self._codec.decode(journey_id, kept.content_id, kept.content))
 
     async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
         """Wait until a journey has reached a version, and return the position of its head then.

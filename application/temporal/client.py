@@ -1,7 +1,8 @@
 """The journeys of a connected Temporal client."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
+from activities.blob_storage import BlobStorage
+from activities.record.store import Record, open_record
 from application.errors import Unavailable
 from application.settings import Settings
 from application.temporal import journey_client
@@ -33,13 +36,31 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
     config = load_temporal_config()
     # The library logs to standard output, which is for data.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
-    try:
-        client = await Client.connect(**config, plugins=[CarePathwayPlugin()], runtime=runtime)
-    except (RPCError, RuntimeError, OSError):
-        client = None
-    if client is None:
-        raise Unavailable("Temporal cannot be reached", "Run the same command again")
-    yield TemporalJourneys(client, settings.task_queue)
+    async with AsyncExitStack() as exits:
+        storage = BlobStorage(_opened_once(settings, exits))
+        try:
+            client = await Client.connect(**config, plugins=[CarePathwayPlugin(storage)], runtime=runtime)
+        except (RPCError, RuntimeError, OSError):
+            client = None
+        if client is None:
+            raise Unavailable("Temporal cannot be reached", "Run the same command again")
+        yield TemporalJourneys(client, settings.task_queue)
+
+
+def _opened_once(settings: Settings, exits: AsyncExitStack) -> Callable[[], Awaitable[Record]]:
+    """Return how to open the record, which only a state that is too large for Temporal needs."""
+    opened: Record | None = None
+    opening = asyncio.Lock()
+
+    async def record() -> Record:
+        nonlocal opened
+        async with opening:
+            if opened is None:
+                url = settings.database_url.get_secret_value()
+                opened = await exits.enter_async_context(open_record(url, connections=2))
+        return opened
+
+    return record
 
 
 class TemporalJourneys:

@@ -32,7 +32,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
-from application.errors import Fault, NotFound, Refused, Unavailable
+from application.errors import NotFound, Refused, Unavailable
 from application.temporal.journeys import Running
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
@@ -42,7 +42,7 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.messages import HANDOVER_BYTES, NOT_CHECKED, TRY_AGAIN, JourneyInput, JourneyResult, Receipt
+from workflows.messages import NOT_CHECKED, TRY_AGAIN, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
 
@@ -149,7 +149,6 @@ async def reopen(
 
     Raises:
         Refused, NotFound, NotChecked, Unavailable: as `submit`.
-        Fault: as `resume`.
     """
     journey = fold(recorded)
     again = WithStartWorkflowOperation(
@@ -264,8 +263,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
     What runs under its id is terminated. Nothing that is recorded happens again: events and notices have their ids.
 
     Raises:
-        Unavailable: Temporal did not take it; ask again.
-        Fault: its state is more than one run can be handed.
+        Unavailable: Temporal did not take it, or the record cannot keep a large state; ask again.
     """
     journey = fold(recorded)
     handed = _make_input(journey, recorded)
@@ -285,22 +283,8 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
 
 
 def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
-    """What a run that goes on from a recorded state is started with.
-
-    Raises:
-        Fault: it does not fit.
-    """
-    handed = JourneyInput(
-        journey=journey,
-        receipts=receipts_of(recorded),
-        unreadable=len(journey.messages),
-    )
-    if len(handed.model_dump_json().encode()) > HANDOVER_BYTES:
-        raise Fault(
-            "the journey's state is larger than a run can be handed",
-            "Reset its last run instead; see docs/how-to/when-something-is-wrong.md",
-        )
-    return handed
+    """What a run that goes on from a recorded state is started with."""
+    return JourneyInput(journey=journey, receipts=receipts_of(recorded), unreadable=len(journey.messages))
 
 
 async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,6 +32,7 @@ from workflows.journey.actors import Role
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 PAGES = 400
+IN_A_SECOND = Aim(1_000, at_least=True)
 
 
 async def copies(record: Record, owner: Connection, journeys: int, until: int) -> list[UUID]:
@@ -76,7 +77,7 @@ async def building(postgres: Postgres, *, journeys: int) -> Section:
     return Section(
         f"Building: {total:,} events of {journeys + 1:,} journeys",
         [
-            Figure("rebuild, in bulk", in_bulk, "events/s", aim=Aim(100_000, at_least=True)),
+            Figure("rebuild, in bulk", in_bulk, "events/s", aim=Aim(60_000, at_least=True)),
             Figure("live path, all journeys side by side", live, "events/s"),
         ],
     )
@@ -88,18 +89,20 @@ async def lagging(postgres: Postgres, *, journeys: int, seconds: int) -> Section
     async with fresh(postgres) as (database, record, owner):
         ids = await copies(record, owner, journeys, began_with)
         await rebuild(record)
+        going_on, position = _going_on(ids, began_with), 0
+        for _ in ids:
+            position = await put(record, next(going_on))
+        cache, began, worked = StateCache(), perf_counter(), process_time()
+        while await advance(record, cache):
+            pass
+        cold, alone = (len(ids) / taken for taken in (perf_counter() - began, process_time() - worked))
         runner = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.benchmarks.projector", database.app_url
         )
         await wait_for(record, await put(record, renamed(course_of()[:9], uuid4())), timedelta(seconds=60))
-        going_on = _going_on(ids, began_with)
-        first = [next(going_on) for _ in ids]
-        began = perf_counter()
-        position = 0
-        for batch in first:
-            position = await put(record, batch)
+        for _ in ids:
+            position = await put(record, next(going_on))
         await wait_for(record, position, timedelta(seconds=600))
-        cold = len(ids) / (perf_counter() - began)
         lags: list[float] = []
         appended: deque[tuple[int, float]] = deque()
         done = False
@@ -127,7 +130,8 @@ async def lagging(postgres: Postgres, *, journeys: int, seconds: int) -> Section
     return Section(
         f"Behind the record, {journeys:,} journeys in turn, one runner of its own",
         [
-            Figure(f"first command, {began_with} events to load", cold, "journeys/s"),
+            Figure(f"not in memory, {began_with} events recorded before", cold, "journeys/s", aim=IN_A_SECOND),
+            Figure("the same, by the projector's own processor time", alone, "journeys/s"),
             Figure("then, appended", reached, "events/s"),
             Figure("from appended to shown, median", percentile(lags, 50), "ms"),
             Figure("from appended to shown, p99", percentile(lags, 99), "ms", aim=Aim(1000)),

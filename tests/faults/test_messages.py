@@ -19,6 +19,7 @@ from tests.replay.replay import replay
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.refusals import RefusalCode
+from workflows.messages import MESSAGES_KEPT
 
 pytestmark = pytest.mark.server
 
@@ -149,9 +150,14 @@ async def test_what_cannot_be_read_is_kept_by_every_replay_alike(course: Course)
     await kept_unreadable(course, 3)
 
 
-async def test_a_flood_of_unreadable_messages_keeps_only_so_many(course: Course) -> None:
+async def test_a_flood_of_unreadable_messages_keeps_so_many_and_counts_the_others(course: Course) -> None:
     await asyncio.gather(*(signal(course, "noise", b"%d" % number) for number in range(300)))
-    await kept_unreadable(course, 100)
+    counts = [2**power for power in range(8)]  # of the 200 that are not kept, at 1, 2, 4, ..., 128
+    await kept_unreadable(course, MESSAGES_KEPT + len(counts))
+    messages = (await course.recorded()).messages.values()
+    counted = [message.content for message in messages if message.name == "further messages"]
+    assert [int(content.split()[0]) for content in counted] == counts
+    assert "SHA-256" in counted[-1]
 
 
 @REPLAYED

@@ -78,7 +78,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import SignatureHeader
 from workflows.journey.stage import Outcome, Stage
 from workflows.messages import NOT_CHECKED, Batch, JourneyInput, append_to_record
-from workflows.temporal_plugin import DATA_CONVERTER
+from workflows.temporal_plugin import data_converter
 
 pytestmark = pytest.mark.server
 
@@ -648,7 +648,7 @@ async def complete_by_hand(plain: Client, course: Course, batch: Batch) -> None:
     append = ScheduleActivityTaskCommandAttributes(
         activity_id="rogue", activity_type=ActivityType(name=append_to_record.__name__), task_queue=queue
     )
-    append.input.payloads.extend(await DATA_CONVERTER.encode([batch]))
+    append.input.payloads.extend(await data_converter().encode([batch]))
     append.start_to_close_timeout.FromSeconds(15)
     append.schedule_to_close_timeout.FromSeconds(60)
     scheduled = Command(

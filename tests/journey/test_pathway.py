@@ -35,7 +35,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import ProtocolApproval, signer_of
 from workflows.journey.stage import Outcome
 from workflows.protocols import find, list_pathways, load
-from workflows.temporal_plugin import DATA_CONVERTER
+from workflows.temporal_plugin import data_converter
 
 PTSD = PROTOCOLS["PTSD"]
 
@@ -391,8 +391,9 @@ def test_journeys_do_not_share_event_ids() -> None:
 def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there() -> None:
     shipped = load(find("PTSD"))
     command = referral(shipped, JOURNEY)
-    sent = DATA_CONVERTER.payload_converter.to_payload(command)
-    arrived = DATA_CONVERTER.payload_converter.from_payload(sent, c.Command)
+    converter = data_converter().payload_converter
+    sent = converter.to_payload(command)
+    arrived = converter.from_payload(sent, c.Command)
     assert arrived == command
     body = command.body
     assert isinstance(body, c.StartPathway)

@@ -8,7 +8,7 @@ import pytest
 from simulation.people import referral
 from tests.protocols.largest import file_of_size
 from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT, PROTOCOL_LIMIT, START_LIMIT
-from workflows.messages import HANDOVER_BYTES, PAYLOAD_BYTES
+from workflows.messages import PAYLOAD_BYTES
 from workflows.protocols import ProtocolError, load
 
 
@@ -24,4 +24,4 @@ def test_a_larger_protocol_is_not_loaded(tmp_path: Path) -> None:
 
 
 def test_what_is_larger_holds_what_is_smaller() -> None:
-    assert COMMAND_LIMIT < PROTOCOL_LIMIT < START_LIMIT < EVENT_LIMIT < PAYLOAD_BYTES < HANDOVER_BYTES
+    assert COMMAND_LIMIT < PROTOCOL_LIMIT < START_LIMIT < EVENT_LIMIT < PAYLOAD_BYTES

@@ -55,11 +55,13 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
     assert {table["name"] for table in tables} == {
         "access_log",
+        "blob",
         "journey",
         "journey_event",
         "notice",
         "patient",
         "schema_file",
+        "snapshot",
     }
     for table in tables:
         writes = await app.fetchval(
@@ -75,7 +77,15 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
     )
     callable_ = [function for function in functions if function["callable"]]
-    assert {function["name"] for function in callable_} == {"append", "enrol", "deliver_notices", "record_access"}
+    assert {function["name"] for function in callable_} == {
+        "append",
+        "deliver_notices",
+        "drop_blobs",
+        "enrol",
+        "keep_blob",
+        "keep_snapshot",
+        "record_access",
+    }
     assert all(function["definer"] and function["fixed"] for function in callable_)
 
 

@@ -27,9 +27,11 @@ class Counting(Record):
     times_read = 0
 
     async def read(
-        self, journey_id: UUID, *, until_version: int | None = None, page: int = 500
+        self, journey_id: UUID, *, after_version: int = 0, until_version: int | None = None, page: int = 500
     ) -> AsyncIterator[tuple[StoredEvent, ...]]:
-        async for found in super().read(journey_id, until_version=until_version, page=page):
+        async for found in super().read(
+            journey_id, after_version=after_version, until_version=until_version, page=page
+        ):
             self.times_read += found[0].version == 1
             yield found
 

@@ -1,6 +1,6 @@
 """Applies recorded events to states. An event that cannot be applied is returned, never raised. No I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -51,21 +51,3 @@ def diff_states(
         return diff(before, after), None
     except Exception as error:
         return None, unapplied(first, error)
-
-
-class Projected(NamedTuple):
-    """All rows of a journey, folded from its first event, and the event that could not be applied, if any."""
-
-    first: Given
-    new: RowDiff | None
-    stopped: Unapplied | None
-
-
-def project(journeys: Iterable[Sequence[Given]]) -> list[Projected]:
-    """Fold journeys, each given with its events from the first on. The input is consumed one journey at a time."""
-    found = []
-    for events in journeys:
-        state, stopped = apply_events(None, events)
-        new, unshown = diff_states(None, state, events[0])
-        found.append(Projected(events[0], new, unshown or stopped))
-    return found

@@ -7,24 +7,31 @@ has an effect outside these tables, so everything may be repeated.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, project, unapplied
+from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
+from activities.record.read_models.snapshots import Snapshot, find, is_due, keep, snapshot_of, unpack
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
-from activities.record.store import EVENT_COLUMNS, Connection, Record, poll
+from activities.record.store import EVENT_COLUMNS, Connection, Record, StoredEvent, poll
+from workflows.journey.protocol import Protocol
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 """How many events one transaction applies at most."""
+PART = 1000
+"""How many events of a journey are read at a time."""
+LAST_POSITION = 2**63 - 1
 PAGE = 50
 """For how many journeys events are loaded at a time."""
 
@@ -37,7 +44,7 @@ class NotYetProjected(Exception):
 
 
 class StateCache:
-    """Keeps the states of the journeys that were projected last in memory.
+    """Keeps the states of the journeys that were projected last in memory, and the protocols they pin.
 
     An entry is correct even if its transaction fails: it is the fold of the record up to a version, and is used only
     for the version after it.
@@ -46,6 +53,9 @@ class StateCache:
     def __init__(self, most: int = 1000) -> None:
         self._most = most
         self._states: OrderedDict[UUID, ProjectionState] = OrderedDict()
+        self.protocols: dict[str, Protocol] = {}
+        self.snapshots: OrderedDict[UUID, int] = OrderedDict()
+        """Of which version the last known snapshot of a journey is."""
 
     def get(self, journey_id: UUID, version: int) -> ProjectionState | None:
         """Return the state of a journey at exactly this version, if it is known."""
@@ -57,6 +67,12 @@ class StateCache:
         self._states.move_to_end(state.journey.id)
         while len(self._states) > self._most:
             self._states.popitem(last=False)
+
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        self.snapshots[snapshot.journey_id] = snapshot.version
+        self.snapshots.move_to_end(snapshot.journey_id)
+        while len(self.snapshots) > self._most:
+            self.snapshots.popitem(last=False)
 
 
 async def advance(record: Record, cache: StateCache, *, generation: int | None = None, limit: int = BATCH) -> int:
@@ -125,14 +141,16 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         poisoned = f"read_model_{live['id']:d}.poisoned"
         if not await connection.fetchval(f"SELECT count(*) FROM {poisoned} WHERE journey_id = $1", journey_id):
             return None
-        [(first, new, stopped)] = project(await load_journeys(connection, record, [journey_id], until=live["position"]))
+        folded = (await fold_journeys(connection, record, [journey_id], until=live["position"]))[journey_id]
+        new, unshown = diff_states(None, folded.state, folded.first)
+        stopped = unshown or folded.stopped
         if stopped is None and new is not None:
             try:
                 async with connection.transaction():
                     await clear(connection, live["id"], journey_id)
                     await write(connection, live["id"], [new])
             except UNSTORABLE as error:
-                stopped = unapplied(first, error)
+                stopped = unapplied(folded.first, error)
         if stopped is not None:
             await mark_poisoned(connection, live["id"], [stopped])
             return stopped.code
@@ -180,8 +198,10 @@ async def _apply_batch(
     fresh = [events for events in ordered if events[0].journey_id not in stale]
     changes: list[tuple[RowDiff, Given]] = []
     stopped: list[Unapplied] = []
+    packed: list[Snapshot] = []
     for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
-        reached = await _states_before(record, connection, cache, [events[0] for events in page], position)
+        firsts = [events[0] for events in page]
+        reached = await _states_before(record, connection, cache, generation, firsts, position)
         for events in page:
             first = events[0]
             before, stuck = reached[first.journey_id]
@@ -192,11 +212,16 @@ async def _apply_batch(
                 if changed is not None and after is not None:
                     changes.append((changed, first))
                     cache.put(after)
+                    last, due = events[-1], is_due(after, cache.snapshots.get(first.journey_id, 0))
+                    if due and stuck is None and isinstance(last, StoredEvent):
+                        packed.append(snapshot_of(after, last.journey_hash))
+                        cache.put_snapshot(packed[-1])
             if stuck is not None:
                 stopped.append(stuck)
             # Folding takes the processor: give other tasks of this loop their turn.
             await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
+    await keep(connection, generation, packed)
     if stopped:
         await mark_poisoned(connection, generation, stopped)
     for each in stopped:
@@ -204,31 +229,94 @@ async def _apply_batch(
 
 
 async def _states_before(
-    record: Record, connection: Connection, cache: StateCache, firsts: Sequence[Given], position: int
+    record: Record, connection: Connection, cache: StateCache, generation: int, firsts: Sequence[Given], position: int
 ) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
-    """Return the states that these events continue, from the cache or folded up to a position, and what could not be
-    applied to them."""
+    """Return the states that these events continue, up to a position, and what could not be applied to them. They come
+    from the cache, from a snapshot and what followed it, or from the first event on."""
     found: dict[UUID, tuple[ProjectionState | None, Unapplied | None]] = {
         first.journey_id: (cache.get(first.journey_id, first.version - 1), None) for first in firsts
     }
     cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
     if cold:
-        for events in await load_journeys(connection, record, cold, until=position):
-            found[events[0].journey_id] = apply_events(None, events)
+        for snapshot in await find(connection, generation, record.log_id, cold, position):
+            state = await _unpacked(record, connection, cache, snapshot)
+            if state is not None:
+                found[state.journey.id] = state, None
+                cache.put_snapshot(snapshot)
             await asyncio.sleep(0)
+        known = {journey_id: state for journey_id, (state, _) in found.items() if state is not None}
+        for journey_id, folded in (await fold_journeys(connection, record, cold, until=position, known=known)).items():
+            found[journey_id] = folded.state, folded.stopped
     return found
 
 
+async def _unpacked(
+    record: Record, connection: Connection, cache: StateCache, snapshot: Snapshot
+) -> ProjectionState | None:
+    """The state in a snapshot, with the protocol that its journey began with; None where it cannot be used."""
+    state = unpack(snapshot, cache.protocols)
+    if state is not None:
+        return state
+    # Perhaps its protocol is not known yet. Thousands of journeys pin the same few.
+    for events in await load_journeys(connection, record, {snapshot.journey_id: 0}, until=LAST_POSITION, most=1):
+        opened, _ = apply_events(None, events)
+        if opened is not None:
+            cache.protocols[opened.journey.protocol.digest] = opened.journey.protocol
+    return unpack(snapshot, cache.protocols)
+
+
+class Folded(NamedTuple):
+    """The state of a journey after its events from a first to a last one, and the first that could not be applied."""
+
+    first: Given
+    last: Given
+    state: ProjectionState | None
+    stopped: Unapplied | None
+
+
+async def fold_journeys(
+    connection: Connection,
+    record: Record,
+    journeys: Iterable[UUID],
+    *,
+    until: int,
+    known: Mapping[UUID, ProjectionState] = MappingProxyType({}),
+) -> dict[UUID, Folded]:
+    """Fold journeys up to a position, each from its first event on or from a known state. Those without events left to
+    fold are left out. However long a journey is, it is read in parts."""
+    folded: dict[UUID, Folded] = {}
+    after = {each: known[each].journey.version if each in known else 0 for each in journeys}
+    while after:
+        going_on: dict[UUID, int] = {}
+        for events in await load_journeys(connection, record, after, until=until, most=PART):
+            journey_id = events[0].journey_id
+            earlier = folded.get(journey_id)
+            before = known.get(journey_id) if earlier is None else earlier.state
+            state, stopped = apply_events(before, events)
+            first = events[0] if earlier is None else earlier.first
+            folded[journey_id] = Folded(first, events[-1], state, stopped)
+            if stopped is None and len(events) == PART:
+                going_on[journey_id] = events[-1].version
+            # Folding takes the processor: give other tasks of this loop their turn.
+            await asyncio.sleep(0)
+        after = going_on
+    return folded
+
+
 async def load_journeys(
-    connection: Connection, record: Record, journeys: Sequence[UUID], *, until: int
+    connection: Connection, record: Record, after: Mapping[UUID, int], *, until: int, most: int
 ) -> Iterator[list[Given]]:
-    """Yield the events of some journeys up to a position, as a list for each journey that has any."""
+    """Yield events of these journeys after a version of each and up to a position: a list of at most so many for each
+    journey that has any."""
     events = await connection.fetch(
-        f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
-        "WHERE log_id = $1 AND journey_id = ANY($2) AND position <= $3 ORDER BY journey_id, version",
+        f"SELECT {EVENT_COLUMNS} FROM unnest($2::uuid[], $3::int[]) AS wanted (id, after) CROSS JOIN LATERAL "
+        "(SELECT * FROM record.journey_event WHERE log_id = $1 AND journey_id = wanted.id AND version > wanted.after "
+        "AND position <= $4 ORDER BY version LIMIT $5) AS e ORDER BY journey_id, version",
         record.log_id,
-        journeys,
+        list(after),
+        list(after.values()),
         until,
+        most,
     )
     return group_by_journey(record, events)
 

@@ -18,11 +18,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.record.read_models.projection import project
-from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, load_journeys
-from activities.record.read_models.rows import DEFINITION
+from activities.record.read_models.projection import Given, Unapplied, diff_states
+from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
+from activities.record.read_models.rows import DEFINITION, RowDiff
+from activities.record.read_models.snapshots import Snapshot, is_due, keep, snapshot_of
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
-from activities.record.store import Connection, Record, Reopen
+from activities.record.store import Connection, Record, Reopen, StoredEvent
 
 log = structlog.get_logger(__name__)
 
@@ -164,15 +165,29 @@ async def _build_share(record: Record, generation: int, until: int, which: int, 
 
 
 async def _fold(connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int) -> None:
-    # In a thread, so that other tasks of this loop get their turn.
-    found = await asyncio.to_thread(project, await load_journeys(connection, record, journeys, until=until))
-    changes = [(each.new, each.first) for each in found if each.new is not None]
-    stopped = [each.stopped for each in found if each.stopped is not None]
+    changes: list[tuple[RowDiff, Given]] = []
+    stopped: list[Unapplied] = []
+    packed: list[Snapshot] = []
+    for folded in (await fold_journeys(connection, record, journeys, until=until)).values():
+        new, unshown = diff_states(None, folded.state, folded.first)
+        stuck = unshown or folded.stopped
+        if stuck is not None:
+            stopped.append(stuck)
+        if new is not None:
+            changes.append((new, folded.first))
+        if (
+            folded.state is not None
+            and isinstance(folded.last, StoredEvent)
+            and stuck is None
+            and is_due(folded.state, 0)
+        ):
+            packed.append(snapshot_of(folded.state, folded.last.journey_hash))
     try:
         async with connection.transaction():
             await fill(connection, generation, (row for new, _ in changes for row in new.new))
     except UNSTORABLE:
         stopped += await store(connection, generation, changes)
+    await keep(connection, generation, packed)
     if stopped:
         await mark_poisoned(connection, generation, stopped)
 

@@ -1,0 +1,130 @@
+"""Folded states that are kept between runs, so that a journey need not be folded from its first event.
+
+A snapshot is a cache. It is used for a journey that has the same hash at its version, by the same code that made it,
+and is never believed over events: verification and rebuilding fold from the first one.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pydantic
+from pydantic_core import to_json
+
+from activities.record.read_models.rows import ProjectionState, StatusRow, trim
+from activities.record.store import Connection
+from workflows.journey.aggregate import Journey
+from workflows.journey.base import ImmutableModel
+from workflows.journey.protocol import Protocol
+
+EVERY = 32
+"""After so many events a journey has a new snapshot; a long one after an eighth of its events, so that what snapshots
+cost for an event does not grow with the journey."""
+
+
+class Snapshot(NamedTuple):
+    """A state, packed, of a journey at a version, where it has this hash."""
+
+    journey_id: UUID
+    version: int
+    journey_hash: bytes
+    made_by: bytes
+    state: bytes
+
+
+class _Kept(Journey):
+    """A journey without its protocol, which others share."""
+
+    protocol: Any = None
+
+
+class _State(ImmutableModel):
+    """The fields of a `ProjectionState` that later events need."""
+
+    journey: _Kept
+    position: int
+    recorded_at: datetime
+    at: datetime
+    last_contact: datetime | None
+    opened: Mapping[str, int]
+    history: tuple[StatusRow, ...]
+
+
+_WITHOUT_PROTOCOL: Any = {"journey": {"protocol"}, "closed": True}
+
+
+def is_due(state: ProjectionState, last: int) -> bool:
+    """Whether a journey should have a new snapshot, if its last is of that version. One that has ended needs none."""
+    version = state.journey.version
+    return not state.journey.closed and version - last >= max(EVERY, version // 8)
+
+
+def snapshot_of(state: ProjectionState, journey_hash: bytes) -> Snapshot:
+    """Pack the state of a journey that has this hash."""
+    packed = to_json(trim(state)._asdict(), exclude=_WITHOUT_PROTOCOL)
+    return Snapshot(state.journey.id, state.journey.version, journey_hash, code_digest(), zlib.compress(packed, 1))
+
+
+def unpack(snapshot: Snapshot, protocols: Mapping[str, Protocol]) -> ProjectionState | None:
+    """Return the state in a snapshot; None where it cannot be used, for whatever reason. ``protocols`` are those known,
+    by their digests."""
+    try:
+        kept = _State.model_validate_json(zlib.decompress(snapshot.state))
+    except (ValueError, zlib.error):
+        return None
+    protocol = protocols.get(kept.journey.protocol_digest)
+    if protocol is None or (kept.journey.id, kept.journey.version) != (snapshot.journey_id, snapshot.version):
+        return None
+    journey = Journey.model_construct(kept.journey.model_fields_set, **{**dict(kept.journey), "protocol": protocol})
+    return ProjectionState(**{**dict(kept), "journey": journey})
+
+
+async def find(
+    connection: Connection, generation: int, log_id: int, journeys: Sequence[UUID], until: int
+) -> list[Snapshot]:
+    """Return the snapshots of these journeys that this code made of what the record says up to a position."""
+    rows = await connection.fetch(
+        "SELECT s.journey_id, s.version, s.journey_hash, s.made_by, s.state "
+        f"FROM unnest($1::uuid[]) AS wanted (id) JOIN read_model_{generation:d}.snapshot s ON s.journey_id = wanted.id "
+        "JOIN record.journey_event e ON e.log_id = $2 AND e.journey_id = s.journey_id AND e.version = s.version "
+        "WHERE e.journey_hash = s.journey_hash AND s.made_by = $3 AND e.position <= $4",
+        journeys,
+        log_id,
+        code_digest(),
+        until,
+    )
+    return [Snapshot(*row) for row in rows]
+
+
+async def keep(connection: Connection, generation: int, snapshots: Iterable[Snapshot]) -> None:
+    """Keep snapshots in the place of earlier ones."""
+    await connection.executemany(
+        f"INSERT INTO read_model_{generation:d}.snapshot (journey_id, version, journey_hash, made_by, state) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (journey_id) DO UPDATE SET version = excluded.version, "
+        "journey_hash = excluded.journey_hash, made_by = excluded.made_by, state = excluded.state",
+        list(snapshots),
+    )
+
+
+@cache
+def code_digest() -> bytes:
+    """Return a digest of the code that a state comes from: everything that folds, and what reads and writes it."""
+    digest = sha256(pydantic.VERSION.encode())
+    for room in ("workflows.journey", "activities.record.read_models"):
+        for name, content in sorted(_sources(files(room))):
+            digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.digest()
+
+
+def _sources(folder: Traversable) -> Iterable[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from ((f"{entry.name}/{name}", content) for name, content in _sources(entry))
+        elif entry.name.endswith(".py"):
+            yield entry.name, entry.read_bytes()

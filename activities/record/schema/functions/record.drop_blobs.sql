@@ -1,0 +1,16 @@
+-- Drops what was last used before a moment, except what a run that is still open may have been handed: for each of
+-- these workflows, whatever was used from an hour before its run began. At least a day is kept, so that a hand-over
+-- under way never loses its state. Returns how many were dropped.
+CREATE OR REPLACE FUNCTION record.drop_blobs(_before timestamptz, _open text[], _began timestamptz[])
+RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
+    WITH dropped AS (
+        DELETE FROM blob b
+         WHERE b.used_at < least(_before, clock_timestamp() - interval '1 day')
+           AND NOT EXISTS (SELECT FROM unnest(_open, _began) AS o (workflow_id, began)
+                            WHERE o.workflow_id = b.workflow_id AND b.used_at >= o.began - interval '1 hour')
+        RETURNING 1)
+    SELECT count(*) FROM dropped;
+$$;
+REVOKE ALL ON FUNCTION record.drop_blobs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION record.drop_blobs TO carepath_app;

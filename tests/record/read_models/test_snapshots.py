@@ -1,0 +1,151 @@
+"""Snapshots spare folding, and never change what is shown: whatever stands in them."""
+
+import zlib
+from collections.abc import Callable
+from random import Random
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from activities.record import Record, StoredEvent
+from activities.record.read_models.projector import StateCache, advance
+from activities.record.read_models.rebuild import rebuild
+from activities.record.read_models.rows import ProjectionState, apply, trim
+from activities.record.read_models.snapshots import EVERY, Snapshot, code_digest, is_due, snapshot_of, unpack
+from tests.record.helpers import Connection
+from tests.record.read_models.courses import course_of, differing, put, renamed
+
+PROTOCOLS = {course[0].body.protocol.digest: course[0].body.protocol for course in (course_of(), course_of("ANXIETY"))}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
+def test_a_state_is_unpacked_as_it_was_packed(pathway: str) -> None:
+    state: ProjectionState | None = None
+    for event in course_of("PTSD" if pathway == "PTSD" else "ANXIETY"):
+        state = apply(state, event, event.version, event.at)
+        snapshot = snapshot_of(state, b"hash")
+        again = unpack(snapshot, PROTOCOLS)
+        assert again == trim(state)
+        assert again is not None
+        assert type(again.journey) is type(state.journey)
+        assert unpack(snapshot, {}) is None
+
+
+def test_what_snapshots_cost_for_an_event_does_not_grow() -> None:
+    state: ProjectionState | None = None
+    for event in course_of()[:40]:
+        state = apply(state, event, event.version, event.at)
+    assert state is not None
+    made, last = 0, 0
+    for version in range(1, 50_001):
+        longer = state._replace(journey=state.journey.model_copy(update={"version": version}))
+        if is_due(longer, last):
+            made, last = made + 1, version
+    assert made < 70
+
+
+class Counting(Record):
+    """The record, and how many events were read from it."""
+
+    events_read = 0
+
+    def decoded(self, row: asyncpg.Record) -> StoredEvent:
+        self.events_read += 1
+        return super().decoded(row)
+
+
+@pytest.fixture
+def counting(record: Record) -> Counting:
+    return Counting(record._connections)
+
+
+async def catch_up(record: Record, cache: StateCache) -> None:
+    while await advance(record, cache):
+        pass
+
+
+@pytest.fixture
+async def gone_on(counting: Counting) -> Counting:
+    """Three journeys that were projected, and have gone on since."""
+    journeys = [uuid4() for _ in range(3)]
+    for journey in journeys:
+        await put(counting, renamed(course_of()[:100], journey))
+    await catch_up(counting, StateCache())
+    for journey in journeys:
+        await put(counting, renamed(course_of()[100:104], journey))
+    counting.events_read = 0
+    return counting
+
+
+async def test_a_journey_that_is_not_in_memory_is_not_folded_from_its_first_event(gone_on: Counting) -> None:
+    await catch_up(gone_on, StateCache())
+    # What is new, what followed the snapshot, and for their protocol one opening.
+    assert gone_on.events_read < 3 * (4 + EVERY) + 2
+    assert await differing(gone_on) == []
+
+
+async def test_a_rebuild_leaves_snapshots(gone_on: Counting) -> None:
+    await rebuild(gone_on)
+    for journey in [row.journey_id for row in await gone_on.tail(0) if row.version == 1]:
+        await put(gone_on, renamed(course_of()[104:108], journey))
+    gone_on.events_read = 0
+    await catch_up(gone_on, StateCache())
+    assert gone_on.events_read < 3 * 4 + 2
+    assert await differing(gone_on) == []
+
+
+SPOILED: dict[str, Callable[[Snapshot, Snapshot], Snapshot]] = {
+    "nothing": lambda one, _: one._replace(state=b""),
+    "no archive": lambda one, _: one._replace(state=b"\x00" * 100),
+    "cut off": lambda one, _: one._replace(state=one.state[: len(one.state) // 2]),
+    "no JSON": lambda one, _: one._replace(state=zlib.compress(b"\xff{")),
+    "no state": lambda one, _: one._replace(state=zlib.compress(b"{}")),
+    "another journey's": lambda one, other: one._replace(state=other.state),
+    "of other code": lambda one, _: one._replace(made_by=bytes(32)),
+    "of another history": lambda one, _: one._replace(journey_hash=bytes(32)),
+    "of an earlier version": lambda one, _: one._replace(version=one.version - 1),
+    "of a later version": lambda one, _: one._replace(version=one.version + 3),
+    "of no version there is": lambda one, _: one._replace(version=1_000_000),
+}
+
+
+@pytest.mark.parametrize("spoiled", SPOILED)
+async def test_a_snapshot_that_does_not_fit_is_not_used(gone_on: Counting, owner: Connection, spoiled: str) -> None:
+    kept = [Snapshot(*row) for row in await owner.fetch("SELECT * FROM read_model_1.snapshot")]
+    assert len(kept) == 3
+    for one, other in zip(kept, kept[1:] + kept[:1], strict=True):
+        await owner.execute("DELETE FROM read_model_1.snapshot WHERE journey_id = $1", one.journey_id)
+        await owner.execute(
+            "INSERT INTO read_model_1.snapshot VALUES ($1, $2, $3, $4, $5)", *SPOILED[spoiled](one, other)
+        )
+
+    await catch_up(gone_on, StateCache())
+
+    assert gone_on.events_read >= 3 * 104
+    assert await differing(gone_on) == []
+
+
+async def test_whenever_memory_is_lost_the_same_is_shown(record: Record) -> None:
+    random, cache = Random(7), StateCache()
+    journeys = {uuid4(): 0 for _ in range(4)}
+    while going_on := [each for each, version in journeys.items() if version < len(course_of())]:
+        journey = random.choice(going_on)
+        count = random.randint(1, 30)
+        whole = [e.command_id for e in course_of()]
+        upto = min(journeys[journey] + count, len(whole))
+        while upto < len(whole) and whole[upto] == whole[upto - 1]:
+            upto += 1
+        await put(record, renamed(course_of()[journeys[journey] : upto], journey))
+        journeys[journey] = upto
+        if random.random() < 0.7:
+            await catch_up(record, cache)
+        if random.random() < 0.5:
+            cache = StateCache(most=random.randint(1, 3))
+    await catch_up(record, cache)
+    assert await differing(record) == []
+
+
+def test_the_code_that_folds_has_one_digest() -> None:
+    assert code_digest() == code_digest()
+    assert len(code_digest()) == 32
