@@ -45,6 +45,7 @@ from workflows.messages import (
     StateDigest,
     append_to_record,
     catch_up_with_record,
+    record_mark,
     state_digest,
 )
 
@@ -143,7 +144,8 @@ class RecordActivities:
             seen = await look_elsewhere(self._record, after.journey, self._recorded)
             told = None if seen.elsewhere == after.journey.elsewhere else seen.elsewhere
             position = max(position, seen.position)
-        return Recorded(version=batch.events[-1].version, position=position, elsewhere=told)
+        mark = record_mark(appended.last_version, appended.journey_hash)
+        return Recorded(version=batch.events[-1].version, position=position, elsewhere=told, mark=mark)
 
     async def _append(self, batch: Batch, seen: SeenElsewhere | None, follows: bytes | None) -> Appended:
         first = batch.events[0]
@@ -242,4 +244,5 @@ class RecordActivities:
         # After its notices have left: what a snapshot has is not looked at again.
         await keep_snapshot(self._record, folded)
         same = state_digest(folded.state.journey, folded.state.spelled) == handed
-        return RecordedState(state=None if same else folded.state, run_id=run_id)
+        mark = record_mark(folded.state.journey.version, folded.journey_hash)
+        return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark)

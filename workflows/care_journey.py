@@ -36,7 +36,7 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 from workflows.journey.summary import Status, TimelineEntry, details, status, timeline
 from workflows.ledger import Ledger
-from workflows.search_attributes import current_search_attributes
+from workflows.search_attributes import RECORDED, current_search_attributes, fixed_search_attributes
 
 LONG_RUN = 500
 """From this many history events on, the next stage boundary starts a new run, so that a wake-up replays little."""
@@ -52,6 +52,8 @@ them."""
 CONFIRMED = (ReleaseSession,)
 """Commands whose senders are answered only once they are recorded: until then, what is known of the patient elsewhere
 may still undo them."""
+MARKED_EVERY = timedelta(minutes=1)
+"""How often at most a run says in its search attributes how far it is recorded. Nothing wakes it for that alone."""
 DIVERGED_HEALTH = "diverged"
 NEAR_LIMIT_HEALTH = "near_limit"
 
@@ -81,6 +83,7 @@ class CareJourney:
         self._state_bytes = self._updates = 0
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
+        self._mark, self._asked_to_show = "", False
         self._set_back = False
         self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
@@ -195,6 +198,12 @@ class CareJourney:
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Take any signal as it is. The SDK would drop what does not parse; here it is kept."""
         self._signals.append(m.take_signal(name, payload, waiting=sum(signal.held for signal in self._signals)))
+
+    @workflow.signal(description="Show anew how this run stands: its search attributes, and what is overdue")
+    def show(self) -> None:
+        """Wake up. Reconciliation asks this of a run that seems to stand still or to have been put back: unlike a
+        query, it is not answered from a worker's memory, and the answer stays in the run."""
+        self._asked_to_show = True
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
@@ -399,6 +408,7 @@ class CareJourney:
                 # They rest on less than is known of the patient. All that was decided since is decided again.
                 self._told, self._caught_up = recorded, False
             else:
+                self._mark = recorded.mark
                 self._take_in(recorded)
 
     def _take_in(self, told: m.Recorded, *, undone: bool = False) -> None:
@@ -413,7 +423,7 @@ class CareJourney:
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
         told, self._told = self._told, None
         read = await _start(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
-        self._caught_up, self._caught_up_in = True, read.run_id
+        self._caught_up, self._caught_up_in, self._mark = True, read.run_id, read.mark
         self._set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
@@ -484,7 +494,12 @@ class CareJourney:
         ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._set_back or next_deadline(self._ledger.journey) != deadline,
+                lambda: (
+                    self._set_back
+                    or next_deadline(self._ledger.journey) != deadline
+                    # Whatever wakes the run passes what is overdue, also if its timer was lost.
+                    or (ahead is not None and deadline is not None and deadline <= workflow.now())
+                ),
                 timeout=ahead,
                 timeout_summary=next(due, "the end of a cover"),
             )
@@ -546,6 +561,7 @@ class CareJourney:
         """Keep the Temporal UI up to date, and tell ops of limits. It costs one command when something changed."""
         shown: object = None
         told: set[str] = set()
+        marked, marked_at = workflow.info().typed_search_attributes.get(RECORDED, ""), None
         while True:
             journey, diverged, near = self._ledger.journey, self._ledger.diverged, self._near_limits
             for what, used in near.items():
@@ -555,10 +571,22 @@ class CareJourney:
                     workflow.logger.warning("journey.near_limit", extra={"limit": what, "used": used, "half": half})
             workflow.set_current_details(details(journey) + "".join(map(_near_limit, near)))
             attributes = current_search_attributes(self.status())
-            if attributes != shown:
-                workflow.upsert_search_attributes(attributes)
-            shown = attributes
-            await workflow.wait_condition(lambda: self._differs(journey, diverged, near))  # noqa: B023 - of this round
+            changed = () if attributes == shown and not self._asked_to_show else attributes
+            if self._asked_to_show:
+                changed += fixed_search_attributes(journey.protocol.pathway, journey.clinic)
+            if self._mark and (self._asked_to_show or self._mark_is_due(marked, marked_at)):
+                marked, marked_at = self._mark, workflow.now()
+                changed += (RECORDED.value_set(marked),)
+            if changed:
+                workflow.upsert_search_attributes(changed)
+            shown, self._asked_to_show = attributes, False
+            await workflow.wait_condition(
+                lambda: (  # asked in this round
+                    self._differs(journey, diverged, near)  # noqa: B023
+                    or self._asked_to_show
+                    or self._mark_is_due(marked, marked_at)  # noqa: B023
+                )
+            )
 
     def _differs(self, journey: Journey, diverged: bool, near: Mapping[str, int]) -> bool:
         ledger = self._ledger
@@ -575,6 +603,9 @@ class CareJourney:
             "state": self._state_bytes,
         }
         return {what: count for what, count in used.items() if count >= m.NEAR_LIMIT[what]}
+
+    def _mark_is_due(self, marked: str, at: datetime | None) -> bool:
+        return self._mark not in ("", marked) and (at is None or workflow.now() - at >= MARKED_EVERY)
 
 
 def _start(

@@ -92,12 +92,20 @@ class Recorded(ImmutableModel):
     """The events are recorded up to this version, at this position of the log.
 
     ``elsewhere`` is what the patient's other journeys say up to there, if the journey has to take that in. Where the
-    events rest on less, none of them is recorded: the version is the one that was expected.
+    events rest on less, none of them is recorded: the version is the one that was expected. ``mark`` is that of the
+    record up to the version, as `record_mark` writes it.
     """
 
     version: int
     position: int
     elsewhere: Elsewhere | None = None
+    mark: str = ""
+
+
+def record_mark(version: int, journey_hash: bytes) -> str:
+    """Say in short which record a run rests on: the version up to which it is recorded, and the start of the journey's
+    hash there. By it the list of all runs is compared with the record without asking any of them."""
+    return f"{version}:{journey_hash.hex()[:16]}"
 
 
 class StateDigest(ImmutableModel):
@@ -116,11 +124,12 @@ def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
 class RecordedState(ImmutableModel):
     """The state as recorded, if it differs from that of the run; none if they agree, or nothing is recorded.
 
-    ``run_id`` is of the run that asked.
+    ``run_id`` is of the run that asked, and ``mark`` that of the record, as `record_mark` writes it; empty without one.
     """
 
     state: JourneyState | None = None
     run_id: str
+    mark: str = ""
 
 
 class SignatureCheck(ImmutableModel):

@@ -13,8 +13,10 @@ PATHWAY = SearchAttributeKey.for_keyword("JourneyPathway")
 AWAITS = SearchAttributeKey.for_keyword("JourneyAwaits")
 HEALTH = SearchAttributeKey.for_keyword("JourneyHealth")
 CLINIC = SearchAttributeKey.for_keyword("JourneyClinic")
+RECORDED = SearchAttributeKey.for_keyword("JourneyRecorded")
+"""How far the run is recorded, as `record_mark` writes it. Reconciliation compares it with the record."""
 DUE = SearchAttributeKey.for_datetime("JourneyDue")
-SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, PATHWAY, AWAITS, HEALTH, CLINIC, DUE)
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, PATHWAY, AWAITS, HEALTH, CLINIC, RECORDED, DUE)
 
 
 def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> TypedSearchAttributes:
@@ -26,6 +28,11 @@ def initial_search_attributes(stage: Stage, pathway: Pathway, clinic: str) -> Ty
             SearchAttributePair(CLINIC, clinic),
         ]
     )
+
+
+def fixed_search_attributes(pathway: str, clinic: str) -> tuple[SearchAttributeUpdate[Any], ...]:
+    """Return the search attributes that never change, for a namespace that has lost them."""
+    return PATHWAY.value_set(pathway), CLINIC.value_set(clinic)
 
 
 def current_search_attributes(status: Status) -> tuple[SearchAttributeUpdate[Any], ...]:
