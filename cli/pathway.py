@@ -30,7 +30,7 @@ from application.pathway.show import (
     show_reasons,
     show_timeline,
 )
-from application.pathway.start import Referral, Started, Starter, start_batch
+from application.pathway.start import Referral, SameAs, Started, Starter, start_batch
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import render, runtime
@@ -101,7 +101,8 @@ async def start(
     given = read_form(Referral, referral)
     made = starter.command(given, command_id)
     if dry_run:
-        return show_trial(call.output, starter.try_out(made))
+        tried = await starter.try_out(given, made)
+        return show_trial(call.output, () if isinstance(tried, Started) else tried)
     try:
         started = await starter.start(given, made)
     except RecordUnavailable:
@@ -162,6 +163,10 @@ async def _start_batch(call: Call, starter: Starter, path: Path, *, at_once: int
             case Referral():
                 ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request)}
                 line = {"outcome": "valid", **ids}
+            case SameAs():
+                ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request_id)}
+                line = {"outcome": "same", "same_as_row": outcome.row, **ids}
+                output.note(f"row {number}: same as row {outcome.row}")
             case Started():
                 line = _line(outcome)
         counted[str(line["outcome"])] += 1
@@ -170,7 +175,7 @@ async def _start_batch(call: Call, starter: Starter, path: Path, *, at_once: int
         elif counted.total() % 100 == 0:
             output.note(f"{counted.total()} rows done")
     left = len(rows) - counted.total()
-    failed = counted.total() - counted["started"] - counted["already_started"] - counted["valid"]
+    failed = counted.total() - counted["started"] - counted["already_started"] - counted["valid"] - counted["same"]
     if not output.json_only:
         said: dict[str, object] = {"rows": len(rows), **counted}
         if left:

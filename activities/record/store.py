@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -251,6 +251,15 @@ class Enrolment(_Frozen):
     outcome: Literal["enrolled", "same_request", "active", "other_request"]
     journey_id: UUID
     request_id: UUID
+
+
+class WantedEnrolment(NamedTuple):
+    """A request to enrol, as `Record.enrol` has it."""
+
+    opening: Opening
+    pathway: str
+    request_id: UUID
+    journey_id: UUID
 
 
 def patient_key(patient_ref: str) -> bytes:
@@ -513,17 +522,39 @@ class Record:
 
         Raises TwoPatients.
         """
-        [row] = await self._fetch(
+        async with self.connection() as connection:
+            return await self._enrol(connection, WantedEnrolment(opening, pathway, request_id, journey_id))
+
+    async def rehearse(self, wanted: Sequence[WantedEnrolment]) -> Enrolment:
+        """Say what enrolling the last of these would answer, if all were enrolled in their order. Nothing is kept.
+
+        Raises TwoPatients, as `enrol` for the last.
+        """
+        *earlier, last = wanted
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                for each in earlier:
+                    with suppress(TwoPatients), _without_values():
+                        async with connection.transaction():
+                            await self._enrol(connection, each)
+                return await self._enrol(connection, last)
+            finally:
+                await transaction.rollback()
+
+    async def _enrol(self, connection: "Connection", wanted: WantedEnrolment) -> Enrolment:
+        row = await connection.fetchrow(
             "SELECT outcome, enrolled_journey AS journey_id, enrolled_by AS request_id "
             "FROM record.enrol($1, $2, $3, $4, $5, $6)",
             self._log_id,
-            list(opening.patient_keys),
-            pathway,
-            opening.medicine,
-            request_id,
-            journey_id,
+            list(wanted.opening.patient_keys),
+            wanted.pathway,
+            wanted.opening.medicine,
+            wanted.request_id,
+            wanted.journey_id,
         )
-        return Enrolment.model_validate(dict(row))
+        return Enrolment.model_validate(dict(row or {}))
 
     async def journeys_of(self, patient_key: bytes) -> tuple[UUID, ...]:
         """Return all journeys of a patient, by any of their keys, at any clinic, in the order of their ids."""

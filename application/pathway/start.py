@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid5
 
-from activities.record import NotYetRecorded, RecordUnavailable, TwoPatients
-from activities.record.patients import opening_of
+from activities.record import (
+    Enrolment,
+    NotYetRecorded,
+    Record,
+    RecordUnavailable,
+    TwoPatients,
+    WantedEnrolment,
+)
+from activities.record.event_codec import from_stored
+from activities.record.patients import opening_of, patient_keys
 from application import input as forms
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import Conflict, FieldProblem, Refused, Unavailable, UseCaseError
+from application.errors import Refused, Unavailable, UseCaseError
+from application.pathway import requests
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
@@ -20,7 +29,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
-from workflows.journey.events import Event
+from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
@@ -119,9 +128,25 @@ class Starter:
             return protocol, None
         return protocol, approval_of(protocol, file, self._context, clinic)
 
-    def try_out(self, command: Command) -> tuple[Event, ...] | Refusal:
-        """Return the events that a start would have now. Nothing is sent."""
-        return decide(None, command, self._context.now())
+    async def try_out(
+        self, referral: Referral, command: Command, rows: requests.Rows | None = None
+    ) -> tuple[Event, ...] | Started | Refusal:
+        """Return the events that a start would have now, or what it started before. Nothing is sent or kept. ``rows``
+        are those of a batch that come before it.
+
+        Raises:
+            Conflict, Unavailable: as `start`.
+        """
+        decided = decide(None, command, self._context.now())
+        if isinstance(decided, Refusal):
+            return decided
+        record, wanted = await self._context.record(), _wanted(referral, decided)
+        before = [wanted] if rows is None else rows.tried(wanted)
+        try:
+            enrolment = await record.rehearse(before)
+        except TwoPatients:
+            raise requests.two_patients() from None
+        return await self._known(record, referral, command, enrolment) or decided
 
     async def start(self, referral: Referral, command: Command) -> Started:
         """Enrol, start, and wait until it is recorded.
@@ -134,38 +159,76 @@ class Starter:
         if isinstance(decided, Refusal):
             raise Refused(decided)
         record, journeys = await self._context.record(), await self._context.journeys()
-        opening = opening_of(fold(decided))
+        wanted = _wanted(referral, decided)
         try:
             enrolment = await record.enrol(
-                opening, pathway=referral.pathway, request_id=referral.request, journey_id=referral.journey_id
+                wanted.opening, pathway=wanted.pathway, request_id=wanted.request_id, journey_id=wanted.journey_id
             )
         except TwoPatients:
-            raise Conflict(
-                "the reference and the clinic's number of this patient are known as two patients",
-                "Correct the one that is wrong; if they are one person, have that signed (`patient merge`)",
-                fields=(FieldProblem("patient.number", "is another patient's"),),
-            ) from None
-        if enrolment.outcome == "active":
-            raise _active()
-        if enrolment.outcome == "other_request":
-            raise Conflict(
-                "this request id was used for another patient or pathway",
-                "Leave request_id out, or give this referral its own",
-                fields=(FieldProblem("request_id", "was used for something else"),),
-            )
-        head = await record.head(referral.journey_id)
-        if enrolment.outcome == "same_request" and head is not None and head.version > 0:
-            return Started("already_started", referral.journey_id, referral.request, head.version, head.position)
+            raise requests.two_patients() from None
+        known = await self._known(record, referral, command, enrolment)
+        if known is not None:
+            return known
         await journeys.start(command)
         try:
             position = await record.wait_for(referral.journey_id, 1, RECORDED_WITHIN)
         except (NotYetRecorded, RecordUnavailable):
             return Started("accepted", referral.journey_id, referral.request)
+        # Temporal may have held a start of this request before, with other content.
+        await self._require_same(record, referral, command)
         return Started("started", referral.journey_id, referral.request, 1, position)
 
+    async def _known(
+        self, record: Record, referral: Referral, command: Command, enrolment: Enrolment
+    ) -> Started | None:
+        """Return the journey that this request started before; None if it is to be started.
 
-RowOutcome: TypeAlias = Started | Referral | UseCaseError
-"""The result of one row: started, would be started (a dry run), or why not."""
+        Raises:
+            Conflict: the patient has an open one, the request was another one, or its journey has closed.
+        """
+        if enrolment.outcome == "active":
+            raise requests.active()
+        if enrolment.outcome == "enrolled":
+            return None
+        await self._require_same(record, referral, command)
+        if enrolment.outcome == "other_request":
+            raise requests.reused(())
+        head = await record.head(referral.journey_id)
+        if head is None or head.version == 0:
+            return None
+        if head.status == "closed":
+            raise requests.closed(referral.journey_id, referral.request)
+        return Started("already_started", referral.journey_id, referral.request, head.version, head.position)
+
+    async def _require_same(self, record: Record, referral: Referral, command: Command) -> None:
+        """Require that the journey of this request, as far as it is recorded, began with this referral.
+
+        Raises:
+            Conflict: it began with another one. Only people of its clinic are told in what it differs.
+        """
+        stored, body = await record.load_opening(referral.journey_id), command.body
+        began = None if stored is None else from_stored(stored).body
+        if not isinstance(began, PathwayStarted) or not isinstance(body, StartPathway):
+            return
+        if found := requests.differences(began, body):
+            raise requests.reused(found if began.clinic in self._context.person.clinics else ())
+
+
+def _wanted(referral: Referral, decided: tuple[Event, ...]) -> WantedEnrolment:
+    return WantedEnrolment(opening_of(fold(decided)), referral.pathway, referral.request, referral.journey_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """A row that makes the same request as an earlier one. What is said of that one is true of it."""
+
+    row: int
+    journey_id: UUID
+    request_id: UUID
+
+
+RowOutcome: TypeAlias = Started | SameAs | Referral | UseCaseError
+"""The result of one row: started, the same as an earlier one, would be started (a dry run), or why not."""
 
 
 async def start_batch(
@@ -173,24 +236,25 @@ async def start_batch(
 ) -> AsyncIterator[tuple[int, RowOutcome]]:
     """Start many referrals, each given as its row's number and JSON; yield a result as each is done.
 
-    Rows are independent. In an outage the remaining rows are not tried, so there may be fewer results than rows.
+    Rows about one request or one patient come one after the other, in their order; the others are independent. In an
+    outage the remaining rows are not tried, so there may be fewer results than rows.
 
     Raises:
         Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
     """
+    await context.record()
     if not dry_run:
-        await context.record()
         await context.journeys()
-    waiting = iter(rows)
+    waiting, known = iter(rows), requests.Rows()
     done: asyncio.Queue[tuple[int, RowOutcome] | None] = asyncio.Queue()
     outages = 0
 
     async def work() -> None:
         nonlocal outages
         for number, raw in waiting:
-            outcome = await _row(starter, raw, dry_run=dry_run)
+            outcome = await _row(starter, known, number, raw, dry_run=dry_run)
             outages = outages + 1 if isinstance(outcome, Unavailable) else outages
-            outages = 0 if isinstance(outcome, Started | Referral) else outages
+            outages = 0 if isinstance(outcome, Started | SameAs | Referral) else outages
             done.put_nowait((number, outcome))
             if outages > 3 * at_once:
                 return
@@ -209,25 +273,29 @@ async def start_batch(
     await working
 
 
-async def _row(starter: Starter, raw: bytes, *, dry_run: bool) -> RowOutcome:
+async def _row(starter: Starter, rows: requests.Rows, number: int, raw: bytes, *, dry_run: bool) -> RowOutcome:
+    # Up to its turn nothing is awaited, so that rows take their turns in the order in which they are begun.
     try:
         referral = forms.check(Referral, forms.read_object(forms.require_small(raw)))
         command = starter.command(referral)
-        if not dry_run:
-            return await starter.start(referral, command)
-        decided = starter.try_out(command)
+        async with rows.turn(referral.request, patient_keys(referral.clinic, referral.patient)):
+            return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
     except RecordUnavailable:
         return Unavailable("the record did not answer", "Run the batch again")
     except UseCaseError as problem:
         return problem
+
+
+async def _row_in_turn(
+    starter: Starter, rows: requests.Rows, number: int, referral: Referral, command: Command, *, dry_run: bool
+) -> RowOutcome:
+    if isinstance(command.body, StartPathway):
+        first = rows.same_as(number, referral.request, command.body)
+        if first is not None:
+            return SameAs(first, referral.journey_id, referral.request)
+    if not dry_run:
+        return await starter.start(referral, command)
+    decided = await starter.try_out(referral, command, rows)
+    if isinstance(decided, Started):
+        return decided
     return Refused(decided) if isinstance(decided, Refusal) else referral
-
-
-def _active() -> Conflict:
-    """The patient has an open journey. Whose it is and where is not said: it may be another clinic's."""
-    return Conflict(
-        "this patient already has an open journey with this medicine",
-        "One is open at a time, whatever it is for and at whatever clinic: see `patient show`. If this referral's own "
-        "has not begun, send it again unchanged",
-        fields=(FieldProblem("patient.ref", "has an open journey"),),
-    )

@@ -1,19 +1,28 @@
 """`pathway start`: one open journey per patient and pathway, safe to repeat, one or thousands."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from application.pathway import start as start_use_case
+from application.pathway.start import REFERRALS
 from deploy.local.postgres import Database
+from simulation.people import PEOPLE, profile
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral
 from tests.protocols.largest import file_of_size
 from workflows.journey.actors import Role
+from workflows.journey.commands import Command, Withdraw
+from workflows.journey.decide import decide
 from workflows.journey.limits import PROTOCOL_LIMIT
+from workflows.journey.refusals import Refusal
 
 REQUEST = "6a0a1c8e-3f5e-4b7c-9d5a-111111111111"
 
@@ -91,11 +100,91 @@ def test_a_second_start_with_the_medicine_is_refused_and_does_not_say_where_the_
 
 def test_a_request_id_repeats_and_is_not_shared(world: World, coordinator: tuple[str, str]) -> None:
     first = start(world, coordinator, referral(request_id=REQUEST))
-    again = start(world, coordinator, referral(request_id=REQUEST, reason="Invented: other words"))
+    again = start(world, coordinator, referral(request_id=REQUEST))
     assert first.json["journey_id"] == again.json["journey_id"]
     other = start(world, coordinator, referral(request_id=REQUEST, pathway="ANXIETY"))
     assert other.code == 5
     assert "request_id" in other.fields
+
+
+CHANGED: tuple[tuple[dict[str, Any], set[str]], ...] = (
+    ({"patient": {"born": "1986-04-03"}}, {"patient.born"}),
+    ({"patient": {"ref": "demo-other"}}, {"patient.ref"}),
+    ({"patient": {"state": "NY"}}, {"patient.state"}),
+    ({"patient": {"zone": "America/New_York"}}, {"patient.zone"}),
+    ({"patient": {"number": "4711"}}, {"patient.number"}),
+    ({"patient": {"language": "es"}}, {"patient.language"}),
+    ({"patient": {"interpreter": True}}, {"patient.interpreter"}),
+    ({"patient": {"emergency_contact_ref": "demo-contact-2"}}, {"patient.emergency_contact_ref"}),
+    ({"patient": {"dispatch_address_ref": "demo-address-2"}}, {"patient.dispatch_address_ref"}),
+    ({"reason": "Invented: other words"}, {"reason"}),
+    ({"pathway": "ANXIETY"}, {"pathway", "protocol"}),
+    ({"clinic": "night-clinic"}, {"clinic"}),
+    (
+        {"patient": {"born": "1986-04-03", "state": "NY"}, "reason": "Invented"},
+        {"patient.born", "patient.state", "reason"},
+    ),
+)
+
+
+@pytest.mark.parametrize(("changed", "fields"), CHANGED, ids=["+".join(sorted(fields)) for _, fields in CHANGED])
+def test_one_request_id_with_other_content_is_refused_with_what_differs_by_name(
+    world: World, coordinator: tuple[str, str], changed: dict[str, Any], fields: set[str]
+) -> None:
+    """A corrected birth date under the id of the first request was dropped in silence, with exit 0."""
+    first = referral(request_id=REQUEST)
+    assert start(world, coordinator, first).code == 0
+    patient = first["patient"] | changed.get("patient", {})
+    given = first | changed | {"patient": patient}
+    for more in ((), ("--dry-run",)):
+        answer = start(world, coordinator, given, *more)
+        assert answer.code == 5
+        assert set(answer.fields) == {"request_id", *fields}
+        # By name alone: what was sent is about a patient.
+        assert not any(str(value) in answer.err for value in patient.values() if len(str(value)) > 5)
+    assert world.journeys() == 1
+
+
+def test_who_does_not_work_for_its_clinic_is_not_told_what_differs(
+    world: World, coordinator: tuple[str, str], tmp_path: Path
+) -> None:
+    assert start(world, coordinator, referral(request_id=REQUEST)).code == 0
+    path = tmp_path / "night.json"
+    path.write_text(profile(PEOPLE[Role.COORDINATOR], "night-clinic"))
+    stranger = ("--profile", str(path))
+    for changed in ({}, {"reason": "Invented: guessed"}):
+        answer = start(world, stranger, referral(request_id=REQUEST, clinic="night-clinic", **changed))
+        assert answer.code == 5
+        assert set(answer.fields) == {"request_id"}
+
+
+def test_a_patient_who_comes_back_is_started_anew_once_that_is_said(world: World, coordinator: tuple[str, str]) -> None:
+    """The same form was "sent before", with exit 0 and the closed journey, and nobody had begun anything."""
+    given = referral()
+    seen: list[str] = []
+    for _ in range(3):
+        started = start(world, coordinator, given)
+        assert started.json["outcome"] == "started"
+        seen.append(started.json["journey_id"])
+        close(world, UUID(seen[-1]))
+        tried = start(world, coordinator, given, "--dry-run")
+        again = start(world, coordinator, given)
+        assert again.code == tried.code == 5
+        assert again.error == tried.error
+        assert "has closed" in again.error["reason"]
+        # What is to be done stands there, ready to be copied.
+        [request] = re.findall(r'"request_id": "([0-9a-f-]{36})"', again.error["remedy"])
+        given = referral(request_id=request)
+    assert len({*seen}) == 3
+
+
+def close(world: World, journey_id: UUID) -> None:
+    """The patient leaves, and nothing is left to settle."""
+    journey = world.state(journey_id)
+    left = decide(journey, Command(command_id=uuid4(), actor=PEOPLE[Role.COORDINATOR], body=Withdraw()), world.at)
+    assert not isinstance(left, Refusal)
+    world.put(journey_id, left)
+    assert world.state(journey_id).closed
 
 
 def test_enrolled_but_not_started_is_taken_up_again(world: World, coordinator: tuple[str, str]) -> None:
@@ -260,8 +349,86 @@ def test_a_dry_run_of_a_batch(world: World, coordinator: tuple[str, str], tmp_pa
     world.down = True
     answer = batch(world, coordinator, path, "--dry-run", "--json")
     assert answer.code == 5
-    assert [json.loads(line)["outcome"] for line in answer.out.splitlines()] == ["valid", "valid", "usage"]
+    assert outcomes(answer) == {1: "valid", 2: "valid", 3: "usage"}
     assert world.journeys() == 0
+
+
+def outcomes(answer: Answer) -> dict[int, Any]:
+    """What is said of each row, but for its ids."""
+    lines = [json.loads(line) for line in answer.out.splitlines()]
+    return {
+        line["row"]: line["outcome"]
+        if line["outcome"] in ("started", "valid", "already_started", "usage")
+        else (line["outcome"], line.get("same_as_row"), line.get("reason"), str(line.get("fields")))
+        for line in lines
+    }
+
+
+def test_equal_rows_are_told_which_they_are_the_same_as(
+    world: World, coordinator: tuple[str, str], tmp_path: Path
+) -> None:
+    [one, other] = rows(2)
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(map(json.dumps, [one, one, other, one, dict(reversed(one.items()))])))
+    for more in (("--dry-run",), ()):
+        answer = batch(world, coordinator, path, "--json", *more)
+        assert answer.code == 0
+        said = {json.loads(line)["row"]: json.loads(line) for line in answer.out.splitlines()}
+        assert {row: line.get("same_as_row") for row, line in said.items()} == {1: None, 2: 1, 3: None, 4: 1, 5: 1}
+    assert world.journeys() == 2
+    assert "row 2: same as row 1" in batch(world, coordinator, path).err
+
+
+BATCHES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "who": st.sampled_from("abc"),
+            "number": st.sampled_from([None, "1", "2"]),
+            "request": st.sampled_from([None, None, "x", "y"]),
+            "reason": st.sampled_from(["one", "two"]),
+            "born": st.sampled_from(["1986-04-02", "1986-04-02", "2020-01-01", "19860402"]),
+            "clinic": st.sampled_from(["demo-clinic", "demo-clinic", "night-clinic"]),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=BATCHES, closing=st.booleans())
+def test_a_dry_run_says_of_each_row_what_the_run_does(
+    world: World, coordinator: tuple[str, str], tmp_path: Path, made: list[dict[str, Any]], closing: bool
+) -> None:
+    path, spot = tmp_path / "referrals.jsonl", uuid4().hex[:8]
+    lines = []
+    for row in made:
+        given = referral(clinic=row["clinic"], reason=f"Invented: {row['reason']}")
+        number = {} if row["number"] is None else {"number": f"{spot}-{row['number']}"}
+        given["patient"] |= {"ref": f"{spot}-{row['who']}", "born": row["born"], **number}
+        if row["request"] is not None:
+            given["request_id"] = str(uuid5(REFERRALS, f"{spot}{row['request']}"))
+        lines.append(json.dumps(given))
+    path.write_text("\n".join(lines))
+
+    def both() -> Answer:
+        dry = batch(world, coordinator, path, "--dry-run", "--json")
+        before = world.journeys()
+        assert outcomes(batch(world, coordinator, path, "--dry-run", "--json")) == outcomes(dry)
+        assert world.journeys() == before
+        real = batch(world, coordinator, path, "--json")
+        said = {row: "valid" if outcome == "started" else outcome for row, outcome in outcomes(real).items()}
+        assert said == outcomes(dry)
+        assert real.code == dry.code
+        return real
+
+    first = both()
+    if closing:
+        started = [json.loads(line) for line in first.out.splitlines()]
+        for line in started:
+            if line["outcome"] == "started":
+                close(world, UUID(line["journey_id"]))
+    both()
 
 
 def test_one_or_many(world: World, coordinator: tuple[str, str]) -> None:

@@ -1,0 +1,123 @@
+"""Requests to start a journey, told apart: the same again, one id with two contents, two for one patient.
+
+A dry run says of a referral what a run would say, row for row: both are judged here, and a dry run has the record enrol
+what a run would, and take it back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel
+
+from activities.record import WantedEnrolment
+from application.errors import Conflict, FieldProblem
+from workflows.journey.commands import StartPathway
+from workflows.journey.events import PathwayStarted
+
+COMPARED = ("clinic", "patient", "pathway", "reason", "coordinator", "clinician")
+
+
+def differences(one: StartPathway | PathwayStarted, other: StartPathway | PathwayStarted) -> tuple[str, ...]:
+    """Return the names of the fields in which two referrals differ. A later version of a protocol is no difference."""
+    found = tuple(_differing(one, other, COMPARED))
+    return found if one.protocol.id == other.protocol.id else (*found, "protocol")
+
+
+def _differing(one: BaseModel, other: BaseModel, names: Iterable[str], within: str = "") -> Iterator[str]:
+    for name in names:
+        first, second = getattr(one, name), getattr(other, name)
+        if isinstance(first, BaseModel) and isinstance(second, BaseModel):
+            yield from _differing(first, second, type(first).model_fields, f"{within}{name}.")
+        elif first != second:
+            yield f"{within}{name}"
+
+
+def reused(fields: Iterable[str], where: str = "") -> Conflict:
+    """Return the error for a request id that stands for another referral. It names the fields that differ, no values;
+    none where the other referral is not the sender's to know."""
+    return Conflict(
+        f"this request id was used for a referral with other content{where}",
+        "What was sent first stands. Correct it there, for example with `patient correct-birth-date`; for another "
+        "referral leave request_id out, or give it its own",
+        fields=(
+            FieldProblem("request_id", "was used for another referral"),
+            *(FieldProblem(name, "is not as it was sent before") for name in fields),
+        ),
+    )
+
+
+def closed(journey_id: UUID, request: UUID) -> Conflict:
+    """Return the error for a referral whose journey has closed. Nobody is started anew by sending an old file again."""
+    return Conflict(
+        "this referral was sent before, and the journey that it started has closed",
+        f'If the patient is referred anew, say so: add "request_id": "{uuid5(request, "again")}" to it',
+        ids={"journey_id": str(journey_id), "request_id": str(request)},
+    )
+
+
+def active() -> Conflict:
+    """Return the error for a patient who has an open journey. Whose it is and where is not said: it may be another
+    clinic's."""
+    return Conflict(
+        "this patient already has an open journey with this medicine",
+        "One is open at a time, whatever it is for and at whatever clinic: see `patient show`. If this referral's own "
+        "has not begun, send it again unchanged",
+        fields=(FieldProblem("patient.ref", "has an open journey"),),
+    )
+
+
+def two_patients() -> Conflict:
+    """Return the error for a reference and a number that are known as two patients'."""
+    return Conflict(
+        "the reference and the clinic's number of this patient are known as two patients",
+        "Correct the one that is wrong; if they are one person, have that signed (`patient merge`)",
+        fields=(FieldProblem("patient.number", "is another patient's"),),
+    )
+
+
+@dataclass(slots=True)
+class Rows:
+    """What the rows of a batch have asked for so far. Rows about one request or one patient come one after the other,
+    in their order; all others at once."""
+
+    _first: dict[UUID, tuple[int, StartPathway]] = field(default_factory=dict)
+    _last: dict[object, asyncio.Event] = field(default_factory=dict)
+    _tried: dict[object, list[WantedEnrolment]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def turn(self, request: UUID, keys: Sequence[bytes]) -> AsyncIterator[None]:
+        """Wait for the earlier rows about the same. Entered in the order of the rows, it never waits in a circle."""
+        done, about = asyncio.Event(), (request, *keys)
+        before = [self._last[each] for each in about if each in self._last]
+        self._last.update(dict.fromkeys(about, done))
+        try:
+            for earlier in before:
+                await earlier.wait()
+            yield
+        finally:
+            done.set()
+
+    def same_as(self, number: int, request: UUID, body: StartPathway) -> int | None:
+        """Return the row that made the same request, if one did.
+
+        Raises:
+            Conflict: it did, with other content.
+        """
+        first, known = self._first.setdefault(request, (number, body))
+        if first == number:
+            return None
+        if found := differences(known, body):
+            raise reused(found, f" in row {first}")
+        return first
+
+    def tried(self, wanted: WantedEnrolment) -> Sequence[WantedEnrolment]:
+        """Return what a dry run has had enrolled of everybody this one may be, and this one last."""
+        known = [self._tried[key] for key in wanted.opening.patient_keys if key in self._tried]
+        merged = list({id(each): each for each in known}.values())
+        together = [*(each for part in merged for each in part), wanted]
+        keys = {key for each in together for key in each.opening.patient_keys}
+        self._tried.update(dict.fromkeys(keys, together))
+        return together
