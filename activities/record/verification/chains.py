@@ -4,7 +4,7 @@ Each link is checked against the stored link before it. So a change is found whe
 it, and parts of a log can be checked on their own. Payloads are hashed as stored, so no key is needed.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -23,6 +23,8 @@ FIRST, LAST = -(2**63), 2**63 - 1
 """The lowest and the highest possible position: whoever can change rows can also number them below 1."""
 PAGE = 50
 """How many journeys are read at a time."""
+PAGE_EVENTS = 20_000
+"""Of how many events together, as far as each journey's head says."""
 
 
 def _time_of(column: str) -> str:
@@ -124,21 +126,33 @@ async def read_log(connection: Connection, log_id: int, after: int = FIRST, unti
     return Section(tuple(found), events, before)
 
 
-async def journeys_of(connection: Connection, log_id: int, after: int = FIRST) -> list[UUID]:
-    """Yield the journeys that have an event behind a position, or whose head says so, in the order of the table."""
+async def journeys_of(connection: Connection, log_id: int, after: int = FIRST) -> dict[UUID, int]:
+    """Return the journeys that have an event behind a position, or whose head says so, in the order of the table, each
+    with how many events its head says it has."""
     rows = await connection.fetch(
-        "SELECT journey_id FROM record.journey_event WHERE log_id = $1 AND position > $2 UNION "
-        "SELECT journey_id FROM record.journey WHERE log_id = $1 AND last_position > $2 ORDER BY journey_id",
+        "SELECT found.journey_id, coalesce(j.version, 0) AS events FROM (SELECT journey_id FROM record.journey_event "
+        "WHERE log_id = $1 AND position > $2 UNION SELECT journey_id FROM record.journey WHERE log_id = $1 "
+        "AND last_position > $2) AS found LEFT JOIN record.journey j "
+        "ON j.log_id = $1 AND j.journey_id = found.journey_id ORDER BY journey_id",
         log_id,
         after,
         timeout=HOURS,
     )
-    return [row["journey_id"] for row in rows]
+    return {row["journey_id"]: row["events"] for row in rows}
 
 
-def pages(journeys: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    """Yield journeys in groups of a limited size."""
-    return (journeys[start : start + PAGE] for start in range(0, len(journeys), PAGE))
+def pages(journeys: Mapping[UUID, int]) -> Iterator[list[UUID]]:
+    """Yield journeys, given with how many events each has, in groups of a limited size. An enormous one is alone."""
+    page: list[UUID] = []
+    size = 0
+    for journey_id, events in journeys.items():
+        if page and (len(page) == PAGE or size + events > PAGE_EVENTS):
+            yield page
+            page, size = [], 0
+        page.append(journey_id)
+        size += events
+    if page:
+        yield page
 
 
 async def read_journeys(
@@ -150,6 +164,7 @@ async def read_journeys(
         "WHERE log_id = $1 AND journey_id = ANY($2) ORDER BY journey_id, version",
         log_id,
         journeys,
+        timeout=HOURS,
     )
     heads = await connection.fetch(
         "SELECT * FROM record.journey WHERE log_id = $1 AND journey_id = ANY($2)", log_id, journeys

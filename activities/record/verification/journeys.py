@@ -135,7 +135,8 @@ async def verify_record(
     log_id, start = record.log_id, FIRST if after is None else after
     async with record.connection() as connection, snapshot(connection):
         live = await _find_live(connection, log_id) if read_models else None
-        journeys = [journey_id] if journey_id is not None else await journeys_of(connection, log_id, start)
+        sizes = {journey_id: 0} if journey_id is not None else await journeys_of(connection, log_id, start)
+        journeys = list(sizes)
         last = await connection.fetchval(
             "SELECT max(position) FROM record.journey_event WHERE log_id = $1 AND position > $2", log_id, start
         )
@@ -145,7 +146,7 @@ async def verify_record(
             if journey_id is None:
                 parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
-            async for some in spread(_judge, ((page, keys, live) for page in pages(journeys))):
+            async for some in spread(_judge, ((page, keys, live) for page in pages(sizes))):
                 judged.append(some)
                 progress(sum(each.events for each in judged))
         used = [use for each in judged for use in each.used]
