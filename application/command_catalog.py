@@ -8,6 +8,8 @@ from application.errors import NotAllowed
 from workflows.journey import commands as c
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.setting import setting_of
+from workflows.journey.vocabulary import AT_HOME
 
 SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
 """They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""
@@ -84,8 +86,8 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         c.ExplainTopics: {"topics": p.education_topics},
         c.ConfirmUnderstanding: {"topics": p.education_topics},
         c.Acknowledge: {"statements": p.acknowledgements},
-        c.CheckSession: {"items": p.sessions.checklist},
-        c.EndSession: {"criteria": p.sessions.release_criteria},
+        c.CheckSession: {"items": p.sessions.checklist_in(setting_of(journey) or AT_HOME)},
+        c.EndSession: {"criteria": p.sessions.criteria_in(setting_of(journey) or AT_HOME)},
         c.AddMedicine: {"classes": p.medicines.classes},
         c.CompleteCheckIn: {"symptoms": p.symptoms.names},
         c.RecordVisit: {

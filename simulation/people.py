@@ -26,6 +26,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_o
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
+from workflows.journey.setting import rules_of, setting_of
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instruments
 from workflows.journey.stages.screening.rules import contradiction
@@ -33,6 +34,7 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions
 from workflows.journey.stages.sessions.validity import BASELINE_OF
+from workflows.journey.vocabulary import AT_HOME
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
@@ -374,6 +376,10 @@ def _plan(situation: Situation) -> Action:
     journey = situation.journey
     kept = journey.maintenance_since is not None
     written = plan(journey.protocol, situation.at, maintenance=kept)
+    setting = setting_of(journey) or AT_HOME
+    if journey.protocol.sessions.settings[setting].doses_from != "home":
+        written = written.model_copy(update={"doses_dispensed": 0})
+    written = written.model_copy(update={"setting": setting})
     return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
@@ -488,13 +494,13 @@ def _check(situation: Situation) -> Action | datetime:
 
 def checklist(journey: Journey, number: int, at: datetime) -> c.CheckSession:
     """Make a checklist with nothing wrong."""
+    ref = person_of(journey.id, Role.OBSERVER).id
+    observer = c.Observer(ref=ref, adult=True, physically_present=True, briefed=True)
     return c.CheckSession(
         session=number,
-        items=dict.fromkeys(journey.protocol.sessions.checklist, True),
+        items=dict.fromkeys(journey.protocol.sessions.checklist_in(journey.sessions[number].setting), True),
         vitals=vitals(at),
-        observer=c.Observer(
-            ref=person_of(journey.id, Role.OBSERVER).id, adult=True, physically_present=True, briefed=True
-        ),
+        observer=observer if rules_of(journey, number).observer == "adult" else None,
         reachable_clinician=journey.clinician,
         reachable_within_minutes=journey.protocol.sessions.clinician_reachable_minutes,
         location_state=journey.patient.state,
@@ -588,7 +594,7 @@ def _end(situation: Situation) -> Action | datetime:
             return session.dosed_at + timedelta(minutes=session.observed_until + 1)
         return Role.SESSION_MONITOR, observation(situation.journey, session.number, minute, situation.at)
     return Role.SESSION_MONITOR, c.EndSession(
-        session=session.number, criteria=dict.fromkeys(rules.release_criteria, True)
+        session=session.number, criteria=dict.fromkeys(rules.criteria_in(session.setting), True)
     )
 
 

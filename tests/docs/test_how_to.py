@@ -21,10 +21,9 @@ PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
-def block(page: str) -> str:
-    """The only YAML of a page."""
-    [found] = BLOCK.findall((PAGES / page).read_text())
-    return textwrap.dedent(found)
+def block(page: str, number: int = 0) -> str:
+    """The YAML of a page with this number."""
+    return textwrap.dedent(BLOCK.findall((PAGES / page).read_text())[number])
 
 
 def test_the_pathway_of_the_page_is_accepted_and_played_to_its_end(tmp_path: Path) -> None:
@@ -35,6 +34,16 @@ def test_the_pathway_of_the_page_is_accepted_and_played_to_its_end(tmp_path: Pat
     assert protocol.id == "grief-at-home-demonstration"
     played = started(protocol=protocol).go_on(lambda journey: journey.closed)
     assert played.journey.outcome == Outcome.COMPLETED
+
+
+@pytest.mark.requirement("B32")
+def test_the_clinic_of_the_page_is_accepted_and_has_sessions(tmp_path: Path) -> None:
+    values: dict[str, Any] = resolve(find("PTSD")).value["protocol"]
+    values["sessions"] |= yaml.safe_load(block("add-a-pathway.md", 1))["sessions"]
+    path = tmp_path / "ours.yaml"
+    path.write_text(json.dumps({"protocol": values}))
+    assert check(path) == ()
+    assert {*load(path).sessions.settings} == {"at_home", "in_clinic"}
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_stale_evaluation_and_all_that_rests_on_it() -> None:
     obstacles = shut(play)
     for kind in ("evaluation", "eligibility", "plan"):
         assert f"{kind} not signed as it now is" in obstacles
-    assert "no signed at-home setting" in obstacles
+    assert "no signed setting that the protocol allows" in obstacles
     assert "no clearance signed over exactly this evidence" in obstacles
     play.sign(SignOffKind.EVALUATION)
     assert "evaluation not signed as it now is" not in shut(play)
@@ -118,7 +118,7 @@ def test_setting_other_than_at_home() -> None:
         s.model_copy(update={"choice": "in_clinic"}) if s.kind == SignOffKind.ELIGIBILITY else s
         for s in journey.sign_offs
     )
-    assert shut(ready().changed(sign_offs=elsewhere)) == ("no signed at-home setting",)
+    assert shut(ready().changed(sign_offs=elsewhere)) == ("no signed setting that the protocol allows",)
 
 
 def test_new_plan_asked_for_by_a_review() -> None:

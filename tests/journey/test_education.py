@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from simulation.people import plan, revision
 from tests.journey.play import Play, after, before, kinds, started
+from tests.journey.settings import IN_CLINIC_RULES
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
@@ -72,10 +73,15 @@ def test_the_setting_changes_no_dose_limit(setting: str) -> None:
     """Where care takes place is one question, how much is given another."""
     play = before("plan.record")
     protocol = play.journey.protocol
-    sessions = protocol.sessions.model_copy(update={"setting_allowed": (setting,)})
-    play = play.changed(protocol=protocol.model_copy(update={"sessions": sessions}))
-    play.refused(planned(dose_mg=100.01), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg")
-    play.do(planned(dose_mg=100))
+    rules = {"at_home": protocol.sessions.settings["at_home"], "in_clinic": IN_CLINIC_RULES}
+    sessions = protocol.sessions.model_copy(update={"settings": rules})
+    signed = tuple(
+        each.model_copy(update={"choice": setting}) if each.kind == SignOffKind.ELIGIBILITY else each
+        for each in play.journey.sign_offs
+    )
+    play = play.changed(protocol=protocol.model_copy(update={"sessions": sessions}), sign_offs=signed)
+    play.refused(planned(setting=setting, dose_mg=100.01), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg")
+    play.do(planned(setting=setting, dose_mg=100))
 
 
 def limited(**dose: float | None) -> Play:

@@ -29,7 +29,7 @@ def test_a_decision_ends_a_pathway_as_the_core_says_and_no_other_way(kind: SignO
         journey = before.model_copy(update={"sign_offs": (*ended.sign_offs, signed)})
         body = made.model_copy(update={"sign_off": kind, "subject": "x", "decision": decision, "choice": choice})
         follows = [] if decision != "approve" or about.approval is None else list(about.approval(journey, body))
-        ending = about.ending(decision, choice)
+        ending = about.ending(journey, decision, choice)
         outcomes = [ending] if ending else [each.outcome for each in follows if isinstance(each, e.PathwayEnding)]
         for outcome in SIGNED_FOR:
             event = (

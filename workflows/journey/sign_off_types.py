@@ -23,6 +23,7 @@ from workflows.journey.recall import entry, recalled
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import Measurement
+from workflows.journey.vocabulary import IN_CLINIC
 from workflows.journey.watch import contacts_watched, sessions_watched
 
 Content = dict[str, Any]
@@ -91,11 +92,13 @@ class SignOffType:
     care: bool = True
     outlasts: Outlasts = Outlasts.NOTHING
 
-    def ending(self, decision: str, choice: str | None) -> Outcome | None:
-        """How a decision of this kind ends the pathway because of what it says, if it does."""
+    def ending(self, journey: Journey, decision: str, choice: str | None) -> Outcome | None:
+        """How a decision of this kind ends the pathway because of what it says, if it does. Care in a clinic ends it
+        only where the protocol has no sessions there."""
         if decision == "decline":
             return Outcome.INELIGIBLE if self.declining == "ends" else None
-        return self.choices.get(choice or "") if decision == "approve" else None
+        ends = self.choices.get(choice or "") if decision == "approve" else None
+        return None if ends == Outcome.IN_CLINIC and IN_CLINIC in journey.protocol.sessions.settings else ends
 
 
 def _measured(measurements: tuple[Measurement, ...]) -> list[Content]:
@@ -227,7 +230,7 @@ def _act_on_review(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
         case "stop" if journey.stage != Stage.FOLLOW_UP:
             yield e.StageEntered(stage=Stage.FOLLOW_UP)
         # A plan is owed, and with it sessions may begin again: their stage is where both belong.
-        case "adjust" | "maintenance" if journey.stage == Stage.FOLLOW_UP:
+        case "adjust" | "maintenance" | "switch_to_in_clinic" if journey.stage == Stage.FOLLOW_UP:
             yield e.StageEntered(stage=Stage.SESSIONS)
 
 

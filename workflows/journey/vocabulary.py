@@ -4,13 +4,18 @@ Nothing here knows a command or an event.
 """
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from workflows.journey.base import Flag, Identifier, ImmutableModel, InputModel, Number, Short, Text, Whole
 from workflows.journey.calendars import Day, Instant, Zone, day_begins
+
+Setting: TypeAlias = Literal["at_home", "in_clinic"]
+"""Where sessions take place."""
+AT_HOME: Final = "at_home"
+IN_CLINIC: Final = "in_clinic"
 
 _ZONES = {
     # The 50 states and the District of Columbia.
@@ -116,7 +121,7 @@ class Finding(InputModel):
 
 
 class Plan(InputModel):
-    """A personalised plan. Milligrams, kilograms, hours."""
+    """A personalised plan. Milligrams, kilograms, hours. ``doses_dispensed`` are for the patient's home."""
 
     goals: Annotated[tuple[Text, ...], Field(min_length=1)]
     indication: Text
@@ -129,8 +134,8 @@ class Plan(InputModel):
     weighed_at: Instant
     planned_sessions: Annotated[Whole, Field(ge=1, le=52)]
     spacing_hours: Annotated[Whole, Field(ge=1)]
-    doses_dispensed: Annotated[Whole, Field(ge=1)]
-    setting: Literal["at_home"] = "at_home"
+    doses_dispensed: Annotated[Whole, Field(ge=0)]
+    setting: Setting = AT_HOME
 
 
 Ratings = dict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]

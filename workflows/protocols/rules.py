@@ -20,6 +20,7 @@ from workflows.journey.instruments import (
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
 from workflows.journey.protocol import HIGHER_IS_TIGHTER, Action, EscalationStep, Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.vocabulary import AT_HOME
 from workflows.protocols.reading import Location
 from workflows.protocols.severities import check_severities
 from workflows.protocols.small_clinics import dead_ends, smallest_clinic
@@ -176,6 +177,22 @@ def _check_sessions(protocol: Protocol) -> Broken:
         for position, item in enumerate(items):
             if item not in rules.checklist:
                 yield ("sessions", "no_go", name, position), "must be one of checklist"
+    for setting, there in rules.settings.items():
+        where: Location = ("sessions", "settings", setting)
+        for position, name in enumerate(there.not_asked):
+            if name not in (*rules.checklist, *rules.release_criteria):
+                yield (*where, "not_asked", position), "must be one of checklist or release_criteria"
+            elif name in rules.no_go.alarm or name in rules.criteria_known_from:
+                yield (
+                    (*where, "not_asked", position),
+                    "is asked in every setting: it is urgent, or observations tell",
+                )
+        for field, known in (("also_checked", rules.checklist), ("also_at_end", rules.release_criteria)):
+            for position, name in enumerate(getattr(there, field)):
+                if name in known:
+                    yield (*where, field, position), "is asked already"
+        if setting == AT_HOME and (there.observer, there.doses_from) != ("adult", "home"):
+            yield where, "at home an adult stays with the patient, and the doses are those at home"
     vitals = rules.vitals
     for name, limit in vitals.emergency:
         told = getattr(vitals.notify, name)
@@ -250,7 +267,7 @@ def _check_sign_offs(protocol: Protocol) -> Broken:
             if choice not in known:
                 words = f"one of {', '.join(known)}" if known else "left out: there is nothing to choose here"
                 yield (*at, "choices", position), f"must be {words}"
-    for setting in protocol.sessions.setting_allowed:
+    for setting in protocol.sessions.settings:
         if setting not in protocol.sign_offs[SignOffKind.ELIGIBILITY].choices:
             yield ("sign_offs", "eligibility", "choices"), f"must offer {setting}"
     if set(protocol.reviews.decisions) != set(protocol.sign_offs[SignOffKind.RESPONSE_REVIEW].choices):

@@ -79,6 +79,7 @@ def check_event(journey: Journey, event: e.Event) -> None:
             | e.CancellationKept
             | e.ObligationsUpdated
             | e.CommandRefused
+            | e.HistoryTakenIn
         )
         assert isinstance(body, clockwork | e.CoverEnded), body.kind
     if isinstance(body, e.PathwayClosed):

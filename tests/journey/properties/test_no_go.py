@@ -32,6 +32,7 @@ def no_gos(draw: st.DrawFn) -> dict[str, Any]:
 
 def form(play: Play, number: int, wrong: dict[str, Any] | None) -> c.CheckSession:
     good = checklist(play.journey, number, play.at)
+    assert good.observer is not None
     if wrong is None:
         return good
     return good.model_copy(

@@ -49,6 +49,7 @@ from workflows.journey.protocol.sessions import (
     NoGo,
     NotifyLimits,
     Sessions,
+    SettingRules,
     VitalsRules,
 )
 from workflows.journey.protocol.sign_offs import AccessReviewer, SignOffKind, SignOffRule
@@ -101,6 +102,7 @@ __all__ = [
     "Range",
     "Reviews",
     "Sessions",
+    "SettingRules",
     "SeverityGrades",
     "SignOffKind",
     "SignOffRule",

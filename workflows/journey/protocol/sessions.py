@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from workflows.journey.base import Identifier, InputModel, Whole
 from workflows.journey.calendars import DayHours
 from workflows.journey.protocol.common import Count, Minutes, Positive, Range
+from workflows.journey.vocabulary import Setting
 
 
 class NotifyLimits(InputModel):
@@ -97,6 +98,21 @@ class NoGo(InputModel):
     journey's clinician."""
 
 
+class SettingRules(InputModel):
+    """What differs for sessions in a setting. Doses, limits, vital signs, observation and the release are the same."""
+
+    not_asked: tuple[Identifier, ...]
+    """Items of the checklist, and criteria for the end, that are not asked there."""
+    also_checked: tuple[Identifier, ...]
+    """Further items of the checklist there."""
+    also_at_end: tuple[Identifier, ...]
+    """Further criteria for the end there."""
+    observer: Literal["adult", "session_monitor"]
+    """Who stays with the patient: an adult who is named, or the session monitor, who is staff and is there."""
+    doses_from: Literal["home", "clinic"]
+    """Whose supply the dose comes from. The ledger of the patient's home counts only its own."""
+
+
 class Sessions(InputModel):
     """How many sessions, how far apart, and what must hold before, during and after each."""
 
@@ -122,8 +138,8 @@ class Sessions(InputModel):
     """Minutes after its appointment in which a session is released. After that it is moved."""
     release_minutes: Count
     """Minutes that a release lasts: a dose that is taken or recorded later is a deviation."""
-    setting_allowed: tuple[Literal["at_home"], ...]
-    """Where sessions under this protocol may be."""
+    settings: Annotated[dict[Setting, SettingRules], Field(min_length=1)]
+    """Where sessions under this protocol may be, and what differs there. Which it is, is signed with eligibility."""
     route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Routes that a plan may choose from."""
     live_clinician_sessions: tuple[Count, ...] = ()
@@ -170,6 +186,16 @@ class Sessions(InputModel):
         if self.minimum_minutes > self.maximum_before_decision_minutes:
             raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
         return self
+
+    def checklist_in(self, setting: Setting) -> tuple[Identifier, ...]:
+        """Return what is checked before a session in a setting."""
+        there = self.settings[setting]
+        return (*(item for item in self.checklist if item not in there.not_asked), *there.also_checked)
+
+    def criteria_in(self, setting: Setting) -> tuple[Identifier, ...]:
+        """Return what must hold for a session in a setting to end."""
+        there = self.settings[setting]
+        return (*(name for name in self.release_criteria if name not in there.not_asked), *there.also_at_end)
 
     def nearest_minute(self, minute: int) -> int:
         """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""

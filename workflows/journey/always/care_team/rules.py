@@ -43,7 +43,8 @@ def has_part(journey: Journey, actor: Actor) -> bool:
 
 def observers(journey: Journey) -> tuple[str, ...]:
     """Return whom staff named as the adult who stays with the patient, in any session."""
-    return tuple(session.check.observer.ref for session in journey.sessions.values() if session.check is not None)
+    checks = (session.check for session in journey.sessions.values())
+    return tuple(check.observer.ref for check in checks if check is not None and check.observer is not None)
 
 
 def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
@@ -78,7 +79,8 @@ def named_in(body: CommandBody) -> Iterator[Named]:
             if body.live_clinician is not None:
                 yield Part.LIVE_CLINICIAN, body.live_clinician, "live_clinician"
         case c.CheckSession():
-            yield Part.OBSERVER, body.observer.ref, "observer.ref"
+            if body.observer is not None:
+                yield Part.OBSERVER, body.observer.ref, "observer.ref"
             yield Part.REACHABLE_CLINICIAN, body.reachable_clinician, "reachable_clinician"
         case c.Amend():
             yield from ((part, person, f"correction.{field}") for part, person, field in named_in(body.correction))
@@ -93,7 +95,8 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
     if session.live_clinician is not None:
         yield Part.LIVE_CLINICIAN, session.live_clinician
     if session.check is not None:
-        yield Part.OBSERVER, session.check.observer.ref
+        if session.check.observer is not None:
+            yield Part.OBSERVER, session.check.observer.ref
         yield Part.REACHABLE_CLINICIAN, session.check.reachable_clinician
 
 

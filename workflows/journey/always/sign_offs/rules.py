@@ -78,7 +78,7 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         )
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
-    ends = SIGN_OFF_TYPES[kind].ending(command.decision, command.choice) is not None
+    ends = SIGN_OFF_TYPES[kind].ending(journey, command.decision, command.choice) is not None
     gives_up = approving and kind == SignOffKind.LOST_TO_FOLLOW_UP and bool(contacts_watched(journey))
     if (ends or gives_up or command.choice == HANDED_OVER) and command.referral is None:
         refuse(
@@ -155,12 +155,12 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
             f"not yet confirmed by a second person: correction {list_some([*map(str, journey.unconfirmed)], ', ')}",
             "Somebody else confirms it first (`pathway confirm-correction`)",
         )
-    if kind == SignOffKind.ELIGIBILITY and choice == "at_home":
+    if kind == SignOffKind.ELIGIBILITY and choice in journey.protocol.sessions.settings:
         obstacles = eligibility_obstacles(journey, at)
         if obstacles:
             refuse(
                 RefusalCode.INCOMPLETE,
-                f"at-home treatment cannot be approved: {list_some(obstacles)}",
+                f"{choice.replace('_', '-')} treatment cannot be approved: {list_some(obstacles)}",
                 "Settle these, or choose another setting",
                 "choice",
             )
@@ -205,7 +205,7 @@ def react_signed(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
     if body.first_of_two:
         return
     about = SIGN_OFF_TYPES[body.sign_off]
-    ending = about.ending(body.decision, body.choice)
+    ending = about.ending(journey, body.decision, body.choice)
     if ending is not None:
         yield e.PathwayEnding(outcome=ending, reason=body.rationale or body.meaning, referral=body.referral)
     elif body.decision == "approve" and about.approval is not None:
@@ -246,7 +246,7 @@ def took_effect(journey: Journey, signed: SignOff) -> bool:
     if signed.first_of_two:
         return False
     about = SIGN_OFF_TYPES[signed.kind]
-    if about.ending(signed.decision, signed.choice) is not None:
+    if about.ending(journey, signed.decision, signed.choice) is not None:
         return True
     if signed.decision == "decline":
         return False

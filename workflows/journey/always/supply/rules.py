@@ -21,12 +21,14 @@ from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.setting import rules_of
 from workflows.journey.stage import Stage
 
 
 def balance(journey: Journey) -> int:
     """Return how many doses must be at the patient's home. Below zero, more were taken than anybody dispensed."""
-    taken = sum(dose.taken_at >= journey.started_at for dose in journey.doses.values())
+    own = [dose for dose in journey.doses.values() if dose.doses_from == "home"]
+    taken = sum(dose.taken_at >= journey.started_at for dose in own)
     return journey.supply_in - journey.supply_out - taken
 
 
@@ -118,7 +120,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     if ended or journey.stage != Stage.SESSIONS or journey.plan is None or not approved(journey, SignOffKind.PLAN):
         return
     session = journey.sessions.get(journey.next_session)
-    if session is not None and session.dosed_at is None and balance(journey) < 1:
+    if session is None or rules_of(journey, session.number).doses_from != "home":
+        return
+    if session.dosed_at is None and balance(journey) < 1:
         yield require(
             DISPENSING,
             owner=Role.COORDINATOR,

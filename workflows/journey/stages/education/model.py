@@ -20,7 +20,7 @@ from workflows.journey.envelopes import (
 )
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Plan
+from workflows.journey.vocabulary import IN_CLINIC, Plan
 
 
 class PlanBasis(InputModel):
@@ -372,13 +372,16 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
 
 
 def _reviewed(state: EducationState, body: SignedOff, event: EventHeader) -> Changes:
-    """A response review that adjusts treatment, or goes over to maintenance, asks for a new plan. A version of a
+    """A response review that adjusts treatment, sends the patient to the clinic or goes over to maintenance asks for a
+    new plan. A version of a
     consent that is declined is not proposed any more."""
     if body.sign_off == SignOffKind.CONSENT_VERSION and body.decision == "decline":
         left = {name: each for name, each in state.proposed_consents.items() if name != body.subject}
         return {"proposed_consents": left}
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"plan_owed_since": event.version} if review and body.choice in ("adjust", "maintenance") else {}
+    switched = body.choice == "switch_to_in_clinic" and IN_CLINIC in state.protocol.sessions.settings
+    owed = review and (switched or body.choice in ("adjust", "maintenance"))
+    return {"plan_owed_since": event.version} if owed else {}
 
 
 def _explained(state: EducationState, body: TopicsExplained, event: EventHeader) -> Changes:

@@ -17,6 +17,7 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.patient_limits import highest_dose, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.setting import setting_of
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -41,6 +42,24 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
             "Add the component or therapy_absent_because",
             "plan.therapy_absent_because",
         )
+    signed = setting_of(journey)
+    if signed is not None and plan.setting != signed:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            f"the setting that was signed is {signed.replace('_', ' ')}",
+            "Plan for that one, or have another setting signed first (`screening record`)",
+            "plan.setting",
+        )
+    there = journey.protocol.sessions.settings.get(plan.setting)
+    if there is None:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            "the protocol has no sessions in this setting",
+            f"One of: {', '.join(journey.protocol.sessions.settings)}",
+            "plan.setting",
+        )
+    if plan.doses_dispensed < 1 and there.doses_from == "home":
+        refuse(RefusalCode.OUT_OF_LIMITS, "no dose is dispensed for home", "Say how many", "plan.doses_dispensed")
     for goal in plan.goals:
         promise = next((word for word in rules.goals_must_not_promise if _says(goal, word)), None)
         if promise:

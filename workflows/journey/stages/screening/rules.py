@@ -196,8 +196,8 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
 
 
 def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
-    """Return why at-home treatment cannot be approved now. If nothing is returned, a clinician may decide; nothing is
-    approved by that."""
+    """Return why treatment in any setting cannot be approved now. If nothing is returned, a clinician may decide;
+    nothing is approved by that."""
     found = list(unanswered(journey))
     found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
     found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]

@@ -21,8 +21,9 @@ from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_NO_GO, Severity, at_least
-from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.stages.sessions.dose_gate import is_watched, scheduled
 from workflows.journey.stages.sessions.model import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
 from workflows.journey.vocabulary import not_a_state
@@ -57,26 +58,32 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     Raises:
         Refused: an item is missing, or contrary to what is recorded.
     """
-    items = journey.protocol.sessions.checklist
-    lacking = [item for item in items if item not in command.items]
+    lacking = [item for item in _asked(journey, command.session) if item not in command.items]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
+    if command.observer is None and rules_of(journey, command.session).observer == "adult":
+        refuse(RefusalCode.INCOMPLETE, "nobody stays with the patient", "Name the adult who does", "observer")
     require_agreement(journey, command.items)
     require_not_found(journey, command.items)
 
 
+def _asked(journey: Journey, session: int) -> tuple[str, ...]:
+    """The items of the checklist where this session takes place."""
+    return journey.protocol.sessions.checklist_in(journey.sessions[session].setting)
+
+
 def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
     """Return the event of a checklist at a moment (UTC), judged by the protocol, with what in it is a no-go."""
-    rules = journey.protocol.sessions
+    rules, asked = journey.protocol.sessions, _asked(journey, command.session)
     verdict, recheck = _judge_vitals(journey, command.vitals, at)
     found = tuple(_find_no_go(journey, command, verdict))
     waits = any(finding == VITAL_SIGNS or finding in rules.no_go.wait for finding in found)
     return e.SessionChecked(
         **command.model_dump(exclude={"kind", "items"}),
-        items={item: command.items[item] for item in rules.checklist},
+        items={item: command.items[item] for item in asked},
         not_understood=(
             *not_a_state(command.location_state, "location_state"),
-            *(f"item {item}: not one of the protocol's" for item in command.items if item not in rules.checklist),
+            *(f"item {item}: not one of the protocol's" for item in command.items if item not in asked),
         ),
         verdict=verdict,
         recheck=recheck,
@@ -86,11 +93,10 @@ def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.Sessio
 
 
 def _find_no_go(journey: Journey, command: c.CheckSession, verdict: Verdict) -> Iterator[str]:
-    watched = command.observer
-    yield from (item for item in journey.protocol.sessions.checklist if command.items[item] is not True)
+    yield from (item for item in _asked(journey, command.session) if command.items[item] is not True)
     if verdict == "no_go":
         yield VITAL_SIGNS
-    if not (watched.adult and watched.physically_present and watched.briefed):
+    if not is_watched(rules_of(journey, command.session), command.observer):
         yield "observer"
     if command.reachable_within_minutes > journey.protocol.sessions.clinician_reachable_minutes:
         yield "clinician_reach"

@@ -29,29 +29,35 @@ from workflows.journey.patient_limits import (
     required_limit,
     shortest_interval,
 )
-from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.protocol import DoseLimit, SettingRules, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
+from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
 from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.validity import lapsed, measure_obstacles
+from workflows.journey.vocabulary import Observer
 
 WEEK = timedelta(days=7)
 
 
 def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return everything that prevents the release of this session now. It may be released only if this is empty."""
-    rules, protocol = journey.protocol.sessions, journey.protocol
+    protocol = journey.protocol
     session = journey.sessions.get(number)
     found = [f"hold {hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
     if journey.closing is not None:
         found.append("the pathway is ending")
     signed = (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
     found += [f"{kind.value} not signed as it now is" for kind in signed if not approved(journey, kind)]
-    setting = current(journey, SignOffKind.ELIGIBILITY)
-    if setting is None or setting.choice not in rules.setting_allowed:
-        found.append("no signed at-home setting")
+    setting = setting_of(journey)
+    if setting is None:
+        found.append("no signed setting that the protocol allows")
+    elif journey.plan is not None and journey.plan.setting != setting:
+        found.append("the plan is for another setting than the one signed")
+    elif session is not None and session.setting != setting:
+        found.append("the session is planned for another setting: move it")
     if journey.plan_owed_since is not None:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
@@ -112,21 +118,28 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
     rules, made = journey.protocol.sessions, session.check
     if made is None:
         return ["the checklist is not recorded"]
-    found = [f"checklist: {item}" for item in rules.checklist if made.items.get(item) is not True]
+    found = [f"checklist: {item}" for item in rules.checklist_in(session.setting) if made.items.get(item) is not True]
     if at - made.at > timedelta(hours=rules.checklist_max_age_hours):
         found.append("the checklist is too old")
     if at - made.vitals.measured_at > timedelta(minutes=rules.vitals.max_age_minutes):
         found.append("the vitals are too old")
     if made.verdict != "go":
         found.append(f"vitals: {made.verdict.replace('_', '-')}")
-    watched = made.observer
-    if not (watched.adult and watched.physically_present and watched.briefed):
+    if not is_watched(rules.settings[session.setting], made.observer):
         found.append("no adult, present and briefed observer")
     if made.reachable_within_minutes > rules.clinician_reachable_minutes:
         found.append(f"no clinician reachable within {rules.clinician_reachable_minutes} minutes")
     if not made.location_confirmed or made.location_state != journey.patient.state:
         found.append("the location is not confirmed, or not in the patient's state")
     return found
+
+
+def is_watched(rules: SettingRules, observer: Observer | None) -> bool:
+    """Whether somebody fit for it stays with the patient: an adult who was named, or the session monitor where the
+    setting says so. Somebody who is named all the same is fit too."""
+    if observer is None:
+        return rules.observer == "session_monitor"
+    return observer.adult and observer.physically_present and observer.briefed
 
 
 def outside_hours(journey: Journey, at: datetime) -> tuple[str, ...]:

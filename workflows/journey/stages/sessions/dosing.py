@@ -19,6 +19,7 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_OTHER_DOSE
 from workflows.journey.stages.sessions.model import Dose, Session
 
@@ -104,7 +105,8 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
         found.append("not the planned dose")
     if plan is not None and command.route != plan.route:
         found.append("not the planned route")
-    if plan is not None and command.doses_left != expected_doses_left(journey):
+    at_home = rules_of(journey, session.number).doses_from == "home"
+    if plan is not None and at_home and command.doses_left != expected_doses_left(journey):
         found.append(LEFT)
     return tuple(found)
 
@@ -131,6 +133,7 @@ def dosed(
         released=session is not None and session.released_at is not None and not deviations,
         deviations=deviations,
         deviation=command.deviation,
+        doses_from="home" if session is None else rules_of(journey, session.number).doses_from,
         observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
     )
 

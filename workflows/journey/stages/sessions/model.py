@@ -16,7 +16,7 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import KnownDose, Observer, Vitals
+from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, Vitals
 
 YEAR = 525_600
 """Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
@@ -68,6 +68,7 @@ class AcknowledgeInstructions(CommandBody):
 class CheckSession(CommandBody):
     """Record the pre-session checklist: every item answered, vitals, observer, reachable clinician, location.
 
+    Where the setting says that the session monitor stays with the patient, ``observer`` is left out.
     What is not understood in it, such as a state there is not, is kept as it was said and allows no dose.
     """
 
@@ -76,7 +77,7 @@ class CheckSession(CommandBody):
     session: Annotated[Whole, Field(ge=1)]
     items: dict[Identifier, Flag]
     vitals: Vitals
-    observer: Observer
+    observer: Observer | None = None
     reachable_clinician: Identifier
     reachable_within_minutes: Annotated[Whole, Field(ge=0)]
     location_state: Short
@@ -169,6 +170,7 @@ class SessionScheduled(EventBody):
     closes: Instant
     zone: Zone
     local: Short
+    setting: Setting = AT_HOME
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: Identifier | None = None
@@ -218,7 +220,7 @@ class SessionChecked(EventBody):
     session: int
     items: dict[Identifier, bool]
     vitals: Vitals
-    observer: Observer
+    observer: Observer | None = None
     reachable_clinician: Identifier
     reachable_within_minutes: int
     location_state: Short
@@ -259,6 +261,7 @@ class DoseRecorded(EventBody):
     released: bool
     deviations: tuple[Text, ...] = ()
     deviation: Text | None = None
+    doses_from: Literal["home", "clinic"] = "home"
     observe_at: tuple[Instant, ...]
 
 
@@ -326,7 +329,7 @@ class Check(ImmutableModel):
     version: int
     items: dict[Identifier, bool]
     vitals: Vitals
-    observer: Observer
+    observer: Observer | None = None
     reachable_clinician: Identifier
     reachable_within_minutes: int
     location_state: Short
@@ -351,6 +354,7 @@ class Dose(ImmutableModel):
     released: bool
     deviations: tuple[Text, ...]
     deviation: Text | None = None
+    doses_from: Literal["home", "clinic"] = "home"
     observe_at: tuple[Instant, ...]
     source: UUID
     """The id of the event that says it."""
@@ -365,6 +369,7 @@ class Session(ImmutableModel):
     number: int
     starts_at: Instant
     closes: Instant
+    setting: Setting = AT_HOME
     supervising_clinician: Identifier
     session_monitor: Identifier
     live_clinician: Identifier | None = None
@@ -467,6 +472,7 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
         number=body.session,
         starts_at=body.starts_at,
         closes=body.closes,
+        setting=body.setting,
         supervising_clinician=body.supervising_clinician,
         session_monitor=body.session_monitor,
         live_clinician=body.live_clinician,

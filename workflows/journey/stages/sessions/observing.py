@@ -8,7 +8,7 @@ Sources: blood pressure about 40 minutes after the dose and until it falls, at l
 (esketamine label); somebody present throughout.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -175,7 +175,8 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
     if not session.running or session.dosed_at is None:
         refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
-    require_known({**command.criteria}, rules.release_criteria, "criteria")
+    asked = rules.criteria_in(session.setting)
+    require_known({**command.criteria}, asked, "criteria")
     if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
         refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
     awaited = session.awaited(rules.observe_minutes)
@@ -194,7 +195,7 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "clinician_decision",
         )
     contradicted = tuple(contradictions(journey, session, at))
-    criteria = computed_criteria(rules, command.criteria, tuple(source for source, _ in contradicted))
+    criteria = computed_criteria(rules, asked, command.criteria, tuple(source for source, _ in contradicted))
     attested = [
         seen
         for source, seen in contradicted
@@ -220,7 +221,10 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
 
 
 def computed_criteria(
-    rules: Sessions, answered: Mapping[str, bool], contradicted: tuple[CriterionSource | None, ...]
+    rules: Sessions,
+    asked: Iterable[str],
+    answered: Mapping[str, bool],
+    contradicted: tuple[CriterionSource | None, ...],
 ) -> dict[str, bool]:
     """Return which criteria for the end hold: as answered, and for those that observations tell of, as they tell."""
 
@@ -229,7 +233,7 @@ def computed_criteria(
         told = source is not None and source != "consciousness"
         return answered.get(name, told) and (source is None or source not in contradicted)
 
-    return {name: holds(name) for name in rules.release_criteria}
+    return {name: holds(name) for name in asked}
 
 
 def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[CriterionSource | None, str]]:

@@ -33,6 +33,7 @@ from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.setting import setting_of
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
@@ -91,6 +92,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         closes=command.starts_at + timedelta(minutes=rules.start_within_minutes),
         zone=zone,
         local=local(command.starts_at, zone).isoformat(timespec="minutes"),
+        setting=plan.setting,
     )
 
 
@@ -208,6 +210,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     decided = current(journey, SignOffKind.CLEARANCE, subject)
     if outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
+    elif session.setting != setting_of(journey):
+        yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")
     elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
