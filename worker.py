@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, reset_tzpath
+from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
 from temporalio.client import Client
@@ -25,7 +25,7 @@ from activities.signature_activities import SignatureActivities
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
-from application.process_exit import leave
+from application.process import begin, leave
 from application.settings import Settings, SettingsError, load_settings
 from application.temporal.journey_client import (
     SearchAttributeMismatch,
@@ -34,6 +34,7 @@ from application.temporal.journey_client import (
 )
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
+from workflows.journey.calendars import zone_info
 from workflows.journey.refusals import Refusal
 from workflows.messages import REFUSE_UNKNOWN, SignatureCheck
 from workflows.record_anchor import AnchorRecord
@@ -198,10 +199,9 @@ def main(argv: Sequence[str] = ()) -> int:
             file=sys.stderr,
         )
         return 2
-    # The zone database is the one pinned with this build, never the machine's.
-    reset_tzpath(to=())
+    begin()
     try:
-        ZoneInfo("America/Los_Angeles")
+        zone_info("America/Los_Angeles")
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         asyncio.run(run(settings))

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
     anchor_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """How often an anchor is written, every 1 to 1440 minutes. Read when the schedule is first made."""
+    zone: str | None = None
+    """The zone of the person who looks, such as `America/Los_Angeles`: their times, and where their day ends. Without
+    it `TZ` says it, and else the machine. The zone data is always that of this build."""
     demonstration: bool = False
     """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

@@ -30,7 +30,7 @@ from application.work.worklist import ListWork
 from cli import pathway, patient, runtime, signoff, work, work_together
 from cli.commands import show_recorded
 from cli.input import journey_id, read_input
-from cli.output import Output, add_row, facts_box, local_time, table
+from cli.output import Output, add_row, facts_box, local_time, short_time, table, your_time
 from cli.runtime import Call, command
 from workflows.journey.commands import BreakGlass
 
@@ -79,12 +79,12 @@ async def list_(
     if call.output.json_only:
         call.output.data([entry.model_dump(mode="json") for entry in found])
         return
-    shown = table("reading", "when (your time)", "who", "purpose", "journeys")
+    shown = table("reading", your_time("when"), "who", "purpose", "journeys")
     for entry in found:
         asked_for = _spell(entry) + ("" if entry.shown else "\nREFUSED")
         by_whom = f"{entry.reader_role} {entry.reader_id}"
         why = entry.purpose if entry.reason is None else f"{entry.purpose}\n{entry.reason}"
-        add_row(shown, f"{entry.entry_id}\n{asked_for}", local_time(entry.at), by_whom, why, len(entry.journeys))
+        add_row(shown, f"{entry.entry_id}\n{asked_for}", short_time(entry.at), by_whom, why, len(entry.journeys))
     call.output.show(shown)
     if len(found) == limit:
         call.output.note(f"There may be more than {limit}; raise --limit.")

@@ -7,12 +7,11 @@ others.
 import sys
 from importlib import import_module
 from typing import Any
-from zoneinfo import reset_tzpath
 
 import typer
 from typer.core import TyperGroup
 
-from application.process_exit import leave
+from application.process import begin, leave
 
 NOUNS = {
     "pathway": "Start, find, follow, change and end a patient's pathway.",
@@ -91,8 +90,7 @@ def _begin() -> None:
 
 def main() -> None:
     """Run the command line as a program, and leave with its exit code."""
-    # The zone database is the one pinned with this build, never the machine's.
-    reset_tzpath(to=())
+    begin()
     try:
         app(prog_name="starter.py" if sys.argv[0].endswith("starter.py") else "carepath")
     except SystemExit as end:

@@ -18,6 +18,7 @@ from application.errors import (
     UseCaseError,
 )
 from application.settings import SettingsError
+from cli.streams import OutputLost
 from workflows.journey.refusals import Refusal, RefusalCode
 
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
@@ -90,6 +91,15 @@ def as_json(error: UseCaseError) -> dict[str, object]:
 def interrupted() -> UseCaseError:
     """Return the error for Ctrl-C."""
     return SteppedBack("interrupted", "Look with `pathway show` before sending it again", state=UNKNOWN_STATE)
+
+
+def unheard(lost: OutputLost) -> UseCaseError:
+    """Return the error for an answer that could not be written whole."""
+    return Fault(
+        f"the answer could not be written: {lost.reason}",
+        "Look with `pathway show` before sending a command again; reading again is always safe",
+        state="Only the answer is lost, not what was done.",
+    )
 
 
 def translate(error: Exception) -> UseCaseError:

@@ -1,20 +1,19 @@
 """Reads files, standard input, the person's terminal, and values of options."""
 
 import getpass
-import signal
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from application.errors import FieldProblem, InvalidInput, SteppedBack
 from application.input import FILLABLE, check, read_object, require_small
+from application.viewer import viewers_zone
+from cli.interrupts import at_once
 from workflows.journey.limits import COMMAND_LIMIT
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,17 +28,31 @@ def read_input(source: str | None, *, optional: bool = False) -> bytes:
     Raises:
         InvalidInput: it cannot be read, or is larger than a command may be.
     """
-    if source is not None and source != "-":
-        try:
-            with Path(source).open("rb") as file:
-                return require_small(file.read(COMMAND_LIMIT + 1))
-        except OSError as error:
-            raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
     if source is None and sys.stdin.isatty():
         if optional:
             return b""
         raise InvalidInput("nothing was given to send", f"Give --file FILE or standard input. {FILLABLE}")
-    return require_small(sys.stdin.buffer.read(COMMAND_LIMIT + 1))
+    # It may be a pipe in which nothing comes.
+    with at_once():
+        try:
+            if source is None or source == "-":
+                return require_small(sys.stdin.buffer.read(COMMAND_LIMIT + 1))
+            with Path(source).open("rb") as file:
+                return require_small(file.read(COMMAND_LIMIT + 1))
+        except OSError as error:
+            raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
+        except ValueError:
+            raise InvalidInput("the file cannot be read (no such name)", "Give a file that can") from None
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file. Of a line that is larger than a command may be, no more is read into memory at a time,
+    and only so much is yielded that this can be seen."""
+    while line := file.readline(COMMAND_LIMIT + 2):
+        kept = line
+        while not line.endswith(b"\n") and (line := file.readline(COMMAND_LIMIT)):
+            pass
+        yield kept
 
 
 def read_form(model: type[M], source: str | None, given: dict[str, Any] | None = None, *, optional: bool = False) -> M:
@@ -80,13 +93,15 @@ def journey_id(given: str) -> UUID:
 
 
 def moment(option: str, given: str) -> datetime:
-    """Parse the moment in an option. A day means its beginning; without an offset it is in the user's zone.
+    """Parse the moment (UTC) in an option. A day means its beginning; without an offset it is in the user's zone.
 
     Raises:
         InvalidInput: it is none.
+        SettingsError: the user's zone is not known.
     """
     try:
-        return datetime.fromisoformat(given).astimezone()
+        said = datetime.fromisoformat(given)
+        return (said if said.tzinfo is not None else said.replace(tzinfo=viewers_zone())).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise InvalidInput(
             f"{option} is no moment", "Write 2026-03-02, 2026-03-02T09:30 (your time) or 2026-03-02T09:30-08:00"
@@ -117,7 +132,7 @@ def ask(question: str, *, secret: bool = False) -> str:
         SteppedBack: they stepped back.
     """
     try:
-        with TERMINAL.open() as heard, TERMINAL.open("w") as said, _stopped_at_once():
+        with TERMINAL.open() as heard, TERMINAL.open("w") as said, at_once():
             if secret:
                 return getpass.getpass(f"{question}: ")
             said.write(f"{question}: ")
@@ -133,16 +148,3 @@ def ask(question: str, *, secret: bool = False) -> str:
     if not answer.endswith("\n"):
         raise SteppedBack("you stepped back", "Run it again when you want to go on")
     return answer.rstrip("\r\n")
-
-
-@contextmanager
-def _stopped_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the question at once. The event loop would wait for the answer first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -11,21 +11,21 @@ from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
-from rich.panel import Panel
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from application.errors import UseCaseError
 from application.freshness import TrueUpTo
+from application.settings import SettingsError
+from application.viewer import in_viewers_zone, place, spell, spell_with_place
 from cli.errors import ExitCode, as_json, exit_code_of
+from cli.layout import Boxed, Facts, Rows, whole_words
+from cli.streams import Err, Out
 from workflows.journey.calendars import local
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
-_IDS = ("journey", "request", "id", "contact", "version")
-"""Columns with values that people copy. They are never wrapped."""
-_WIDE = 140
-"""The width when the output is no terminal, so that files and pipes get whole lines."""
+_WIDE, _NARROWEST = 140, 20
+"""The width of what goes to no terminal, so that files and pipes get whole lines, and the least one of a terminal."""
 
 
 def plain(text: object) -> str:
@@ -36,40 +36,53 @@ def plain(text: object) -> str:
     )
 
 
-def spell_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+def spell_json(value: object, encoding: str | None = "utf-8") -> str:
+    """Write JSON on one line. Where the encoding lacks characters, they are escaped, so that nothing is lost."""
+    return json.dumps(value, ensure_ascii=not _takes_all(encoding), separators=(", ", ": "), default=str)
+
+
+def _takes_all(encoding: str | None) -> bool:
+    return (encoding or "").lower().startswith("utf")
 
 
 class Output:
-    """The output of one command. ``json_only``: one JSON document per answer and per error, nothing else."""
+    """The output of one command. ``json_only``: one JSON document per answer and per error, nothing else.
+
+    Raises:
+        OutputLost: by any method that writes data, and by `flush`.
+    """
 
     def __init__(self, *, json_only: bool) -> None:
         self.json_only = json_only
-        self._out = _console(stderr=False)
-        self._err = _console(stderr=True)
+        self._stdout, self._stderr = Out(sys.stdout), Err(sys.stderr)
+        self._out = _console(self._stdout)
+        self._err = _console(self._stderr)
+
+    def flush(self) -> None:
+        """See that all data has left."""
+        self._stdout.flush()
 
     def data(self, value: object) -> None:
-        """Write one JSON document on one line."""
-        sys.stdout.write(spell_json(value) + "\n")
+        """Write one JSON document on one line, at once."""
+        self._stdout.write(spell_json(value, self._stdout.encoding) + "\n")
+        self.flush()
 
     def csv(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Write rows as CSV, under a line with the names of the columns. Missing values are empty."""
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(self._stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in values] for values in rows)
 
     def form(self, value: object) -> None:
         """Write a JSON document for people to edit or read."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        whole = json.dumps(value, ensure_ascii=not _takes_all(self._stdout.encoding), indent=2)
+        self._stdout.write(f"{whole}\n")
 
     def show(self, *shown: RenderableType) -> None:
         """Write data for people."""
         for each in shown:
-            if isinstance(each, Table) and each.title is not None:
-                # Rich would wrap a title to the width of its table.
-                self._out.print(Text(str(each.title), style="bold"))
-                each.title = None
-            self._out.print(each)
+            # Where lines are too short for an id, it is the terminal that breaks it: nothing is cut.
+            self._out.print(each, crop=False)
 
     @property
     def at_terminal(self) -> bool:
@@ -84,11 +97,14 @@ class Output:
 
     def text(self, text: str) -> None:
         """Write a line of data for people."""
-        self._out.print(Text(plain(text)), soft_wrap=not self._out.is_terminal)
+        if self._out.is_terminal:
+            self._out.print(whole_words(plain(text)), crop=False)
+        else:
+            self._out.print(Text(plain(text)), soft_wrap=True)
 
     def document(self, content: object) -> None:
         """Write JSON for people. Only characters that could deceive a reader are escaped."""
-        whole = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
+        whole = json.dumps(content, ensure_ascii=not _takes_all(self._stdout.encoding), indent=2, sort_keys=True)
         self._out.print(Text(plain(whole)), soft_wrap=True)
 
     def note(self, text: str) -> None:
@@ -113,7 +129,7 @@ class Output:
     def error(self, error: UseCaseError) -> None:
         """Write an error: what is wrong, whether anything is recorded or lost, and what to do."""
         if self.json_only:
-            sys.stderr.write(spell_json(as_json(error)) + "\n")
+            self._stderr.write(spell_json(as_json(error), self._stderr.encoding) + "\n")
             return
         lines = [Text(plain(_sentence(error.reason)), style="bold")]
         lines += [
@@ -125,7 +141,7 @@ class Output:
         code = exit_code_of(error)
         title = f"{code.name.lower().replace('_', ' ')} (exit {int(code)})"
         style = "yellow" if code == ExitCode.UNAVAILABLE else "red"
-        self._err.print(Panel(Text("\n").join(lines), title=title, title_align="left", border_style=style))
+        self._err.print(Boxed(lines, title, style), crop=False)
 
 
 class Fitted:
@@ -153,48 +169,56 @@ def _sentence(text: str) -> str:
     return ended[:1].upper() + ended[1:]
 
 
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+def _console(stream: Out) -> Console:
+    console = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False)  # type: ignore[arg-type]
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
         console.width = _WIDE
+    if console.width < _NARROWEST:
+        console.width = _NARROWEST
     return console
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """Make a table whose cells wrap and are never cut."""
-    drawn = Table(title=title, header_style="bold")
-    for column in columns:
-        drawn.add_column(column, overflow="fold", no_wrap=column in _IDS)
-    return drawn
+def table(*columns: str, title: str | None = None) -> Rows:
+    """Make a table. Columns of ids are never wrapped."""
+    return Rows(columns, title)
 
 
-def add_row(drawn: Table, *cells: object) -> None:
-    drawn.add_row(*(Text("" if cell is None else plain(cell)) for cell in cells))
+def add_row(drawn: Rows, *cells: object) -> None:
+    drawn.rows.append(["" if cell is None else plain(cell) for cell in cells])
 
 
-def facts_box(pairs: Mapping[str, object], title: str) -> Panel:
-    """Make a box of names and values."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    for name, value in pairs.items():
-        if value not in (None, "", (), [], {}):
-            grid.add_row(name, Text(plain(value)))
-    return Panel(grid, title=Text(plain(title)), title_align="left")
+def facts_box(pairs: Mapping[str, object], title: str) -> Facts:
+    """Make a box of names and values. What has no value is left out."""
+    told = {plain(name): plain(value) for name, value in pairs.items() if value not in (None, "", (), [], {})}
+    return Facts(told, plain(title))
 
 
 def shown_at(moment: datetime | None, zone: str) -> str:
     """Format a moment in the patient's zone, and also in the viewer's where that differs."""
     if moment is None:
         return ""
-    theirs, ours = local(moment, zone), moment.astimezone()
-    patient = f"{theirs:%a %Y-%m-%d %H:%M} {zone}"
-    return patient if theirs.utcoffset() == ours.utcoffset() else f"{patient} ({ours:%a %Y-%m-%d %H:%M %Z} for you)"
+    theirs = local(moment, zone)
+    patient = f"{theirs:%a %Y-%m-%d %H:%M %Z} ({zone})"
+    try:
+        same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
+    except SettingsError:
+        same = True
+    return patient if same else f"{patient}, for you {spell(moment)}"
 
 
 def local_time(moment: datetime) -> str:
-    """Format a moment in the user's zone."""
-    return f"{moment.astimezone():%a %Y-%m-%d %H:%M %Z}"
+    """Format a moment in the user's zone, and name the zone."""
+    return spell_with_place(moment)
+
+
+def short_time(moment: datetime) -> str:
+    """Format a moment in the user's zone, below a heading that names the zone (`your_time`)."""
+    return spell(moment)
+
+
+def your_time(heading: str) -> str:
+    """The heading of a column of times in the user's zone."""
+    return f"{heading} (your time, {place()})"
 
 
 def duration(seconds: float | None) -> str:

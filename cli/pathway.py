@@ -1,7 +1,8 @@
 """`pathway`: start journeys, list them, and look at one as recorded, even while Temporal is down."""
 
+import asyncio
+import os
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from activities.record import RecordUnavailable
 from application import input as forms
-from application.errors import InvalidInput, Unavailable, UseCaseError
+from application.errors import InvalidInput, SteppedBack, Unavailable, UseCaseError
 from application.history import MOMENT
 from application.pathway.show import (
     Compared,
@@ -30,16 +31,16 @@ from application.pathway.show import (
     show_reasons,
     show_timeline,
 )
-from application.pathway.start import Referral, SameAs, Started, Starter, start_batch
+from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
-from cli import render, runtime
+from cli import interrupts, render, runtime
 from cli.commands import Schema, show_trial
-from cli.errors import ExitCode, as_json, exit_code_of
-from cli.input import check_options, journey_id, moment, read_form
+from cli.errors import ExitCode, as_json, exit_code_of, interrupted, translate
+from cli.input import check_options, journey_id, lines_of, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, shown_at, table
 from cli.runtime import Call, command
-from workflows.journey.limits import COMMAND_LIMIT
+from cli.streams import OutputLost
 from workflows.journey.patient_view import PatientSummary
 from workflows.journey.stage import Stage
 
@@ -59,6 +60,10 @@ def add_commands(group: typer.Typer) -> None:
     group.command("patient-view")(command(patient_view, looks=True))
     group.command("explain")(command(explain, looks=True))
     group.command("diff")(command(diff, looks=True))
+
+
+BATCH_LIMIT = 100 * 2**20
+"""How many bytes a batch has at most: some hundred thousand referrals."""
 
 
 async def start(
@@ -146,44 +151,87 @@ def _line(started: Started) -> dict[str, object]:
 
 
 async def _start_batch(call: Call, starter: Starter, path: Path, *, at_once: int, dry_run: bool) -> ExitCode | None:
-    """Start every row. A row that fails is named by its number alone. Exit code 5 if any row did not start a
-    journey."""
-    output = call.output
-    try:
-        rows = tuple(_rows(path))
-    except OSError as error:
-        raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
+    """Start every row. A row that fails is named by its number alone. Exit code 5 if any row did not start a journey.
+
+    Whatever ends it early, each row is either not enrolled or started, and the end says how many are done.
+
+    Raises:
+        UseCaseError: it ended early, with how far it came.
+    """
+    output, this, stopping = call.output, asyncio.current_task(), asyncio.Event()
+    assert this is not None
+    rows = _read_rows(path)
     counted: Counter[str] = Counter()
-    async for number, outcome in start_batch(call.context, starter, rows, at_once=at_once, dry_run=dry_run):
-        line: dict[str, object]
-        match outcome:
-            case UseCaseError():
-                line = {"outcome": exit_code_of(outcome).name.lower(), **as_json(outcome)}
-                output.note(f"row {number}: {_clauses(outcome)}")
-            case Referral():
-                ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request)}
-                line = {"outcome": "valid", **ids}
-            case SameAs():
-                ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request_id)}
-                line = {"outcome": "same", "same_as_row": outcome.row, **ids}
-                output.note(f"row {number}: same as row {outcome.row}")
-            case Started():
-                line = _line(outcome)
-        counted[str(line["outcome"])] += 1
-        if output.json_only:
-            output.data({"row": number, **line})
-        elif counted.total() % 100 == 0:
-            output.note(f"{counted.total()} rows done")
+    last, lost, problem = 0, None, None
+    try:
+        with interrupts.on_interrupt(stopping.set, this.cancel):
+            starting = start_batch(
+                call.context, starter, rows, at_once=at_once, dry_run=dry_run, stopped=stopping.is_set
+            )
+            async for number, outcome in starting:
+                line = _as_line(outcome)
+                counted[str(line["outcome"])] += 1
+                last = max(last, number)
+                if isinstance(outcome, UseCaseError):
+                    output.note(f"row {number}: {_clauses(outcome)}")
+                if isinstance(outcome, SameAs):
+                    output.note(f"row {number}: same as row {outcome.row}")
+                if counted.total() % 100 == 0:
+                    output.note(f"{counted.total()} rows done")
+                if output.json_only and lost is None:
+                    try:
+                        output.data({"row": number, **line})
+                    except OutputLost as gone:
+                        lost = gone
+                        stopping.set()
+    except asyncio.CancelledError:
+        this.uncancel()
+        problem = interrupted()
+    except Exception as raised:
+        problem = translate(raised)
+        if not counted:
+            raise problem from None
     left = len(rows) - counted.total()
-    failed = counted.total() - counted["started"] - counted["already_started"] - counted["valid"] - counted["same"]
     if not output.json_only:
         said: dict[str, object] = {"rows": len(rows), **counted}
         if left:
-            said["not tried"] = f"{left}, because of the outage"
+            said["not tried"] = left
         if left or counted["unavailable"] or counted["accepted"]:
             said["next"] = "run the same batch again: what was started stays as it is"
         output.show(facts_box(said, "dry run: nothing was sent" if dry_run else "batch"))
+    if left and (problem is not None or lost is not None or stopping.is_set()):
+        because = "interrupted" if lost is None else f"the answers cannot be written ({lost.reason})"
+        raise _ended_early(problem, because, counted.total(), len(rows), last)
+    if lost is not None:
+        raise lost
+    failed = counted.total() - sum(counted[outcome] for outcome in ("started", "already_started", "valid", "same"))
     return ExitCode.REFUSED if failed or left else None
+
+
+def _ended_early(problem: UseCaseError | None, because: str, done: int, rows: int, last: int) -> UseCaseError:
+    """Return how far a batch came. Without a ``problem`` it stopped in good order: what was begun is done."""
+    kind = SteppedBack if problem is None else type(problem)
+    reason = because if problem is None else problem.reason
+    begun = "every row up to it is" if problem is None else "some after it may have been begun, and are"
+    return kind(
+        f"{reason}; {done} of {rows} rows are done, the last one is row {last}",
+        "Run the same batch again: it is safe, and what was started stays as it is",
+        state=f"Of the rows, {begun} done or not enrolled; the others were not begun.",
+    )
+
+
+def _as_line(outcome: RowOutcome) -> dict[str, object]:
+    match outcome:
+        case UseCaseError():
+            return {"outcome": exit_code_of(outcome).name.lower(), **as_json(outcome)}
+        case Referral():
+            ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request)}
+            return {"outcome": "valid", **ids}
+        case SameAs():
+            ids = {"journey_id": str(outcome.journey_id), "request_id": str(outcome.request_id)}
+            return {"outcome": "same", "same_as_row": outcome.row, **ids}
+        case Started():
+            return _line(outcome)
 
 
 def _clauses(error: UseCaseError) -> str:
@@ -191,12 +239,34 @@ def _clauses(error: UseCaseError) -> str:
     return f"{error.reason}{f' ({fields})' if fields else ''}. {error.remedy}"
 
 
-def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the rows that are not empty, with their line numbers. A row that is too long is cut."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, line[: COMMAND_LIMIT + 1]
+def _read_rows(path: Path) -> tuple[tuple[int, bytes], ...]:
+    """Return the rows that are not empty, with their line numbers. A row that is too long is cut.
+
+    Raises:
+        InvalidInput: the file cannot be read, or is larger than a batch may be.
+    """
+    try:
+        with interrupts.at_once(), path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > BATCH_LIMIT:
+                raise _too_large()
+            rows, size = [], 0
+            for number, line in enumerate(lines_of(file), start=1):
+                size += len(line)
+                if size > BATCH_LIMIT:
+                    raise _too_large()
+                if line.strip():
+                    rows.append((number, line))
+            return tuple(rows)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no such name"
+        raise InvalidInput(f"the file cannot be read ({why})", "Give a file that can") from None
+
+
+def _too_large() -> InvalidInput:
+    return InvalidInput(
+        f"the file is larger than a batch may be ({BATCH_LIMIT // 2**20} MiB)",
+        "Split it; whatever part is sent twice starts nothing twice",
+    )
 
 
 async def list_(

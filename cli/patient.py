@@ -7,7 +7,7 @@ import typer
 
 from application import input as forms
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient
-from cli.output import Output, add_row, facts_box, local_time, table
+from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.always.patient.rules import risks
@@ -57,13 +57,13 @@ def render_patient(output: Output, seen: PatientSeen) -> None:
     if seen.not_readable:
         known["attention"] = "another journey of this patient cannot be read; tell ops"
     output.show(facts_box(known, "patient"))
-    given = table("taken (your time)", "mg", "route", "journey", title="doses known of the patient")
+    given = table(your_time("taken"), "mg", "route", "journey", title="doses known of the patient")
     for dose in doses:
-        add_row(given, local_time(dose["taken_at"]), dose["dose_mg"] or "unknown", dose["route"], _where(dose))
-    at_risk = table("since (your time)", "risk", "what", "settled", "journey", title="risks known of the patient")
+        add_row(given, short_time(dose["taken_at"]), dose["dose_mg"] or "unknown", dose["route"], _where(dose))
+    at_risk = table(your_time("since"), "risk", "what", "settled", "journey", title="risks known of the patient")
     for risk in found:
         settled = "no" if risk["open"] else "yes"
-        add_row(at_risk, local_time(risk["since"]), risk["type"], risk["what"], settled, _where(risk))
+        add_row(at_risk, short_time(risk["since"]), risk["type"], risk["what"], settled, _where(risk))
     output.show(given, at_risk)
 
 

@@ -18,7 +18,7 @@ from application.record.verify import Part, Verification, verify
 from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id
-from cli.output import Output, add_row, facts_box, local_time, table
+from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
 
 TOLD_EVERY = 2.0
@@ -243,16 +243,16 @@ async def models(call: Call) -> None:
         output.data(_projections_as_json(found))
         return
     status, stuck = found
-    builds = table("build", "status", "position", "behind by", "since (your time)", "note")
+    builds = table("build", "status", "position", "behind by", your_time("since"), "note")
     for build in status.builds:
         told = "" if build.ours else "not of this version or log: nothing is projected into it"
-        behind, since = status.head - build.position, local_time(build.since)
+        behind, since = status.head - build.position, short_time(build.since)
         add_row(builds, build.id, build.status, build.position, behind, since, told)
     output.show(builds)
     if stuck:
-        waiting = table("journey", "version", "position", "reason", "tried", "last (your time)", title="Stale")
+        waiting = table("journey", "version", "position", "reason", "tried", your_time("last"), title="Stale")
         for each in stuck:
-            tried = (each.code, each.attempts, local_time(each.at))
+            tried = (each.code, each.attempts, short_time(each.at))
             add_row(waiting, each.journey_id, each.version, each.position, *tried)
         output.show(waiting)
         output.note("An event could not be applied. Once that is mended: `record retry JOURNEY`.")

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
-from rich.table import Table
 
 from application.freshness import TrueUpTo
 from application.sign_offs.decision_history import status_of
 from application.work.caseload import CasePage, PastPage
-from cli.output import add_row, elapsed, facts_box, local_time, shown_at, table
+from cli.layout import Rows
+from cli.output import add_row, elapsed, facts_box, local_time, short_time, shown_at, table, your_time
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Score
@@ -183,22 +183,22 @@ def freshness(true: TrueUpTo) -> Shown:
     return {"position": true.position, "record": max(true.record, true.position), "stale_journeys": true.stale}
 
 
-def cases(page: CasePage) -> Table:
+def cases(page: CasePage) -> Rows:
     """Render where journeys stand."""
-    shown = table("journey", "clinic", "pathway", "stage", "awaits", "due (your time)", "health")
+    shown = table("journey", "clinic", "pathway", "stage", "awaits", your_time("due"), "health")
     for case in page.answer.rows:
-        due = "" if case.next_due is None else local_time(case.next_due)
+        due = "" if case.next_due is None else short_time(case.next_due)
         due += " overdue" if page.is_overdue(case) else ""
         health_now = _mark(case.health, case.stale)
         add_row(shown, case.journey_id, case.clinic, case.pathway, case.stage.value, case.awaits, due, health_now)
     return shown
 
 
-def past_cases(page: PastPage) -> Table:
+def past_cases(page: PastPage) -> Rows:
     """Render where journeys stood."""
-    shown = table("journey", "clinic", "pathway", "stage", "health", "so since (your time)", "coordinator", "clinician")
+    shown = table("journey", "clinic", "pathway", "stage", "health", your_time("so since"), "coordinator", "clinician")
     for case in page.answer.rows:
-        health_then, since = _mark(case.health, case.stale), local_time(case.from_at)
+        health_then, since = _mark(case.health, case.stale), short_time(case.from_at)
         where = (case.journey_id, case.clinic, case.pathway, case.stage.value)
         add_row(shown, *where, health_then, since, case.coordinator, case.clinician)
     return shown
@@ -225,8 +225,7 @@ def sentences(journey: Journey, at: datetime) -> Iterator[str]:
 def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
     """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
     said = why(waiting, journey)
-    seen = f"{waiting.deadline.astimezone():%Y-%m-%d %H:%M %Z}"
-    return f"{said[:-1]}. For you it is due {seen}, {_until(waiting, at)}."
+    return f"{said[:-1]}. For you it is due {local_time(waiting.deadline)}, {_until(waiting, at)}."
 
 
 def _until(waiting: Obligation, at: datetime) -> str:

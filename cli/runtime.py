@@ -14,9 +14,12 @@ from application.context import Context
 from application.errors import UseCaseError
 from application.logs import configure_logging
 from application.settings import Settings, load_settings
-from cli.errors import ExitCode, exit_code_of, interrupted, translate
+from application.viewer import viewers_zone
+from cli.errors import ExitCode, exit_code_of, interrupted, translate, unheard
 from cli.input import ask
+from cli.interrupts import on_interrupt
 from cli.output import Output
+from cli.streams import OutputLost
 
 Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
 Clinic = Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.", show_default=False)]
@@ -83,7 +86,7 @@ def command(
         who = {name: given.pop(name) for name in ("profile", "purpose") if name in given and name in shared}
         json_only = given.pop("json") or any(given[name] for name in json_if)
         make: MakeContext = context.find_root().obj or partial(Context, ask=ask, load=load)
-        _run(make(**who), Output(json_only=json_only), partial(act, **given))
+        _run(make(**who), Output(json_only=json_only), partial(act, **given), acts=acts, looks=looks)
 
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     first = inspect.Parameter("context", positional, annotation=typer.Context)
@@ -105,7 +108,9 @@ def load() -> Settings:
     return settings
 
 
-def _run(context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]]) -> None:
+def _run(
+    context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]], *, acts: bool, looks: bool
+) -> None:
     """Run one command, and exit with its exit code. This is the only place that handles its errors.
 
     Raises:
@@ -113,16 +118,28 @@ def _run(context: Context, output: Output, act: Callable[[Call], Awaitable[ExitC
     """
 
     async def whole() -> ExitCode | None:
-        async with context:
-            return await act(Call(context, output))
+        this = asyncio.current_task()
+        assert this is not None
+        with on_interrupt(this.cancel):
+            async with context:
+                code = await act(Call(context, output))
+            output.flush()
+            return code
 
     error: UseCaseError
     try:
+        if looks:
+            viewers_zone()
         code = asyncio.run(whole())
-    except (BrokenPipeError, typer.Exit, typer.Abort):
+    except (typer.Exit, typer.Abort):
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         error = interrupted()
+    except OutputLost as lost:
+        if lost.closed and not acts:
+            # As `| head` does: nothing is wrong.
+            raise typer.Exit(int(ExitCode.FAULT)) from None
+        error = unheard(lost)
     except Exception as raised:
         error = translate(raised)
     else:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from application.score import instrument_of, score_line, thresholds_of
+from cli.input import lines_of
+from cli.interrupts import at_once
 from cli.output import add_row, table
 from cli.runtime import Call, command
 from workflows.journey.instruments import Instrument
-from workflows.journey.limits import COMMAND_LIMIT
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -61,8 +62,6 @@ async def score(
 
 def _lines() -> Iterator[bytes]:
     """Yield the lines of standard input. A line that is too long is cut."""
-    while line := sys.stdin.buffer.readline(COMMAND_LIMIT + 2):
-        kept = line
-        while not line.endswith(b"\n") and (line := sys.stdin.buffer.readline(COMMAND_LIMIT)):
-            pass
-        yield kept.rstrip(b"\r\n")
+    with at_once():
+        for line in lines_of(sys.stdin.buffer):
+            yield line.rstrip(b"\r\n")

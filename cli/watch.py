@@ -11,6 +11,7 @@ from rich.text import Text
 
 from activities.record import RecordUnavailable
 from application.freshness import TrueUpTo
+from application.viewer import spell
 from cli.output import ILLUSTRATIVE, Output, plain
 
 EVERY = 1.0
@@ -59,7 +60,7 @@ async def follow(
 
 def render(view: View, scope: str, trouble: str | None) -> RenderableType:
     """Render what the terminal shows."""
-    at = f"{view.at.astimezone():%a %Y-%m-%d %H:%M:%S %Z}"
+    at = spell(view.at, "%H:%M:%S")
     more = " There is more; narrow the list, or raise --limit." if view.more else ""
     said = [Text(plain(f"{at}  {scope} {view.true}{more} Ctrl-C ends."), style="dim")]
     if trouble is not None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
@@ -13,7 +12,8 @@ from application.work.service_levels import show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
 from cli import render, runtime, saved_filters, watch, work_together
 from cli.input import journey_id, moment, one_of
-from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, table
+from cli.layout import Rows
+from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, short_time, table, your_time
 from cli.render_roster import roster_as_json, roster_lines
 from cli.runtime import Call, command
 from workflows.journey.actors import Actor, Role
@@ -151,9 +151,9 @@ def view_of(page: WorkPage) -> watch.View:
     )
 
 
-def _table(page: WorkPage) -> Table:
+def _table(page: WorkPage) -> Rows:
     """One row for each thing that is awaited."""
-    shown = table("journey", "what", "due (your time)", "otherwise")
+    shown = table("journey", "what", your_time("due"), "otherwise")
     shown.show_lines = True
     for task in page.answer.rows:
         marks = [f"STALE: as of version {task.version}"] if task.stale else []
@@ -164,7 +164,7 @@ def _table(page: WorkPage) -> Table:
             shown,
             "\n".join([str(task.journey_id), task.obligation, *marks]),
             "\n".join([task.what, _whom(task), *claimed]),
-            "\n".join([local_time(task.due), *late, f"since {local_time(task.since)}"]),
+            "\n".join([short_time(task.due), *late, f"since {short_time(task.since)}"]),
             _otherwise(task),
         )
     return shown
@@ -183,7 +183,7 @@ def _otherwise(task: Task) -> str:
     if task.next_step is None or task.next_action is None or task.next_to is None:
         return "every step was taken"
     held = "; care is held" if task.next_holds else ""
-    return f"{_words(task.next_action)} ({_words(task.next_to)})\n{local_time(task.next_step)}{held}"
+    return f"{_words(task.next_action)} ({_words(task.next_to)})\n{short_time(task.next_step)}{held}"
 
 
 def _words(coded: str | Role) -> str:
@@ -265,7 +265,7 @@ async def stats(
     output.freshness(found.true)
 
 
-def _levels(levels: Sequence[ServiceLevel]) -> Table:
+def _levels(levels: Sequence[ServiceLevel]) -> Rows:
     shown = table("kind", *COUNTS, "median", "90 % within", "longest")
     for level in levels:
         counts = (getattr(level, column) for column in COUNTS)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from activities.record.store import RecordUnavailable
-from application.process_exit import leave
+from application.process import begin, leave
 from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE, profile
@@ -63,6 +63,7 @@ Invented clinicians sign with the passphrase: {PASSPHRASE}
 
 def main() -> int:
     """Exit code 0 after a stop, 1 when a step failed."""
+    begin()
     try:
         asyncio.run(up(HOME))
     except (StackError, RecordUnavailable) as error:

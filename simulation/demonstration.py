@@ -24,7 +24,7 @@ from activities.record.event_codec import load_journey
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
-from application.process_exit import leave
+from application.process import begin, leave
 from application.temporal.journey_client import handle_of
 from deploy.local.stack import Stack, StackError, local_stack, run_worker
 from simulation.keys import Signers
@@ -185,6 +185,7 @@ def _moment(given: str) -> datetime:
 
 def main() -> int:
     """Exit code 0 when both journeys completed, 1 when a step failed."""
+    begin()
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the stack up to look at in the Temporal UI")
     parser.add_argument(

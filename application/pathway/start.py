@@ -1,9 +1,10 @@
 """Start journeys from one referral or many. Every step may be repeated safely."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 from activities.record import (
@@ -63,6 +64,7 @@ class Referral(InputModel):
         return uuid5(self.request, "journey")
 
 
+Known = TypeVar("Known")
 Outcome: TypeAlias = Literal["started", "already_started", "accepted"]
 
 
@@ -149,7 +151,7 @@ class Starter:
         return await self._known(record, referral, command, enrolment) or decided
 
     async def start(self, referral: Referral, command: Command) -> Started:
-        """Enrol, start, and wait until it is recorded.
+        """Enrol, start, and wait until it is recorded. Interrupted, it has done both of the first two or neither.
 
         Raises:
             Refused, Conflict: the journey refuses it, or the patient has an open one.
@@ -158,18 +160,10 @@ class Starter:
         decided = decide(None, command, self._context.now())
         if isinstance(decided, Refusal):
             raise Refused(decided)
-        record, journeys = await self._context.record(), await self._context.journeys()
-        wanted = _wanted(referral, decided)
-        try:
-            enrolment = await record.enrol(
-                wanted.opening, pathway=wanted.pathway, request_id=wanted.request_id, journey_id=wanted.journey_id
-            )
-        except TwoPatients:
-            raise requests.two_patients() from None
-        known = await self._known(record, referral, command, enrolment)
+        known = await _to_its_end(self._enrol_and_start(referral, command, _wanted(referral, decided)))
         if known is not None:
             return known
-        await journeys.start(command)
+        record = await self._context.record()
         try:
             position = await record.wait_for(referral.journey_id, 1, RECORDED_WITHIN)
         except (NotYetRecorded, RecordUnavailable):
@@ -177,6 +171,20 @@ class Starter:
         # Temporal may have held a start of this request before, with other content.
         await self._require_same(record, referral, command)
         return Started("started", referral.journey_id, referral.request, 1, position)
+
+    async def _enrol_and_start(self, referral: Referral, command: Command, wanted: WantedEnrolment) -> Started | None:
+        """Return the journey that was recorded before; None if it was started now."""
+        record, journeys = await self._context.record(), await self._context.journeys()
+        try:
+            enrolment = await record.enrol(
+                wanted.opening, pathway=wanted.pathway, request_id=wanted.request_id, journey_id=wanted.journey_id
+            )
+        except TwoPatients:
+            raise requests.two_patients() from None
+        known = await self._known(record, referral, command, enrolment)
+        if known is None:
+            await journeys.start(command)
+        return known
 
     async def _known(
         self, record: Record, referral: Referral, command: Command, enrolment: Enrolment
@@ -214,6 +222,18 @@ class Starter:
             raise requests.reused(found if began.clinic in self._context.person.clinics else ())
 
 
+async def _to_its_end(steps: Coroutine[Any, Any, Known]) -> Known:
+    """Do what must not be left half done, also if the task is cancelled meanwhile; a second time it is left."""
+    doing = asyncio.ensure_future(steps)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        with suppress(asyncio.CancelledError):
+            doing.exception()
+        raise
+
+
 def _wanted(referral: Referral, decided: tuple[Event, ...]) -> WantedEnrolment:
     return WantedEnrolment(opening_of(fold(decided)), referral.pathway, referral.request, referral.journey_id)
 
@@ -232,12 +252,19 @@ RowOutcome: TypeAlias = Started | SameAs | Referral | UseCaseError
 
 
 async def start_batch(
-    context: Context, starter: Starter, rows: Iterable[tuple[int, bytes]], *, at_once: int, dry_run: bool
+    context: Context,
+    starter: Starter,
+    rows: Iterable[tuple[int, bytes]],
+    *,
+    at_once: int,
+    dry_run: bool,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[tuple[int, RowOutcome]]:
     """Start many referrals, each given as its row's number and JSON; yield a result as each is done.
 
-    Rows about one request or one patient come one after the other, in their order; the others are independent. In an
-    outage the remaining rows are not tried, so there may be fewer results than rows.
+    Rows about one request or one patient come one after the other, in their order; the others are independent. All are
+    begun in their order. In an outage, and once it is to be ``stopped``, what was begun is brought to its end and no
+    other row is begun, so there may be fewer results than rows.
 
     Raises:
         Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
@@ -251,7 +278,8 @@ async def start_batch(
 
     async def work() -> None:
         nonlocal outages
-        for number, raw in waiting:
+        while not stopped() and (row := next(waiting, None)) is not None:
+            number, raw = row
             outcome = await _row(starter, known, number, raw, dry_run=dry_run)
             outages = outages + 1 if isinstance(outcome, Unavailable) else outages
             outages = 0 if isinstance(outcome, Started | SameAs | Referral) else outages
@@ -268,8 +296,14 @@ async def start_batch(
             done.put_nowait(None)
 
     working = asyncio.create_task(work_all())
-    while (answer := await done.get()) is not None:
-        yield answer
+    try:
+        while (answer := await done.get()) is not None:
+            yield answer
+    except BaseException:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+        raise
     await working
 
 

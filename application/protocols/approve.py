@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +26,7 @@ from application.protocols.approvals import (
 from application.protocols.files import find_protocol
 from application.sign_offs import keyring
 from workflows.journey.actors import Role
-from workflows.journey.calendars import local
+from workflows.journey.calendars import local, zone_info
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import Approval, Clinics, ProtocolApproval, ProtocolStatement, Signer
 
@@ -148,7 +147,7 @@ def _until(day: date | None, begun: ProtocolApproval | None, protocol: Protocol,
             "Give --review-by the last day on which journeys may be started",
             state=NOTHING_WRITTEN,
         )
-    return datetime.combine(day, time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, time(23, 59, 59), zone_info(zone)).astimezone(UTC)
 
 
 def _clinics(asked: Sequence[str], begun: ProtocolApproval | None, context: Context) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from application.context import Context
 from application.errors import Conflict, NotFound
 from application.freshness import true_up_to, wait_for_read_models
 from application.history import read_stored
+from application.viewer import spell_with_place
 from application.work.worklist import MOST
 from workflows.journey.actors import Role
 
@@ -61,7 +62,7 @@ async def _untaken(context: Context, journey_id: UUID, obligation: str, head: in
             ids={"journey_id": str(journey_id)},
         )
     if task.claimed_by not in (None, context.person.id):
-        since = "" if task.claimed_at is None else f"{task.claimed_at.astimezone():%a %Y-%m-%d %H:%M %Z}"
+        since = "" if task.claimed_at is None else spell_with_place(task.claimed_at)
         raise Conflict(
             f"{task.claimed_by} has claimed it, on {since}",
             "Ask them, or a coordinator if they are away. Whoever does it first has done it, claimed or not",

@@ -1,6 +1,6 @@
 """The worklist: what is awaited, of whom and until when, from the read models."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from application.context import Context
 from application.errors import InvalidInput
 from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
 from application.sign_offs.staff import Roster, rosters
+from application.viewer import in_viewers_zone
 from workflows.journey.actors import Actor, Role
 from workflows.journey.base import Identifier
 
@@ -100,9 +101,13 @@ def roles_asked(query: ListWork, person: Actor) -> tuple[Role, ...]:
 
 
 def midnight_after(moment: datetime) -> datetime:
-    """Return when the day of a moment ends in the user's zone."""
-    tomorrow = moment.astimezone().date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time()).astimezone()
+    """Return when (UTC) the day of a moment ends in the user's zone.
+
+    Raises:
+        SettingsError: their zone is not known.
+    """
+    today = in_viewers_zone(moment)
+    return datetime.combine(today.date() + timedelta(days=1), time(), today.tzinfo).astimezone(UTC)
 
 
 def _work_of(context: Context, query: ListWork, now: datetime) -> WorklistFilter:

@@ -220,10 +220,13 @@ class Answer:
         return {entry["field"]: entry["problem"] for entry in self.error["fields"]}
 
 
-def call(world: World, *arguments: str, given: Any = None, raw: bytes | None = None) -> Answer:
-    """Call the command line in this process, with ``given`` as JSON on standard input."""
+def call(
+    world: World, *arguments: str, given: Any = None, raw: bytes | None = None, width: int | None = None
+) -> Answer:
+    """Call the command line in this process, with ``given`` as JSON on standard input, as on a terminal this wide."""
     sent = raw if raw is not None else b"" if given is None else json.dumps(given).encode()
-    result = CliRunner().invoke(app, list(arguments), input=sent, obj=world.context, env={"NO_COLOR": "1"})
+    env = {"NO_COLOR": "1"} | ({} if width is None else {"COLUMNS": str(width)})
+    result = CliRunner().invoke(app, list(arguments), input=sent, obj=world.context, env=env)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Answer(result.exit_code, result.stdout, result.stderr)

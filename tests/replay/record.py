@@ -12,7 +12,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from application.process_exit import leave
+from application.process import leave
 from application.temporal.journey_client import register_search_attributes
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer

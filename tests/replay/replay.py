@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from application.process_exit import leave
+from application.process import leave
 from tests.replay import corpus
 from workflows.care_journey import CareJourney
 from workflows.temporal_plugin import CarePathwayPlugin

@@ -4,10 +4,14 @@ It turns local rules into UTC instants once. The instant is then kept in an even
 intervals (doses, check-ins) do not use this module: they are counted in UTC.
 """
 
+import re
 from bisect import bisect_left
 from calendar import isleap
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
 from itertools import count
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -31,12 +35,29 @@ AREAS = (
 )  # fmt: skip
 """The continents and oceans that IANA names its places by (tzdata, "Theory and pragmatics": Area/Location)."""
 
+_PART = re.compile(r"[A-Za-z0-9_+-]+")
+
+
+@cache
+def zone_info(name: str) -> ZoneInfo:
+    """Return the rules of an IANA zone, from the zone data pinned with this build and never from the machine's: whoever
+    reads a moment in a zone, and on whatever machine, reads the same.
+
+    Raises:
+        ZoneInfoNotFoundError: there is no such zone.
+    """
+    parts = name.split("/")
+    if all(map(_PART.fullmatch, parts)):
+        with suppress(OSError, ValueError), files("tzdata").joinpath("zoneinfo", *parts).open("rb") as rules:
+            return ZoneInfo.from_file(rules, key=name)
+    raise ZoneInfoNotFoundError("there is no such time zone")
+
 
 def _known_zone(name: str) -> str:
     """A zone is a place in an area: `UTC`, `Etc/GMT-9`, `EST5EDT` and `US/Pacific` name none."""
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone_info(name)
+    except ZoneInfoNotFoundError:
         raise ValueError("not an IANA time zone; write for example America/Los_Angeles") from None
     area, _, place = name.partition("/")
     if area not in AREAS or not place:
@@ -186,7 +207,7 @@ def holidays_known_at(moment: datetime, working: WorkingTime) -> bool:
 
 def local(moment: datetime, zone: str) -> datetime:
     """The moment on the wall clock of ``zone``, with its offset."""
-    return moment.astimezone(ZoneInfo(zone))
+    return moment.astimezone(zone_info(zone))
 
 
 def age_on(born: date, moment: datetime, zone: str) -> int:
@@ -289,7 +310,7 @@ def _at(day: date, clock: time, zone: str, fold: int = 0) -> datetime:
     """
     shown = datetime.combine(day, clock)
     # In a gap, fold 1 reads the time with the offset after it and lands before the gap; fold 0 lands after it.
-    first, second = (shown.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
+    first, second = (shown.replace(tzinfo=zone_info(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
     if first <= second:
         return second if fold else first
 

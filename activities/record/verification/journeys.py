@@ -16,7 +16,6 @@ from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
-from zoneinfo import reset_tzpath
 
 from activities.record.event_codec import from_stored
 from activities.record.patients import known_as
@@ -436,8 +435,7 @@ async def _spread(record: Record, connection: Connection, reopen: Reopen | None)
 
 
 def _prepare_process() -> None:
-    """Set up a child process: use the zone database that is pinned with this build, and leave Ctrl-C to the parent."""
-    reset_tzpath(to=())
+    """Set up a child process: leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Garbage collection during a step costs a tenth of its time, so it is done after each step.
     gc.freeze()

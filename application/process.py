@@ -1,0 +1,37 @@
+"""How a process begins and ends, whatever its streams are and whether or not it used Temporal's native client."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+
+def begin() -> None:
+    """Prepare a process. Call it first in every program.
+
+    Standard streams are there, and take any text: what their encoding lacks becomes a question mark.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Somebody closed it. What is opened next would take its number, and be read or written by mistake.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115 - as long as the process
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def leave(code: int) -> NoReturn:
+    """Print what is still buffered, and end the process at once with this exit code.
+
+    Call it when everything is done. The interpreter's own shutdown sometimes crashes in Temporal's native part, and
+    people would then see the exit code of the crash.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,95 @@
+"""The zone of the person who looks: where their day ends, and which times they read.
+
+It comes from `CAREPATH_ZONE`, else from `TZ`, else from what the machine is set to. All of them only name a zone: its
+rules are those of this build, as for patients and clinics. A zone that is not known is an error, never UTC.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from application.settings import PREFIX, SettingsError
+from workflows.journey.calendars import zone_info
+
+SETTING = f"{PREFIX}ZONE"
+LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
+"""Where a machine says its zone: by a link into its zone data, or by name."""
+EXAMPLE = "write a place, for example America/Los_Angeles"
+
+
+def viewers_zone() -> ZoneInfo:
+    """Return the zone of the person who looks.
+
+    Raises:
+        SettingsError: it is not known.
+    """
+    for variable in (SETTING, "TZ"):
+        if given := os.environ.get(variable, "").strip():
+            try:
+                return zone_info(_name_of(given))
+            except ZoneInfoNotFoundError:
+                raise SettingsError([(variable, f"is no time zone that is known here; {EXAMPLE}")]) from None
+    for name in _names_of_the_machine():
+        try:
+            return zone_info(name)
+        except ZoneInfoNotFoundError:
+            continue
+    raise SettingsError([(SETTING, f"is missing, and the machine does not say where you are; {EXAMPLE}")])
+
+
+def in_viewers_zone(moment: datetime) -> datetime:
+    """Return a moment on the wall clock of the person who looks.
+
+    Raises:
+        SettingsError: their zone is not known.
+    """
+    return moment.astimezone(viewers_zone())
+
+
+def spell(moment: datetime, clock: str = "%H:%M") -> str:
+    """Write a moment as the person who looks reads it, such as `Mon 2026-03-02 17:00 PST`."""
+    return _read(moment).strftime(f"%a %Y-%m-%d {clock} %Z")
+
+
+def spell_with_place(moment: datetime) -> str:
+    """Write a moment with the name of its zone, such as `Mon 2026-03-02 17:00 PST (America/Los_Angeles)`."""
+    return f"{spell(moment)} ({place()})"
+
+
+def place() -> str:
+    """Return the name of the viewer's zone. Where it is not known, times are in UTC, and this says why."""
+    try:
+        return str(viewers_zone().key)
+    except SettingsError:
+        return f"your zone is not known: set {SETTING}"
+
+
+def _read(moment: datetime) -> datetime:
+    """Return a moment as it is shown. What was done is told even if nobody knows where the viewer is."""
+    try:
+        return in_viewers_zone(moment)
+    except SettingsError:
+        return moment.astimezone(UTC)
+
+
+def _name_of(given: str) -> str:
+    """Return the zone in a value of `TZ`: a name, or a file whose path ends with one, either after a colon."""
+    name = given.removeprefix(":")
+    return (_name_in(Path(name)) or name) if name.startswith("/") else name
+
+
+def _names_of_the_machine() -> Iterator[str]:
+    if linked := _name_in(LINK):
+        yield linked
+    try:
+        yield NAMED.read_text(encoding="utf-8", errors="replace")[:100].strip()
+    except OSError:
+        return
+
+
+def _name_in(path: Path) -> str | None:
+    """Return what the path of a file of zone data, or the one it links to, ends with. The file need not be there."""
+    _, found, name = os.path.realpath(path).partition("/zoneinfo/")
+    return name.removeprefix("posix/").removeprefix("right/") if found else None

@@ -1,0 +1,147 @@
+"""Whose times are shown: a zone that is named, by the zone data of this build, and never UTC without a word."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from application import viewer
+from application.settings import SettingsError
+from application.viewer import place, spell, spell_with_place, viewers_zone
+from application.work.worklist import midnight_after
+from cli.input import moment
+from cli.output import local_time, shown_at
+from workflows.journey.calendars import local
+
+ROOT = Path(__file__).parents[2]
+WINTER = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TZ", "CAREPATH_ZONE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(viewer, "LINK", tmp_path / "localtime")
+    monkeypatch.setattr(viewer, "NAMED", tmp_path / "timezone")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("America/Los_Angeles", "Mon 2026-03-02 17:00 PST (America/Los_Angeles)"),
+        (":America/Los_Angeles", "Mon 2026-03-02 17:00 PST (America/Los_Angeles)"),
+        (" America/Los_Angeles\n", "Mon 2026-03-02 17:00 PST (America/Los_Angeles)"),
+        (":/usr/share/zoneinfo/America/Los_Angeles", "Mon 2026-03-02 17:00 PST (America/Los_Angeles)"),
+        ("/nowhere/zoneinfo/posix/Asia/Tokyo", "Tue 2026-03-03 10:00 JST (Asia/Tokyo)"),
+        ("PST8PDT", "Mon 2026-03-02 17:00 PST (PST8PDT)"),
+        ("US/Pacific", "Mon 2026-03-02 17:00 PST (US/Pacific)"),
+        ("Etc/GMT+8", "Mon 2026-03-02 17:00 -08 (Etc/GMT+8)"),
+        ("America/Sao_Paulo", "Mon 2026-03-02 22:00 -03 (America/Sao_Paulo)"),
+        ("Asia/Kathmandu", "Tue 2026-03-03 06:45 +0545 (Asia/Kathmandu)"),
+        ("UTC", "Tue 2026-03-03 01:00 UTC (UTC)"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["TZ", "CAREPATH_ZONE"])
+def test_a_zone_that_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, given: str, shown: str) -> None:
+    monkeypatch.setenv(variable, given)
+    assert local_time(WINTER) == spell_with_place(WINTER) == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "America",
+        "Nonsense/Zone",
+        "PST8PDT,M3.2.0,M11.1.0",
+        "CET-1CEST",
+        "<-03>3",
+        "EST5",
+        "../../../etc/passwd",
+        "/etc/passwd",
+        ":/etc/nothing",
+        "america/los angeles",
+        "America/Los_Angeles\0",
+        "tzdata.zi",
+        "x" * 5000,
+        "Europe/",
+        "/",
+        ":",
+    ],
+)
+@pytest.mark.parametrize("variable", ["TZ", "CAREPATH_ZONE"])
+def test_a_zone_that_is_not_known_is_an_error(monkeypatch: pytest.MonkeyPatch, variable: str, given: str) -> None:
+    monkeypatch.setattr(os, "environ", {variable: given})
+    for ask in (viewers_zone, lambda: midnight_after(WINTER), lambda: moment("--at", "2026-03-02T09:30")):
+        with pytest.raises(SettingsError, match=variable) as caught:
+            ask()
+        assert "for example America/Los_Angeles" in str(caught.value)
+    # What was done is told all the same, and not in silence.
+    assert spell(WINTER) == "Tue 2026-03-03 01:00 UTC"
+    assert "not known" in place()
+    assert shown_at(WINTER, "Asia/Tokyo") == "Tue 2026-03-03 10:00 JST (Asia/Tokyo)"
+
+
+def test_the_setting_comes_first_then_the_variable_then_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="CAREPATH_ZONE: is missing"):
+        viewers_zone()
+    viewer.NAMED.write_text("Asia/Tokyo\n")
+    assert viewers_zone().key == "Asia/Tokyo"
+    viewer.LINK.symlink_to("/usr/share/zoneinfo/Europe/Paris")
+    assert viewers_zone().key == "Europe/Paris"
+    monkeypatch.setenv("TZ", f":{viewer.LINK}")
+    assert viewers_zone().key == "Europe/Paris"
+    monkeypatch.setenv("TZ", "")
+    assert viewers_zone().key == "Europe/Paris"
+    monkeypatch.setenv("TZ", "Asia/Dubai")
+    assert viewers_zone().key == "Asia/Dubai"
+    monkeypatch.setenv("CAREPATH_ZONE", "Africa/Lagos")
+    assert viewers_zone().key == "Africa/Lagos"
+
+
+@given(
+    st.integers(min_value=946_684_800, max_value=3_786_912_000),
+    st.sampled_from(["America/Los_Angeles", "Asia/Kolkata"]),
+)
+def test_a_day_ends_at_midnight_there(seconds: int, zone: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", zone)
+        now = datetime.fromtimestamp(seconds, UTC)
+        ends = midnight_after(now)
+        assert ends > now
+        assert local(ends, zone).date() == local(now, zone).date() + timedelta(days=1)
+        assert f"{local(ends, zone):%H:%M}" == "00:00"
+        assert moment("--at", f"{local(ends, zone):%Y-%m-%d}") == ends
+
+
+@pytest.mark.parametrize("zones", ["", "/nowhere", "WRONG"])
+def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
+    """Whatever the machine has: nothing, or something else under the same names."""
+    if zones == "WRONG":
+        zones = str(tmp_path)
+        (tmp_path / "America").mkdir()
+        tokyo = files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
+        (tmp_path / "America" / "Los_Angeles").write_bytes(tokyo)
+    code = (
+        "from datetime import datetime, UTC; from workflows.journey.calendars import local; "
+        "from cli.output import local_time; now = datetime(2026, 3, 3, 1, tzinfo=UTC); "
+        "print(local(now, 'America/Los_Angeles'), local_time(now))"
+    )
+    env = {"PYTHONTZPATH": zones, "TZ": "America/Los_Angeles", "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "2026-03-02 17:00:00-08:00 Mon 2026-03-02 17:00 PST (America/Los_Angeles)\n"
+
+
+def test_nothing_in_the_service_reads_the_zone_data_of_the_machine() -> None:
+    """`ZoneInfo(...)` and `astimezone()` do."""
+    rooms = ("activities", "application", "cli", "deploy", "simulation", "workflows")
+    for path in [ROOT / "worker.py", ROOT / "starter.py", *(p for room in rooms for p in (ROOT / room).rglob("*.py"))]:
+        source = path.read_text()
+        assert "ZoneInfo(" not in source, path
+        assert ".astimezone()" not in source, path
+        assert "fromtimestamp(" not in source or "tz" in source, path
