@@ -6,10 +6,9 @@ from uuid import UUID
 import typer
 
 from application import input as forms
-from application.command_catalog import KINDS, CommandKind, names_asked_for, require_role
+from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
-from application.history import load_journey
-from application.pathway.commands import Recorded, prepare, submit, try_out, wait_until_recorded
+from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_form
@@ -61,7 +60,7 @@ def _act_of(kind: CommandKind) -> Act[...]:
         if template:
             names = {}
             if journey is not None:
-                names = names_asked_for(kind, await load_journey(call.context, journey_id(journey)))
+                names = await asked_words(call.context, kind, journey_id(journey))
             call.output.form(forms.template(kind.model, names))
             return None
         if journey is None:
@@ -92,12 +91,12 @@ async def send(call: Call, wanted: UUID, command: Command, known: Journey | None
 
 def show_recorded(output: Output, recorded: Recorded) -> None:
     """Show the events of a command, and what is awaited since."""
-    (_, command, version), position, journey = recorded
+    (_, command, version), position, journey, theirs = recorded
     if output.json_only:
         output.data(
             {
                 "outcome": "recorded",
-                "journey_id": None if journey is None else str(journey.id),
+                "journey_id": str(recorded.accepted.journey_id),
                 "illustrative": None if journey is None else journey.illustrative,
                 "version": version,
                 "position": position,
@@ -112,14 +111,14 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
         "version": version,
         "command": command.command_id,
     }
-    if journey is not None:
+    route = None if journey is None else route_of(journey, command)
+    if route is not None:
+        said["whom to reach"] = route
+    if journey is not None and theirs:
         said["journey"] = journey.id
         said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
         waiting = obligations(journey)
         said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
-        route = route_of(journey, command)
-        if route is not None:
-            said["whom to reach"] = route
         if command.actor.role == Role.PATIENT:
             texts = journey.protocol.patient_texts
             said["from"], said["please note"] = texts.organisation, texts.disclaimer

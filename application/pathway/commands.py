@@ -7,15 +7,16 @@ from uuid import UUID, uuid4
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable, patient_key
 from activities.record.patients import look_elsewhere
 from application import command_catalog
-from application.access_log import ActOn
+from application.access_log import ActOn, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import Conflict, NotFound, Refused, Unavailable
+from application.errors import Conflict, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
 from application.sign_offs import signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.care_team.rules import has_part, require_part
 from workflows.journey.commands import (
     SIGNED,
     AnyBody,
@@ -31,6 +32,7 @@ from workflows.journey.events import Event
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
+from workflows.journey.refusals import Refused as RefusedByCore
 from workflows.journey.stage import Stage
 
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
@@ -49,11 +51,13 @@ class Accepted(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read."""
+    """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read; ``theirs``:
+    its sender may be shown something of it."""
 
     accepted: Accepted
     position: int
     journey: Journey | None
+    theirs: bool = True
 
 
 async def prepare(
@@ -69,6 +73,9 @@ async def prepare(
     actor = context.actor
     command_catalog.require_role(actor, kind)
     once = command_id or uuid4()
+    if isinstance(body, ProposeMerge):
+        # Only somebody of the journey learns whether there is a patient with the reference.
+        await _require_part(context, journey_id, body)
     if isinstance(body, ProposeMerge) and not await (await context.record()).journeys_of(patient_key(body.other)):
         # Merged with a reference that nobody has, the patient would later be taken for whoever gets it.
         raise NotFound("there is no patient with this reference", "Give the reference of the other patient's journeys")
@@ -138,7 +145,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
     history = await load_history(context, journey_id)
     if history.journey.closed and Stage.CLOSED in command.body.stages:
         return Accepted(journey_id, command, await journeys.reopen(history.events, command))
-    raise _not_running(history.journey)
+    raise _not_running(history.journey, theirs=is_theirs(context, history.journey))
 
 
 async def wait_until_recorded(context: Context, accepted: Accepted, known: Journey | None = None) -> Recorded:
@@ -171,7 +178,30 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
             journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
     except RecordUnavailable:
         journey = None
-    return Recorded(accepted, position, journey)
+    theirs = journey is None or is_theirs(context, journey)
+    return Recorded(accepted, position, journey, theirs)
+
+
+def is_theirs(context: Context, journey: Journey) -> bool:
+    """Whether the person may be told something of a journey: they may look at it, or have a part in it."""
+    return may_see(context, journey) or has_part(journey, context.actor)
+
+
+async def asked_words(context: Context, kind: CommandKind, journey_id: UUID) -> dict[str, tuple[str, ...]]:
+    """Return the words that a journey's protocol asks for in a form; none to whom it is nothing to do with.
+
+    Raises:
+        NotFound: there is no such journey.
+    """
+    journey = await load_journey(context, journey_id)
+    return command_catalog.names_asked_for(kind, journey) if is_theirs(context, journey) else {}
+
+
+async def _require_part(context: Context, journey_id: UUID, body: AnyBody) -> None:
+    try:
+        require_part(await load_journey(context, journey_id), body, context.actor)
+    except RefusedByCore as refused:
+        raise Refused(refused.refusal) from None
 
 
 def _rests_on_patient(body: AnyBody, known: Journey | None) -> bool:
@@ -192,8 +222,13 @@ def require_size(command: Command) -> None:
         raise too_large()
 
 
-def _not_running(journey: Journey) -> Conflict | Unavailable:
+def _not_running(journey: Journey, *, theirs: bool) -> UseCaseError:
     """Return the error for a journey that takes no commands: it has ended, or Temporal has lost it."""
+    if not theirs and journey.outcome is not None:
+        return NotAllowed(
+            "this is not taken from somebody who has no part in this journey",
+            "Report harm and ask for help as ever; whoever is responsible for the patient does the rest",
+        )
     if journey.outcome is not None:
         return Conflict(
             f"this pathway is closed ({journey.outcome.value})",

@@ -45,7 +45,20 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)
     except Refused as refused:
-        return refused.refusal
+        return _told_to(journey, command, refused.refusal)
+
+
+def _told_to(journey: Journey | None, command: Command, refusal: Refusal) -> Refusal:
+    """Return a refusal as its sender may hear it. Who has no part in the journey is told what is wrong with what they
+    sent, and nothing of the journey."""
+    about_the_form = refusal.code in (RefusalCode.NOT_ALLOWED, RefusalCode.INCOMPLETE, RefusalCode.WRONG_TIME)
+    if journey is None or about_the_form or has_part(journey, command.actor):
+        return refusal
+    return Refusal(
+        code=RefusalCode.NOT_ALLOWED,
+        reason="this is not taken from somebody who has no part in this journey",
+        remedy="You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
+    )
 
 
 def keep_refusal(

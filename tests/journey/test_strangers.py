@@ -1,0 +1,95 @@
+"""Who may send what to which journey: every kind of command, by each role, of its clinic, of another and of none.
+
+Who has no part in a journey may hold it, report harm, ask for help and look in an emergency, and nothing else; and is
+told nothing of the journey by the answer.
+"""
+
+from functools import cache
+from itertools import product
+
+import pytest
+from pydantic import TypeAdapter
+
+from application.command_catalog import KINDS, SPECIAL
+from simulation.people import PEOPLE, person_of
+from tests.cli.valid import FORMS
+from tests.journey.play import JOURNEY, Play, after, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.refusals import Refusal, RefusalCode
+
+BODIES = {kind.name: TypeAdapter(c.AnyBody).validate_python(FORMS[kind.name] | {"kind": kind.name}) for kind in KINDS}
+BODIES["access.break-glass"] = c.BreakGlass(reason="an emergency")
+ANYBODYS = {
+    "pathway.hold",
+    "pathway.record-death",
+    "adverse-event.report",
+    "crisis.report",
+    "support.request",
+    "session.dose",
+    "access.break-glass",
+}
+
+
+@cache
+def plays() -> dict[str, Play]:
+    running = after("session.dose")
+    held = after("session.dose")
+    held.do(c.PlaceHold(reason="Invented"), Role.CLINICIAN)
+    left = started()
+    left.do(c.Withdraw(), Role.COORDINATOR)
+    assert left.journey.closed
+    return {"begun": started(), "running": running, "held": held, "closed": left}
+
+
+def strangers(role: Role) -> dict[str, Actor]:
+    """People in this role who have no part in the journey."""
+    known = PEOPLE[role]
+
+    def who(name: str, *clinics: str) -> Actor:
+        return known.model_copy(update={"id": name, "clinics": clinics})
+
+    if role in (Role.PATIENT, Role.OBSERVER):
+        return {"somebody else": who(f"other-{role.value}")}
+    return {
+        "of another clinic": who(f"other-{role.value}", "night-clinic"),
+        "the same id at another clinic": who(known.id, "night-clinic"),
+        "of no clinic": who(f"nobody-{role.value}"),
+        "of a clinic nobody has": who("x", "demo-clinic-2", "demo", "Demo-Clinic"),
+    }
+
+
+def test_only_these_may_come_from_anybody() -> None:
+    assert {kind for kind, body in BODIES.items() if body.by_anybody} == ANYBODYS
+    assert not any(model.by_anybody for model in SPECIAL if model is not c.BreakGlass)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_who_has_no_part_changes_nothing_and_is_told_nothing(kind: str) -> None:
+    body = BODIES[kind]
+    people = [stranger for role in type(body).roles for stranger in strangers(role).values()]
+    for play, stranger in product(plays().values(), people):
+        journey = play.journey
+        answer = play.decide(c.Command(command_id=JOURNEY, actor=stranger, body=body))
+        if kind not in ANYBODYS:
+            assert isinstance(answer, Refusal), stranger
+            assert answer.code == RefusalCode.NOT_ALLOWED
+            assert "no part in this journey" in answer.reason
+        elif not isinstance(answer, Refusal):
+            assert any(isinstance(event.body, e.StrangerHeard) for event in answer)
+            continue
+        said = str(answer)
+        told = {journey.stage.value, journey.clinic, journey.patient.ref, journey.coordinator, journey.clinician}
+        told |= {*journey.holds, *journey.doses, "withdrawn", "closed", "ending"}
+        assert not [word for word in told if word in said]
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_who_has_a_part_is_refused_for_other_reasons_alone(kind: str) -> None:
+    body = BODIES[kind]
+    for play, role in product(plays().values(), type(body).roles):
+        if role == Role.OBSERVER:
+            continue  # Whom staff named as one has a part; nobody has before.
+        answer = play.decide(c.Command(command_id=JOURNEY, actor=person_of(JOURNEY, role), body=body))
+        assert not (isinstance(answer, Refusal) and "no part in this journey" in answer.reason)
