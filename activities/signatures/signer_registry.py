@@ -182,12 +182,22 @@ def enter(
     clinic has ended takes its place from then on.
 
     Raises:
-        RegisterError: it is dated before the register, somebody is entered twice, or it breaks the register's rules.
+        RegisterError: it is dated before the register, somebody is entered twice, a shift names nobody who could be on
+            call, or it breaks the register's rules.
     """
     known = [(entry.member.id, entry.member.role) for entry in register.staff if entry.member.until is None]
+    staff, rota = tuple(staff), tuple(rota)
     for entry in staff:
         if (entry.member.id, entry.member.role) in known:
             raise RegisterError("somebody is entered already in this role", "End that entry first (`clinician end`)")
+    everybody = [entry.member for entry in (*register.staff, *staff)]
+    for shift in rota:
+        clinicians = {each.id for each in everybody if each.licence is not None and shift.clinic in each.clinics}
+        if not {shift.person, shift.stands_in} <= clinicians:
+            raise RegisterError(
+                "a shift names somebody who is not entered as a clinician of its clinic",
+                f"Name one of: {', '.join(sorted(clinicians)) or 'nobody yet; enter the staff first'}",
+            )
     return _next(
         register,
         at,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -11,15 +12,16 @@ from activities.signatures.signer_registry import Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
 from application import input as forms
 from application.context import Context
-from application.errors import NOTHING_WRITTEN, NotAllowed
+from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, NotAllowed
 from application.history import load_journey
 from application.sign_offs.keyring import verified_register
 from application.sign_offs.signers import change_register
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import looked_up_for
+from workflows.journey.always.care_team.rules import looked_up_for, named_in
 from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.commands import Command, ReleaseSession
+from workflows.journey.commands import Command, CommandBody, ReleaseSession, StartPathway
+from workflows.journey.protocol import Part
 
 
 async def looked_up(context: Context, journey_id: UUID, command: Command) -> Command:
@@ -38,13 +40,40 @@ def with_register(context: Context, journey: Journey | None, command: Command) -
     nobody.
 
     Raises:
+        NotAllowed: the register does not know somebody, or the clinic, that it names; it says whom it knows.
         InvalidInput, NotVerified: as `looked_up`.
     """
     named = looked_up_for(journey, command.body)
     if not named:
         return command
-    found = members(verified_register(context.settings), named)
+    register = verified_register(context.settings)
+    _require_known(register, command.body)
+    found = members(register, named)
     return command.model_copy(update={"named": found[:20]})
+
+
+def _require_known(register: Register, body: CommandBody) -> None:
+    """Require that the register knows the clinic and the people that a command names. Whether they may have that part
+    the journey decides."""
+    people = sorted({entry.member.id for entry in register.staff})
+    named = [(person, field, people) for part, person, field in named_in(body) if part != Part.OBSERVER]
+    if isinstance(body, StartPathway):
+        named.insert(0, (body.clinic, "clinic", sorted(register.clinics)))
+    unknown = [FieldProblem(field, _nearest(code, known)) for code, field, known in named if code not in known]
+    if unknown:
+        raise NotAllowed(
+            "what is named is not entered in the register",
+            "Correct it, or have the register corrected (`clinician enter`); `clinician staff` lists whom it knows",
+            state=NOTHING_HAPPENED,
+            fields=tuple(unknown),
+        )
+
+
+def _nearest(code: str, known: Sequence[str]) -> str:
+    """Say which of the known codes somebody may have meant. What they wrote is not said again."""
+    folded = {each.casefold(): each for each in known}
+    near = [folded[each] for each in get_close_matches(code.casefold(), folded, n=3, cutoff=0.4)]
+    return "is not in the register" + (f"; it has {', '.join(near)}" if near else "")
 
 
 class Roster(NamedTuple):

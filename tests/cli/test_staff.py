@@ -102,6 +102,30 @@ def test_a_journey_is_not_handed_to_somebody_nobody_knows(recorded: World, journ
     assert call(recorded, *words, given=given | {"to": "demo-clinician-2"}).code == 0
 
 
+@pytest.mark.parametrize(
+    ("what", "given", "field"),
+    [
+        ("pathway reassign", {"duty": "coordinator", "to": "demo-coordinater", "reason": "Invented"}, "to"),
+        ("pathway reassign", {"duty": "evaluator", "to": "Demo-Clinician", "reason": "Invented"}, "to"),
+        ("pathway cover", {"by": "demo-clincian", "until": "2026-03-09T09:00:00-08:00", "reason": "Invented"}, "by"),
+    ],
+)
+def test_a_part_goes_to_nobody_who_is_not_known(
+    recorded: World, journey: Any, profiles: Profiles, what: str, given: dict[str, Any], field: str
+) -> None:
+    answer = call(recorded, *what.split(), str(journey), "--profile", profiles[Role.COORDINATOR], "--json", given=given)
+    assert answer.code == 4
+    assert "it has demo-c" in answer.fields[field]
+
+
+@pytest.mark.parametrize("who", ["nobody", "demo-coordinator", "DEMO-CLINICIAN", "demo-session-monitor"])
+def test_nobody_is_on_call_who_is_no_clinician_of_the_clinic(clinic: Clinic, who: str) -> None:
+    for changed in ({"person": who}, {"stands_in": who}):
+        answer = enter(clinic, clinics=[CLINIC], staff=STAFF, rota=[shift(-1, 24) | changed])
+        assert answer.code == 5, answer.err
+        assert "not entered as a clinician" in answer.err
+
+
 def test_the_worklist_says_who_is_on_call(recorded: World, profiles: Profiles) -> None:
     shown = call(recorded, "work", "list", "--profile", profiles[Role.COORDINATOR], "--json")
     assert shown.code == 0, shown.err

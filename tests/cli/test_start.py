@@ -270,6 +270,34 @@ def test_wrong_fields(world: World, coordinator: tuple[str, str], field: str, va
     assert "Robin" not in answer.err
 
 
+@pytest.mark.parametrize(
+    ("field", "code", "nearest"),
+    [
+        ("clinic", "demo-clinik", "demo-clinic"),
+        ("clinic", "Demo-Clinic", "demo-clinic"),
+        ("clinic", "clinic-demo", "clinic"),
+        ("clinic", "xyz", ""),
+        ("coordinator", "demo-coordinater", "demo-coordinator"),
+        ("coordinator", "DEMO-COORDINATOR", "demo-coordinator"),
+        ("coordinator", "nobody", ""),
+        ("clinician", "demo-clincian", "demo-clinician"),
+        ("clinician", "demo.clinician", "demo-clinician"),
+        ("clinician", "Robin.Example", ""),
+    ],
+)
+def test_a_code_that_nobody_has_is_refused_with_the_nearest_known(
+    world: World, coordinator: tuple[str, str], field: str, code: str, nearest: str
+) -> None:
+    """A clinic that nobody has took a referral, which was then on nobody's list."""
+    for more in ((), ("--dry-run",)):
+        answer = start(world, coordinator, referral(**{field: code}), *more)
+        assert answer.code == 4
+        assert list(answer.fields) == [field]
+        assert nearest in answer.fields[field]
+        assert code not in answer.err
+    assert world.journeys() == 0
+
+
 def test_who_may(world: World, profiles: Profiles) -> None:
     answer = call(world, "pathway", "start", "-", "--profile", profiles[Role.CLINICIAN], "--json", given=referral())
     assert answer.code == 4
