@@ -1,18 +1,21 @@
 """What people write: one spelling, and nothing in it that hides.
 
 A text is kept in Unicode's composed form (NFC), with plain line ends, so that what was signed is what is stored and two
-spellings of one word are one. It has something to see: a letter, a digit, a mark or a picture. Refused is what a reader
-would not see, or would see somewhere else than it stands:
+spellings of one word are one. It has something to see: a letter, a digit, a mark or a picture. It holds nothing that a
+reader would not see, or would see somewhere else than it stands:
 
-- control characters, but for line ends and tabs in long texts; separators of lines and paragraphs (U+2028, U+2029);
+- control characters, but for line ends and tabs in long texts; other separators of lines become line ends;
 - what turns the direction of writing for a stretch (U+202A to U+202E, U+2066 to U+2069);
 - what has no width or no shape: fillers, tags, selectors of a variation that stand at nothing.
 
-Allowed is what a script needs: a joiner, a non-joiner or a break without width right after a character that is
-not Latin (Persian, Hindi, Khmer, pictures of several parts), the marks of direction (U+200E, U+200F, U+061C) in a text
-that has letters written from right to left, a selector right after what it selects of, and the tags of a flag. Coded
-words (`base.Identifier`) are ASCII, so none of this arises in them. Sources: Unicode Standard Annex 15 (normal forms),
-Technical Reports 36 and 39 (security), RFC 5892 appendix A (joiners in context).
+A long text is taken without them: nobody's call for help is refused because of what came along when it was pasted. A
+few words in one line (names, numbers of licences, titles) are refused, because they tell people and things apart. Coded
+words (`base.Identifier`) are ASCII, so none of this arises in them.
+
+Kept is what a script needs: a joiner, a non-joiner or a break without width right after a character that is not Latin
+(Persian, Hindi, Khmer, pictures of several parts), the marks of direction (U+200E, U+200F, U+061C) in a text that has
+letters written from right to left, a selector right after what it selects of, and the tags of a flag. Sources: Unicode
+Standard Annex 15 (normal forms), Technical Reports 36 and 39 (security), RFC 5892 appendix A (joiners in context).
 """
 
 import re
@@ -29,27 +32,38 @@ _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _JOINED = re.compile(f"(?<=[^\x00-\u02ff\u2000-\u206f])[{_JOINERS}]")
 _SELECTED = re.compile(f"(?<=[^\\s\x00-\x1f\u2000-\u200f{_BLANK}{_SELECTORS}])[{_SELECTORS}]")
 _NO_CHARACTER = re.compile(f"[{_BLANK}{_SELECTORS}\ufff0-\ufffb\U000e0000-\U000e0fff]")
-_LINE_END = re.compile("\r\n?")
+_LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def clean_text(text: str, *, lines: bool = True) -> str:
-    """Return a text as it is kept; with ``lines`` it may have several, and tabs.
+    """Return a text as it is kept; with ``lines`` it is a long one.
 
     Raises:
-        ValueError: it has nothing to see, or something in it hides. What it says is not repeated.
+        ValueError: it has nothing to see, or, where it is a short one, something in it hides. What it says is not
+            repeated.
     """
     if text.isascii() and text.isprintable() and text.strip():
         return text
     text = normalize("NFC", _LINE_END.sub("\n", text)).strip()
-    plain = _SELECTED.sub("", _JOINED.sub("", _FLAG.sub("\U0001f3f4", text)))
-    for letter in plain:
-        if letter in "\n\t" and lines:
-            continue
-        if _hides(letter) and not (letter in _MARKS and _right_to_left(text)):
-            raise ValueError(f"must hold nothing that cannot be seen: it has U+{ord(letter):04X}")
-    if not any(category(letter)[0] in "LNPS" for letter in plain):
+    while hiding := _hiding(text, "\n\t" if lines else ""):
+        if not lines:
+            raise ValueError(f"must hold nothing that cannot be seen: it has U+{ord(next(iter(hiding.values()))):04X}")
+        # Without it, what stood beside it may stand at nothing.
+        text = normalize("NFC", "".join(letter for at, letter in enumerate(text) if at not in hiding)).strip()
+    if not any(category(letter)[0] in "LNPS" for letter in text):
         raise ValueError("must hold something that can be seen")
     return text
+
+
+def _hiding(text: str, allowed: str) -> dict[int, str]:
+    """Return what hides in a text, by its place."""
+    found = {at: letter for at, letter in enumerate(text) if letter not in allowed and _hides(letter)}
+    if not found:
+        return {}
+    spans = [match.span() for kept in (_FLAG, _JOINED, _SELECTED) for match in kept.finditer(text)]
+    needed = {at for span in spans for at in range(*span)}
+    marks = _MARKS if any(bidirectional(letter) in ("R", "AL") for letter in text if letter not in _MARKS) else ""
+    return {at: letter for at, letter in found.items() if at not in needed and letter not in marks}
 
 
 def _hides(letter: str) -> bool:
@@ -57,7 +71,3 @@ def _hides(letter: str) -> bool:
     if kind == "Cf":
         return not re.match(f"[{_VISIBLE_FORMATS}]", letter)
     return kind in ("Cc", "Cs", "Zl", "Zp") or _NO_CHARACTER.match(letter) is not None
-
-
-def _right_to_left(text: str) -> bool:
-    return any(bidirectional(letter) in ("R", "AL") for letter in text if letter not in _MARKS)
