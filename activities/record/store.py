@@ -651,6 +651,14 @@ class Record:
         async with self.connection() as connection:
             return await connection.fetch(statement, *arguments)
 
+    def seal(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
+        """Encode what is derived from a journey's events and kept beside them, as their payloads are."""
+        return self._codec.encode(journey_id, part_id, clear)
+
+    def unseal(self, journey_id: UUID, part_id: UUID, sealed: bytes) -> bytes:
+        """Return what was sealed. Raises what the codec raises where that cannot be read."""
+        return self._codec.decode(journey_id, part_id, sealed)
+
     def decoded(self, row: asyncpg.Record) -> StoredEvent:
         """Return the event of a row of EVENT_COLUMNS."""
         fields = dict(row)

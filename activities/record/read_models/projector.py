@@ -221,7 +221,7 @@ async def _apply_batch(
             # Folding takes the processor: give other tasks of this loop their turn.
             await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
-    await keep(connection, generation, packed)
+    await keep(connection, record, generation, packed)
     if stopped:
         await mark_poisoned(connection, generation, stopped)
     for each in stopped:
@@ -238,7 +238,7 @@ async def _states_before(
     }
     cold = [first.journey_id for first in firsts if first.version > 1 and found[first.journey_id][0] is None]
     if cold:
-        for snapshot in await find(connection, generation, record.log_id, cold, position):
+        for snapshot in await find(connection, record, generation, cold, position):
             state = await _unpacked(record, connection, cache, snapshot)
             if state is not None:
                 found[state.journey.id] = state, None

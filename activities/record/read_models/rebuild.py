@@ -187,7 +187,7 @@ async def _fold(connection: Connection, record: Record, generation: int, journey
             await fill(connection, generation, (row for new, _ in changes for row in new.new))
     except UNSTORABLE:
         stopped += await store(connection, generation, changes)
-    await keep(connection, generation, packed)
+    await keep(connection, record, generation, packed)
     if stopped:
         await mark_poisoned(connection, generation, stopped)
 

@@ -6,19 +6,20 @@ and is never believed over events: verification and rebuilding fold from the fir
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pydantic
 from pydantic_core import to_json
 
 from activities.record.read_models.rows import ProjectionState, StatusRow, trim
-from activities.record.store import Connection
+from activities.record.store import Connection, Record
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.protocol import Protocol
@@ -86,7 +87,7 @@ def unpack(snapshot: Snapshot, protocols: Mapping[str, Protocol]) -> ProjectionS
 
 
 async def find(
-    connection: Connection, generation: int, log_id: int, journeys: Sequence[UUID], until: int
+    connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int
 ) -> list[Snapshot]:
     """Return the snapshots of these journeys that this code made of what the record says up to a position."""
     rows = await connection.fetch(
@@ -95,21 +96,32 @@ async def find(
         "JOIN record.journey_event e ON e.log_id = $2 AND e.journey_id = s.journey_id AND e.version = s.version "
         "WHERE e.journey_hash = s.journey_hash AND s.made_by = $3 AND e.position <= $4",
         journeys,
-        log_id,
+        record.log_id,
         code_digest(),
         until,
     )
-    return [Snapshot(*row) for row in rows]
+    found = []
+    for snapshot in (Snapshot(*row) for row in rows):
+        # One that the codec cannot read, for whatever reason, is as if there were none.
+        with suppress(Exception):
+            state = record.unseal(snapshot.journey_id, _part(snapshot), snapshot.state)
+            found.append(snapshot._replace(state=state))
+    return found
 
 
-async def keep(connection: Connection, generation: int, snapshots: Iterable[Snapshot]) -> None:
-    """Keep snapshots in the place of earlier ones."""
+async def keep(connection: Connection, record: Record, generation: int, snapshots: Iterable[Snapshot]) -> None:
+    """Keep snapshots in the place of earlier ones. They hold what patients said, so they pass through the codec."""
     await connection.executemany(
         f"INSERT INTO read_model_{generation:d}.snapshot (journey_id, version, journey_hash, made_by, state) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (journey_id) DO UPDATE SET version = excluded.version, "
         "journey_hash = excluded.journey_hash, made_by = excluded.made_by, state = excluded.state",
-        list(snapshots),
+        [each._replace(state=record.seal(each.journey_id, _part(each), each.state)) for each in snapshots],
     )
+
+
+def _part(snapshot: Snapshot) -> UUID:
+    """An id for what is sealed, that no event and no other state has."""
+    return uuid5(snapshot.journey_id, f"snapshot:{snapshot.version}:{snapshot.journey_hash.hex()}")
 
 
 @cache

@@ -3,16 +3,17 @@
 import zlib
 from collections.abc import Callable
 from random import Random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from activities.record import Record, StoredEvent
+from activities.record import Record, StoredEvent, open_record
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import ProjectionState, apply, trim
 from activities.record.read_models.snapshots import EVERY, Snapshot, code_digest, is_due, snapshot_of, unpack
+from deploy.local.postgres import Database
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, differing, put, renamed
 
@@ -124,6 +125,35 @@ async def test_a_snapshot_that_does_not_fit_is_not_used(gone_on: Counting, owner
 
     assert gone_on.events_read >= 3 * 104
     assert await differing(gone_on) == []
+
+
+class Mirrored:
+    """A codec of which anybody can see that it was used."""
+
+    def encode(self, journey_id: UUID, event_id: UUID, clear: bytes) -> bytes:
+        return (journey_id.bytes + event_id.bytes + clear)[::-1]
+
+    def decode(self, journey_id: UUID, event_id: UUID, stored: bytes) -> bytes:
+        assert stored[::-1].startswith(journey_id.bytes + event_id.bytes)
+        return stored[::-1][32:]
+
+
+async def test_a_snapshot_is_encoded_as_events_are(migrated: Database, owner: Connection) -> None:
+    """It holds what patients said."""
+    async with open_record(migrated.app_url, codec=Mirrored()) as record:
+        counting = Counting(record._connections, Mirrored())
+        journey = uuid4()
+        await put(counting, renamed(course_of()[:100], journey))
+        await catch_up(counting, StateCache())
+        kept = await owner.fetchval("SELECT state FROM read_model_1.snapshot")
+        assert kept[::-1].startswith(journey.bytes)
+        with pytest.raises(zlib.error):
+            zlib.decompress(kept)
+        await put(counting, renamed(course_of()[100:104], journey))
+        counting.events_read = 0
+        await catch_up(counting, StateCache())
+        assert counting.events_read < 100
+        assert await differing(counting) == []
 
 
 async def test_whenever_memory_is_lost_the_same_is_shown(record: Record) -> None:
