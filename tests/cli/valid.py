@@ -151,6 +151,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.set-limits": {"limits": {"max_single_dose": 80}, "reason": _TEXT},
     "pathway.mark-in-error": {"version": 3, "reason": _TEXT},
     "pathway.confirm-correction": {"correction": 30, "reason": _TEXT},
+    "pathway.reject-correction": {"correction": 30, "reason": _TEXT},
     "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
     "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
     "signoff.delegate": {

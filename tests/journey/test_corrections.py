@@ -67,6 +67,58 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
 
 
+def reject(play: Play, correction: int, by: Role | Actor = Role.MEDICAL_DIRECTOR) -> list[e.EventBody]:
+    return play.do(c.RejectCorrection(correction=correction, reason="not so (invented)"), by)
+
+
+@pytest.mark.parametrize("by", [Role.MEDICAL_DIRECTOR, Role.CLINICIAN])
+def test_a_mark_in_error_that_is_rejected_falls_away(by: Role) -> None:
+    """The dose counts as before, nothing waits for a second person, and it may be marked again."""
+    play = before("session.release", SECOND).later(minutes=6)
+    doses, opened = play.journey.doses, dose_gate(play.journey, SECOND, play.at)
+    mark(play, "session.dosed")
+    [correction] = play.journey.unconfirmed
+    assert dose_gate(play.journey, SECOND, play.at) != opened
+    reject(play, correction, by)
+    assert play.journey.doses == doses
+    assert play.journey.unconfirmed == {}
+    assert play.journey.in_error == ()
+    said = c.ConfirmCorrection(correction=correction, reason="x")
+    play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.UNKNOWN, field="correction")
+    mark(play, "session.dosed")
+    confirm(play)
+    assert len(play.journey.doses) == len(doses) - 1
+
+
+def test_an_amended_fact_is_corrected_again_before_its_correction_is_rejected() -> None:
+    play = before("session.release", SECOND).later(minutes=6)
+    right = redose(play)
+    amend(play, "session.dosed", redose(play, taken_at=play.dosed_at() + timedelta(minutes=5), deviation=None))
+    [wrong] = play.journey.unconfirmed
+    said = c.RejectCorrection(correction=wrong, reason="not so (invented)")
+    play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="counts as this")
+    amend(play, "session.dosed", right)
+    reject(play, wrong)
+    [again] = play.journey.unconfirmed
+    assert again != wrong
+    assert any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
+    confirm(play)
+    assert play.journey.doses[play.journey.sessions[1].dose or ""].taken_at == right.taken_at
+
+
+def test_who_rejects_a_correction_and_which() -> None:
+    play = after("session.end")
+    said = c.RejectCorrection(correction=1, reason="x")
+    play.refused(said, code=RefusalCode.UNKNOWN, field="correction")
+    mark(play, "session.dosed")
+    [correction] = play.journey.unconfirmed
+    said = c.RejectCorrection(correction=correction, reason="x")
+    for role in (Role.COORDINATOR, Role.PATIENT, Role.SESSION_MONITOR, Role.OPS):
+        play.refused(said, role, code=RefusalCode.NOT_ALLOWED)
+    confirm(play)
+    play.refused(said, code=RefusalCode.ALREADY_DONE)
+
+
 def test_confirming_what_is_not_there_is_refused() -> None:
     said = c.ConfirmCorrection(correction=1, reason="x")
     after("session.end").refused(said, code=RefusalCode.UNKNOWN, field="correction")

@@ -13,7 +13,7 @@ from workflows.journey.aggregate import EVOLUTIONS, OPENING
 from workflows.journey.commands import AnyBody
 from workflows.journey.dispatch import DECISIONS, REACTIONS
 from workflows.journey.envelopes import CommandBody, EventBody
-from workflows.journey.events import AnyEventBody, CorrectionConfirmed, EnteredInError, FactAmended
+from workflows.journey.events import AnyEventBody, CorrectionConfirmed, CorrectionRejected, EnteredInError, FactAmended
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "workflows" / "journey"
@@ -64,7 +64,7 @@ def declared(kind: type) -> list[type]:
     ]
 
 
-SPECIAL = (OPENING, FactAmended, EnteredInError, CorrectionConfirmed)
+SPECIAL = (OPENING, FactAmended, EnteredInError, CorrectionConfirmed, CorrectionRejected)
 """What `evolve` itself sees to."""
 
 

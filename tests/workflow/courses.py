@@ -187,6 +187,7 @@ REFUSED_SIGNALS = (
     "patient.merge",
     "supply.witness",
     "pathway.confirm-correction",
+    "pathway.reject-correction",
     "pathway.propose-discharge",
     "visit.no-show",
     "contact.settle",
@@ -226,6 +227,7 @@ async def signals(case: Case) -> None:
     told = next(event for event in await case.events() if isinstance(event.body, TherapyRecorded))
     await act(Role.CLINICIAN, c.MarkInError(version=told.version, reason="Invented: another patient's"))
     await act(Role.MEDICAL_DIRECTOR, c.ConfirmCorrection(correction=told.version, reason="Invented: compared"))
+    await act(Role.MEDICAL_DIRECTOR, c.RejectCorrection(correction=told.version, reason="Invented: not so"))
     tighter = c.SetLimits(limits={DoseLimit.MAX_SINGLE_DOSE: 100}, reason="Invented: frail")
     await act(Role.CLINICIAN, tighter)
     await act(Role.CLINICIAN, c.ProposePermission(until=date(2030, 1, 1), source="Invented: a rule"))

@@ -166,7 +166,7 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
 
 
 def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
-    """Return the corrections with one more, or with one that was confirmed."""
+    """Return the corrections with one more, with one that was confirmed, or without one that was rejected."""
     match body:
         case e.FactAmended() | e.EnteredInError():
             made = CorrectionMade(
@@ -179,6 +179,8 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
             return {"corrections": {**journey.corrections, event.version: made}}
         case e.CorrectionConfirmed():
             return changed_entry(journey, "corrections", body.correction, to_confirm=False)
+        case e.CorrectionRejected():
+            return {"corrections": {v: made for v, made in journey.corrections.items() if v != body.correction}}
     return {}
 
 

@@ -18,7 +18,13 @@ from workflows.journey.always.adverse_events.model import (
     ReportAdverseEvent,
 )
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
-from workflows.journey.always.corrections.model import Amend, ConfirmCorrection, Correction, MarkInError
+from workflows.journey.always.corrections.model import (
+    Amend,
+    ConfirmCorrection,
+    Correction,
+    MarkInError,
+    RejectCorrection,
+)
 from workflows.journey.always.death.model import CorrectDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
@@ -183,6 +189,7 @@ AnyBody = Annotated[
     | Amend
     | MarkInError
     | ConfirmCorrection
+    | RejectCorrection
     | SetLimits
     | Sign
     | WithdrawSignOff

@@ -21,7 +21,13 @@ from workflows.journey.always.adverse_events.model import (
 )
 from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
-from workflows.journey.always.corrections.model import Amendable, CorrectionConfirmed, EnteredInError, FactAmended
+from workflows.journey.always.corrections.model import (
+    Amendable,
+    CorrectionConfirmed,
+    CorrectionRejected,
+    EnteredInError,
+    FactAmended,
+)
 from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
 from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
 from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
@@ -203,6 +209,7 @@ AnyEventBody = Annotated[
     | FactAmended
     | EnteredInError
     | CorrectionConfirmed
+    | CorrectionRejected
     | LimitsTightened
     | OverrideProposed
     | LimitsOverridden,

@@ -70,6 +70,17 @@ class ConfirmCorrection(CommandBody):
     reason: Text
 
 
+class RejectCorrection(CommandBody):
+    """Reject a correction that nobody has confirmed, by the version at which it was recorded. A mark as entered in
+    error falls away; a fact that was amended is first corrected again, as it should be."""
+
+    kind: Literal["pathway.reject-correction"] = "pathway.reject-correction"
+    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    correction: Annotated[Whole, Field(ge=1)]
+    reason: Text
+
+
 class FactAmended(EventBody):
     """A recorded fact was corrected. The event at ``version`` stays as it was; this one holds from now on, and opens
     nothing until a second, clinical person has confirmed it (``to_confirm``)."""
@@ -96,6 +107,15 @@ class CorrectionConfirmed(EventBody):
     """A second, clinical person confirmed the ``correction`` recorded at this version."""
 
     kind: Literal["fact.correction-confirmed"] = "fact.correction-confirmed"
+    correction: int
+    reason: Text
+
+
+class CorrectionRejected(EventBody):
+    """The ``correction`` recorded at this version is not confirmed: the fact counts as it did, or as a later correction
+    says."""
+
+    kind: Literal["fact.correction-rejected"] = "fact.correction-rejected"
     correction: int
     reason: Text
 

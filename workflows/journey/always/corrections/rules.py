@@ -13,6 +13,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of
+from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -114,6 +115,30 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
 
 
+def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Reject a correction that waits for a second person. It may be one's own: nothing becomes possible by it. What was
+    amended counts already, so it is first corrected again; that correction waits for a second person in its turn."""
+    made = journey.corrections.get(command.correction)
+    if made is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such correction", "See `pathway why`", "correction")
+    if not made.to_confirm:
+        refuse(RefusalCode.ALREADY_DONE, "this correction does not wait any more", "Correct the fact again")
+    of_it = (made.version, command.correction)
+    later = [v for v, other in journey.corrections.items() if _is_later(v, other, command.correction, of_it)]
+    if not made.in_error and not later:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "the fact counts as this correction says",
+            "Correct it first as it should be (`pathway amend`), then reject this one",
+        )
+    yield e.CorrectionRejected(correction=command.correction, reason=command.reason)
+
+
+def _is_later(version: int, other: CorrectionMade, correction: int, of_it: tuple[int, ...]) -> bool:
+    """Whether a correction came after another one, and amends the same fact or that correction."""
+    return version > correction and other.version in of_it and not other.in_error
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask a second, clinical person to confirm each correction that waits for one."""
     for version, made in journey.unconfirmed.items():
@@ -131,4 +156,5 @@ DECISIONS: Decisions = {
     c.Amend: amend,
     c.MarkInError: mark_in_error,
     c.ConfirmCorrection: confirm,
+    c.RejectCorrection: reject,
 }
