@@ -80,7 +80,7 @@ class CareJourney:
         self._told: m.Recorded | None = None
         self._unreadable, self._further = given.unreadable, given.further
         self._handed: m.StateDigest | None = None
-        self._state_bytes = self._updates = 0
+        self._state_bytes = self._updates = self._received = 0
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
         self._mark, self._asked_to_show = "", False
@@ -197,6 +197,7 @@ class CareJourney:
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Take any signal as it is. The SDK would drop what does not parse; here it is kept."""
+        self._received += 1
         self._signals.append(m.take_signal(name, payload, waiting=sum(signal.held for signal in self._signals)))
 
     @workflow.signal(description="Show anew how this run stands: its search attributes, and what is overdue")
@@ -515,6 +516,7 @@ class CareJourney:
             or info.is_continue_as_new_suggested()
             or info.is_target_worker_deployment_version_changed()
             or self._updates >= m.UPDATES_IN_RUN
+            or self._received >= m.SIGNALS_IN_RUN
             or info.get_current_history_length() >= m.EVENTS_IN_RUN
             or info.get_current_history_size() >= m.BYTES_IN_RUN
         )

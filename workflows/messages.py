@@ -39,6 +39,8 @@ STATE_BYTES = 64 * 1024 * 1024
 """How large a state may become, as JSON: to read it takes a worker about a second. Ops are told at half."""
 UPDATES_IN_RUN = 500
 """How many updates one run takes. Temporal takes 2,000, and a reset applies those of a run again."""
+SIGNALS_IN_RUN = 250
+"""How many signals one run takes. Temporal takes 10,000 unless it is told otherwise; see deploy/local/temporal.py."""
 EVENTS_IN_RUN = 2_000
 """How many history events one run has. Temporal takes 51,200, and whoever wakes a run replays them."""
 BYTES_IN_RUN = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, cast
@@ -52,6 +52,10 @@ ANCHORS = "record-anchors"
 """The id of the schedule by which the record is anchored."""
 
 
+_BUSY = (RPCStatusCode.ABORTED, RPCStatusCode.RESOURCE_EXHAUSTED)
+_GOES_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+_MOVING = "the journey exists, and was beginning a new run"
+_ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
 
 
@@ -112,27 +116,45 @@ async def submit(
 
     Sending the same command again is safe, and gives the same receipt.
 
+    Where no run takes it at this moment, but Temporal knows of one that ended otherwise than a journey does, another
+    one is about to begin: it is asked until the timeout.
+
     Raises:
         Refused: the journey refused it.
-        NotFound: nothing runs under this id.
+        NotFound: Temporal knows no journey of this id, or it has come to its end.
         NotChecked: its signature cannot be checked now; nothing happened.
         Unavailable: no answer; whether it arrived is not known.
     """
     handle, update_id = handle_of(client, journey_id), _update_id(command)
-    until = monotonic() + timeout.total_seconds()
-    pause = 0.05
-    while True:
+
+    async def ask(within: timedelta) -> Receipt:
+        nonlocal update_id
         try:
-            asked = handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=timeout)
-            return await _answer(handle, command, asked)
-        except _TryAgain as again:
-            if monotonic() > until:
-                raise _unanswered(command, str(again)) from None
+            return await _answer(
+                handle, command, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=within)
+            )
         except NotChecked:
             if update_id != _update_id(command):
                 raise
             # It may be the answer of an earlier time: Temporal keeps it under its id.
             update_id = f"{update_id}/{uuid4()}"
+            raise _TryAgain("the signature could not be checked") from None
+
+    return await _until_answered(command, ask, timeout)
+
+
+async def _until_answered(
+    command: Command, ask: Callable[[timedelta], Awaitable[Receipt]], timeout: timedelta
+) -> Receipt:
+    """Ask until there is an answer, each time for as long as is left."""
+    until = monotonic() + timeout.total_seconds()
+    pause = 0.05
+    while True:
+        try:
+            return await ask(timedelta(seconds=max(until - monotonic(), 1)))
+        except _TryAgain as again:
+            if monotonic() > until:
+                raise _unanswered(command, str(again)) from None
         await asyncio.sleep(pause)
         pause = min(2 * pause, 1)
 
@@ -148,29 +170,37 @@ async def reopen(
     """Send a command to a journey that has ended: it runs on from its recorded events for as long as it waits then.
 
     Raises:
-        Refused, NotFound, NotChecked, Unavailable: as `submit`.
+        Refused, NotChecked, Unavailable: as `submit`.
     """
     journey = fold(recorded)
-    again = WithStartWorkflowOperation(
-        CareJourney.run,
-        _make_input(journey, recorded),
-        id=workflow_id(journey.id),
-        task_queue=task_queue,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
-        static_summary=_summary(journey.protocol.pathway, journey.clinic),
-    )
-    asked = client.execute_update_with_start_workflow(
-        SUBMIT,
-        command,
-        start_workflow_operation=again,
-        id=_update_id(command),
-        rpc_timeout=timeout,
-    )
+
+    async def ask(within: timedelta) -> Receipt:
+        again = WithStartWorkflowOperation(
+            CareJourney.run,
+            _make_input(journey, recorded),
+            id=workflow_id(journey.id),
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
+            static_summary=_summary(journey.protocol.pathway, journey.clinic),
+        )
+        asked = client.execute_update_with_start_workflow(
+            SUBMIT,
+            command,
+            start_workflow_operation=again,
+            id=_update_id(command),
+            rpc_timeout=within,
+        )
+        try:
+            return await _answer(handle_of(client, journey.id), command, asked)
+        except NotFound:
+            # The run that was asked came to its end meanwhile.
+            raise _TryAgain("the journey was coming to its end") from None
+
     try:
-        return await _answer(handle_of(client, journey.id), command, asked)
-    except (_TryAgain, NotChecked):
+        return await _until_answered(command, ask, timeout)
+    except NotChecked:
         return await submit(client, journey.id, command, timeout=timeout)
 
 
@@ -191,11 +221,15 @@ async def _answer(
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise _unanswered(command, "no answer came in time from Temporal or its workers") from None
     except RPCError as error:
+        if error.status in _BUSY:
+            raise _TryAgain("Temporal was busy with this journey") from None
         if error.status != RPCStatusCode.NOT_FOUND:
             raise _unanswered(command, "Temporal did not take the command") from error
-        # The run that was asked may have ended because another one goes on: after a hand-over, or a reset.
-        if await _runs(handle):
-            raise _TryAgain("the journey was moving on") from None
+        # The run that was asked may have ended because another one goes on: after a hand-over, a reset, or when it was
+        # taken up again from the record.
+        status = await _status(handle)
+        if status not in (None, WorkflowExecutionStatus.COMPLETED):
+            raise _TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
         raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
     if receipt.refusal is not None:
         raise Refused(receipt.refusal, state=KEPT, ids=_ids(command))
@@ -226,18 +260,20 @@ def _ids(command: Command) -> dict[str, str]:
     return {"command_id": str(command.command_id)}
 
 
-async def _runs(handle: WorkflowHandle[CareJourney, JourneyResult]) -> bool | None:
-    """Whether the latest run of a journey is open; None when Temporal knows of no run.
+async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> WorkflowExecutionStatus | None:
+    """The status of the latest run of a journey; None when Temporal knows of no run.
 
     Raises:
         Unavailable: Temporal cannot be reached.
     """
     try:
-        return (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+        return (await handle.describe()).status
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
         raise Unavailable("Temporal did not answer", "Run it again") from error
+    except ValueError:  # The SDK knows no paused workflows.
+        return WorkflowExecutionStatus.RUNNING
 
 
 async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
@@ -247,9 +283,9 @@ async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedel
         Unavailable: Temporal cannot be reached.
     """
     handle = handle_of(client, journey_id)
-    runs = await _runs(handle)
-    if not runs:
-        return None if runs is None else Running(runs=False)
+    status = await _status(handle)
+    if status != WorkflowExecutionStatus.RUNNING:
+        return None if status is None else Running(runs=False)
     try:
         now = await handle.query(CareJourney.status, rpc_timeout=timeout)
     except (RPCError, WorkflowQueryFailedError):

@@ -22,6 +22,17 @@ TIME_SKIPPING_FLAG = "frontend.WorkflowTimeSkippingEnabled=true"
 # a kill of the server; the last moments before a power cut may be lost, which the record makes good.
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
+# Temporal ends a run whose history is too large, and with it what it has acknowledged. A run that is flooded cannot
+# begin a new one, so the server refuses before that, and the sender knows: a message of more than 384 KB (a command
+# has at most 64 KB, and what we send goes beside the history from 256 KB on), and more than 500 signals of one run,
+# which together are less than a history may be.
+LIMITS = {
+    "limit.blobSize.error": 384 * 1024,
+    "limit.blobSize.warn": 300 * 1024,
+    "history.maximumSignalsPerExecution": 500,
+    "limit.historySize.error": 256 * 1024 * 1024,
+}
+
 # The default of one day would make a finished journey vanish from the interface overnight.
 _RETENTION = timedelta(days=90)
 
@@ -95,6 +106,8 @@ class TemporalServer(Supervised):
             command += ["--db-filename", self.db_path]
             for pragma in _SQLITE_PRAGMAS:
                 command += ["--sqlite-pragma", pragma]
+        for name, value in LIMITS.items():
+            command += ["--dynamic-config-value", f"{name}={value}"]
         if self._time_skipping:
             command += ["--dynamic-config-value", TIME_SKIPPING_FLAG]
         return command

@@ -213,7 +213,9 @@ async def signal(course: Course, name: str, *contents: bytes, encoding: bytes = 
             signal_name=name,
             input=Payloads(payloads=payloads) if payloads else None,
             request_id=str(uuid4()),
-        )
+        ),
+        # As every client does: while a run ends, Temporal takes no signal for a moment.
+        retry=True,
     )
 
 

@@ -1,0 +1,130 @@
+"""Commands while a journey moves from one run to another: nobody is told that there is no such journey."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+from activities.record.event_codec import load_events
+from activities.record.store import Record
+from application.errors import NotFound, Unavailable
+from application.temporal.journey_client import look, reopen, resume, submit
+from simulation.keys import Signers
+from tests.faults.helpers import Course, at_work, command, reset, support
+from workflows import messages
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+
+pytestmark = pytest.mark.server
+
+
+async def terminate_and_resume(course: Course) -> None:
+    await course.handle.terminate()
+    await asyncio.sleep(0.3)
+    await resume(course.client, await load_events(course.record, course.id), task_queue=course.task_queue)
+
+
+async def replace(course: Course) -> None:
+    await resume(course.client, await load_events(course.record, course.id), task_queue=course.task_queue)
+
+
+async def reset_to_the_first_task(course: Course) -> None:
+    await reset(course)
+
+
+async def reset_to_the_last_task(course: Course) -> None:
+    await reset(course, task=-1)
+
+
+async def cancel(course: Course) -> None:
+    await course.handle.cancel()
+
+
+async def nothing(course: Course) -> None:
+    """Its runs are short anyway."""
+
+
+MOVES: tuple[Callable[[Course], Awaitable[None]], ...] = (
+    terminate_and_resume,
+    replace,
+    reset_to_the_first_task,
+    reset_to_the_last_task,
+    cancel,
+    nothing,
+)
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+async def test_commands_arrive_while_a_journey_moves(
+    client: Client,
+    record: Record,
+    signers: Signers,
+    task_queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+    move: Callable[[Course], Awaitable[None]],
+) -> None:
+    monkeypatch.setattr(messages, "UPDATES_IN_RUN", 7)
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        sent = [command(support(f"invented: {number}")) for number in range(30)]
+        waiting = list(sent)
+
+        async def send() -> None:
+            while waiting:
+                # Once, as people do who believe what they are told.
+                await submit(client, course.id, waiting.pop())
+
+        sending = [asyncio.create_task(send()) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        await move(course)
+        await asyncio.gather(*sending)
+        journey = await course.recorded()
+        known = await course.commands()
+        assert [one for one in sent if one.command_id not in known] == []
+        assert len(journey.support) == len(sent)
+
+
+async def test_what_is_known_of_a_journey_that_takes_nothing_is_told(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    short = timedelta(seconds=1)
+    async with at_work(client, record, signers, task_queue):
+        with pytest.raises(NotFound):
+            await submit(client, uuid4(), command(support()), timeout=short)
+        assert await look(client, uuid4()) is None
+
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.recorded()
+        await course.handle.terminate()
+        began = monotonic()
+        with pytest.raises(Unavailable, match="the journey exists, and Temporal has ended its run: tell ops"):
+            await submit(client, course.id, command(support()), timeout=short)
+        assert monotonic() - began < 5
+
+        await replace(course)
+        await course.send(c.Withdraw(), by=Role.PATIENT)
+        await course.handle.result()
+        with pytest.raises(NotFound):
+            await submit(client, course.id, command(support()), timeout=short)
+
+
+async def test_a_journey_that_ends_and_opens_again_all_the_time_takes_every_command(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.send(c.Withdraw(), by=Role.PATIENT)
+        await course.handle.result()
+        sent = [command(support(f"invented: {number}")) for number in range(10)]
+        for one in sent:
+            await reopen(client, await load_events(record, course.id), one, task_queue=task_queue)
+        await course.recorded()
+        known = await course.commands()
+        assert [one for one in sent if one.command_id not in known] == []
