@@ -270,7 +270,7 @@ def test_the_profile_says_what_the_register_says(clinic: Clinic, changed: dict[s
 
 
 def test_a_licence_that_is_over(clinic: Clinic) -> None:
-    clinic.world.at = datetime(2100, 1, 1, 1, tzinfo=UTC)
+    clinic.world.at = datetime(2100, 1, 1, 8, tzinfo=UTC)  # its last day ends in California
     answer = clinic.approve(DIRECTOR)
     assert answer.code == 4
     assert "licence is over" in answer.error["reason"]
