@@ -41,7 +41,20 @@ NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
 HERE = c.Location(state="CA", confirmed=True)
 SAID_HERE = c.SaidLocation(state="CA", confirmed=True)
-PROTOCOLS = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
+
+
+def unspread(protocol: Protocol) -> Protocol:
+    """A protocol whose reminders come exactly when they are due, so that a test can say when that is."""
+    policies = {
+        name: policy.model_copy(
+            update={"steps": tuple(step.model_copy(update={"spread_minutes": 0}) for step in policy.steps)}
+        )
+        for name, policy in protocol.escalation_policies.items()
+    }
+    return protocol.model_copy(update={"escalation_policies": policies})
+
+
+PROTOCOLS = {pathway: unspread(load_demonstration(pathway)) for pathway in list_pathways()}
 
 
 @dataclass

@@ -273,6 +273,30 @@ BAD = {
         "{percent: 50, action: remind, to: session_monitor}", "{percent: 120, action: remind, to: session_monitor}",
         "percent: 120", "escalation_policies.release.steps[0]", "exceed 100",
     ),
+    "a window longer than to the next step": (
+        "{percent: 80, action: remind, to: clinician, spread_minutes: 30}",
+        "{percent: 80, action: remind, to: clinician, spread_minutes: 193}",
+        "spread_minutes: 193", "escalation_policies.sign_in_2_days.steps[1].spread_minutes", "time to the next step",
+    ),
+    "a window on the last step": (
+        "{percent: 150, action: escalate, to: medical_director}",
+        "{percent: 150, action: escalate, to: medical_director, spread_minutes: 1}",
+        "spread_minutes: 1}", "escalation_policies.sign_in_1_day.steps[3].spread_minutes", "time to the next step",
+    ),
+    "a window on an alarm": (
+        "{percent: 1, action: page, to: on_call_clinician, alarm: true}",
+        "{percent: 1, action: page, to: on_call_clinician, alarm: true, spread_minutes: 1}",
+        "spread_minutes: 1}", "escalation_policies.sign_serious_adverse_event.steps[0].spread_minutes", "for reminders",
+    ),
+    "a window on a step in minutes": (
+        "{minutes: 15, action: call_patient, to: session_monitor}",
+        "{minutes: 15, action: call_patient, to: session_monitor, spread_minutes: 1}",
+        "spread_minutes: 1}", "escalation_policies.checklist.steps[1].spread_minutes", "is for reminders",
+    ),
+    "a window below nothing": (
+        "to: clinician, spread_minutes: 30}", "to: clinician, spread_minutes: -1}",
+        "spread_minutes: -1}", "escalation_policies.sign_in_1_day.steps[0].spread_minutes", "greater than",
+    ),
     "escalation policy ends with a reminder": (
         "        - {minutes: 30, action: escalate, to: clinician}\n",
         "        - {minutes: 30, action: remind, to: clinician}\n",

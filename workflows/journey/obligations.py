@@ -7,13 +7,14 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
+from workflows.journey.base import digest
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep
@@ -47,7 +48,8 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
             after = max(after / check_ins.heightened_divide_by, min(floor, after))
         return _later(due, after, policy, journey)
 
-    steps, repeat_minutes = tuple(time_of(step) for step in policy.steps), policy.steps[-1].repeat_minutes
+    steps = _spread([time_of(step) for step in policy.steps], need, policy, journey)
+    repeat_minutes = policy.steps[-1].repeat_minutes
     # Of warnings whose time passed before the wait began, only the last one is still given.
     passed = [n for n, step in enumerate(policy.steps) if step.days_before is not None and steps[n] <= at]
     return Obligation(
@@ -58,6 +60,25 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
         taken=max(passed, default=0),
         repeat_minutes=repeat_minutes,
     )
+
+
+def _spread(
+    times: Sequence[datetime], need: Requirement, policy: EscalationPolicy, journey: Journey
+) -> tuple[datetime, ...]:
+    """Move reminders within their windows, each journey's by another part of them, and never past the next step. The
+    part rests on ids alone, so it is the same whenever it is worked out."""
+    moved = [*times]
+    for number in reversed(range(len(times))):
+        window = policy.steps[number].spread_minutes
+        if not window:
+            continue
+        part = int(digest([str(journey.id), need.key, number])[:12], 16) % (window * 60_000)
+        share, plain = timedelta(milliseconds=part), times[number]
+        later = _later(plain, share, policy, journey)
+        if policy.quiet_hours and later != plain + share:
+            later += share  # Quiet hours lay in between: at their end it would come with all others.
+        moved[number] = min(later, *moved[number + 1 : number + 2])
+    return tuple(moved)
 
 
 def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: datetime) -> Obligation:

@@ -18,7 +18,14 @@ from workflows.journey.instruments import (
     threshold_problems,
 )
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES, MayWaitFor
-from workflows.journey.protocol import HIGHER_IS_TIGHTER, Action, EscalationStep, Protocol, SignOffKind
+from workflows.journey.protocol import (
+    HIGHER_IS_TIGHTER,
+    Action,
+    EscalationPolicy,
+    EscalationStep,
+    Protocol,
+    SignOffKind,
+)
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary import AT_HOME
 from workflows.protocols.reading import Location
@@ -311,6 +318,7 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
     working = _may_wait(protocol, contacts)
     for name, policy in protocol.escalation_policies.items():
         at = ("escalation_policies", name)
+        yield from _check_spreads(policy, at)
         if name not in {*contacts, *others}:
             yield at, "nothing asks for this escalation policy: its name may be misspelt"
         for ladder, steps in (("steps", policy.steps), ("acknowledged", policy.acknowledged)):
@@ -337,6 +345,17 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
                 ("check_ins", "after_session", position, "escalation_policy"),
                 "must not wait for quiet hours on the day of a dose",
             )
+
+
+def _check_spreads(policy: EscalationPolicy, at: Location) -> Broken:
+    """Check that no reminder may come after the step that follows it, and that none is the last step."""
+    for position, step in enumerate(policy.steps):
+        following = policy.steps[position + 1 : position + 2]
+        room = [policy.minutes_of(after) - policy.minutes_of(step) for after in following]
+        if step.spread_minutes and step.spread_minutes > max(room, default=0):
+            yield (*at, "steps", position, "spread_minutes"), "must not be longer than the time to the next step"
+    if any(step.spread_minutes for step in policy.acknowledged):
+        yield (*at, "acknowledged"), "must have no spread_minutes: nothing that was taken waits for others"
 
 
 def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:

@@ -52,6 +52,15 @@ class EscalationStep(InputModel):
     repeat_minutes: Count | None = None
     """Minutes after which the last step is taken again, and again, until somebody acknowledges or what is awaited is
     done. None: it is taken once."""
+    spread_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
+    """Up to how many minutes later a reminder comes, evenly over journeys: at the end of quiet hours, or when a clinic
+    opens, those of thousands would come in one second, and alarms behind them. What is due when stays as it is."""
+
+    @model_validator(mode="after")
+    def _spreads(self) -> Self:
+        if self.spread_minutes and (self.alarm or self.hold or self.minutes is not None):
+            raise ValueError("spread_minutes is for reminders: no alarm, no hold and no step in minutes waits for it")
+        return self
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -90,6 +99,12 @@ class EscalationPolicy(InputModel):
         if self.clock == "working" and self.quiet_hours:
             raise ValueError("quiet_hours are the patient's: a policy in the clinic's working time has none")
         return self
+
+    def minutes_of(self, step: EscalationStep) -> float:
+        """Return when a step comes, in minutes from the beginning of the wait as far as the policy itself says."""
+        if step.percent is not None:
+            return self.due_minutes * step.percent / 100
+        return self.due_minutes + (step.minutes or 0) - 1440 * (step.days_before or 0)
 
     @model_validator(mode="after")
     def _repeats(self) -> Self:
