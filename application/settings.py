@@ -8,11 +8,24 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from application.addresses import database_problem
+from workflows.journey.calendars import zone_info
+
 PREFIX = "CAREPATH_"
+ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
+EXAMPLES = {
+    "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
+    "int_parsing": "10",
+    "greater_than_equal": "10",
+    "less_than_equal": "10",
+    "bool_parsing": "true",
+}
+"""What a right value looks like, by the kind of mistake."""
 
 
 class SettingsError(Exception):
@@ -31,8 +44,8 @@ class SettingsError(Exception):
 
 
 def _postgresql_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("must start with postgresql://")
+    if (problem := database_problem(url.get_secret_value())) is not None:
+        raise ValueError(problem)
     return url
 
 
@@ -42,11 +55,60 @@ def _existing_directory(path: Path) -> Path:
     return path
 
 
+def _readable_file(path: Path) -> Path:
+    """What is not there yet may be made; a directory, or a file of somebody else, is a mistake."""
+    if path.is_dir():
+        raise ValueError("is a directory; name a file")
+    if path.exists() and not os.access(path, os.R_OK):
+        raise ValueError("is a file that cannot be read; check its owner and its rights")
+    return path
+
+
+def _directory(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise ValueError("is a file; name a directory")
+    return path
+
+
+def _new_file(path: Path) -> Path:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError("is no place for a file; name one in a directory that exists")
+    return path
+
+
+def _known_zone(name: str) -> str:
+    zone_named(name)
+    return name
+
+
+def zone_named(given: str) -> ZoneInfo:
+    """Return the zone that a value of `TZ` or of a setting names: by name or by a file, either after a colon.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    name = given.strip().removeprefix(":")
+    if name.startswith("/"):
+        name = zone_in_path(name) or name
+    try:
+        return zone_info(name)
+    except ZoneInfoNotFoundError:
+        raise ValueError(f"is no time zone that is known here; {ZONE_EXAMPLE}") from None
+
+
+def zone_in_path(path: str | Path) -> str | None:
+    """Return the zone that the path of a file of zone data, or the one it links to, ends with; it need not be there."""
+    _, found, name = os.path.realpath(path).partition("/zoneinfo/")
+    return name.removeprefix("posix/").removeprefix("right/") if found else None
+
+
 def _upper(level: Any) -> Any:
     return level.upper() if isinstance(level, str) else level
 
 
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
+ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 
@@ -63,11 +125,11 @@ class Settings(BaseSettings):
     owner_url: PostgresqlUrl | None = None
     """The same database as its owner. Only migrations need it: leave it out of workers and of people's own
     settings."""
-    task_queue: str = Field(default="care-pathway", min_length=1)
+    task_queue: Words = "care-pathway"
     """The Temporal task queue that workers poll and that journeys are started on."""
-    profile: Path | None = None
+    profile: ReadableFile | None = None
     """The file that says who is acting. Their signing key is beside it, with the suffix `.key`."""
-    register_file: Path | None = None
+    register_file: ReadableFile | None = None
     """The register of who may sign, itself signed by the organisation. Needed wherever signatures are checked."""
     organisation_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of the organisation's key, 64 hex digits, by which the register is believed. Take it from what
@@ -75,16 +137,16 @@ class Settings(BaseSettings):
     signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
     """How long a signing session lasts after its last signature, 0 to 60 minutes. Within it a signer is asked for the
     passphrase alone."""
-    anchors_dir: Path | None = None
+    anchors_dir: Annotated[Path, AfterValidator(_directory)] | None = None
     """The directory where anchors of the record are written and looked for. Keep it outside the database, where
     whoever runs the database cannot change it."""
-    anchor_key_file: Path | None = None
+    anchor_key_file: ReadableFile | None = None
     """The key workers sign anchors with (`record anchor-key`). Without it and the directory they write none."""
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
     anchor_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """How often an anchor is written, every 1 to 1440 minutes. Read when the schedule is first made."""
-    zone: str | None = None
+    zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     """The zone of the person who looks, such as `America/Los_Angeles`: their times, and where their day ends. Without
     it `TZ` says it, and else the machine. The zone data is always that of this build."""
     demonstration: bool = False
@@ -95,9 +157,9 @@ class Settings(BaseSettings):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["console", "json"] = "console"
     """`console` for people, `json` for machines. Logs go to standard error."""
-    build_id: str | None = Field(default=None, min_length=1)
+    build_id: Words | None = None
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
-    ready_file: Path | None = None
+    ready_file: Annotated[Path, AfterValidator(_new_file)] | None = None
     """A worker creates this file once it is polling."""
 
 
@@ -131,4 +193,5 @@ def _problems(invalid: ValidationError) -> Iterator[tuple[str, str]]:
     for error in invalid.errors(include_input=False, include_context=False, include_url=False):
         name = f"{PREFIX}{str(error['loc'][0]).upper()}"
         problem = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
-        yield name, problem[0].lower() + problem[1:]
+        example = EXAMPLES.get(error["type"])
+        yield name, problem[0].lower() + problem[1:] + (f"; for example {example}" if example else "")

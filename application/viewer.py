@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from application.settings import PREFIX, SettingsError
+from application.settings import PREFIX, ZONE_EXAMPLE, SettingsError, zone_in_path, zone_named
 from workflows.journey.calendars import zone_info
 
 SETTING = f"{PREFIX}ZONE"
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
 """Where a machine says its zone: by a link into its zone data, or by name."""
-EXAMPLE = "write a place, for example America/Los_Angeles"
 
 
 def viewers_zone() -> ZoneInfo:
@@ -28,15 +27,15 @@ def viewers_zone() -> ZoneInfo:
     for variable in (SETTING, "TZ"):
         if given := os.environ.get(variable, "").strip():
             try:
-                return zone_info(_name_of(given))
-            except ZoneInfoNotFoundError:
-                raise SettingsError([(variable, f"is no time zone that is known here; {EXAMPLE}")]) from None
+                return zone_named(given)
+            except ValueError as problem:
+                raise SettingsError([(variable, str(problem))]) from None
     for name in _names_of_the_machine():
         try:
             return zone_info(name)
         except ZoneInfoNotFoundError:
             continue
-    raise SettingsError([(SETTING, f"is missing, and the machine does not say where you are; {EXAMPLE}")])
+    raise SettingsError([(SETTING, f"is missing, and the machine does not say where you are; {ZONE_EXAMPLE}")])
 
 
 def in_viewers_zone(moment: datetime) -> datetime:
@@ -74,22 +73,10 @@ def _read(moment: datetime) -> datetime:
         return moment.astimezone(UTC)
 
 
-def _name_of(given: str) -> str:
-    """Return the zone in a value of `TZ`: a name, or a file whose path ends with one, either after a colon."""
-    name = given.removeprefix(":")
-    return (_name_in(Path(name)) or name) if name.startswith("/") else name
-
-
 def _names_of_the_machine() -> Iterator[str]:
-    if linked := _name_in(LINK):
+    if linked := zone_in_path(LINK):
         yield linked
     try:
         yield NAMED.read_text(encoding="utf-8", errors="replace")[:100].strip()
     except OSError:
         return
-
-
-def _name_in(path: Path) -> str | None:
-    """Return what the path of a file of zone data, or the one it links to, ends with. The file need not be there."""
-    _, found, name = os.path.realpath(path).partition("/zoneinfo/")
-    return name.removeprefix("posix/").removeprefix("right/") if found else None

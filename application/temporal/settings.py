@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
+from application.addresses import TEMPORAL_EXAMPLE, is_file, temporal_problem
 from application.settings import SettingsError
 
 
@@ -29,7 +30,9 @@ def load_temporal_config() -> ClientConnectConfig:
         problem = "this, or what Temporal's profile file says, is unknown or malformed"
         raise SettingsError([(name, problem) for name in given] or [("TEMPORAL_CONFIG_FILE", problem)])
     if "target_host" not in config:
-        raise SettingsError([("TEMPORAL_ADDRESS", "is missing")])
+        raise SettingsError([("TEMPORAL_ADDRESS", f"is missing; {TEMPORAL_EXAMPLE}")])
+    if (wrong := temporal_problem(config["target_host"])) is not None:
+        raise SettingsError([("TEMPORAL_ADDRESS", wrong)])
     return config
 
 
@@ -37,7 +40,9 @@ def _temporal_problems(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in names:
         value = os.environ[name]
         if name == "TEMPORAL_CONFIG_FILE" or name.endswith("_PATH"):
-            if not os.access(value, os.R_OK):
+            if not is_file(value):
                 yield name, "is not a file that can be read"
         elif name == "TEMPORAL_TLS" and value.lower() not in {"true", "false", "1", "0"}:
             yield name, "must be true or false"
+        elif name == "TEMPORAL_NAMESPACE" and (not value.strip() or value != value.strip()):
+            yield name, "is empty or has a space around it; for example default"

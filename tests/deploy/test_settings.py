@@ -116,3 +116,157 @@ def test_an_unknown_key_in_temporals_profile_file_is_an_error(monkeypatch: pytes
     with pytest.raises(SettingsError, match="TEMPORAL_CONFIG_FILE") as caught:
         load_temporal_config()
     assert SECRET not in str(caught.value)
+
+
+USER = f"postgresql://carepath_app:{SECRET}"
+DATABASES = [
+    ("mysql://db/carepath", "postgresql://"),
+    (f"{USER}@db.internal:0/carepath", "port"),
+    (f"{USER}@db.internal:65536/carepath", "port"),
+    (f"{USER}@db.internal:543x/carepath", "port"),
+    (f"{USER}@db.internal:/carepath", "port"),
+    (f"{USER}@db.internal:-1/carepath", "port"),
+    (f"{USER}@a:1,b:99999/carepath", "port"),
+    (f"{USER}@db.internal/carepath?port=99999", "port"),
+    (f"{USER}@db.internal/carepath?sslmode=enforced", "sslmode"),
+    (f"{USER}@db.internal/carepath?sslmode=", "sslmode"),
+    (f"{USER}@db.internal/carepath?sslmode", "name=value"),
+    (f"{USER}@db.internal/carepath?sslrootcert=/nowhere/ca.pem", "sslrootcert"),
+    (f"{USER}@db.internal/carepath?sslrootcert=/etc", "sslrootcert"),
+    (f"{USER}#1@db.internal/carepath", "%23"),
+    (f"{USER}@1@db.internal/carepath", "%40"),
+    (f"{USER}?1@db.internal/carepath", "%3F"),
+    (f"{USER}/1@db.internal/carepath", "%2F"),
+    (f"{USER}%@db.internal/carepath", "%25"),
+    (f"{USER} 1@db.internal/carepath", "space"),
+    (f"{USER}@db.internal/carepath\n", "space"),
+    (f"{USER}@/carepath", "names no host"),
+    ("postgresql://", "names no host"),
+    ("postgresql:///carepath", "names no host"),
+    (f"{USER}@:5432/carepath", "names no host"),
+    (f"{USER}@::1:5432/carepath", "brackets"),
+    (f"{USER}@[::1/carepath", "no ]"),
+    (f"{USER}@[::1]x/carepath", "port"),
+]
+
+
+@pytest.mark.parametrize(("url", "said"), DATABASES, ids=[said for _, said in DATABASES])
+def test_a_database_that_cannot_be_is_taken_apart(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", url)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    text = str(caught.value)
+    assert caught.value.variables == ("CAREPATH_DATABASE_URL",)
+    assert said in text
+    assert "for example postgresql://carepath_app:PASSWORD@" in text
+    assert SECRET not in text
+    assert "db.internal" not in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        f"{USER}@db.internal",
+        f"{USER}@db.internal:5432/carepath?sslmode=verify-full&sslrootcert=system",
+        f"{USER}%23%40%25%3F%2F@db.internal/carepath",
+        f"{USER}@[::1]:5432/carepath",
+        f"{USER}@[fe80::1]/carepath",
+        f"{USER}@a:5432,b:5433/carepath",
+        "postgresql:///carepath?host=/var/run/postgresql",
+        "postgres://carepath_app@%2Fvar%2Frun%2Fpostgresql/carepath",
+        "postgresql://carepath_app@127.0.0.1:5432/carepath?sslmode=disable&application_name=x",
+    ],
+)
+def test_a_database_that_can_be_is_let_through(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", url)
+    assert load_settings().database_url.get_secret_value() == url
+
+
+ADDRESSES = [
+    ("temporal.internal", "has no port"),
+    ("http://temporal.internal:7233", "without http://"),
+    ("grpc://temporal.internal", "without http://"),
+    ("temporal.internal:", "port"),
+    ("temporal.internal:0", "port"),
+    ("temporal.internal:70000", "port"),
+    ("temporal.internal:seven", "port"),
+    (":7233", "names no host"),
+    ("::1:7233", "brackets"),
+    ("[::1]", "has no port"),
+    ("temporal.internal:7233/default", "nothing else"),
+    (f"me:{SECRET}@temporal.internal:7233", "nothing else"),
+    (" temporal.internal:7233", "space"),
+    ("temporal.internal: 7233", "space"),
+    ("", "is missing"),
+]
+
+
+@pytest.mark.parametrize(("address", "said"), ADDRESSES)
+def test_an_address_of_temporal_is_taken_apart(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+    with pytest.raises(SettingsError) as caught:
+        load_temporal_config()
+    assert caught.value.variables == ("TEMPORAL_ADDRESS",)
+    assert said in str(caught.value)
+    assert "for example temporal.example.org:7233" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["temporal.internal:7233", "127.0.0.1:1", "[::1]:7233"])
+def test_an_address_of_temporal_is_let_through(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+    assert load_temporal_config()["target_host"] == address
+
+
+OTHERS = [
+    ("CAREPATH_OWNER_URL", f"{USER}@db.internal:99999/carepath", "port"),
+    ("CAREPATH_SIGNING_MINUTES", "ten", "for example 10"),
+    ("CAREPATH_SIGNING_MINUTES", "61", "less than or equal to 60"),
+    ("CAREPATH_ANCHOR_MINUTES", "0", "greater than or equal to 1"),
+    ("CAREPATH_ANCHOR_MINUTES", "1e3", "for example 10"),
+    ("CAREPATH_DEMONSTRATION", "perhaps", "for example true"),
+    ("CAREPATH_ORGANISATION_KEY", "AB" * 32, "in small letters"),
+    ("CAREPATH_ANCHOR_PUBLIC_KEY", "ab" * 31, "in small letters"),
+    ("CAREPATH_TASK_QUEUE", "  ", "at least 1 character"),
+    ("CAREPATH_BUILD_ID", "\t", "at least 1 character"),
+    ("CAREPATH_PROFILE", "/", "is a directory"),
+    ("CAREPATH_REGISTER_FILE", "/etc", "is a directory"),
+    ("CAREPATH_ANCHOR_KEY_FILE", "/", "is a directory"),
+    ("CAREPATH_ANCHORS_DIR", "/dev/null", "is a file"),
+    ("CAREPATH_PROTOCOLS_DIR", "/dev/null", "is not a directory"),
+    ("CAREPATH_READY_FILE", "/nowhere/ready", "no place for a file"),
+    ("CAREPATH_ZONE", "Nonsense/Zone", "America/Los_Angeles"),
+    ("CAREPATH_LOG_LEVEL", "loud", "DEBUG"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), OTHERS, ids=[f"{name}={value}" for name, value, _ in OTHERS])
+def test_a_setting_that_cannot_be_is_explained(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", URL)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.variables == (name,)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/etc"),
+        ("TEMPORAL_TLS_SERVER_CA_CERT_PATH", ""),
+        ("TEMPORAL_CONFIG_FILE", "/etc"),
+        ("TEMPORAL_NAMESPACE", " "),
+        ("TEMPORAL_NAMESPACE", "clinic "),
+        ("TEMPORAL_TLS", "yes"),
+    ],
+)
+def test_a_setting_of_temporal_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_temporal_config()
+    assert name in caught.value.variables

@@ -52,7 +52,7 @@ class EscalationStep(InputModel):
     repeat_minutes: Count | None = None
     """Minutes after which the last step is taken again, and again, until somebody acknowledges or what is awaited is
     done. None: it is taken once."""
-    spread_minutes: Annotated[int, Field(ge=0, le=1440)] = 0
+    spread_minutes: Annotated[Whole, Field(ge=0, le=1440)] = 0
     """Up to how many minutes later a reminder comes, evenly over journeys: at the end of quiet hours, or when a clinic
     opens, those of thousands would come in one second, and alarms behind them. What is due when stays as it is."""
 

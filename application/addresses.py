@@ -1,0 +1,103 @@
+"""What is wrong with the address of a server, said before anybody tries to connect. No text repeats the address."""
+
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote
+
+DATABASE_EXAMPLE = "for example postgresql://carepath_app:PASSWORD@db.example.org:5432/carepath?sslmode=verify-full"
+TEMPORAL_EXAMPLE = "for example temporal.example.org:7233"
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SSL_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+def database_problem(url: str) -> str | None:
+    """Return what is wrong with the address of a PostgreSQL database; None if it may be right."""
+    return next((f"{problem}; {DATABASE_EXAMPLE}" for problem in _database_problems(url)), None)
+
+
+def _database_problems(url: str) -> Iterator[str]:
+    scheme = next((each for each in _SCHEMES if url.startswith(each)), None)
+    if scheme is None:
+        yield "must start with postgresql://"
+        return
+    if re.search(r"[\s\x00-\x1f]", url):
+        yield "has a space or line end in it"
+    if "#" in url:
+        yield "has a # in it: in a password write %23"
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        yield "has a % that stands for nothing: in a password write %25"
+    before, _, query = url.removeprefix(scheme).partition("?")
+    authority, _, path = before.partition("/")
+    if authority.count("@") > 1:
+        yield "has an @ too many: in a user or password write %40"
+    if "@" not in authority and "@" in path + query:
+        yield "has a / or ? before the @: in a password write %2F and %3F"
+    given: dict[str, str] = {}
+    try:
+        given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
+    except ValueError:
+        yield "has something other than name=value after the ?"
+    hosts = authority.rpartition("@")[2]
+    if not hosts and not given.get("host"):
+        yield "names no host (for a socket: postgresql:///carepath?host=/var/run/postgresql)"
+    for host in hosts.split(",") if hosts else ():
+        if (problem := _host_problem(unquote(host))) is not None:
+            yield problem
+    if "port" in given and any(not _is_port(port) for port in given["port"].split(",")):
+        yield "has a port that is not between 1 and 65535"
+    if given.get("sslmode", "prefer") not in SSL_MODES:
+        yield f"has an sslmode that there is not: {', '.join(SSL_MODES)}"
+    for name in SSL_FILES:
+        if name in given and given[name] != "system" and not is_file(given[name]):
+            yield f"names a file by {name} that cannot be read"
+
+
+def temporal_problem(address: str) -> str | None:
+    """Return what is wrong with the address of Temporal; None if it may be right."""
+    return next((f"{problem}; {TEMPORAL_EXAMPLE}" for problem in _temporal_problems(address)), None)
+
+
+def _temporal_problems(address: str) -> Iterator[str]:
+    if re.search(r"[\s\x00-\x1f]", address):
+        yield "has a space or line end in it"
+    if "://" in address:
+        yield "is host:port, without http:// or the like"
+    elif any(mark in address for mark in "/?#@,"):
+        yield "is host:port and nothing else"
+    elif (problem := _host_problem(address)) is not None:
+        yield problem
+    elif not re.search(r":\d+$", address):
+        yield "has no port, usually 7233"
+
+
+def _host_problem(host: str) -> str | None:
+    """Say what is wrong with `host`, `host:port`, `[IPv6]` or `[IPv6]:port`. A path is the directory of a socket."""
+    if host.startswith("/"):
+        return None
+    if host.startswith("["):
+        name, closed, port = host[1:].partition("]")
+        port = port.removeprefix(":") if port.startswith(":") else port and "none"
+        if not closed:
+            return "has a [ and no ]"
+        ported = bool(port) or host.endswith(":")
+    else:
+        if host.count(":") > 1:
+            return "has an IPv6 address without brackets: write [::1]"
+        name, colon, port = host.partition(":")
+        ported = bool(colon)
+    if not name:
+        return "names no host"
+    if ported and not _is_port(port):
+        return "has a port that is not between 1 and 65535"
+    return None
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= 65535
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file that can be read, and no directory."""
+    return os.access(path, os.R_OK) and not os.path.isdir(path)  # noqa: PTH112 - the text is of the environment
