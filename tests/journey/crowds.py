@@ -7,6 +7,7 @@ from tests.journey.play import Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.base import ImmutableModel
+from workflows.journey.entries import Entries
 
 
 def ask(urgency: str) -> Callable[[Play], object]:
@@ -67,5 +68,5 @@ def crowd(kind: str, many: int) -> Play:
             name: known[last].model_copy(update={"id": name})
             for name in (f"{stem}-{len(known) + n}" for n in range(1, many))
         }
-    play.journey = play.journey.model_copy(update={field: {**known, **copies}, "behind": play.at})
+    play.journey = play.journey.model_copy(update={field: Entries({**known, **copies}), "behind": play.at})
     return play

@@ -140,7 +140,7 @@ def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have(
 def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() -> None:
     play = standing(course("PTSD").journey, course("PTSD").at, "PTSD")
     died(play)
-    assert (play.journey.died, play.journey.outcome, play.journey.waiting) == (True, Outcome.COMPLETED, {})
+    assert (play.journey.died, play.journey.outcome, dict(play.journey.waiting)) == (True, Outcome.COMPLETED, {})
 
 
 LIVES: dict[str, tuple[dict[str, Any], Role]] = {

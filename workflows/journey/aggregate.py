@@ -28,6 +28,7 @@ from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.always.supply import model as supply
 from workflows.journey.always.therapy import model as therapy
+from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
 from workflows.journey.stages.education import model as education
 from workflows.journey.stages.evaluation import model as evaluation
@@ -70,6 +71,12 @@ class Journey(
     def mark(self) -> object:
         """What tells this state from every other one."""
         return object()
+
+    @cached_property
+    def agreed(self) -> dict[str, Any]:
+        """When what is awaited was last found to be what is needed (`obligations`). It is not part of the state: JSON
+        and comparisons leave it out. Copies share it."""
+        return {}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Journey":
         """Copy the state. The copy is another one."""
@@ -160,7 +167,7 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
             changed = void(journey, journey.corrections[body.correction].version)
         case _:
             changed = _changes(journey, body, event)
-    kept = {"facts": {**journey.facts, event.version: fact_of(body)}} if not isinstance(body, CLERICAL) else {}
+    kept = {"facts": put(journey.facts, event.version, fact_of(body))} if not isinstance(body, CLERICAL) else {}
     corrections = _corrections(journey, body, event)
     return journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
 
@@ -176,7 +183,7 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
                 in_error=isinstance(body, e.EnteredInError),
                 to_confirm=body.to_confirm,
             )
-            return {"corrections": {**journey.corrections, event.version: made}}
+            return {"corrections": put(journey.corrections, event.version, made)}
         case e.CorrectionConfirmed():
             return changed_entry(journey, "corrections", body.correction, to_confirm=False)
         case e.CorrectionRejected():

@@ -13,8 +13,8 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
-from workflows.journey.needs import needs
-from workflows.journey.obligations import reconcile
+from workflows.journey.needs import group_needs
+from workflows.journey.obligations import reconcile, remember_agreement
 from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 
@@ -34,6 +34,8 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
     """
     try:
         seen = command_digest(command)
+        if journey is not None:
+            _ = journey.agreed  # What is found out about it is known to the states that follow.
         if journey is None:
             return _started(command, seen, at)
         _permit(journey, command.body, command.actor, at)
@@ -182,7 +184,9 @@ def _unfold(
         emit(body, None)
     while (step := next(iter(advance(journey, at)), None)) is not None:
         emit(step, events[-1] if events else None)
-    changed = reconcile(needs(journey), journey, at)
+    groups = group_needs(journey)
+    changed = reconcile(groups, journey, at)
     if changed is not None:
         emit(changed, events[-1] if events else None)
+    remember_agreement(groups, journey)
     return tuple(events)

@@ -11,6 +11,7 @@ from uuid import UUID
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.base import Identifier, ImmutableModel, InputModel
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries
 from workflows.journey.stage import Stage
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
@@ -76,10 +77,11 @@ Evolutions: TypeAlias = Mapping[type[EventBody], Evolution]
 
 def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -> Changes:
     """Return the dictionary ``field`` of the state with one entry changed; nothing where there is no such entry."""
-    entries: dict[Any, Any] = getattr(state, field)
+    entries: Mapping[Any, Any] = getattr(state, field)
     if key not in entries:
         return {}
-    return {field: {**entries, key: entries[key].model_copy(update=changes)}}
+    changed = {key: entries[key].model_copy(update=changes)}
+    return {field: entries.put(changed) if isinstance(entries, Entries) else {**entries, **changed}}
 
 
 def with_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ from workflows.journey.always.permissions import rules as permissions
 from workflows.journey.always.pregnancy import rules as pregnancy
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.supply import rules as supply
+from workflows.journey.entries import as_entries
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.requirements import Requirement
+from workflows.journey.requirements import Needs, Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
@@ -48,23 +49,39 @@ NEEDS = (
     adverse_events.needs,
     holds.needs,
     patient.needs,
-    access.needs,
     corrections.needs,
     dose_limits.needs,
 )
 
 
+EACH_NEEDS = (*education.EACH_NEEDS, *follow_up.EACH_NEEDS, *safety.EACH_NEEDS, *access.EACH_NEEDS)
+
+
+def group_needs(journey: Journey) -> tuple[Needs, ...]:
+    """Return everything the journey waits for now, in groups. A group is the same object as long as nothing has changed
+    of what it is worked out from."""
+    pages = (
+        page.recall(each.of_page, *(getattr(journey, name) for name in each.reads))
+        for each in EACH_NEEDS
+        for page in as_entries(getattr(journey, each.field)).pages
+    )
+    stages = (_needs(journey, stage) for stage in NEEDS)
+    groups = tuple(group for group in (*pages, *stages) if group.by_id)
+    if journey.closing is None:
+        return groups
+    needed = (need for group in groups for need in group.by_id.values())
+    return (Needs({need.id: need for need in needed if outlasts(journey, need) >= _ended(journey)}),)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Return everything the journey waits for now."""
-    for stage in NEEDS:
-        for need in _needs(journey, stage):
-            if journey.closing is None or outlasts(journey, need) >= _ended(journey):
-                yield need
+    for group in group_needs(journey):
+        yield from group.by_id.values()
 
 
 @recalled
-def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> tuple[Requirement, ...]:
-    return tuple(stage(journey))
+def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> Needs:
+    return Needs({need.id: need for need in stage(journey)})
 
 
 def wanted_now(journey: Journey) -> dict[str, Requirement]:
@@ -81,7 +98,8 @@ def _ended(journey: Journey) -> Outlasts:
 def outlasts(journey: Journey, need: Requirement) -> Outlasts:
     """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
     contacts after a dose go on as long as the protocol says that they are owed."""
-    if need.subject in journey.contacts and is_owed_after_dose(journey, journey.contacts[need.subject]):
+    contact = journey.contacts.get(need.subject or "")
+    if contact is not None and is_owed_after_dose(journey, contact):
         return Outlasts.ENDING
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts

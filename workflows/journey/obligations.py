@@ -7,19 +7,30 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.base import digest
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
+from workflows.journey.entries import Entries, as_entries, find
 from workflows.journey.obligation_types import OBLIGATION_TYPES
-from workflows.journey.protocol import EscalationPolicy, EscalationStep
-from workflows.journey.requirements import Closed, Obligation, Paused, Requirement
+from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol
+from workflows.journey.requirements import Closed, Needs, Obligation, Paused, Requirement
 from workflows.journey.stages.screening.rules import next_birthday
+
+
+class Agreement(NamedTuple):
+    """When what was awaited was last what was needed: in which groups, and whether care was held."""
+
+    held: bool
+    groups: Mapping[Needs, None]
+    waiting: Entries[str, Obligation]
+
 
 CLOCK = dict.fromkeys(("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged"), True)
 """What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
@@ -122,7 +133,7 @@ def next_escalation_step(obligation: Obligation, journey: Journey) -> Escalation
     return None if obligation.next_step is None else steps[min(obligation.taken, len(steps) - 1)]
 
 
-def reconcile(needs: Iterable[Requirement], journey: Journey, at: datetime) -> ObligationsUpdated | None:
+def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> ObligationsUpdated | None:
     """Return what to open and what to close so that the obligations are exactly the needs; None where they are.
 
     Where much changes at once (a hold, a handover, an ending), alarms and safety come first, and ``more`` says that the
@@ -132,17 +143,23 @@ def reconcile(needs: Iterable[Requirement], journey: Journey, at: datetime) -> O
     the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
     pauses the clocks of care. They go on from where they stood when no hold is left.
     """
-    asked, waiting = tuple(needs), journey.waiting
-    pausing = {need.key: need for need in asked if need.care} if journey.held else {}
-    wanted = {need.id: need for need in asked if not (need.care and journey.held)}
-    left = {key: kept for key, kept in waiting.items() if not _stays(kept, wanted.get(key))}
-    new = [need for key, need in wanted.items() if key not in waiting or key in left]
-    before = {kept.key: kept for kept in left.values()}
-    after = {need.key: need for need in new}
-    keys = [*dict.fromkeys((*before, *after))]
-    portion = keys if len(keys) <= CHANGES_AT_ONCE else _first_changes(keys, before, after, journey, at)
+    held, waiting = journey.held, journey.waiting
+    asked, known = _what_changed(groups, journey, held=held)
+    pausing = {need.key: need for need in asked.values() if need.care} if held else {}
+    wanted = {name: need for name, need in asked.items() if not (need.care and held)}
+    before = {kept.key: kept for kept in known.values() if not _stays(kept, wanted.get(kept.id))}
+    left = {kept.id: kept for kept in before.values()}
+    after = {need.key: need for name, need in wanted.items() if name not in waiting or name in left}
+    keys = {**dict.fromkeys(before), **dict.fromkeys(after)}
     if not keys and journey.behind is None:
         return None
+
+    def rank(key: str) -> tuple[bool, bool, datetime, str]:
+        need: Requirement = after[key] if key in after else before[key]
+        policy = journey.protocol.escalation_policies[need.escalation_policy]
+        return not policy.alarms, need.care, need.due or at + timedelta(minutes=policy.due_minutes), key
+
+    portion = heapq.nsmallest(CHANGES_AT_ONCE, keys, key=rank)
     return ObligationsUpdated(
         opened=tuple(_give_clock(after[key], before.get(key), journey, at) for key in portion if key in after),
         closed=tuple(_closed(before[key], after, pausing, journey) for key in portion if key in before),
@@ -150,21 +167,41 @@ def reconcile(needs: Iterable[Requirement], journey: Journey, at: datetime) -> O
     )
 
 
-def _first_changes(
-    keys: list[str],
-    before: Mapping[str, Obligation],
-    after: Mapping[str, Requirement],
-    journey: Journey,
-    at: datetime,
-) -> list[str]:
-    """Return what changes first: what alarms somebody, then what is about safety, each by when it is due."""
+def _what_changed(
+    groups: Sequence[Needs], journey: Journey, *, held: bool
+) -> tuple[Mapping[str, Requirement], Mapping[str, Obligation]]:
+    """Return the needs, and what is awaited, that may not agree: all of them, or what has changed since they agreed."""
+    agreed = journey.agreed.get("last")
+    if agreed is None or journey.behind is not None or agreed.held is not held:
+        return {name: need for group in groups for name, need in group.by_id.items()}, journey.waiting
+    now = dict.fromkeys(groups)
+    gone = [group for group in agreed.groups if group not in now]
+    asked = {name: need for group in groups if group not in agreed.groups for name, need in group.by_id.items()}
+    names = dict.fromkeys((*asked, *(name for group in gone for name in group.by_id)))
+    for name in _differing(agreed.waiting, as_entries(journey.waiting)):
+        names[name] = None
+        if name not in asked:
+            asked.update((name, group.by_id[name]) for group in groups if name in group.by_id)
+    waiting = journey.waiting
+    return asked, {name: waiting[name] for name in names if name in waiting}
 
-    def rank(key: str) -> tuple[bool, bool, datetime]:
-        need: Requirement = after[key] if key in after else before[key]
-        policy = journey.protocol.escalation_policies[need.escalation_policy]
-        return not policy.alarms, need.care, need.due or at + timedelta(minutes=policy.due_minutes)
 
-    return heapq.nsmallest(CHANGES_AT_ONCE, keys, key=rank)
+def _differing(before: Entries[str, Obligation], now: Entries[str, Obligation]) -> Iterator[str]:
+    """Yield the ids of what is awaited and was not then, or the other way round, or not of the same people."""
+    then, new = (
+        {name: waiting for page in side.pages if page not in other for name, waiting in page.entries.items()}
+        for side, other in ((before, dict.fromkeys(now.pages)), (now, dict.fromkeys(before.pages)))
+    )
+    for name in {**then, **new}:
+        if name not in then or name not in new or not _stays(then[name], new[name]):
+            yield name
+
+
+def remember_agreement(groups: Sequence[Needs], journey: Journey) -> None:
+    """Remember that what is awaited of a journey is what it needs, so that only changes are looked at later."""
+    if journey.behind is None:
+        waiting = as_entries(journey.waiting)
+        journey.agreed["last"] = Agreement(held=journey.held, groups=dict.fromkeys(groups), waiting=waiting)
 
 
 def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
@@ -206,13 +243,55 @@ def _closed(
 
 def obligations(journey: Journey) -> tuple[Obligation, ...]:
     """Return everything the journey waits for, by due time."""
-    return tuple(sorted(journey.waiting.values(), key=lambda waiting: (waiting.deadline, waiting.id)))
+    return first_obligations(journey, len(journey.waiting))
+
+
+def first_obligations(journey: Journey, most: int) -> tuple[Obligation, ...]:
+    """Return what the journey waits for and is due first, at most so much of it."""
+    pages = (page.recall(_by_deadline) for page in as_entries(journey.waiting).pages)
+    return tuple(islice(heapq.merge(*pages, key=_deadline), most))
+
+
+def most_urgent(journey: Journey, most: int) -> tuple[Obligation, ...]:
+    """Return the most urgent of what the journey waits for, at most so much of it: what alarms somebody, then the rest,
+    each by due time."""
+    pages = (page.recall(_by_urgency, journey.protocol) for page in as_entries(journey.waiting).pages)
+    return tuple(waiting for *_, waiting in islice(heapq.merge(*pages, key=lambda ranked: ranked[:2]), most))
+
+
+def _deadline(waiting: Obligation) -> tuple[datetime, str]:
+    return waiting.deadline, waiting.id
+
+
+def _by_deadline(entries: Mapping[str, Obligation]) -> list[Obligation]:
+    return sorted(entries.values(), key=_deadline)
+
+
+def _by_urgency(
+    entries: Mapping[str, Obligation], protocol: Protocol
+) -> list[tuple[bool, tuple[datetime, str], Obligation]]:
+    policies = protocol.escalation_policies
+    ranked = [(not policies[each.escalation_policy].alarms, _deadline(each), each) for each in entries.values()]
+    return sorted(ranked, key=lambda each: each[:2])
+
+
+def due_steps(journey: Journey, at: datetime) -> Iterator[Obligation]:
+    """Yield what is awaited and has a step of its escalation policy due by a moment (UTC)."""
+    for page in as_entries(journey.waiting).pages:
+        if any(step <= at for step in page.recall(_next_steps)):
+            yield from (each for each in page.entries.values() if each.next_step is not None and each.next_step <= at)
+
+
+def _next_steps(entries: Mapping[str, Obligation]) -> tuple[datetime, ...]:
+    """The earliest next step of these, if any has one."""
+    steps = [step for waiting in entries.values() if (step := waiting.next_step) is not None]
+    return (min(steps),) if steps else ()
 
 
 def next_deadline(journey: Journey) -> datetime | None:
     """Return the earliest moment at which a step of an escalation policy is due, a cover ends, the patient's age
     speaks against an answer of the screening, or changes of what is awaited were left for the clock."""
-    moments = [step for waiting in journey.waiting.values() if (step := waiting.next_step) is not None]
+    moments = [*find(journey.waiting, _next_steps)]
     if journey.covered is not None:
         moments.append(journey.covered.until)
     if journey.behind is not None:

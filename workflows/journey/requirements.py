@@ -1,8 +1,10 @@
 """What is awaited, as a stage says it (`Requirement`) and with its clock (`Obligation`)."""
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from workflows.journey.actors import Role
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
@@ -99,6 +101,35 @@ class Paused(ImmutableModel):
 
     obligation: Obligation
     at: Instant
+
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needs:
+    """Some of what a journey needs, by its id. It is told from others as an object, and not by what is in it."""
+
+    by_id: Mapping[str, Requirement]
+
+
+@dataclass(frozen=True, slots=True)
+class EachNeeds:
+    """What each entry of a field of the state needs, whatever the others are: a function of the entry and of the
+    fields that it ``reads``. So what is needed is asked again only of the entries near a changed one."""
+
+    field: str
+    reads: tuple[str, ...]
+    of_page: Callable[..., Needs]
+
+
+def each_needs(field: str, need: Callable[..., Iterable[Requirement]], *reads: str) -> EachNeeds:
+    """Return what each entry of a field needs."""
+
+    def of_page(entries: Mapping[Any, Entry], *given: Any) -> Needs:
+        return Needs({needed.id: needed for entry in entries.values() for needed in need(entry, *given)})
+
+    return EachNeeds(field, reads, of_page)
 
 
 @lru_cache(maxsize=8192)

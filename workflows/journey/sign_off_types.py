@@ -249,7 +249,7 @@ def _hold_release(journey: Journey, subject: str | None) -> Content:
 def _risk_decision(journey: Journey, subject: str | None) -> Content:
     """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
     asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS or m.score.needs_c_ssrs]
-    held = [h for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
+    held = [h for h in journey.standing_holds if h.cause in RISK_CAUSES]
     return {
         "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],
         "holds": [hold.model_dump(mode="json") for hold in held],

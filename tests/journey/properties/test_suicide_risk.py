@@ -95,7 +95,7 @@ def _try(play: Play, what: str, how: Any) -> None:
                 )
                 play.take(play.command(c.Amend(version=known[0].version, reason="x", correction=fact), Role.CLINICIAN))
         case "reach":
-            crisis = next(reversed(play.journey.crises), "crisis-1")
+            crisis = next(reversed([*play.journey.crises]), "crisis-1")
             body = c.RecordCrisisContact(crisis=crisis, reached=how, assessment="x", safety_plan=True)
             play.take(play.command(body, Role.CLINICIAN))
         case "sign" | "hand over" if play.asks_for(SignOffKind.RISK_DECISION):

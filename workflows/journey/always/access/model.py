@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.stage import Stage
 
@@ -62,12 +63,12 @@ class Access(ImmutableModel):
 class AccessState(PathwayState):
     """Every access from outside the clinic, by its id."""
 
-    accesses: dict[Identifier, Access] = {}
+    accesses: Entries[Identifier, Access] = Entries()
 
 
 def _broken(state: AccessState, body: GlassBroken, event: EventHeader) -> Changes:
     access = Access(id=body.access, by=event.actor_id, role=event.actor_role)
-    return {"accesses": {**state.accesses, access.id: access}}
+    return {"accesses": put(state.accesses, access.id, access)}
 
 
 def _reviewed(state: AccessState, body: AccessReviewed, event: EventHeader) -> Changes:

@@ -15,9 +15,9 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.obligation_types import ACCESS_REVIEW
-from workflows.journey.protocol import AccessReviewer
+from workflows.journey.protocol import AccessReviewer, Protocol
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.requirements import Requirement, require
+from workflows.journey.requirements import Requirement, each_needs, require
 
 
 def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
@@ -50,7 +50,7 @@ def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -
         refuse(RefusalCode.ALREADY_DONE, "this access has been reviewed", "Nothing is left to do", "access")
     if is_same_person(journey, by.id, access.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who looked does not review it", "Have somebody else review it")
-    roles = [reviewer.by.value for reviewer in _reviewers(journey, access)]
+    roles = [reviewer.by.value for reviewer in _reviewers(journey.protocol, access)]
     if by.role not in roles:
         refuse(
             RefusalCode.NOT_ALLOWED,
@@ -60,30 +60,30 @@ def review(journey: Journey, command: c.ReviewAccess, by: Actor, at: datetime) -
     yield e.AccessReviewed(**command.model_dump(exclude={"kind"}))
 
 
-def _reviewers(journey: Journey, access: Access) -> tuple[AccessReviewer, ...]:
+def _reviewers(protocol: Protocol, access: Access) -> tuple[AccessReviewer, ...]:
     """Return who may review an access; the last one is asked. It is the protocol's first role, or the next one while
     that is the role of the person who looked. So no review needs a second person in one role, whom a small clinic may
     lack."""
-    named = journey.protocol.access_reviewers
+    named = protocol.access_reviewers
     others = (place for place, reviewer in enumerate(named, start=1) if reviewer.by != access.role)
     return named[: next(others, len(named))]
 
 
-def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a review of every access from outside that was not reviewed, even after the pathway has closed."""
-    for access in journey.accesses.values():
-        if access.justified is None:
-            *_, asked = _reviewers(journey, access)
-            yield require(
-                ACCESS_REVIEW,
-                subject=access.id,
-                owner=asked.by,
-                policy=asked.escalation_policy,
-                what="review why somebody from outside the clinic looked",
-                care=False,
-            )
+def _review(access: Access, protocol: Protocol) -> Iterator[Requirement]:
+    """Ask for a review of an access from outside that was not reviewed, even after the pathway has closed."""
+    if access.justified is None:
+        *_, asked = _reviewers(protocol, access)
+        yield require(
+            ACCESS_REVIEW,
+            subject=access.id,
+            owner=asked.by,
+            policy=asked.escalation_policy,
+            what="review why somebody from outside the clinic looked",
+            care=False,
+        )
 
 
+EACH_NEEDS = (each_needs("accesses", _review, "protocol"),)
 DECISIONS: Decisions = {
     c.BreakGlass: break_glass,
     c.ReviewAccess: review,

@@ -97,7 +97,7 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
 
 def _held(journey: Journey, released: datetime, body: e.DoseRecorded) -> bool:
     """Whether care was held between the release and the dose."""
-    return any(released <= hold.placed_at <= body.taken_at and not hold.released for hold in journey.holds.values())
+    return any(released <= hold.placed_at <= body.taken_at for hold in journey.standing_holds)
 
 
 def onset_of(session_dosed_at: datetime | None, minute: int, at: datetime) -> datetime:

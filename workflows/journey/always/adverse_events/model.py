@@ -8,6 +8,7 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
     ALWAYS,
     Changes,
@@ -205,12 +206,12 @@ class AdverseEvent(ImmutableModel):
 class AdverseEventsState(PathwayState):
     """Adverse events, each by its id."""
 
-    adverse_events: dict[Identifier, AdverseEvent] = {}
+    adverse_events: Entries[Identifier, AdverseEvent] = Entries()
 
 
 def _reported(state: AdverseEventsState, body: AdverseEventReported, event: EventHeader) -> Changes:
     reported = AdverseEvent(id=body.adverse_event, reported_by=event.actor_id, reported_at=event.at, report=body)
-    return {"adverse_events": {**state.adverse_events, reported.id: reported}}
+    return {"adverse_events": put(state.adverse_events, reported.id, reported)}
 
 
 def _regraded(state: AdverseEventsState, body: AdverseEventRegraded, event: EventHeader) -> Changes:

@@ -151,7 +151,7 @@ def react_review(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[
 def _consequences(journey: Journey, name: str) -> Iterator[e.EventBody]:
     event, rules = journey.adverse_events[name], journey.protocol.adverse_events
     severe = is_severe(journey, name)
-    held = any(hold.source == name and not hold.released and hold.severe >= severe for hold in journey.holds.values())
+    held = any(hold.source == name and hold.severe >= severe for hold in journey.standing_holds)
     if (event.grade >= rules.hold_from_grade or severe) and not held:
         yield place(
             journey,

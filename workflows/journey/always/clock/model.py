@@ -7,6 +7,7 @@ from workflows.journey.always.holds.model import HoldsState
 from workflows.journey.always.pathway.model import PathwayClosed
 from workflows.journey.base import Identifier, Text
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.protocol import Action
 from workflows.journey.requirements import Acknowledgement, Closed, Obligation, Paused
@@ -75,22 +76,20 @@ class ClockState(HoldsState):
     ``behind``: since when (UTC) changes of what is awaited are left for the next command; None where there are none.
     """
 
-    waiting: dict[Identifier, Obligation] = {}
-    paused: dict[Identifier, Paused] = {}
+    waiting: Entries[Identifier, Obligation] = Entries()
+    paused: Entries[Identifier, Paused] = Entries()
     behind: Instant | None = None
 
 
 def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) -> Changes:
-    waiting = dict(state.waiting)
-    closed = [(ended, waiting.pop(ended.id)) for ended in body.closed if ended.id in waiting]
-    waiting |= {opened.id: opened for opened in body.opened}
-    paused = {was.key: Paused(obligation=was, at=event.at) for ended, was in closed if ended.because == "held"}
-    paused = state.paused | paused if state.held or body.more else {}
+    waiting, paused = as_entries(state.waiting), as_entries(state.paused)
+    held = [waiting[ended.id] for ended in body.closed if ended.because == "held" and ended.id in waiting]
+    paused = paused.put({was.key: Paused(obligation=was, at=event.at) for was in held})
     # The release of the last hold always changes what is awaited, and every clock goes on with it.
-    going_on = [opened.key for opened in body.opened if opened.key in paused]
+    go_on = state.held or body.more
     return {
-        "waiting": waiting,
-        "paused": {key: kept for key, kept in paused.items() if key not in going_on} if going_on else paused,
+        "waiting": waiting.without(ended.id for ended in body.closed).put({each.id: each for each in body.opened}),
+        "paused": paused.without(opened.key for opened in body.opened) if go_on else Entries(),
         "behind": event.at if body.more else None,
     }
 
@@ -120,7 +119,7 @@ def _acknowledged(state: ClockState, body: ObligationAcknowledged, event: EventH
 
 
 def _closed(state: ClockState, body: PathwayClosed, event: EventHeader) -> Changes:
-    return {"waiting": {}}
+    return {"waiting": Entries()}
 
 
 EVOLUTIONS: Evolutions = {

@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.needs import wanted_now
-from workflows.journey.obligations import obligations
+from workflows.journey.obligations import due_steps
 from workflows.journey.protocol import EscalationStep
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Obligation
@@ -32,8 +32,8 @@ def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: date
     wanted = None if journey.behind is None else wanted_now(journey)
     due = [
         [*_due_steps(waiting, journey, at)]
-        for waiting in obligations(journey)
-        if waiting.next_step is not None and waiting.next_step <= at and (wanted is None or waiting.id in wanted)
+        for waiting in sorted(due_steps(journey, at), key=lambda waiting: (waiting.deadline, waiting.id))
+        if wanted is None or waiting.id in wanted
     ]
     due.sort(key=lambda steps: (not any(step.alarm for step in steps), steps[0].due))
     yield from islice(chain.from_iterable(due), STEPS_AT_ONCE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.journey.always.corrections.model import Fact
+from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, changed_entry
 
 Void = Callable[[Any, int, Fact], Changes]
@@ -140,15 +141,16 @@ def _dose(journey: Any, version: int, fact: Fact) -> Changes:
         else session
         for number, session in journey.sessions.items()
     }
-    owed = [name for name, contact in journey.contacts.items() if contact.dose == fact.subject and contact.open]
-    contacts = {**journey.contacts}
-    for name in owed:
-        contacts[name] = contacts[name].model_copy(update={"replaced": True})
+    owed = {
+        name: contact.model_copy(update={"replaced": True})
+        for name, contact in journey.contacts.items()
+        if contact.dose == fact.subject and contact.open
+    }
     taken = [dose.taken_at for dose in doses.values() if dose.taken_at >= journey.started_at]
     return {
         "doses": doses,
         "sessions": sessions,
-        "contacts": contacts,
+        "contacts": put_all(journey.contacts, owed),
         "course_started_at": min(taken, default=None),
     }
 
@@ -187,7 +189,7 @@ def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
         name: crisis if crisis.closed else crisis.model_copy(update={"reached": False, "next_contact_at": None})
         for name, crisis in journey.crises.items()
     }
-    return {"crises": crises}
+    return {"crises": put_all(journey.crises, crises)}
 
 
 def _support(journey: Any, version: int, fact: Fact) -> Changes:

@@ -1,5 +1,6 @@
 """Corrections of recorded facts: commands, events and state."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
+from workflows.journey.entries import Entries, find
 from workflows.journey.envelopes import ALWAYS, CommandBody, EventBody
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import (
@@ -139,11 +141,15 @@ class CorrectionMade(ImmutableModel):
     to_confirm: bool
 
 
+def _to_confirm(corrections: Mapping[int, CorrectionMade]) -> tuple[tuple[int, CorrectionMade], ...]:
+    return tuple((version, made) for version, made in corrections.items() if made.to_confirm)
+
+
 class CorrectionsState(PathwayState):
     """What was recorded, by version, and the corrections of it, by theirs."""
 
-    facts: dict[int, Fact] = {}
-    corrections: dict[int, CorrectionMade] = {}
+    facts: Entries[int, Fact] = Entries()
+    corrections: Entries[int, CorrectionMade] = Entries()
 
     @property
     def in_error(self) -> tuple[int, ...]:
@@ -157,4 +163,4 @@ class CorrectionsState(PathwayState):
     @property
     def unconfirmed(self) -> dict[int, CorrectionMade]:
         """The corrections that wait for a second person, by their versions."""
-        return {version: made for version, made in self.corrections.items() if made.to_confirm}
+        return dict(find(self.corrections, _to_confirm))

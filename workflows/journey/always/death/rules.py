@@ -108,7 +108,7 @@ def correct(journey: Journey, command: c.CorrectDeath, by: Actor, at: datetime) 
 
 def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> Iterator[e.EventBody]:
     """Hold care, in case nothing does: nobody has looked after a patient who counted as dead."""
-    if not any(hold.source == body.death and not hold.released for hold in journey.holds.values()):
+    if not any(hold.source == body.death for hold in journey.standing_holds):
         yield place(journey, HOLD, "a recorded death was entered in error", severe=True, source=body.death)
 
 

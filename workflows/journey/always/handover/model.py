@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, Text
+from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
@@ -53,11 +54,13 @@ def _proposed(state: HandoverState, body: HandoverProposed, event: EventHeader) 
 
 
 def _handed_over(state: HandoverState, body: WatchHandedOver, event: EventHeader) -> Changes:
-    contacts = dict(state.contacts)
-    for name in body.contacts:
-        if name in contacts:
-            contacts[name] = contacts[name].model_copy(update={"handed_over_to": body.receiver})
-    return {"contacts": contacts, "handover": None}
+    contacts = as_entries(state.contacts)
+    handed_over = {
+        name: contacts[name].model_copy(update={"handed_over_to": body.receiver})
+        for name in body.contacts
+        if name in contacts
+    }
+    return {"contacts": contacts.put(handed_over), "handover": None}
 
 
 def _decided(state: HandoverState, body: SignedOff, event: EventHeader) -> Changes:

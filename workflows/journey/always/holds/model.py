@@ -1,5 +1,6 @@
 """Holds: commands, events and state."""
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries, find, put
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.refusals import list_some
 
@@ -65,26 +67,34 @@ class Hold(ImmutableModel):
     released: bool = False
 
 
+def _standing(holds: Mapping[str, Hold]) -> tuple[Hold, ...]:
+    return tuple(hold for hold in holds.values() if not hold.released)
+
+
 class HoldsState(PathwayState):
     """Every hold there was, by its id."""
 
-    holds: dict[Identifier, Hold] = {}
+    holds: Entries[Identifier, Hold] = Entries()
 
     @property
     def held_for_risk(self) -> bool:
         """Whether care is held because of suicide risk."""
-        return any(hold.cause in RISK_CAUSES and not hold.released for hold in self.holds.values())
+        return any(hold.cause in RISK_CAUSES for hold in self.standing_holds)
 
     @property
     def held(self) -> bool:
         """Whether any hold stops care now."""
-        return any(not hold.released for hold in self.holds.values())
+        return any(True for _ in self.standing_holds)
+
+    @property
+    def standing_holds(self) -> Iterator[Hold]:
+        """The holds that are not released, in their order."""
+        return find(self.holds, _standing)
 
 
 def name_holds(state: HoldsState) -> str:
     """Name the holds that stop care now, or the first of them and how many more there are."""
-    standing = [f"{hold.id} ({hold.cause})" for hold in state.holds.values() if not hold.released]
-    return list_some(standing, ", ", most=HOLDS_NAMED)
+    return list_some([f"{hold.id} ({hold.cause})" for hold in state.standing_holds], ", ", most=HOLDS_NAMED)
 
 
 def place(state: HoldsState, cause: str, reason: str, *, severe: bool = False, source: str | None = None) -> HoldPlaced:
@@ -104,7 +114,7 @@ def _placed(state: HoldsState, body: HoldPlaced, event: EventHeader) -> Changes:
         placed_at=event.at,
         version=event.version,
     )
-    return {"holds": {**state.holds, hold.id: hold}}
+    return {"holds": put(state.holds, hold.id, hold)}
 
 
 def _released(state: HoldsState, body: HoldReleased, event: EventHeader) -> Changes:

@@ -30,7 +30,7 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
     if not body.hold:
         return
     source = body.obligation[:64]
-    if not any(hold.source == source and not hold.released for hold in journey.holds.values()):
+    if not any(hold.source == source for hold in journey.standing_holds):
         yield place(journey, "missed_deadline", f"{body.obligation} was not answered in time", source=source)
 
 
@@ -56,8 +56,8 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds; one
     because of suicide risk is released by the decision on that risk."""
-    for hold in journey.holds.values():
-        if hold.released or hold.cause in RISK_CAUSES:
+    for hold in journey.standing_holds:
+        if hold.cause in RISK_CAUSES:
             continue
         kind = SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE
         asked = sign_off_requirement(journey, kind, hold.id)

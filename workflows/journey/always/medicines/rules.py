@@ -86,7 +86,7 @@ def react_medicine(journey: Journey, body: e.MedicineRecorded, at: datetime) -> 
     """Hold care when a medicine changes that an exclusion asks about, and when any changes once a session is released:
     the dose at hand is not taken before somebody has looked."""
     released = any(s.released_at is not None and s.dosed_at is None for s in journey.sessions.values())
-    held = any(hold.source == body.medicine and not hold.released for hold in journey.holds.values())
+    held = any(hold.source == body.medicine for hold in journey.standing_holds)
     if released and not held:
         yield place(journey, "medicine", "a medicine changed after the session was released", source=body.medicine)
     elif journey.stage == Stage.SESSIONS and journey.medicines[body.medicine].taken:
@@ -103,7 +103,7 @@ def react_reconciled(journey: Journey, body: e.MedicinesReconciled, at: datetime
 
 def _hold(journey: Journey, classes: tuple[str, ...], medicine: str) -> Iterator[e.EventBody]:
     asked = tuple(code for each in classes for code in exclusions_about(journey, each))
-    held = any(hold.source == medicine and not hold.released for hold in journey.holds.values())
+    held = any(hold.source == medicine for hold in journey.standing_holds)
     if asked and not held:
         codes = ", ".join(dict.fromkeys(asked))
         yield place(journey, "medicine", f"a medicine changed that {codes} asks about", source=medicine)

@@ -52,7 +52,7 @@ def under_age(journey: Journey, at: datetime) -> bool:
 
 def react_birth_date(journey: Journey, body: e.BirthDateCorrected, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once if the patient turns out to be under age. Every signature that covers the age is stale."""
-    held = any(hold.cause == "under_age" and not hold.released for hold in journey.holds.values())
+    held = any(hold.cause == "under_age" for hold in journey.standing_holds)
     if under_age(journey, at) and not held:
         yield place(journey, "under_age", "by the corrected birth date the patient is under age", severe=True)
 

@@ -152,7 +152,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
 
 
 def _held_for_limits(journey: Journey) -> bool:
-    return any(hold.cause == LIMITS and not hold.released for hold in journey.holds.values())
+    return any(hold.cause == LIMITS for hold in journey.standing_holds)
 
 
 def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -93,7 +93,7 @@ def check_monitoring(
 
 def react_check(journey: Journey, body: e.MonitoringChecked, at: datetime) -> Iterator[e.EventBody]:
     """A concern holds care until the medical director has looked (exclusion X17)."""
-    held = any(hold.cause == "monitoring_program" and not hold.released for hold in journey.holds.values())
+    held = any(hold.cause == "monitoring_program" for hold in journey.standing_holds)
     if body.concern and not held:
         yield place(journey, "monitoring_program", "the monitoring program raises a concern (X17)", severe=True)
 

@@ -33,7 +33,7 @@ def judge(journey: Journey, command: c.JudgePregnancy, by: Actor, at: datetime) 
 
 def react_test(journey: Journey, body: e.PregnancyTested, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once when a test is not negative."""
-    held = any(hold.cause == "pregnancy" and not hold.released for hold in journey.holds.values())
+    held = any(hold.cause == "pregnancy" for hold in journey.standing_holds)
     if journey.pregnancy_found and body.result != "negative" and not held:
         yield place(journey, "pregnancy", f"a pregnancy test is {body.result} (X18)")
 

@@ -1,5 +1,6 @@
 """Crises, support and unreadable messages: commands, events and state."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Raw, Text
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries, find, put
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
@@ -207,17 +209,21 @@ class Message(ImmutableModel):
     handled: bool = False
 
 
+def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
+    return tuple(crisis for crisis in crises.values() if not crisis.closed)
+
+
 class SafetyState(PathwayState):
     """Crises, requests for support and unreadable messages, each by its id."""
 
-    crises: dict[Identifier, Crisis] = {}
-    support: dict[Identifier, Support] = {}
-    messages: dict[Identifier, Message] = {}
+    crises: Entries[Identifier, Crisis] = Entries()
+    support: Entries[Identifier, Support] = Entries()
+    messages: Entries[Identifier, Message] = Entries()
 
     @property
     def open_crises(self) -> tuple[Crisis, ...]:
         """The crises that no decision has closed, the oldest first."""
-        return tuple(crisis for crisis in self.crises.values() if not crisis.closed)
+        return tuple(find(self.crises, _open))
 
 
 def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> SupportRequested:
@@ -228,7 +234,7 @@ def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> S
 
 def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
     crisis = Crisis(id=body.crisis, level=body.level, source=body.source, opened_at=event.at, version=event.version)
-    return {"crises": {**state.crises, crisis.id: crisis}}
+    return {"crises": put(state.crises, crisis.id, crisis)}
 
 
 def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHeader) -> Changes:
@@ -236,7 +242,7 @@ def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHead
     if opened is None:
         return {}
     contacted = opened.model_copy(update={"contacts": (*opened.contacts, body)})
-    crises = {**state.crises, opened.id: contacted}
+    crises = put(state.crises, opened.id, contacted)
     if not body.reached:
         return {"crises": crises}
     # It is one patient: reached about one finding is reached about all that were known, and one next contact is owed.
@@ -245,8 +251,9 @@ def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHead
             update={"reached": True, "next_contact_at": body.next_contact_at if name == opened.id else None}
         )
         for name, crisis in crises.items()
+        if name == opened.id or not crisis.reached or crisis.next_contact_at is not None
     }
-    return {"crises": reached}
+    return {"crises": crises.put(reached)}
 
 
 def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -> Changes:
@@ -255,7 +262,7 @@ def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
-    return {"support": {**state.support, body.support: Support(id=body.support, urgency=body.urgency, text=body.text)}}
+    return {"support": put(state.support, body.support, Support(id=body.support, urgency=body.urgency, text=body.text))}
 
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
@@ -264,12 +271,12 @@ def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHea
 
 def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> Changes:
     message = Message(id=body.message, name=body.name, content=body.content)
-    return {"messages": {**state.messages, message.id: message}}
+    return {"messages": put(state.messages, message.id, message)}
 
 
 def _cancellation_kept(state: SafetyState, body: CancellationKept, event: EventHeader) -> Changes:
     message = Message(id=body.message, name="cancellation", content=body.reason, cancels=True)
-    return {"messages": {**state.messages, message.id: message}}
+    return {"messages": put(state.messages, message.id, message)}
 
 
 def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:

@@ -13,9 +13,10 @@ from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety import suicide_risk
+from workflows.journey.always.safety.model import Message, Support
 from workflows.journey.obligation_types import CANCELLATION, SUPPORT, UNREADABLE_MESSAGE
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.requirements import Requirement, require
+from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import Severity
 
 SUPPORT_OWNER = {
@@ -74,42 +75,51 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Patients to be reached and spoken with again, requests for support and unread messages."""
+    """Patients to be reached and spoken with again."""
     yield from suicide_risk.needs(journey)
-    for support in journey.support.values():
-        if support.open:
-            owner = SUPPORT_OWNER[support.urgency]
-            yield require(
-                SUPPORT,
-                subject=support.id,
-                owner=owner,
-                person={Role.CLINICIAN: journey.clinician, Role.COORDINATOR: journey.coordinator}.get(owner),
-                policy=Severity(support.urgency).value,
-                what="answer the support request",
-                care=False,
-            )
-    for message in journey.messages.values():
-        if message.handled:
-            continue
-        if message.cancels:
-            yield require(
-                CANCELLATION,
-                subject=message.id,
-                owner=Role.OPS,
-                policy="unreadable_message",
-                what="find out who cancelled this journey and why",
-                care=False,
-            )
-        else:
-            yield require(
-                UNREADABLE_MESSAGE,
-                subject=message.id,
-                owner=Role.OPS,
-                what="read a message the service could not",
-                care=False,
-            )
 
 
+def _answer(support: Support, clinician: str, coordinator: str) -> Iterator[Requirement]:
+    if support.open:
+        owner = SUPPORT_OWNER[support.urgency]
+        yield require(
+            SUPPORT,
+            subject=support.id,
+            owner=owner,
+            person={Role.CLINICIAN: clinician, Role.COORDINATOR: coordinator}.get(owner),
+            policy=Severity(support.urgency).value,
+            what="answer the support request",
+            care=False,
+        )
+
+
+def _look(message: Message) -> Iterator[Requirement]:
+    if message.handled:
+        return
+    if message.cancels:
+        yield require(
+            CANCELLATION,
+            subject=message.id,
+            owner=Role.OPS,
+            policy="unreadable_message",
+            what="find out who cancelled this journey and why",
+            care=False,
+        )
+    else:
+        yield require(
+            UNREADABLE_MESSAGE,
+            subject=message.id,
+            owner=Role.OPS,
+            what="read a message the service could not",
+            care=False,
+        )
+
+
+EACH_NEEDS = (
+    *suicide_risk.EACH_NEEDS,
+    each_needs("support", _answer, "clinician", "coordinator"),
+    each_needs("messages", _look),
+)
 DECISIONS: Decisions = {
     c.ReportCrisis: suicide_risk.report,
     c.RecordCrisisContact: suicide_risk.record_contact,

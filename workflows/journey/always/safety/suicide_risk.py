@@ -17,13 +17,14 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
+from workflows.journey.always.safety.model import Crisis
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import Finding, Level
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.requirements import Requirement, require
+from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import OF_CRISIS, OF_ITEM_9
 from workflows.journey.stages.evaluation.model import Measurement
 
@@ -188,7 +189,7 @@ def record_contact(journey: Journey, command: c.RecordCrisisContact, by: Actor, 
 def settling_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return what must still happen before people can sign that suicide risk is settled, whoever signs."""
     alarms = [crisis.version for crisis in journey.open_crises]
-    alarms += [h.version for h in journey.holds.values() if h.cause in RISK_CAUSES and not h.released]
+    alarms += [h.version for h in journey.standing_holds if h.cause in RISK_CAUSES]
     risk, found = journey.asked_risk, []
     if any(not crisis.reached for crisis in journey.open_crises):
         found.append("a clinician has reached the patient")
@@ -212,28 +213,33 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what="ask the C-SSRS now: PHQ-9 item 9",
             care=False,
         )
-    for crisis in journey.crises.values():
-        if not crisis.reached and not crisis.closed:
-            yield require(
-                CRISIS,
-                subject=crisis.id,
-                owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
-                person=None if crisis.level == "high" else journey.clinician,
-                policy=OF_CRISIS[crisis.level].value,
-                what="reach the patient: suicide risk",
-                care=False,
-            )
-        if crisis.next_contact_at is not None:
-            yield require(
-                CRISIS_CONTACT,
-                subject=crisis.id,
-                owner=Role.CLINICIAN,
-                person=journey.clinician,
-                what="speak with the patient again after the crisis",
-                due=crisis.next_contact_at,
-                care=False,
-            )
     if journey.open_crises or (journey.held_for_risk and journey.closing is None):
         decision = sign_off_requirement(journey, SignOffKind.RISK_DECISION)
         if decision:
             yield decision
+
+
+def _reach(crisis: Crisis, clinician: str) -> Iterator[Requirement]:
+    if not crisis.reached and not crisis.closed:
+        yield require(
+            CRISIS,
+            subject=crisis.id,
+            owner=Role.ON_CALL_CLINICIAN if crisis.level == "high" else Role.CLINICIAN,
+            person=None if crisis.level == "high" else clinician,
+            policy=OF_CRISIS[crisis.level].value,
+            what="reach the patient: suicide risk",
+            care=False,
+        )
+    if crisis.next_contact_at is not None:
+        yield require(
+            CRISIS_CONTACT,
+            subject=crisis.id,
+            owner=Role.CLINICIAN,
+            person=clinician,
+            what="speak with the patient again after the crisis",
+            due=crisis.next_contact_at,
+            care=False,
+        )
+
+
+EACH_NEEDS = (each_needs("crises", _reach, "clinician"),)

@@ -9,6 +9,7 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text, Whole
 from workflows.journey.calendars import Instant
+from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
     FROM_EDUCATION,
     Changes,
@@ -344,7 +345,7 @@ class EducationState(PathwayState):
     plan_author: Identifier | None = None
     plan_owed_since: int | None = None
     education: Education = Education()
-    questions: dict[Identifier, Question] = {}
+    questions: Entries[Identifier, Question] = Entries()
     consents: dict[Identifier, Identifier] = {}
     consented_at: dict[Identifier, Instant] = {}
     papers: dict[Identifier, PaperConsent] = {}
@@ -425,7 +426,7 @@ def _acknowledged(state: EducationState, body: StatementsAcknowledged, event: Ev
 
 
 def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Changes:
-    return {"questions": {**state.questions, body.question: Question(id=body.question, text=body.text)}}
+    return {"questions": put(state.questions, body.question, Question(id=body.question, text=body.text))}
 
 
 def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader) -> Changes:

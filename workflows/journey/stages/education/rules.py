@@ -5,7 +5,7 @@ appointments and preparation besides other care; consents are versioned and with
 symptoms and promise nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from workflows.journey import commands as c
@@ -14,6 +14,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.calendars import local
+from workflows.journey.entries import find
 from workflows.journey.evidence import approved, current, sign_off_requirement
 from workflows.journey.obligation_types import (
     ACKNOWLEDGEMENT,
@@ -26,8 +27,9 @@ from workflows.journey.obligation_types import (
 )
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.requirements import Requirement, require
+from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.stage import Stage
+from workflows.journey.stages.education.model import Question
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -213,7 +215,11 @@ def unacknowledged(journey: Journey) -> tuple[str, ...]:
 
 def unanswered_questions(journey: Journey) -> tuple[str, ...]:
     """Ids of the questions that wait for an answer."""
-    return tuple(q.id for q in journey.questions.values() if q.answer is None and not q.in_error)
+    return tuple(find(journey.questions, _unanswered))
+
+
+def _unanswered(questions: Mapping[str, Question]) -> tuple[str, ...]:
+    return tuple(q.id for q in questions.values() if q.answer is None and not q.in_error)
 
 
 def unconsented(journey: Journey) -> tuple[str, ...]:
@@ -222,17 +228,7 @@ def unconsented(journey: Journey) -> tuple[str, ...]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for answers to questions; until treatment has ended, also for the plan, education, acknowledgements and
-    consents."""
-    for question in unanswered_questions(journey):
-        yield require(
-            QUESTION,
-            subject=question,
-            owner=Role.CLINICIAN,
-            person=journey.clinician,
-            what="answer the patient's question",
-            care=False,
-        )
+    """Until treatment has ended, ask for the plan, education, acknowledgements and consents."""
     yield from _consents(journey)
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
@@ -259,6 +255,21 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
 
 
+def _answer(question: Question, clinician: str) -> Iterator[Requirement]:
+    if question.answer is None and not question.in_error:
+        yield require(
+            QUESTION,
+            subject=question.id,
+            owner=Role.CLINICIAN,
+            person=clinician,
+            what="answer the patient's question",
+            care=False,
+        )
+
+
+EACH_NEEDS = (each_needs("questions", _answer, "clinician"),)
+
+
 def _consents(journey: Journey) -> Iterator[Requirement]:
     """Ask for the witness of each paper, and for the signature under each new version."""
     for paper in journey.papers.values():
@@ -282,6 +293,8 @@ def _mine(journey: Journey, about: ObligationType, what: str) -> Requirement:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Begin sessions once the plan is signed, and all topics, acknowledgements and consents are complete."""
+    if journey.stage != Stage.EDUCATION:
+        return
     ready = not (
         untaught(journey)
         or not_understood(journey)
@@ -289,7 +302,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
         or unanswered_questions(journey)
         or unconsented(journey)
     )
-    if journey.stage == Stage.EDUCATION and ready and approved(journey, SignOffKind.PLAN):
+    if ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)
 
 

@@ -7,6 +7,7 @@ from workflows.journey.always.clock.model import ClockState, ObligationEscalated
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant, Zone
+from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import (
     ALWAYS,
     FROM_SESSIONS,
@@ -245,18 +246,18 @@ class OwedContact(Contact):
 class FollowUpState(ClockState):
     """The contacts owed to the patient, by their ids, and the discharge that is proposed, if one is."""
 
-    contacts: dict[Identifier, OwedContact] = {}
+    contacts: Entries[Identifier, OwedContact] = Entries()
     discharge: DischargeProposed | None = None
     discharge_author: Identifier | None = None
 
 
 def _scheduled(state: FollowUpState, body: ContactsScheduled, event: EventHeader) -> Changes:
-    contacts = dict(state.contacts)
-    for replaced in body.replaced:
-        if replaced in contacts:
-            contacts[replaced] = contacts[replaced].model_copy(update={"replaced": True})
+    contacts = as_entries(state.contacts)
+    replaced = {
+        name: contacts[name].model_copy(update={"replaced": True}) for name in body.replaced if name in contacts
+    }
     owed = {contact.id: OwedContact(**contact.model_dump()) for contact in body.contacts}
-    return {"contacts": {**contacts, **owed}}
+    return {"contacts": contacts.put(replaced | owed)}
 
 
 def _checked_in(state: FollowUpState, body: CheckInCompleted, event: EventHeader) -> Changes:

@@ -7,7 +7,7 @@ Sources: treatment is not a one-time event; check-ins are required; every follow
 effects and overall response; some people need longer-term monitoring, so only a signed discharge ends it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -17,6 +17,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import after_quiet_hours
+from workflows.journey.entries import find
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import (
@@ -30,7 +31,7 @@ from workflows.journey.obligation_types import (
 )
 from workflows.journey.protocol import SignOffKind, Window
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.requirements import Requirement, require
+from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
@@ -275,51 +276,61 @@ def _next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for every open contact, and for the decisions on lost to follow-up and on the discharge."""
-    for contact in journey.contacts.values():
-        if contact.to_settle:
-            yield require(
-                MISSED_CONTACT,
-                subject=contact.id,
-                owner=Role.CLINICIAN,
-                person=journey.clinician,
-                what="decide on a contact that was made too late",
-                care=False,
-            )
-        if not contact.open:
-            continue
-        if contact.no_show_at is not None:
-            yield require(
-                NO_SHOW,
-                subject=contact.id,
-                owner=Role.COORDINATOR,
-                person=journey.coordinator,
-                what="reach the patient who did not come, and find another time",
-                care=False,
-            )
-        about, owner, what = CONTACTS[contact.type]
-        if contact.instrument in C_SSRS_FORMS:
-            owner, what = Role.CLINICIAN, f"ask the {contact.instrument}"
-        elif contact.instrument is not None:
-            what = f"fill in the {contact.instrument}"
-        yield require(
-            about,
-            subject=contact.id,
-            owner=owner,
-            person=journey.clinician if owner == Role.CLINICIAN else None,
-            policy=contact.escalation_policy,
-            what=what,
-            due=contact.due,
-            care=False,
-        )
-        if contact.lost:
-            lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, contact.id)
-            if lost:
-                yield lost
+    """Ask for the decisions on lost to follow-up and on the discharge."""
+    for name in find(journey.contacts, _lost):
+        lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, name)
+        if lost:
+            yield lost
     if journey.discharge is not None:
         discharge = sign_off_requirement(journey, SignOffKind.DISCHARGE)
         if discharge:
             yield discharge
+
+
+def _lost(contacts: Mapping[str, OwedContact]) -> tuple[str, ...]:
+    return tuple(contact.id for contact in contacts.values() if contact.open and contact.lost)
+
+
+def _make(contact: OwedContact, clinician: str, coordinator: str) -> Iterator[Requirement]:
+    """Ask for a contact that is open, and for a decision on one that was made too late."""
+    if contact.to_settle:
+        yield require(
+            MISSED_CONTACT,
+            subject=contact.id,
+            owner=Role.CLINICIAN,
+            person=clinician,
+            what="decide on a contact that was made too late",
+            care=False,
+        )
+    if not contact.open:
+        return
+    if contact.no_show_at is not None:
+        yield require(
+            NO_SHOW,
+            subject=contact.id,
+            owner=Role.COORDINATOR,
+            person=coordinator,
+            what="reach the patient who did not come, and find another time",
+            care=False,
+        )
+    about, owner, what = CONTACTS[contact.type]
+    if contact.instrument in C_SSRS_FORMS:
+        owner, what = Role.CLINICIAN, f"ask the {contact.instrument}"
+    elif contact.instrument is not None:
+        what = f"fill in the {contact.instrument}"
+    yield require(
+        about,
+        subject=contact.id,
+        owner=owner,
+        person=clinician if owner == Role.CLINICIAN else None,
+        policy=contact.escalation_policy,
+        what=what,
+        due=contact.due,
+        care=False,
+    )
+
+
+EACH_NEEDS = (each_needs("contacts", _make, "clinician", "coordinator"),)
 
 
 def _contact(
@@ -377,7 +388,11 @@ def _measures(journey: Journey, name: str, due: datetime) -> tuple[e.Contact, ..
 
 
 def _waiting(journey: Journey, kind: str) -> bool:
-    return any(contact.open and contact.type == kind for contact in journey.contacts.values())
+    return kind in find(journey.contacts, _open_types)
+
+
+def _open_types(contacts: Mapping[str, OwedContact]) -> tuple[str, ...]:
+    return tuple({contact.type: None for contact in contacts.values() if contact.open})
 
 
 def _known(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:

@@ -222,7 +222,7 @@ def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> 
     now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
     if ScoreChange.DETERIORATION in now:
         yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
-        held = any(hold.cause == "deterioration" and not hold.released for hold in journey.holds.values())
+        held = any(hold.cause == "deterioration" for hold in journey.standing_holds)
         if ScoreChange.DETERIORATION in before and not held:
             yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
     elif ScoreChange.RISING in now:

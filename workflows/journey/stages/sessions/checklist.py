@@ -151,7 +151,7 @@ def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Itera
     """Hold care on a no-go and tell a clinician: the one on call at once where the protocol's alarm, or its emergency
     limits of vital signs, say so. One that holds care already is told again only if it is worse than what is open."""
     reason = f"the checklist of session {body.session} does not allow a dose: {', '.join(body.no_go)}"[:4000]
-    known = any(hold.cause == NO_GO and hold.reason == reason and not hold.released for hold in journey.holds.values())
+    known = any(hold.cause == NO_GO and hold.reason == reason for hold in journey.standing_holds)
     if not body.no_go:
         return
     rules, found = journey.protocol.sessions, OF_NO_GO["told"]

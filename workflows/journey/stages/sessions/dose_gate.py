@@ -46,7 +46,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return everything that prevents the release of this session now. It may be released only if this is empty."""
     protocol = journey.protocol
     session = journey.sessions.get(number)
-    found = [f"hold {hold.id} ({hold.cause})" for hold in journey.holds.values() if not hold.released]
+    found = [f"hold {hold.id} ({hold.cause})" for hold in journey.standing_holds]
     if journey.closing is not None:
         found.append("the pathway is ending")
     signed = (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
