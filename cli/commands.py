@@ -25,7 +25,7 @@ from workflows.journey.commands import (
     RequestSupport,
 )
 from workflows.journey.events import Event
-from workflows.journey.obligations import obligations
+from workflows.journey.obligations import most_urgent
 from workflows.journey.refusals import Refusal
 from workflows.journey.severity import Severity
 from workflows.journey.summary import why
@@ -117,7 +117,7 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
     if journey is not None and theirs:
         said["journey"] = journey.id
         said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
-        waiting = obligations(journey)
+        waiting = most_urgent(journey, 1)
         said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
         if command.actor.role == Role.PATIENT:
             texts = journey.protocol.patient_texts

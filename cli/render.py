@@ -12,15 +12,18 @@ from cli.layout import Rows
 from cli.output import add_row, elapsed, facts_box, local_time, short_time, shown_at, table, your_time
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import name_holds
 from workflows.journey.instruments import Score
-from workflows.journey.obligations import obligations
+from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.summary import health, step_shown, why
+from workflows.journey.summary import count_others, health, step_shown, why
 
 Shown = dict[str, object]
 
 _LONG = 80
+SENTENCES = 20
+"""How much of what is awaited is shown, the most urgent first, before the rest is counted."""
 
 
 def summary(journey: Journey) -> Shown:
@@ -171,10 +174,12 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
 def awaited(journey: Journey, at: datetime) -> RenderableType:
     """Render what a journey waits for, by due time."""
     waits = table("what", "of", "due", "", "id", title="Awaited")
-    for waiting in obligations(journey):
+    for waiting in most_urgent(journey, SENTENCES):
         whom = waiting.owner.value if waiting.person is None else f"{waiting.owner.value} {waiting.person}"
         due = shown_at(waiting.deadline, journey.patient.zone)
         add_row(waits, waiting.what, whom, due, _until(waiting, at), waiting.id)
+    for more in count_others(journey, SENTENCES):
+        add_row(waits, more, "", "", "", "")
     return waits
 
 
@@ -214,12 +219,13 @@ def sentences(journey: Journey, at: datetime) -> Iterator[str]:
         yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
         return
     if journey.held:
-        holds = ", ".join(f"{h.id} ({h.cause})" for h in journey.holds.values() if not h.released)
+        holds = name_holds(journey)
         yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
     if journey.closing is not None:
         yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
-    for waiting in obligations(journey):
+    for waiting in most_urgent(journey, SENTENCES):
         yield sentence(waiting, journey, at)
+    yield from (f"{more}." for more in count_others(journey, SENTENCES))
 
 
 def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:

@@ -18,6 +18,7 @@ from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget
 from tests.benchmarks.core import core
 from tests.benchmarks.environment import environment, load
+from tests.benchmarks.growth import growth
 from tests.benchmarks.latency import latency
 from tests.benchmarks.memory import memory
 from tests.benchmarks.read_models import asking, building, hinting, lagging
@@ -45,6 +46,8 @@ class Size:
     seconds: int
     few_rows: int
     many_rows: int
+    opened: tuple[int, ...]
+    events: tuple[int, ...]
 
 
 WHOLE = Size(
@@ -60,6 +63,8 @@ WHOLE = Size(
     seconds=20,
     few_rows=10_000,
     many_rows=1_000_000,
+    opened=(0, 1_000, 10_000),
+    events=(100, 10_000, 50_000),
 )
 QUICK = Size(
     round_trip_journeys=1,
@@ -74,6 +79,8 @@ QUICK = Size(
     seconds=2,
     few_rows=1_000,
     many_rows=10_000,
+    opened=(0, 100),
+    events=(100, 500),
 )
 
 Benchmark: TypeAlias = Callable[[Servers, Size], Awaitable[Section]]
@@ -81,6 +88,10 @@ Benchmark: TypeAlias = Callable[[Servers, Size], Awaitable[Section]]
 
 async def _core(_: Servers, size: Size) -> Section:
     return core(passes=size.passes)
+
+
+async def _growth(_: Servers, size: Size) -> Section:
+    return growth(opened=size.opened, events=size.events)
 
 
 async def _latency(servers: Servers, size: Size) -> Section:
@@ -100,6 +111,7 @@ async def _history(servers: Servers, _: Size) -> Section:
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "core": _core,
+    "growth": _growth,
     "latency": _latency,
     "throughput": _throughput,
     "history": _history,

@@ -28,7 +28,7 @@ def odd(entries: Mapping[int, int]) -> list[int]:
 def test_entries_are_what_a_dictionary_would_be(first: dict[int, int], changes: list[tuple[str, object]]) -> None:
     plain, entries = dict(first), Entries(first)
     past: list[tuple[dict[int, int], Entries[int, int]]] = []
-    for how, what in changes:
+    for _, what in changes:
         past.append((dict(plain), entries))
         if isinstance(what, dict):
             plain |= what
@@ -42,7 +42,8 @@ def test_entries_are_what_a_dictionary_would_be(first: dict[int, int], changes: 
     for expected, found in (*past, (plain, entries)):
         assert [*found.items()] == [*expected.items()]
         assert [*found.values()] == [*expected.values()]
-        assert (len(found), found) == (len(expected), expected)
+        assert len(found) == len(expected)
+        assert dict(found) == expected
         assert all(found[key] == value for key, value in expected.items())
         assert not any(key in found for key in range(3 * PAGE) if key not in expected)
         assert [*find(found, odd)] == odd(expected)

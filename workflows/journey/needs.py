@@ -22,7 +22,7 @@ from workflows.journey.entries import as_entries
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.requirements import Needs, Requirement
+from workflows.journey.requirements import Needs, Requirement, as_needs
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
@@ -70,7 +70,7 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
     if journey.closing is None:
         return groups
     needed = (need for group in groups for need in group.by_id.values())
-    return (Needs({need.id: need for need in needed if outlasts(journey, need) >= _ended(journey)}),)
+    return (as_needs(need for need in needed if outlasts(journey, need) >= _ended(journey)),)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -81,7 +81,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 @recalled
 def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> Needs:
-    return Needs({need.id: need for need in stage(journey)})
+    return as_needs(stage(journey))
 
 
 def wanted_now(journey: Journey) -> dict[str, Requirement]:

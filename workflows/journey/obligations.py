@@ -143,13 +143,13 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
     the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
     pauses the clocks of care. They go on from where they stood when no hold is left.
     """
-    held, waiting = journey.held, journey.waiting
+    held = journey.held
     asked, known = _what_changed(groups, journey, held=held)
     pausing = {need.key: need for need in asked.values() if need.care} if held else {}
     wanted = {name: need for name, need in asked.items() if not (need.care and held)}
     before = {kept.key: kept for kept in known.values() if not _stays(kept, wanted.get(kept.id))}
     left = {kept.id: kept for kept in before.values()}
-    after = {need.key: need for name, need in wanted.items() if name not in waiting or name in left}
+    after = {need.key: need for name, need in wanted.items() if name not in known or name in left}
     keys = {**dict.fromkeys(before), **dict.fromkeys(after)}
     if not keys and journey.behind is None:
         return None
@@ -172,18 +172,19 @@ def _what_changed(
 ) -> tuple[Mapping[str, Requirement], Mapping[str, Obligation]]:
     """Return the needs, and what is awaited, that may not agree: all of them, or what has changed since they agreed."""
     agreed = journey.agreed.get("last")
-    if agreed is None or journey.behind is not None or agreed.held is not held:
-        return {name: need for group in groups for name, need in group.by_id.items()}, journey.waiting
+    if agreed is None or journey.behind is not None:
+        waiting = {name: kept for page in as_entries(journey.waiting).pages for name, kept in page.entries.items()}
+        return {name: need for group in groups for name, need in group.by_id.items()}, waiting
     now = dict.fromkeys(groups)
     gone = [group for group in agreed.groups if group not in now]
-    asked = {name: need for group in groups if group not in agreed.groups for name, need in group.by_id.items()}
+    changed = [group for group in groups if group not in agreed.groups or (group.care and agreed.held is not held)]
+    asked = {name: need for group in changed for name, need in group.by_id.items()}
     names = dict.fromkeys((*asked, *(name for group in gone for name in group.by_id)))
     for name in _differing(agreed.waiting, as_entries(journey.waiting)):
         names[name] = None
         if name not in asked:
             asked.update((name, group.by_id[name]) for group in groups if name in group.by_id)
-    waiting = journey.waiting
-    return asked, {name: waiting[name] for name in names if name in waiting}
+    return asked, {name: kept for name in names if (kept := journey.waiting.get(name)) is not None}
 
 
 def _differing(before: Entries[str, Obligation], now: Entries[str, Obligation]) -> Iterator[str]:

@@ -111,6 +111,14 @@ class Needs:
     """Some of what a journey needs, by its id. It is told from others as an object, and not by what is in it."""
 
     by_id: Mapping[str, Requirement]
+    care: bool
+    """Whether any of them pauses under a hold."""
+
+
+def as_needs(found: Iterable[Requirement]) -> Needs:
+    """Put what is needed together."""
+    by_id = {need.id: need for need in found}
+    return Needs(by_id, care=any(need.care for need in by_id.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def each_needs(field: str, need: Callable[..., Iterable[Requirement]], *reads: s
     """Return what each entry of a field needs."""
 
     def of_page(entries: Mapping[Any, Entry], *given: Any) -> Needs:
-        return Needs({needed.id: needed for entry in entries.values() for needed in need(entry, *given)})
+        return as_needs(needed for entry in entries.values() for needed in need(entry, *given))
 
     return EachNeeds(field, reads, of_page)
 

@@ -1,13 +1,21 @@
 """A journey in words: the same sentences for the command line, the Temporal UI and the worklist."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.calendars import Instant, holidays_known_at, local
-from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.entries import find
+from workflows.journey.obligations import first_obligations, most_urgent, next_escalation_step
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
+
+DETAILED = 10
+"""How much of what is awaited the Temporal UI shows."""
+COUNTED = 10
+"""How many kinds of further matters a sentence counts."""
 
 
 class TimelineEntry(ImmutableModel):
@@ -51,7 +59,7 @@ def health(journey: Journey) -> str:
 
 def status(journey: Journey, recorded: int) -> Status:
     """Return the status, given the version up to which the journey is known to be recorded."""
-    first = next(iter(obligations(journey)), None)
+    first = next(iter(first_obligations(journey, 1)), None)
     return Status(
         stage=journey.stage,
         step=step_shown(journey),
@@ -99,6 +107,23 @@ def why(waiting: Obligation, journey: Journey) -> str:
     return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{again}{held}."
 
 
+def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
+    """Say how much more is awaited, of which kind and of whom, once the most urgent are shown; nothing where that was
+    all."""
+    left = len(journey.waiting) - shown
+    if left <= 0:
+        return ()
+    counted: Counter[str] = Counter()
+    for kinds in find(journey.waiting, _kinds):
+        counted.update(kinds)
+    all_of_it = "; ".join(f"{number} {kind}" for kind, number in counted.most_common(COUNTED))
+    return (f"and {left} more. All together: {all_of_it}. See `work list --journey {journey.id}`",)
+
+
+def _kinds(entries: Mapping[str, Obligation]) -> tuple[Counter[str]]:
+    return (Counter(f"{each.kind} ({each.owner.value})".replace("_", " ") for each in entries.values()),)
+
+
 def details(journey: Journey) -> str:
     """Markdown for the Temporal UI: stage, what is awaited, of whom, until when. No clinical content."""
     head = f"**{step_shown(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
@@ -110,8 +135,9 @@ def details(journey: Journey) -> str:
     awaited = [
         f"- {waiting.what}: {waiting.owner.value.replace('_', ' ')}, "
         f"until {shown_at(waiting.deadline, journey.patient.zone)}"
-        for waiting in obligations(journey)
+        for waiting in most_urgent(journey, DETAILED)
     ]
+    awaited += [f"- {more}" for more in count_others(journey, DETAILED)]
     return "\n".join([head, "", "Awaited:", "", *awaited]) if awaited else head
 
 
