@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -26,12 +27,15 @@ from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
 from application.process import begin, leave
+from application.record.passes import reconciling
 from application.settings import Settings, SettingsError, load_settings
+from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import (
     SearchAttributeMismatch,
     register_search_attributes,
     schedule_anchors,
 )
+from application.temporal.journeys import Journeys
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
@@ -174,7 +178,12 @@ async def run(settings: Settings) -> None:
             anchors=anchors,
             demonstrations=settings.demonstration,
         )
-        async with worker, running(record):
+
+        @asynccontextmanager
+        async def journeys(_: Settings) -> AsyncIterator[Journeys]:
+            yield TemporalJourneys(client, settings.task_queue)
+
+        async with worker, running(record), reconciling(settings, journeys):
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)

@@ -39,6 +39,7 @@ from workflows.messages import (
     LIMIT,
     OPEN_JOURNEY,
     TRY_AGAIN,
+    UNPROVEN,
     Batch,
     Recorded,
     RecordedState,
@@ -56,7 +57,7 @@ NOTICES_AT_ONCE = 500
 
 
 def _refused(why: str) -> ApplicationError:
-    return ApplicationError(f"not recorded: {why}", type=DIVERGED, non_retryable=True)
+    return ApplicationError(f"{UNPROVEN}{why}", type=DIVERGED, non_retryable=True)
 
 
 class _UnknownSender(Unproven):

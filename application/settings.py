@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     """The zone of the person who looks, such as `America/Los_Angeles`: their times, and where their day ends. Without
     it `TZ` says it, and else the machine. The zone data is always that of this build."""
+    reconcile_seconds: Annotated[int, Field(ge=5, le=270)] = 120
+    """How often workers compare all open journeys with what Temporal runs, and mend what is lost, every 5 to 270
+    seconds. One of them does it at a time."""
     demonstration: bool = False
     """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

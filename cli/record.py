@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from activities.record.reconciliation import Pass
 from application.errors import InvalidInput
 from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
+from application.record.passes import is_late, last_passes
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
 from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
 from application.record.verification_report import MEANINGS as FINDINGS
@@ -205,27 +207,58 @@ async def reconcile_(
         bool, typer.Option("--repair", help="Start from the record what Temporal has lost, ended or set back.")
     ] = False,
 ) -> ExitCode | None:
-    """Compare every journey that waits with what Temporal runs. Exit code 7 while something is left that differs.
+    """Compare every journey that waits with what Temporal runs, and show the last passes of the workers, which do it by
+    themselves. Exit code 7 while something is left that differs, or when no worker has done it lately.
 
-    With --repair, journeys go on from their recorded state. What is recorded does not happen again: no notice is sent
-    twice and nothing is released twice. It may be run again at any time.
+    With --repair, what needs nobody's decision is mended, as workers do. What is recorded does not happen again: no
+    notice is sent twice and nothing is released twice. It may be run again at any time.
     """
     found = await reconcile(call.context, repair=repair)
-    _show_reconciliation(call.output, found)
-    return ExitCode.UNVERIFIED if any(not each.repaired for each in found.found) else None
+    passes = await last_passes(call.context)
+    late = is_late(passes, call.context.now())
+    _show_reconciliation(call.output, found, passes, late=late)
+    return ExitCode.UNVERIFIED if late or any(not each.repaired for each in found.found) else None
 
 
 def _now(reconciled: Reconciled) -> str:
     if not reconciled.repaired:
         return ""
+    if reconciled.drift in (Drift.PAUSED, Drift.UNSHOWN, Drift.STRANDED, Drift.STOPPED):
+        return "goes on"
     return "is to be reviewed" if reconciled.drift == Drift.UNREVIEWED else "runs on from its record"
 
 
-def _show_reconciliation(output: Output, reconciliation: Reconciliation) -> None:
-    looked_at, found = reconciliation
+def _show_reconciliation(
+    output: Output, reconciliation: Reconciliation, passes: tuple[Pass, ...], *, late: bool
+) -> None:
+    looked_at, found, also = reconciliation
     if output.json_only:
-        output.data({"open_journeys": looked_at, "findings": [each._asdict() for each in found]})
+        output.data(
+            {
+                "open_journeys": looked_at,
+                "findings": [each._asdict() for each in found],
+                "mended": also,
+                "passes": [
+                    each._asdict() | {"began": each.began.isoformat(), "ended": each.ended.isoformat()}
+                    for each in passes
+                ],
+                "late": late,
+            }
+        )
         return
+    if passes:
+        columns = (your_time("ended"), "build", "looked at", "lost", "different", "mended", "left", "note")
+        shown = table(*columns, title="Last passes of the workers")
+        for last in passes:
+            counted = (last.looked_at, last.lost, last.different, last.mended, last.failed)
+            add_row(shown, short_time(last.ended), last.build, *counted, last.code or "")
+        output.show(shown)
+    else:
+        output.note("No worker has reconciled yet.")
+    if late:
+        output.note("No worker has reconciled for a quarter of an hour: look whether workers run, and at their logs.")
+    for what in also:
+        output.note(f"Mended in Temporal: {what}.")
     if found:
         listed = table("journey", "difference", "now", title="Temporal and the record")
         for each in found:

@@ -61,6 +61,8 @@ DIVERGED = "Diverged"
 LIMIT = "Limit"
 """The record takes no event of this size, or no more of them at once: retried until the limit is higher. Nothing is
 lost meanwhile."""
+UNPROVEN = "not recorded: "
+"""How the reason begins, where a batch claims what nobody may. Otherwise the record has something else."""
 OPEN_JOURNEY = "OpenJourney"
 """The patient has another open journey with this medicine, so this one does not begin: never retried."""
 TRY_AGAIN = "TryAgain"
@@ -108,6 +110,12 @@ def record_mark(version: int, journey_hash: bytes) -> str:
     """Say in short which record a run rests on: the version up to which it is recorded, and the start of the journey's
     hash there. By it the list of all runs is compared with the record without asking any of them."""
     return f"{version}:{journey_hash.hex()[:16]}"
+
+
+def mark_version(mark: str) -> int:
+    """Return the version of a mark; 0 for what is none."""
+    version, _, digest = mark.partition(":")
+    return int(version) if version.isdecimal() and digest else 0
 
 
 class StateDigest(ImmutableModel):

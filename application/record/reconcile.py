@@ -1,57 +1,99 @@
-"""Compare what Temporal runs with the record, and repair it from the record, which is authoritative.
+"""Compare what Temporal runs with the record, and mend from the record, which is authoritative.
 
-What is recorded does not happen again: no notice leaves twice and nothing is released twice.
+Every open journey is compared by the list of all runs, in which each says how far it is recorded. None is woken for it,
+and none is asked: after Temporal's database was put back, workers answer from a memory of what no longer is. Only where
+something differs Temporal is asked for that one run. What is recorded does not happen again: no notice leaves twice and
+nothing is released twice.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
+import structlog
+
 from activities.notices import deliver
-from activities.record import Head, Record
+from activities.record import Record
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
+from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, marks_at
+from activities.record.verification.journeys import verify_record
+from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from application.context import Context
 from application.errors import UseCaseError
+from application.files import content_of
 from application.pathway.commands import submit
-from application.temporal.journeys import Journeys, Running
+from application.settings import Settings
+from application.temporal.journeys import REGISTERED, Journeys, Run
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
+from workflows.journey.events import event_id
 from workflows.journey.notices import notices
+from workflows.journey.receipts import receipts_of
+from workflows.messages import mark_version
+
+log = structlog.get_logger("reconcile")
 
 AT_ONCE = 8
-"""How many journeys are compared at the same time."""
+"""How many journeys are looked at in Temporal at the same time."""
+SETTLED = timedelta(minutes=2)
+"""How long what has just happened may take to show on the other side. A run says at most once a minute how far it is
+recorded."""
+OVERDUE = timedelta(minutes=5)
+"""How late what happens by itself may be before a journey's clock counts as stopped."""
+EACH = timedelta(seconds=30)
+"""How long one journey may take. One that does not answer holds up no other."""
+MENDED_WITHIN = timedelta(seconds=10)
+"""How long a journey that was mended may take to show it. It may come later; the next pass sees it."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 class Drift(StrEnum):
-    """How Temporal and the record can disagree about an open journey."""
+    """How Temporal and the record can disagree about a journey."""
 
     LOST = "lost"
     ENDED = "ended"
     BEHIND = "behind"
     AHEAD = "ahead"
+    CONTRADICTED = "contradicted"
     QUARANTINED = "quarantined"
+    STRANDED = "stranded"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    UNSHOWN = "unshown"
     SILENT = "silent"
     UNSTARTED = "unstarted"
     UNRECORDED = "unrecorded"
+    LINGERING = "lingering"
     UNREVIEWED = "unreviewed"
 
 
+_BOOK = "See docs/how-to/when-something-is-wrong.md"
 MEANINGS = {
     Drift.LOST: "Temporal does not know it",
-    Drift.ENDED: "Temporal has ended its run: terminated, failed, or completed by something else than the journey",
+    Drift.ENDED: "Temporal has ended its run: terminated, failed, timed out, or completed by something else",
     Drift.BEHIND: "Temporal runs an older state of it: its database was put back",
-    Drift.AHEAD: "it says that more is recorded than there is: the record was put back. Do not repair; find the record",
-    Drift.QUARANTINED: "it is quarantined: the record says something else. See docs/how-to/when-something-is-wrong.md",
-    Drift.SILENT: "it runs and does not answer: look at its workflow tasks, and whether a worker runs",
+    Drift.AHEAD: "it says that more is recorded than there is: the record was put back. Find the newest copy of the "
+    "record, or see what `record recover` can bring back",
+    Drift.CONTRADICTED: "it says that other things were recorded than the record has: treat it as tampering. Run "
+    "`record verify` on it and change nothing",
+    Drift.QUARANTINED: f"it is quarantined: the record says something else, or did not take what it decided. {_BOOK}",
+    Drift.STRANDED: "it waits for a build that no worker runs. Start that build, or set a current one that runs",
+    Drift.PAUSED: "somebody paused it in Temporal: its clock stands still. Find out why, then unpause it",
+    Drift.STOPPED: "something is overdue that happens by itself: its clock stands still. Look at its workflow tasks",
+    Drift.UNSHOWN: "its search attributes are missing or wrong: it is in no list that chooses by them",
+    Drift.SILENT: "its workflow tasks fail, or Temporal did not answer about it: look at it in the Temporal UI",
     Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
-    Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded yet: look whether the record can be reached",
+    Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded: look whether the record can be reached. If the "
+    "record was put back, see `record recover`",
+    Drift.LINGERING: "it is closed and waits for nothing, and Temporal still runs it: look at its workflow tasks",
     Drift.UNREVIEWED: "somebody looked at it in an emergency, and it was not told: nobody is asked to review that",
 }
 
@@ -66,10 +108,6 @@ class Drifted(NamedTuple):
     position: int = 0
 
 
-REPAIRED = (Drift.LOST, Drift.ENDED, Drift.BEHIND)
-"""Kinds of drift that are repaired by starting the journey from its record."""
-
-
 class Reconciled(NamedTuple):
     """A journey that drifted, and whether it was repaired."""
 
@@ -79,85 +117,183 @@ class Reconciled(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """How many open journeys were compared, and those that differ."""
+    """How many open journeys were compared, those that differ, and what else was mended in Temporal."""
 
     looked_at: int
     found: tuple[Reconciled, ...]
+    also: tuple[str, ...] = ()
 
 
 async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
-    """Compare every journey that waits with what Temporal runs. With ``repair``, start from the record those that
-    Temporal has lost, ended or set back. It may be run again at any time.
+    """Compare every journey that waits with what Temporal runs. With ``repair``, mend what can be mended without
+    anybody's decision. It may be run again at any time.
 
     Raises:
         Unavailable: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-    record, journeys = await context.record(), await context.journeys()
-    looked_at, found = await compare(record, journeys)
+    settings, record, journeys = context.settings, await context.record(), await context.journeys()
+    also: tuple[str, ...] = ()
+    if repair:
+        wanted = settings.anchors_dir is not None and settings.anchor_key_file is not None
+        also = await journeys.keep_up(timedelta(minutes=settings.anchor_minutes) if wanted else None)
+    # Another name may now stand where the values of one were.
+    anew = any(what.startswith(REGISTERED) for what in also)
+    looked_at, found = await compare(record, journeys, now=context.now(), show_all=anew)
 
     async def seen_to(drifted: Drifted) -> Reconciled:
-        put_right = repair and await _repair(context, record, journeys, drifted)
-        return Reconciled(drifted.journey_id, drifted.drift, put_right)
+        mended = False
+        try:
+            if repair:
+                async with asyncio.timeout(EACH.total_seconds()):
+                    mended = await _mend(context, record, journeys, drifted)
+        except (UseCaseError, TimeoutError) as problem:
+            log.warning("reconcile.not_mended", journey_id=str(drifted.journey_id), error=type(problem).__name__)
+        if mended:
+            log.warning("reconcile.mended", journey_id=str(drifted.journey_id), drift=drifted.drift.value)
+        elif repair:
+            log.error("reconcile.left", journey_id=str(drifted.journey_id), drift=drifted.drift.value)
+        return Reconciled(drifted.journey_id, drifted.drift, mended)
 
-    return Reconciliation(looked_at, tuple(await at_once(seen_to, found)))
+    return Reconciliation(looked_at, tuple(await at_once(seen_to, found)), also)
+
+
+# Comparing
 
 
 async def compare(
-    record: Record, journeys: Journeys, among: Collection[UUID] | None = None
+    record: Record, journeys: Journeys, among: Collection[UUID] | None = None, *, now: datetime, show_all: bool = False
 ) -> tuple[int, list[Drifted]]:
     """Compare every journey that may be waiting, or those ``among`` these. Return how many they are, and which differ.
+    With ``show_all`` none is taken to show what it should.
 
     Raises:
         Unavailable: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-
+    builds = await journeys.builds()
     looked_at = 0
     found: list[Drifted] = []
 
-    async def differs(head: Head) -> Drifted | None:
-        drift = await drift_of(record, journeys, head)
+    async def differs(head: RecordedHead) -> Drifted | None:
+        drift = await drift_of(record, journeys, head.journey_id, builds=builds, now=now)
         return None if drift is None else Drifted(head.journey_id, drift, head.version, head.position)
 
-    async for heads in _open(record, among):
-        looked_at += len(heads)
-        found += [each for each in await at_once(differs, heads) if each is not None]
-    if among is None:
-        running = journeys.running(100_000)
-        found += [Drifted(each, Drift.UNRECORDED) async for each in running if await record.head(each) is None]
-        found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await find_unannounced_access(record)]
+    if among is not None:
+        heads = [head for head in await heads_of(record, list(among)) if head.status == "open"]
+        return len(heads), [each for each in await at_once(differs, heads) if each is not None]
+    # The list first: whatever a run says to be recorded is in the record that is read after it.
+    runs = {run.journey_id: run async for run in journeys.runs()}
+    async for page in heads_that_may_wait(record):
+        looked_at += len(page)
+        seen = [(head, runs.pop(head.journey_id, None)) for head in page]
+        marks = await _marks_of(record, seen)
+        doubtful = [
+            head
+            for head, run in seen
+            if judge(head, run, marks.get(head.journey_id), builds=builds, now=now) is not None
+        ]
+        differing = [each for each in await at_once(differs, doubtful) if each is not None]
+        if show_all:
+            told = {each.journey_id for each in differing}
+            differing += [
+                Drifted(head.journey_id, Drift.UNSHOWN, head.version, head.position)
+                for head, run in seen
+                if run is not None and head.journey_id not in told
+            ]
+        found += differing
+
+    async def runs_on(run: Run) -> Drifted | None:
+        return await _without_need(record, journeys, run, now)
+
+    found += [each for each in await at_once(runs_on, runs.values()) if each is not None]
+    found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await find_unannounced_access(record)]
     return looked_at, found
 
 
-async def drift_of(record: Record, journeys: Journeys, head: Head) -> Drift | None:
-    """Return how a journey differs now; None when it does not differ, or no longer waits for anything."""
-
-    running = await journeys.look(head.journey_id)
-    # Events that were recorded while Temporal was asked are no difference.
-    now = await record.head(head.journey_id)
-    if now is not None and now.status == "closed":
-        ended = await load_journey(record, head.journey_id)
-        return None if ended is None or not ended.waiting else drifted(head.version, now.version, running)
-    return None if now is None else drifted(head.version, now.version, running)
+async def _marks_of(record: Record, seen: Sequence[tuple[RecordedHead, Run | None]]) -> Mapping[UUID, str]:
+    """Return what the record has at the version up to which each run says to be recorded."""
+    older = [
+        (head.journey_id, mark_version(run.mark))
+        for head, run in seen
+        if run is not None and mark_version(run.mark) < head.version
+    ]
+    return {head.journey_id: head.mark for head, _ in seen} | await marks_at(record, older)
 
 
-def drifted(before: int, now: int, running: Running | None) -> Drift | None:
-    """Return how Temporal's answer differs from a journey that had these recorded versions before and after the
-    question."""
-    if before == 0:
-        return Drift.UNSTARTED if running is None or not running.runs else None
-    if running is None:
-        return Drift.LOST
-    if not running.runs:
-        return Drift.ENDED
-    if running.version is None or running.recorded is None:
+async def drift_of(
+    record: Record, journeys: Journeys, journey_id: UUID, *, builds: frozenset[str], now: datetime
+) -> Drift | None:
+    """Return how one journey differs at this moment, asking Temporal for its run; None when it does not."""
+    try:
+        async with asyncio.timeout(EACH.total_seconds()):
+            run = await journeys.find(journey_id)
+    except (UseCaseError, TimeoutError):
         return Drift.SILENT
-    if running.health == "diverged":
-        return Drift.QUARANTINED
-    if running.version < before:
-        return Drift.BEHIND
-    return Drift.AHEAD if running.recorded > now else None
+    # Read after the run: what was recorded while Temporal was asked is no difference.
+    heads = await heads_of(record, [journey_id])
+    if not heads:
+        return None
+    [head] = heads
+    marks = await _marks_of(record, [(head, run)])
+    if head.status == "closed" and (run is None or run.ended) and head.awaits is None:
+        ended = await load_journey(record, journey_id)
+        head = head._replace(awaits=bool(ended is not None and ended.waiting))
+    return judge(head, run, marks.get(journey_id), builds=builds, now=now)
+
+
+def judge(
+    head: RecordedHead, run: Run | None, recorded: str | None, *, builds: frozenset[str], now: datetime
+) -> Drift | None:
+    """Return how a run differs from a journey as recorded at a moment (UTC); None when it does not.
+
+    ``recorded`` is the mark that the record has at the version of the run's mark. ``builds`` are those that workers
+    run.
+    """
+    settled = head.since is None or now - head.since > SETTLED
+    if head.version == 0:
+        return Drift.UNSTARTED if settled and (run is None or run.ended) else None
+    if run is None or run.ended:
+        if head.status == "closed" and head.awaits is False:
+            return None
+        return Drift.LOST if run is None else Drift.ENDED
+    version = mark_version(run.mark)
+    young = now - run.began <= SETTLED
+    hidden = run.shown is None or (head.shown is not None and run.shown != head.shown)
+    differing = (
+        (Drift.AHEAD, version > head.version),
+        (Drift.CONTRADICTED, 0 < version <= head.version and run.mark != recorded),
+        (Drift.PAUSED, run.state == "paused"),
+        (Drift.QUARANTINED, run.health == "diverged"),
+        (Drift.STRANDED, run.build is not None and bool(builds) and run.build not in builds),
+        (Drift.UNSHOWN, hidden and settled and not young),
+        (Drift.BEHIND, 0 < version < head.version and settled),
+        (Drift.LINGERING, head.status == "closed" and head.awaits is False and settled and not young),
+        (Drift.SILENT, run.stuck),
+        (Drift.STOPPED, head.clock is not None and now - head.clock > OVERDUE and settled and not young),
+    )
+    return next((drift for drift, so in differing if so), None)
+
+
+async def _without_need(record: Record, journeys: Journeys, run: Run, now: datetime) -> Drifted | None:
+    """Return how a run differs that no open journey needs."""
+    if now - run.began <= SETTLED:
+        return None
+    heads = await heads_of(record, [run.journey_id])
+    if not heads:
+        return Drifted(run.journey_id, Drift.UNRECORDED)
+    [head] = heads
+    if head.version and head.status == "open":
+        return None  # It has begun meanwhile.
+    try:
+        again = await journeys.find(run.journey_id)
+    except UseCaseError:
+        again = run
+    if again is None or again.ended:
+        return None
+    drift = Drift.LINGERING if head.version else Drift.UNRECORDED
+    settled = head.since is None or now - head.since > SETTLED
+    return Drifted(run.journey_id, drift, head.version, head.position) if settled else None
 
 
 async def at_once(act: Callable[[Given], Awaitable[Made]], on: Iterable[Given]) -> list[Made]:
@@ -171,28 +307,101 @@ async def at_once(act: Callable[[Given], Awaitable[Made]], on: Iterable[Given]) 
     return await asyncio.gather(*map(acted, on))
 
 
-async def _open(record: Record, among: Collection[UUID] | None) -> AsyncIterator[Collection[Head]]:
-    if among is not None:
-        heads = [await record.head(each) for each in among]
-        yield [head for head in heads if head is not None and head.status == "open"]
-        return
-    after: UUID | None = None
-    while page := await record.open_heads(after):
-        after = page[-1].journey_id
-        yield page
+# Mending
 
 
-async def _repair(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
+async def _mend(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
+    """Mend a journey, if that needs nobody's decision. Return whether it no longer differs in this way."""
+    journey_id = drifted.journey_id
     if drifted.drift == Drift.UNREVIEWED:
-        return await _announce(context, record, drifted.journey_id)
-    head = await record.head(drifted.journey_id)
-    if head is None or drifted.drift not in REPAIRED:
+        return await _announce(context, record, journey_id)
+    run = await journeys.find(journey_id)
+    if drifted.drift == Drift.LOST or (run is not None and run.ended and (run.long or run.state == "completed")):
+        return await _begin_anew(record, journeys, journey_id, run)
+    if drifted.drift == Drift.SILENT and run is not None and run.stuck and run.unreplayable:
+        # No worker can go on with its history: the database was put back under a worker that remembered more.
+        return await _begin_anew(record, journeys, journey_id, run)
+    if run is None:
         return False
-    # Time has passed. What runs is terminated below, so check that it still differs.
-    drift = await drift_of(record, journeys, head)
-    if drift not in REPAIRED:
-        return drift is None
-    return await _resume(record, journeys, drifted.journey_id)
+    match drifted.drift:
+        case Drift.ENDED | Drift.BEHIND:
+            await journeys.set_back(run)
+        case Drift.QUARANTINED if await _was_put_back(context.settings, record, run):
+            await journeys.set_back(run)
+        case Drift.STRANDED if await journeys.move(run):
+            await journeys.show(journey_id)
+        case Drift.UNSHOWN | Drift.STOPPED:
+            await journeys.show(journey_id)
+        case Drift.PAUSED if await _is_overdue(record, journey_id, context.now()):
+            await journeys.unpause(run)
+        case _:
+            return False
+    return await _settles(context, record, journeys, drifted)
+
+
+async def _settles(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
+    """Wait a moment for a mended journey to agree; begin it anew where Temporal ended it again."""
+    builds = await journeys.builds()
+    try:
+        async with asyncio.timeout(MENDED_WITHIN.total_seconds()):
+            drift = await _still(context, record, journeys, drifted, builds)
+            while drift is not None:
+                await asyncio.sleep(0.2)
+                drift = await _still(context, record, journeys, drifted, builds)
+    except TimeoutError:
+        drift = drifted.drift
+    run = await journeys.find(drifted.journey_id)
+    if run is not None and run.ended and drifted.drift == Drift.ENDED:
+        return await _begin_anew(record, journeys, drifted.journey_id, run)
+    # What runs again and has not come to it within that time is seen by the next pass, if it does not at all.
+    return drift is None or (drifted.drift == Drift.ENDED and run is not None and not run.ended)
+
+
+async def _still(
+    context: Context, record: Record, journeys: Journeys, drifted: Drifted, builds: frozenset[str]
+) -> Drift | None:
+    """As `drift_of`; a run that is young is taken for what it shows so far."""
+    drift = await drift_of(record, journeys, drifted.journey_id, builds=builds, now=context.now())
+    if drift is not None or drifted.drift not in (Drift.BEHIND, Drift.ENDED, Drift.UNSHOWN):
+        return drift
+    run, [head] = await journeys.find(drifted.journey_id), await heads_of(record, [drifted.journey_id])
+    return drifted.drift if run is not None and not run.ended and mark_version(run.mark) < head.version else None
+
+
+async def _was_put_back(settings: Settings, record: Record, run: Run) -> bool:
+    """Whether a quarantined run is an older state of what the record has, and the record proves right: then it goes on
+    from the record, and what it accepted meanwhile is decided again there."""
+    heads = await heads_of(record, [run.journey_id])
+    version = mark_version(run.mark)
+    behind = bool(heads) and 0 < version < heads[0].version
+    # What was decided from a worker's memory after a put-back may even have been recorded before the run was read anew.
+    if not behind and not (run.conflict and heads and 0 < version == heads[0].version):
+        return False
+    register = content_of(settings.register_file) if settings.register_file is not None else None
+    if register is None or settings.organisation_key is None:
+        return False
+    try:
+        keys = trusted_keys(register, bytes.fromhex(settings.organisation_key))
+    except RegisterNotVerified:
+        return False
+    examined = await verify_record(record, keys=keys, journey_id=run.journey_id)
+    return not examined.findings and await _is_ours(record, run.journey_id)
+
+
+async def _is_ours(record: Record, journey_id: UUID) -> bool:
+    """Whether every event has the id that its command gives it: another writer's events have not."""
+    counted: Counter[UUID] = Counter()
+    for event in await load_events(record, journey_id):
+        if event.event_id != event_id(journey_id, event.command_id, counted[event.command_id]):
+            return False
+        counted[event.command_id] += 1
+    return True
+
+
+async def _is_overdue(record: Record, journey_id: UUID, now: datetime) -> bool:
+    """Whether something is overdue that happens by itself: from then on a pause keeps an alarm from leaving."""
+    heads = await heads_of(record, [journey_id])
+    return bool(heads) and heads[0].clock is not None and heads[0].clock < now
 
 
 async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
@@ -209,14 +418,20 @@ async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
     return True
 
 
-async def _resume(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
-
+async def _begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last: Run | None) -> bool:
+    """Begin a new run from the record, and hand in again what the last one had accepted and not recorded."""
+    taken = () if last is None else await journeys.taken(last)
     events = await load_events(record, journey_id)
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     told = [notice for event in events for notice in notices(event)]
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
-    try:
-        await journeys.resume(events)
-    except UseCaseError:
-        return False
+    await journeys.resume(events)
+    known, messages = receipts_of(events), fold(events).messages.values()
+    for each in taken:
+        if isinstance(each.read, Command):
+            recorded = each.read.command_id in known
+        else:
+            recorded = any(kept.content == each.read.content for kept in messages)
+        if not recorded:
+            await journeys.hand_in(journey_id, each)
     return True

@@ -108,7 +108,8 @@ async def verify(
         )
     workflows: int | None = None
     if Part.WORKFLOWS not in left_out:
-        among = None if journey_id is None and since is None else examined.journeys
+        # Whether every journey has its run is of now, and is looked at whole whatever else is left to an anchor.
+        among = None if journey_id is None else examined.journeys
         try:
             workflows, differing = await _workflows(context, record, among)
             found += differing
@@ -198,7 +199,7 @@ async def _workflows(context: Context, record: Record, among: Sequence[UUID] | N
         UseCaseError: Temporal cannot be asked.
     """
     try:
-        looked_at, drifted = await compare(record, await context.journeys(), among)
+        looked_at, drifted = await compare(record, await context.journeys(), among, now=context.now())
     except SettingsError:
         raise InvalidInput(
             "Temporal's settings cannot be used", "docs/reference/settings.md has them; see `record reconcile`"

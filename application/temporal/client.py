@@ -14,15 +14,14 @@ from activities.blob_storage import BlobStorage
 from activities.record.store import Record, open_record
 from application.errors import Unavailable
 from application.settings import Settings
-from application.temporal import journey_client
-from application.temporal.journeys import Journeys, Running
+from application.temporal import journey_client, runs
+from application.temporal.journeys import Journeys, Run, Taken
 from application.temporal.settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.temporal_plugin import CarePathwayPlugin
 
 ANSWER_WITHIN = timedelta(seconds=15)
-OPEN = "WorkflowType = 'CareJourney' AND ExecutionStatus = 'Running'"
 
 
 @asynccontextmanager
@@ -82,16 +81,35 @@ class TemporalJourneys:
         )
         return receipt.version
 
-    async def look(self, journey_id: UUID) -> Running | None:
-        return await journey_client.look(self._client, journey_id)
-
     async def resume(self, recorded: Sequence[Event]) -> None:
         await journey_client.resume(self._client, recorded, task_queue=self._task_queue)
 
-    async def running(self, limit: int) -> AsyncIterator[UUID]:
-        try:
-            async for found in self._client.list_workflows(OPEN, limit=limit):
-                _, _, journey_id = found.id.partition("/")
-                yield UUID(journey_id)
-        except RPCError:
-            raise Unavailable("Temporal did not list the journeys", "Run it again") from None
+    async def find(self, journey_id: UUID) -> Run | None:
+        return await runs.find_run(self._client, journey_id)
+
+    def runs(self) -> AsyncIterator[Run]:
+        return runs.list_runs(self._client)
+
+    async def builds(self) -> frozenset[str]:
+        return await runs.polled_builds(self._client, self._task_queue)
+
+    async def show(self, journey_id: UUID) -> None:
+        await runs.show(self._client, journey_id)
+
+    async def set_back(self, run: Run) -> None:
+        await runs.set_back(self._client, run)
+
+    async def taken(self, run: Run) -> tuple[Taken, ...]:
+        return await runs.taken(self._client, run)
+
+    async def hand_in(self, journey_id: UUID, taken: Taken) -> None:
+        await runs.hand_in(self._client, journey_id, taken)
+
+    async def move(self, run: Run) -> bool:
+        return await runs.move(self._client, run, await self.builds())
+
+    async def unpause(self, run: Run) -> None:
+        await runs.unpause(self._client, run)
+
+    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
+        return await runs.keep_up(self._client, anchors_every=anchors_every, task_queue=self._task_queue)

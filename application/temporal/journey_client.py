@@ -19,7 +19,6 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowHandle,
-    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -33,7 +32,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from application.errors import NotFound, Refused, Unavailable
-from application.temporal.journeys import Running
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
@@ -274,23 +272,6 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
         raise Unavailable("Temporal did not answer", "Run it again") from error
     except ValueError:  # The SDK knows no paused workflows.
         return WorkflowExecutionStatus.RUNNING
-
-
-async def look(client: Client, journey_id: UUID, *, timeout: timedelta = timedelta(seconds=10)) -> Running | None:
-    """A journey as Temporal has it; None when it knows none of this id.
-
-    Raises:
-        Unavailable: Temporal cannot be reached.
-    """
-    handle = handle_of(client, journey_id)
-    status = await _status(handle)
-    if status != WorkflowExecutionStatus.RUNNING:
-        return None if status is None else Running(runs=False)
-    try:
-        now = await handle.query(CareJourney.status, rpc_timeout=timeout)
-    except (RPCError, WorkflowQueryFailedError):
-        return Running(runs=True)
-    return Running(runs=True, version=now.version, recorded=now.recorded, health=now.health)
 
 
 async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) -> None:

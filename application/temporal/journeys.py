@@ -1,21 +1,51 @@
 """The interface by which use cases reach Temporal, without its client: `application.temporal.client` has that."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, Protocol
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from workflows.journey.commands import Command
+from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
 
+REGISTERED = "search attributes registered"
+"""How it is told that search attributes were missing."""
 
-class Running(NamedTuple):
-    """What Temporal knows of a journey: whether it runs, and if it answers, its version and up to which it is
-    recorded."""
 
-    runs: bool
-    version: int | None = None
-    recorded: int | None = None
+class Run(NamedTuple):
+    """The latest run of a journey, as Temporal itself has it: no worker is asked, and none could answer from memory.
+
+    ``mark`` is how far it says to be recorded (`record_mark`), ``health`` and ``shown`` (clinic, pathway and stage) are
+    what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail.
+    ``unreplayable``: they fail because its history is not what a worker would do. ``long``: its history is near a
+    limit. ``conflict``: the record had something else where it wanted to record. It ``began`` at a time (UTC).
+    """
+
+    journey_id: UUID
+    run_id: str
+    state: Literal["running", "paused", "ended", "completed"]
+    began: datetime
+    mark: str = ""
     health: str | None = None
+    shown: tuple[str, str, str] | None = None
+    build: str | None = None
+    stuck: bool = False
+    long: bool = False
+    conflict: bool = False
+    unreplayable: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.state in ("ended", "completed")
+
+
+class Taken(NamedTuple):
+    """What a run had accepted: the command, or a text that is none, and as which signal it is handed in again."""
+
+    read: Command | KeepUnreadable
+    name: str
+    content: bytes
 
 
 class Journeys(Protocol):
@@ -35,11 +65,38 @@ class Journeys(Protocol):
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         """Send a command to a journey that has ended. It runs again for as long as it then waits for something."""
 
-    async def look(self, journey_id: UUID) -> Running | None:
-        """Return what Temporal knows of a journey; None when it knows none with this id."""
+    async def find(self, journey_id: UUID) -> Run | None:
+        """Return the latest run of a journey; None when Temporal knows none. Its mark is the one that its history has,
+        where that is newer than the one it shows."""
 
     async def resume(self, recorded: Sequence[Event]) -> None:
         """Start a journey from its recorded events, and replace whatever runs under its id."""
 
-    def running(self, limit: int) -> AsyncIterator[UUID]:
-        """List the journeys that run, up to a number."""
+    def runs(self) -> AsyncIterator[Run]:
+        """List all open runs, by pages, without waking any. The list may lag a moment behind."""
+
+    async def builds(self) -> frozenset[str]:
+        """Return the builds of the workers that poll at this moment; an empty name for those without one."""
+
+    async def show(self, journey_id: UUID) -> None:
+        """Have a run show anew how it stands, and pass what is overdue."""
+
+    async def set_back(self, run: Run) -> None:
+        """Set a run back to its last task: it reads the record and goes on from there. What it accepted is decided
+        again, so nothing is lost."""
+
+    async def taken(self, run: Run) -> tuple[Taken, ...]:
+        """Return all that a run had accepted of people, the oldest first, without what it answered with a failure."""
+
+    async def hand_in(self, journey_id: UUID, taken: Taken) -> None:
+        """Hand in again what another run had accepted. What was decided before does not happen again."""
+
+    async def move(self, run: Run) -> bool:
+        """Move a run to the current build; False when no worker of that polls."""
+
+    async def unpause(self, run: Run) -> None:
+        """Let a paused run go on."""
+
+    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
+        """Register search attributes that are missing, and make or restart the schedule of anchors, where they are
+        wanted. Return what had to be mended."""

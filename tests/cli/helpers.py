@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,7 +24,7 @@ from activities.record.event_codec import load_events, to_new
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Running
+from application.temporal.journeys import Journeys, Run, Taken
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
@@ -191,14 +191,38 @@ class DirectJourneys:
             await append(self._record, recorded[0].journey_id, decided)
         return decided[-1].version
 
-    async def look(self, journey_id: UUID) -> Running | None:
+    async def find(self, journey_id: UUID) -> Run | None:
         raise AssertionError("nothing is compared with Temporal here")
 
     async def resume(self, recorded: Sequence[Event]) -> None:
         raise AssertionError("nothing was lost")
 
-    def running(self, limit: int) -> AsyncIterator[UUID]:
+    def runs(self) -> AsyncIterator[Run]:
         raise AssertionError("nothing is compared with Temporal here")
+
+    async def builds(self) -> frozenset[str]:
+        raise AssertionError("nothing is compared with Temporal here")
+
+    async def show(self, journey_id: UUID) -> None:
+        raise AssertionError("nothing is mended here")
+
+    async def set_back(self, run: Run) -> None:
+        raise AssertionError("nothing is mended here")
+
+    async def taken(self, run: Run) -> tuple[Taken, ...]:
+        raise AssertionError("nothing is mended here")
+
+    async def hand_in(self, journey_id: UUID, taken: Taken) -> None:
+        raise AssertionError("nothing is mended here")
+
+    async def move(self, run: Run) -> bool:
+        raise AssertionError("nothing is mended here")
+
+    async def unpause(self, run: Run) -> None:
+        raise AssertionError("nothing is mended here")
+
+    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
+        raise AssertionError("nothing is mended here")
 
 
 class Answer:

@@ -66,7 +66,8 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             for journey_id in both:
                 await record.wait_for(journey_id, before[journey_id] + 1, timedelta(seconds=30))
                 assert await awaited(record, journey_id) == ["access_review:access-1"]
-            assert await reconcile(stack) == (0, {"open_journeys": 2, "findings": []})
+            code, found = await reconcile(stack)
+            assert (code, found["open_journeys"], found["findings"]) == (0, 2, [])
 
         await stack.temporal.stop()
         for file in (tmp_path / "temporal").iterdir():

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.errors import NotFound, Unavailable
-from application.temporal.journey_client import look, reopen, resume, submit
+from application.temporal.journey_client import reopen, resume, submit
+from application.temporal.runs import find_run
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, support
 from workflows import messages
@@ -96,7 +97,7 @@ async def test_what_is_known_of_a_journey_that_takes_nothing_is_told(
     async with at_work(client, record, signers, task_queue):
         with pytest.raises(NotFound):
             await submit(client, uuid4(), command(support()), timeout=short)
-        assert await look(client, uuid4()) is None
+        assert await find_run(client, uuid4()) is None
 
         course = Course(client, record, signers, task_queue)
         await course.begin()

@@ -60,6 +60,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "journey_event",
         "notice",
         "patient",
+        "reconciliation",
         "schema_file",
         "snapshot",
     }
@@ -83,6 +84,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "drop_blobs",
         "enrol",
         "keep_blob",
+        "keep_reconciliation",
         "keep_snapshot",
         "record_access",
     }

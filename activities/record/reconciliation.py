@@ -1,0 +1,211 @@
+"""What reconciliation reads of the record, the rows it leaves there, and the lock by which one process at a time
+reconciles."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from activities.record.store import Record, RecordUnavailable
+
+PAGE = 1000
+"""How many journeys are read at a time."""
+_LOCK = 0x7265636F
+_ALIVE = 2.0
+"""Seconds between two signs of life of whoever has the lock. The database takes it from one who is silent for ten."""
+
+
+class RecordedHead(NamedTuple):
+    """Where a journey stands as recorded. Version and position are 0 while it is only enrolled; then ``since`` is when
+    that was, and otherwise when the last event was recorded (UTC). ``mark`` is what a run shows that has all of
+    it recorded.
+
+    ``awaits`` says whether lists show something that is awaited, ``clock`` is the earliest moment at which something
+    happens by itself (UTC), and ``shown`` are the clinic, the pathway and the stage: all as the lists have it, and
+    None where the lists are not up to the version.
+    """
+
+    journey_id: UUID
+    version: int
+    position: int
+    status: Literal["open", "closed"]
+    mark: str
+    since: datetime | None
+    awaits: bool | None
+    clock: datetime | None
+    shown: tuple[str, str, str] | None
+
+
+class Pass(NamedTuple):
+    """One pass of reconciliation: when it began and ended (UTC), of which build, how many open journeys it compared,
+    how many of them Temporal had lost, how many differed at all, and what became of these. ``code`` is why it ended
+    early."""
+
+    began: datetime
+    ended: datetime
+    build: str
+    looked_at: int
+    lost: int
+    different: int
+    mended: int
+    failed: int
+    code: str | None
+
+
+class BeingReconciled(Exception):
+    """Another process reconciles at this moment."""
+
+
+_HEADS = """
+SELECT j.journey_id, j.version, j.last_position AS position, j.status,
+       j.version || ':' || left(encode(j.journey_hash, 'hex'), 16) AS mark,
+       coalesce(e.recorded_at, j.enrolled_at) AS since,
+       CASE WHEN c.version = j.version THEN o.awaits END AS awaits,
+       CASE WHEN c.version = j.version THEN o.clock END AS clock,
+       CASE WHEN c.version = j.version THEN c.clinic END AS clinic,
+       CASE WHEN c.version = j.version THEN c.pathway END AS pathway,
+       CASE WHEN c.version = j.version THEN c.stage END AS stage
+  FROM record.journey j
+  LEFT JOIN record.journey_event e ON e.log_id = j.log_id AND e.position = j.last_position
+  LEFT JOIN read_model.caseload c ON c.journey_id = j.journey_id
+  LEFT JOIN LATERAL (SELECT count(*) > 0 AS awaits, min(o.next_step) AS clock FROM read_model.obligation o
+                      WHERE o.journey_id = j.journey_id AND o.closed_at IS NULL) o ON true
+ WHERE j.log_id = $1
+"""
+# Open, or perhaps waiting after its end: something happened then, or somebody broke the glass.
+_MAY_WAIT = """
+   AND ($2::uuid IS NULL OR j.journey_id > $2)
+   AND (j.status = 'open' OR e.event_type <> 'pathway.closed'
+        OR j.journey_id IN (SELECT unnest(journeys) FROM record.access_log WHERE log_id = $1 AND until IS NOT NULL))
+ ORDER BY j.journey_id LIMIT $3
+"""
+
+
+async def heads_that_may_wait(record: Record) -> AsyncIterator[Sequence[RecordedHead]]:
+    """Yield in pages all journeys that are open, or that may wait for something after their end.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    after: UUID | None = None
+    while True:
+        async with record.connection() as connection:
+            rows = await connection.fetch(_HEADS + _MAY_WAIT, record.log_id, after, PAGE)
+        if not rows:
+            return
+        after = rows[-1]["journey_id"]
+        yield [_head(row) for row in rows]
+
+
+async def heads_of(record: Record, journeys: Sequence[UUID]) -> Sequence[RecordedHead]:
+    """Return where these journeys stand; those that are unknown are left out."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(_HEADS + "AND j.journey_id = ANY($2)", record.log_id, list(journeys))
+    return [_head(row) for row in rows]
+
+
+def _head(row: asyncpg.Record) -> RecordedHead:
+    shown = None if row["clinic"] is None else (row["clinic"], row["pathway"], row["stage"])
+    fields = {name: row[name] for name in RecordedHead._fields if name != "shown"}
+    return RecordedHead(**fields, shown=shown)
+
+
+async def marks_at(record: Record, versions: Sequence[tuple[UUID, int]]) -> dict[UUID, str]:
+    """Return the mark of each journey at a version; those that have no such version are left out."""
+    if not versions:
+        return {}
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT e.journey_id, e.version || ':' || left(encode(e.journey_hash, 'hex'), 16) AS mark "
+            "FROM unnest($2::uuid[], $3::integer[]) AS a (journey_id, version) "
+            "JOIN record.journey_event e ON e.journey_id = a.journey_id AND e.version = a.version WHERE e.log_id = $1",
+            record.log_id,
+            [journey_id for journey_id, _ in versions],
+            [version for _, version in versions],
+        )
+    return {row["journey_id"]: row["mark"] for row in rows}
+
+
+async def list_passes(record: Record, limit: int = 10) -> tuple[Pass, ...]:
+    """Return the last passes, the latest first."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            f"SELECT {', '.join(Pass._fields)} FROM record.reconciliation "  # noqa: S608 - a constant
+            "WHERE log_id = $1 ORDER BY ended DESC LIMIT $2",
+            record.log_id,
+            limit,
+        )
+    return tuple(Pass(*row) for row in rows)
+
+
+async def seconds_since_pass(record: Record) -> float | None:
+    """Return how long ago the last pass ended, by the database's clock; None when there was none."""
+    async with record.connection() as connection:
+        ago = await connection.fetchval(
+            "SELECT extract(epoch FROM clock_timestamp() - max(ended))::float8 FROM record.reconciliation "
+            "WHERE log_id = $1",
+            record.log_id,
+        )
+    return None if ago is None else float(ago)
+
+
+async def keep_pass(record: Record, done: Pass) -> None:
+    """Leave the row of a pass. The database says when it ended."""
+    async with record.connection() as connection:
+        await connection.execute(
+            "SELECT record.keep_reconciliation($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            record.log_id,
+            done.began,
+            done.build,
+            done.looked_at,
+            done.lost,
+            done.different,
+            done.mended,
+            done.failed,
+            done.code,
+        )
+
+
+@asynccontextmanager
+async def alone(record: Record) -> AsyncIterator[None]:
+    """Be the only process that reconciles, over all of them. Whoever holds this and stands still loses it after ten
+    seconds, so that a frozen worker keeps nobody from reconciling; its own pass is then given up when it wakes.
+
+    Raises:
+        BeingReconciled: another process does.
+        RecordUnavailable: the lock was lost on the way; what was done is done.
+    """
+    holder = asyncio.current_task()
+    lost = False
+
+    async def stay_alive() -> None:
+        nonlocal lost
+        try:
+            while True:
+                await asyncio.sleep(_ALIVE)
+                await connection.fetchval("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            lost = True
+            if holder is not None:
+                holder.cancel()
+
+    async with record.connection() as connection, connection.transaction():
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1, $2)", _LOCK, record.log_id):
+            raise BeingReconciled
+        living = asyncio.create_task(stay_alive())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not lost:
+                raise
+            if holder is not None:
+                holder.uncancel()
+            raise RecordUnavailable("lock lost") from None
+        finally:
+            living.cancel()
+            with suppress(asyncio.CancelledError):
+                await living

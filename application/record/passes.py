@@ -1,0 +1,131 @@
+"""Reconciliation by itself, in every worker: one pass after the other, by one worker at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from activities.record import Record, RecordFault, RecordUnavailable
+from activities.record.reconciliation import BeingReconciled, Pass, alone, keep_pass, list_passes, seconds_since_pass
+from application.context import Context
+from application.errors import UseCaseError
+from application.record.reconcile import Drift, Reconciliation, reconcile
+from application.settings import Settings
+from application.temporal.journeys import Journeys
+
+log = structlog.get_logger("reconcile")
+
+LATE = timedelta(minutes=15)
+"""After so long without a pass nobody watches whether journeys run."""
+
+
+async def last_passes(context: Context) -> tuple[Pass, ...]:
+    """Return the last passes of the workers, the latest first.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    return await list_passes(await context.record())
+
+
+def is_late(passes: tuple[Pass, ...], now: datetime) -> bool:
+    """Whether workers used to reconcile, and none did lately."""
+    return bool(passes) and now - passes[0].ended > LATE
+
+
+@asynccontextmanager
+async def reconciling(
+    settings: Settings, connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]]
+) -> AsyncIterator[None]:
+    """Reconcile in the background while the context is open, as often as the settings say."""
+    stop = asyncio.Event()
+    working = asyncio.create_task(_reconcile_regularly(settings, connect, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def _reconcile_regularly(
+    settings: Settings, connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]], stop: asyncio.Event
+) -> None:
+    every = float(settings.reconcile_seconds)
+    began = monotonic()
+    while not stop.is_set():
+        try:
+            # A context of its own, and so connections of its own: no append waits for one.
+            async with Context(load=lambda: settings, connect=connect) as context:
+                while not stop.is_set():
+                    record = await context.record()
+                    ago = await seconds_since_pass(record)
+                    # Where there was none ever, it is not late before one could have been.
+                    left = every - (monotonic() - began if ago is None else ago)
+                    if left <= 0:
+                        await run_pass(context)
+                    await _pause(stop, max(1.0, min(left, every)) if left > 0 else every)
+        except (RecordUnavailable, RecordFault, UseCaseError) as outage:
+            log.warning("reconcile.waiting", error=type(outage).__name__)
+            await _pause(stop, min(every, 10.0))
+        except Exception as defect:
+            # Journeys go on without it; that no row is left tells whoever watches.
+            log.error("reconcile.failed", error=type(defect).__name__)
+            await _pause(stop, every)
+
+
+async def run_pass(context: Context) -> Reconciliation | None:
+    """Reconcile once and leave the row of the pass; None when another process does, or it could not be done.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    record, build = await context.record(), context.settings.build_id or "unversioned"
+    began = datetime.now(UTC)
+    try:
+        async with alone(record):
+            try:
+                done = await reconcile(context, repair=True)
+            except UseCaseError as problem:
+                log.error("reconcile.not_done", error=type(problem).__name__)
+                await keep_pass(record, Pass(began, began, build, 0, 0, 0, 0, 0, type(problem).__name__))
+                return None
+            await keep_pass(record, _summary(done, began, build))
+    except BeingReconciled:
+        await _tell_if_late(record)
+        return None
+    for mended in done.also:
+        log.warning("reconcile.mended", drift=mended.partition(":")[0].replace(" ", "-"))
+    log.info("reconcile.done", looked_at=done.looked_at, different=len(done.found))
+    return done
+
+
+async def _tell_if_late(record: Record) -> None:
+    ago = await seconds_since_pass(record)
+    if ago is not None and ago > LATE.total_seconds():
+        log.error("reconcile.late", seconds=round(ago))
+
+
+def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:
+    mended = sum(each.repaired for each in done.found)
+    return Pass(
+        began=began,
+        ended=began,
+        build=build,
+        looked_at=done.looked_at,
+        lost=sum(each.drift in (Drift.LOST, Drift.ENDED) for each in done.found),
+        different=len(done.found),
+        mended=mended,
+        failed=len(done.found) - mended,
+        code=None,
+    )
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,396 @@
+"""The runs of journeys as Temporal itself has them: listed, described and moved on by raw calls.
+
+The SDK's own calls fail on a paused run, and on every page of a list that holds one. None of these asks a worker: after
+Temporal's database was put back, a worker's memory is of a time that no longer is.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import EventType, TaskQueueType, WorkflowExecutionStatus, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionInfo, WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkerDeploymentRequest,
+    DescribeWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest,
+    ResetWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
+from temporalio.client import Client
+from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
+
+from application.errors import Unavailable
+from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
+from application.temporal.journeys import REGISTERED, Run, Taken
+from workflows.care_journey import CareJourney, workflow_id
+from workflows.messages import DIVERGED, UNPROVEN, mark_version, read_signal, take_signal
+from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, SEARCH_ATTRIBUTES, STAGE
+
+OPEN = "WorkflowType = 'CareJourney' AND CloseTime IS NULL"
+"""Every open run, paused ones too: those are not listed as running."""
+PAGE = 1000
+ANSWER = timedelta(seconds=10)
+"""How long one call to Temporal may take."""
+LONG_HISTORY = 20_000
+"""From this many events on, a run is not set back but begun anew: Temporal ends runs at 51,200."""
+POLLS = timedelta(minutes=2)
+"""A worker that has not polled for this long is gone. One poll lasts up to 70 seconds."""
+STUCK = 3
+"""After so many failed attempts a task counts as stuck."""
+TAIL = 5
+"""How many pages of a history are read from its end."""
+NOT_REPLAYED = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
+DEPLOYMENT = "care-pathway"
+
+State = Literal["running", "paused", "ended", "completed"]
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Temporal did not answer", "Run it again")
+
+
+async def list_runs(client: Client) -> AsyncIterator[Run]:
+    """List all open runs of journeys, without waking any.
+
+    Raises:
+        Unavailable: Temporal did not list them.
+    """
+    token = b""
+    while True:
+        request = ListWorkflowExecutionsRequest(
+            namespace=client.namespace, page_size=PAGE, next_page_token=token, query=OPEN
+        )
+        try:
+            page = await client.workflow_service.list_workflow_executions(request, retry=True, timeout=3 * ANSWER)
+        except RPCError:
+            raise Unavailable("Temporal did not list the journeys", "Run it again") from None
+        for info in page.executions:
+            run = _run(info)
+            if run is not None:
+                yield run
+        token = page.next_page_token
+        if not token:
+            return
+
+
+async def find_run(client: Client, journey_id: UUID) -> Run | None:
+    """Return the latest run of a journey; None when Temporal knows none. Its mark is the newest that its history has.
+
+    Raises:
+        Unavailable: Temporal did not answer.
+    """
+    request = DescribeWorkflowExecutionRequest(
+        namespace=client.namespace, execution=WorkflowExecution(workflow_id=workflow_id(journey_id))
+    )
+    try:
+        described = await client.workflow_service.describe_workflow_execution(request, retry=True, timeout=ANSWER)
+        run = _run(described.workflow_execution_info)
+        if run is None or run.ended:
+            return run
+        pending = described.pending_workflow_task
+        attempt = pending.attempt if described.HasField("pending_workflow_task") else 0
+        answer = await _newest_answer(client, run)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise _unavailable() from None
+    return run._replace(
+        mark=max(run.mark, answer.mark, key=mark_version),
+        stuck=run.stuck or attempt >= STUCK,
+        conflict=answer.conflict,
+        unreplayable=answer.unreplayable,
+    )
+
+
+def _run(info: WorkflowExecutionInfo) -> Run | None:
+    _, _, opaque = info.execution.workflow_id.partition("/")
+    try:
+        journey_id = UUID(opaque)
+    except ValueError:
+        return None
+    shown = info.search_attributes.indexed_fields
+    clinic, pathway, stage = (_keyword(shown, key.name) for key in (CLINIC, PATHWAY, STAGE))
+    mark = _keyword(shown, RECORDED.name) or ""
+    pinned = _keyword(shown, "TemporalWorkflowVersioningBehavior") == "Pinned"
+    return Run(
+        journey_id=journey_id,
+        run_id=info.execution.run_id,
+        state=_state(info.status),
+        began=info.start_time.ToDatetime(tzinfo=UTC),
+        mark=mark,
+        health=_keyword(shown, HEALTH.name),
+        shown=None if not mark_version(mark) or not (clinic and pathway and stage) else (clinic, pathway, stage),
+        build=_keyword(shown, "TemporalWorkerDeploymentVersion") if pinned else None,
+        stuck="TemporalReportedProblems" in shown,
+        long=info.history_length >= LONG_HISTORY,
+    )
+
+
+def _state(status: Any) -> State:
+    match status:
+        case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING:
+            return "running"
+        case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
+            return "paused"
+        case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+            return "completed"
+    return "ended"
+
+
+def _keyword(shown: Mapping[str, Payload], name: str) -> str | None:
+    try:
+        value = json.loads(shown[name].data) if name in shown else None
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+class _Answer(NamedTuple):
+    """The newest answer of the record in a run's history: its mark, nothing if the end of the history has none; whether
+    the record had something else since; and whether the history does not replay."""
+
+    mark: str
+    conflict: bool
+    unreplayable: bool
+
+
+async def _newest_answer(client: Client, run: Run) -> _Answer:
+    conflict = unreplayable = completed = False
+    async for event in newest_events(client, run, pages=TAIL):
+        completed |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        unreplayable |= not completed and event.workflow_task_failed_event_attributes.cause == NOT_REPLAYED
+        failed = event.activity_task_failed_event_attributes.failure
+        if failed.application_failure_info.type == DIVERGED:
+            conflict |= not failed.message.startswith(UNPROVEN)
+        for payload in event.activity_task_completed_event_attributes.result.payloads:
+            if b"mark" in payload.data or payload.metadata.get("encoding") != b"json/plain":
+                try:
+                    [answer] = await client.data_converter.decode([payload], [dict])
+                except Exception:  # noqa: S112 - another activity's answer
+                    continue
+                if isinstance(answer, dict) and answer.get("mark"):
+                    return _Answer(str(answer["mark"]), conflict, unreplayable)
+    return _Answer("", conflict, unreplayable)
+
+
+async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
+    """Return all that a run had accepted of people, the oldest first, without what it answered with a failure.
+
+    Raises:
+        Unavailable: its history cannot be read.
+    """
+    accepted: list[tuple[str, str, Sequence[Payload]]] = []
+    failed: set[str] = set()
+    handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
+    try:
+        async for event in handle.fetch_history_events():
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                signal = event.workflow_execution_signaled_event_attributes
+                if signal.signal_name != CareJourney.show.__name__:
+                    accepted.append((signal.signal_name, "", signal.input.payloads))
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+                update = event.workflow_execution_update_accepted_event_attributes.accepted_request
+                accepted.append(("command", update.meta.update_id, update.input.args.payloads))
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+                done = event.workflow_execution_update_completed_event_attributes
+                if done.outcome.HasField("failure"):
+                    failed.add(done.meta.update_id)
+        found = []
+        for name, update_id, payloads in accepted:
+            if update_id and update_id in failed:
+                continue
+            raw = await client.data_converter.decode(payloads, [RawValue] * len(payloads))
+            read = read_signal(take_signal(name, raw, waiting=0))
+            found.append(Taken(read, name, raw[0].payload.data if raw else b""))
+    except (RPCError, RuntimeError):
+        raise Unavailable("the history of the run cannot be read", "Run it again") from None
+    return tuple(found)
+
+
+async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
+    """Hand in again, as a signal, what another run had accepted.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    raw = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=taken.content))
+    try:
+        await handle_of(client, journey_id).signal(taken.name, raw, rpc_timeout=ANSWER)
+    except RPCError:
+        raise _unavailable() from None
+
+
+async def newest_events(client: Client, run: Run, *, pages: int) -> AsyncIterator[HistoryEvent]:
+    """Read a run's history from its end, up to a number of pages."""
+    token = b""
+    for _ in range(pages):
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=client.namespace,
+            execution=WorkflowExecution(workflow_id=workflow_id(run.journey_id), run_id=run.run_id),
+            maximum_page_size=100,
+            next_page_token=token,
+        )
+        page = await client.workflow_service.get_workflow_execution_history_reverse(request, retry=True, timeout=ANSWER)
+        for event in page.history.events:
+            yield event
+        token = page.next_page_token
+        if not token:
+            return
+
+
+async def set_back(client: Client, run: Run) -> None:
+    """Set a run back to its last completed task, whether or not it is open.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    try:
+        async for event in newest_events(client, run, pages=50):
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                await client.workflow_service.reset_workflow_execution(
+                    ResetWorkflowExecutionRequest(
+                        namespace=client.namespace,
+                        workflow_execution=WorkflowExecution(
+                            workflow_id=workflow_id(run.journey_id), run_id=run.run_id
+                        ),
+                        reason="reconciliation: go on from the record",
+                        workflow_task_finish_event_id=event.event_id,
+                        request_id=str(uuid4()),
+                    ),
+                    timeout=ANSWER,
+                )
+                return
+    except RPCError:
+        raise Unavailable("Temporal did not reset the run", "Run it again") from None
+    raise Unavailable("the run has done nothing yet", "Look whether a worker runs")
+
+
+async def show(client: Client, journey_id: UUID) -> None:
+    """Have a run show anew how it stands.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    try:
+        await handle_of(client, journey_id).signal(CareJourney.show, rpc_timeout=ANSWER)
+    except RPCError:
+        raise _unavailable() from None
+
+
+async def unpause(client: Client, run: Run) -> None:
+    """Let a paused run go on.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    request = UnpauseWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_id=workflow_id(run.journey_id),
+        run_id=run.run_id,
+        reason="reconciliation: something is overdue",
+        identity=client.identity,
+        request_id=str(uuid4()),
+    )
+    try:
+        await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER)
+    except RPCError:
+        raise _unavailable() from None
+
+
+async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
+    """Return the builds of the workers that poll this queue; an empty name stands for those without one.
+
+    Raises:
+        Unavailable: Temporal did not answer.
+    """
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    try:
+        described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
+    except RPCError:
+        raise _unavailable() from None
+    since = datetime.now(UTC) - POLLS
+    return frozenset(
+        f"{poller.deployment_options.deployment_name}:{poller.deployment_options.build_id}".strip(":")
+        for poller in described.pollers
+        if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since
+    )
+
+
+async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
+    """Move a run to the current build; False when no worker of that polls, or there is none.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    try:
+        deployment = await client.workflow_service.describe_worker_deployment(
+            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT), timeout=ANSWER
+        )
+        current = deployment.worker_deployment_info.routing_config.current_deployment_version
+        if f"{current.deployment_name}:{current.build_id}" not in polled:
+            return False
+        target = WorkerDeploymentVersion(deployment_name=current.deployment_name, build_id=current.build_id)
+        override = VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=target))
+        request = UpdateWorkflowExecutionOptionsRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(run.journey_id), run_id=run.run_id),
+            workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
+        )
+        request.update_mask.paths.append("versioning_override")
+        await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise _unavailable() from None
+    return True
+
+
+async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue: str) -> tuple[str, ...]:
+    """Register search attributes that are missing, and make or restart the schedule of anchors, where they are wanted.
+    Return what had to be mended.
+
+    Raises:
+        Unavailable: Temporal did not answer.
+        SearchAttributeMismatch: a search attribute exists with another type.
+    """
+    mended = []
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace), timeout=ANSWER
+        )
+        missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+        if missing:
+            await register_search_attributes(client)
+            mended.append(f"{REGISTERED}: {', '.join(missing)}")
+        if anchors_every is not None:
+            schedule = client.get_schedule_handle(ANCHORS)
+            try:
+                paused = (await schedule.describe(rpc_timeout=ANSWER)).schedule.state.paused
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+                await schedule_anchors(client, every=anchors_every, task_queue=task_queue)
+                mended.append(f"schedule made: {ANCHORS}")
+            else:
+                if paused:
+                    await schedule.unpause(note="reconciliation: anchors are wanted")
+                    mended.append(f"schedule unpaused: {ANCHORS}")
+    except RPCError:
+        raise _unavailable() from None
+    return tuple(mended)

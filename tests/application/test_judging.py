@@ -1,0 +1,85 @@
+"""How a run is judged against the record: every kind of difference, and what is none."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.record.reconciliation import RecordedHead
+from application.record.reconcile import MEANINGS, SETTLED, Drift, judge
+from application.temporal.journeys import Run
+
+NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
+AGO, JUST = NOW - timedelta(hours=1), NOW - timedelta(seconds=5)
+ID = UUID(int=1)
+SHOWN = ("clinic", "PTSD", "evaluation")
+HEAD = RecordedHead(ID, 5, 50, "open", "5:aa", AGO, True, NOW + timedelta(days=1), SHOWN)
+RUN = Run(ID, "run", "running", AGO, "5:aa", "open", SHOWN)
+CLOSED = {"status": "closed", "awaits": False}
+
+
+@pytest.mark.parametrize(
+    ("head", "run", "recorded", "told"),
+    [
+        ({}, {}, "5:aa", None),
+        ({}, None, None, Drift.LOST),
+        ({"since": JUST}, None, None, Drift.LOST),
+        ({}, {"state": "ended"}, "5:aa", Drift.ENDED),
+        ({}, {"state": "completed"}, "5:aa", Drift.ENDED),
+        (CLOSED, {"state": "completed"}, "5:aa", None),
+        (CLOSED, None, None, None),
+        ({"status": "closed", "awaits": True}, None, None, Drift.LOST),
+        ({"status": "closed", "awaits": None}, {"state": "ended"}, "5:aa", Drift.ENDED),
+        (CLOSED, {}, "5:aa", Drift.LINGERING),
+        ({**CLOSED, "since": JUST}, {}, "5:aa", None),
+        ({}, {"mark": "3:bb"}, "3:bb", Drift.BEHIND),
+        ({"since": JUST}, {"mark": "3:bb"}, "3:bb", None),
+        ({}, {"mark": "3:cc"}, "3:bb", Drift.CONTRADICTED),
+        ({}, {"mark": "5:bb"}, "5:aa", Drift.CONTRADICTED),
+        ({"since": JUST}, {"mark": "5:bb"}, "5:aa", Drift.CONTRADICTED),
+        ({}, {"mark": "6:aa"}, None, Drift.AHEAD),
+        ({}, {"mark": "6:aa", "health": "diverged"}, None, Drift.AHEAD),
+        ({}, {"health": "diverged"}, "5:aa", Drift.QUARANTINED),
+        ({}, {"health": "diverged", "mark": "3:bb"}, "3:bb", Drift.QUARANTINED),
+        ({}, {"state": "paused"}, "5:aa", Drift.PAUSED),
+        ({}, {"build": "care-pathway:1"}, "5:aa", Drift.STRANDED),
+        ({}, {"build": "care-pathway:2"}, "5:aa", None),
+        ({}, {"shown": None, "mark": ""}, None, Drift.UNSHOWN),
+        ({}, {"shown": ("clinic", "ANXIETY", "evaluation")}, "5:aa", Drift.UNSHOWN),
+        ({"shown": None}, {"shown": ("clinic", "ANXIETY", "evaluation")}, "5:aa", None),
+        ({}, {"shown": None, "mark": "", "began": JUST}, None, None),
+        ({}, {"stuck": True}, "5:aa", Drift.SILENT),
+        ({"clock": AGO}, {}, "5:aa", Drift.STOPPED),
+        ({"clock": JUST}, {}, "5:aa", None),
+        ({"version": 0, "mark": "0:"}, None, None, Drift.UNSTARTED),
+        ({"version": 0, "mark": "0:", "since": JUST}, None, None, None),
+        ({"version": 0, "mark": "0:"}, {"mark": "", "shown": None}, None, None),
+    ],
+)
+def test_each_difference_is_told_as_what_it_is(
+    head: dict[str, Any], run: dict[str, Any] | None, recorded: str | None, told: Drift | None
+) -> None:
+    found = None if run is None else RUN._replace(**run)
+    assert judge(HEAD._replace(**head), found, recorded, builds=frozenset({"care-pathway:2"}), now=NOW) == told
+
+
+def test_every_difference_says_what_to_do() -> None:
+    assert MEANINGS.keys() == set(Drift)
+
+
+@given(st.integers(1, 99), st.integers(0, 99), st.integers(0, 600))
+def test_an_older_run_is_behind_once_it_had_time_to_say_more(version: int, shown: int, seconds: int) -> None:
+    """Whatever the versions: what was recorded a moment ago is no difference, and never is one overlooked later."""
+    since = NOW - timedelta(seconds=seconds)
+    head = HEAD._replace(version=version, mark=f"{version}:aa", since=since)
+    run = RUN._replace(mark=f"{shown}:aa" if shown else "", shown=SHOWN if shown else None)
+    told = judge(head, run, f"{shown}:aa", builds=frozenset(), now=NOW)
+    if shown > version:
+        assert told == Drift.AHEAD
+    elif shown == version or NOW - since <= SETTLED:
+        assert told is None
+    else:
+        assert told == (Drift.BEHIND if shown else Drift.UNSHOWN)

@@ -1,0 +1,358 @@
+"""Losses that nobody tells of: each is found by one pass of reconciliation and mended, or told with what to do."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, PauseWorkflowExecutionRequest
+from temporalio.client import Client
+
+from activities.record.reconciliation import BeingReconciled, alone, list_passes
+from activities.record.store import Opening, Record, open_record, patient_key
+from application.context import Context
+from application.errors import Refused, Unavailable
+from application.record.passes import run_pass
+from application.record.reconcile import Drift, reconcile
+from application.settings import Settings
+from application.temporal.client import TemporalJourneys
+from application.temporal.journey_client import ANCHORS, register_search_attributes, start, submit
+from application.temporal.journeys import Journeys
+from application.temporal.runs import find_run, keep_up, list_runs
+from deploy.local import stack as local
+from deploy.local.stack import Stack, local_stack, run_worker
+from deploy.local.temporal import TemporalServer
+from simulation.people import CLINIC as CLINIC_CODE
+from simulation.people import referral
+from tests.faults.helpers import PROTOCOLS, Course, at_work, command, run_cli, support
+from tests.faults.test_resets import foreign_event
+from tests.helpers import eventually
+from workflows.care_journey import CareJourney, workflow_id
+from workflows.journey.commands import Command
+from workflows.journey.obligations import obligations
+from workflows.messages import mark_version
+from workflows.search_attributes import CLINIC, STAGE
+from workflows.temporal_plugin import CarePathwayPlugin
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+
+LATER = timedelta(minutes=10)
+"""So long after what happened a pass is made here: by then both sides must agree."""
+
+
+class PausingServer(TemporalServer):
+    """A server on which somebody may pause a workflow."""
+
+    def _command(self) -> list[str | Path]:
+        return [*super()._command(), "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"]
+
+
+class Ground(NamedTuple):
+    """A stack of its own, whose Temporal may be put back, with a worker that is at work."""
+
+    stack: Stack
+    client: Client
+    record: Record
+    settings: Settings
+
+    async def begin(self, count: int) -> list[Course]:
+        courses = [Course(self.client, self.record, self.stack.signers, self.settings.task_queue) for _ in range(count)]
+        for course in courses:
+            await course.begin()
+            await course.send(support())
+            await course.recorded()
+        return courses
+
+    @asynccontextmanager
+    async def context(self, later: timedelta = LATER) -> AsyncIterator[Context]:
+        @asynccontextmanager
+        async def journeys(_: Settings) -> AsyncIterator[Journeys]:
+            yield TemporalJourneys(self.client, self.settings.task_queue)
+
+        def now() -> datetime:
+            return datetime.now(UTC) + later
+
+        async with Context(load=lambda: self.settings, connect=journeys, now=now) as context:
+            yield context
+
+    async def reconcile(self, *, repair: bool = True) -> dict[UUID, tuple[Drift, bool]]:
+        async with self.context() as context:
+            done = await reconcile(context, repair=repair)
+        return {each.journey_id: (each.drift, each.repaired) for each in done.found}
+
+    def at_work(self, **options: Any) -> AbstractAsyncContextManager[None]:
+        return at_work(self.client, self.record, self.stack.signers, self.settings.task_queue, **options)
+
+    async def put_back(self, copy: Path) -> None:
+        """Put a copy of Temporal's database in the place of what it has now."""
+        await self.stack.temporal.stop()
+        data = self.stack.directory / "temporal"
+        shutil.rmtree(data)
+        shutil.copytree(copy, data)
+        await self.stack.temporal.start()
+
+    async def copied(self, copy: Path) -> None:
+        """Copy Temporal's database, as a backup would."""
+        await self.stack.temporal.stop()
+        shutil.copytree(self.stack.directory / "temporal", copy)
+        await self.stack.temporal.start()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "TemporalServer", PausingServer)
+        directory = tmp_path_factory.mktemp("reconciliation")
+        async with (
+            local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
+            open_record(stack.postgres.app_url) as record,
+        ):
+            address, namespace = stack.temporal.address, stack.temporal.namespace
+            client = await Client.connect(address, namespace=namespace, plugins=[CarePathwayPlugin()])
+            await register_search_attributes(client)
+            for name, value in stack.env.items():
+                patch.setenv(name, value)
+            settings = Settings(build_id=None)
+            yield Ground(stack, client, record, settings)
+
+
+@pytest.fixture
+async def working(ground: Ground) -> AsyncIterator[Ground]:
+    """The stack with a worker at work."""
+    async with ground.at_work():
+        yield ground
+
+
+async def ended(ground: Ground, course: Course) -> None:
+    await course.handle.terminate("a test")
+
+
+async def deleted(ground: Ground, course: Course) -> None:
+    await ground.client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(
+            namespace=ground.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+        )
+    )
+
+    async def gone() -> bool:
+        return await find_run(ground.client, course.id) is None
+
+    await eventually(gone)
+
+
+async def test_what_temporal_ended_or_lost_runs_again_with_its_deadlines(working: Ground) -> None:
+    ground = working
+    lost, forgotten, kept = await ground.begin(3)
+    before = {course.id: await course.recorded() for course in (lost, forgotten, kept)}
+    runs = {run.journey_id: run.run_id async for run in list_runs(ground.client)}
+    await ended(ground, lost)
+    await deleted(ground, forgotten)
+
+    assert await ground.reconcile(repair=False) == {lost.id: (Drift.ENDED, False), forgotten.id: (Drift.LOST, False)}
+    assert await ground.reconcile() == {lost.id: (Drift.ENDED, True), forgotten.id: (Drift.LOST, True)}
+
+    assert await ground.reconcile() == {}
+    for course in (lost, forgotten, kept):
+        assert await course.recorded() == before[course.id]
+        waiting = await course.handle.query(CareJourney.obligations)
+        assert waiting == obligations(before[course.id])
+    now = {run.journey_id: run.run_id async for run in list_runs(ground.client)}
+    assert now[kept.id] == runs[kept.id]
+
+
+async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: Ground) -> None:
+    ground = working
+    [course] = await ground.begin(1)
+    await ground.stack.postgres.stop("immediate")
+    accepted = command(support("invented: accepted during an outage"))
+    await submit(ground.client, course.id, accepted)
+    await ended(ground, course)
+    await ground.stack.postgres.start()
+
+    async def answers() -> bool:
+        return accepted.command_id not in await course.commands()
+
+    await eventually(answers)
+    assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+    await eventually(lambda: knows(course, accepted.command_id))
+
+
+async def knows(course: Course, command_id: UUID) -> bool:
+    return command_id in await course.commands()
+
+
+async def recorded_at_last(ground: Ground, course: Course, sent: Command) -> dict[UUID, tuple[Drift, bool]]:
+    """Send a command as a person does who tries again, while passes are made; return what these found."""
+    found: dict[UUID, tuple[Drift, bool]] = {}
+
+    async def recorded() -> bool:
+        with suppress(Unavailable, Refused):
+            await submit(ground.client, course.id, sent, timeout=timedelta(seconds=5))
+        found.update(await ground.reconcile())
+        return await knows(course, sent.command_id)
+
+    await eventually(recorded, timedelta(seconds=150))
+    return found
+
+
+@pytest.mark.parametrize("cached", [1000, 0], ids=["worker remembers", "worker replays"])
+async def test_a_put_back_of_temporals_database_is_mended(ground: Ground, tmp_path: Path, cached: int) -> None:
+    """The worker lives on. One that remembers answers queries from its memory: it knows nothing of the loss."""
+    async with ground.at_work(max_cached=cached):
+        behind, written, kept = await ground.begin(3)
+        await ground.copied(tmp_path / "copy")
+        for course in (behind, written):
+            await course.send(support("invented: after the copy"))
+            await course.recorded()
+        before = {course.id: await course.rows() for course in (behind, written, kept)}
+        await ground.put_back(tmp_path / "copy")
+        accepted = command(support("invented: said to a journey that was put back"))
+        told = await recorded_at_last(ground, written, accepted)
+        told |= await ground.reconcile()
+        assert told[behind.id][0] == Drift.BEHIND
+
+    async with ground.at_work(max_cached=0):
+        # Whatever the first worker had in its memory, another one reads it from its history.
+        await recorded_at_last(ground, written, command(support("invented: and on")))
+        assert await ground.reconcile() == {}
+        for course in (behind, written, kept):
+            rows = await course.rows()
+            assert rows[: len(before[course.id])] == before[course.id]
+            await course.send(support("invented: and still on"))
+            assert (await course.recorded()).version > len(rows)
+
+
+async def test_a_second_writer_is_told_and_never_overruled(working: Ground) -> None:
+    ground = working
+    [course] = await ground.begin(1)
+    await foreign_event(ground.record, course.id)
+    await submit(ground.client, course.id, command(support("invented: and where would it be recorded?")))
+
+    async def quarantined() -> bool:
+        return (await course.status()).health == "diverged"
+
+    await eventually(quarantined)
+    rows = await course.rows()
+    assert await ground.reconcile() == {course.id: (Drift.QUARANTINED, False)}
+    assert await course.rows() == rows
+    with pytest.raises(Refused):
+        await submit(ground.client, course.id, command(support()))
+    await course.handle.terminate("the end of this test")
+    # An ended run is set back, and goes on from the record.
+    assert (await ground.reconcile())[course.id] == (Drift.ENDED, True)
+
+
+async def test_a_paused_run_hides_no_other(working: Ground) -> None:
+    ground = working
+    paused, lost = await ground.begin(2)
+    await ground.client.workflow_service.pause_workflow_execution(
+        PauseWorkflowExecutionRequest(
+            namespace=ground.client.namespace,
+            workflow_id=workflow_id(paused.id),
+            reason="a test",
+            identity="a test",
+            request_id=str(uuid4()),
+        )
+    )
+    await ended(ground, lost)
+
+    code, found = await run_cli(ground.stack, "record", "reconcile")
+    assert code == 7
+    told = {UUID(each["journey_id"]): each["drift"] for each in found["findings"]}
+    assert told == {paused.id: "paused", lost.id: "ended"}
+    assert await ground.reconcile() == {paused.id: (Drift.PAUSED, False), lost.id: (Drift.ENDED, True)}
+
+    run = await find_run(ground.client, paused.id)
+    assert run is not None
+    await TemporalJourneys(ground.client, "").unpause(run)
+    assert await ground.reconcile() == {}
+
+
+async def test_search_attributes_that_were_deleted_come_back_with_their_values(working: Ground) -> None:
+    ground = working
+    courses = await ground.begin(2)
+    await ground.client.operator_service.remove_search_attributes(
+        RemoveSearchAttributesRequest(
+            namespace=ground.client.namespace, search_attributes=["JourneyStage", "JourneyClinic", "JourneyRecorded"]
+        )
+    )
+    async with ground.context() as context:
+        done = await reconcile(context, repair=True)
+    assert done.also == ("search attributes registered: JourneyStage, JourneyClinic, JourneyRecorded",)
+    assert {(each.drift, each.repaired) for each in done.found} == {(Drift.UNSHOWN, True)}
+    assert {each.journey_id for each in done.found} >= {course.id for course in courses}
+    assert await ground.reconcile() == {}
+    for course in courses:
+        shown = (await course.handle.describe()).typed_search_attributes
+        assert (shown.get(STAGE), shown.get(CLINIC)) == ("evaluation", CLINIC_CODE)
+
+
+async def test_a_schedule_that_was_paused_or_deleted_is_there_again(ground: Ground) -> None:
+    every, queue = timedelta(hours=1), ground.settings.task_queue
+    schedule = ground.client.get_schedule_handle(ANCHORS)
+    await keep_up(ground.client, anchors_every=every, task_queue=queue)
+    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == ()
+    await schedule.pause()
+    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule unpaused: {ANCHORS}",)
+    await schedule.delete()
+    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule made: {ANCHORS}",)
+
+
+async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
+    unstarted, unrecorded = uuid4(), uuid4()
+    opening = Opening(patient_keys=(patient_key(f"invented-{unstarted}"),), medicine="none")
+    await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=unstarted)
+    await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")
+
+    async def listed() -> bool:
+        return unrecorded in [run.journey_id async for run in list_runs(ground.client)]
+
+    await eventually(listed)
+    found = await ground.reconcile()
+    assert found == {unstarted: (Drift.UNSTARTED, False), unrecorded: (Drift.UNRECORDED, False)}
+    await ground.client.get_workflow_handle(workflow_id(unrecorded)).terminate("the end of this test")
+
+
+async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Ground) -> None:
+    async with ground.context() as context, alone(ground.record):
+        before = await list_passes(ground.record)
+        assert await run_pass(context) is None
+        assert await list_passes(ground.record) == before
+        with pytest.raises(BeingReconciled):
+            async with alone(ground.record):
+                pass
+    async with ground.context() as context:
+        done = await run_pass(context)
+        assert done is not None
+        [last, *_] = await list_passes(ground.record)
+        assert (last.build, last.code) == ("unversioned", None)
+        assert (last.looked_at, last.different) == (done.looked_at, len(done.found))
+        assert last.began <= last.ended
+
+
+async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground: Ground) -> None:
+    env = {**ground.stack.env, "CAREPATH_RECONCILE_SECONDS": "5"}
+    async with await run_worker(env, ground.stack.logs / "worker.log"):
+        [course] = await ground.begin(1)
+        before = await course.recorded()
+        await ended(ground, course)
+
+        async def runs_again() -> bool:
+            run = await find_run(ground.client, course.id)
+            return run is not None and not run.ended and mark_version(run.mark) == before.version
+
+        await eventually(runs_again, timedelta(seconds=90))
+        assert await course.recorded() == before
+
+        async def told() -> bool:
+            return any(each.lost and each.mended for each in await list_passes(ground.record))
+
+        await eventually(told)
