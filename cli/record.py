@@ -14,6 +14,7 @@ from application.record.export import VERIFIER, anchor_record, export_journey, m
 from application.record.passes import is_late, last_passes
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
 from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
+from application.record.recover import Recovery, recover
 from application.record.verification_report import MEANINGS as FINDINGS
 from application.record.verification_report import content, report_key, write_report
 from application.record.verify import Part, Verification, verify
@@ -61,6 +62,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("anchor-key")(command(anchor_key))
     group.command("anchor")(command(anchor))
     group.command("reconcile")(command(reconcile_))
+    group.command("recover")(command(recover_))
     group.command("models")(command(models))
     group.command("retry")(command(retry))
     group.command("rebuild")(command(rebuild))
@@ -266,6 +268,39 @@ def _show_reconciliation(
         output.show(listed)
     left = sum(not each.repaired for each in found)
     output.note(f"{looked_at} open journeys; {len(found)} differed, {left} still do.")
+
+
+async def recover_(
+    call: Call,
+    apply: Annotated[bool, typer.Option("--apply", help="Record it. Otherwise it is only shown.")] = False,
+) -> ExitCode | None:
+    """After the record was put back to an older copy: show what Temporal's histories hold that the record lacks.
+
+    With --apply it is recorded again, and proved as always. It may be run again at any time. Exit code 7 while
+    something is missing. Stop nothing for it, but let nobody start or sign before it is done.
+    """
+    found = await recover(call.context, apply=apply)
+    _show_recovery(call.output, found, apply=apply)
+    return ExitCode.UNVERIFIED if any(each.problem or not apply for each in found) else None
+
+
+def _show_recovery(output: Output, found: tuple[Recovery, ...], *, apply: bool) -> None:
+    if output.json_only:
+        output.data({"applied": apply, "journeys": [each._asdict() for each in found]})
+        return
+    if found:
+        listed = table(
+            "journey", "recorded", "can be", "events", "note", title="What Temporal holds and the record lacks"
+        )
+        for each in found:
+            add_row(listed, each.journey_id, each.recorded, each.version, each.events, each.problem or "")
+        output.show(listed)
+    events = sum(each.events for each in found)
+    if apply:
+        left = sum(each.problem is not None for each in found)
+        output.note(f"{len(found)} journeys, {events} events; {left} are not whole. Now run `record verify`.")
+    else:
+        output.note(f"{len(found)} journeys lack {events} events. Nothing was changed; --apply records them.")
 
 
 async def models(call: Call) -> None:

@@ -253,15 +253,16 @@ def judge(
     settled = head.since is None or now - head.since > SETTLED
     if head.version == 0:
         return Drift.UNSTARTED if settled and (run is None or run.ended) else None
-    if run is None or run.ended:
-        if head.status == "closed" and head.awaits is False:
-            return None
-        return Drift.LOST if run is None else Drift.ENDED
+    if run is None:
+        return None if head.status == "closed" and head.awaits is False else Drift.LOST
     version = mark_version(run.mark)
+    if version > head.version:
+        return Drift.AHEAD
+    if run.ended:
+        return None if head.status == "closed" and head.awaits is False else Drift.ENDED
     young = now - run.began <= SETTLED
     hidden = run.shown is None or (head.shown is not None and run.shown != head.shown)
     differing = (
-        (Drift.AHEAD, version > head.version),
         (Drift.CONTRADICTED, 0 < version <= head.version and run.mark != recorded),
         (Drift.PAUSED, run.state == "paused"),
         (Drift.QUARANTINED, run.health == "diverged"),

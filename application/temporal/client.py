@@ -15,7 +15,7 @@ from activities.record.store import Record, open_record
 from application.errors import Unavailable
 from application.settings import Settings
 from application.temporal import journey_client, runs
-from application.temporal.journeys import Journeys, Run, Taken
+from application.temporal.journeys import Journeys, Kept, Run, Taken
 from application.temporal.settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
@@ -89,6 +89,12 @@ class TemporalJourneys:
 
     def runs(self) -> AsyncIterator[Run]:
         return runs.list_runs(self._client)
+
+    def all_runs(self) -> AsyncIterator[Run]:
+        return runs.list_runs(self._client, query=runs.ALL)
+
+    async def kept(self, run: Run) -> tuple[Kept, ...]:
+        return await runs.kept(self._client, run)
 
     async def builds(self) -> frozenset[str]:
         return await runs.polled_builds(self._client, self._task_queue)

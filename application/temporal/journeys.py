@@ -7,6 +7,7 @@ from uuid import UUID
 
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
+from workflows.messages import Batch
 
 REGISTERED = "search attributes registered"
 """How it is told that search attributes were missing."""
@@ -48,6 +49,13 @@ class Taken(NamedTuple):
     content: bytes
 
 
+class Kept(NamedTuple):
+    """A batch that a run handed to the record, and when the record had taken it (UTC), as its history says."""
+
+    at: datetime
+    batch: Batch
+
+
 class Journeys(Protocol):
     """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer."""
 
@@ -74,6 +82,12 @@ class Journeys(Protocol):
 
     def runs(self) -> AsyncIterator[Run]:
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""
+
+    def all_runs(self) -> AsyncIterator[Run]:
+        """List all runs that Temporal still has, also those that are over."""
+
+    async def kept(self, run: Run) -> tuple[Kept, ...]:
+        """Return the batches that the record took of a run, as its history says."""
 
     async def builds(self) -> frozenset[str]:
         """Return the builds of the workers that poll at this moment; an empty name for those without one."""

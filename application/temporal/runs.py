@@ -33,12 +33,22 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import Unavailable
 from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
-from application.temporal.journeys import REGISTERED, Run, Taken
+from application.temporal.journeys import REGISTERED, Kept, Run, Taken
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.messages import DIVERGED, UNPROVEN, mark_version, read_signal, take_signal
+from workflows.messages import (
+    DIVERGED,
+    UNPROVEN,
+    Batch,
+    Recorded,
+    append_to_record,
+    mark_version,
+    read_signal,
+    take_signal,
+)
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, SEARCH_ATTRIBUTES, STAGE
 
-OPEN = "WorkflowType = 'CareJourney' AND CloseTime IS NULL"
+ALL = "WorkflowType = 'CareJourney'"
+OPEN = f"{ALL} AND CloseTime IS NULL"
 """Every open run, paused ones too: those are not listed as running."""
 PAGE = 1000
 ANSWER = timedelta(seconds=10)
@@ -61,8 +71,8 @@ def _unavailable() -> Unavailable:
     return Unavailable("Temporal did not answer", "Run it again")
 
 
-async def list_runs(client: Client) -> AsyncIterator[Run]:
-    """List all open runs of journeys, without waking any.
+async def list_runs(client: Client, *, query: str = OPEN) -> AsyncIterator[Run]:
+    """List runs of journeys, all open ones unless asked for others, without waking any.
 
     Raises:
         Unavailable: Temporal did not list them.
@@ -70,7 +80,7 @@ async def list_runs(client: Client) -> AsyncIterator[Run]:
     token = b""
     while True:
         request = ListWorkflowExecutionsRequest(
-            namespace=client.namespace, page_size=PAGE, next_page_token=token, query=OPEN
+            namespace=client.namespace, page_size=PAGE, next_page_token=token, query=query
         )
         try:
             page = await client.workflow_service.list_workflow_executions(request, retry=True, timeout=3 * ANSWER)
@@ -97,8 +107,8 @@ async def find_run(client: Client, journey_id: UUID) -> Run | None:
     try:
         described = await client.workflow_service.describe_workflow_execution(request, retry=True, timeout=ANSWER)
         run = _run(described.workflow_execution_info)
-        if run is None or run.ended:
-            return run
+        if run is None:
+            return None
         pending = described.pending_workflow_task
         attempt = pending.attempt if described.HasField("pending_workflow_task") else 0
         answer = await _newest_answer(client, run)
@@ -216,6 +226,31 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
             found.append(Taken(read, name, raw[0].payload.data if raw else b""))
     except (RPCError, RuntimeError):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
+    return tuple(found)
+
+
+async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
+    """Return the batches that the record took of a run, as its history says.
+
+    Raises:
+        Unavailable: its history cannot be read.
+    """
+    handed: dict[int, Sequence[Payload]] = {}
+    found = []
+    handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
+    try:
+        async for event in handle.fetch_history_events():
+            scheduled = event.activity_task_scheduled_event_attributes
+            completed = event.activity_task_completed_event_attributes
+            if scheduled.activity_type.name == append_to_record.__name__:
+                handed[event.event_id] = scheduled.input.payloads
+            elif completed.scheduled_event_id in handed:
+                [batch] = await client.data_converter.decode(handed.pop(completed.scheduled_event_id), [Batch])
+                [answer] = await client.data_converter.decode(completed.result.payloads, [Recorded])
+                if answer.version == batch.events[-1].version:
+                    found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), batch))
+    except (RPCError, RuntimeError, ValueError):
+        raise Unavailable("the history of a run cannot be read", "Run it again") from None
     return tuple(found)
 
 

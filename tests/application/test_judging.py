@@ -42,6 +42,7 @@ CLOSED = {"status": "closed", "awaits": False}
         ({"since": JUST}, {"mark": "5:bb"}, "5:aa", Drift.CONTRADICTED),
         ({}, {"mark": "6:aa"}, None, Drift.AHEAD),
         ({}, {"mark": "6:aa", "health": "diverged"}, None, Drift.AHEAD),
+        ({}, {"mark": "6:aa", "state": "completed"}, None, Drift.AHEAD),
         ({}, {"health": "diverged"}, "5:aa", Drift.QUARANTINED),
         ({}, {"health": "diverged", "mark": "3:bb"}, "3:bb", Drift.QUARANTINED),
         ({}, {"state": "paused"}, "5:aa", Drift.PAUSED),

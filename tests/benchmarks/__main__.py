@@ -22,6 +22,7 @@ from tests.benchmarks.growth import growth
 from tests.benchmarks.latency import latency
 from tests.benchmarks.memory import memory
 from tests.benchmarks.read_models import asking, building, hinting, lagging
+from tests.benchmarks.reconcile import reconcile
 from tests.benchmarks.report import Report, Section
 from tests.benchmarks.stage import Servers, servers
 from tests.benchmarks.throughput import throughput
@@ -48,6 +49,7 @@ class Size:
     many_rows: int
     opened: tuple[int, ...]
     events: tuple[int, ...]
+    open_journeys: int
 
 
 WHOLE = Size(
@@ -65,6 +67,7 @@ WHOLE = Size(
     many_rows=1_000_000,
     opened=(0, 1_000, 10_000),
     events=(100, 10_000, 50_000),
+    open_journeys=10_000,
 )
 QUICK = Size(
     round_trip_journeys=1,
@@ -81,6 +84,7 @@ QUICK = Size(
     many_rows=10_000,
     opened=(0, 100),
     events=(100, 500),
+    open_journeys=200,
 )
 
 Benchmark: TypeAlias = Callable[[Servers, Size], Awaitable[Section]]
@@ -121,6 +125,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
     "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),
     "lists": lambda servers, size: asking(servers.stack.postgres, few=size.few_rows, many=size.many_rows),
+    "reconcile": lambda servers, size: reconcile(servers, journeys=size.open_journeys),
     "verify": lambda servers, size: verify(
         servers.stack.postgres, journeys=size.courses, signed_journeys=size.signed_courses
     ),

@@ -24,7 +24,7 @@ from activities.record.event_codec import load_events, to_new
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Run, Taken
+from application.temporal.journeys import Journeys, Kept, Run, Taken
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
@@ -199,6 +199,12 @@ class DirectJourneys:
 
     def runs(self) -> AsyncIterator[Run]:
         raise AssertionError("nothing is compared with Temporal here")
+
+    def all_runs(self) -> AsyncIterator[Run]:
+        raise AssertionError("nothing is mended here")
+
+    async def kept(self, run: Run) -> tuple[Kept, ...]:
+        raise AssertionError("nothing is mended here")
 
     async def builds(self) -> frozenset[str]:
         raise AssertionError("nothing is compared with Temporal here")

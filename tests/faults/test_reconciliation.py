@@ -1,6 +1,11 @@
 """Losses that nobody tells of: each is found by one pass of reconciliation and mended, or told with what to do."""
 
+import asyncio
+import re
+import shlex
 import shutil
+import subprocess
+import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -15,6 +20,8 @@ from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, PauseWorkflowExecutionRequest
 from temporalio.client import Client
 
+from activities.record.read_models import running
+from activities.record.read_models.status import wait_until_caught_up
 from activities.record.reconciliation import BeingReconciled, alone, list_passes
 from activities.record.store import Opening, Record, open_record, patient_key
 from application.context import Context
@@ -31,18 +38,19 @@ from deploy.local.stack import Stack, local_stack, run_worker
 from deploy.local.temporal import TemporalServer
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
-from tests.faults.helpers import PROTOCOLS, Course, at_work, command, run_cli, support
+from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, command, run_cli, support
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
-from workflows.journey.obligations import obligations
+from workflows.journey.obligations import next_deadline, obligations
 from workflows.messages import mark_version
 from workflows.search_attributes import CLINIC, STAGE
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
+BOOK = Path(__file__).parents[2] / "docs" / "how-to" / "when-something-is-wrong.md"
 LATER = timedelta(minutes=10)
 """So long after what happened a pass is made here: by then both sides must agree."""
 
@@ -250,18 +258,43 @@ async def test_a_second_writer_is_told_and_never_overruled(working: Ground) -> N
     assert (await ground.reconcile())[course.id] == (Drift.ENDED, True)
 
 
-async def test_a_paused_run_hides_no_other(working: Ground) -> None:
-    ground = working
-    paused, lost = await ground.begin(2)
+async def pause(ground: Ground, course: Course) -> None:
     await ground.client.workflow_service.pause_workflow_execution(
         PauseWorkflowExecutionRequest(
             namespace=ground.client.namespace,
-            workflow_id=workflow_id(paused.id),
+            workflow_id=workflow_id(course.id),
             reason="a test",
             identity="a test",
             request_id=str(uuid4()),
         )
     )
+
+
+async def as_the_book_says(ground: Ground, words: str, *, journey: Course | None = None, build: str = "") -> None:
+    """Run the command that the book gives for a difference, once its build is known to Temporal."""
+    [line] = {line for line in re.findall(r"`(temporal [^`]*)`", BOOK.read_text()) if words in line}
+    for name, value in {"BUILD": build, "journey/ID": "" if journey is None else workflow_id(journey.id)}.items():
+        line = line.replace(name, value)
+    program, *arguments = shlex.split(line)
+
+    async def done() -> bool:
+        process = await asyncio.create_subprocess_exec(
+            Path(sysconfig.get_path("scripts")) / program, *arguments, "--address", ground.stack.temporal.address
+        )
+        return await process.wait() == 0
+
+    await eventually(done)
+
+
+def test_the_book_has_every_difference() -> None:
+    rows = set(re.findall(r"^\| `(\w+)` \|", BOOK.read_text(), re.MULTILINE))
+    assert rows == {drift.value for drift in Drift}
+
+
+async def test_a_paused_run_hides_no_other(working: Ground) -> None:
+    ground = working
+    paused, lost = await ground.begin(2)
+    await pause(ground, paused)
     await ended(ground, lost)
 
     code, found = await run_cli(ground.stack, "record", "reconcile")
@@ -270,10 +303,26 @@ async def test_a_paused_run_hides_no_other(working: Ground) -> None:
     assert told == {paused.id: "paused", lost.id: "ended"}
     assert await ground.reconcile() == {paused.id: (Drift.PAUSED, False), lost.id: (Drift.ENDED, True)}
 
+    await as_the_book_says(ground, "workflow unpause", journey=paused)
+    assert await ground.reconcile() == {}
+
+
+async def test_a_pause_ends_once_something_is_due(working: Ground) -> None:
+    ground = working
+    [paused] = await ground.begin(1)
+    due = next_deadline(await paused.recorded())
+    assert due is not None
+    await pause(ground, paused)
+    # As it will stand then: lists know what is due when.
+    async with running(ground.record):
+        await wait_until_caught_up(ground.record, timedelta(seconds=30))
+    later = due + timedelta(seconds=1) - datetime.now(UTC)
+    async with ground.context(later) as context:
+        found = (await reconcile(context, repair=True)).found
+    assert (paused.id, Drift.PAUSED) in {(each.journey_id, each.drift) for each in found}
     run = await find_run(ground.client, paused.id)
     assert run is not None
-    await TemporalJourneys(ground.client, "").unpause(run)
-    assert await ground.reconcile() == {}
+    assert run.state == "running"
 
 
 async def test_search_attributes_that_were_deleted_come_back_with_their_values(working: Ground) -> None:
@@ -304,21 +353,6 @@ async def test_a_schedule_that_was_paused_or_deleted_is_there_again(ground: Grou
     assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule unpaused: {ANCHORS}",)
     await schedule.delete()
     assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule made: {ANCHORS}",)
-
-
-async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
-    unstarted, unrecorded = uuid4(), uuid4()
-    opening = Opening(patient_keys=(patient_key(f"invented-{unstarted}"),), medicine="none")
-    await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=unstarted)
-    await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")
-
-    async def listed() -> bool:
-        return unrecorded in [run.journey_id async for run in list_runs(ground.client)]
-
-    await eventually(listed)
-    found = await ground.reconcile()
-    assert found == {unstarted: (Drift.UNSTARTED, False), unrecorded: (Drift.UNRECORDED, False)}
-    await ground.client.get_workflow_handle(workflow_id(unrecorded)).terminate("the end of this test")
 
 
 async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Ground) -> None:
@@ -356,3 +390,87 @@ async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground
             return any(each.lost and each.mended for each in await list_passes(ground.record))
 
         await eventually(told)
+
+
+async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working: Ground, tmp_path: Path) -> None:
+    ground = working
+    postgres, data = ground.stack.postgres, ground.stack.postgres.data_directory
+    more, kept = await ground.begin(2)
+    await postgres.stop()
+    copy_with_owners(data, tmp_path / "copy")
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    await more.send(support("invented: after the copy"))
+    await more.recorded()
+    [young] = await ground.begin(1)
+    before = {course.id: await ids(course) for course in (more, young, kept)}
+
+    await postgres.stop()
+    shutil.rmtree(data)
+    copy_with_owners(tmp_path / "copy", data)
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    assert await ground.reconcile() == {more.id: (Drift.AHEAD, False), young.id: (Drift.UNRECORDED, False)}
+
+    code, shown = await run_cli(ground.stack, "record", "recover")
+    assert code == 7
+    assert {UUID(each["journey_id"]): (each["recorded"], each["version"]) for each in shown["journeys"]} == {
+        more.id: (len(await ids(more)), len(before[more.id])),
+        young.id: (0, len(before[young.id])),
+    }
+    assert await ids(young) == []
+
+    code, done = await run_cli(ground.stack, "record", "recover", "--apply")
+    assert (code, [each["problem"] for each in done["journeys"]]) == (0, [None, None])
+    for course in (more, young, kept):
+        assert await ids(course) == before[course.id]
+        await course.send(support("invented: and on"))
+        await course.recorded()
+    assert await ground.reconcile() == {}
+    assert await run_cli(ground.stack, "record", "recover") == (0, {"applied": False, "journeys": []})
+    code, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
+    assert (code, verified["findings"]) == (0, [])
+
+
+async def ids(course: Course) -> list[UUID]:
+    return [event.event_id for event in await course.record.load(course.id)]
+
+
+def copy_with_owners(what: Path, to: Path) -> None:
+    """Copy a directory as a backup does: PostgreSQL's files belong to an account of its own."""
+    subprocess.run(["cp", "-a", what, to], check=True)
+
+
+async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
+    unstarted, unrecorded = uuid4(), uuid4()
+    opening = Opening(patient_keys=(patient_key(f"invented-{unstarted}"),), medicine="none")
+    await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=unstarted)
+    await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")
+
+    async def listed() -> bool:
+        return unrecorded in [run.journey_id async for run in list_runs(ground.client)]
+
+    await eventually(listed)
+    found = await ground.reconcile()
+    assert found == {unstarted: (Drift.UNSTARTED, False), unrecorded: (Drift.UNRECORDED, False)}
+    await ground.client.get_workflow_handle(workflow_id(unrecorded)).terminate("the end of this test")
+
+
+async def test_a_journey_of_a_stopped_build_is_moved(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the current build is stopped too, the book says what to do."""
+    own_queue = ground.settings.model_copy(update={"task_queue": f"builds-{uuid4()}"})
+    ground = ground._replace(settings=own_queue)
+    async with ground.at_work(build_id="one"):
+        await as_the_book_says(ground, "worker deployment set-current-version", build="one")
+        [course] = await ground.begin(1)
+
+    async def builds(_: TemporalJourneys) -> frozenset[str]:
+        return frozenset({"care-pathway:two"})  # as it is two minutes later
+
+    monkeypatch.setattr(TemporalJourneys, "builds", builds)
+    async with ground.at_work(build_id="two"):
+        assert (await ground.reconcile())[course.id] == (Drift.STRANDED, False)
+        await as_the_book_says(ground, "worker deployment set-current-version", build="two")
+        assert (await ground.reconcile())[course.id] == (Drift.STRANDED, True)
+        await course.send(support("invented: on the new build"))
+        assert course.id not in await ground.reconcile()

@@ -1,0 +1,162 @@
+"""Bring back what a record lost that was put back to an older copy, from what Temporal's histories still hold.
+
+Every run keeps the batches that it handed to the record, with the record's answer. What is missing is recorded again by
+the same activity, which proves it as always: nothing that nobody decided comes in this way. Anything else that was lost
+with the record (the access log, who claimed what, anchors) is not in Temporal.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from activities.record import Record, TwoPatients
+from activities.record.patients import opening_of
+from activities.record.reconciliation import heads_of
+from activities.signatures.signer_registry import RegisterError, RegisterFile
+from application.context import Context
+from application.errors import InvalidInput, UseCaseError
+from application.record.reconcile import at_once
+from application.settings import Settings
+from application.temporal.journeys import Journeys, Kept, Run
+from workflows.journey.aggregate import begin
+from workflows.journey.events import PathwayStarted
+from workflows.messages import Batch, mark_version
+
+log = structlog.get_logger("recover")
+
+
+class Recovery(NamedTuple):
+    """A journey of which Temporal's histories hold more than the record: up to which version it was ``recorded`` when
+    this was asked, up to which it can be, and how many events that are. ``problem`` is why not all of it can be, or
+    could not."""
+
+    journey_id: UUID
+    recorded: int
+    version: int
+    events: int
+    problem: str | None = None
+
+
+async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
+    """Return the journeys of which Temporal holds more than the record; with ``apply``, record it again.
+
+    It may be run again at any time: what is recorded already is found recorded.
+
+    Raises:
+        InvalidInput: no register is set, by which to prove what is recorded.
+        Unavailable: Temporal cannot be reached, or does not answer.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    record, journeys = await context.record(), await context.journeys()
+    register = _register(context.settings) if apply else None
+    runs: dict[UUID, list[Run]] = {}
+    async for run in journeys.all_runs():
+        runs.setdefault(run.journey_id, []).append(run)
+    looked_at = await at_once(lambda each: _missing(record, journeys, *each), runs.items())
+    missing = [found for found in looked_at if found is not None]
+    if register is None:
+        return tuple(found for found, _ in missing)
+    problems = await _record_again(context, register, [kept for _, batches in missing for kept in batches])
+    done = []
+    for found, _ in missing:
+        heads = await heads_of(record, [found.journey_id])
+        whole = bool(heads) and heads[0].version >= found.version
+        problem = problems.get(found.journey_id, found.problem)
+        done.append(found._replace(problem=problem if problem or whole else "not all of it is recorded yet"))
+        if whole:
+            await _go_on(journeys, found.journey_id)
+    return tuple(done)
+
+
+def _register(settings: Settings) -> RegisterFile:
+    if settings.register_file is None or settings.organisation_key is None:
+        raise InvalidInput(
+            "what is recorded is proved by the register, and none is set",
+            "Set CAREPATH_REGISTER_FILE and CAREPATH_ORGANISATION_KEY",
+        )
+    register = RegisterFile(settings.register_file, bytes.fromhex(settings.organisation_key))
+    try:
+        register.current()
+    except RegisterError as error:
+        raise InvalidInput(f"the register cannot be used: {error.reason}", "Put the newest register back") from None
+    return register
+
+
+async def _missing(
+    record: Record, journeys: Journeys, journey_id: UUID, runs: Sequence[Run]
+) -> tuple[Recovery, Sequence[Kept]] | None:
+    """Return what the record lacks of a journey, and the batches that hold it in their order."""
+    latest = await journeys.find(journey_id)
+    heads = await heads_of(record, [journey_id])
+    recorded = heads[0].version if heads else 0
+    if latest is None or mark_version(latest.mark) <= recorded:
+        return None
+    kept = sorted([each for run in runs for each in await journeys.kept(run)], key=lambda each: each.at)
+    wanted, reached, problem = [], recorded, None
+    while True:
+        # Of two runs that handed in the same versions the later one is what the record had.
+        after = [each for each in kept if each.batch.expected_version <= reached < _last(each.batch)]
+        if not after:
+            break
+        wanted.append(after[-1])
+        reached = _last(after[-1].batch)
+    if reached < mark_version(latest.mark):
+        problem = f"the histories that Temporal still has do not hold versions after {reached}"
+    return Recovery(journey_id, recorded, reached, reached - recorded, problem), wanted
+
+
+def _last(batch: Batch) -> int:
+    return batch.events[-1].version
+
+
+async def _record_again(context: Context, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+    """Record batches in the order in which they were recorded before, over all journeys: what one journey was decided
+    on is then known again of the others. Return why a journey could not go on."""
+    # It imports Temporal's library, which most commands do without.
+    from temporalio.exceptions import ApplicationError
+
+    from activities.record_activities import RecordActivities
+
+    record = await context.record()
+    recording = RecordActivities(record, register, demonstrations=context.settings.demonstration)
+    problems: dict[UUID, str] = {}
+    for each in sorted(kept, key=lambda each: each.at):
+        batch = each.batch
+        if batch.journey_id in problems:
+            continue
+        try:
+            await _enrol_again(record, batch)
+            told = await recording.append(batch)
+            if told.version < _last(batch):
+                problems[batch.journey_id] = "it rests on what the record does not know of the patient's other journeys"
+        except ApplicationError as refused:
+            problems[batch.journey_id] = f"the record does not take it: {refused.message}"
+        except TwoPatients:
+            problems[batch.journey_id] = "its patient is known as two"
+        else:
+            log.info("recover.recorded", journey_id=str(batch.journey_id), version=_last(batch))
+    return problems
+
+
+async def _enrol_again(record: Record, batch: Batch) -> None:
+    opening = batch.events[0]
+    if isinstance(opening.body, PathwayStarted):
+        await record.enrol(
+            opening_of(begin(opening)),
+            pathway=opening.body.protocol.pathway,
+            # The request itself is in no event: the command that it gave stands for it.
+            request_id=opening.command_id,
+            journey_id=batch.journey_id,
+        )
+
+
+async def _go_on(journeys: Journeys, journey_id: UUID) -> None:
+    """Have a journey that was quarantined meanwhile go on from the record, which is whole again."""
+    run = await journeys.find(journey_id)
+    if run is not None and run.health == "diverged" and not run.ended:
+        try:
+            await journeys.set_back(run)
+        except UseCaseError:
+            log.warning("recover.still_quarantined", journey_id=str(journey_id))
