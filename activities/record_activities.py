@@ -101,8 +101,10 @@ class RecordActivities:
         try:
             return await self._record_after(batch, None)
         except Unproven as problem:
-            what = "sender.unproven" if isinstance(problem, _UnknownSender) else "signoff.unproven"
-            log.error(what, journey_id=str(batch.journey_id))
+            if isinstance(problem, _UnknownSender):
+                log.error("sender.unproven", journey_id=str(batch.journey_id))
+            else:
+                log.error("signoff.unproven", journey_id=str(batch.journey_id))
             raise _refused(str(problem)) from None
 
     async def _record_after(self, batch: Batch, known: RecordedJourney | None) -> Recorded:
