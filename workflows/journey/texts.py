@@ -61,7 +61,7 @@ def _hiding(text: str, allowed: str) -> dict[int, str]:
     if not found:
         return {}
     spans = [match.span() for kept in (_FLAG, _JOINED, _SELECTED) for match in kept.finditer(text)]
-    needed = {at for span in spans for at in range(*span)}
+    needed = dict.fromkeys(at for span in spans for at in range(*span))
     marks = _MARKS if any(bidirectional(letter) in ("R", "AL") for letter in text if letter not in _MARKS) else ""
     return {at: letter for at, letter in found.items() if at not in needed and letter not in marks}
 
