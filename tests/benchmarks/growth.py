@@ -12,7 +12,7 @@ from workflows.journey.commands import AnswerQuestion, AskQuestion, Command, Pla
 from workflows.journey.summary import details
 
 TRIES = 7
-TEXT = "what if it rains on the day of the session, and nobody can come? " * 3
+TEXT = "what if it rains on the day of the session, and nobody can come? " * 20
 
 
 def growth(*, opened: Sequence[int], events: Sequence[int]) -> Section:

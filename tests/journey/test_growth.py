@@ -1,16 +1,22 @@
 """What a journey shows stays short, and what it costs stays flat, however much is open or over."""
 
+from time import process_time
+
 import pytest
 
 from cli.render import sentences
 from tests.journey.crowds import CROWDS, crowd
-from tests.journey.play import Play
+from tests.journey.play import Play, started
 from tests.journey.test_cost import calls
 from tests.journey.test_portions import settle
-from workflows.journey.actors import Role
-from workflows.journey.aggregate import Journey
-from workflows.journey.commands import PlaceHold
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import Journey, evolve
+from workflows.journey.always.safety.model import Support
+from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage, KeepUnreadable, PlaceHold
 from workflows.journey.decide import decide
+from workflows.journey.entries import Entries
+from workflows.journey.obligations import CHANGES_AT_ONCE
+from workflows.journey.refusals import Refusal
 from workflows.journey.summary import details, status
 
 FEW, MANY = 10, 600
@@ -47,6 +53,38 @@ def test_alarms_are_shown_before_what_is_due_earlier() -> None:
 def test_a_command_costs_no_more_with_much_open(kind: str) -> None:
     few, many = (calls(crowded(kind, open_now)) for open_now in (FEW, MANY))
     assert many <= 3 * few, (few, many)
+
+
+@pytest.mark.parametrize(("events", "many"), [(1_500, 300), pytest.param(50_000, 10_000, marks=pytest.mark.soak)])
+def test_a_journey_in_which_very_much_happened_is_held_at_once(events: int, many: int) -> None:
+    """10,000 requests with a kilobyte of text each are ten megabytes of messages."""
+    play = started()
+    while play.journey.version < events - 2 * many // CHANGES_AT_ONCE:
+        play.do(AskQuestion(text="x" * 400), Role.PATIENT)
+        play.do(AnswerQuestion(question=f"question-{len(play.journey.questions)}", text="x" * 400), Role.CLINICIAN)
+        play.events.clear()
+        play.moves.clear()
+    play.do(KeepUnreadable(name="x", content="x" * 16_000), CLOCK)
+    play.do(HandleMessage(message="message-1", text="x"), Role.OPS)
+    assert len(play.journey.messages["message-1"].content) < 300, "the record has all of it"
+    copies = {f"support-{n}": Support(id=f"support-{n}", urgency="urgent", text="x" * 1000) for n in range(1, many + 1)}
+    play.journey = play.journey.model_copy(update={"support": Entries(copies), "behind": play.at})
+    settle(play)
+    hold = play.command(PlaceHold(reason="x"), Role.PATIENT)
+    began = process_time()
+    decided = play.decide(hold)
+    took = process_time() - began
+    assert not isinstance(decided, Refusal)
+    assert evolve(play.journey, decided[0]).held
+    began = process_time()
+    handed = play.journey.model_dump_json()
+    again = Journey.model_validate_json(handed)
+    spent = process_time() - began
+    assert again == play.journey
+    assert decide(again, hold, play.at) == decided
+    print(f"version {play.journey.version}, {len(play.journey.waiting)} awaited: a hold {1000 * took:.1f} ms, ")
+    print(f"state {len(handed.encode()) / 1e6:.1f} MB, written and read in {spent:.2f} s")
+    assert took < 0.2, "with room for a busy machine"
 
 
 def test_state_that_was_handed_over_goes_on_as_before() -> None:

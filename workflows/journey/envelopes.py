@@ -15,6 +15,8 @@ from workflows.journey.entries import Entries
 from workflows.journey.stage import Stage
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
+SHORTENED = 200
+"""How many characters the state keeps of a text that is dealt with."""
 FROM_EDUCATION = OPEN[2:]
 FROM_SESSIONS = OPEN[3:]
 ALWAYS = (*OPEN, Stage.CLOSED)
@@ -82,6 +84,11 @@ def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -
         return {}
     changed = {key: entries[key].model_copy(update=changes)}
     return {field: entries.put(changed) if isinstance(entries, Entries) else {**entries, **changed}}
+
+
+def in_short(text: str) -> str:
+    """Return a text that is dealt with as the state keeps it: the record has all of it."""
+    return text if len(text) <= SHORTENED else f"{text[: SHORTENED - 1]}…"
 
 
 def with_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:

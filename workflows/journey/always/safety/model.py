@@ -10,7 +10,16 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Raw, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, find, put
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import (
+    ALWAYS,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    changed_entry,
+    in_short,
+)
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 
@@ -266,7 +275,9 @@ def _support_requested(state: SafetyState, body: SupportRequested, event: EventH
 
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
-    return changed_entry(state, "support", body.support, open=False)
+    answered = state.support.get(body.support)
+    text = {} if answered is None else {"text": in_short(answered.text)}
+    return changed_entry(state, "support", body.support, open=False, **text)
 
 
 def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> Changes:
@@ -280,7 +291,9 @@ def _cancellation_kept(state: SafetyState, body: CancellationKept, event: EventH
 
 
 def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:
-    return changed_entry(state, "messages", body.message, handled=True)
+    message = state.messages.get(body.message)
+    content = {} if message is None else {"content": in_short(message.content)}
+    return changed_entry(state, "messages", body.message, handled=True, **content)
 
 
 EVOLUTIONS: Evolutions = {

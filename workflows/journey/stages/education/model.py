@@ -18,6 +18,7 @@ from workflows.journey.envelopes import (
     EventHeader,
     Evolutions,
     changed_entry,
+    in_short,
 )
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stage import Stage
@@ -430,7 +431,9 @@ def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Ch
 
 
 def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader) -> Changes:
-    return changed_entry(state, "questions", body.question, answer=body.text)
+    question = state.questions.get(body.question)
+    text = {} if question is None else {"text": in_short(question.text)}
+    return changed_entry(state, "questions", body.question, answer=in_short(body.text), **text)
 
 
 def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:
