@@ -15,6 +15,7 @@ from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathwa
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
 from workflows.journey.needs import group_needs
 from workflows.journey.obligations import reconcile, remember_agreement
+from workflows.journey.plausible import require_plausible
 from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 
@@ -39,6 +40,8 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         if journey is None:
             return _started(command, seen, at)
         _permit(journey, command.body, command.actor, at)
+        if has_part(journey, command.actor):  # Nobody else learns when the patient was born.
+            require_plausible(journey, command.body, at)
         decision = DECISIONS[type(command.body)]
         known, named = with_named(journey, command)
         require_fit(known, command.body, at)

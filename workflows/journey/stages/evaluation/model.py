@@ -50,6 +50,8 @@ class RecordInstrument(CommandBody):
     """Record a completed questionnaire; it is scored here, and an incomplete one has no score."""
 
     kind: Literal["instrument.record"] = "instrument.record"
+    licensed: ClassVar[bool] = False
+    """What was asked was answered: no licence has to cover that, and risk is found whoever asked."""
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     instrument: Instrument

@@ -13,7 +13,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.calendars import local
 from workflows.journey.evidence import approved, sign_off_requirement
-from workflows.journey.instruments import Instrument, Score, Thresholds, score
+from workflows.journey.instruments import Instrument, Level, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
@@ -67,19 +67,23 @@ def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation; one
     that is filled in before its window opens is not the one that is due then."""
-    if command.occasion == BASELINE and journey.stage != Stage.EVALUATION:
+    result = scored(journey, command, journey.measurements)
+    misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
+    if misplaced and not (result.needs_c_ssrs or result.gate_level == Level.HIGH):
         refuse(
             RefusalCode.WRONG_STAGE,
             "the baseline belongs to the evaluation",
             "Use another occasion, or correct the baseline with `pathway amend`",
             "occasion",
         )
+    # Risk that was found is kept, whatever occasion it was given.
     owed = journey.contacts.get(command.occasion)
+    early = owed is not None and at < owed.opens
     yield e.InstrumentRecorded(
         instrument=command.instrument,
-        occasion=UNSCHEDULED if owed is not None and at < owed.opens else command.occasion,
+        occasion=UNSCHEDULED if early or misplaced else command.occasion,
         answers=command.answers,
-        score=scored(journey, command, journey.measurements),
+        score=result,
         administered_by=by.role,
     )
 
