@@ -12,6 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of
 from workflows.journey.evidence import approved
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -104,6 +105,79 @@ def test_an_amended_fact_is_corrected_again_before_its_correction_is_rejected() 
     assert any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
     confirm(play)
     assert play.journey.doses[play.journey.sessions[1].dose or ""].taken_at == right.taken_at
+
+
+@pytest.mark.parametrize("named", ["the fact", "the correction"])
+@pytest.mark.parametrize("other", ["observation", "evaluation", "checklist", "visit", "screening"])
+def test_a_correction_of_something_else_lets_nobody_reject_this_one(other: str, named: str) -> None:
+    """One person moved a dose, named its version in a correction of something else, and rejected their own first one:
+    nothing waited for a second person, and the dose stayed where they had put it."""
+    play = before("session.release", 3)
+    dose = version_of(play, "session.dosed", 0)
+    play.do(c.Amend(version=dose, reason="x", correction=redose(play, dose_mg=1.0)))
+    [wrong] = play.journey.unconfirmed
+    visit = next(k.record for k in play.journey.contacts.values() if isinstance(k.record, e.VisitRecorded))
+    facts: dict[str, Any] = {
+        "observation": observation(play.journey, 1, 120, play.at),
+        "evaluation": c.RecordEvaluation(function={next(iter(play.journey.evaluation.function)): "x"}),
+        "checklist": checklist(play.journey, 3, play.at),
+        "visit": c.RecordVisit.model_validate(visit.model_dump(exclude={"kind", "late", "not_understood"})),
+        "screening": c.RecordScreening(factors={"personal_circumstances": "x"}),
+    }
+    said = {"version": dose if named == "the fact" else wrong, "reason": "x", "correction": facts[other]}
+    play.take(play.command(c.Amend.model_validate(said), Role.CLINICIAN))
+    reject_it = c.RejectCorrection(correction=wrong, reason="x")
+    play.refused(reject_it, code=RefusalCode.INCOMPLETE, says="counts as this")
+    assert wrong in play.journey.unconfirmed
+
+
+def test_a_correction_of_another_dose_lets_nobody_reject_this_one() -> None:
+    play = before("session.release", 3)
+    play.do(c.Amend(version=version_of(play, "session.dosed", 0), reason="x", correction=redose(play, dose_mg=1.0)))
+    [wrong] = play.journey.unconfirmed
+    play.do(c.Amend(version=wrong, reason="x", correction=redose(play, 2)))
+    play.refused(c.RejectCorrection(correction=wrong, reason="x"), code=RefusalCode.INCOMPLETE, says="counts as this")
+
+
+def test_a_correction_of_another_answer_lets_nobody_reject_this_one() -> None:
+    """Neither one of another exclusion, nor one of another questionnaire, or another time it was filled in."""
+    play = before("session.release", SECOND)
+    for code in ("X02", "X03"):
+        play.do(c.RecordScreening(exclusions={code: c.ScreeningAnswer(answer="yes")}))
+    asked, low = Instrument.C_SSRS, {"q1": False, "q2": False, "q6": False}
+    for answers in ({**low, "q1": True, "q2": True}, low):
+        play.do(c.RecordInstrument(instrument=asked, occasion="asked", answers=answers))
+    play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="asked", answers=[0] * 9), Role.PATIENT)
+    screened, measured = version_of(play, "screening.recorded", -2), version_of(play, "instrument.recorded", -3)
+    pairs: list[tuple[int, Any, int, Any]] = [
+        (
+            screened,
+            c.RecordScreening(exclusions={"X02": c.ScreeningAnswer(answer="no")}),
+            screened,
+            c.RecordScreening(exclusions={"X03": c.ScreeningAnswer(answer="yes")}),
+        ),
+        *(
+            (measured, c.RecordInstrument(instrument=asked, occasion="asked", answers=low), version, other)
+            for version, other in (
+                (
+                    version_of(play, "instrument.recorded", -2),
+                    c.RecordInstrument(instrument=asked, occasion="asked", answers=low),
+                ),
+                (
+                    version_of(play, "instrument.recorded"),
+                    c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="asked", answers=[0] * 9),
+                ),
+            )
+        ),
+    ]
+    for version, wrong, other_version, other in pairs:
+        again = Play(play.journey, play.at)
+        again.do(c.Amend(version=version, reason="x", correction=wrong))
+        correction = max(again.journey.unconfirmed)
+        again.take(again.command(c.Amend(version=other_version, reason="x", correction=other), Role.CLINICIAN))
+        again.refused(
+            c.RejectCorrection(correction=correction, reason="x"), code=RefusalCode.INCOMPLETE, says="counts as this"
+        )
 
 
 def test_who_rejects_a_correction_and_which() -> None:

@@ -176,9 +176,11 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
     """Return the corrections with one more, with one that was confirmed, or without one that was rejected."""
     match body:
         case e.FactAmended() | e.EnteredInError():
+            about = journey.facts[body.version] if isinstance(body, e.EnteredInError) else fact_of(body.correction)
             made = CorrectionMade(
                 version=body.version,
-                fact=body.fact if isinstance(body, e.EnteredInError) else body.correction.kind,
+                fact=about.kind,
+                about=about,
                 by=event.actor_id,
                 in_error=isinstance(body, e.EnteredInError),
                 to_confirm=body.to_confirm,

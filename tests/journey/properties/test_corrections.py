@@ -66,6 +66,8 @@ def drawn(data: st.DataObject, play: Play) -> c.CommandBody:
     ]
     kind, fact = data.draw(st.sampled_from(facts))
     versions = [version for version, known in journey.facts.items() if known.kind == kind]
+    # Whoever corrects one thing may name any other one, or a correction of it.
+    versions = data.draw(st.sampled_from([versions, [*journey.facts], [*journey.unconfirmed] or versions]))
     return c.Amend(version=data.draw(st.sampled_from(versions)), reason="x", correction=fact)
 
 
@@ -80,6 +82,8 @@ def test_no_correction_by_one_person_opens_the_dose_gate(data: st.DataObject) ->
         for correction in play.journey.unconfirmed:
             said = c.ConfirmCorrection(correction=correction, reason="x")
             assert isinstance(play.take(play.command(said, Role.CLINICIAN)), Refusal)
+        for correction in [*play.journey.unconfirmed] * data.draw(st.booleans()):
+            play.take(play.command(c.RejectCorrection(correction=correction, reason="x"), Role.CLINICIAN))
         assert dose_gate(play.journey, SECOND, play.at)
 
 

@@ -280,7 +280,9 @@ def _nothing(journey: Any, version: int, fact: Fact) -> Changes:
 
 MARKABLE: Mapping[str, Markable] = {
     "evaluation.recorded": Markable(_evaluation, parts=_evaluated, loosens=False),
-    "instrument.recorded": Markable(_instrument, lambda body: body.occasion),
+    "instrument.recorded": Markable(
+        _instrument, lambda body: body.occasion, parts=lambda body: (body.instrument.value,)
+    ),
     "screening.recorded": Markable(_screening, parts=_screened, loosens=False),
     "education.explained": Markable(_taught, parts=lambda body: body.topics, loosens=False),
     "education.acknowledged": Markable(_taught, parts=lambda body: body.statements, loosens=False),

@@ -132,10 +132,12 @@ class Fact(ImmutableModel):
 
 
 class CorrectionMade(ImmutableModel):
-    """A correction of the fact at ``version``, by whom, and whether it waits for a second person."""
+    """A correction of the fact at ``version``, what it is ``about``, by whom, and whether it waits for a second
+    person."""
 
     version: int
     fact: Identifier
+    about: Fact
     by: Identifier
     in_error: bool
     to_confirm: bool

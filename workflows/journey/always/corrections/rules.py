@@ -124,8 +124,12 @@ def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetim
     if not made.to_confirm:
         refuse(RefusalCode.ALREADY_DONE, "this correction does not wait any more", "Correct the fact again")
     of_it = (made.version, command.correction)
-    later = [v for v, other in journey.corrections.items() if _is_later(v, other, command.correction, of_it)]
-    if not made.in_error and not later:
+    later = (
+        _says_as_much(other, made)
+        for version, other in journey.corrections.items()
+        if version > command.correction and other.version in of_it
+    )
+    if not made.in_error and not any(later):
         refuse(
             RefusalCode.INCOMPLETE,
             "the fact counts as this correction says",
@@ -134,9 +138,11 @@ def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetim
     yield e.CorrectionRejected(correction=command.correction, reason=command.reason)
 
 
-def _is_later(version: int, other: CorrectionMade, correction: int, of_it: tuple[int, ...]) -> bool:
-    """Whether a correction came after another one, and amends the same fact or that correction."""
-    return version > correction and other.version in of_it and not other.in_error
+def _says_as_much(later: CorrectionMade, earlier: CorrectionMade) -> bool:
+    """Whether a later correction amends all that an earlier one amended. The version it names does not say that: whoever
+    corrects one thing, or one answer of a form, may name the version of another."""
+    same = (later.about.kind, later.about.subject) == (earlier.about.kind, earlier.about.subject)
+    return same and not later.in_error and all(part in later.about.parts for part in earlier.about.parts)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
