@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from simulation.people import person_of, signer
 from tests.journey.crowds import CROWDS, ask, crowd
-from tests.journey.play import Play, before, started
+from tests.journey.play import Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import KnownRisk, ReleasedSession
 from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.entries import as_entries
 from workflows.journey.limits import EVENT_LIMIT
 from workflows.journey.needs import wanted_now
 from workflows.journey.obligations import next_deadline, obligations
@@ -150,6 +152,48 @@ def test_no_session_is_released_while_something_is_left() -> None:
     play.refused(
         c.ReleaseSession(session=2), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, says="brought up to date"
     )
+
+
+SIGNED = [move[1].body for move in course("PTSD").moves if isinstance(move[1].body, c.Sign)]
+CHANGES: dict[str, Callable[[Play], c.CommandBody]] = {
+    "screening": lambda _: c.RecordScreening(factors={"personal_circumstances": "changed (invented)"}),
+    "evaluation": lambda play: c.RecordEvaluation(
+        sections=dict.fromkeys([*play.journey.evaluation.sections][:1], "changed (invented)")
+    ),
+    "hold": lambda _: c.PlaceHold(reason="x"),
+    "withdrawal": lambda _: c.Withdraw(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("nth", range(1, len(SIGNED) + 1))
+def test_nothing_is_signed_that_is_asked_for_no_more_while_its_closing_is_left(nth: int, change: str) -> None:
+    """Its evidence changed, or it paused, and the request stood there until the clock's next command."""
+    play, body = before("signoff.sign", nth), SIGNED[nth - 1]
+    play.do(c.AskQuestion(text="x"), Role.PATIENT)
+    asked = play.journey.questions["question-1"]
+    many = {f"question-{n}": asked.model_copy(update={"id": f"question-{n}"}) for n in range(2, 260)}
+    play.journey = play.journey.model_copy(update={"questions": play.journey.questions.put(many), "behind": play.at})
+    play.take(play.command(CHANGES[change](play), Role.CLINICIAN))
+    if body.request in wanted_now(play.journey):
+        play.do(body, signer(play.journey, play.journey.waiting[body.request]))
+        return
+    signing = play.command(body, person_of(play.journey.id, Role.CLINICIAN))
+    if body.request in play.journey.waiting:
+        signing = play.command(body, signer(play.journey, play.journey.waiting[body.request]))
+    decided = play.take(signing)
+    assert isinstance(decided, Refusal)
+    assert decided.remedy
+
+
+def test_a_decision_is_made_once_while_its_closing_is_left() -> None:
+    play = started()
+    play.do(c.PlaceHold(reason="x"), Role.PATIENT)
+    asked, body = play.request(SignOffKind.HOLD_RELEASE, "hold-1"), play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
+    play.do(body, signer(play.journey, asked))
+    waiting = as_entries(play.journey.waiting).put({asked.id: asked})
+    play.journey = play.journey.model_copy(update={"waiting": waiting, "behind": play.at})
+    play.refused(body, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE, field="request")
 
 
 def test_a_hold_stops_all_clocks_and_its_release_lets_them_go_on() -> None:

@@ -4,7 +4,7 @@ Sources: 21 CFR 11.50 (printed name, time, meaning), 11.70 (bound to its record)
 appropriateness on a case-by-case basis"; adjustments rest on clinical judgement, never on a rule.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
@@ -16,9 +16,10 @@ from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import current, half_signed
+from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, Refused, list_some, refuse
-from workflows.journey.requirements import Obligation
+from workflows.journey.requirements import Obligation, Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
 from workflows.journey.stages.follow_up.rules import visits_not_held
@@ -129,7 +130,10 @@ def _signature(journey: Journey, command: c.Sign | c.Delegate, at: datetime) -> 
 
 
 def _find_request(journey: Journey, command: c.Sign) -> Obligation:
-    request = journey.waiting.get(command.request)
+    """Return the request that is decided. While obligations are still to be opened and closed, one that is asked for no
+    more is none."""
+    asked: Mapping[str, Requirement] = journey.waiting if journey.behind is None else wanted_now(journey)
+    request = journey.waiting.get(command.request) if command.request in asked else None
     if request is not None and request.sign_off is not None:
         return request
     signed = next((s for s in journey.sign_offs if s.request == command.request), None)
@@ -141,7 +145,7 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
             "request",
         )
     key = command.request.rpartition(":")[0]
-    if any(waiting.key == key for waiting in journey.waiting.values()):
+    if any(need.key == key for need in asked.values()):
         refuse(RefusalCode.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
     if journey.held:
         refuse(RefusalCode.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
