@@ -11,10 +11,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.evidence import approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 SECOND = 2
@@ -256,6 +257,53 @@ def test_no_plan_rests_on_a_dose_that_nobody_confirmed() -> None:
     play.refused(written, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
 
 
+# What a correction of a dose by one person does not end, or take away
+
+
+@pytest.mark.parametrize("earlier", [100, 150, 600])
+def test_no_session_ends_by_a_dose_time_that_nobody_confirmed(earlier: int) -> None:
+    """Told two and a half hours earlier, it ended after half an hour."""
+    play = after("session.dose").later(minutes=30)
+    taken = play.dosed_at() - timedelta(minutes=earlier)
+    amend(play, "session.dosed", redose(play, taken_at=taken))
+    for minute in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes):
+        play.take(play.command(c.MissObservation(session=1, minute=minute, reason="x"), Role.SESSION_MONITOR))
+    minute = int((play.at - taken) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.OBSERVER)
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    overdue = minute >= play.journey.protocol.sessions.maximum_before_decision_minutes
+    for decision in (None, "well (invented)") if overdue else (None,):
+        end = c.EndSession(session=1, criteria=criteria, clinician_decision=decision)
+        assert isinstance(play.take(play.command(end, Role.CLINICIAN)), Refusal)
+    assert play.journey.sessions[1].running
+
+
+def test_no_session_ends_by_vital_signs_before_it_that_nobody_confirmed() -> None:
+    """What was measured before the dose says whether blood pressure is back."""
+    play = before("session.end")
+    form = checklist(play.journey, 1, play.at)
+    when = play.journey.sessions[1].check
+    assert when is not None
+    amend(play, "session.checked", form.model_copy(update={"vitals": vitals(when.vitals.measured_at, 139, 89)}))
+    end = c.EndSession(session=1, criteria=dict.fromkeys(play.journey.protocol.sessions.release_criteria, True))
+    play.refused(end, Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="not yet confirmed")
+    confirm(play)
+    play.do(end, Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("changed", [{"dose_mg": 101}, {"dose_mg": 1}, {"route": "oral"}, {"told_by": "observer"}])
+@pytest.mark.parametrize("minutes", [5, 20, 100])
+def test_a_correction_takes_no_observation_away_that_is_owed(minutes: int, changed: dict[str, Any]) -> None:
+    play = after("session.end").later(days=1)
+    taken = {"dose_mg": 100, "route": "sublingual", "taken_at": play.at}
+    play.do(c.RecordDose.model_validate(taken), Role.PATIENT)
+    play.wait(minutes=minutes)
+    owed = [w.id for w in play.journey.waiting.values() if w.kind == "observation"]
+    amend(play, "session.dosed", c.RecordDose.model_validate({**taken, **changed, "deviation": "misread"}))
+    assert [w.id for w in play.journey.waiting.values() if w.kind == "observation"] == owed
+    assert len(owed) == len(play.journey.protocol.sessions.observe_minutes)
+
+
 # Entered in error
 
 
@@ -428,6 +476,32 @@ def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
     mark(play, "screening.recorded", 0)
     assert list(play.journey.screening.exclusions) == [first]
     assert play.waits_for("screening") is not None
+
+
+def test_an_evaluation_in_error_leaves_none_of_its_ratings() -> None:
+    play = after("evaluation.record")
+    for version in [version for version, fact in play.journey.facts.items() if fact.kind == "evaluation.recorded"]:
+        play.do(c.MarkInError(version=version, reason="another patient's (invented)"))
+    said = play.journey.evaluation.model_dump(exclude={"evaluator", "authors", "recorded_at"})
+    assert not [name for name, value in said.items() if value], "nothing that it said is left"
+
+
+@pytest.mark.parametrize("marked", [("moved",), ("witnessed",), ("moved", "witnessed"), ("witnessed", "moved")])
+def test_a_disposal_in_error_leaves_its_doses_in_the_ledger_once(marked: tuple[str, ...]) -> None:
+    """One that was witnessed counted as gone even so."""
+    play = after("session.end")
+    play.do(c.MoveSupply(movement="dispensed", doses=3, moved_at=play.at), Role.COORDINATOR)
+    there = balance(play.journey)
+    moved = play.do(c.MoveSupply(movement="disposed", doses=3, moved_at=play.at), Role.SESSION_MONITOR)
+    disposal = one(moved, e.SupplyMoved).supply
+    play.do(c.WitnessDisposal(disposal=disposal), Role.CLINICIAN)
+    assert balance(play.journey) == there - 3
+    for kind in marked:
+        mark(play, f"supply.{kind}")
+        confirm(play)
+        assert balance(play.journey) == there
+    waits = play.waits_for("witness", disposal)
+    assert (waits is not None) == (marked == ("witnessed",)), "what was not witnessed waits for a witness again"
 
 
 def test_a_discharge_is_not_signed_over_a_correction_that_nobody_confirmed() -> None:

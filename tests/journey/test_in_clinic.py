@@ -193,6 +193,31 @@ def test_a_review_sends_the_patient_to_the_clinic_within_the_journey() -> None:
     assert later == ["in_clinic"] * (play.journey.protocol.sessions.planned - 1)
 
 
+@pytest.mark.parametrize("changed", [{}, {"dose_mg": 1.0}, {"route": "oral"}, {"told_by": Role.PATIENT}])
+def test_a_corrected_dose_of_the_clinic_is_none_from_home(changed: dict[str, Any]) -> None:
+    play = decided().go_on(lambda journey: bool(journey.doses))
+    play.at = max(play.at, play.dosed_at())
+    told = play.journey.doses["dose-1"].model_dump(include={"session", "dose_mg", "route", "taken_at"})
+    fact = c.RecordDose.model_validate({**told, "deviation": "misread", **changed})
+    version = next(v for v, known in play.journey.facts.items() if known.kind == "session.dosed")
+    play.do(c.Amend(version=version, reason="x", correction=fact))
+    assert play.journey.doses["dose-1"].doses_from == "clinic"
+    assert balance(play.journey) == 0
+
+
+def test_doses_that_are_left_at_home_are_collected_once_sessions_are_in_the_clinic() -> None:
+    """Whoever is sent to the clinic because home is not safe kept them."""
+    play = opened().go_on(lambda journey: bool(journey.ended_sessions))
+    assert balance(play.journey) > 0
+    assert play.waits_for("leftovers") is None
+    play.do(c.RecordScreening(factors={"personal_circumstances": "Invented: home is not safe"}))
+    play.go_on(awaits(ELIGIBILITY))
+    play.sign(ELIGIBILITY, choice="in_clinic")
+    assert play.waits_for("leftovers") is not None
+    play.do(c.MoveSupply(movement="returned", doses=balance(play.journey), moved_at=play.at), Role.COORDINATOR)
+    assert play.waits_for("leftovers") is None
+
+
 @pytest.mark.parametrize("choice", ["at_home", "in_clinic"])
 def test_nothing_unsettled_is_approved_for_any_setting(choice: str) -> None:
     play = opened().go_on(awaits(ELIGIBILITY))

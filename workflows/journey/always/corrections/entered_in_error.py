@@ -64,6 +64,8 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
     changed = {
         "sections": _without(known.sections, "sections", gone),
         "function": _without(known.function, "function", gone),
+        "symptoms": _without(known.symptoms, "symptoms", gone),
+        "symptoms_since": None if "symptoms_since" in gone else known.symptoms_since,
         "prior_treatments": () if "prior_treatments" in gone else known.prior_treatments,
         "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,
         "location": None if "location" in gone else known.location,
@@ -72,8 +74,9 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _evaluated(body: Any) -> tuple[str, ...]:
-    alone = tuple(name for name in ("prior_treatments", "treatment_exception", "location") if getattr(body, name))
-    return (*(f"sections.{name}" for name in body.sections), *(f"function.{name}" for name in body.function), *alone)
+    alone = ("prior_treatments", "treatment_exception", "location", "symptoms_since")
+    answers = (f"{group}.{name}" for group in ("sections", "function", "symptoms") for name in getattr(body, group))
+    return (*answers, *(name for name in alone if getattr(body, name)))
 
 
 def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
@@ -264,13 +267,21 @@ def _supply(journey: Any, version: int, fact: Fact) -> Changes:
     """It is taken out of the ledger again, on the side on which it came in."""
     movement, doses, counts = fact.parts[0].split(":")
     if counts == "False":
-        return {"disposals": {name: each for name, each in journey.disposals.items() if name != fact.subject}}
+        gone = journey.disposals.get(fact.subject)
+        left = {name: each for name, each in journey.disposals.items() if name != fact.subject}
+        out = gone.doses if gone is not None and gone.witnessed else 0
+        return {"disposals": left, "supply_out": journey.supply_out - out}
     side = "supply_in" if movement in ("dispensed", "found") else "supply_out"
     return {side: getattr(journey, side) - int(doses)}
 
 
 def _disposal(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"supply_out": journey.supply_out - int(fact.parts[0])}
+    """The disposal waits for a witness again, if it was made."""
+    disposal = journey.disposals.get(fact.subject)
+    if disposal is None or not disposal.witnessed:
+        return {}
+    again = changed_entry(journey, "disposals", fact.subject, witnessed=False)
+    return again | {"supply_out": journey.supply_out - disposal.doses}
 
 
 def _nothing(journey: Any, version: int, fact: Fact) -> Changes:

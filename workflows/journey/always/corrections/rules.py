@@ -139,7 +139,7 @@ def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetim
 
 
 def _says_as_much(later: CorrectionMade, earlier: CorrectionMade) -> bool:
-    """Whether a later correction amends all that an earlier one amended. The version it names does not say that: whoever
+    """Whether a later correction amends all that an earlier one did. The version it names does not say that: whoever
     corrects one thing, or one answer of a form, may name the version of another."""
     same = (later.about.kind, later.about.subject) == (earlier.about.kind, earlier.about.subject)
     return same and not later.in_error and all(part in later.about.parts for part in earlier.about.parts)

@@ -8,7 +8,7 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.stage import Stage
 
 Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
@@ -88,16 +88,17 @@ class SupplyCounted(EventBody):
 
 
 class Disposal(ImmutableModel):
-    """Doses said to be disposed of, and by whom. They count as there until it is witnessed."""
+    """Doses said to be disposed of, and by whom. They count as there until it is ``witnessed``."""
 
     id: Identifier
     doses: int
     by: Identifier
+    witnessed: bool = False
 
 
 class SupplyState(PathwayState):
     """The ledger: doses that came (``supply_in``) and went (``supply_out``) besides those that were taken, the lots
-    they were of, and disposals that wait for a witness."""
+    they were of, and the disposals that take a witness."""
 
     supply_in: int = 0
     supply_out: int = 0
@@ -119,8 +120,8 @@ def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes
 
 
 def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) -> Changes:
-    left = {name: each for name, each in state.disposals.items() if name != body.disposal}
-    return {"disposals": left, "supply_out": state.supply_out + body.doses}
+    seen = changed_entry(state, "disposals", body.disposal, witnessed=True)
+    return seen | {"supply_out": state.supply_out + body.doses}
 
 
 def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:

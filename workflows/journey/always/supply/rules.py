@@ -21,7 +21,7 @@ from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.setting import rules_of
+from workflows.journey.setting import rules_of, setting_of
 from workflows.journey.stage import Stage
 
 
@@ -52,7 +52,7 @@ def move(journey: Journey, command: c.MoveSupply, by: Actor, at: datetime) -> It
 def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Let a disposal count: two different people saw it, and the patient is not the second."""
     disposal = journey.disposals.get(command.disposal)
-    if disposal is None:
+    if disposal is None or disposal.witnessed:
         refuse(RefusalCode.UNKNOWN, "no such disposal waits for a witness", "See `pathway show`", "disposal")
     if by.id == journey.patient.ref or is_same_person(journey, by.id, disposal.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who recorded a disposal does not witness it", "Have somebody else witness it")
@@ -97,9 +97,12 @@ def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for the doses of the next session, for the witness of each disposal, and for what is left over in the end."""
+    """Ask for the doses of the next session, for the witness of each disposal, and for what is left over: in the end,
+    and once sessions are where no dose comes from home."""
     ended = journey.closing is not None or journey.stage in (Stage.FOLLOW_UP, Stage.CLOSED)
-    if ended and balance(journey) > 0:
+    setting = setting_of(journey)
+    elsewhere = setting is not None and journey.protocol.sessions.settings[setting].doses_from != "home"
+    if (ended or elsewhere) and balance(journey) > 0:
         yield require(
             LEFTOVERS,
             owner=Role.COORDINATOR,
@@ -108,6 +111,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             care=False,
         )
     for disposal in journey.disposals.values():
+        if disposal.witnessed:
+            continue
         colleague = disposal.by != journey.coordinator
         yield require(
             WITNESS,

@@ -176,6 +176,7 @@ def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Ac
         released=wrong.session is not None and not deviations and command.deviation is None,
         deviations=deviations,
         deviation=command.deviation,
+        doses_from=wrong.doses_from,
         observe_at=tuple(command.taken_at + timedelta(minutes=minute) for minute in minutes),
     )
 

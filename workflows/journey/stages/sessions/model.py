@@ -341,7 +341,8 @@ class Check(ImmutableModel):
 class Dose(ImmutableModel):
     """A dose the patient took, in a session or outside one: how much (mg, None: not known), how, and when (UTC).
 
-    ``released``: it is the dose that a session was released for. ``version`` is that of the event that recorded it.
+    ``released``: it is the dose that a session was released for. ``version`` is that of the event that recorded it, and
+    ``recorded_at`` its time: a correction keeps both, so that what was owed by then stays owed.
     """
 
     id: Identifier
@@ -521,7 +522,7 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         id=body.dose,
         source=event.event_id,
         recorded_by=event.actor_id,
-        recorded_at=event.at,
+        recorded_at=event.at if known is None else known.recorded_at,
         version=event.version if known is None else known.version,
     )
     first = body.taken_at >= state.started_at if began is None else known is not None and known.taken_at == began

@@ -17,11 +17,12 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import observed_emergencies, onset_of, open_adverse_event
+from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import scheduled
 from workflows.journey.stages.sessions.model import Observation, Session
@@ -167,7 +168,8 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
 
-    No decision ends it while a scheduled observation is neither made nor recorded as missed. A criterion that
+    No decision ends it while a scheduled observation is neither made nor recorded as missed, nor by a correction that
+    nobody has confirmed. A criterion that
     observations tell of is computed from them, whatever is answered; a no is always believed.
     At least two hours of observation, until the patient may be left with their observer (esketamine label,
     5.1 to 5.3).
@@ -217,7 +219,21 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
             "criteria",
         )
+    resting = [v for v, made in journey.unconfirmed.items() if _rests_on(session, made)]
+    if resting:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"not yet confirmed by a second person: correction {list_some([*map(str, resting)], ', ')}",
+            "Go on observing until somebody else confirms it (`pathway confirm-correction`)",
+            "session",
+        )
     yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
+
+
+def _rests_on(session: Session, made: CorrectionMade) -> bool:
+    """Whether the end of a session rests on what was corrected: when its dose was, and the vital signs before it."""
+    about = made.about.kind, made.about.subject
+    return about in (("session.dosed", session.dose), ("session.checked", str(session.number)))
 
 
 def computed_criteria(
