@@ -1,5 +1,6 @@
 """Nobody's word alone makes a patient dead: who reports it, who confirms it, and what comes back if it was wrong."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.journey.play import PROTOCOLS, Play, after, before, collected, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Role
+from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -181,3 +183,38 @@ def test_every_shipped_protocol_asks_within_an_hour_day_and_night() -> None:
         assert (policy.clock, policy.quiet_hours) == ("elapsed", False)
         assert policy.due_minutes <= 60
         assert policy.steps[0].alarm
+
+
+ALIVE: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
+    "observed": (lambda play: observation(play.journey, 1, 15, play.at), Role.OBSERVER),
+    "seen": (
+        lambda play: c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True),
+        Role.OBSERVER,
+    ),
+    "asks": (lambda _: c.AskQuestion(text="when is my next session? (invented)"), Role.PATIENT),
+    "answers": (
+        lambda _: c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="x", answers=[0] * 9),
+        Role.PATIENT,
+    ),
+    "therapy": (
+        lambda play: c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x"),
+        Role.THERAPIST,
+    ),
+    "takes a dose": (lambda play: c.RecordDose(dose_mg=10, route="oral", taken_at=play.at), Role.PATIENT),
+    "is in crisis": (lambda _: c.ReportCrisis(what="x"), Role.COORDINATOR),
+}
+
+
+@pytest.mark.parametrize("what", ALIVE)
+def test_whoever_seems_to_live_after_their_death_is_looked_for_at_once(what: str) -> None:
+    """Somebody saw the patient awake after a wrong death, and nobody was told."""
+    play = died(after("session.dose")).later(minutes=15)
+    body, by = ALIVE[what]
+    play.do(body(play), by)
+    assert play.journey.died
+    asked = play.waits_for("support")
+    assert asked is not None
+    assert asked.escalation_policy == "urgent"
+    requests = len(play.journey.support)
+    play.take(play.command(body(play), by))
+    assert len(play.journey.support) == requests, "it is said once, until somebody has answered"

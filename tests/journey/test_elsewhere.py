@@ -221,3 +221,27 @@ def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
     play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
     seen = see_elsewhere([play.journey], MEDICINE)
     assert ("death", "reported", True) in {(risk.type, risk.what, risk.open) for risk in seen.risks}
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize("changed", [{"dose_mg": 1.0}, {"taken_at": None}])
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_correction_there_that_nobody_confirmed_opens_nothing_here(changed: dict[str, object], ended: bool) -> None:
+    """One person moved a dose of another journey a month back, released the hold here, and gave the next one."""
+    there = after("session.end")
+    taken = there.dosed_at()
+    told = {"session": 1, "dose_mg": 100, "route": "sublingual", "taken_at": taken, "deviation": "misread"}
+    earlier = {"taken_at": taken - timedelta(days=30)} if "taken_at" in changed else changed
+    fact = c.RecordDose.model_validate({**told, **earlier})
+    version = next(number for number, known in there.journey.facts.items() if known.kind == "session.dosed")
+    there.do(c.Amend(version=version, reason="x", correction=fact))
+    if ended:
+        there.do(c.Withdraw(), Role.PATIENT)
+    play = before("session.release")
+    play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
+    says = "a correction of a dose of this patient elsewhere waits for a second person"
+    assert says in gate(play)
+    [correction] = there.journey.unconfirmed
+    there.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
+    assert says not in gate(play)

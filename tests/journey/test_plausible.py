@@ -7,6 +7,7 @@ import pytest
 
 from simulation.people import PEOPLE, person_of
 from tests.cli.valid import FORMS
+from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -69,6 +70,20 @@ def test_a_high_risk_is_kept_whatever_else_is_wrong(licence: dict[str, Any], occ
     found = play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion=occasion, answers=HIGH), clinician)
     assert any(isinstance(body, e.CrisisOpened) for body in found)
     assert play.journey.held
+
+
+@pytest.mark.parametrize("marks", ["yynnnnn", "yyynnnn", "yyyynnn", "yyynyn" + "n", "nn---yn", "nn---yy", "ynnnnnn"])
+@pytest.mark.parametrize("stage", ["sessions", "closed"])
+def test_risk_of_any_level_is_kept_whatever_occasion_it_is_given(marks: str, stage: str) -> None:
+    """A moderate risk that was found under the name of the baseline was refused."""
+    play = before("session.release", 2)
+    if stage == "closed":
+        play = started()
+        play.do(c.Withdraw(), Role.COORDINATOR)
+    found = play.do(
+        c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="baseline", answers=c_ssrs(marks)), Role.CLINICIAN
+    )
+    assert any(isinstance(body, e.CrisisOpened) for body in found)
 
 
 def test_a_baseline_that_finds_nothing_still_belongs_to_the_evaluation() -> None:

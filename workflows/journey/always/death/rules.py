@@ -23,6 +23,20 @@ from workflows.journey.severity import Severity
 
 HOLD = "death"
 """The cause of the hold that a report of a death places."""
+LIVES = "something was recorded that only a living patient does: find out whether the recorded death is wrong"
+SIGNS_OF_LIFE = (
+    e.DoseRecorded,
+    e.CrisisOpened,
+    e.CheckInCompleted,
+    e.SessionObserved,
+    e.ObservationRecorded,
+    e.InstrumentRecorded,
+    e.QuestionAsked,
+    e.VisitRecorded,
+    e.TherapyRecorded,
+)
+"""What is recorded of the living. Who records late what was before the death is asked once too often, and no patient
+who lives is overlooked."""
 
 
 def standing(journey: Journey) -> Death | None:
@@ -87,13 +101,11 @@ def react_adverse_event(
         yield report(journey, related, "reported as an adverse event of grade 5")
 
 
-def react_life(
-    journey: Journey, body: e.DoseRecorded | e.CrisisOpened | e.CheckInCompleted, at: datetime
-) -> Iterator[e.EventBody]:
-    """Call a clinician where something was recorded after the death that only a living patient does."""
-    if journey.died:
-        what = "something was recorded that only a living patient does: find out whether the recorded death is wrong"
-        yield ask_support(journey, "urgent", what)
+def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
+    """Call a clinician where something was recorded after the death that only a living patient does. It is said once,
+    until somebody has answered."""
+    if journey.died and not any(support.open and support.text == LIVES for support in journey.support.values()):
+        yield ask_support(journey, "urgent", LIVES)
 
 
 def correct(journey: Journey, command: c.CorrectDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -140,7 +152,5 @@ REACTIONS: Reactions = {
     e.DeathEnteredInError: react_error,
     e.AdverseEventReported: react_adverse_event,
     e.AdverseEventRegraded: react_adverse_event,
-    e.DoseRecorded: react_life,
-    e.CrisisOpened: react_life,
-    e.CheckInCompleted: react_life,
+    **dict.fromkeys(SIGNS_OF_LIFE, react_life),
 }

@@ -50,6 +50,8 @@ class Elsewhere(ImmutableModel):
     risks: tuple[KnownRisk, ...] = ()
     same_medicine_open: bool = False
     unreadable: bool = False
+    unconfirmed: bool = False
+    """Whether a correction of a dose waits there for a second person: until then it opens nothing here either."""
 
 
 class TakeInHistory(CommandBody):

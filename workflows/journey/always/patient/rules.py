@@ -47,6 +47,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         ),
         risks=_sum_up_risks(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
         unreadable=unreadable,
+        unconfirmed=any(made.fact == "session.dosed" for each in others for made in each.unconfirmed.values()),
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
     )
 

@@ -69,7 +69,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
     that is filled in before its window opens is not the one that is due then."""
     result = scored(journey, command, journey.measurements)
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
-    if misplaced and not (result.needs_c_ssrs or result.gate_level == Level.HIGH):
+    if misplaced and not result.needs_c_ssrs and result.gate_level in (None, Level.NONE):
         refuse(
             RefusalCode.WRONG_STAGE,
             "the baseline belongs to the evaluation",
