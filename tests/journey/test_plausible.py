@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of
+from simulation.people import PEOPLE, person_of, plan
 from tests.cli.valid import FORMS
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, after, before, started
@@ -90,3 +90,10 @@ def test_a_baseline_that_finds_nothing_still_belongs_to_the_evaluation() -> None
     play = before("session.release")
     body = c.RecordInstrument(instrument=Instrument.PCL_5, occasion="baseline", answers=[0] * 20)
     play.refused(body, Role.CLINICIAN, code=RefusalCode.WRONG_STAGE, field="occasion")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=1), timedelta(days=400)])
+def test_nobody_was_weighed_at_a_time_that_is_still_to_come(ahead: timedelta) -> None:
+    play = before("plan.record")
+    written = plan(play.journey.protocol, play.at).model_copy(update={"weighed_at": play.at + ahead})
+    play.refused(c.RecordPlan(plan=written), code=RefusalCode.WRONG_TIME, field="plan.weighed_at")
