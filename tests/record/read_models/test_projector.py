@@ -25,7 +25,7 @@ from deploy.local.postgres import Database
 from tests.record.connections import Damaged, Transactions, on
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of, differing, put, put_course, renamed
-from workflows.journey.events import Event, SignedOff
+from workflows.journey.events import Event, ObligationsUpdated
 
 SOON = timedelta(seconds=30)
 
@@ -348,13 +348,14 @@ async def test_an_event_of_no_known_kind_is_never_skipped(record: Record) -> Non
 
 @pytest.mark.parametrize("rebuilt", [False, True])
 async def test_a_row_the_database_cannot_hold_poisons_its_journey_alone(record: Record, rebuilt: bool) -> None:
-    """A text may hold a NUL, which no text column takes: only writing the rows shows it."""
-    signed = next(n for n, each in enumerate(course_of()) if isinstance(each.body, SignedOff))
-    name = course_of()[signed].body.model_copy(update={"name": "Somebody\0"})
-    spoilt = course_of()[signed].model_copy(update={"body": name})
+    """A digest with a NUL, which no text column takes, is read from an event: only writing the rows shows it."""
+    opens = ((n, event.body) for n, event in enumerate(course_of()) if isinstance(event.body, ObligationsUpdated))
+    asked, body = next((n, body) for n, body in opens if any(each.evidence for each in body.opened))
+    opened = tuple(each.model_copy(update={"evidence": f"{each.evidence}\0"}) for each in body.opened)
+    spoilt = course_of()[asked].model_copy(update={"body": body.model_copy(update={"opened": opened})})
     others = [await put_course(record, 30) for _ in range(3)]
     journey = uuid4()
-    await put(record, renamed((*course_of()[:signed], spoilt, *course_of()[signed + 1 : 30]), journey))
+    await put(record, renamed((*course_of()[:asked], spoilt, *course_of()[asked + 1 : 30]), journey))
     await (rebuild if rebuilt else catch_up)(record)
 
     [stuck] = (await stale(record)).rows
