@@ -20,6 +20,7 @@ from tests.benchmarks.core import core
 from tests.benchmarks.environment import environment, load
 from tests.benchmarks.growth import growth
 from tests.benchmarks.latency import latency
+from tests.benchmarks.lateness import lateness
 from tests.benchmarks.memory import memory
 from tests.benchmarks.read_models import asking, building, hinting, lagging
 from tests.benchmarks.reconcile import reconcile
@@ -39,6 +40,7 @@ class Size:
     rounds: int
     round_journeys: int
     waiting: int
+    reminded: int
     passes: int
     append_rounds: int
     appends: int
@@ -57,6 +59,7 @@ WHOLE = Size(
     rounds=5,
     round_journeys=8,
     waiting=300,
+    reminded=1000,
     passes=7,
     append_rounds=5,
     appends=400,
@@ -74,6 +77,7 @@ QUICK = Size(
     rounds=1,
     round_journeys=4,
     waiting=30,
+    reminded=30,
     passes=1,
     append_rounds=1,
     appends=40,
@@ -113,12 +117,18 @@ async def _history(servers: Servers, _: Size) -> Section:
         return await budget(servers)
 
 
+async def _lateness(servers: Servers, size: Size) -> Section:
+    async with await servers.worker():
+        return await lateness(servers, journeys=size.reminded)
+
+
 BENCHMARKS: Mapping[str, Benchmark] = {
     "core": _core,
     "growth": _growth,
     "latency": _latency,
     "throughput": _throughput,
     "history": _history,
+    "lateness": _lateness,
     "memory": lambda servers, size: memory(servers, journeys=size.waiting),
     "append": lambda servers, size: append(servers.stack.postgres, rounds=size.append_rounds, appends=size.appends),
     "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.appends),
