@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from hashlib import sha256
 
 import asyncpg
 import pytest
@@ -22,6 +23,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
@@ -109,14 +111,16 @@ def silent(events: Sequence[Event], journey: Journey) -> None:
 
 
 def malformed(events: Sequence[Event], journey: Journey) -> None:
-    """Each message was kept, as far as there is room, and held care in the same step."""
+    """Each message was kept, or size and digest of one too large to be, and held care in the same step."""
     kept = [event for event in events if isinstance(event.body, e.MessageKept)]
     holds = [event for event in events if isinstance(event.body, e.HoldPlaced)]
     assert len(kept) == len(MALFORMED)
     assert [hold.command_id for hold in holds] == [message.command_id for message in kept]
     texts = [event.body.content for event in kept if isinstance(event.body, e.MessageKept)]
     assert "Invented: please call me" in texts[0]
-    assert max(len(text) for text in texts) == 16_000
+    too_large = texts[list(MALFORMED).index("larger than any command")]
+    content = f'"{"x" * (COMMAND_LIMIT + 1)}"'.encode()
+    assert f"{len(content)} bytes, SHA-256 {sha256(content).hexdigest()}" in too_large
     assert all(hold.released for hold in journey.holds.values())
 
 

@@ -11,10 +11,10 @@ from tests.workflow.courses import Played, stage
 from tests.workflow.test_courses import assert_agreement
 from tests.workflow.world import Case, World
 from workflows.care_journey import CareJourney
-from workflows.journey.obligations import obligations
+from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
-from workflows.journey.summary import details, health, status, why
+from workflows.journey.summary import DETAILED, details, health, status, why
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE
@@ -56,8 +56,11 @@ async def test_every_stage_shows_where_it_stands(real_world: World, pathway: Pat
         await case.play(until=stage(reached))
         await assert_shown(case)
         await assert_agreement(case)
-        for waiting in await case.handle.query(CareJourney.obligations):
-            assert waiting.what in details(case.journey)
+        awaited = await case.handle.query(CareJourney.obligations)
+        shown = details(case.journey)
+        assert all(waiting.what in shown for waiting in most_urgent(case.journey, DETAILED))
+        assert (f"and {len(awaited) - DETAILED} more." in shown) == (len(awaited) > DETAILED)
+        for waiting in awaited:
             assert waiting.owner.value.replace("_", " ") in why(waiting, case.journey)
 
     wanted = {
