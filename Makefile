@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test soak dates coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test soak drill dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -34,6 +34,9 @@ test: lint  ## all that guards a merge: linters, types, import contracts, tests
 
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
 	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
+
+drill: $(DEV)  ## twenty people act while everything is killed, stopped, put back and flooded in turn
+	@$(PY) -m tests.drill $(ARGS)
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)
