@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -163,26 +162,7 @@ async def check_agreement(course: Course, within: timedelta) -> list[str]:
                 differs = await _differs(course)
                 if differs:
                     await asyncio.sleep(0.5)
-    if differs and os.environ.get("DUMP"):
-        await _dump(course)
     return [f"{course.id} {differs}"] if differs else []
-
-
-async def _dump(course: Course) -> None:
-    import sys
-    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
-    from temporalio.api.common.v1 import WorkflowExecution
-    from workflows.care_journey import workflow_id
-    d = await course.client.workflow_service.describe_workflow_execution(DescribeWorkflowExecutionRequest(namespace="default", execution=WorkflowExecution(workflow_id=workflow_id(course.id))))
-    out = [f"=== {course.id}", str(d.workflow_execution_info)[:1500], "PENDING " + str(d.pending_workflow_task), str(d.pending_activities)[:1500]]
-    h = course.client.get_workflow_handle(workflow_id(course.id))
-    evs = [e async for e in h.fetch_history_events()]
-    out.append(f"events {len(evs)}")
-    for e_ in evs[-14:]:
-        out.append(str(e_)[:900])
-    Path(f"/tmp/drillhist-{course.id}.json").write_text((await h.fetch_history()).to_json())
-    with open("/tmp/drilldump.txt", "a") as f:
-        f.write("\n".join(out) + "\n")
 
 
 async def _differs(course: Course) -> str:
