@@ -84,7 +84,7 @@ class CareJourney:
         self._start_refusal: Refusal | None = None
         self._caught_up, self._caught_up_in = False, ""
         self._mark, self._asked_to_show = "", False
-        self._set_back = False
+        self._set_back, self._times_set_back = False, 0
         self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
         # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
@@ -422,8 +422,11 @@ class CareJourney:
         """Compare the state of this run with the record, which is authoritative: anybody may have started the run with
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
-        told, self._told = self._told, None
+        before = self._times_set_back
         read = await _start(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        if self._times_set_back != before:
+            return  # This answers what was asked before the reset.
+        told, self._told = self._told, None
         self._caught_up, self._caught_up_in, self._mark = True, read.run_id, read.mark
         self._set_back = self._ledger.diverged = False
         if read.state is not None:
@@ -444,6 +447,7 @@ class CareJourney:
     def _notice_reset(self, _seed: int = 0) -> None:
         """A reset has set this run back to an earlier state. Called by the SDK, and in a replay at the same place."""
         self._set_back, self._caught_up, self._handed = True, False, None
+        self._times_set_back += 1
 
     def _look_for_reset(self) -> None:
         """Notice a reset that applies messages again: they come before the SDK reports it.

@@ -4,6 +4,9 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
@@ -14,6 +17,7 @@ from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
 from tests.helpers import eventually
+from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
@@ -95,6 +99,56 @@ async def test_commands_accepted_during_an_outage_survive_a_reset(
         # Their versions are new: the first receipts were given by a run that is gone.
         course.receipts.clear()
         await course.checked()
+
+
+async def test_a_reset_to_just_after_the_record_was_read_reads_it_again(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """The answer that was asked for before the reset comes with it, and no message that would give it away."""
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.send(support())
+        state, before = await course.recorded(), await course.rows()
+        for _ in range(2):
+            await reset_without_messages(course, await task_after_reading(course))
+            assert await course.checked() == state
+            assert await course.rows() == before
+        await course.send(support("invented: after the resets"))
+        await course.checked()
+
+
+async def task_after_reading(course: Course) -> int:
+    """The id of the end of the first workflow task that has the record's answer."""
+    history = (await course.runs())[0]
+    asked = next(
+        event.event_id
+        for event in history
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "catch_up_with_record"
+    )
+    answered = False
+    for event in history:
+        answered |= event.activity_task_completed_event_attributes.scheduled_event_id == asked
+        if answered and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            return event.event_id
+    raise AssertionError("it was never answered")
+
+
+async def reset_without_messages(course: Course, event_id: int) -> None:
+    """Set the latest run back to this event. Messages that came after it are not applied again."""
+    await course.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=course.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+            reason="a test",
+            workflow_task_finish_event_id=event_id,
+            reset_reapply_exclude_types=[
+                ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+                ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
+            ],
+            request_id=str(uuid4()),
+        )
+    )
 
 
 async def _knows(course: Course, sent: list[c.Command]) -> object:
