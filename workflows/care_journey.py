@@ -154,6 +154,8 @@ class CareJourney:
             command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
         receipt = self._decide(command, refusal)
+        if receipt.refusal == m.QUARANTINED:
+            raise _undecided()
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
             return receipt
         return await self._confirm(command, receipt)
@@ -171,6 +173,8 @@ class CareJourney:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
             raise ApplicationError("other releases are being recorded; nothing happened", type=m.TRY_AGAIN)
+        if self._ledger.diverged and command.command_id in self._ledger.receipts:
+            raise _undecided()
         refusal = self._ledger.refusal(command, workflow.now()) or self._refuse_unknown(command)
         if refusal is not None:
             raise _refused(refusal)
@@ -246,7 +250,9 @@ class CareJourney:
 
         try:
             await workflow.wait_condition(lambda: settled() or self._ledger.diverged)
-            return answer() if settled() else answer().model_copy(update={"refusal": m.QUARANTINED})
+            if not settled():
+                raise _undecided()
+            return answer()
         finally:
             self._unconfirmed.pop(command.command_id, None)
 
@@ -629,6 +635,14 @@ def _near_limit(what: str) -> str:
 
 def _unproven(command: Command) -> Command:
     return command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()})})
+
+
+def _undecided() -> ApplicationError:
+    return ApplicationError(
+        "this journey is quarantined: what it had accepted before is decided again once ops have looked",
+        type=m.UNDECIDED,
+        non_retryable=True,
+    )
 
 
 def _not_checked() -> ApplicationError:

@@ -67,6 +67,9 @@ OPEN_JOURNEY = "OpenJourney"
 """The patient has another open journey with this medicine, so this one does not begin: never retried."""
 TRY_AGAIN = "TryAgain"
 """The journey cannot take a command at this moment. Nothing happened; the command may be sent again unchanged."""
+UNDECIDED = "Undecided"
+"""A command was accepted before the journey was quarantined. It is decided again once ops have set the journey back, so
+nobody may be told that it was refused."""
 NOT_CHECKED = "NotChecked"
 """A signature cannot be checked now. Nothing happened; the command may be sent again unchanged."""
 RETRY = RetryPolicy(

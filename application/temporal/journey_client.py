@@ -40,7 +40,7 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.messages import NOT_CHECKED, TRY_AGAIN, JourneyInput, JourneyResult, Receipt
+from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
 
@@ -242,6 +242,8 @@ def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
         return _TryAgain("the journey was busy")
     if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
         return NotChecked(cause.message, _again(command), ids=_ids(command))
+    if isinstance(cause, ApplicationError) and cause.type == UNDECIDED:
+        return _unanswered(command, cause.message)
     return _unanswered(command, "the journey could not read the command")
 
 

@@ -1,26 +1,35 @@
 """Resets, by which an operator sets a workflow back: the record stays what it is, and the journey goes on from it."""
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
 
+from activities.blob_storage import storage_of
 from activities.record.store import NewEvent, Record
-from application.errors import Refused
-from application.temporal.journey_client import submit
+from activities.record_activities import RecordActivities
+from application.errors import Refused, Unavailable
+from application.temporal.journey_client import SUBMIT, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
 from tests.helpers import eventually
-from workflows.care_journey import workflow_id
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
+from workflows.messages import UNDECIDED, SignatureCheck, SignatureResult, verify_signature
+from workflows.temporal_plugin import with_storage
 
 pytestmark = pytest.mark.server
 
@@ -149,6 +158,51 @@ async def reset_without_messages(course: Course, event_id: int) -> None:
             request_id=str(uuid4()),
         )
     )
+
+
+async def test_what_was_accepted_before_a_quarantine_is_never_called_refused(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """It is decided again after the reset, so its sender must not be told that it was refused."""
+    async with at_work(client, record, signers, task_queue):
+        course = await underway(client, record, signers, task_queue)
+        await foreign_event(record, course.id)
+    said_otherwise = asyncio.Event()
+
+    @activity.defn(name=verify_signature.__name__)
+    async def look_up(_: SignatureCheck) -> SignatureResult:
+        """Answer once the record has said that it has something else."""
+        await said_otherwise.wait()
+        return SignatureResult()
+
+    recording = RecordActivities(record, signers.register, demonstrations=True)
+    own = with_storage(client, storage_of(record))
+    known = command(support("invented: decided, and then the record says something else"), Role.PATIENT, of=course.id)
+    looked_up = command(support("invented: its sender is looked up"), Role.COORDINATOR, of=course.id)
+    async with Worker(own, task_queue=task_queue, workflows=[CareJourney], activities=[recording.append, look_up]):
+        waiting = asyncio.create_task(submit(client, course.id, looked_up, timeout=timedelta(seconds=20)))
+        await submit(client, course.id, known)
+
+        async def quarantined() -> bool:
+            return (await course.status()).health == "diverged"
+
+        await eventually(quarantined)
+        said_otherwise.set()
+        with pytest.raises(Unavailable, match="decided again once ops have looked"):
+            await waiting
+        # Asked again, and by another way: whatever the answer is, it is not that it was refused.
+        for again in (known, looked_up):
+            with suppress(Unavailable):
+                await submit(client, course.id, again, timeout=timedelta(seconds=2))
+        with pytest.raises(WorkflowUpdateFailedError) as failed:
+            await course.handle.execute_update(SUBMIT, known, id=str(uuid4()))
+        assert isinstance(failed.value.cause, ApplicationError)
+        assert failed.value.cause.type == UNDECIDED
+    async with at_work(client, record, signers, task_queue):
+        await reset(course, task=-1)
+        await eventually(lambda: _knows(course, [known, looked_up]))
+        for again in (known, looked_up):
+            await submit(client, course.id, again)
 
 
 async def _knows(course: Course, sent: list[c.Command]) -> object:
