@@ -354,6 +354,10 @@ async def _settles(context: Context, record: Record, journeys: Journeys, drifted
     run = await journeys.find(drifted.journey_id)
     if run is not None and run.ended and drifted.drift == Drift.ENDED:
         return await _begin_anew(record, journeys, drifted.journey_id, run)
+    if run is not None and run.unreplayable and drift is not None:
+        # Set back anywhere, it would not go on: its history is of two times, as after a put-back under a worker that
+        # remembered more.
+        return await _begin_anew(record, journeys, drifted.journey_id, run)
     # What runs again and has not come to it within that time is seen by the next pass, if it does not at all.
     return drift is None or (drifted.drift == Drift.ENDED and run is not None and not run.ended)
 

@@ -15,10 +15,12 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, PauseWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
@@ -44,7 +46,7 @@ from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.messages import mark_version
+from workflows.messages import JourneyInput, JourneyResult, mark_version
 from workflows.search_attributes import CLINIC, STAGE
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -236,6 +238,53 @@ async def test_a_put_back_of_temporals_database_is_mended(ground: Ground, tmp_pa
             assert rows[: len(before[course.id])] == before[course.id]
             await course.send(support("invented: and still on"))
             assert (await course.recorded()).version > len(rows)
+
+
+@workflow.defn(name="CareJourney")
+class OtherJourney(CareJourney):
+    """Does something that our code does not, as a worker does that remembers what Temporal knows no more."""
+
+    @workflow.init
+    def __init__(self, given: JourneyInput) -> None:
+        super().__init__(given)
+        self._other: list[asyncio.Task[None]] = []
+
+    @workflow.run
+    async def run(self, given: JourneyInput) -> JourneyResult:
+        return await super().run(given)
+
+    @workflow.signal
+    def show(self) -> None:
+        super().show()
+        self._other.append(asyncio.create_task(workflow.sleep(1000)))
+
+
+async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_pass(ground: Ground) -> None:
+    """Set back to wherever, such a run never goes on: this must not be tried at each pass."""
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    other = Worker(
+        ground.client,
+        task_queue=ground.settings.task_queue,
+        workflows=[OtherJourney],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with other:
+        for shown in (1, 2):
+            await course.handle.signal("show")
+            await eventually(lambda: _timers(course, shown))  # noqa: B023 - of this round
+    await foreign_event(ground.record, course.id)
+    async with ground.at_work():
+        assert (await ground.reconcile())[course.id] == (Drift.BEHIND, True)
+        await course.recorded()
+        await course.send(support("invented: and on"))
+        await course.recorded()
+        assert course.id not in await ground.reconcile()
+
+
+async def _timers(course: Course, count: int) -> bool:
+    history = (await course.runs())[0]
+    return sum(event.timer_started_event_attributes.start_to_fire_timeout.seconds == 1000 for event in history) >= count
 
 
 async def test_a_second_writer_is_told_and_never_overruled(working: Ground) -> None:
