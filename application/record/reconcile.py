@@ -9,6 +9,7 @@ nothing is released twice.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -431,6 +432,10 @@ async def _begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last
     told = [notice for event in events for notice in notices(event)]
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
     await journeys.resume(events)
+    if last is not None:
+        # Until then it took more. What it had before is handed in even if it cannot be read again.
+        with suppress(UseCaseError):
+            taken = await journeys.taken(last)
     known, messages = receipts_of(events), fold(events).messages.values()
     for each in taken:
         if isinstance(each.read, Command):

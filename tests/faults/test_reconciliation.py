@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,11 +40,12 @@ from deploy.local.stack import Stack, local_stack, run_worker
 from deploy.local.temporal import TemporalServer
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
-from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, command, run_cli, support
+from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, command, run_cli, signal, support
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
+from workflows.journey.events import Event
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.messages import JourneyInput, JourneyResult, mark_version
 from workflows.search_attributes import CLINIC, STAGE
@@ -259,8 +260,11 @@ class OtherJourney(CareJourney):
         self._other.append(asyncio.create_task(workflow.sleep(1000)))
 
 
-async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_pass(ground: Ground) -> None:
-    """Set back to wherever, such a run never goes on: this must not be tried at each pass."""
+async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_pass(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set back to wherever, such a run never goes on: this must not be tried at each pass. What it takes until its last
+    moment goes with it."""
     async with ground.at_work():
         [course] = await ground.begin(1)
     other = Worker(
@@ -274,9 +278,16 @@ async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_p
             await course.handle.signal("show")
             await eventually(lambda: _timers(course, shown))  # noqa: B023 - of this round
     await foreign_event(ground.record, course.id)
+    late, resume = command(support("invented: just before the run is ended")), TemporalJourneys.resume
+
+    async def resume_a_little_later(journeys: TemporalJourneys, recorded: Sequence[Event]) -> None:
+        await signal(course, "command", late.model_dump_json(exclude_none=True).encode())
+        await resume(journeys, recorded)
+
+    monkeypatch.setattr(TemporalJourneys, "resume", resume_a_little_later)
     async with ground.at_work():
         assert (await ground.reconcile())[course.id] == (Drift.BEHIND, True)
-        await course.recorded()
+        await eventually(lambda: knows(course, late.command_id))
         await course.send(support("invented: and on"))
         await course.recorded()
         assert course.id not in await ground.reconcile()
