@@ -17,7 +17,9 @@ from application.temporal.journey_client import register_search_attributes, subm
 from application.temporal.runs import find_run
 from deploy.local.stack import Stack, local_stack, run_worker
 from tests.faults.helpers import Course, at_work, command, run_cli, support
+from tests.helpers import eventually
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.commands import PlaceHold
 from workflows.messages import mark_version
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -77,9 +79,7 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
             code, found = await reconcile(stack)
             assert (code, found["open_journeys"], found["findings"]) == (0, count, [])
             for journey_id, journey in before.items():
-                running = await find_run(client, journey_id)
-                assert running is not None
-                assert mark_version(running.mark) == journey.version
+                await eventually(lambda: _marked(client, journey))  # noqa: B023 - of this round
                 assert await load_journey(record, journey_id) == journey
             assert await notices(stack) == told
             lost = courses[0]
@@ -89,3 +89,9 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
             await record.wait_for(lost.id, receipt.version, timedelta(seconds=30))
             again = next(iter(lost.receipts))
             assert again in await lost.commands()
+
+
+async def _marked(client: Client, journey: Journey) -> bool:
+    """Whether the run says that all of the journey is recorded."""
+    run = await find_run(client, journey.id)
+    return run is not None and mark_version(run.mark) == journey.version
