@@ -6,20 +6,19 @@ that made it: with another release all events are folded once more.
 
 import asyncio
 import zlib
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
+from activities.record.source_digest import source_digest
 from activities.record.store import Record, Snapshot
 from workflows.journey.aggregate import fold
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import add_receipts
 
+CORE = "workflows.journey"
+"""The package that folds. A snapshot that other code made is left aside."""
 EVERY = 200
 """How many further events a snapshot waits for. Fewer are folded in milliseconds."""
 
@@ -38,7 +37,7 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     Raises:
         ValueError: a row is no event.
     """
-    snapshot = await record.load_snapshot(journey_id, _code())
+    snapshot = await record.load_snapshot(journey_id, source_digest(CORE))
     known = None if snapshot is None else await asyncio.to_thread(_read, snapshot.content)
     journey_hash = b"" if snapshot is None else snapshot.journey_hash
     journey = None if known is None else known.journey
@@ -70,20 +69,4 @@ async def keep_snapshot(record: Record, folded: Folded) -> None:
         return
     journey = folded.state.journey
     content = await asyncio.to_thread(lambda: zlib.compress(folded.state.spelled, 1))
-    await record.keep_snapshot(Snapshot(journey.id, journey.version, folded.journey_hash, _code(), content))
-
-
-@cache
-def _code() -> bytes:
-    """SHA-256 over all that folds: the source of the core."""
-    seen = sha256()
-
-    def add(folder: Traversable) -> None:
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if entry.is_dir() and entry.name != "__pycache__":
-                add(entry)
-            elif entry.name.endswith(".py"):
-                seen.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
-
-    add(files("workflows.journey"))
-    return seen.digest()
+    await record.keep_snapshot(Snapshot(journey.id, journey.version, folded.journey_hash, source_digest(CORE), content))

@@ -8,22 +8,20 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-import pydantic
 from pydantic_core import to_json
 
 from activities.record.read_models.rows import ProjectionState, StatusRow, trim
+from activities.record.source_digest import source_digest
 from activities.record.store import Connection, Record
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.protocol import Protocol
 
+CODE = ("workflows.journey", "activities.record.read_models")
+"""The packages that a state comes from: what folds, and what reads and writes it."""
 EVERY = 32
 """After so many events a journey has a new snapshot; a long one after an eighth of its events, so that what snapshots
 cost for an event does not grow with the journey."""
@@ -69,7 +67,8 @@ def is_due(state: ProjectionState, last: int) -> bool:
 def snapshot_of(state: ProjectionState, journey_hash: bytes) -> Snapshot:
     """Pack the state of a journey that has this hash."""
     packed = to_json(trim(state)._asdict(), exclude=_WITHOUT_PROTOCOL)
-    return Snapshot(state.journey.id, state.journey.version, journey_hash, code_digest(), zlib.compress(packed, 1))
+    made_by = source_digest(*CODE)
+    return Snapshot(state.journey.id, state.journey.version, journey_hash, made_by, zlib.compress(packed, 1))
 
 
 def unpack(snapshot: Snapshot, protocols: Mapping[str, Protocol]) -> ProjectionState | None:
@@ -97,7 +96,7 @@ async def find(
         "WHERE e.journey_hash = s.journey_hash AND s.made_by = $3 AND e.position <= $4",
         journeys,
         record.log_id,
-        code_digest(),
+        source_digest(*CODE),
         until,
     )
     found = []
@@ -122,21 +121,3 @@ async def keep(connection: Connection, record: Record, generation: int, snapshot
 def _part(snapshot: Snapshot) -> UUID:
     """An id for what is sealed, that no event and no other state has."""
     return uuid5(snapshot.journey_id, f"snapshot:{snapshot.version}:{snapshot.journey_hash.hex()}")
-
-
-@cache
-def code_digest() -> bytes:
-    """Return a digest of the code that a state comes from: everything that folds, and what reads and writes it."""
-    digest = sha256(pydantic.VERSION.encode())
-    for room in ("workflows.journey", "activities.record.read_models"):
-        for name, content in sorted(_sources(files(room))):
-            digest.update(f"{name} {len(content)}\n".encode() + content)
-    return digest.digest()
-
-
-def _sources(folder: Traversable) -> Iterable[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from ((f"{entry.name}/{name}", content) for name, content in _sources(entry))
-        elif entry.name.endswith(".py"):
-            yield entry.name, entry.read_bytes()

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
 
@@ -12,7 +13,8 @@ from activities.record import Record, StoredEvent, open_record
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import ProjectionState, apply, trim
-from activities.record.read_models.snapshots import EVERY, Snapshot, code_digest, is_due, snapshot_of, unpack
+from activities.record.read_models.snapshots import EVERY, Snapshot, is_due, snapshot_of, unpack
+from activities.record.source_digest import source_digest
 from deploy.local.postgres import Database
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, differing, put, renamed
@@ -176,6 +178,18 @@ async def test_whenever_memory_is_lost_the_same_is_shown(record: Record) -> None
     assert await differing(record) == []
 
 
-def test_the_code_that_folds_has_one_digest() -> None:
-    assert code_digest() == code_digest()
-    assert len(code_digest()) == 32
+def test_other_source_has_another_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    digests = set()
+    for name, places in {
+        "digested_one": {"rules.py": "A = 1"},
+        "digested_two": {"rules.py": "A = 2"},
+        "digested_three": {"other.py": "A = 1"},
+        "digested_four": {"inner/rules.py": "A = 1"},
+    }.items():
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+        for place, source in places.items():
+            (tmp_path / name / place).write_text(source)
+        digests.add(source_digest(name))
+    assert len(digests) == 4
