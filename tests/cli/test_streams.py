@@ -264,13 +264,14 @@ def test_a_file_that_is_no_batch(world: World, profiles: Profiles, make: Callabl
     assert answer.code == ExitCode.USAGE
 
 
-def test_rows_with_a_mark_and_windows_ends_are_read(world: World, profiles: Profiles, tmp_path: Path) -> None:
+def test_rows_with_a_mark_and_windows_ends_are_read(recorded: World, profiles: Profiles, tmp_path: Path) -> None:
     path = tmp_path / "windows.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(row).encode() for row in rows(3)) + b"\r\n\r\n")
     words = ("pathway", "start", "--profile", profiles[Role.COORDINATOR], "--json", "--dry-run", "--batch", str(path))
-    assert [json.loads(line)["outcome"] for line in call(world, *words).out.splitlines()] == ["valid"] * 3
+    answer = call(recorded, *words)
+    assert [json.loads(line)["outcome"] for line in answer.out.splitlines()] == ["valid"] * 3, answer.err
     path.write_text("\n".join(map(json.dumps, rows(1))), encoding="utf-16")
-    answer = call(world, *words)
+    answer = call(recorded, *words)
     assert answer.code == ExitCode.REFUSED
     assert "not UTF-8" in answer.out
 
