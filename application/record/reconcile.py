@@ -319,10 +319,10 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
         return await _announce(context, record, journey_id)
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.LOST or (run is not None and run.ended and (run.long or run.state == "completed")):
-        return await _begin_anew(record, journeys, journey_id, run)
+        return await begin_anew(record, journeys, journey_id, run)
     if drifted.drift == Drift.SILENT and run is not None and run.stuck and run.unreplayable:
         # No worker can go on with its history: the database was put back under a worker that remembered more.
-        return await _begin_anew(record, journeys, journey_id, run)
+        return await begin_anew(record, journeys, journey_id, run)
     if run is None:
         return False
     match drifted.drift:
@@ -354,11 +354,11 @@ async def _settles(context: Context, record: Record, journeys: Journeys, drifted
         drift = drifted.drift
     run = await journeys.find(drifted.journey_id)
     if run is not None and run.ended and drifted.drift == Drift.ENDED:
-        return await _begin_anew(record, journeys, drifted.journey_id, run)
+        return await begin_anew(record, journeys, drifted.journey_id, run)
     if run is not None and run.unreplayable and drift is not None:
         # Set back anywhere, it would not go on: its history is of two times, as after a put-back under a worker that
         # remembered more.
-        return await _begin_anew(record, journeys, drifted.journey_id, run)
+        return await begin_anew(record, journeys, drifted.journey_id, run)
     # What runs again and has not come to it within that time is seen by the next pass, if it does not at all.
     return drift is None or (drifted.drift == Drift.ENDED and run is not None and not run.ended)
 
@@ -424,7 +424,7 @@ async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
     return True
 
 
-async def _begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last: Run | None) -> bool:
+async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last: Run | None) -> bool:
     """Begin a new run from the record, and hand in again what the last one had accepted and not recorded."""
     taken = () if last is None else await journeys.taken(last)
     events = await load_events(record, journey_id)

@@ -18,6 +18,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.record.event_codec import load_events, load_journey
@@ -30,7 +31,7 @@ from simulation.keys import Signers
 from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, ServerDriver, SkippedTime, play
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
-from tests.helpers import task_failures
+from tests.helpers import eventually, task_failures
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
@@ -220,21 +221,31 @@ async def signal(course: Course, name: str, *contents: bytes, encoding: bytes = 
 
 
 async def reset(course: Course, *, task: int = 0) -> None:
-    """Set the latest run back to its workflow task of this number: 0 is the first, -1 the last."""
-    completed = [
-        event.event_id
-        for event in (await course.runs())[0]
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    ]
-    await course.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=course.client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
-            reason="a test",
-            workflow_task_finish_event_id=completed[task],
-            request_id=str(uuid4()),
-        )
-    )
+    """Set the latest run back to its workflow task of this number: 0 is the first, -1 the last. Another run may begin
+    meanwhile, which has completed no task yet."""
+
+    async def asked() -> bool:
+        history = (await course.runs())[0]
+        completed = [e.event_id for e in history if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
+        if not completed:
+            return False
+        try:
+            await course.client.workflow_service.reset_workflow_execution(
+                ResetWorkflowExecutionRequest(
+                    namespace=course.client.namespace,
+                    workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
+                    reason="a test",
+                    workflow_task_finish_event_id=completed[task],
+                    request_id=str(uuid4()),
+                )
+            )
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            return False
+        return True
+
+    await eventually(asked)
 
 
 @asynccontextmanager

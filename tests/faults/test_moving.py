@@ -12,7 +12,9 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.errors import NotFound, Unavailable
-from application.temporal.journey_client import reopen, resume, submit
+from application.record.reconcile import begin_anew
+from application.temporal.client import TemporalJourneys
+from application.temporal.journey_client import reopen, submit
 from application.temporal.runs import find_run
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, support
@@ -23,14 +25,15 @@ from workflows.journey.actors import Role
 pytestmark = pytest.mark.server
 
 
-async def terminate_and_resume(course: Course) -> None:
+async def terminate_and_begin_anew(course: Course) -> None:
     await course.handle.terminate()
-    await asyncio.sleep(0.3)
-    await resume(course.client, await load_events(course.record, course.id), task_queue=course.task_queue)
+    await replace(course)
 
 
 async def replace(course: Course) -> None:
-    await resume(course.client, await load_events(course.record, course.id), task_queue=course.task_queue)
+    """As reconciliation does it: what the last run had taken and not recorded is handed in again."""
+    journeys = TemporalJourneys(course.client, course.task_queue)
+    await begin_anew(course.record, journeys, course.id, await find_run(course.client, course.id))
 
 
 async def reset_to_the_first_task(course: Course) -> None:
@@ -50,7 +53,7 @@ async def nothing(course: Course) -> None:
 
 
 MOVES: tuple[Callable[[Course], Awaitable[None]], ...] = (
-    terminate_and_resume,
+    terminate_and_begin_anew,
     replace,
     reset_to_the_first_task,
     reset_to_the_last_task,

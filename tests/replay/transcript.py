@@ -13,6 +13,7 @@ from temporalio.api.common.v1 import RetryPolicy
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from tests.journey.play import unspread
 from tests.workflow.courses import awaits
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
@@ -20,16 +21,18 @@ from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.protocols.demonstration import load_demonstration
+from workflows.search_attributes import DUE, RECORDED
 
 GOLDEN = Path(__file__).parent / "transcript.txt"
 
 
 def _elapsed(protocol: Protocol) -> Protocol:
-    """The protocol with every clock counting elapsed time: working time lasts as long as the day it is played on."""
+    """The protocol with every clock counting elapsed time: working time lasts as long as the day it is played on. Its
+    reminders are not spread, which goes by the id of the journey."""
     escalation_policies = {
         name: policy.model_copy(update={"clock": "elapsed"}) for name, policy in protocol.escalation_policies.items()
     }
-    return protocol.model_copy(update={"escalation_policies": escalation_policies})
+    return unspread(protocol.model_copy(update={"escalation_policies": escalation_policies}))
 
 
 async def transcript(world: World) -> str:
@@ -93,10 +96,7 @@ def lines(history: Sequence[HistoryEvent]) -> Iterator[str]:
                 yield f"    cancel timer: {timers[event.timer_canceled_event_attributes.timer_id]}"
             case EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
                 fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
-                shown = [
-                    f"{name}={'a time' if name.endswith('Due') and payload.data else payload.data.decode() or 'none'}"
-                    for name, payload in sorted(fields.items())
-                ]
+                shown = [f"{name}={_shown(name, payload.data)}" for name, payload in sorted(fields.items())]
                 yield f"    search attributes {', '.join(shown)}"
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
                 outcome = event.workflow_execution_update_completed_event_attributes.outcome
@@ -104,6 +104,12 @@ def lines(history: Sequence[HistoryEvent]) -> Iterator[str]:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
                 result = event.workflow_execution_completed_event_attributes.result
                 yield f"    end with {result.payloads[0].data.decode()}"
+
+
+def _shown(name: str, value: bytes) -> str:
+    """The value of a search attribute, but for what is another one each time."""
+    different = {DUE.name: "a time", RECORDED.name: "a version and a hash"}
+    return different[name] if name in different and value else value.decode() or "none"
 
 
 def _summary(event: HistoryEvent) -> str:
