@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
 from activities.record.store import Record
 
@@ -27,11 +28,18 @@ async def load_blob(record: Record, digest: str) -> bytes | None:
     return content if content is not None and sha256(content).digest() == wanted else None
 
 
-async def drop_blobs(record: Record, *, before: datetime, began: Mapping[str, datetime]) -> int:
-    """Drop what was last used before a moment (UTC), except what the open runs may need that ``began`` then, by the
-    ids of their workflows. Return how many were dropped."""
+async def has_blobs(record: Record, *, before: datetime) -> bool:
+    """Whether anything was last used before a moment (UTC)."""
+    async with record.connection() as connection:
+        found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM record.blob WHERE used_at < $1)", before)
+    return found
+
+
+async def drop_blobs(record: Record, *, before: datetime, began: Mapping[UUID, datetime]) -> int:
+    """Drop what was last used before a moment (UTC) of this log's journeys, except what the open runs may need, which
+    ``began`` then. Return how many were dropped."""
     async with record.connection() as connection:
         dropped: int = await connection.fetchval(
-            "SELECT record.drop_blobs($1, $2, $3)", before, list(began), list(began.values())
+            "SELECT record.drop_blobs($1, $2, $3, $4)", record.log_id, before, list(began), list(began.values())
         )
     return dropped

@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from activities.record import Record, RecordFault, RecordUnavailable
+from activities.record.blobs import drop_blobs, has_blobs
 from activities.record.reconciliation import BeingReconciled, Pass, alone, keep_pass, list_passes, seconds_since_pass
 from application.context import Context
 from application.errors import UseCaseError
@@ -18,6 +19,9 @@ from application.temporal.journeys import Journeys
 
 log = structlog.get_logger("reconcile")
 
+BLOBS_KEPT = timedelta(days=90)
+"""How long a state is kept after it was handed over, if no open run needs it: longer than Temporal should keep the
+histories of runs that are over, which refer to it."""
 LATE = timedelta(minutes=15)
 """After so long without a pass nobody watches whether journeys run."""
 
@@ -95,6 +99,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
                 await keep_pass(record, Pass(began, began, build, 0, 0, 0, 0, 0, type(problem).__name__))
                 return None
             await keep_pass(record, _summary(done, began, build))
+            await _drop_blobs(context, before=began - BLOBS_KEPT)
     except BeingReconciled:
         await _tell_if_late(record)
         return None
@@ -102,6 +107,18 @@ async def run_pass(context: Context) -> Reconciliation | None:
         log.warning("reconcile.mended", drift=mended.partition(":")[0].replace(" ", "-"))
     log.info("reconcile.done", looked_at=done.looked_at, different=len(done.found))
     return done
+
+
+async def _drop_blobs(context: Context, before: datetime) -> None:
+    record = await context.record()
+    if not await has_blobs(record, before=before):
+        return
+    try:
+        open_runs = {run.journey_id: run.began async for run in (await context.journeys()).runs()}
+    except UseCaseError as problem:
+        log.warning("blobs.not_dropped", error=type(problem).__name__)
+        return
+    log.info("blobs.dropped", counted=await drop_blobs(record, before=before, began=open_runs))
 
 
 async def _tell_if_late(record: Record) -> None:

@@ -22,6 +22,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, Pa
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.record.blobs import has_blobs, keep_blob
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
 from activities.record.reconciliation import BeingReconciled, alone, list_passes
@@ -40,7 +41,7 @@ from deploy.local.stack import Stack, local_stack, run_worker
 from deploy.local.temporal import TemporalServer
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
-from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, command, run_cli, signal, support
+from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, blocked, command, run_cli, signal, support
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
@@ -423,9 +424,15 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Groun
         with pytest.raises(BeingReconciled):
             async with alone(ground.record):
                 pass
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    await keep_blob(ground.record, b"invented", workflow_id(course.id))
+    async with blocked(ground.stack, "UPDATE record.blob SET used_at = used_at - interval '91 days'"):
+        pass
     async with ground.context() as context:
         done = await run_pass(context)
         assert done is not None
+        assert not await has_blobs(ground.record, before=datetime.now(UTC))
         [last, *_] = await list_passes(ground.record)
         assert (last.build, last.code) == ("unversioned", None)
         assert (last.looked_at, last.different) == (done.looked_at, len(done.found))
