@@ -506,24 +506,6 @@ class Record:
         )
         return rows[0]["log_hash"] if rows else None
 
-    async def open_heads(self, after: UUID | None = None, *, limit: int = 500) -> tuple[Head, ...]:
-        """Return the heads of the journeys that may be waiting, in the order of their ids, from the one after a given
-        id on. They are open, or enrolled and at version 0, or have emergency access that must be reviewed even after
-        the end, or something happened after their end.
-        """
-        rows = await self._fetch(
-            "SELECT journey_id, version, last_position AS position, status FROM record.journey j "
-            "WHERE log_id = $1 AND ($2::uuid IS NULL OR journey_id > $2) AND (status = 'open' OR journey_id IN "
-            "(SELECT unnest(journeys) FROM record.access_log WHERE log_id = $1 AND until IS NOT NULL) OR EXISTS "
-            "(SELECT 1 FROM record.journey_event e WHERE e.journey_id = j.journey_id AND e.version = j.version "
-            "AND e.log_id = j.log_id AND e.event_type <> 'pathway.closed')) "
-            "ORDER BY journey_id LIMIT $3",
-            self._log_id,
-            after,
-            limit,
-        )
-        return tuple(Head.model_validate(dict(row)) for row in rows)
-
     async def enrol(self, opening: Opening, *, pathway: str, request_id: UUID, journey_id: UUID) -> Enrolment:
         """Open a journey for a patient, unless the patient has one open with the medicine or the request was made
         before. `journey_id` must be new. See Enrolment for the outcomes.

@@ -10,6 +10,7 @@ import pytest
 
 from activities.record import Record, open_record
 from activities.record.event_codec import load_journey
+from activities.record.reconciliation import heads_that_may_wait
 from deploy.local.stack import local_stack, run_worker
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.faults.helpers import Course, at_work, run_cli
@@ -56,7 +57,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             assert (await run_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
             assert await awaited(record, journey_id) == []
 
-        before = {head.journey_id: head.version for head in await record.open_heads()}
+        before = {head.journey_id: head.version async for page in heads_that_may_wait(record) for head in page}
         await stack.temporal.start()
         client = await connected(stack)
         async with await run_worker(stack.env, stack.logs / "worker.log"):
