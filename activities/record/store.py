@@ -359,6 +359,7 @@ class Record:
         self._connections = connections
         self._codec = codec or Clear()
         self._log_id = log_id
+        self._log_name: str | None = None
         self.reopen = reopen
         """None when the record cannot be opened again."""
 
@@ -490,6 +491,19 @@ class Record:
             journey_id,
         )
         return Head.model_validate(dict(rows[0])) if rows else None
+
+    async def log_name(self) -> str:
+        """Return the name of this log, which stands in what people sign.
+
+        Raises:
+            RecordFault: the database has no such log.
+        """
+        if self._log_name is None:
+            rows = await self._fetch("SELECT name FROM record.log WHERE log_id = $1", self._log_id)
+            if not rows:
+                raise RecordFault("NoSuchLog")
+            self._log_name = str(rows[0]["name"])
+        return self._log_name
 
     async def log_head(self) -> tuple[int, bytes] | None:
         """Return the last position of the log and its hash there; None while it is empty."""

@@ -29,7 +29,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log"])
+@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
@@ -58,6 +58,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "blob",
         "journey",
         "journey_event",
+        "log",
         "notice",
         "patient",
         "reconciliation",
