@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
+from workflows.authenticity import is_authentic
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
@@ -172,7 +173,7 @@ class Alarm(ImmutableModel):
 
 class Signal(ImmutableModel):
     """A signal as it came. Of one that is too large, or came when too much was waiting, there is only the size in bytes
-    and the SHA-256."""
+    and the SHA-256. It is ``authentic`` if whoever made it has the keys; otherwise somebody sent it by hand."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -180,6 +181,7 @@ class Signal(ImmutableModel):
     contents: tuple[bytes, ...] = ()
     size: int
     sha256: str = ""
+    authentic: bool = False
 
     @property
     def held(self) -> int:
@@ -284,9 +286,11 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Sign
     """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
     contents = tuple(raw.payload.data for raw in payload)
     size = sum(map(len, contents))
+    authentic = bool(payload) and all(is_authentic(raw.payload) for raw in payload)
     if size > COMMAND_LIMIT or size + waiting > WAITING_BYTES:
-        return Signal(name=name[:200], size=size, sha256=sha256(b"".join(contents)).hexdigest())
-    return Signal(name=name, contents=contents, size=size)
+        digest_of_all = sha256(b"".join(contents)).hexdigest()
+        return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
+    return Signal(name=name, contents=contents, size=size, authentic=authentic)
 
 
 def read_signal(signal: Signal) -> Command | KeepUnreadable:

@@ -32,6 +32,7 @@ from workflows.messages import STATE_BYTES, JourneyInput, RecordedState
 
 PASSED_THROUGH = (
     "workflows.journey",
+    "workflows.authenticity",
     "workflows.messages",
     "workflows.outbox",
     "workflows.ledger",
