@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     owner_url: PostgresqlUrl | None = None
     """The same database as its owner. Only migrations need it: leave it out of workers and of people's own
     settings."""
+    keys_url: PostgresqlUrl | None = None
+    """The key store in PostgreSQL, as its own role `carepath_keys`: a database apart from the record, with backups of
+    its own. Nothing that uses Temporal runs without it."""
+    keyring_file: ReadableFile | None = None
+    """The file of the master keys (`keys make`), which only its owner may read. Keep it outside every database."""
     task_queue: Words = "care-pathway"
     """The Temporal task queue that workers poll and that journeys are started on."""
     profile: ReadableFile | None = None

@@ -43,10 +43,11 @@ NOUNS = {
     "protocol": "Protocol files: a clinic's clinical numbers, lists and deadlines.",
     "clinician": "Who may sign: keys, and the register of them.",
     "record": "The record: verify it, export it, compare Temporal with it, and rebuild what is made of it.",
+    "keys": "The keys that encrypt what lies in Temporal: make and rotate them.",
     "score": "Score questionnaires from standard input: one JSON array of answers per line.",
 }
 """The groups, and the one command without a group, with their help texts."""
-MODULES = ("pathway", "patient", "signoff", "access", "work", "protocol", "clinician", "record", "score")
+MODULES = ("pathway", "patient", "signoff", "access", "work", "protocol", "clinician", "record", "keys", "score")
 """Nouns with a module of their own. All others have only the commands that `cli.commands` makes from the core."""
 
 

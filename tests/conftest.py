@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.processes",
     "tests.fixtures.servers",
     "tests.fixtures.databases",
+    "tests.fixtures.keys",
     "tests.fixtures.people",
     "tests.fixtures.moved_clock",
     "tests.fixtures.workflow_cache",

@@ -23,6 +23,9 @@ ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
 APP_ROLE = "carepath_app"
 DATABASE = "carepath"
+KEYS_ROLE = "carepath_keys"
+KEYS_DATABASE = "carepath_keys"
+"""The key store is a database of its own: nobody who has the record has the keys."""
 
 # https://www.postgresql.org/docs/current/server-shutdown.html
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -65,6 +68,11 @@ class Database:
         return self._url(APP_ROLE)
 
     @property
+    def keys_url(self) -> str:
+        """The role of the key store, in its database."""
+        return self._url(KEYS_ROLE)
+
+    @property
     def admin_url(self) -> str:
         """The superuser, for tests that tamper."""
         return self._url(ADMIN_ROLE)
@@ -93,6 +101,11 @@ class Postgres(Supervised):
     @property
     def database(self) -> Database:
         return Database(DATABASE, self.port)
+
+    @property
+    def keys(self) -> Database:
+        """The database of the key store."""
+        return Database(KEYS_DATABASE, self.port)
 
     @property
     def owner_url(self) -> str:
@@ -210,8 +223,9 @@ class Postgres(Supervised):
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", OWNER_ROLE):
                 await connection.execute(f"CREATE ROLE {OWNER_ROLE} LOGIN CREATEROLE CREATEDB")
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-                await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
+            for name in (DATABASE, KEYS_DATABASE):
+                if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                    await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER_ROLE}")
         finally:
             await connection.close()
 

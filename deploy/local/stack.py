@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.privacy.key_store import prepare_key_store
+from activities.privacy.master_keys import make_keyring
 from activities.record import migrate
 from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
@@ -24,6 +26,7 @@ __all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
 PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
 ANCHORS, ANCHOR_KEY = "anchors", f"{PROFILES}/anchor.key"
+KEYRING = "keyring.json"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,6 +45,11 @@ class Stack:
         return self.directory / "logs"
 
     @property
+    def keyring(self) -> Path:
+        """The file of the master keys."""
+        return self.directory / KEYRING
+
+    @property
     def ui_url(self) -> str | None:
         return self.temporal.ui_url
 
@@ -50,6 +58,8 @@ class Stack:
         """The variables a worker or the command line needs to find this stack."""
         return {
             "CAREPATH_DATABASE_URL": self.postgres.app_url,
+            "CAREPATH_KEYS_URL": self.postgres.keys.keys_url,
+            "CAREPATH_KEYRING_FILE": str(self.keyring),
             "CAREPATH_DEMONSTRATION": "true",
             **self.signers.env,
             "CAREPATH_ANCHORS_DIR": str(self.directory / ANCHORS),
@@ -82,7 +92,7 @@ async def local_stack(
     with _only_run_in(directory) as directory:
         logs = directory / "logs"
         data = directory / "temporal"
-        kept = (data, directory / ANCHORS, directory / PROFILES)
+        kept = (data, directory / ANCHORS, directory / PROFILES, directory / KEYRING)
         postgres = Postgres(directory / "postgres", logs / "postgres.log")
         temporal = TemporalServer(
             logs / "temporal.log",
@@ -95,6 +105,8 @@ async def local_stack(
         try:
             await _start_together(postgres, temporal)
             await _migrate(postgres)
+            if not (directory / KEYRING).exists():
+                make_keyring(directory / KEYRING)
             yield Stack(
                 directory, postgres, temporal, invent(directory / PROFILES), _anchor_key(directory / ANCHOR_KEY)
             )
@@ -168,6 +180,7 @@ async def _start_together(postgres: Postgres, temporal: TemporalServer) -> None:
 async def _migrate(postgres: Postgres) -> None:
     try:
         await migrate(postgres.owner_url)
+        await prepare_key_store(postgres.keys.owner_url)
     except Exception as failed:
         reason = f"{type(failed).__name__}: {failed}"
         raise StackError("migrate the record", postgres.log_path, reason) from failed
@@ -178,10 +191,12 @@ def _anchor_key(path: Path) -> bytes:
     return read_key(path).public_key().public_bytes_raw() if path.exists() else make_key(path)
 
 
-def _remove_data(postgres: Postgres, *directories: Path) -> None:
+def _remove_data(postgres: Postgres, *kept: Path) -> None:
     postgres.remove_data()
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+    for path in kept:
+        if path.is_file():
+            path.unlink()
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,310 @@
+"""The data keys: one for each patient, and one of the service for what is nobody's.
+
+They are kept wrapped by a master key, in a database that may be another than the record's. A patient's key that is
+deleted there makes all that was encrypted under it unreadable, in every backup.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.resources import files
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID, uuid4
+
+import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from activities.privacy.errors import KeysUnavailable
+from activities.privacy.master_keys import MasterKeys
+
+SERVICE = "service"
+"""The subject of what is nobody's."""
+LIFETIME = timedelta(minutes=5)
+"""How long a key stays in memory. For so long a new key is not used yet, and a deleted one still is."""
+MOST = 4096
+"""How many keys stay in memory."""
+PORTION = 500
+"""How many keys are wrapped anew between two looks."""
+_LOCK = 0x6361726570617469
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+if TYPE_CHECKING:
+    _Row: TypeAlias = asyncpg.Record
+    _Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+
+
+@dataclass(frozen=True)
+class DataKey:
+    """A key in clear, in memory only."""
+
+    key_id: UUID
+    subject: str
+    cipher: AESGCM = field(repr=False, compare=False)
+
+
+class DataKeys(Protocol):
+    """Where whoever encrypts and decrypts has the keys from.
+
+    Both raise `KeysUnavailable` while they cannot say.
+    """
+
+    async def of_journey(self, journey_id: UUID | None) -> DataKey:
+        """Return the key for new data of a journey: its patient's, or the service's where it is nobody's."""
+
+    async def find(self, key_id: UUID) -> DataKey | None:
+        """Return a key by its id; None when there is none."""
+
+
+class _Cache(Generic[Key, Value]):
+    """The newest values, for a short time."""
+
+    def __init__(self, lifetime: timedelta) -> None:
+        self._lifetime = lifetime.total_seconds()
+        self._kept: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        at, value = self._kept.get(key, (0.0, None))
+        return value if value is not None and monotonic() - at < self._lifetime else None
+
+    def put(self, key: Key, value: Value) -> None:
+        self._kept[key] = monotonic(), value
+        self._kept.move_to_end(key)
+        while len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+class KeyStore:
+    """The data keys in a database. Made by `open_key_store`."""
+
+    def __init__(self, pool: "_Pool", masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
+        self._pool, self._masters = pool, masters
+        self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
+        self._newest: _Cache[str, DataKey] = _Cache(lifetime)
+        self._subjects: _Cache[UUID, str] = _Cache(lifetime)
+
+    # Reading
+
+    async def find(self, key_id: UUID) -> DataKey | None:
+        """Return a key by its id; None when there is none.
+
+        Raises:
+            KeysUnavailable: it cannot be had now.
+        """
+        if (known := self._by_id.get(key_id)) is not None:
+            return known
+        row = await self._ask("SELECT * FROM keys.data_key WHERE key_id = $1", key_id)
+        return None if row is None else await self._unwrapped(row)
+
+    async def newest(self, subject: str) -> DataKey:
+        """Return the key for new data of a subject. The first one is made when it is first needed.
+
+        Raises:
+            KeysUnavailable: it cannot be had now.
+        """
+        if (known := self._newest.get(subject)) is not None:
+            return known
+        row = await self._newest_row(subject)
+        if row is None:
+            await self._add(subject, 1)
+            row = await self._newest_row(subject)
+        if row is None:
+            raise KeysUnavailable("a new key is not there")
+        key = await self._unwrapped(row)
+        self._newest.put(subject, key)
+        return key
+
+    async def of_journey(self, journey_id: UUID | None) -> DataKey:
+        """Return the key for new data of a journey: its patient's, or the service's where it is nobody's.
+
+        Raises:
+            KeysUnavailable: it cannot be had now.
+        """
+        return await self.newest(SERVICE if journey_id is None else await self._subject(journey_id))
+
+    async def _subject(self, journey_id: UUID) -> str:
+        if (known := self._subjects.get(journey_id)) is not None:
+            return known
+        row = await self._ask("SELECT subject FROM keys.journey WHERE journey_id = $1", journey_id)
+        if row is None:
+            return SERVICE
+        subject: str = row["subject"]
+        self._subjects.put(journey_id, subject)
+        return subject
+
+    async def assign(self, journey_id: UUID, patient_key: bytes) -> None:
+        """Say whose journey it is, before anything of it is encrypted. The first word counts.
+
+        Raises:
+            KeysUnavailable: it is not kept; ask again.
+        """
+        if self._subjects.get(journey_id) is None:
+            await self._do(
+                "INSERT INTO keys.journey (journey_id, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                journey_id,
+                f"patient/{patient_key.hex()}",
+            )
+
+    async def check(self) -> None:
+        """Make sure that keys can be had, by that of the service.
+
+        Raises:
+            KeysUnavailable: they cannot.
+        """
+        await self.newest(SERVICE)
+
+    # Rotation
+
+    async def rotate(self, subject: str | None = None) -> int:
+        """Give a subject, or all, a new key for new data, and return how many. Old keys still decrypt.
+
+        Other processes use the new key once they forget the old one, within `LIFETIME`.
+
+        Raises:
+            KeysUnavailable: not all have a new key; running it again is safe.
+        """
+        rows = await self._ask_all(
+            "SELECT subject, max(number) AS number FROM keys.data_key WHERE $1::text IS NULL OR subject = $1 "
+            "GROUP BY subject ORDER BY subject",
+            subject,
+        )
+        for row in rows:
+            await self._add(row["subject"], row["number"] + 1)
+        self._newest.clear()
+        return len(rows)
+
+    async def rewrap(self) -> int:
+        """Wrap every data key by the current master key that another one wraps, and return how many.
+
+        Raises:
+            KeysUnavailable: not all are; running it again is safe.
+        """
+        master, wrapped_anew = await self._masters.current(), 0
+        while rows := await self._ask_all(
+            "SELECT * FROM keys.data_key WHERE master <> $1 ORDER BY key_id LIMIT $2", master, PORTION
+        ):
+            for row in rows:
+                about = _about(row["subject"], row["key_id"])
+                clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+                now_by, wrapped = await self._masters.wrap(clear, about)
+                await self._do(
+                    "UPDATE keys.data_key SET master = $2, wrapped = $3 WHERE key_id = $1 AND master = $4",
+                    *(row["key_id"], now_by, wrapped, row["master"]),
+                )
+                wrapped_anew += 1
+        return wrapped_anew
+
+    async def count(self) -> Mapping[str, int]:
+        """Return how many data keys each master key wraps, by its id.
+
+        Raises:
+            KeysUnavailable: it cannot be said now.
+        """
+        rows = await self._ask_all("SELECT master, count(*) AS keys FROM keys.data_key GROUP BY master")
+        return {row["master"]: row["keys"] for row in rows}
+
+    # The database
+
+    async def _newest_row(self, subject: str) -> "_Row | None":
+        return await self._ask("SELECT * FROM keys.data_key WHERE subject = $1 ORDER BY number DESC LIMIT 1", subject)
+
+    async def _add(self, subject: str, number: int) -> None:
+        """Add a key of this number, unless another process was faster."""
+        key_id = uuid4()
+        master, wrapped = await self._masters.wrap(AESGCM.generate_key(256), _about(subject, key_id))
+        await self._do(
+            "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (subject, number) DO NOTHING",
+            *(subject, number, key_id, master, wrapped),
+        )
+
+    async def _unwrapped(self, row: "_Row") -> DataKey:
+        about = _about(row["subject"], row["key_id"])
+        clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+        key = DataKey(row["key_id"], row["subject"], AESGCM(clear))
+        self._by_id.put(key.key_id, key)
+        return key
+
+    async def _ask(self, statement: str, *given: object) -> "_Row | None":
+        return await _try(lambda: self._pool.fetchrow(statement, *given))
+
+    async def _ask_all(self, statement: str, *given: object) -> "list[_Row]":
+        return await _try(lambda: self._pool.fetch(statement, *given))
+
+    async def _do(self, statement: str, *given: object) -> None:
+        await _try(lambda: self._pool.execute(statement, *given))
+
+
+def _about(subject: str, key_id: UUID) -> bytes:
+    """What a wrapped key is bound to, so that none can stand in for another."""
+    return b"carepath/data-key/1\0" + key_id.bytes + subject.encode()
+
+
+async def _try(ask: Callable[[], Awaitable[Value]]) -> Value:
+    """Ask twice: the first connection may have been of a server that has gone."""
+    for last in (False, True):
+        try:
+            return await ask()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            reason = f"the key store: {getattr(error, 'sqlstate', None) or type(error).__name__}"
+            if last:
+                raise KeysUnavailable(reason) from None
+    raise AssertionError("unreachable")
+
+
+async def prepare_key_store(owner_url: str) -> None:
+    """Make the tables and the role of the key store; safe to repeat. Connects as the owner of its database.
+
+    Raises:
+        asyncpg.PostgresError: as it is; this is run by operators, and no key is in it.
+    """
+    connection = await asyncpg.connect(owner_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await connection.execute((files("activities.privacy") / "key_store.sql").read_text())
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def open_key_store(
+    url: str, masters: MasterKeys, *, connections: int = 4, lifetime: timedelta = LIFETIME
+) -> AsyncIterator[KeyStore]:
+    """Connect as the role of the key store, make sure that keys can be had, and close the connections at the end.
+
+    Raises:
+        KeysUnavailable: they cannot be had.
+    """
+
+    async def keep(_connection: Any) -> None:
+        """No session state is ever set."""
+
+    pool = await _try(
+        lambda: asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=3,
+            command_timeout=3,
+            reset=keep,
+            server_settings={"application_name": "carepath-keys", "statement_timeout": "3s", "lock_timeout": "2s"},
+        )
+    )
+    try:
+        store = KeyStore(pool, masters, lifetime)
+        await store.check()
+        yield store
+    finally:
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()

@@ -1,0 +1,210 @@
+"""Master keys: they encrypt the data keys, and nothing else. One is current; older ones still decrypt.
+
+Where they are kept is behind `MasterKeys`: a file now, a key management service elsewhere.
+"""
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
+
+from activities.privacy.errors import KeyringError, KeysUnavailable
+
+NONCE = 12
+"""Bytes of a nonce, which comes before what is encrypted."""
+FILE_LIMIT = 64 * 1024
+
+
+class MasterKeys(Protocol):
+    """Wraps data keys by a master key that never leaves it."""
+
+    async def current(self) -> str:
+        """Return the id of the master key that wraps new data keys."""
+
+    async def wrap(self, clear: bytes, about: bytes) -> tuple[str, bytes]:
+        """Encrypt a data key under the current master key, and return that one's id. ``about`` is needed again to
+        decrypt it."""
+
+    async def unwrap(self, master: str, wrapped: bytes, about: bytes) -> bytes:
+        """Decrypt a data key.
+
+        Raises:
+            KeysUnavailable: that master key is not here, or what is wrapped was altered.
+        """
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    current: str
+    keys: dict[str, Base64Bytes] = Field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Keys:
+    current: str
+    keys: dict[str, bytes] = field(repr=False)
+
+
+class Keyring:
+    """Master keys in a file that only its owner can read. A change of the file is seen at the next use."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file once.
+
+        Raises:
+            KeyringError: it cannot be used.
+        """
+        self._path = path
+        self._seen, self._keys = _stamp(path), _read(path)
+
+    async def current(self) -> str:
+        """Return the id of the current master key."""
+        return self._fresh().current
+
+    async def ids(self) -> tuple[str, ...]:
+        """Return the ids of all master keys, the oldest first."""
+        return tuple(self._fresh().keys)
+
+    async def wrap(self, clear: bytes, about: bytes) -> tuple[str, bytes]:
+        """Encrypt under the current master key; return its id and the rest."""
+        keys = self._fresh()
+        nonce = secrets.token_bytes(NONCE)
+        sealed = AESGCM(keys.keys[keys.current]).encrypt(nonce, clear, about)
+        return keys.current, nonce + sealed
+
+    async def unwrap(self, master: str, wrapped: bytes, about: bytes) -> bytes:
+        """Decrypt under the master key of this id.
+
+        Raises:
+            KeysUnavailable: it is not here, or what is wrapped was altered.
+        """
+        key = self._fresh().keys.get(master)
+        if key is None:
+            raise KeysUnavailable("its master key is not in the keyring")
+        try:
+            return AESGCM(key).decrypt(wrapped[:NONCE], wrapped[NONCE:], about)
+        except (InvalidTag, ValueError):
+            raise KeysUnavailable("a wrapped key was altered") from None
+
+    def _fresh(self) -> _Keys:
+        """A file that cannot be read for a moment changes nothing: it is replaced as a whole."""
+        stamp = _stamp(self._path)
+        if stamp is not None and stamp != self._seen:
+            try:
+                self._keys, self._seen = _read(self._path), stamp
+            except KeyringError:
+                return self._keys
+        return self._keys
+
+
+def make_keyring(path: Path) -> str:
+    """Make a keyring of one master key in a new file (mode 0600), and return the key's id.
+
+    Raises:
+        KeyringError: there is a file already, or it cannot be written.
+    """
+    master, key = _new_key()
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyringError("there is a file of this name already", "Choose another; no key is overwritten") from None
+    except OSError as error:
+        raise KeyringError(f"the keyring cannot be written ({error.strerror})", "Check its directory") from None
+    with os.fdopen(opened, "wb") as file:
+        file.write(_spelled(_Keys(master, {master: key})))
+        file.flush()
+        os.fsync(file.fileno())
+    return master
+
+
+def add_master_key(path: Path) -> str:
+    """Add a master key that is not current yet, and return its id: copy the file everywhere, then use it.
+
+    Raises:
+        KeyringError: the file cannot be used.
+    """
+    keys = _read(path)
+    master, key = _new_key()
+    _replace(path, _Keys(keys.current, {**keys.keys, master: key}))
+    return master
+
+
+def use_master_key(path: Path, master: str) -> None:
+    """Make a master key the current one. It then wraps new data keys.
+
+    Raises:
+        KeyringError: it is not in the file.
+    """
+    keys = _read(path)
+    if master not in keys.keys:
+        raise KeyringError(f"there is no master key {master}", "`keys list` shows those there are")
+    _replace(path, _Keys(master, keys.keys))
+
+
+def drop_master_key(path: Path, master: str) -> None:
+    """Drop a master key that wraps no data key any more. What it wrapped in old backups is then lost for good.
+
+    Raises:
+        KeyringError: it is not in the file, or current.
+    """
+    keys = _read(path)
+    if master not in keys.keys or master == keys.current:
+        raise KeyringError(f"{master} is not here, or is the current one", "`keys list` shows those there are")
+    _replace(path, _Keys(keys.current, {name: key for name, key in keys.keys.items() if name != master}))
+
+
+def _new_key() -> tuple[str, bytes]:
+    return secrets.token_hex(4), AESGCM.generate_key(256)
+
+
+def _spelled(keys: _Keys) -> bytes:
+    spelled = {name: base64.b64encode(key).decode() for name, key in keys.keys.items()}
+    return json.dumps({"current": keys.current, "keys": spelled}, indent=2).encode() + b"\n"
+
+
+def _replace(path: Path, keys: _Keys) -> None:
+    path = path.resolve()
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(_spelled(keys))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise KeyringError(f"the keyring cannot be written ({error.strerror})", "Check its directory") from None
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read(path: Path) -> _Keys:
+    try:
+        with path.open("rb") as file:
+            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
+            raw = file.read(FILE_LIMIT)
+    except OSError as error:
+        raise KeyringError(f"the keyring cannot be read ({error.strerror})", "Check its path") from None
+    if shared:
+        raise KeyringError("others can read the keyring", "Close it to them with chmod 600; consider new keys")
+    try:
+        content = _File.model_validate_json(raw)
+    except ValidationError:
+        content = None
+    if content is None or content.current not in content.keys or any(len(key) != 32 for key in content.keys.values()):
+        raise KeyringError("this is not a keyring", "Give the file that `keys make` wrote")
+    return _Keys(content.current, dict(content.keys))

@@ -1,0 +1,161 @@
+"""The keys that encrypt what lies in Temporal and in the record: opened for a process, and rotated by ops.
+
+All of it may be done while the service runs: what is encrypted stays readable at every step.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from activities.privacy import master_keys
+from activities.privacy.errors import KeyringError, KeysUnavailable
+from activities.privacy.key_store import KeyStore, open_key_store
+from activities.privacy.master_keys import Keyring
+from application.context import Context
+from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, Unavailable
+from application.settings import Settings, SettingsError
+
+WHY = "is missing: nothing runs without the keys that encrypt"
+
+
+class MasterKey(NamedTuple):
+    """A master key by its id: whether it wraps new data keys, and how many it wraps."""
+
+    id: str
+    current: bool
+    wraps: int
+    here: bool
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, connections: int = 4) -> AsyncIterator[KeyStore]:
+    """Open the keys that the settings name, and make sure that they can be had.
+
+    Raises:
+        SettingsError: they are not named.
+        KeyringError, KeysUnavailable: they cannot be had.
+    """
+    if settings.keys_url is None or settings.keyring_file is None:
+        named = {"KEYS_URL": settings.keys_url, "KEYRING_FILE": settings.keyring_file}
+        raise SettingsError([(f"CAREPATH_{name}", WHY) for name, value in named.items() if value is None])
+    masters = Keyring(settings.keyring_file)
+    async with open_key_store(settings.keys_url.get_secret_value(), masters, connections=connections) as store:
+        yield store
+
+
+def make_keyring(file: Path) -> str:
+    """Make a keyring of one master key in a new file, and return the key's id.
+
+    Raises:
+        InvalidInput: the file exists, or cannot be written.
+    """
+    try:
+        return master_keys.make_keyring(file)
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+def add_master_key(context: Context) -> str:
+    """Add a master key to the keyring, and return its id. It wraps nothing yet.
+
+    Raises:
+        InvalidInput: the keyring cannot be used.
+    """
+    try:
+        return master_keys.add_master_key(_keyring(context))
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+def use_master_key(context: Context, master: str) -> None:
+    """Wrap new data keys by this master key.
+
+    Raises:
+        InvalidInput: it is not in the keyring.
+    """
+    try:
+        master_keys.use_master_key(_keyring(context), master)
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+async def drop_master_key(context: Context, master: str) -> None:
+    """Drop a master key that wraps nothing any more.
+
+    Raises:
+        Conflict: it wraps data keys.
+        InvalidInput: it is not in the keyring, or current.
+        Unavailable: the key store cannot be reached.
+    """
+    async with _store(context) as store:
+        if (await store.count()).get(master):
+            raise Conflict(f"{master} still wraps data keys", "Run `keys rewrap` first", state=NOTHING_WRITTEN)
+    try:
+        master_keys.drop_master_key(_keyring(context), master)
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+async def list_master_keys(context: Context) -> tuple[MasterKey, ...]:
+    """Return all master keys: those of the keyring, and those by which data keys are wrapped.
+
+    Raises:
+        InvalidInput: the keyring cannot be used.
+        Unavailable: the key store cannot be reached.
+    """
+    async with _store(context) as store:
+        wraps = await store.count()
+    keyring = _opened_keyring(context)
+    current, here = await keyring.current(), await keyring.ids()
+    every = (*here, *sorted(set(wraps) - set(here)))
+    return tuple(MasterKey(each, each == current, wraps.get(each, 0), each in here) for each in every)
+
+
+async def rotate(context: Context) -> int:
+    """Give the service and every patient a new key for new data, and return how many.
+
+    Raises:
+        Unavailable: not all have one yet; run it again.
+    """
+    async with _store(context) as store:
+        return await store.rotate()
+
+
+async def rewrap(context: Context) -> int:
+    """Wrap every data key by the current master key, and return how many were wrapped by another.
+
+    Raises:
+        Unavailable: not all are yet; run it again.
+    """
+    async with _store(context) as store:
+        return await store.rewrap()
+
+
+@asynccontextmanager
+async def _store(context: Context) -> AsyncIterator[KeyStore]:
+    try:
+        async with opened(context.settings, connections=1) as store:
+            yield store
+    except KeysUnavailable as error:
+        raise Unavailable(str(error), "Run it again: what is done stays done", state="No key is lost.") from None
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+def _keyring(context: Context) -> Path:
+    path = context.settings.keyring_file
+    if path is None:
+        raise InvalidInput("it is not known where the keyring is", "Set CAREPATH_KEYRING_FILE; `keys make` makes one")
+    return path
+
+
+def _opened_keyring(context: Context) -> Keyring:
+    try:
+        return Keyring(_keyring(context))
+    except KeyringError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: KeyringError) -> InvalidInput:
+    return InvalidInput(error.reason, error.remedy, state=NOTHING_WRITTEN)

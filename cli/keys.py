@@ -1,0 +1,76 @@
+"""`keys`: make and rotate the keys that encrypt what lies in Temporal and in the record."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from application import keys
+from cli.output import add_row, table
+from cli.runtime import Call, command
+
+NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
+Master = Annotated[str, typer.Argument(metavar="ID", help="The id of a master key.", show_default=False)]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("make")(command(make))
+    group.command("list")(command(list_))
+    group.command("add")(command(add))
+    group.command("use")(command(use))
+    group.command("rewrap")(command(rewrap))
+    group.command("drop")(command(drop))
+    group.command("rotate")(command(rotate))
+
+
+async def make(call: Call, file: NewFile) -> None:
+    """Make a keyring: a file with one master key, that only its owner can read. Keep a copy apart from the database."""
+    _tell(call, {"file": str(file), "master_key": keys.make_keyring(file)})
+
+
+async def list_(call: Call) -> None:
+    """List the master keys by their ids, and how many data keys each wraps. No key is shown."""
+    listed = await keys.list_master_keys(call.context)
+    if call.output.json_only:
+        call.output.data([key._asdict() for key in listed])
+        return
+    shown = table("master key", "wraps", "is")
+    for key in listed:
+        is_ = "not in the keyring" if not key.here else "current" if key.current else ""
+        add_row(shown, key.id, str(key.wraps), is_)
+    call.output.show(shown)
+
+
+async def add(call: Call) -> None:
+    """Add a master key to the keyring. Copy the file to wherever the service runs, then `keys use` it."""
+    _tell(call, {"master_key": keys.add_master_key(call.context)})
+
+
+async def use(call: Call, master: Master) -> None:
+    """Wrap new data keys by this master key. The service sees it at once, and runs on."""
+    keys.use_master_key(call.context, master)
+    _tell(call, {"current": master})
+
+
+async def rewrap(call: Call) -> None:
+    """Wrap every data key by the current master key. The service runs on; run it again if it was interrupted."""
+    _tell(call, {"wrapped_anew": await keys.rewrap(call.context)})
+
+
+async def drop(call: Call, master: Master) -> None:
+    """Drop a master key that wraps nothing any more. What it wraps in old backups of the key store is then lost."""
+    await keys.drop_master_key(call.context, master)
+    _tell(call, {"dropped": master})
+
+
+async def rotate(call: Call) -> None:
+    """Give the service and every patient a new data key. It is used within five minutes; old keys still decrypt."""
+    _tell(call, {"new_keys": await keys.rotate(call.context)})
+
+
+def _tell(call: Call, said: dict[str, object]) -> None:
+    if call.output.json_only:
+        call.output.data(said)
+    else:
+        call.output.text("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in said.items()))

@@ -1,0 +1,184 @@
+"""Data keys on a real database: one for each patient, wrapped, found again, and rotated under load."""
+
+import asyncio
+import os
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from activities.privacy.errors import KeysUnavailable
+from activities.privacy.key_store import SERVICE, DataKey, KeyStore, open_key_store, prepare_key_store
+from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
+from deploy.local.postgres import Database, Postgres
+
+NOTHING = timedelta(0)
+"""A lifetime with which each use asks the database."""
+PATIENT, OTHER = b"\1" * 32, b"\2" * 32
+
+
+def seals_alike(one: DataKey, other: DataKey) -> bool:
+    nonce = os.urandom(12)
+    return one.cipher.encrypt(nonce, b"said", b"") == other.cipher.encrypt(nonce, b"said", b"")
+
+
+async def test_all_journeys_of_a_patient_have_one_key_and_nobody_elses_do(key_store: KeyStore) -> None:
+    first, second, others, nobodys = (uuid4() for _ in range(4))
+    await key_store.assign(first, PATIENT)
+    await key_store.assign(second, PATIENT)
+    await key_store.assign(others, OTHER)
+    await key_store.assign(others, PATIENT)  # the first word counts
+    mine = await key_store.of_journey(first)
+    assert await key_store.of_journey(second) == mine
+    assert (await key_store.of_journey(others)).key_id != mine.key_id
+    assert (await key_store.of_journey(nobodys)).subject == (await key_store.of_journey(None)).subject == SERVICE
+
+
+async def test_processes_that_begin_together_make_one_key(keys_database: Database, keyring: Path) -> None:
+    journey = uuid4()
+
+    async def asked() -> DataKey:
+        async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=1) as store:
+            await store.assign(journey, PATIENT)
+            return await store.of_journey(journey)
+
+    keys = await asyncio.gather(*(asked() for _ in range(6)))
+    assert len({key.key_id for key in keys}) == 1
+    assert all(seals_alike(keys[0], key) for key in keys)
+
+
+async def test_the_store_holds_no_key_in_clear(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
+    key = await key_store.newest(SERVICE)
+    connection = await asyncpg.connect(keys_database.admin_url)
+    row = await connection.fetchrow("SELECT * FROM keys.data_key WHERE key_id = $1", key.key_id)
+    await connection.close()
+    assert row is not None
+    clear = await Keyring(keyring).unwrap(
+        row["master"], row["wrapped"], b"carepath/data-key/1\0" + key.key_id.bytes + b"service"
+    )
+    assert clear not in bytes(row["wrapped"])
+    assert clear.hex() not in repr(key)
+
+
+async def test_its_role_deletes_no_key_and_moves_no_journey(key_store: KeyStore, keys_database: Database) -> None:
+    await key_store.assign(uuid4(), PATIENT)
+    connection = await asyncpg.connect(keys_database.keys_url)
+    for statement in (
+        "DELETE FROM keys.data_key",
+        "DELETE FROM keys.journey",
+        "UPDATE keys.journey SET subject = 'service'",
+        "UPDATE keys.data_key SET subject = 'service'",
+        "UPDATE keys.data_key SET key_id = gen_random_uuid()",
+        "TRUNCATE keys.data_key",
+        "CREATE TABLE keys.mine (a int)",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    await connection.close()
+
+
+async def test_a_wrapped_key_that_was_exchanged_is_of_no_use(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    mine, service = uuid4(), await key_store.newest(SERVICE)
+    await key_store.assign(mine, PATIENT)
+    key = await key_store.of_journey(mine)
+    connection = await asyncpg.connect(keys_database.admin_url)
+    await connection.execute(
+        "UPDATE keys.data_key SET wrapped = (SELECT wrapped FROM keys.data_key WHERE key_id = $1) WHERE key_id = $2",
+        *(service.key_id, key.key_id),
+    )
+    await connection.close()
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as store:
+        with pytest.raises(KeysUnavailable):
+            await store.find(key.key_id)
+
+
+async def test_an_unknown_key_is_none_and_one_of_another_keyring_is_away(
+    key_store: KeyStore, keys_database: Database, tmp_path: Path
+) -> None:
+    assert await key_store.find(uuid4()) is None
+    make_keyring(tmp_path / "other.json")
+    with pytest.raises(KeysUnavailable, match="master key is not in the keyring"):
+        async with open_key_store(keys_database.keys_url, Keyring(tmp_path / "other.json")):
+            pass
+
+
+async def test_it_is_prepared_again_without_harm(key_store: KeyStore, keys_database: Database) -> None:
+    key = await key_store.newest(SERVICE)
+    await asyncio.gather(*(prepare_key_store(keys_database.owner_url) for _ in range(3)))
+    async with asyncio.timeout(10):
+        assert await key_store.find(key.key_id) == key
+
+
+async def test_both_kinds_of_keys_are_rotated_under_load_and_nothing_fails(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    journeys = [uuid4() for _ in range(20)]
+    for number, journey in enumerate(journeys):
+        await key_store.assign(journey, bytes([number]) * 32)
+        await key_store.of_journey(journey)
+    sealed: list[tuple[UUID, bytes, bytes]] = []
+    done = asyncio.Event()
+
+    async def load(store: KeyStore, begin: int) -> None:
+        turn = begin
+        while not done.is_set():
+            key = await store.of_journey(journeys[turn % len(journeys)])
+            nonce = os.urandom(12)
+            sealed.append((key.key_id, nonce, key.cipher.encrypt(nonce, b"said", b"")))
+            key_id, nonce, text = sealed[(turn * 7) % len(sealed)]
+            found = await store.find(key_id)
+            assert found is not None
+            assert found.cipher.decrypt(nonce, text, b"") == b"said"
+            turn += 1
+
+    old = await Keyring(keyring).current()
+    async with (
+        open_key_store(keys_database.keys_url, Keyring(keyring), lifetime=NOTHING) as one,
+        open_key_store(keys_database.keys_url, Keyring(keyring), lifetime=NOTHING) as two,
+        asyncio.TaskGroup() as group,
+    ):
+        for number, store in enumerate((one, two, one, two)):
+            group.create_task(load(store, 5 * number))
+        try:
+            assert await key_store.rotate() == 21
+            new = add_master_key(keyring)
+            use_master_key(keyring, new)
+            assert await key_store.rewrap() >= 21
+            await key_store.rotate()
+            while await key_store.rewrap():
+                pass
+        finally:
+            done.set()
+    assert set(await key_store.count()) == {new}
+    drop_master_key(keyring, old)
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as after:
+        for key_id, nonce, text in sealed:
+            found = await after.find(key_id)
+            assert found is not None
+            assert found.cipher.decrypt(nonce, text, b"") == b"said"
+
+
+async def test_a_store_that_is_away_raises_an_ordinary_error_and_comes_back(tmp_path: Path, keyring: Path) -> None:
+    server = Postgres(tmp_path / "data", tmp_path / "postgres.log", durable=False)
+    await server.start()
+    try:
+        await prepare_key_store(server.keys.owner_url)
+        async with open_key_store(server.keys.keys_url, Keyring(keyring), lifetime=NOTHING) as store:
+            key = await store.newest(SERVICE)
+            await server.kill()
+            for ask in (store.find(key.key_id), store.newest(SERVICE), store.assign(uuid4(), PATIENT)):
+                with pytest.raises(KeysUnavailable):
+                    await ask
+            await server.start()
+            assert await store.find(key.key_id) == key
+        await server.stop("immediate")
+        with pytest.raises(KeysUnavailable):
+            async with open_key_store(server.keys.keys_url, Keyring(keyring)):
+                pass
+    finally:
+        await server.stop("immediate")
+        server.remove_data()
