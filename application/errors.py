@@ -3,13 +3,18 @@
 No error holds what was given, because it may be about a patient. Texts of other libraries' errors are never passed on.
 """
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+from activities.record import RecordFault, RecordUnavailable
+from application.settings import SettingsError
 from workflows.journey.refusals import Refusal
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
 NOTHING_WRITTEN = "Nothing was written or changed."
+UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 
 
 class FieldProblem(NamedTuple):
@@ -83,3 +88,24 @@ class Refused(UseCaseError):
         fields = () if refusal.field is None else (FieldProblem(refusal.field, refusal.reason),)
         super().__init__(refusal.reason, refusal.remedy, state=state, fields=fields, ids=ids)
         self.refusal = refusal
+
+
+def translate(error: Exception) -> UseCaseError:
+    """Translate any other error. The texts of unknown errors may hold values, so they are never shown."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case UseCaseError():
+            return error
+        case RecordUnavailable():
+            return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
+        case RecordFault():
+            return Fault(str(error), "Tell ops: the database is not set up as this version needs")
+        case SettingsError():
+            return InvalidInput(str(error), "docs/reference/settings.md has all settings")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Fault(
+        f"a defect in this program: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",
+        "Tell ops these words. Look with `pathway show` before sending a command again",
+        state=UNKNOWN_STATE,
+    )

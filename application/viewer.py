@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from application.settings import PREFIX, ZONE_EXAMPLE, SettingsError, zone_in_path, zone_named
-from workflows.journey.calendars import zone_info
+from workflows.journey.calendars import local, zone_info
 
 SETTING = f"{PREFIX}ZONE"
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
@@ -80,3 +80,16 @@ def _names_of_the_machine() -> Iterator[str]:
         yield NAMED.read_text(encoding="utf-8", errors="replace")[:100].strip()
     except OSError:
         return
+
+
+def shown_at(moment: datetime | None, zone: str) -> str:
+    """Format a moment in the patient's zone, and also in the viewer's where that differs."""
+    if moment is None:
+        return ""
+    theirs = local(moment, zone)
+    patient = f"{theirs:%a %Y-%m-%d %H:%M %Z} ({zone})"
+    try:
+        same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
+    except SettingsError:
+        same = True
+    return patient if same else f"{patient}, for you {spell(moment)}"

@@ -10,10 +10,11 @@ from activities.signatures.signer_registry import Register, SignerEntry
 from application.errors import Conflict
 from application.sign_offs import signers, staff
 from application.sign_offs.signers import EnrolmentRequest
+from application.wording import roster_lines
 from cli import runtime
 from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table
-from cli.render_roster import roster_as_json, roster_lines
+from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
 from workflows.journey.actors import Licence, Role
 

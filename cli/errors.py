@@ -1,11 +1,9 @@
 """Exit codes, and which error has which."""
 
-import traceback
 from enum import IntEnum
-from pathlib import Path
 
-from activities.record import RecordFault, RecordUnavailable
 from application.errors import (
+    UNKNOWN_STATE,
     Conflict,
     Fault,
     InvalidInput,
@@ -17,11 +15,8 @@ from application.errors import (
     Unavailable,
     UseCaseError,
 )
-from application.settings import SettingsError
 from cli.streams import OutputLost
 from workflows.journey.refusals import Refusal, RefusalCode
-
-UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 
 
 class ExitCode(IntEnum):
@@ -99,25 +94,4 @@ def unheard(lost: OutputLost) -> UseCaseError:
         f"the answer could not be written: {lost.reason}",
         "Look with `pathway show` before sending a command again; reading again is always safe",
         state="Only the answer is lost, not what was done.",
-    )
-
-
-def translate(error: Exception) -> UseCaseError:
-    """Translate any other error. The texts of unknown errors may hold values, so they are never shown."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    match error:
-        case UseCaseError():
-            return error
-        case RecordUnavailable():
-            return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
-        case RecordFault():
-            return Fault(str(error), "Tell ops: the database is not set up as this version needs")
-        case SettingsError():
-            return InvalidInput(str(error), "docs/reference/settings.md has all settings")
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return Fault(
-        f"a defect in this program: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",
-        "Tell ops these words. Look with `pathway show` before sending a command again",
-        state=UNKNOWN_STATE,
     )

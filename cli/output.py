@@ -16,12 +16,10 @@ from rich.text import Text
 
 from application.errors import UseCaseError
 from application.freshness import TrueUpTo
-from application.settings import SettingsError
-from application.viewer import in_viewers_zone, place, spell, spell_with_place
+from application.viewer import place, spell, spell_with_place
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.layout import Boxed, Facts, Rows, whole_words
 from cli.streams import Err, Out
-from workflows.journey.calendars import local
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
 _WIDE, _NARROWEST = 140, 20
@@ -193,19 +191,6 @@ def facts_box(pairs: Mapping[str, object], title: str) -> Facts:
     return Facts(told, plain(title))
 
 
-def shown_at(moment: datetime | None, zone: str) -> str:
-    """Format a moment in the patient's zone, and also in the viewer's where that differs."""
-    if moment is None:
-        return ""
-    theirs = local(moment, zone)
-    patient = f"{theirs:%a %Y-%m-%d %H:%M %Z} ({zone})"
-    try:
-        same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
-    except SettingsError:
-        same = True
-    return patient if same else f"{patient}, for you {spell(moment)}"
-
-
 def local_time(moment: datetime) -> str:
     """Format a moment in the user's zone, and name the zone."""
     return spell_with_place(moment)
@@ -219,24 +204,3 @@ def short_time(moment: datetime) -> str:
 def your_time(heading: str) -> str:
     """The heading of a column of times in the user's zone."""
     return f"{heading} (your time, {place()})"
-
-
-def duration(seconds: float | None) -> str:
-    """Format a duration in its two largest units, rounded down; empty for None."""
-    if seconds is None:
-        return ""
-    minutes = int(seconds // 60)
-    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
-    first = next((n for n, (count, _) in enumerate(parts) if count), None)
-    if first is None:
-        return f"{int(seconds)} s"
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
-
-
-def elapsed(seconds: float) -> str:
-    """Format a duration in its largest unit, rounded down."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return "less than a minute"

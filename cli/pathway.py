@@ -11,7 +11,7 @@ import typer
 
 from activities.record import RecordUnavailable
 from application import input as forms
-from application.errors import InvalidInput, SteppedBack, Unavailable, UseCaseError
+from application.errors import InvalidInput, SteppedBack, Unavailable, UseCaseError, translate
 from application.history import MOMENT
 from application.pathway.show import (
     Compared,
@@ -32,13 +32,15 @@ from application.pathway.show import (
     show_timeline,
 )
 from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
+from application.viewer import shown_at
+from application.wording import sentences
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import interrupts, render, runtime
 from cli.commands import Schema, show_trial
-from cli.errors import ExitCode, as_json, exit_code_of, interrupted, translate
+from cli.errors import ExitCode, as_json, exit_code_of, interrupted
 from cli.input import check_options, journey_id, lines_of, moment, read_form
-from cli.output import Output, add_row, facts_box, local_time, shown_at, table
+from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
 from cli.streams import OutputLost
 from workflows.journey.patient_view import PatientSummary
@@ -361,14 +363,14 @@ async def why(call: Call, journey: runtime.JourneyId) -> None:
 def render_reasons(output: Output, shown: JourneyAt) -> None:
     """Show why a journey waits."""
     journey = shown.journey
-    sentences = list(render.sentences(journey, shown.at))
+    said = list(sentences(journey, shown.at))
     if output.json_only:
         awaited = render.summary(journey)["obligations"]
-        output.data({"illustrative": journey.illustrative, "sentences": sentences, "obligations": awaited})
+        output.data({"illustrative": journey.illustrative, "sentences": said, "obligations": awaited})
         return
     output.illustrative(journey.illustrative)
-    for said in sentences:
-        output.text(f"• {said}")
+    for sentence in said:
+        output.text(f"• {sentence}")
 
 
 async def patient_view(call: Call, journey: runtime.JourneyId) -> None:

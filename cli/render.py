@@ -7,23 +7,18 @@ from rich.console import RenderableType
 
 from application.freshness import TrueUpTo
 from application.sign_offs.decision_history import status_of
+from application.viewer import shown_at
+from application.wording import SENTENCES, amount, described, result, until
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
-from cli.output import add_row, elapsed, facts_box, local_time, short_time, shown_at, table, your_time
+from cli.output import add_row, facts_box, short_time, table, your_time
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import name_holds
-from workflows.journey.instruments import Score
 from workflows.journey.obligations import most_urgent, obligations
-from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.summary import count_others, health, step_shown, why
+from workflows.journey.summary import count_others, health, step_shown
 
 Shown = dict[str, object]
-
-_LONG = 80
-SENTENCES = 20
-"""How much of what is awaited is shown, the most urgent first, before the rest is counted."""
 
 
 def summary(journey: Journey) -> Shown:
@@ -124,11 +119,6 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
         yield asked
 
 
-def amount(dose_mg: float | None) -> str:
-    """Render how much a dose was. What nobody knows is not nothing."""
-    return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
-
-
 def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
     """Render adverse events, crises, requests for support, and emergency access."""
     zone = journey.patient.zone
@@ -177,7 +167,7 @@ def awaited(journey: Journey, at: datetime) -> RenderableType:
     for waiting in most_urgent(journey, SENTENCES):
         whom = waiting.owner.value if waiting.person is None else f"{waiting.owner.value} {waiting.person}"
         due = shown_at(waiting.deadline, journey.patient.zone)
-        add_row(waits, waiting.what, whom, due, _until(waiting, at), waiting.id)
+        add_row(waits, waiting.what, whom, due, until(waiting, at), waiting.id)
     for more in count_others(journey, SENTENCES):
         add_row(waits, more, "", "", "", "")
     return waits
@@ -213,32 +203,6 @@ def _mark(word: str, stale: str | None) -> str:
     return word if stale is None else f"{word}, STALE"
 
 
-def sentences(journey: Journey, at: datetime) -> Iterator[str]:
-    """Yield a sentence for each obligation, and why nothing or no progress is awaited."""
-    if journey.outcome is not None:
-        yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
-        return
-    if journey.held:
-        holds = name_holds(journey)
-        yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
-    if journey.closing is not None:
-        yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
-    for waiting in most_urgent(journey, SENTENCES):
-        yield sentence(waiting, journey, at)
-    yield from (f"{more}." for more in count_others(journey, SENTENCES))
-
-
-def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
-    """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
-    said = why(waiting, journey)
-    return f"{said[:-1]}. For you it is due {local_time(waiting.deadline)}, {_until(waiting, at)}."
-
-
-def _until(waiting: Obligation, at: datetime) -> str:
-    left = (waiting.deadline - at).total_seconds()
-    return f"in {elapsed(left)}" if left >= 0 else f"overdue by {elapsed(-left)}"
-
-
 def _steps(journey: Journey) -> str:
     now, stages = step_shown(journey), tuple(Stage)
     # The record keeps fields sorted by name, so the order of the steps is that of their stages.
@@ -254,51 +218,3 @@ def timeline(events: Sequence[e.Event], zone: str) -> RenderableType:
         by = f"{event.actor_role.value} {event.actor_id}"
         add_row(lines, event.version, shown_at(event.at, zone), by, event.body.kind, described(event.body))
     return lines
-
-
-def described(body: e.EventBody) -> str:
-    """Describe an event in a line. Long or nested values are left to ``--json``."""
-    match body:
-        case e.PathwayStarted():
-            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
-        case e.InstrumentRecorded():
-            return f"{body.instrument.value} ({body.occasion}): {result(body.score)}"
-        case e.ObligationsUpdated():
-            opened = [f"awaited: {o.what} ({o.owner.value})" for o in body.opened]
-            return "; ".join(opened + [f"no longer: {closed.id} ({closed.because})" for closed in body.closed])
-        case e.SignedOff():
-            chosen = "" if body.choice is None else f" ({body.choice})"
-            waits = ", waits for a second person" if body.first_of_two else ""
-            by = f"signed by {body.name}, evidence {body.evidence[:12]}"
-            return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
-        case e.CommandRefused():
-            return f"refused {body.command_kind} ({body.code}): {body.reason}"
-        case e.ObligationEscalated():
-            again = f", repetition {body.repetition}" if body.repetition else ""
-            return f"{body.obligation}: step {body.step + 1}{again}, {body.action.value} {body.to.value}"
-        case e.ContactsScheduled():
-            return ", ".join(contact.id for contact in body.contacts)
-        case e.FactAmended():
-            return f"version {body.version} corrected: {_short(body.reason)}"
-    told = ((name, value) for name, value in body if name != "kind")
-    return ", ".join(f"{name}: {_short(value)}" for name, value in told if _plain(value))
-
-
-def result(score: Score) -> str:
-    """Describe a score in a few words."""
-    if not score.complete:
-        return f"incomplete: {_short(score.reason)}"
-    words = [str(score.total) if score.level is None else score.level.value, score.band or ""]
-    change = [] if score.change is None else [f"change: {', '.join(score.change)}"]
-    return ", ".join([*(word for word in words if word), *change])
-
-
-def _plain(value: object) -> bool:
-    if isinstance(value, tuple):
-        return bool(value) and all(isinstance(entry, str) for entry in value)
-    return isinstance(value, str | int | float | datetime) and value != ""
-
-
-def _short(value: object) -> str:
-    text = ", ".join(value) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"

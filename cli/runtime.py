@@ -11,11 +11,11 @@ from uuid import UUID
 import typer
 
 from application.context import Context
-from application.errors import UseCaseError
+from application.errors import UseCaseError, translate
 from application.logs import configure_logging
 from application.settings import Settings, load_settings
 from application.viewer import viewers_zone
-from cli.errors import ExitCode, exit_code_of, interrupted, translate, unheard
+from cli.errors import ExitCode, exit_code_of, interrupted, unheard
 from cli.input import ask
 from cli.interrupts import on_interrupt
 from cli.output import Output

@@ -24,12 +24,13 @@ from application.sign_offs.requests import (
     sign_request,
     try_to_sign,
 )
+from application.viewer import shown_at
 from cli import render_sign_offs as render
 from cli import runtime
 from cli.commands import send, show_trial
 from cli.errors import ExitCode
 from cli.input import at_terminal, journey_id, read_form
-from cli.output import Output, add_row, facts_box, shown_at, table
+from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Act, Call, command
 
 Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]

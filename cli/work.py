@@ -7,14 +7,15 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
+from application.wording import duration, elapsed, roster_lines
 from application.work.claims import claim_task, release_task
 from application.work.service_levels import show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
 from cli import render, runtime, saved_filters, watch, work_together
 from cli.input import journey_id, moment, one_of
 from cli.layout import Rows
-from cli.output import Output, add_row, duration, elapsed, facts_box, local_time, short_time, table, your_time
-from cli.render_roster import roster_as_json, roster_lines
+from cli.output import Output, add_row, facts_box, local_time, short_time, table, your_time
+from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
 from workflows.journey.actors import Actor, Role
 

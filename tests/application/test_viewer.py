@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from application import viewer
 from application.settings import SettingsError
-from application.viewer import place, spell, spell_with_place, viewers_zone
+from application.viewer import place, shown_at, spell, spell_with_place, viewers_zone
 from application.work.worklist import midnight_after
 from cli.input import moment
-from cli.output import local_time, shown_at
+from cli.output import local_time
 from workflows.journey.calendars import local
 
 ROOT = Path(__file__).parents[2]

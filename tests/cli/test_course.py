@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from application.command_catalog import KINDS
-from cli.render import SENTENCES
+from application.wording import SENTENCES
 from simulation.player import at_once, play
 from tests.cli.helpers import World, call
 from tests.journey.play import Play

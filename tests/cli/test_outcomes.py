@@ -15,8 +15,9 @@ from activities.record import RecordFault, RecordUnavailable
 from application import context
 from application.errors import Refused, UseCaseError
 from application.pathway import commands
+from application.viewer import shown_at
 from cli.errors import ExitCode, as_json, exit_code_of
-from cli.output import plain, shown_at
+from cli.output import plain
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
 from workflows.journey.actors import Role

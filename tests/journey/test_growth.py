@@ -4,7 +4,7 @@ from time import process_time
 
 import pytest
 
-from cli.render import sentences
+from application.wording import sentences
 from tests.journey.crowds import CROWDS, crowd
 from tests.journey.play import Play, started
 from tests.journey.test_cost import calls

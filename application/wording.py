@@ -1,0 +1,129 @@
+"""What is shown of a journey, in words: the same for every way in."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from application.sign_offs.staff import Roster
+from application.viewer import spell_with_place
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import name_holds
+from workflows.journey.instruments import Score
+from workflows.journey.obligations import most_urgent
+from workflows.journey.requirements import Obligation
+from workflows.journey.summary import count_others, why
+
+SENTENCES = 20
+"""How much of what is awaited is shown, the most urgent first, before the rest is counted."""
+_LONG = 80
+
+
+def sentences(journey: Journey, at: datetime) -> Iterator[str]:
+    """Yield a sentence for each obligation, and why nothing or no progress is awaited."""
+    if journey.outcome is not None:
+        yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
+        return
+    if journey.held:
+        holds = name_holds(journey)
+        yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
+    if journey.closing is not None:
+        yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
+    for waiting in most_urgent(journey, SENTENCES):
+        yield sentence(waiting, journey, at)
+    yield from (f"{more}." for more in count_others(journey, SENTENCES))
+
+
+def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
+    """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
+    said = why(waiting, journey)
+    return f"{said[:-1]}. For you it is due {spell_with_place(waiting.deadline)}, {until(waiting, at)}."
+
+
+def until(waiting: Obligation, at: datetime) -> str:
+    """Say how long there is until it is due, or for how long it is overdue."""
+    left = (waiting.deadline - at).total_seconds()
+    return f"in {elapsed(left)}" if left >= 0 else f"overdue by {elapsed(-left)}"
+
+
+def described(body: e.EventBody) -> str:
+    """Describe an event in a line. Long or nested values are left to ``--json``."""
+    match body:
+        case e.PathwayStarted():
+            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
+        case e.InstrumentRecorded():
+            return f"{body.instrument.value} ({body.occasion}): {result(body.score)}"
+        case e.ObligationsUpdated():
+            opened = [f"awaited: {o.what} ({o.owner.value})" for o in body.opened]
+            return "; ".join(opened + [f"no longer: {closed.id} ({closed.because})" for closed in body.closed])
+        case e.SignedOff():
+            chosen = "" if body.choice is None else f" ({body.choice})"
+            waits = ", waits for a second person" if body.first_of_two else ""
+            by = f"signed by {body.name}, evidence {body.evidence[:12]}"
+            return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
+        case e.CommandRefused():
+            return f"refused {body.command_kind} ({body.code}): {body.reason}"
+        case e.ObligationEscalated():
+            again = f", repetition {body.repetition}" if body.repetition else ""
+            return f"{body.obligation}: step {body.step + 1}{again}, {body.action.value} {body.to.value}"
+        case e.ContactsScheduled():
+            return ", ".join(contact.id for contact in body.contacts)
+        case e.FactAmended():
+            return f"version {body.version} corrected: {_short(body.reason)}"
+    told = ((name, value) for name, value in body if name != "kind")
+    return ", ".join(f"{name}: {_short(value)}" for name, value in told if _plain(value))
+
+
+def result(score: Score) -> str:
+    """Describe a score in a few words."""
+    if not score.complete:
+        return f"incomplete: {_short(score.reason)}"
+    words = [str(score.total) if score.level is None else score.level.value, score.band or ""]
+    change = [] if score.change is None else [f"change: {', '.join(score.change)}"]
+    return ", ".join([*(word for word in words if word), *change])
+
+
+def amount(dose_mg: float | None) -> str:
+    """Render how much a dose was. What nobody knows is not nothing."""
+    return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
+
+
+def _plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(entry, str) for entry in value)
+    return isinstance(value, str | int | float | datetime) and value != ""
+
+
+def _short(value: object) -> str:
+    text = ", ".join(value) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+def roster_lines(roster: Roster) -> Iterator[str]:
+    """Yield a roster in words."""
+    people = roster.now.people
+    stands_in = f"; {', '.join(people[1:])} stands in" if len(people) > 1 else ""
+    who = f"{people[0]}{stands_in}" if people else "nobody: the clinic has no clinician"
+    yield f"On call for {roster.clinic}: {who}{' (the rota has nobody)' if roster.now.gap else ''}."
+    for begins, ends in roster.gaps:
+        yield f"DUE: nobody is on call for {roster.clinic} from {spell_with_place(begins)} to {spell_with_place(ends)}."
+
+
+def duration(seconds: float | None) -> str:
+    """Format a duration in its two largest units, rounded down; empty for None."""
+    if seconds is None:
+        return ""
+    minutes = int(seconds // 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    first = next((n for n, (count, _) in enumerate(parts) if count), None)
+    if first is None:
+        return f"{int(seconds)} s"
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+
+
+def elapsed(seconds: float) -> str:
+    """Format a duration in its largest unit, rounded down."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"
