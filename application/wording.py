@@ -8,6 +8,7 @@ from application.viewer import spell_with_place
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
+from workflows.journey.base import short_code
 from workflows.journey.instruments import Score
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
@@ -58,7 +59,7 @@ def described(body: e.EventBody) -> str:
         case e.SignedOff():
             chosen = "" if body.choice is None else f" ({body.choice})"
             waits = ", waits for a second person" if body.first_of_two else ""
-            by = f"signed by {body.name}, evidence {body.evidence[:12]}"
+            by = f"signed by {body.name}, evidence {short_code(body.evidence)}"
             return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
         case e.CommandRefused():
             return f"refused {body.command_kind} ({body.code}): {body.reason}"

@@ -12,10 +12,10 @@ from application.protocols.approve import ToApprove, approve_protocol, read_to_a
 from application.protocols.compare import compare_protocols, in_words
 from application.protocols.files import find_protocol, load_protocol, protocol_files
 from application.protocols.staffing import require_staff
-from application.sign_offs.requests import short_code
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
 from workflows.journey.actors import Role
+from workflows.journey.base import short_code
 from workflows.journey.calendars import local
 from workflows.journey.protocol import EscalationStep, Protocol
 from workflows.journey.signed_statement import ProtocolApproval

@@ -14,6 +14,7 @@ from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.base import short_code
 from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.stage import Stage
 from workflows.journey.summary import count_others, health, step_shown
@@ -39,11 +40,11 @@ def summary(journey: Journey) -> Shown:
 
 def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
     """Render where a journey stands, for people."""
-    zone = journey.patient.zone
+    zone, protocol, code = journey.patient.zone, journey.protocol, short_code(journey.protocol_digest)
     yield facts_box(
         {
             "journey": journey.id,
-            "pathway": f"{journey.protocol.pathway} at {journey.clinic}",
+            "pathway": f"{protocol.pathway} at {journey.clinic}",
             "steps": _steps(journey),
             "health": health(journey),
             "outcome": None if journey.outcome is None else journey.outcome.value,
@@ -51,7 +52,7 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
             "patient": f"{journey.patient.ref}, born {journey.patient.born}, {zone}, {journey.patient.state}",
             "coordinator": journey.coordinator,
             "clinician": journey.clinician,
-            "protocol": f"{journey.protocol.id} version {journey.protocol.version} ({journey.protocol_digest[:12]})",
+            "protocol": f"{protocol.id} version {protocol.version} ({code})",
             "started": shown_at(journey.started_at, zone),
             "true up to": f"version {journey.version}, as recorded",
         },

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import RenderableType
 
 from application.sign_offs.decision_history import Decision, DecisionStatus, Since, status_of
-from application.sign_offs.requests import OpenRequest, ShownDecision, short_code
+from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
 from cli.output import Output, add_row, facts_box, table
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.base import short_code
 
 STANDS: dict[DecisionStatus, str] = {
     "standing": "it is valid: the evidence is as it was signed",

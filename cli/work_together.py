@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import typer
 
 from application.errors import InvalidInput
-from application.sign_offs.requests import short_code
 from application.work.caseload import CasePage
 from application.work.hold_together import (
     FindConcerned,
@@ -27,6 +26,7 @@ from cli.errors import ExitCode, as_json
 from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
+from workflows.journey.base import short_code
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -19,7 +19,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.base import Identifier, InputModel, Text, digest
+from workflows.journey.base import Identifier, InputModel, Text, digest, stands_for
 from workflows.journey.commands import Command, Sign
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -134,11 +134,6 @@ class SignedBefore(NamedTuple):
     command_id: UUID
 
 
-def short_code(evidence_hash: str) -> str:
-    """Return the first letters of a hash, which people compare."""
-    return "-".join(evidence_hash[n : n + 4] for n in (0, 4, 8))
-
-
 async def list_requests(context: Context, query: ListRequests) -> tuple[OpenRequest, ...]:
     """List open requests by due time.
 
@@ -203,7 +198,7 @@ async def read_to_sign(
     if objection is not None:
         raise Refused(objection)
     known = asked.request.evidence or ""
-    if evidence_seen is not None and evidence_seen.lower() not in (known, short_code(known), known[:12]):
+    if evidence_seen is not None and not stands_for(evidence_seen, known):
         raise Conflict(
             "the evidence is not the one you read", "Read it again (`signoff show`) and decide on what it says now"
         )

@@ -29,7 +29,7 @@ from workflows.journey.actors import STAFF, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.holds.rules import release_obstacles
-from workflows.journey.base import Identifier, InputModel, Text
+from workflows.journey.base import CODE_DIGITS, Identifier, InputModel, Text
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.receipts import receipts_of
@@ -41,7 +41,7 @@ AT_ONCE: Final = 8
 """How many journeys are held at a time."""
 ORGANISATION: Final = (Role.MEDICAL_DIRECTOR, Role.OPS)
 """Roles that look for journeys in the whole organisation. All others look in the clinics they work for."""
-DIGEST: Final = re.compile(r"[0-9a-f]{12,64}")
+DIGEST: Final = re.compile(rf"[0-9a-f]{{{CODE_DIGITS},64}}")
 
 
 class WhatToHold(InputModel):

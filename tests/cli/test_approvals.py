@@ -19,6 +19,7 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, Answer, referral
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from workflows.journey.actors import Role
+from workflows.journey.base import short_code
 from workflows.journey.commands import StartPathway
 from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols import load
@@ -76,7 +77,7 @@ def test_two_people_approve(clinic: Clinic) -> None:
         "protocol": "ptsd-at-home",
         "version": 1,
         "digest": digest,
-        "short_code": f"{digest[:4]}-{digest[4:8]}-{digest[8:12]}",
+        "short_code": short_code(digest),
         "clinics": ["demo-clinic", "night-clinic"],
         "signed_by": ["demo-medical-director"],
         "missing": 1,

@@ -226,7 +226,7 @@ def test_a_decision_whose_evidence_was_changed_under_it_is_not_shown_as_one(worl
     assert answer.out == ""
 
 
-@pytest.mark.parametrize("request_id", ["plan:000000000000", "nothing"])
+@pytest.mark.parametrize("request_id", ["plan:00000000000000000000", "nothing"])
 def test_what_was_never_asked_for(world: World, request_id: str) -> None:
     assert shown(world, asked(), request_id, "--json").code == 3
 

@@ -17,6 +17,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
+from workflows.journey.base import short_code
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.stage import Stage
 
@@ -116,7 +117,7 @@ async def test_another_person_goes_on_with_a_request(open_clinics: Clinics, tmp_
 async def test_a_protocol_and_a_clinician_hold_theirs(open_clinics: Clinics) -> None:
     clinics = open_clinics
     [digest] = {journey.protocol_digest for journey in clinics.journeys.values()}
-    for words in (("--protocol", digest), ("--protocol", f"{digest[:4]}-{digest[4:8]}-{digest[8:12]}")):
+    for words in (("--protocol", digest), ("--protocol", short_code(digest))):
         trial = await hold(clinics, *words, "--dry-run")
         assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == {*clinics.journeys}
     director = PEOPLE[Role.MEDICAL_DIRECTOR].id

@@ -159,9 +159,9 @@ def test_declining_and_returning(
 def test_decided_superseded_and_unknown_requests(
     world: World, journey: UUID, request_id: str, clinician: tuple[str, str]
 ) -> None:
-    unknown = call(world, "signoff", "show", str(journey), "plan:000000000000", "--json")
+    unknown = call(world, "signoff", "show", str(journey), "plan:00000000000000000000", "--json")
     assert unknown.code == 3
-    superseded = call(world, "signoff", "show", str(journey), "eligibility:000000000000", "--json")
+    superseded = call(world, "signoff", "show", str(journey), "eligibility:00000000000000000000", "--json")
     assert superseded.code == 5
     assert request_id in superseded.error["remedy"]
     words = ("signoff", "approve", str(journey), request_id, *clinician, "--json")

@@ -152,8 +152,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.mark-in-error": {"version": 3, "reason": _TEXT},
     "pathway.confirm-correction": {"correction": 30, "reason": _TEXT},
     "pathway.reject-correction": {"correction": 30, "reason": _TEXT},
-    "signoff.withdraw": {"request": "plan:0123456789ab", "reason": _TEXT},
-    "signoff.addendum": {"request": "plan:0123456789ab", "text": _TEXT},
+    "signoff.withdraw": {"request": "plan:0123456789abcdef0123", "reason": _TEXT},
+    "signoff.addendum": {"request": "plan:0123456789abcdef0123", "text": _TEXT},
     "signoff.delegate": {
         "to": "demo-clinician-2",
         "sign_offs": ["plan"],
@@ -162,5 +162,5 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "signoff.end-delegation": {"delegation": "delegation-1"},
     "access.review": {"access": "access-1", "justified": True, "text": _TEXT},
-    "signoff.answer": {"request": "plan:0123456789ab", "text": _TEXT},
+    "signoff.answer": {"request": "plan:0123456789abcdef0123", "text": _TEXT},
 }

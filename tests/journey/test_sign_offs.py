@@ -103,8 +103,8 @@ def test_licence_is_part_of_a_real_profile() -> None:
         ({"decision": "return", "rationale": None}, RefusalCode.INCOMPLETE, "rationale"),
         ({"decision": "decline", "rationale": None, "referral": "x"}, RefusalCode.INCOMPLETE, "rationale"),
         ({"decision": "decline"}, RefusalCode.INCOMPLETE, "referral"),
-        ({"request": "evaluation:000000000000"}, RefusalCode.STALE, "request"),
-        ({"request": "plan:000000000000"}, RefusalCode.UNKNOWN, "request"),
+        ({"request": "evaluation:00000000000000000000"}, RefusalCode.STALE, "request"),
+        ({"request": "plan:00000000000000000000"}, RefusalCode.UNKNOWN, "request"),
     ],
 )
 def test_signature_says_what_it_means_on_what(changed: dict[str, Any], code: RefusalCode, field: str) -> None:

@@ -257,7 +257,7 @@ def test_approval_withdrawn_does_not_count_as_the_first_plan() -> None:
     play.refused(play.signature(SignOffKind.PLAN), code=RefusalCode.STALE, says="evaluation was signed")
 
 
-@pytest.mark.parametrize("request_id", ["nonsense", "plan:000000000000"])
+@pytest.mark.parametrize("request_id", ["nonsense", "plan:00000000000000000000"])
 def test_what_was_not_decided_is_not_taken_back_or_added_to(request_id: str) -> None:
     play = before("session.check")
     play.refused(c.WithdrawSignOff(request=request_id, reason="x"), code=RefusalCode.UNKNOWN, field="request")

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text, abbreviated
 from workflows.journey.calendars import Instant
 from workflows.journey.obligation_types import ObligationType
 from workflows.journey.protocol import SignOffKind
@@ -37,8 +37,8 @@ class Requirement(ImmutableModel):
 
     @cached_property
     def id(self) -> str:
-        """The key, and for a sign-off the first letters of the evidence it is asked for."""
-        return self.key if self.evidence is None else f"{self.key}:{self.evidence[:12]}"
+        """The key, and for a sign-off the beginning of the hash of the evidence it is asked for."""
+        return self.key if self.evidence is None else f"{self.key}:{abbreviated(self.evidence)}"
 
 
 class Acknowledgement(ImmutableModel):
