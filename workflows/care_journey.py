@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -20,6 +20,7 @@ from workflows import messages as m
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import digest
+from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     Command,
     KeepCancellation,
@@ -258,10 +259,23 @@ class CareJourney:
 
     def _decide_own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation | TakeInHistory) -> None:
         """Decide a command of the workflow itself, under an id that is derived from what it is about."""
-        self._decide_again(Command(command_id=uuid5(self._ledger.journey.id, what), actor=CLOCK, body=body))
+        self._decide_again(Command(command_id=own_id(self._ledger.journey.id, what), actor=CLOCK, body=body))
 
     def _decide_again(self, own: Command) -> None:
-        self._apply(self._ledger.decide_own(own, workflow.now()), own)
+        decided = self._ledger.decide_own(own, workflow.now())
+        if isinstance(decided, Refusal):
+            self._tell_refused(own, decided)
+        else:
+            self._apply(decided, own)
+
+    def _tell_refused(self, own: Command, refusal: Refusal) -> None:
+        """Hold care and tell ops that a command of the service's own was refused, once until they have looked. It is
+        never as it should be: an alarm may not leave."""
+        name = f"refused: {own.body.kind}"
+        workflow.logger.error("journey.own_command_refused", extra={"kind": own.body.kind, "code": refusal.code.value})
+        told = any(kept.name == name and not kept.handled for kept in self._ledger.journey.messages.values())
+        if not told and not isinstance(own.body, KeepUnreadable):
+            self._keep(m.unreadable(name, f"The service refused a command of its own. {refusal}"))
 
     def _apply(self, events: tuple[Event, ...], command: Command) -> None:
         """Apply decided events, and take the first portion of the deadlines that have come with them."""
@@ -494,8 +508,11 @@ class CareJourney:
             deadline, version = next_deadline(self._ledger.journey), self._ledger.journey.version
             if deadline is None or deadline > workflow.now():
                 return False
-            self._decide_own(f"deadline:{version}", PassDeadline())
+            for name in (f"deadline:{version}", f"deadline:{version}:again"):
+                if self._ledger.journey.version == version:
+                    self._decide_own(name, PassDeadline())
             if self._ledger.journey.version == version:
+                workflow.logger.error("journey.deadline_not_passed", extra={"version": version})
                 return False
         return True
 
@@ -503,6 +520,8 @@ class CareJourney:
         """Return once the deadline has come, or another one is the earliest."""
         due = (waiting.what for waiting in obligations(self._ledger.journey) if waiting.next_step == deadline)
         ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
+        # What is due and could not be passed is tried again, also if nobody comes by.
+        overdue = m.TRIED_AGAIN if deadline is not None and ahead is None else None
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: (
@@ -511,7 +530,7 @@ class CareJourney:
                     # Whatever wakes the run passes what is overdue, also if its timer was lost.
                     or (ahead is not None and deadline is not None and deadline <= workflow.now())
                 ),
-                timeout=ahead,
+                timeout=ahead or overdue,
                 timeout_summary=next(due, "the end of a cover"),
             )
 

@@ -62,10 +62,11 @@ class Ledger:
         kept = keep_refusal(self.journey, self.receipts, command, decided, at, unanswered=unanswered)
         return Receipt(version=self.journey.version + len(kept), refusal=decided), kept
 
-    def decide_own(self, command: Command, at: datetime) -> tuple[Event, ...]:
-        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once."""
-        decided = () if command.command_id in self.receipts else decide(self.journey, command, at)
-        return () if isinstance(decided, Refusal) else decided
+    def decide_own(self, command: Command, at: datetime) -> tuple[Event, ...] | Refusal:
+        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once:
+        one that happened gives no further events."""
+        decided = answer_repeated(self.receipts, command) or decide(self.journey, command, at)
+        return () if isinstance(decided, CommandReceipt) else decided
 
     def apply(self, events: Sequence[Event], command: Command) -> None:
         """Apply decided events and queue them for the record."""

@@ -21,6 +21,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
+from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
@@ -34,6 +35,8 @@ ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
 MOMENT = timedelta(seconds=2)
 """How long the check of a signature may take while somebody waits for the answer."""
+TRIED_AGAIN = timedelta(minutes=1)
+"""After how long a deadline that could not be passed is tried again."""
 PAYLOAD_BYTES = 4 * EVENT_LIMIT
 """The largest payload, 1 MiB. Temporal's own limit is twice as much."""
 STATE_BYTES = 64 * 1024 * 1024
@@ -273,6 +276,9 @@ def screen(command: Command) -> Refusal | None:
             remedy="Use your own profile",
             field="actor.role",
         )
+    objection = id_objection(command.command_id, command.actor)
+    if objection is not None:
+        return objection
     if command.too_large:
         return Refusal(
             code=RefusalCode.OUT_OF_LIMITS,

@@ -17,6 +17,7 @@ from application.sign_offs import signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import has_part, require_part
+from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     SIGNED,
     AnyBody,
@@ -113,7 +114,9 @@ async def _knowing_elsewhere(context: Context, history: History) -> History:
     """Return a journey as it will be once it has taken in what the patient's other journeys say."""
     seen = await look_elsewhere(await context.record(), history.journey)
     told = TakeInHistory(elsewhere=seen.elsewhere, position=seen.position)
-    followed = decide(history.journey, Command(command_id=uuid4(), actor=CLOCK, body=told), context.now())
+    followed = decide(
+        history.journey, Command(command_id=own_id(history.journey.id, "tried"), actor=CLOCK, body=told), context.now()
+    )
     events = () if isinstance(followed, Refusal) else followed
     return history._replace(journey=fold(events, history.journey))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -16,9 +16,13 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually
 from tests.replay.replay import replay
+from workflows import ledger, messages
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.aggregate import Journey
+from workflows.journey.decide import decide
+from workflows.journey.events import Event
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.messages import MESSAGES_KEPT
 
 pytestmark = pytest.mark.server
@@ -125,6 +129,26 @@ async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> 
     recorded = await eventually(lambda: _at_least(course, "command.refused", 3))
     assert "support.requested" not in recorded
     assert "message.kept" not in recorded
+
+
+async def test_a_refused_command_of_the_service_holds_care_and_is_tried_again(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None ever should be. If one is all the same, ops hear of it, and the alarm leaves once it can."""
+
+    def refuse_the_clock(journey: Journey | None, given: c.Command, at: datetime) -> tuple[Event, ...] | Refusal:
+        if isinstance(given.body, c.PassDeadline):
+            return Refusal(code=RefusalCode.UNKNOWN, reason="invented", remedy="Invented")
+        return decide(journey, given, at)
+
+    monkeypatch.setattr(messages, "TRIED_AGAIN", timedelta(seconds=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "decide", refuse_the_clock)
+        await course.send(c.RequestSupport(urgency="urgent", text="invented: please call"))
+        await kept_unreadable(course, 1)
+    [kept] = (await course.recorded()).messages.values()
+    assert kept.name == "refused: clock.pass-deadline"
+    await eventually(lambda: _at_least(course, "obligation.escalated", 1))
 
 
 async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:

@@ -25,6 +25,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import named_in
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.calendars import LAST_DAY
+from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
@@ -70,8 +71,9 @@ class Play:
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
         number = f"{self.journey.version}:{len(self.events)}:{len(self.moves)}:{body.kind}"  # type: ignore[attr-defined]
+        name = own_id if actor.role == Role.SYSTEM else uuid5
         return c.Command.model_validate(
-            {"command_id": uuid5(self.journey.id, number), "actor": actor, "body": body, "named": self.look_up(body)}
+            {"command_id": name(self.journey.id, number), "actor": actor, "body": body, "named": self.look_up(body)}
         )
 
     def look_up(self, body: c.CommandBody) -> tuple[CareTeamMember, ...]:

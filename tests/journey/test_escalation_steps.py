@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.journey.play import JOURNEY, Play, after, before, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
+from workflows.journey.command_ids import own_id
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import SignOffKind
@@ -20,7 +21,7 @@ REPETITIONS = 1000
 
 
 def tick(name: object) -> c.Command:
-    return c.Command(command_id=uuid5(JOURNEY, f"tick {name}"), actor=CLOCK, body=c.PassDeadline())
+    return c.Command(command_id=own_id(JOURNEY, f"tick {name}"), actor=CLOCK, body=c.PassDeadline())
 
 
 def escalations(play: Play) -> Counter[tuple[str, int]]:

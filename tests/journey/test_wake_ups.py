@@ -1,13 +1,13 @@
 """The clock may wake a journey as often as it likes: each step of an escalation policy is taken once."""
 
 from collections import Counter
-from uuid import uuid5
 
 from tests.journey.play import JOURNEY, Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import fold
+from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
@@ -18,7 +18,7 @@ WAKE_UPS = 1000
 
 def wake_up(play: Play, number: int) -> tuple[e.Event, ...]:
     """The clock wakes the journey at this very moment, under the id it derives from where the journey stands."""
-    command = c.Command(command_id=uuid5(JOURNEY, f"wake-up:{number}"), actor=CLOCK, body=c.PassDeadline())
+    command = c.Command(command_id=own_id(JOURNEY, f"wake-up:{number}"), actor=CLOCK, body=c.PassDeadline())
     decided = decide(play.journey, command, play.at)
     assert not isinstance(decided, Refusal), str(decided)
     if decided:

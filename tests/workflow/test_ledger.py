@@ -10,7 +10,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.ledger import Ledger
 from workflows.messages import ATTEMPT
 
@@ -55,6 +55,7 @@ def test_a_command_of_the_workflow_happens_once(play: Play) -> None:
     own = play.command(c.KeepCancellation(reason="invented"), CLOCK)
     events = ledger.decide_own(own, play.at)
     assert events
+    assert not isinstance(events, Refusal)
     ledger.apply(events, own)
     assert ledger.decide_own(own, play.at) == ()
 

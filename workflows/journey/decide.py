@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
@@ -11,6 +11,7 @@ from workflows.journey.always.care_team.rules import has_part, require_fit, requ
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.authorization import licence_objection
+from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
 from workflows.journey.needs import group_needs
@@ -35,6 +36,9 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
     """
     try:
         seen = command_digest(command)
+        objection = id_objection(command.command_id, command.actor)
+        if objection is not None:
+            return objection
         if journey is not None:
             _ = journey.agreed  # What is found out about it is known to the states that follow.
         if journey is None:
@@ -79,17 +83,21 @@ def keep_refusal(
     message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again.
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
-    that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of its own, or a forgery
-    would keep the genuine decision out.
+    that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of the service's own, or a
+    forgery would keep the genuine decision out. So is what bears an id that is taken, or that only the service gives.
     """
     worth = command.body.attempts_kept or unanswered
     nonce = None
+    others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
     if isinstance(command.body, SIGNED):
         signature = None if refusal.code == RefusalCode.SIGNATURE else command.body.signature
         if signature is None:
-            command = command.model_copy(update={"command_id": uuid5(command.command_id, command_digest(command))})
+            others = True
         else:
             nonce = signature.nonce
+    if others:
+        derived = own_id(command.command_id, f"refused:{command_digest(command)}")
+        command = command.model_copy(update={"command_id": derived})
     known = command.command_id in receipts
     # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
     full = journey.refusals >= REFUSALS_KEPT and nonce is None

@@ -14,6 +14,7 @@ from tests.journey.play import Play, course, sealed, standing
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, CLOCK
 from workflows.journey.aggregate import Journey
+from workflows.journey.command_ids import own_id
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.stage import Stage
@@ -152,13 +153,14 @@ def draw_command(data: st.DataObject, journey: Journey, at: datetime) -> c.Comma
         if isinstance(move, c.Command):
             return sealed(move.model_copy(update={"command_id": command_id}), at)
     if kind == "clock":
-        return c.Command(command_id=command_id, actor=CLOCK, body=c.PassDeadline())
+        return c.Command(command_id=own_id(command_id, "drawn"), actor=CLOCK, body=c.PassDeadline())
     here = [each for each in BODIES if journey.stage in each.stages or journey.stage == Stage.CLOSED]
     what = data.draw(of_model(data.draw(st.sampled_from(here)), journey, at))
     people = {role: person_of(journey.id, role) for role in PEOPLE}
     may = [people.get(role, CLOCK) for role in what.roles]
     anybody = [*people.values(), CLOCK]
     actor = data.draw(st.sampled_from(may if kind == "allowed" else anybody))
+    command_id = own_id(command_id, "drawn") if actor == CLOCK else command_id
     return sealed(c.Command(command_id=command_id, actor=actor, body=what), at)
 
 
