@@ -14,6 +14,7 @@ from workflows.journey.authorization import licence_objection
 from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
+from workflows.journey.envelopes import with_free_name
 from workflows.journey.needs import group_needs
 from workflows.journey.obligations import reconcile, remember_agreement
 from workflows.journey.plausible import require_plausible
@@ -169,6 +170,7 @@ def _unfold(
 
     def emit(body: e.EventBody, cause: e.Event | None) -> None:
         nonlocal journey, ordinal
+        body = with_free_name(journey, body)
         event = e.envelope(
             body,
             journey_id=journey.id,

@@ -5,6 +5,7 @@ part of the state. They build on this module; the catalogues `commands` and `eve
 """
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
@@ -46,9 +47,14 @@ class CommandBody(InputModel):
 
 
 class EventBody(ImmutableModel):
-    """The part of an event that differs."""
+    """The part of an event that differs.
+
+    ``opens``: it opens something that has a name from then on. Which of its fields is the name, and which field of the
+    state holds all of these.
+    """
 
     schema_version: ClassVar[int] = 1
+    opens: ClassVar[tuple[str, str] | None] = None
 
 
 class EventHeader(ImmutableModel):
@@ -84,6 +90,20 @@ def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -
         return {}
     changed = {key: entries[key].model_copy(update=changes)}
     return {field: entries.put(changed) if isinstance(entries, Entries) else {**entries, **changed}}
+
+
+def with_free_name(state: Any, body: EventBody) -> EventBody:
+    """Return an event under a name that nothing has yet. A rule names what it opens by how many there are when it is
+    asked; what came about since may bear that name already."""
+    if body.opens is None:
+        return body
+    field, entries = body.opens
+    name, known = getattr(body, field), getattr(state, entries)
+    if name not in known:
+        return body
+    kind = name.rpartition("-")[0]
+    free = next(each for n in count(len(known) + 1) if (each := f"{kind}-{n}") not in known)
+    return body.model_copy(update={field: free})
 
 
 def in_short(text: str) -> str:

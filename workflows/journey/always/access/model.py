@@ -38,6 +38,7 @@ class GlassBroken(EventBody):
     """Somebody from outside the clinic looks at the journey, in an emergency."""
 
     kind: Literal["access.glass-broken"] = "access.glass-broken"
+    opens: ClassVar = ("access", "accesses")
     access: Identifier
     reason: Text
 

@@ -91,6 +91,7 @@ class AdverseEventReported(EventBody):
     """
 
     kind: Literal["adverse-event.reported"] = "adverse-event.reported"
+    opens: ClassVar = ("adverse_event", "adverse_events")
     adverse_event: Identifier
     what: Text
     grade: int

@@ -35,6 +35,7 @@ class HoldPlaced(EventBody):
     hold is released by the sign-off for severe holds."""
 
     kind: Literal["hold.placed"] = "hold.placed"
+    opens: ClassVar = ("hold", "holds")
     hold: Identifier
     cause: Identifier
     severe: bool

@@ -83,6 +83,7 @@ class MergeProposed(EventBody):
     """Somebody says that another reference is this patient too."""
 
     kind: Literal["patient.merge-proposed"] = "patient.merge-proposed"
+    opens: ClassVar = ("merge", "merges")
     merge: Identifier
     other: Identifier
     reason: Text

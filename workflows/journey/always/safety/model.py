@@ -111,6 +111,7 @@ class CrisisOpened(EventBody):
     somebody told, where nobody has asked the C-SSRS."""
 
     kind: Literal["crisis.opened"] = "crisis.opened"
+    opens: ClassVar = ("crisis", "crises")
     crisis: Identifier
     level: Literal["high", "moderate", "low"]
     source: Identifier
@@ -142,6 +143,7 @@ class SupportRequested(EventBody):
     """Somebody, or a rule on the patient's behalf, asked for support."""
 
     kind: Literal["support.requested"] = "support.requested"
+    opens: ClassVar = ("support", "support")
     support: Identifier
     urgency: Urgency
     text: Text
@@ -159,6 +161,7 @@ class MessageKept(EventBody):
     """A message that could not be read, kept as it came."""
 
     kind: Literal["message.kept"] = "message.kept"
+    opens: ClassVar = ("message", "messages")
     message: Identifier
     name: Raw
     content: str
@@ -168,6 +171,7 @@ class CancellationKept(EventBody):
     """A request to Temporal to cancel the journey, with the reason given there. Nothing else comes of it."""
 
     kind: Literal["cancellation.kept"] = "cancellation.kept"
+    opens: ClassVar = ("message", "messages")
     message: Identifier
     reason: str
 

@@ -139,6 +139,7 @@ class Delegated(EventBody):
     """A clinician lets a named colleague decide in their place until a time."""
 
     kind: Literal["signoff.delegated"] = "signoff.delegated"
+    opens: ClassVar = ("delegation", "delegations")
     delegation: Identifier
     to: Identifier
     sign_offs: tuple[SignOffKind, ...]

@@ -219,6 +219,7 @@ class QuestionAsked(EventBody):
     """The patient, or staff for them, asked something."""
 
     kind: Literal["question.asked"] = "question.asked"
+    opens: ClassVar = ("question", "questions")
     question: Identifier
     text: Text
 
