@@ -42,7 +42,7 @@ def test_one_rule_may_open_several_and_two_rules_may_react_to_one_event(monkeypa
             yield place(journey, "invented", f"Invented: {n}")
             yield open_adverse_event(journey, ("red_flag",), onset=at, session=None)
 
-    reactions: dict[Any, Any] = REACTIONS  # type: ignore[assignment]
+    reactions: dict[Any, Any] = REACTIONS
     monkeypatch.setitem(reactions, e.QuestionAsked, (twice, twice))
     play = started()
     opened = play.do(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
