@@ -23,6 +23,7 @@ from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.signature_activities import SignatureActivities
+from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
@@ -58,22 +59,23 @@ def build_worker(
     record: Record,
     register: RegisterFile,
     *,
+    log: ThisLog,
     task_queue: str,
     build_id: str | None = None,
     max_cached: int = 1000,
     anchors: AnchorActivities | None = None,
     demonstrations: bool = False,
 ) -> Worker:
-    """Build a worker for this client, record and register.
+    """Build a worker for this client, record and register. ``log`` is that of the record.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
     client = with_storage(client, storage_of(record))
-    recording = RecordActivities(record, register, demonstrations=demonstrations)
+    recording = RecordActivities(record, register, demonstrations=demonstrations, log=log)
     activities = (
         *(recording.append, recording.catch_up, NoticeActivities(record, register).alarm),
-        SignatureActivities(register).verify,
+        SignatureActivities(register, log).verify,
         *(() if anchors is None else (anchors.anchor,)),
     )
     deployment = None
@@ -92,7 +94,7 @@ def build_worker(
         activities=activities,
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=max_cached,
-        interceptors=[KnowsStaff(register)],
+        interceptors=[KnowsStaff(register, log)],
         deployment_config=deployment,
     )
 
@@ -100,8 +102,8 @@ def build_worker(
 class KnowsStaff(Interceptor):
     """Lets the validators of journeys look at the register: what comes from nobody leaves nothing in history."""
 
-    def __init__(self, register: RegisterFile) -> None:
-        self._register = register
+    def __init__(self, register: RegisterFile, log: ThisLog) -> None:
+        self._register, self._log = register, log
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002 - the SDK's name
         """Offer the look; nothing is intercepted."""
@@ -113,7 +115,10 @@ class KnowsStaff(Interceptor):
         except RegisterError as error:
             log.error("register.unreadable")
             raise RuntimeError(error.reason) from None
-        return refuse_unknown(register, presented.clinic, presented.command, presented.claimed, presented.at)
+        clinic, command, at = presented.clinic, presented.command, presented.at
+        return refuse_unknown(register, clinic, command, presented.claimed, at) or refuse_unproven(
+            register, self._log, clinic, presented.journey_id, command, at
+        )
 
 
 def open_register(settings: Settings) -> RegisterFile:
@@ -173,6 +178,7 @@ async def run(settings: Settings) -> None:
             client,
             record,
             register,
+            log=ThisLog(await record.log_name(), settings.demonstration),
             task_queue=settings.task_queue,
             build_id=settings.build_id,
             anchors=anchors,

@@ -29,6 +29,7 @@ from activities.record.store import (
     patient_key,
 )
 from activities.record.verification.batches import NEEDS_PROOF, Unproven, prove
+from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
 from workflows.journey.aggregate import begin
@@ -65,12 +66,19 @@ class _UnknownSender(Unproven):
 
 
 class RecordActivities:
-    """Appends events to one record after verifying them with this register, and compares runs with it."""
+    """Appends events to one record after verifying them with this register, and compares runs with it.
 
-    def __init__(self, record: Record, register: RegisterFile, *, demonstrations: bool = False) -> None:
+    ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
+    ``demonstrations``.
+    """
+
+    def __init__(
+        self, record: Record, register: RegisterFile, *, demonstrations: bool = False, log: ThisLog | None = None
+    ) -> None:
         self._record = record
         self._register = register
         self._demonstrations = demonstrations
+        self._log = log
         self._recorded = RecordedJourneys()
 
     @activity.defn(name=append_to_record.__name__)
@@ -189,12 +197,16 @@ class RecordActivities:
         await deliver(self._record, leaving, clinic=clinic, register=self._register, at=now)
 
     async def _prove_staff(self, batch: Batch, known: RecordedJourney | None) -> None:
-        """Refuse what staff did whom the register does not know. It is read only for events that need it, so that a
-        hold or a report never waits for it."""
-        if not any(claims_staff(event) for event in batch.events):
+        """Refuse what was done by somebody whom nothing proves, or whom the register does not know. It is read only for
+        events that need it, so that a hold or a report never waits for it."""
+        if not any(claims_staff(event) or needs_session(event) or event.proof for event in batch.events):
             return
         clinic = await self._clinic_of(batch, None if known is None else known.proven)
-        problem = next(unknown_actors(self._register.current(), clinic, batch.events), None)
+        if self._log is None:
+            self._log = ThisLog(await self._record.log_name(), self._demonstrations)
+        register = self._register.current()
+        problem = next(unknown_actors(register, clinic, batch.events), None)
+        problem = problem or next(unproven_events(register, self._log, clinic, batch.events), None)
         if problem is not None:
             raise _UnknownSender(problem)
 

@@ -3,6 +3,7 @@
 import structlog
 from temporalio import activity
 
+from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from activities.signatures.verifying import SignatureProblem, check, refusal_of
@@ -14,10 +15,11 @@ log = structlog.get_logger("sign_offs")
 
 
 class SignatureActivities:
-    """Checks signatures with this register. It is read for each check, so that a revocation takes effect at once."""
+    """Checks signatures and working sessions for one log with this register. It is read for each check, so that a
+    revocation takes effect at once."""
 
-    def __init__(self, register: RegisterFile) -> None:
-        self._register = register
+    def __init__(self, register: RegisterFile, log: ThisLog) -> None:
+        self._register, self._log = register, log
 
     @activity.defn(name=verify_signature.__name__)
     async def verify(self, presented: SignatureCheck) -> SignatureResult:
@@ -32,7 +34,11 @@ class SignatureActivities:
             problem = self._problem(presented)
             refusal = None
             if problem is None:
-                refusal = refuse_unknown(register, presented.clinic, presented.command, claimed, presented.at)
+                refusal = refuse_unknown(
+                    register, presented.clinic, presented.command, claimed, presented.at
+                ) or refuse_unproven(
+                    register, self._log, presented.clinic, presented.journey_id, presented.command, presented.at
+                )
         except RegisterError:
             log.error("register.unreadable")
             raise

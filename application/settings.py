@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     organisation_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of the organisation's key, 64 hex digits, by which the register is believed. Take it from what
     `clinician register` printed, never from the register."""
+    service_key_file: ReadableFile | None = None
+    """The key with which this service says whom it let in who has no key of their own, patients and observers
+    (`clinician let-in`). Only where such people act."""
     signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
     """How long a signing session lasts after its last signature, 0 to 60 minutes. Within it a signer is asked for the
     passphrase alone."""

@@ -42,12 +42,25 @@ NOUNS = {
     "work": "What is to be done: lists, claims, and how promptly it is done.",
     "protocol": "Protocol files: a clinic's clinical numbers, lists and deadlines.",
     "clinician": "Who may sign: keys, and the register of them.",
+    "working-session": "The session in which you act: open it with your own key, and close it.",
     "record": "The record: verify it, export it, compare Temporal with it, and rebuild what is made of it.",
     "keys": "The keys that encrypt what lies in Temporal: make and rotate them.",
     "score": "Score questionnaires from standard input: one JSON array of answers per line.",
 }
 """The groups, and the one command without a group, with their help texts."""
-MODULES = ("pathway", "patient", "signoff", "access", "work", "protocol", "clinician", "record", "keys", "score")
+MODULES = (
+    "pathway",
+    "patient",
+    "signoff",
+    "access",
+    "work",
+    "protocol",
+    "clinician",
+    "working-session",
+    "record",
+    "keys",
+    "score",
+)
 """Nouns with a module of their own. All others have only the commands that `cli.commands` makes from the core."""
 
 
@@ -69,7 +82,7 @@ def build(noun: str) -> Any:
     """Build the group of a noun with its commands, or the one command without a group."""
     group = typer.Typer(name=noun, help=NOUNS[noun], no_args_is_help=noun != "score", add_completion=False)
     if noun in MODULES:
-        import_module(f"cli.{noun}").add_commands(group)
+        import_module(f"cli.{noun.replace('-', '_')}").add_commands(group)
     import_module("cli.commands").add_commands(noun, group)
     return typer.main.get_command(group) if noun == "score" else typer.main.get_group(group)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from activities.signatures.signer_registry import Register, SignerEntry
+from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from application.errors import Conflict
 from application.sign_offs import signers, staff
 from application.sign_offs.signers import EnrolmentRequest
@@ -30,6 +30,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("key")(command(key, acts=True))
     group.command("register")(command(register_))
     group.command("enrol")(command(enrol))
+    group.command("let-in")(command(let_in))
     group.command("revoke")(command(revoke))
     group.command("list")(command(list_))
     group.command("enter")(command(enter))
@@ -39,7 +40,7 @@ def add_commands(group: typer.Typer) -> None:
 
 
 async def key(call: Call) -> None:
-    """Make your own key, on your own computer, and the request to enrol it. For: who signs.
+    """Make your own key, on your own computer, and the request to enrol it. For: all staff.
 
     The key is written beside your profile, readable by you alone and only with the passphrase you are asked for.
     Hand over the request, never the key.
@@ -89,9 +90,9 @@ async def enrol(
     register: runtime.RegisterFile = None,
     yes: Yes = False,
 ) -> None:
-    """Enrol a clinician's key, two people together, neither of them the one enrolled.
+    """Enrol somebody's key, two people together, neither of them the one enrolled.
 
-    Check identity and licence before, and compare the key id with the one on the clinician's own screen.
+    Check identity and licence before, and compare the key id with the one on that person's own screen.
     """
     context, output = call.context, call.output
     signers.find_register(context, register)
@@ -112,6 +113,30 @@ async def enrol(
     _tell(output, changed, entry.key_id, "clinician enrol: done")
 
 
+async def let_in(
+    call: Call,
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="A coded word for it, such as console.")],
+    key_file: Annotated[
+        Path, typer.Option("--key-file", metavar="FILE", help="Where its key is written.", show_default=False)
+    ],
+    way: Annotated[list[str], typer.Option("--way", metavar="WAY", help="By what: link, terminal; may be repeated.")],
+    by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enrols: twice, two people.")],
+    organisation_key: OrganisationKey,
+    register: runtime.RegisterFile = None,
+    yes: Yes = False,
+) -> None:
+    """Make and enrol the key of a service that lets in patients and observers, who have no key of their own.
+
+    What somebody sends whom it let in counts as theirs: enrol a service that really knows whom it lets in. Set
+    CAREPATH_SERVICE_KEY_FILE to the key file where the service runs, and nowhere else.
+    """
+    signers.find_register(call.context, register)
+    if not yes:
+        signers.confirm(call.context, f"Enrol {service}, which lets people in by {', '.join(way)}")
+    made = signers.enrol_service(call.context, service, way, by, key_file, organisation_key, register)
+    _tell(call.output, made.register, made.entry.key_id, "clinician let-in: done")
+
+
 async def revoke(
     call: Call,
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="See `clinician list`.", show_default=False)],
@@ -126,9 +151,10 @@ async def revoke(
 ) -> None:
     """Revoke a key: from now on nothing is accepted that it signs. What it signed before stays valid."""
 
-    def confirm(entry: SignerEntry) -> None:
+    def confirm(entry: SignerEntry | ServiceEntry) -> None:
         if not yes:
-            signers.confirm(call.context, f"Revoke the key of {entry.printed_name} ({entry.role.value})")
+            whose = entry.service if isinstance(entry, ServiceEntry) else f"{entry.printed_name} ({entry.role.value})"
+            signers.confirm(call.context, f"Revoke the key of {whose}")
 
     changed = signers.revoke(call.context, key_id, organisation_key, register, because=because, by=by, confirm=confirm)
     _tell(call.output, changed, key_id, "clinician revoke: done")
@@ -138,7 +164,7 @@ async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
     """List every key there ever was: whose, with which licence, since when, by whom, and whether it is revoked."""
     found = signers.list_signers(call.context, register)
     if call.output.json_only:
-        call.output.data([entry.model_dump(mode="json") for entry in found.entries])
+        call.output.data([entry.model_dump(mode="json") for entry in (*found.entries, *found.services)])
         return
     title = f"{found.organisation}: register version {found.version} of {_minute(found.issued_at)}"
     listed = table("who", "id", "enrolled and revoked", title=title)
@@ -146,9 +172,17 @@ async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
         revoked = f"\nrevoked {_revocation(entry)}" if entry.revoked_at else ""
         add_row(
             listed,
-            f"{entry.printed_name}\n{entry.person}, {entry.role.value}\n{_licence(entry.licence)}",
+            f"{entry.printed_name}\n{entry.person}, {entry.role.value}{_licence_line(entry.licence)}",
             entry.key_id,
             f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
+        )
+    for service in found.services:
+        revoked = f"\nrevoked {_revocation(service)}" if service.revoked_at else ""
+        add_row(
+            listed,
+            f"{service.service}\nlets people in by {', '.join(service.ways)}",
+            service.key_id,
+            f"enrolled {_minute(service.enrolled_at)} by {' and '.join(service.enrolled_by)}{revoked}",
         )
     call.output.show(listed)
 
@@ -197,9 +231,8 @@ async def staff_(call: Call, register: runtime.RegisterFile = None) -> None:
     listed = table("who", "clinics", "since and until", title=f"{found.organisation}: register version {found.version}")
     for entry in found.staff:
         member = entry.member
-        licence = f"\n{_licence(member.licence)}" if member.licence else ""
         ended = f"\nuntil {_minute(member.until)}" if member.until else ""
-        who = f"{entry.printed_name}\n{member.id}, {member.role.value}{licence}"
+        who = f"{entry.printed_name}\n{member.id}, {member.role.value}{_licence_line(member.licence)}"
         by = f"since {_minute(member.since)}, entered by {' and '.join(entry.entered_by)}"
         add_row(listed, who, "\n".join(member.clinics), f"{by}{ended}")
     call.output.show(listed)
@@ -233,7 +266,7 @@ def _tell_version(output: Output, register: Register, done: str) -> None:
 
 
 def _tell(output: Output, register: Register, key_id: str, title: str) -> None:
-    entry = register.entry(key_id)
+    entry = register.entry(key_id) or register.service(key_id)
     assert entry is not None
     if output.json_only:
         output.data({"version": register.version, "entry": entry.model_dump(mode="json")})
@@ -241,8 +274,11 @@ def _tell(output: Output, register: Register, key_id: str, title: str) -> None:
     output.show(
         facts_box(
             {
-                "person": entry.person,
-                "name": entry.printed_name,
+                **(
+                    {"service": entry.service, "lets in by": ", ".join(entry.ways)}
+                    if isinstance(entry, ServiceEntry)
+                    else {"person": entry.person, "name": entry.printed_name}
+                ),
                 "key id": entry.key_id,
                 "revoked": _revocation(entry),
                 "register": f"version {register.version}",
@@ -257,7 +293,7 @@ def _who(request: EnrolmentRequest) -> dict[str, Any]:
         "person": request.person,
         "name": request.printed_name,
         "role": request.role.value,
-        "licence": _licence(request.licence),
+        "licence": "none" if request.licence is None else _licence(request.licence),
         "key id": request.key_id,
     }
 
@@ -266,7 +302,11 @@ def _licence(licence: Licence) -> str:
     return f"{licence.number}: {', '.join(licence.states)}, until {licence.expires}"
 
 
-def _revocation(entry: SignerEntry) -> str:
+def _licence_line(licence: Licence | None) -> str:
+    return "" if licence is None else f"\n{_licence(licence)}"
+
+
+def _revocation(entry: SignerEntry | ServiceEntry) -> str:
     if entry.revoked_at is None:
         return ""
     return f"{_minute(entry.revoked_at)} by {entry.revoked_by}: {entry.revoked_because}"

@@ -1,4 +1,4 @@
-"""The keys of the invented clinicians, and the register that lets them sign. For demonstrations and tests only.
+"""The keys of the invented staff, and the register that lets them act and sign. For demonstrations and tests only.
 
 Their passphrase is in this file: nobody may trust what they sign.
 """
@@ -9,10 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from activities.signatures.keys import PrivateKey, generate, new_seal, sign, unlock
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from activities.record.verification.anchors import make_key, read_key
+from activities.signatures.keys import PrivateKey, generate, key_id_of, new_seal, sign, unlock
+from activities.signatures.sessions import DEMONSTRATION, open_session, prove, session_statement
 from activities.signatures.signer_registry import (
     Register,
     RegisterFile,
+    ServiceEntry,
     Shift,
     SignerEntry,
     StaffEntry,
@@ -20,25 +25,30 @@ from activities.signatures.signer_registry import (
     enter,
     publish,
 )
+from activities.signatures.staff import STAFF_ROLES
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of
-from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.actors import Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.signed_statement import signer_of
+from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
 
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
+ORGANISATION = "Invented Clinic"
+SERVICE_KEY = "service.key"
 COST = 12
 """The cost of scrypt. It is low, because these keys protect nothing."""
 
 
 @dataclass(frozen=True)
 class Signers:
-    """The invented clinicians with their unlocked keys, by person, and the register they are enrolled in."""
+    """The invented staff with their unlocked keys, by person, the register they are enrolled in, and the key of the
+    service that lets in everybody else."""
 
     register_path: Path
     organisation_key: bytes
     keys: Mapping[str, PrivateKey]
+    service_key: PrivateKey
 
     @property
     def register(self) -> RegisterFile:
@@ -51,53 +61,97 @@ class Signers:
         return {
             "CAREPATH_REGISTER_FILE": str(self.register_path),
             "CAREPATH_ORGANISATION_KEY": self.organisation_key.hex(),
+            "CAREPATH_SERVICE_KEY_FILE": str(self.register_path.parent / SERVICE_KEY),
         }
 
     def signed(self, journey_id: UUID, command: Command, at: datetime) -> Command:
         """Return a decision with its signer's signature, made at this moment (UTC), and any other command unchanged."""
         body = command.body
         key = self.keys.get(command.actor.id)
-        if not isinstance(body, SIGNED) or body.signature is not None or key is None:
+        if not isinstance(body, SIGNED) or body.signature is not None or key is None or command.actor.licence is None:
             return command
         signature = sign(key, of_command(journey_id, body, command.actor, new_seal(key.key_id, at)))
         return command.model_copy(update={"body": body.model_copy(update={"signature": signature})})
 
+    def acting(
+        self, log: str, person: Actor, at: datetime, *, way: str | None = None
+    ) -> tuple[SessionCertificate, Ed25519PrivateKey]:
+        """Open a working session for somebody at this moment (UTC): with their own key, or let in in some way."""
+        key = self.keys[person.id] if way is None else self.service_key
+        session_key = Ed25519PrivateKey.generate()
+        statement = session_statement(
+            person,
+            organisation=ORGANISATION,
+            log=log,
+            clinics=person.clinics,
+            purpose="TREAT",
+            begins=at,
+            lasts=LONGEST_SESSION,
+            session_key=session_key,
+            key_id=key.key_id,
+            let_in_by=way,
+        )
+        return open_session(key.key, statement), session_key
+
+    def proven(self, log: str, journey_id: UUID, command: Command, at: datetime) -> Command:
+        """Return a command with the proof of a session that its sender opened at this moment (UTC)."""
+        way = "link" if command.actor.role in WITHOUT_KEY else None
+        return prove(*self.acting(log, command.actor, at, way=way), journey_id, command)
+
 
 def invent(directory: Path) -> Signers:
-    """Return the invented clinicians' keys from the files in this directory. The files are made the first time."""
+    """Return the invented people's keys from the files in this directory. The files are made the first time."""
     register_path = directory / "register.json"
     if register_path.exists():
         organisation = unlock(directory / "organisation.key", PASSPHRASE)
-        keys = {PEOPLE[role].id: unlock(directory / f"{role.value}.key", PASSPHRASE) for role in CLINICAL}
-        return Signers(register_path, organisation.public_key, keys)
+        keys = {PEOPLE[role].id: unlock(directory / f"{role.value}.key", PASSPHRASE) for role in STAFF_ROLES}
+        return Signers(register_path, organisation.public_key, keys, _service_key(directory))
     directory.mkdir(parents=True, exist_ok=True)
     organisation = generate(directory / "organisation.key", "demo-clinic", PASSPHRASE, cost=COST)
     register = enter(
-        Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED),
+        Register(organisation=ORGANISATION, version=1, issued_at=ENROLLED),
         ENROLLED,
         clinics=(CLINIC, SECOND_CLINIC),
         staff=[staff_entry(person) for person in STAFF],
         rota=[_shift(clinic) for clinic in (CLINIC, SECOND_CLINIC)],
     )
     keys = {}
-    for role in CLINICAL:
+    for role in STAFF_ROLES:
         person = PEOPLE[role]
         key = generate(directory / f"{role.value}.key", person.id, PASSPHRASE, cost=COST)
         register = enrol(register, _entry(person, key))
         keys[person.id] = key
+    make_key(directory / SERVICE_KEY)
+    service = _service_key(directory)
+    register = enrol(
+        register,
+        ServiceEntry(
+            service="demo-service",
+            ways=(DEMONSTRATION, "link", "terminal"),
+            key_id=service.key_id,
+            public_key=service.public_key.hex(),
+            enrolled_at=ENROLLED,
+            enrolled_by=(PEOPLE[Role.OPS].id, PEOPLE[Role.COORDINATOR].id),
+        ),
+    )
     register_path.write_bytes(publish(register, organisation))
-    return Signers(register_path, organisation.public_key, keys)
+    return Signers(register_path, organisation.public_key, keys, service)
+
+
+def _service_key(directory: Path) -> PrivateKey:
+    key = read_key(directory / SERVICE_KEY)
+    return PrivateKey("demo-service", key_id_of(key.public_key().public_bytes_raw()), key)
 
 
 def staff_entry(person: Actor) -> StaffEntry:
     """Return the entry of one of the invented staff in the register."""
     assert person.name is not None
-    entered_by = [role for role in (Role.OPS, Role.COORDINATOR, Role.THERAPIST) if PEOPLE[role].id != person.id]
-    return StaffEntry(
-        member=member_of(person),
-        printed_name=person.name,
-        entered_by=(PEOPLE[entered_by[0]].id, PEOPLE[entered_by[1]].id),
-    )
+    return StaffEntry(member=member_of(person), printed_name=person.name, entered_by=_two_others(person))
+
+
+def _two_others(person: Actor) -> tuple[str, str]:
+    others = [role for role in (Role.OPS, Role.COORDINATOR, Role.THERAPIST) if PEOPLE[role].id != person.id]
+    return PEOPLE[others[0]].id, PEOPLE[others[1]].id
 
 
 def _shift(clinic: str) -> Shift:
@@ -112,14 +166,14 @@ def _shift(clinic: str) -> Shift:
 
 
 def _entry(person: Actor, key: PrivateKey) -> SignerEntry:
-    signer = signer_of(person)
+    assert person.name is not None
     return SignerEntry(
-        person=signer.id,
-        role=signer.role,
-        printed_name=signer.name,
-        licence=signer.licence,
+        person=person.id,
+        role=person.role,
+        printed_name=person.name,
+        licence=person.licence,
         key_id=key.key_id,
         public_key=key.public_key.hex(),
         enrolled_at=ENROLLED,
-        enrolled_by=(PEOPLE[Role.OPS].id, PEOPLE[Role.COORDINATOR].id),
+        enrolled_by=_two_others(person),
     )

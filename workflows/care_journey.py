@@ -653,7 +653,7 @@ def _near_limit(what: str) -> str:
 
 
 def _unproven(command: Command) -> Command:
-    return command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()})})
+    return command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()}), "proof": None})
 
 
 def _undecided() -> ApplicationError:

@@ -89,8 +89,10 @@ class Ledger:
         return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self.receipts
 
     def needs_proof(self, command: Command) -> bool:
-        """Whether a command says to come from staff, and was not decided before."""
-        return bool(command.actor.clinics) and command.command_id not in self.receipts
+        """Whether a command was not decided before, and who sent it is to be proven: everybody, but for what anybody
+        may send who claims nothing."""
+        claims = bool(command.actor.clinics) or command.proof is not None
+        return (claims or not command.body.by_anybody) and command.command_id not in self.receipts
 
     def presented(self, command: Command, at: datetime) -> SignatureCheck:
         """Present a command to be checked."""

@@ -12,9 +12,10 @@ from activities.record.store import NewEvent, Record, StoredEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted
+from workflows.journey.proof import Proof
 from workflows.journey.protocol import PinnedProtocol, Protocol
 
-ENVELOPED = ("body", "illustrative", "command_digest")
+ENVELOPED = ("body", "illustrative", "command_digest", "proof")
 """The fields of an event that go into its payload. Every other field has a column."""
 OPENING_KIND = "pathway.started"
 
@@ -22,6 +23,8 @@ OPENING_KIND = "pathway.started"
 def to_new(event: Event) -> NewEvent:
     """Return the row of an event, its payload in canonical JSON: the same event always gives the same bytes."""
     payload = event.model_dump(mode="json", include=dict.fromkeys(ENVELOPED, True))
+    if event.proof is None:
+        del payload["proof"]
     return NewEvent(
         event_id=event.event_id,
         event_type=event.body.kind,
@@ -53,6 +56,7 @@ class _Enveloped(ImmutableModel):
     body: AnyEventBody
     illustrative: bool
     command_digest: str
+    proof: Proof | None = None
 
 
 def from_stored(stored: StoredEvent) -> Event:

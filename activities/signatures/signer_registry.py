@@ -1,5 +1,5 @@
-"""The organisation's register: its clinics, all their staff, who is on call when, and the public keys of who may sign,
-each with the person, printed name, role and licence it stands for.
+"""The organisation's register: its clinics, all their staff, who is on call when, and the public keys of the staff,
+each with the person, printed name, role and licence it stands for, and of services that let people in who have none.
 
 It is one JSON file, signed by the organisation's offline key, so that nobody with access to a server or a database can
 add a key of their own. Entries are only added and revoked. When something about a person changes (a renewed licence, a
@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from activities.signatures.keys import PrivateKey, key_id_of
-from workflows.journey.actors import CLINICAL, CareTeamMember, Licence, Role
+from workflows.journey.actors import CLINICAL, STAFF, CareTeamMember, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, Whole, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.signed_statement import Sha256
@@ -43,13 +43,9 @@ class RegisterError(Exception):
         self.remedy = remedy
 
 
-class SignerEntry(InputModel):
-    """One key: whose it is, since when, who enrolled it, and since when it is revoked."""
+class _KeyEntry(InputModel):
+    """One key: since when, who enrolled it, and since when it is revoked."""
 
-    person: Identifier
-    role: Role
-    printed_name: Short
-    licence: Licence
     key_id: Identifier
     public_key: Sha256
     enrolled_at: Instant
@@ -58,16 +54,14 @@ class SignerEntry(InputModel):
     revoked_because: Short | None = None
     revoked_by: Identifier | None = None
 
-    @field_validator("role")
-    @classmethod
-    def _licensed(cls, role: Role) -> Role:
-        if role not in CLINICAL:
-            raise ValueError(f"only {', '.join(CLINICAL)} sign")
-        return role
+    @property
+    def owner(self) -> str:
+        """Whose key it is."""
+        raise NotImplementedError
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if len({self.person, *self.enrolled_by}) != 3:
+        if len({self.owner, *self.enrolled_by}) != 3:
             raise ValueError("enrolled_by must be two different people, neither of them the one enrolled")
         public_key = bytes.fromhex(self.public_key)
         if int.from_bytes(public_key, "little") % 2**255 % _P in _WEAK:
@@ -85,6 +79,40 @@ class SignerEntry(InputModel):
         if moment < self.enrolled_at:
             return "not_enrolled"
         return "active" if self.revoked_at is None or moment < self.revoked_at else "revoked"
+
+
+class SignerEntry(_KeyEntry):
+    """The key of one of the staff. All open their working sessions with it; who decides signs decisions with it too,
+    and has a licence."""
+
+    person: Identifier
+    role: Role
+    printed_name: Short
+    licence: Licence | None = None
+
+    @property
+    def owner(self) -> str:
+        return self.person
+
+    @model_validator(mode="after")
+    def _licensed(self) -> Self:
+        if self.role not in (*STAFF, Role.OPS):
+            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} have a key")
+        if (self.licence is not None) != (self.role in CLINICAL):
+            raise ValueError(f"a licence is of {', '.join(CLINICAL)}, and each of them has one")
+        return self
+
+
+class ServiceEntry(_KeyEntry):
+    """The key by which a service says whom it let in who has no key of their own: patients and observers. ``ways`` are
+    those by which it lets them in, such as `link` or `terminal`."""
+
+    service: Identifier
+    ways: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=20)]
+
+    @property
+    def owner(self) -> str:
+        return self.service
 
 
 class StaffEntry(InputModel):
@@ -128,13 +156,15 @@ class Register(InputModel):
     version: Annotated[Whole, Field(ge=1)]
     issued_at: Instant
     entries: tuple[SignerEntry, ...] = ()
+    services: tuple[ServiceEntry, ...] = ()
     clinics: tuple[Identifier, ...] = ()
     staff: tuple[StaffEntry, ...] = ()
     rota: tuple[Shift, ...] = ()
 
     @model_validator(mode="after")
     def _one_entry_per_key(self) -> Self:
-        if len({entry.key_id for entry in self.entries}) != len(self.entries):
+        keys = [entry.key_id for entry in (*self.entries, *self.services)]
+        if len({*keys}) != len(keys):
             raise ValueError("a key is enrolled once")
         return self
 
@@ -144,7 +174,7 @@ class Register(InputModel):
         if not {*named} <= {*self.clinics}:
             raise ValueError("staff and shifts are of clinics that the register lists")
         holders: dict[tuple[str, str], str] = {}
-        held = [(entry.person, entry.licence) for entry in self.entries]
+        held = [(entry.person, entry.licence) for entry in self.entries if entry.licence is not None]
         held += [(entry.member.id, entry.member.licence) for entry in self.staff if entry.member.licence is not None]
         for person, licence in held:
             for state in licence.states:
@@ -156,17 +186,23 @@ class Register(InputModel):
         """Return the entry of a key, if there is one."""
         return next((entry for entry in self.entries if entry.key_id == key_id), None)
 
+    def service(self, key_id: str) -> ServiceEntry | None:
+        """Return the entry of a service's key, if there is one."""
+        return next((entry for entry in self.services if entry.key_id == key_id), None)
 
-def enrol(register: Register, entry: SignerEntry) -> Register:
+
+def enrol(register: Register, entry: SignerEntry | ServiceEntry) -> Register:
     """Return the next register, with a new key in it.
 
     Raises:
         RegisterError: the key is in it already, comes with a revocation, or is dated before the register.
     """
-    if register.entry(entry.key_id) is not None:
+    if register.entry(entry.key_id) is not None or register.service(entry.key_id) is not None:
         raise RegisterError("this key is enrolled already", "Generate a new one: a key is never used again")
     if entry.revoked_at is not None:
         raise RegisterError("a new entry cannot be revoked", "Enrol it, then revoke it")
+    if isinstance(entry, ServiceEntry):
+        return _next(register, entry.enrolled_at, services=(*register.services, entry))
     return _next(register, entry.enrolled_at, entries=(*register.entries, entry))
 
 
@@ -230,20 +266,25 @@ def revoke(register: Register, key_id: str, *, at: datetime, because: str, by: s
     Raises:
         RegisterError: the key is unknown or revoked already, or ``at`` is before the register was issued.
     """
-    entry = register.entry(key_id)
+    entry = register.entry(key_id) or register.service(key_id)
     if entry is None:
         raise RegisterError("no such key is enrolled", "Look up its id in the register")
     if entry.revoked_at is not None:
         raise RegisterError("this key is revoked already", "The first revocation stands")
     try:
-        revoked = SignerEntry.model_validate(
+        revoked = type(entry).model_validate(
             {**entry.model_dump(), "revoked_at": at, "revoked_because": because, "revoked_by": by}
         )
     except ValidationError:
         raise RegisterError(
             "this is no revocation", "Say when (with offset), why (up to 200 characters) and by whom"
         ) from None
-    return _next(register, at, entries=tuple(revoked if known is entry else known for known in register.entries))
+    return _next(
+        register,
+        at,
+        entries=tuple(revoked if known is entry else known for known in register.entries),
+        services=tuple(revoked if known is entry else known for known in register.services),
+    )
 
 
 def _next(register: Register, at: datetime, **changed: Any) -> Register:

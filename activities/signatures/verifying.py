@@ -119,6 +119,8 @@ def check(
     entry = register.entry(statement.seal.key_id)
     if entry is None:
         return SignatureProblem.UNKNOWN_KEY
+    if entry.licence is None:
+        return SignatureProblem.WRONG_ROLE
     seal = statement.seal
     faults = {
         SignatureProblem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
@@ -159,6 +161,8 @@ def check_protocol(
         entry = register.entry(signed.signature.key_id)
         if entry is None:
             return SignatureProblem.UNKNOWN_KEY
+        if entry.licence is None:
+            return SignatureProblem.WRONG_ROLE
         signed_at = signed.signature.signed_at
         faults = {
             SignatureProblem.REVOKED: entry.state_at(signed_at) == "revoked",

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable, patient_key
 from activities.record.patients import look_elsewhere
-from application import command_catalog
+from application import command_catalog, sessions
 from application.access_log import ActOn, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
@@ -134,12 +134,14 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
     """Send a command to a journey. Some commands open a journey again that has ended.
 
     Raises:
+        NotAllowed: it needs a working session, and the person has none.
         Refused: the journey refused it.
         NotFound, Conflict: there is no such journey, or it has ended.
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
     command = await staff.looked_up(context, journey_id, command)
+    command = await sessions.proven(context, journey_id, command)
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))

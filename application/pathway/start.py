@@ -18,6 +18,7 @@ from activities.record import (
 from activities.record.event_codec import from_stored
 from activities.record.patients import opening_of, patient_keys
 from application import input as forms
+from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Refused, Unavailable, UseCaseError
@@ -183,7 +184,7 @@ class Starter:
             raise requests.two_patients() from None
         known = await self._known(record, referral, command, enrolment)
         if known is None:
-            await journeys.start(command)
+            await journeys.start(await sessions.proven(self._context, referral.journey_id, command))
         return known
 
     async def _known(

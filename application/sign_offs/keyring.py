@@ -10,12 +10,13 @@ from pathlib import Path
 from activities.signatures import keys, signer_registry
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
 from activities.signatures.signer_registry import Register, RegisterError
+from activities.signatures.staff import STAFF_ROLES
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack
 from application.files import is_missing, refuse_existing
 from application.profiles import key_path
 from application.settings import Settings
-from workflows.journey.actors import CLINICAL, Actor
+from workflows.journey.actors import CLINICAL, Actor, Licence
 from workflows.journey.signed_statement import Signer, signer_of
 
 
@@ -40,6 +41,30 @@ def require_signer(actor: Actor) -> Signer:
             "Put `name` and `licence` into the profile; docs/reference/command-line.md shows one",
             state=NOTHING_WRITTEN,
         ) from None
+
+
+def require_staff(actor: Actor) -> Actor:
+    """Return the person, as enrolled for their working sessions.
+
+    Raises:
+        NotAllowed: nobody in their role has a key.
+        InvalidInput: their profile has no name, or as a clinician no licence.
+    """
+    if actor.role not in STAFF_ROLES:
+        raise NotAllowed(
+            f"a {actor.role.value} has no key of their own",
+            f"The service lets them in. A key is for: {', '.join(STAFF_ROLES)}",
+            state=NOTHING_WRITTEN,
+        )
+    if actor.role in CLINICAL:
+        require_signer(actor)
+    elif actor.name is None:
+        raise InvalidInput(
+            "a key is enrolled under a printed name, and the profile lacks it",
+            "Put `name` into the profile; docs/reference/command-line.md shows one",
+            state=NOTHING_WRITTEN,
+        )
+    return actor
 
 
 def make_key(context: Context, path: Path, person: str, whose: str) -> PrivateKey:
@@ -86,7 +111,7 @@ def unlock(context: Context, path: Path, whose: str) -> PrivateKey:
         ) from None
 
 
-def unlock_own(context: Context, signer: Signer) -> PrivateKey:
+def unlock_own(context: Context, signer: Signer | Actor) -> PrivateKey:
     """Open the key beside the person's profile, as `unlock` does.
 
     Raises:
@@ -141,8 +166,8 @@ def _last_signed(session: Path) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: datetime) -> None:
-    """Require that the register has this key for this signer now.
+def require_enrolled(register: Register, key: PrivateKey, signer: Signer | Actor, at: datetime) -> None:
+    """Require that the register has this key for this person now.
 
     Raises:
         NotAllowed: it does not, the key is revoked, or the licence is over.
@@ -152,14 +177,21 @@ def require_enrolled(register: Register, key: PrivateKey, signer: Signer, at: da
         reason, remedy = "your key is not enrolled", "Hand in the request that `clinician key` wrote, and sign after"
     elif entry.state_at(at) == "revoked":
         reason, remedy = "your key is revoked", "Make a new one with `clinician key` and have it enrolled"
-    elif signer != Signer(id=entry.person, role=entry.role, name=entry.printed_name, licence=entry.licence):
+    elif (signer.id, signer.role, signer.name, _licence(signer)) != (
+        *(entry.person, entry.role, entry.printed_name, entry.licence),
+    ):
         reason = "your profile says another id, role, name or licence than the register"
         remedy = "Correct the profile; if the register is out of date, make a new key and have it enrolled"
-    elif entry.licence.ends() <= at:
+    elif entry.licence is not None and entry.licence.ends() <= at:
         reason, remedy = "your licence is over", "Have the renewed licence enrolled, with a new key"
     else:
         return
     raise NotAllowed(reason, remedy, state=NOTHING_WRITTEN)
+
+
+def _licence(signer: Signer | Actor) -> Licence | None:
+    """The licence as it is enrolled: only who decides has one in the register."""
+    return signer.licence if signer.role in CLINICAL else None
 
 
 def register_path(given: Path | None, settings: Settings) -> Path:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from activities.signatures import signer_registry
-from activities.signatures.keys import PrivateKey
-from activities.signatures.signer_registry import Register, RegisterError, SignerEntry
+from activities.signatures.keys import PrivateKey, key_id_of
+from activities.signatures.signer_registry import Register, RegisterError, ServiceEntry, SignerEntry
 from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
-from application.files import content_of, refuse_existing, replace
+from application.files import content_of, refuse_existing, replace, write_new
 from application.profiles import key_path
 from application.sign_offs import keyring
-from workflows.journey.actors import Licence, Role
+from workflows.journey.actors import CLINICAL, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.signed_statement import Sha256
 
@@ -25,12 +26,12 @@ WHOSE = "the organisation's key"
 
 
 class EnrolmentRequest(InputModel):
-    """What a clinician hands in to be enrolled: who they are, and the public half of their key."""
+    """What somebody hands in to be enrolled: who they are, and the public half of their key."""
 
     person: Identifier
     role: Role
     printed_name: Short
-    licence: Licence
+    licence: Licence | None = None
     public_key: Sha256
     key_id: Identifier
 
@@ -60,11 +61,12 @@ def make_own_key(context: Context) -> MadeKey:
     """Make the person's own key beside their profile, and the request to enrol it.
 
     Raises:
-        NotAllowed: their role does not sign.
+        NotAllowed: nobody in their role has a key.
         InvalidInput, Conflict: the profile, the passphrase or a file cannot be used.
     """
     path = context.profile_path
-    signer = keyring.require_signer(context.actor)
+    signer = keyring.require_staff(context.actor)
+    assert signer.name is not None
     written = request_path(path)
     earlier = content_of(written)
     key = keyring.make_key(context, key_path(path), signer.id, "your key")
@@ -72,7 +74,7 @@ def make_own_key(context: Context) -> MadeKey:
         person=signer.id,
         role=signer.role,
         printed_name=signer.name,
-        licence=signer.licence,
+        licence=signer.licence if signer.role in CLINICAL else None,
         public_key=key.public_key.hex(),
         key_id=key.key_id,
     )
@@ -159,6 +161,60 @@ def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> 
     )
 
 
+class NewService(NamedTuple):
+    """The key of a service that lets people in, enrolled, and the register it is in."""
+
+    entry: ServiceEntry
+    register: Register
+
+
+def enrol_service(
+    context: Context,
+    service: str,
+    ways: Sequence[str],
+    by: Sequence[str],
+    key_file: Path,
+    organisation_key: Path,
+    register: Path | None,
+) -> NewService:
+    """Make the key by which a service says whom it let in, in a new file, and enrol it, two people together.
+
+    Raises:
+        NotAllowed: they are not two different people.
+        InvalidInput: it cannot be enrolled, or the file cannot be written.
+        UseCaseError: as `enrol`. The key is then of no use: remove it.
+    """
+    if len(by) != 2 or len({*by}) != 2:
+        raise NotAllowed(
+            "two different people enrol a key",
+            "Give --by PERSON twice, with the ids of the two who are here",
+            state=NOTHING_WRITTEN,
+        )
+    refuse_existing(key_file, "no key is overwritten")
+    key = Ed25519PrivateKey.generate()
+    public_key = key.public_key().public_bytes_raw()
+    try:
+        entry = ServiceEntry(
+            service=service,
+            ways=tuple(ways),
+            key_id=key_id_of(public_key),
+            public_key=public_key.hex(),
+            enrolled_at=context.now(),
+            enrolled_by=(by[0], by[1]),
+        )
+    except ValidationError as invalid:
+        fields = forms.field_problems(invalid)
+        raise InvalidInput(
+            "this cannot be enrolled",
+            "Ids and ways are coded words, such as `console` and `link`",
+            state=NOTHING_WRITTEN,
+            fields=fields,
+        ) from None
+    changed = change_register(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
+    write_new(key_file, f"{key.private_bytes_raw().hex()}\n".encode())
+    return NewService(entry, changed)
+
+
 def enrol(context: Context, entry: SignerEntry, organisation_key: Path, register: Path | None) -> Register:
     """Add an entry to the register, signed with the organisation's key; return the register.
 
@@ -177,7 +233,7 @@ def revoke(
     *,
     because: str,
     by: str,
-    confirm: Callable[[SignerEntry], None],
+    confirm: Callable[[SignerEntry | ServiceEntry], None],
 ) -> Register:
     """Revoke a key from now on; what it signed before stays valid. ``confirm`` may step back by raising.
 
@@ -188,7 +244,7 @@ def revoke(
     """
 
     def revoked(known: Register) -> Register:
-        entry = known.entry(key_id)
+        entry = known.entry(key_id) or known.service(key_id)
         if entry is None:
             raise NotFound("no such key is enrolled", "Look up its id: `clinician list`", state=NOTHING_WRITTEN)
         changed = signer_registry.revoke(known, key_id, at=context.now(), because=because, by=by)

@@ -24,6 +24,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.chains import Finding, verify_chains
+from activities.signatures.sessions import ThisLog
 from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack
@@ -198,9 +199,12 @@ def support(text: str = "invented: please call back") -> c.RequestSupport:
 async def at_work(
     client: Client, record: Record, signers: Signers, task_queue: str, **options: Any
 ) -> AsyncIterator[None]:
-    """A worker in this process."""
+    """A worker in this process. The log is one of a demonstration, unless it is given."""
+    log = options.pop("log", None) or ThisLog(await record.log_name(), demonstration=True)
     options["max_cached"] = workflow_cache(options.get("max_cached", USUAL))
-    async with build_worker(client, record, signers.register, demonstrations=True, task_queue=task_queue, **options):
+    async with build_worker(
+        client, record, signers.register, log=log, demonstrations=True, task_queue=task_queue, **options
+    ):
         yield
 
 

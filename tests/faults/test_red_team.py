@@ -7,6 +7,7 @@ afterwards; and everything else goes on: the worker is alive, and an honest deci
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -433,7 +434,7 @@ async def test_an_expired_licence_signs_nothing(
         enrolled_by=("demo-ops", "demo-coordinator"),
     )
     office.publish(enrol(office.register, renewed))
-    signers = Signers(office.path, office.signers.organisation_key, {**office.signers.keys, clinician.id: key})
+    signers = replace(office.signers, keys={**office.signers.keys, clinician.id: key})
     async with at_work(client, record, signers, task_queue):
         await course.begin()
         before = await held(course)

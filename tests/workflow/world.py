@@ -20,6 +20,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
 from activities.record import Record, migrate, open_record
 from activities.record.event_codec import load_events
+from activities.signatures.sessions import ThisLog
 from application.temporal.journey_client import submit
 from deploy.local.postgres import Database
 from deploy.local.temporal import TemporalServer
@@ -260,6 +261,7 @@ async def open_world(
             client,
             record,
             signers.register,
+            log=ThisLog(await record.log_name(), demonstration=True),
             demonstrations=True,
             task_queue=task_queue,
             max_cached=workflow_cache(max_cached),

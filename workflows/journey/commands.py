@@ -66,6 +66,7 @@ from workflows.journey.always.therapy.model import RecordTherapy
 from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
+from workflows.journey.proof import Proof
 from workflows.journey.stages.education.model import (
     Acknowledge,
     AnswerQuestion,
@@ -215,13 +216,15 @@ class Command(InputModel):
     """One request, by one actor, with an id that makes it happen once however often it arrives.
 
     ``named`` is what the organisation's register says of the staff whom the body names. It is looked up where the
-    command is made, and checked against the register where it enters and where it is recorded.
+    command is made, and checked against the register where it enters and where it is recorded. ``proof`` is the
+    signature of the sender's working session; under another session it is still the same command.
     """
 
     command_id: UUID
     actor: Actor
     body: AnyBody
     named: Annotated[tuple[CareTeamMember, ...], Field(max_length=20)] = ()
+    proof: Proof | None = None
 
     @property
     def limit(self) -> int:
@@ -230,5 +233,5 @@ class Command(InputModel):
 
     @property
     def too_large(self) -> bool:
-        """Whether it is larger than its limit."""
-        return len(self.model_dump_json().encode()) > self.limit
+        """Whether it is larger than its limit, whatever proves it."""
+        return len(self.model_dump_json(exclude={"proof"}).encode()) > self.limit

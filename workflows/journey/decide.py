@@ -124,6 +124,7 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
         ordinal=0,
         cause=None,
         illustrative=body.demonstration,
+        proof=command.proof,
     )
     journey = begin(opening)
     known, named = with_named(journey, command)
@@ -182,6 +183,8 @@ def _unfold(
             ordinal=ordinal,
             cause=cause,
             illustrative=journey.illustrative,
+            # A decision has the signer's own signature, and needs no session.
+            proof=None if isinstance(command.body, SIGNED) else command.proof,
         )
         ordinal += 1
         events.append(event)

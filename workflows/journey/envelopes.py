@@ -13,6 +13,7 @@ from workflows.journey.actors import STAFF, Role
 from workflows.journey.base import Identifier, ImmutableModel, InputModel
 from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries
+from workflows.journey.proof import Proof
 from workflows.journey.stage import Stage
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
@@ -60,7 +61,8 @@ class EventBody(ImmutableModel):
 class EventHeader(ImmutableModel):
     """An event but for its body. ``version`` counts from 1 in its journey; ``at`` is when it was decided, in UTC.
 
-    ``command_digest`` lets a repeated command be told from another one under the same id.
+    ``command_digest`` lets a repeated command be told from another one under the same id. ``proof`` is that of the
+    command, and stands in the first event that came of it.
     """
 
     event_id: UUID
@@ -73,6 +75,7 @@ class EventHeader(ImmutableModel):
     command_digest: str
     causation_id: UUID | None = None
     illustrative: bool
+    proof: Proof | None = None
 
 
 Changes: TypeAlias = dict[str, Any]

@@ -70,6 +70,7 @@ from workflows.journey.always.sign_offs.model import (
 from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
 from workflows.journey.always.therapy.model import TherapyRecorded
 from workflows.journey.envelopes import EventBody, EventHeader
+from workflows.journey.proof import Proof
 from workflows.journey.stages.education.model import (
     ConsentGiven,
     ConsentVersionChanged,
@@ -240,8 +241,10 @@ def envelope(
     ordinal: int,
     cause: Event | None,
     illustrative: bool,
+    proof: Proof | None = None,
 ) -> Event:
-    """Put a body into its envelope."""
+    """Put a body into its envelope. The first event of a command has its proof, but not one that keeps a refusal:
+    whether the proof is good may be why."""
     return Event.model_construct(
         event_id=event_id(journey_id, command_id, ordinal),
         journey_id=journey_id,
@@ -253,5 +256,6 @@ def envelope(
         command_digest=command_digest,
         causation_id=None if cause is None else cause.event_id,
         illustrative=illustrative,
+        proof=None if ordinal or isinstance(body, CommandRefused) else proof,
         body=cast("AnyEventBody", body),
     )

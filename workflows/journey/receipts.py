@@ -13,7 +13,12 @@ from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import CommandRefused, Event
 from workflows.journey.refusals import Refusal, RefusalCode
 
-NOT_TOLD_APART_BY: dict[str, Any] = {"named": True, "actor": {"clinics": True}, "body": {"protocol": True}}
+NOT_TOLD_APART_BY: dict[str, Any] = {
+    "named": True,
+    "proof": True,
+    "actor": {"clinics": True},
+    "body": {"protocol": True},
+}
 """What of a command its digest leaves out."""
 
 
@@ -27,8 +32,8 @@ class CommandReceipt(ImmutableModel):
 
 def command_digest(command: Command) -> str:
     """Return the digest that tells a repeated command from another one with the same id. What the register says
-    meanwhile of its sender and of the people it names makes it no other command. A protocol stands in it by its own
-    digest."""
+    meanwhile of its sender and of the people it names makes it no other command, nor does another working session. A
+    protocol stands in it by its own digest."""
     content = command.model_dump(mode="json", exclude=NOT_TOLD_APART_BY)
     if isinstance(command.body, StartPathway):
         content["body"]["protocol"] = command.body.protocol.digest

@@ -338,6 +338,10 @@ def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str
         # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.
         entry, signed_at = keys[signature["key_id"]], moment(signature["signed_at"])
         revoked_at = entry.get("revoked_at")
-        if licence_over(entry["licence"], signed_at) or (revoked_at is not None and moment(revoked_at) <= signed_at):
+        if (
+            entry["licence"] is None
+            or licence_over(entry["licence"], signed_at)
+            or (revoked_at is not None and moment(revoked_at) <= signed_at)
+        ):
             return False
     return True

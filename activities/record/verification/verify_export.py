@@ -184,7 +184,7 @@ def decision_faults(
     signed_at = moment(signature["signed_at"])
     if moment(signature["expires_at"]) - signed_at > LONGEST:
         yield "valid_too_long"
-    if licence_over(entry["licence"], at):
+    if entry["licence"] is not None and licence_over(entry["licence"], at):
         yield "licence_expired"
     if entry.get("revoked_at") is not None and moment(entry["revoked_at"]) <= max(signed_at, at):
         yield "revoked"

@@ -263,7 +263,9 @@ async def test_an_entry_that_says_otherwise_is_found(record: Record) -> None:
         ({"enrolled_at": history()[-1].at}, "not_yet_valid"),
     ):
         assert await with_entry(**changed) >= {(version, reason) for version in mine}
-    over = EARLY.entries[0].licence.model_copy(update={"expires": history()[0].at.date() - timedelta(2)})
+    licence = EARLY.entries[0].licence
+    assert licence is not None
+    over = licence.model_copy(update={"expires": history()[0].at.date() - timedelta(2)})
     assert {reason for _, reason in await with_entry(licence=over)} == {"licence_expired", "wrong_licence"}
 
 

@@ -1,0 +1,242 @@
+"""Working sessions: a person opens one with their own key, and every command they send is then signed in it unnoticed.
+
+The session's key is in a file beside the person's profile that only they can read. It is not encrypted: whoever can
+read the file can act as this person until the session ends, twelve hours at most, but signs no decision, for which the
+passphrase is asked each time. Patients and observers have no key: the service lets them in, for one command at a time.
+"""
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import Field, StringConstraints, ValidationError
+
+from activities.record.verification.anchors import AnchorKeyError, read_key
+from activities.signatures.keys import key_id_of
+from activities.signatures.sessions import (
+    DEMONSTRATION,
+    SessionProblem,
+    ThisLog,
+    check_session,
+    open_session,
+    prove,
+    refusal_of,
+    session_statement,
+)
+from activities.signatures.signer_registry import Register
+from activities.signatures.staff import members
+from application.context import Context
+from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, InvalidInput, NotAllowed, UseCaseError
+from application.files import write_new
+from application.sign_offs import keyring
+from workflows.journey.actors import Actor
+from workflows.journey.base import InputModel
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
+
+SESSION_FILE_LIMIT = 64 * 1024
+TERMINAL = "terminal"
+"""The way by which the command line lets in a patient or an observer."""
+ONE_COMMAND = timedelta(minutes=10)
+"""How long a session lasts in which a service lets somebody in for one command."""
+
+
+class _SessionFile(InputModel):
+    format: Literal["care-pathway/session-file/1"] = "care-pathway/session-file/1"
+    session: SessionCertificate
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(repr=False)]
+
+
+class Session(NamedTuple):
+    """The working session of the person who acts, and why it does not count now; None when it does."""
+
+    certificate: SessionCertificate
+    problem: SessionProblem | None
+
+
+def session_path(profile: Path) -> Path:
+    """Return the file of the person's working session. It is beside their profile."""
+    return profile.with_suffix(".session")
+
+
+async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESSION) -> SessionCertificate:
+    """Open a working session for the person who acts, in place of an earlier one, after they gave the passphrase of
+    their key. It is for the clinics for which the register says that they work in their role.
+
+    Raises:
+        NotAllowed: their role has no key, the passphrase is wrong, or the register does not know them or their key.
+        InvalidInput: the key, the register or the profile cannot be used.
+    """
+    person = keyring.require_staff(context.actor)
+    register, now = keyring.verified_register(context.settings), context.now()
+    clinics = _clinics_of(register, context)
+    log = await (await context.record()).log_name()
+    key = keyring.unlock_own(context, person)
+    keyring.require_enrolled(register, key, person, now)
+    session_key = Ed25519PrivateKey.generate()
+    certificate = open_session(
+        key.key,
+        session_statement(
+            person,
+            organisation=register.organisation,
+            log=log,
+            clinics=clinics,
+            purpose=context.purpose.value,
+            begins=now,
+            lasts=lasts,
+            session_key=session_key,
+            key_id=key.key_id,
+        ),
+    )
+    path = session_path(context.profile_path)
+    close_working_session(context)
+    kept = _SessionFile(session=certificate, key=session_key.private_bytes_raw().hex())
+    write_new(path, kept.model_dump_json().encode())
+    return certificate
+
+
+def close_working_session(context: Context) -> bool:
+    """End the person's working session here: forget its key. Return whether there was one.
+
+    Raises:
+        InvalidInput: the file cannot be removed.
+    """
+    try:
+        session_path(context.profile_path).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise InvalidInput(
+            f"the file of the session cannot be removed ({error.strerror})",
+            "Remove it yourself: it is beside your profile and ends in .session",
+            state=NOTHING_WRITTEN,
+        ) from None
+    return True
+
+
+async def current_session(context: Context) -> Session | None:
+    """Return the working session of the person who acts; None when none was opened.
+
+    Raises:
+        InvalidInput: its file, or the register, cannot be used.
+    """
+    kept = _kept(context)
+    return None if kept is None else Session(kept.session, await _problem(context, kept.session))
+
+
+async def proven(context: Context, journey_id: UUID, command: Command) -> Command:
+    """Return a command signed in the working session of the person who acts. Where none is needed and none is open, it
+    stays as it is: what anybody may send counts all the same, and is marked as unproven.
+
+    Raises:
+        NotAllowed: it needs a session, and none is open, or it is over.
+        UseCaseError: the session, the register or the record cannot be used.
+    """
+    if isinstance(command.body, SIGNED) or not _is_own(context, command.actor):
+        return command
+    try:
+        found = await _session_for(context, command.actor)
+    except UseCaseError:
+        if command.body.by_anybody:
+            return command
+        raise
+    return command if found is None else prove(*found, journey_id, command)
+
+
+async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertificate, Ed25519PrivateKey] | None:
+    """Return the session in which somebody acts, and its key; None where it may be missing."""
+    kept = _kept(context)
+    problem = SessionProblem.NO_SESSION if kept is None else await _problem(context, kept.session)
+    if kept is not None and problem is None and (kept.session.person, kept.session.role) == (actor.id, actor.role):
+        return kept.session, Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept.key))
+    demonstration = context.settings.demonstration
+    if context.settings.service_key_file is not None and (actor.role in WITHOUT_KEY or demonstration):
+        return await _let_in(context, actor, DEMONSTRATION if demonstration else TERMINAL)
+    if demonstration:
+        return None
+    refusal = refusal_of(problem or SessionProblem.WRONG_PERSON)
+    raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
+
+
+async def _let_in(context: Context, actor: Actor, way: str) -> tuple[SessionCertificate, Ed25519PrivateKey]:
+    """Let somebody in with the service's key, for one command."""
+    assert context.settings.service_key_file is not None
+    try:
+        key = read_key(context.settings.service_key_file)
+    except AnchorKeyError:
+        raise InvalidInput(
+            "the key with which this service lets people in cannot be used",
+            "Check CAREPATH_SERVICE_KEY_FILE; `clinician let-in` makes such a key",
+            state=NOTHING_HAPPENED,
+        ) from None
+    session_key = Ed25519PrivateKey.generate()
+    statement = session_statement(
+        actor,
+        organisation=keyring.verified_register(context.settings).organisation,
+        log=await (await context.record()).log_name(),
+        clinics=actor.clinics,
+        purpose=context.purpose.value,
+        begins=context.now(),
+        lasts=ONE_COMMAND,
+        session_key=session_key,
+        key_id=key_id_of(key.public_key().public_bytes_raw()),
+        let_in_by=way,
+    )
+    return open_session(key, statement), session_key
+
+
+async def _problem(context: Context, session: SessionCertificate) -> SessionProblem | None:
+    log = ThisLog(await (await context.record()).log_name(), context.settings.demonstration)
+    return check_session(session, keyring.verified_register(context.settings), log, context.now())
+
+
+def _is_own(context: Context, actor: Actor) -> bool:
+    """Whether a command is of the person who acts, and not one that is handed on for somebody."""
+    try:
+        return (context.actor.id, context.actor.role) == (actor.id, actor.role)
+    except UseCaseError:
+        return False
+
+
+def _clinics_of(register: Register, context: Context) -> tuple[str, ...]:
+    """Return the clinics for which the register says that the person works now, in their role."""
+    person, now = context.actor, context.now()
+    known = [member for member in members(register, [person.id]) if member.role == person.role]
+    clinics = [clinic for member in known for clinic in member.clinics if member.works_at(clinic, now)]
+    if not clinics:
+        raise NotAllowed(
+            "the register has no entry at this time that says for which clinics you work in this role",
+            "Correct your profile, or have the register corrected (`clinician enter`)",
+            state=NOTHING_WRITTEN,
+        )
+    return tuple(dict.fromkeys(clinics))
+
+
+def _kept(context: Context) -> _SessionFile | None:
+    """Return what the file of the session holds; None where there is none."""
+    path = session_path(context.profile_path)
+    try:
+        with path.open("rb") as file:
+            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
+            raw = file.read(SESSION_FILE_LIMIT)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(f"it cannot be read ({error.strerror})") from None
+    if shared:
+        raise _unusable("others can read it")
+    with suppress(ValidationError):
+        return _SessionFile.model_validate_json(raw)
+    raise _unusable("it is none")
+
+
+def _unusable(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the file of your working session cannot be used: {why}",
+        "Close it (`working-session close`) and open a new one (`working-session open`)",
+        state=NOTHING_HAPPENED,
+    )
