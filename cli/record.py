@@ -54,6 +54,11 @@ Key = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help="The key to sign it with, as `record anchor-key` makes.")
 ]
 
+ExportKey = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="The key to sign it with. Otherwise CAREPATH_ANCHOR_KEY_FILE."),
+]
+
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
@@ -170,17 +175,21 @@ def _result(found: Verification) -> str:
     return f"everything that was checked is right{left_out}"
 
 
-async def export(call: Call, journey: runtime.JourneyId, file: NewFile) -> None:
+async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: ExportKey = None) -> None:
     """Write one journey to a ZIP that a stranger can verify with the program in it.
 
     It holds health data, and is readable by you alone.
     """
     wanted = journey_id(journey)
-    size = await export_journey(call.context, wanted, file)
+    size = await export_journey(call.context, wanted, file, key)
     if call.output.json_only:
         call.output.data({"journey_id": str(wanted), "file": str(file), "bytes": size})
     else:
-        told = {"file": file, "size": f"{size} bytes", "check it": f"python {VERIFIER} {file.name} KEY"}
+        told = {
+            "file": file,
+            "size": f"{size} bytes",
+            "check it": f"python {VERIFIER} {file.name} ORGANISATION_KEY ANCHOR_KEY",
+        }
         call.output.show(facts_box(told, "record export: done"))
 
 

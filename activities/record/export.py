@@ -1,14 +1,18 @@
 """Writes one journey to a file that a stranger can verify: its events as stored, the evidence of every decision, the
-register of who may sign, and the program that checks them (verification/verify_export.py)."""
+register of who may sign, a signature over all of it, and the program that checks them (verification/verify_export.py).
+"""
 
 import base64
 import json
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
 from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record.event_codec import from_stored
 from activities.record.store import Record, StoredEvent
@@ -17,20 +21,23 @@ from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
 from workflows.journey.evidence import evidence, half_signed
 
-FORMAT = "care-pathway/export/1"
+FORMAT = "care-pathway/export/2"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
   journey.json       the events, oldest first, and the evidence each decision was made on
   register.json      who may sign, signed by the organisation
-  verify_export.py   checks all of it: python verify_export.py THIS_FILE.zip ORGANISATION_KEY
+  signature.json     which log this is of, how far the journey had come, and the service's signature over the above
+  verify_export.py   checks all of it: python verify_export.py THIS_FILE.zip ORGANISATION_KEY ANCHOR_KEY
 
-Get the organisation's public key from the organisation, not from where you got this file.
+Get the organisation's two public keys from the organisation, not from where you got this file.
 """
 
 
-async def export(record: Record, journey_id: UUID, register: bytes) -> bytes | None:
+async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519PrivateKey) -> bytes | None:
     """Return the file, a ZIP; None when nothing is recorded under this id. ``register`` is the content of its file.
+
+    ``key`` is the key of the anchors. Whoever has no such key can make all of a chain anew, but no export of it.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -38,18 +45,36 @@ async def export(record: Record, journey_id: UUID, register: bytes) -> bytes | N
     stored = await record.load(journey_id)
     if not stored:
         return None
+    log = await record.log_name()
     content = {
         "format": FORMAT,
+        "log": log,
         "journey_id": str(journey_id),
         "exported_at": datetime.now(UTC).isoformat(),
         "events": [_row(event) for event in stored],
         "evidence": _evidence(stored),
     }
+    exported = {
+        "journey.json": json.dumps(content, indent=1, ensure_ascii=False).encode(),
+        "register.json": register,
+    }
+    last = stored[-1]
+    head = {
+        "log": log,
+        "journey_id": str(journey_id),
+        "exported_at": content["exported_at"],
+        "version": last.version,
+        "position": last.position,
+        "journey_hash": last.journey_hash.hex(),
+        "files": {name: sha256(written).hexdigest() for name, written in exported.items()},
+    }
+    value = key.sign(canonical({"domain": FORMAT, "head": head})).hex()
     file = BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", README)
-        bundle.writestr("journey.json", json.dumps(content, indent=1, ensure_ascii=False))
-        bundle.writestr("register.json", register)
+        for name, written in exported.items():
+            bundle.writestr(name, written)
+        bundle.writestr("signature.json", json.dumps({"head": head, "signature": value}, indent=1))
         bundle.writestr(VERIFIER.name, VERIFIER.read_bytes())
     return file.getvalue()
 

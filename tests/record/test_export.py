@@ -7,59 +7,269 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from unicodedata import category
+from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activities.record import Record
-from activities.record.export import VERIFIER, export
+from activities.record.export import FORMAT, VERIFIER, export
+from activities.record.verification import verify_export
 from tests.journey.play import JOURNEY
 from tests.signatures.recorded import EARLY, history, keep, rows, sign_offs
 from tests.signatures.room import ORGANISATION, key_of, published
+from workflows.journey.base import canonical
 
 
 @pytest.fixture
 async def bundle(record: Record, tmp_path: Path) -> Path:
     await keep(record, rows(history()))
-    content = await export(record, JOURNEY, published(EARLY))
+    content = await export(record, JOURNEY, published(EARLY), ANCHOR)
     assert content is not None
     path = tmp_path / "journey.zip"
     path.write_bytes(content)
     return path
 
 
-def verified(bundle: Path, organisation_key: bytes = ORGANISATION.public_key) -> tuple[int, str]:
-    """As a stranger does it: with the program from the file, where nothing of ours can be imported."""
+ANCHOR = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+KEYS = (ORGANISATION.public_key.hex(), ANCHOR.public_key().public_bytes_raw().hex())
+HOLDS, DOES_NOT_HOLD, NOT_CHECKED = 0, 1, 2
+
+
+def verified(bundle: Path, *keys: str) -> tuple[int, str]:
+    """As a stranger does it: with a copy of the program, where nothing of ours can be imported."""
     program = bundle.with_name("verify_export.py")
-    with zipfile.ZipFile(bundle) as opened:
-        program.write_bytes(opened.read("verify_export.py"))
+    program.write_bytes(VERIFIER.read_bytes())
     ran = subprocess.run(
-        [sys.executable, "-I", program, bundle, organisation_key.hex()],
+        [sys.executable, "-I", program, bundle, *(keys or KEYS)],
         cwd=bundle.parent,
         capture_output=True,
         text=True,
         check=False,
     )
+    assert ran.stderr == ""
     return ran.returncode, ran.stdout
 
 
-def changed(bundle: Path, name: str, change: Callable[[Any], None]) -> None:
+def files_of(bundle: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(bundle) as opened:
-        files = {entry: opened.read(entry) for entry in opened.namelist()}
-    content = json.loads(files[name])
-    change(content)
-    files[name] = json.dumps(content).encode()
-    with zipfile.ZipFile(bundle, "w") as rewritten:
+        return {entry: opened.read(entry) for entry in opened.namelist()}
+
+
+def packed(bundle: Path, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as rewritten:
         for entry, data in files.items():
             rewritten.writestr(entry, data)
 
 
+def changed(bundle: Path, name: str, change: Callable[[Any], None]) -> None:
+    files = files_of(bundle)
+    content = json.loads(files[name])
+    change(content)
+    packed(bundle, files | {name: json.dumps(content).encode()})
+
+
+def signed_anew(bundle: Path, change: Callable[[Any], None], key: Ed25519PrivateKey = ANCHOR) -> None:
+    """Change the events, make every hash anew, and sign the whole of it with a key."""
+    files = files_of(bundle)
+    content = json.loads(files["journey.json"])
+    change(content)
+    before = bytes(32)
+    for version, event in enumerate(content["events"], 1):
+        cause = event["causation_id"]
+        hashed = verify_export.hashed(
+            b"carepath/event/1",
+            JOURNEY.bytes,
+            UUID(event["event_id"]).bytes,
+            event["event_type"].encode(),
+            verify_export.integer(event["schema_version"]),
+            verify_export.instant(verify_export.moment(event["occurred_at"])),
+            event["actor_id"].encode(),
+            event["actor_role"].encode(),
+            UUID(event["command_id"]).bytes,
+            None if cause is None else UUID(cause).bytes,
+            base64.b64decode(event["payload"]),
+        )
+        number = verify_export.integer(version)
+        before = verify_export.hashed(b"carepath/journey/1", before, number, hashed)
+        event |= {"version": version, "content_hash": hashed.hex(), "journey_hash": before.hex()}
+    files["journey.json"] = json.dumps(content).encode()
+    last = content["events"][-1]
+    head = json.loads(files["signature.json"])["head"] | {
+        "version": last["version"],
+        "position": last["position"],
+        "journey_hash": last["journey_hash"],
+        "files": {name: sha256(files[name]).hexdigest() for name in ("journey.json", "register.json")},
+    }
+    value = key.sign(canonical({"domain": FORMAT, "head": head})).hex()
+    packed(bundle, files | {"signature.json": json.dumps({"head": head, "signature": value}).encode()})
+
+
 async def test_a_journey_as_it_was_recorded_holds(bundle: Path) -> None:
     code, said = verified(bundle)
-    assert (code, said.count(": HOLDS")) == (0, len(sign_offs()))
-    assert said.endswith(f"{len(history())} events, {len(sign_offs())} decisions, 0 faults.\n")
+    assert (code, said.count("HOLDS: version")) == (HOLDS, len(sign_offs()))
+    assert said.endswith(
+        f"{len(history())} events, {len(sign_offs())} decisions and delegations, 0 faults.\nAll of it HOLDS.\n"
+    )
+
+
+async def test_without_the_anchor_key_not_all_of_it_could_be_checked(bundle: Path) -> None:
+    code, said = verified(bundle, KEYS[0])
+    assert (code, "NOT BE CHECKED: without ANCHOR_KEY" in said, "DOES NOT HOLD" in said) == (NOT_CHECKED, True, False)
+    changed(bundle, "journey.json", another_word)
+    assert verified(bundle, KEYS[0])[0] == DOES_NOT_HOLD
+
+
+CHAINS_MADE_ANEW: dict[str, Callable[[dict[str, Any]], None]] = {
+    "nothing else": lambda content: content.update(events=content["events"]),
+    "without the newest events": lambda content: content.update(events=content["events"][:-3]),
+    "without a report of harm": lambda content: content["events"].pop(5),
+    "with another time": lambda content: content["events"][2].update(occurred_at="2026-11-23T17:00:01+00:00"),
+    "of another log": lambda content: content.update(log=str(uuid4())),
+    "recorded at another time": lambda content: content["events"][2].update(recorded_at="2026-11-23T17:00:01+00:00"),
+}
+
+
+@pytest.mark.parametrize("what", CHAINS_MADE_ANEW)
+async def test_a_chain_made_anew_is_found(bundle: Path, what: str) -> None:
+    """Whoever has the database, and no key, can make all hashes anew. Only the signature over the head shows it."""
+    signed_anew(bundle, CHAINS_MADE_ANEW[what], Ed25519PrivateKey.generate())
+    code, said = verified(bundle)
+    assert (code, "not signed with this anchor key" in said, "follow" in said) == (DOES_NOT_HOLD, True, False)
+
+
+@pytest.mark.parametrize("what", CHAINS_MADE_ANEW)
+async def test_a_chain_made_anew_under_the_old_signature_is_found(bundle: Path, what: str) -> None:
+    signature = files_of(bundle)["signature.json"]
+    signed_anew(bundle, CHAINS_MADE_ANEW[what])
+    packed(bundle, files_of(bundle) | {"signature.json": signature})
+    code, said = verified(bundle)
+    assert (code, "journey.json is not what was exported" in said) == (DOES_NOT_HOLD, True)
+
+
+async def test_an_export_that_nobody_signed_does_not_hold(bundle: Path) -> None:
+    files = files_of(bundle)
+    del files["signature.json"]
+    packed(bundle, files)
+    code, said = verified(bundle)
+    assert (code, "nobody signed this file" in said) == (DOES_NOT_HOLD, True)
+
+
+async def test_an_older_register_is_not_the_one_that_was_exported(bundle: Path) -> None:
+    """It would have the key of somebody as valid whose key is revoked."""
+    packed(
+        bundle, files_of(bundle) | {"register.json": published(EARLY.model_copy(update={"version": EARLY.version - 1}))}
+    )
+    assert verified(bundle)[0] == DOES_NOT_HOLD
+
+
+def of_a_terminal(text: str) -> Callable[[dict[str, Any]], None]:
+    """Everything that a file says and that is printed says this."""
+
+    def change(content: dict[str, Any]) -> None:
+        content.update(log=text, exported_at=text)
+        for event in content["events"]:
+            body = json.loads(base64.b64decode(event["payload"]))
+            if body["body"]["kind"] != "signoff.signed":
+                continue
+            body["body"].update(name=text, meaning=text, decision=text)
+            event["payload"] = base64.b64encode(json.dumps(body).encode()).decode()
+            event.update(actor_role=text)
+
+    return change
+
+
+HIDING = (
+    "\x1b\r\n\x07\x08\x7f\x85\x9b\xad\u202e\u2066\u200b\u2028\u2029"
+    "\u3164\u115f\u1160\uffa0\u2800\ufe0f\u180b\U000e0041\U000e0100\ufeff\u034f"
+)
+
+
+async def test_what_it_prints_is_harmless(bundle: Path) -> None:
+    signed_anew(bundle, of_a_terminal("a".join(HIDING) + "HOLDS" * 100))
+    code, said = verified(bundle)
+    assert code == DOES_NOT_HOLD
+    assert not {*HIDING} - {"\n"} & {*said}
+    assert not any(category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for letter in said if letter != "\n")
+    assert max(map(len, said.splitlines())) < 2000
+    assert not [line for line in said.splitlines() if line.startswith("HOLDS")]
+
+
+@given(st.text(max_size=300))
+def test_a_value_is_shown_in_one_line_that_says_what_it_holds(text: str) -> None:
+    said = verify_export.shown(text)
+    assert said.isprintable()
+    assert len(said) <= 10 * 201
+    if text.isascii() and text.isprintable() and len(text) <= 200:
+        assert said == text
+
+
+def nested(bundle: Path) -> None:
+    packed(bundle, files_of(bundle) | {"journey.json": b"[" * 200_000 + b"]" * 200_000})
+
+
+def twice(bundle: Path) -> None:
+    with zipfile.ZipFile(bundle, "a") as opened, pytest.warns(UserWarning, match="Duplicate"):
+        opened.writestr("journey.json", "{}")
+
+
+def of_many_files(bundle: Path) -> None:
+    packed(bundle, files_of(bundle) | {f"{number}.json": b"{}" for number in range(100)})
+
+
+def bomb(bundle: Path) -> None:
+    """A small file that would unpack to more than a machine has."""
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("register.json", "{}")
+        with opened.open("journey.json", "w", force_zip64=True) as file:
+            for _ in range(600):
+                file.write(b" " * 1024 * 1024)
+
+
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "another format": lambda bundle: changed(bundle, "journey.json", lambda content: content.update(format="another")),
+    "an earlier format": lambda bundle: changed(
+        bundle, "journey.json", lambda content: content.update(format="care-pathway/export/1")
+    ),
+    "nothing": lambda bundle: bundle.write_bytes(b""),
+    "no file of ours": lambda bundle: bundle.write_bytes(b"nothing"),
+    "no journey": lambda bundle: packed(bundle, {"register.json": b"{}"}),
+    "a list": lambda bundle: packed(bundle, files_of(bundle) | {"journey.json": b"[]"}),
+    "no JSON": lambda bundle: packed(bundle, files_of(bundle) | {"journey.json": b"\xff"}),
+    "no events": lambda bundle: changed(bundle, "journey.json", lambda content: content.update(events=[])),
+    "events of another kind": lambda bundle: changed(bundle, "journey.json", lambda c: c.update(events=[1, 2])),
+    "a year that is none": lambda bundle: changed(
+        bundle, "journey.json", lambda c: c["events"][2].update(occurred_at="0001-01-01T00:00:00+14:00")
+    ),
+    "a number that is none": lambda bundle: changed(
+        bundle, "journey.json", lambda c: c["events"][2].update(schema_version=2**70)
+    ),
+    "a signature of another kind": lambda bundle: packed(bundle, files_of(bundle) | {"signature.json": b"[]"}),
+    "deep": nested,
+    "a name twice": twice,
+    "many files": of_many_files,
+    "a bomb": bomb,
+    "a broken file": lambda bundle: bundle.write_bytes(bundle.read_bytes()[:-2000]),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+async def test_what_cannot_be_read_could_not_be_checked(bundle: Path, what: str) -> None:
+    """It has an exit code of its own, and no traceback: Python's would say that it does not hold."""
+    UNREADABLE[what](bundle)
+    code, said = verified(bundle)
+    assert (code, "NOT BE CHECKED" in said, "HOLD" in said) == (NOT_CHECKED, True, False), said
+
+
+@pytest.mark.parametrize("keys", [("00", KEYS[1]), ("", ""), (KEYS[0], "zz" * 32), KEYS + KEYS])
+async def test_what_is_no_key_checks_nothing(bundle: Path, keys: tuple[str, ...]) -> None:
+    assert verified(bundle, *keys)[0] == NOT_CHECKED
 
 
 def decision(content: dict[str, Any]) -> dict[str, Any]:
@@ -101,33 +311,27 @@ async def test_what_was_changed_does_not_hold(bundle: Path, what: str) -> None:
     change, says = FORGERIES[what]
     changed(bundle, "journey.json", change)
     code, said = verified(bundle)
-    assert (code, says in said) == (1, True), said
+    assert (code, says in said) == (DOES_NOT_HOLD, True), said
 
 
 async def test_a_register_of_somebody_else_makes_no_decision_hold(bundle: Path) -> None:
     stranger = key_of("another-clinic", 7)
-    code, said = verified(bundle, stranger.public_key)
-    assert (code, said.count(": HOLDS"), "not signed by this organisation" in said) == (1, 0, True)
+    code, said = verified(bundle, stranger.public_key.hex(), KEYS[1])
+    assert (code, said.count("\nHOLDS"), "not signed by this organisation" in said) == (DOES_NOT_HOLD, 0, True)
     changed(
         bundle,
         "register.json",
         lambda file: file["register"]["entries"][0].update(public_key=stranger.public_key.hex()),
     )
-    assert verified(bundle)[0] == 1
+    assert verified(bundle)[0] == DOES_NOT_HOLD
 
 
-def test_what_is_no_export_is_said_to_be_none(bundle: Path) -> None:
-    changed(bundle, "journey.json", lambda content: content.update(format="another"))
-    assert verified(bundle)[0] == 2
-    program = bundle.with_name("verify_export.py")
-    program.write_bytes(VERIFIER.read_bytes())
-    bundle.write_bytes(b"nothing")
-    ran = subprocess.run([sys.executable, "-I", program, bundle, "00"], check=False, capture_output=True)
-    assert ran.returncode == 2
+def test_the_program_in_the_file_is_the_one_there_is(bundle: Path) -> None:
+    assert files_of(bundle)["verify_export.py"] == VERIFIER.read_bytes()
 
 
 async def test_an_unknown_journey_is_not_exported(record: Record) -> None:
-    assert await export(record, uuid4(), published(EARLY)) is None
+    assert await export(record, uuid4(), published(EARLY), ANCHOR) is None
 
 
 def test_the_program_needs_nothing_of_ours() -> None:

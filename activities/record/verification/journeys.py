@@ -47,8 +47,8 @@ from activities.record.verification.patients import (
     find_mistaken,
     journeys_by_patient,
 )
-from activities.record.verification.sign_offs import SIGNED, check_event, is_sign_off, nonce
-from activities.record.verification.verify_export import Keys
+from activities.record.verification.sign_offs import check_event, is_sign_off, nonce
+from activities.record.verification.verify_export import SIGNED, Keys
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import Event
 

@@ -16,16 +16,17 @@ from typing import Any, Literal, TypeAlias
 from activities.record.store import StoredEvent
 from activities.record.verification.verify_export import (
     DECISION,
+    SIGNED,
     Keys,
     SignatureFault,
     canonical,
     decision_faults,
+    delegated,
     licence_over,
     moment,
     register_of,
     signature_faults,
     signed_bytes,
-    spelled,
 )
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
@@ -57,9 +58,6 @@ Reason: TypeAlias = Literal[
     "protocol_not_approved",
     "wrong_protocol",
 ]
-
-SIGNED = ("signoff.signed", "signoff.delegated")
-"""Events that carry a signature."""
 
 _RELEASES = ("hold.released", "crisis.closed", "session.released")
 _MERGED = "patient.merged"
@@ -154,8 +152,7 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterat
         yield from _find_faults("sign-off", {name: body.get(name) for name in DECISION}, stored, body, keys)
         yield from _find_misfits(journey, stored, body)
     elif body["kind"] == "signoff.delegated":
-        lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
-        yield from _find_faults("delegation", {**lent, "until": spelled(body["until"])}, stored, body, keys)
+        yield from _find_faults("delegation", delegated(body), stored, body, keys)
         yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)

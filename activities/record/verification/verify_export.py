@@ -1,40 +1,53 @@
-"""Verify an exported journey, `python verify_export.py journey.zip ORGANISATION_KEY`, or a report of `record verify`,
-`python verify_export.py report.json REPORT_KEY`.
+"""Verify an exported journey, `python verify_export.py journey.zip ORGANISATION_KEY ANCHOR_KEY`, or a report of
+`record verify`, `python verify_export.py report.json REPORT_KEY`.
 
 For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and
 the package `cryptography`, and shares no code with the service: what it checks is written down in the service's
-FORMAT.md and docs/reference/signatures.md.
+FORMAT.md and docs/reference/signatures.md. Take this program from the service's source, too, if you do not trust the
+one in the file.
 
-ORGANISATION_KEY is the public key of the organisation (64 hex digits). Get it from the organisation itself, not from
-where you got the file: everything rests on it.
+ORGANISATION_KEY and ANCHOR_KEY are public keys of the organisation (64 hex digits): the one its register of signers is
+signed with, and the one its service signs exports and anchors of the record with. Get them from the organisation
+itself, not from where you got the file: everything rests on them.
 
 Of a report it checks that it is signed with that key, which whoever made the report has published, and prints it. What
 the report says is theirs to answer for: it can be made again from the record.
 
-Of a journey it checks that the events are in order and unchanged, each by its hash and the chain; that every decision
-was signed by who it names, with a key the organisation's register knows, in time; and that what was signed is the
-evidence in the file, word for word. It cannot see that newest events were left out, nor what the rules of the clinic
-were.
+Of a journey it checks that the file is, to the letter, what the service exported: which log it is of, up to which
+event, with which register; that the events are in order and unchanged, each by its hash and the chain; that every
+decision and delegation was signed by who it names, with a key the organisation's register knows, in time; and that what
+was decided on is the evidence in the file, word for word. It cannot see what was recorded after the export, nor what
+the rules of the clinic were.
 Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed; or a report is signed and says
-that something was found or not checked. 2: it could not be checked.
+that something was found or not checked. 2: it could not be checked, or not all of it. Nothing is printed as the file
+has it: what could not be seen, or would move the text around it, is spelled as \\u{…}.
 """
 
-import base64
-import json
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
-from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    import base64
+    import json
+    import zipfile
+    from collections.abc import Iterator, Mapping
+    from datetime import UTC, date, datetime, timedelta
+    from hashlib import sha256
+    from io import BytesIO
+    from pathlib import Path
+    from typing import Any, Literal, TypeAlias
+    from uuid import UUID
+
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError as missing:  # Python would exit with 1, which means that something is wrong with the file
+    if __name__ != "__main__":
+        raise
+    print(f"This cannot be checked here: {missing.name} is missing. Use Python 3.11, with the package cryptography.")
+    sys.exit(2)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
+SIGNED = ("signoff.signed", "signoff.delegated")
 SKEW, LONGEST = timedelta(minutes=2), timedelta(hours=1)
 ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
 
@@ -66,6 +79,19 @@ MEANINGS: Mapping[SignatureFault, str] = {
     "licence_expired": "the licence was over",
     "revoked": "the key had been revoked",
 }
+
+
+FORMAT = "care-pathway/export/2"
+FILES = ("journey.json", "register.json")
+FILE_LIMIT, CONTENT_LIMIT = 128 * 1024 * 1024, 512 * 1024 * 1024
+"""Bytes of a file, and of what is packed in it."""
+MOST_ENTRIES, MOST_EVENTS, MOST_TOLD, LONGEST_SHOWN = 16, 500_000, 1000, 200
+_BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
+"""What cannot be seen, although Unicode counts it among letters, marks and symbols."""
+
+
+class NotCheckable(Exception):
+    """The file, or a part of it, cannot be checked; the text says why, and holds nothing of the file."""
 
 
 def canonical(content: Any) -> bytes:
@@ -227,76 +253,182 @@ def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tup
         before = bytes.fromhex(event["journey_hash"])
 
 
-def sign_off_faults(
+def signed_faults(
     journey_id: UUID, event: dict[str, Any], body: dict[str, Any], evidence: str | None, keys: Keys
 ) -> Iterator[str]:
-    """What is wrong with one decision."""
+    """What is wrong with one decision or delegation."""
     signature = body["signature"]
     signer = {"id": event["actor_id"], "role": event["actor_role"], "name": body["name"], "licence": body["licence"]}
-    content = {"journey": str(journey_id), **{name: body.get(name) for name in DECISION}}
-    signed = signed_bytes("sign-off", content, signer, signature)
+    decision = body["kind"] == "signoff.signed"
+    content = {name: body.get(name) for name in DECISION} if decision else delegated(body)
+    what = "sign-off" if decision else "delegation"
+    signed = signed_bytes(what, {"journey": str(journey_id), **content}, signer, signature)
     for fault in decision_faults(signed, signer, signature, moment(event["occurred_at"]), keys):
         yield MEANINGS[fault]
-    if evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]:
+    if decision and (evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]):
         yield "the evidence in this file is not what was signed"
 
 
-def verify_report(path: str, report_key: str) -> int:
-    """Print a report and whether it is signed; how many faults there are."""
-    file = json.loads(Path(path).read_bytes())
+def delegated(body: dict[str, Any]) -> dict[str, Any]:
+    """What of a delegation is signed."""
+    lent = {"to": body["to"], "sign_offs": body["sign_offs"], "reason": body["reason"]}
+    return {**lent, "until": spelled(body["until"])}
+
+
+def shown(value: object) -> str:
+    """A value of the file as it is printed: in one line, not too long, and with nothing in it that a terminal obeys,
+    that hides, or that turns the direction of writing."""
+    text = str(value)
+    cut = f"{text[:LONGEST_SHOWN]}…" if len(text) > LONGEST_SHOWN else text
+    return "".join(f"\\u{{{ord(letter):04x}}}" if _hides(letter) else letter for letter in cut)
+
+
+def _hides(letter: str) -> bool:
+    """Whether a terminal does not show this as a letter of its own."""
+    selects = any(first <= letter <= last for first, last in ("\u180b\u180f", "\ufe00\ufe0f", "\U000e0000\U000e0fff"))
+    return selects or letter in _BLANK or not letter.isprintable()
+
+
+def head_faults(files: Mapping[str, bytes], signed: Mapping[str, Any] | None, anchor_key: str) -> Iterator[str]:
+    """What is wrong with the signature over the whole file."""
+    if signed is None:
+        yield "nobody signed this file: its events may have been made anew, or some left out"
+        return
+    head = signed["head"]
+    if not verified(anchor_key, signed["signature"], canonical({"domain": FORMAT, "head": head})):
+        yield "the file is not signed with this anchor key: its events may have been made anew, or some left out"
+    for name, content in files.items():
+        if head["files"].get(name) != sha256(content).hexdigest():
+            yield f"{name} is not what was exported"
+
+
+def last_faults(journey: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[str]:
+    """What of the events is not what the signed head says."""
+    last = journey["events"][-1]
+    named = (journey["journey_id"], last["version"], last["journey_hash"], last["position"])
+    if (head["journey_id"], head["version"], head["journey_hash"], head["position"]) != named:
+        yield "the last event is not the one that the signature names"
+
+
+def read(path: str) -> bytes:
+    """The content of a file of a size that an export can have."""
+    with Path(path).open("rb") as file:
+        content = file.read(FILE_LIMIT + 1)
+    if len(content) > FILE_LIMIT:
+        raise NotCheckable("it is larger than an export or a report can be")
+    return content
+
+
+def unpacked(content: bytes) -> dict[str, bytes]:
+    """The files in an export, each named once and of a size that it can have."""
+    with zipfile.ZipFile(BytesIO(content)) as bundle:
+        names = bundle.namelist()
+        if len(names) > MOST_ENTRIES or len({*names}) != len(names):
+            raise NotCheckable("it holds other files than an export has, or two of one name")
+        found = {}
+        for name in (*FILES, "signature.json"):
+            if name not in names:
+                continue
+            with bundle.open(name) as file:
+                found[name] = file.read(CONTENT_LIMIT + 1)
+            if len(found[name]) > CONTENT_LIMIT:
+                raise NotCheckable(f"{name} is larger than it can be")
+    if any(name not in found for name in FILES):
+        raise NotCheckable("it is no export: files are missing")
+    return found
+
+
+def verify_report(content: bytes, report_key: str) -> int:
+    """Print a report and whether it is signed. Return the exit code."""
+    file = json.loads(content)
     report = file["report"]
     if report["format"] != "care-pathway/report/1":
-        raise ValueError("not a report of this format")
-    print(json.dumps(report, indent=1, sort_keys=True))
+        raise NotCheckable("it is no report of this format")
+    for line in json.dumps(report, indent=1, sort_keys=True).split("\n")[:MOST_TOLD]:
+        print(shown(line))
     if not verified(report_key, file["signature"], canonical({"domain": report["format"], "report": report})):
         print("NOT SIGNED with this key: do not rely on it.")
         return 1
-    print(f"SIGNED with this key. It says: {'verified' if report['verified'] else 'NOT VERIFIED'}.")
+    print(f"SIGNED with this key. It says: {'verified' if report['verified'] is True else 'NOT VERIFIED'}.")
     return 0 if report["verified"] is True else 1
 
 
-def verify(path: str, organisation_key: str) -> int:
-    """Print what the file says and what is wrong with it; how many faults there are."""
-    with zipfile.ZipFile(path) as bundle:
-        journey = json.loads(bundle.read("journey.json"))
-        register = bundle.read("register.json")
-    if journey["format"] != "care-pathway/export/1":
-        raise ValueError("not an export of this format")
+def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int:
+    """Print what the file says and what is wrong with it. Return the exit code."""
+    files = unpacked(content)
+    signed = json.loads(files.pop("signature.json")) if "signature.json" in files else None
+    journey = json.loads(files["journey.json"])
+    if journey["format"] != FORMAT:
+        raise NotCheckable("it is no export of this format")
     journey_id, events = UUID(journey["journey_id"]), journey["events"]
-    faults = list(chain_faults(journey_id, events))
-    keys = register_of(register, organisation_key)
+    if not events or len(events) > MOST_EVENTS:
+        raise NotCheckable("it has no events, or more than a journey can have")
+    print(f"Journey {shown(journey_id)} of log {shown(journey['log'])}, exported at {shown(journey['exported_at'])}.")
+    faults: list[tuple[object, str]] = []
+    if anchor_key is not None:
+        faults += ((None, fault) for fault in head_faults(files, signed, anchor_key))
+    if signed is not None:
+        faults += ((None, fault) for fault in last_faults(journey, signed["head"]))
+    faults += chain_faults(journey_id, events)
+    keys = register_of(files["register.json"], organisation_key)
     if keys is None:
-        faults.append((0, "the register is not signed by this organisation; no decision can be believed"))
-    decisions = 0
-    nonces: list[str] = []
+        faults.append((None, "the register is not signed by this organisation; no decision can be believed"))
+    decisions, nonces = 0, set()
     for event in events:
-        if event["event_type"] != "signoff.signed":
-            continue
         body = json.loads(base64.b64decode(event["payload"]))["body"]
-        evidence = journey["evidence"].get(str(event["version"]))
-        found = [] if keys is None else list(sign_off_faults(journey_id, event, body, evidence, keys))
-        if body["signature"]["nonce"] in nonces:
+        if body["kind"] != event["event_type"]:
+            faults.append((event["version"], "the event says that it is of another kind than what it holds"))
+        if not {body["kind"], event["event_type"]} & {*SIGNED}:
+            continue
+        try:
+            evidence = journey["evidence"].get(str(event["version"]))
+            found = [] if keys is None else [*signed_faults(journey_id, event, body, evidence, keys)]
+            nonce = body["signature"]["nonce"]
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            found, nonce = ["the decision cannot be read, or nobody signed it"], None
+        if nonce is not None and nonce in nonces:
             found.append("its signature was used before")
-        nonces.append(body["signature"]["nonce"])
+        nonces.add(nonce)
         decisions += 1
-        faults += [(event["version"], fault) for fault in found]
-        print(
-            f"version {event['version']}: {body['decision']} ({body['meaning']}) by {body['name']}, "
-            f"{event['actor_role']}, {event['occurred_at']}: {'HOLDS' if keys and not found else 'DOES NOT HOLD'}"
-        )
-    for version, fault in faults:
-        print(f"version {version}: {fault}" if version else fault)
-    print(f"{len(events)} events, {decisions} decisions, {len(faults)} faults.")
-    return len(faults)
+        faults += ((event["version"], fault) for fault in found)
+        if decisions <= MOST_TOLD:
+            print(f"{'HOLDS' if keys and not found else 'DOES NOT HOLD'}: {told(event, body)}")
+    for version, fault in faults[:MOST_TOLD]:
+        print(fault if version is None else f"version {shown(version)}: {fault}")
+    print(f"{len(events)} events, {decisions} decisions and delegations, {len(faults)} faults.")
+    if faults:
+        print("It DOES NOT HOLD.")
+        return 1
+    if anchor_key is None:
+        raise NotCheckable("without ANCHOR_KEY it is not known whether the service exported this. All else holds")
+    print("All of it HOLDS.")
+    return 0
+
+
+def told(event: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """One decision or delegation in a line."""
+    done = f"{body.get('decision')} ({body.get('meaning')})" if body["kind"] == "signoff.signed" else "delegates"
+    by = f"{shown(body.get('name'))}, {shown(event['actor_role'])}, {shown(event['occurred_at'])}"
+    return f"version {shown(event['version'])}: {shown(done)} by {by}"
+
+
+def main(arguments: list[str]) -> int:
+    """Check one file. Return the exit code."""
+    if len(arguments) not in (2, 3):
+        print(__doc__)
+        return 2
+    try:
+        content = read(arguments[0])
+        if not zipfile.is_zipfile(BytesIO(content)):
+            return verify_report(content, arguments[1])
+        return verify(content, arguments[1], arguments[2] if len(arguments) == 3 else None)
+    except NotCheckable as reason:
+        print(f"This could NOT BE CHECKED: {reason}.")
+    except Exception as error:  # whatever a file holds, that it cannot be read is not that it does not hold
+        print(f"This could NOT BE CHECKED: it cannot be read ({type(error).__name__}).")
+    return 2
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        print(__doc__)
-        sys.exit(2)
-    try:
-        check = verify if zipfile.is_zipfile(sys.argv[1]) else verify_report
-        sys.exit(1 if check(sys.argv[1], sys.argv[2]) else 0)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        print(f"This cannot be checked: {type(error).__name__}.")
-        sys.exit(2)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))
