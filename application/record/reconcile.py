@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 
 from activities.notices import deliver
-from activities.record import Record
+from activities.record import NotYetRecorded, Record
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
 from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, marks_at
@@ -36,7 +36,7 @@ from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.events import event_id
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
-from workflows.messages import mark_version
+from workflows.messages import ATTEMPT, mark_version
 
 log = structlog.get_logger("reconcile")
 
@@ -427,15 +427,18 @@ async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
 async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last: Run | None) -> bool:
     """Begin a new run from the record, and hand in again what the last one had accepted and not recorded."""
     taken = () if last is None else await journeys.taken(last)
+    if last is not None:
+        # First its end: what it records afterwards would contradict the run that goes on from the record.
+        await journeys.end(journey_id)
+        last = await journeys.find(journey_id) or last
+        with suppress(UseCaseError):
+            taken = await journeys.taken(last)
+        await _until_quiet(record, journeys, last)
     events = await load_events(record, journey_id)
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     told = [notice for event in events for notice in notices(event)]
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
     await journeys.resume(events)
-    if last is not None:
-        # Until then it took more. What it had before is handed in even if it cannot be read again.
-        with suppress(UseCaseError):
-            taken = await journeys.taken(last)
     known, messages = receipts_of(events), fold(events).messages.values()
     for each in taken:
         if isinstance(each.read, Command):
@@ -445,3 +448,12 @@ async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last:
         if not recorded:
             await journeys.hand_in(journey_id, each)
     return True
+
+
+async def _until_quiet(record: Record, journeys: Journeys, over: Run) -> None:
+    """Wait until an append that a run had begun before its end is recorded, or can no longer be."""
+    append = await journeys.under_way(over)
+    if append is not None:
+        left = min(append.until - datetime.now(UTC), ATTEMPT)
+        with suppress(NotYetRecorded):
+            await record.wait_for(over.journey_id, append.version, max(left, timedelta()))

@@ -15,7 +15,7 @@ from activities.record.store import Record, open_record
 from application.errors import Unavailable
 from application.settings import Settings
 from application.temporal import journey_client, runs
-from application.temporal.journeys import Journeys, Kept, Run, Taken
+from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
@@ -83,6 +83,12 @@ class TemporalJourneys:
 
     async def resume(self, recorded: Sequence[Event]) -> None:
         await journey_client.resume(self._client, recorded, task_queue=self._task_queue)
+
+    async def end(self, journey_id: UUID) -> None:
+        await runs.end(self._client, journey_id)
+
+    async def under_way(self, run: Run) -> UnderWay | None:
+        return await runs.under_way(self._client, run)
 
     async def find(self, journey_id: UUID) -> Run | None:
         return await runs.find_run(self._client, journey_id)

@@ -279,7 +279,7 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
 async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) -> None:
     """Run a journey on from its recorded events: one that Temporal has lost, ended, or knows less of than the record.
 
-    What runs under its id is terminated. Nothing that is recorded happens again: events and notices have their ids.
+    One that runs stays as it is. Nothing that is recorded happens again: events and notices have their ids.
 
     Raises:
         Unavailable: Temporal did not take it, or the record cannot keep a large state; ask again.
@@ -293,7 +293,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
             id=workflow_id(journey.id),
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
             static_summary=_summary(journey.protocol.pathway, journey.clinic),
         )

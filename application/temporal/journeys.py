@@ -56,6 +56,13 @@ class Kept(NamedTuple):
     batch: Batch
 
 
+class UnderWay(NamedTuple):
+    """What a run that is over may still be recording: up to which version, and until when at most (UTC)."""
+
+    version: int
+    until: datetime
+
+
 class Journeys(Protocol):
     """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer."""
 
@@ -77,8 +84,14 @@ class Journeys(Protocol):
         """Return the latest run of a journey; None when Temporal knows none. Its mark is the one that its history has,
         where that is newer than the one it shows."""
 
+    async def end(self, journey_id: UUID) -> None:
+        """End the run of a journey that is open, if there is one, to go on from the record."""
+
+    async def under_way(self, run: Run) -> UnderWay | None:
+        """Return what a run that is over may still be recording; None for nothing."""
+
     async def resume(self, recorded: Sequence[Event]) -> None:
-        """Start a journey from its recorded events, and replace whatever runs under its id."""
+        """Start a journey from its recorded events, unless it runs already."""
 
     def runs(self) -> AsyncIterator[Run]:
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""

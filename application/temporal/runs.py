@@ -33,9 +33,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import Unavailable
 from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
-from application.temporal.journeys import REGISTERED, Kept, Run, Taken
+from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.messages import (
+    ATTEMPT,
     DIVERGED,
     UNPROVEN,
     Batch,
@@ -227,6 +228,45 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     except (RPCError, RuntimeError):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
+
+
+async def end(client: Client, journey_id: UUID) -> None:
+    """End the run of a journey that is open, if there is one.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    try:
+        await handle_of(client, journey_id).terminate(
+            reason="reconciliation: begin anew from the record", rpc_timeout=ANSWER
+        )
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise _unavailable() from None
+
+
+async def under_way(client: Client, run: Run) -> UnderWay | None:
+    """Return what a run that is over may still be recording; None when all that it asked of the record was answered.
+
+    Raises:
+        Unavailable: its history cannot be read.
+    """
+    answered: set[int] = set()
+    over: datetime | None = None
+    try:
+        async for event in newest_events(client, run, pages=TAIL):
+            over = over or event.event_time.ToDatetime(tzinfo=UTC)
+            for done in (event.activity_task_completed_event_attributes, event.activity_task_failed_event_attributes):
+                answered.add(done.scheduled_event_id)
+            scheduled = event.activity_task_scheduled_event_attributes
+            if scheduled.activity_type.name == append_to_record.__name__:
+                if event.event_id in answered:
+                    return None
+                [batch] = await client.data_converter.decode(scheduled.input.payloads, [Batch])
+                return UnderWay(batch.events[-1].version, over + ATTEMPT)
+    except (RPCError, RuntimeError, ValueError):
+        raise Unavailable("the history of the run cannot be read", "Run it again") from None
+    return None
 
 
 async def kept(client: Client, run: Run) -> tuple[Kept, ...]:

@@ -24,7 +24,7 @@ from activities.record.event_codec import load_events, to_new
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Kept, Run, Taken
+from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
@@ -193,6 +193,12 @@ class DirectJourneys:
 
     async def find(self, journey_id: UUID) -> Run | None:
         raise AssertionError("nothing is compared with Temporal here")
+
+    async def end(self, journey_id: UUID) -> None:
+        raise AssertionError("nothing is mended here")
+
+    async def under_way(self, run: Run) -> UnderWay | None:
+        raise AssertionError("nothing is mended here")
 
     async def resume(self, recorded: Sequence[Event]) -> None:
         raise AssertionError("nothing was lost")

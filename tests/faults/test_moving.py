@@ -7,6 +7,7 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
@@ -16,9 +17,12 @@ from application.record.reconcile import begin_anew
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import reopen, submit
 from application.temporal.runs import find_run
+from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, reset, support
+from tests.faults.helpers import Course, at_work, blocked, command, reset, support
+from tests.helpers import eventually
 from workflows import messages
+from workflows.care_journey import DIVERGED_HEALTH
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 
@@ -91,6 +95,40 @@ async def test_commands_arrive_while_a_journey_moves(
         known = await course.commands()
         assert [one for one in sent if one.command_id not in known] == []
         assert len(journey.support) == len(sent)
+
+
+async def test_an_append_under_way_ends_before_a_journey_is_begun_anew(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """It may reach the record after its run has ended: whoever goes on from the record must not come before it."""
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.recorded()
+        first = (await course.handle.describe()).run_id
+
+        async def appending() -> bool:
+            pending = (await course.handle.describe()).raw_description.pending_activities
+            return any(one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for one in pending)
+
+        async def ended() -> bool:
+            """Whether the run is over, and the next one, if there is one yet, has read the record."""
+            run = await find_run(client, course.id)
+            if run is None or run.run_id == first:
+                return run is None or run.ended
+            history = (await course.runs())[0]
+            return any(event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED for event in history)
+
+        async with blocked(stack, "LOCK TABLE record.journey_event IN SHARE MODE"):
+            await course.send(support("invented: before"))
+            await eventually(appending)
+            replacing = asyncio.create_task(replace(course))
+            await eventually(ended)
+        await replacing
+        await course.send(support("invented: after"))
+        journey = await course.recorded()
+        assert [one.text for one in journey.support.values()] == ["invented: before", "invented: after"]
+        assert (await course.status()).health != DIVERGED_HEALTH
 
 
 async def test_what_is_known_of_a_journey_that_takes_nothing_is_told(

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,6 @@ from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
-from workflows.journey.events import Event
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.messages import JourneyInput, JourneyResult, mark_version
 from workflows.search_attributes import CLINIC, STAGE
@@ -279,13 +278,13 @@ async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_p
             await course.handle.signal("show")
             await eventually(lambda: _timers(course, shown))  # noqa: B023 - of this round
     await foreign_event(ground.record, course.id)
-    late, resume = command(support("invented: just before the run is ended")), TemporalJourneys.resume
+    late, end = command(support("invented: just before the run is ended")), TemporalJourneys.end
 
-    async def resume_a_little_later(journeys: TemporalJourneys, recorded: Sequence[Event]) -> None:
+    async def end_a_little_later(journeys: TemporalJourneys, journey_id: UUID) -> None:
         await signal(course, "command", late.model_dump_json(exclude_none=True).encode())
-        await resume(journeys, recorded)
+        await end(journeys, journey_id)
 
-    monkeypatch.setattr(TemporalJourneys, "resume", resume_a_little_later)
+    monkeypatch.setattr(TemporalJourneys, "end", end_a_little_later)
     async with ground.at_work():
         assert (await ground.reconcile())[course.id] == (Drift.BEHIND, True)
         await eventually(lambda: knows(course, late.command_id))
