@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from zoneinfo import ZoneInfoNotFoundError
@@ -104,10 +105,15 @@ class KnowsStaff(Interceptor):
 
     def __init__(self, register: RegisterFile, log: ThisLog) -> None:
         self._register, self._log = register, log
+        # A thread of its own: where a workflow runs, imports are those of its sandbox, and the library that checks
+        # signatures ends the process when it wants to say that one is wrong.
+        self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="register")
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002 - the SDK's name
         """Offer the look; nothing is intercepted."""
-        input.unsafe_extern_functions[REFUSE_UNKNOWN] = self._refuse_unknown
+        input.unsafe_extern_functions[REFUSE_UNKNOWN] = lambda presented: self._looking.submit(
+            self._refuse_unknown, presented
+        ).result()
 
     def _refuse_unknown(self, presented: SignatureCheck) -> Refusal | None:
         try:
