@@ -36,22 +36,30 @@ class Ledger:
         """Whether there is something to record, and the record takes it."""
         return bool(self.outbox) and not self.diverged
 
-    def refusal(self, command: Command, at: datetime) -> Refusal | None:
+    def refusal(self, command: Command, at: datetime, *, authentic: bool = True) -> Refusal | None:
         """Why a command is refused at a moment (UTC), if that leaves no trace."""
-        decided = self._screen(command) or answer_repeated(self.receipts, command) or decide(self.journey, command, at)
+        screened = self._screen(command, authentic)
+        decided = screened or answer_repeated(self.receipts, command) or decide(self.journey, command, at)
         kept = isinstance(decided, Refusal) and keep_refusal(self.journey, self.receipts, command, decided, at)
         return decided if isinstance(decided, Refusal) and not kept else None
 
     def decide(
-        self, command: Command, at: datetime, refusal: Refusal | None = None, *, unanswered: bool = False
+        self,
+        command: Command,
+        at: datetime,
+        refusal: Refusal | None = None,
+        *,
+        unanswered: bool = False,
+        authentic: bool = True,
     ) -> tuple[Receipt, tuple[Event, ...]]:
-        """Decide a command at a moment (UTC), unless it was decided before or its signature is refused.
+        """Decide a command at a moment (UTC), unless it was decided before or its signature is refused. One that is not
+        ``authentic`` was sent by hand.
 
         A refusal gives the event that keeps it, if it is to be kept: always for a sender who gets no answer.
         """
         decided = (
             refusal
-            or self._screen(command)
+            or self._screen(command, authentic)
             or answer_repeated(self.receipts, command)
             or decide(self.journey, command, at)
         )
@@ -111,5 +119,5 @@ class Ledger:
         expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < at
         return not expired and at - checked.at <= ATTEMPT and checked.state == self.journey.patient.state
 
-    def _screen(self, command: Command) -> Refusal | None:
-        return screen(command) or (QUARANTINED if self.diverged else None)
+    def _screen(self, command: Command, authentic: bool) -> Refusal | None:
+        return screen(command, authentic=authentic) or (QUARANTINED if self.diverged else None)

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
+from workflows import authenticity
 from workflows.authenticity import is_authentic
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
@@ -22,7 +23,7 @@ from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.command_ids import id_objection
-from workflows.journey.commands import Command, KeepUnreadable
+from workflows.journey.commands import SIGNED, Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
@@ -267,8 +268,11 @@ ALREADY_OPEN = Refusal(
 )
 
 
-def screen(command: Command) -> Refusal | None:
-    """Return why a command is refused whoever sends it, before the journey decides."""
+def screen(command: Command, *, authentic: bool = True) -> Refusal | None:
+    """Return why a command is refused whoever sends it, before the journey decides: one that was sent by hand (not
+    ``authentic``), for most kinds."""
+    if not authentic and (refusal := refuse_by_hand(command)) is not None:
+        return refusal
     if command.actor.role == Role.SYSTEM:
         return Refusal(
             code=RefusalCode.NOT_ALLOWED,
@@ -292,25 +296,50 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Sign
     """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
     contents = tuple(raw.payload.data for raw in payload)
     size = sum(map(len, contents))
-    authentic = bool(payload) and all(is_authentic(raw.payload) for raw in payload)
+    authentic = not authenticity.SEALED or (bool(payload) and all(is_authentic(raw.payload) for raw in payload))
     if size > COMMAND_LIMIT or size + waiting > WAITING_BYTES:
         digest_of_all = sha256(b"".join(contents)).hexdigest()
         return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
     return Signal(name=name, contents=contents, size=size, authentic=authentic)
 
 
+def refuse_by_hand(command: Command) -> Refusal | None:
+    """Return why a command is not taken that came past the service, without its key; None if it is: a signed decision,
+    a hold, a report of harm, a call for help."""
+    body = command.body
+    if body.by_hand or (isinstance(body, SIGNED) and body.signature is not None):
+        return None
+    return Refusal(
+        code=RefusalCode.NOT_ALLOWED,
+        reason="this was sent by hand, past the service: so only a signed decision, a hold, a report of harm or a call "
+        "for help is taken",
+        remedy="Nothing happened; send it with `starter.py`, by your own profile",
+    )
+
+
 def read_signal(signal: Signal) -> Command | KeepUnreadable:
-    """Return the command in a signal, or, if it cannot be read, a command that keeps it for people to look at."""
+    """Return the command in a signal, or, if it cannot be read or is not taken by hand, a command that keeps it for
+    people to look at. What happened (a dose) may be about safety, so that one holds care."""
+    read = _read_command(signal)
+    if isinstance(read, Command) and not signal.authentic and refuse_by_hand(read) is not None:
+        kept = unreadable(f"by hand: {read.body.kind}", _text(signal))
+        return kept.model_copy(update={"sent_by_hand": not read.body.fact})
+    return read
+
+
+def _read_command(signal: Signal) -> Command | KeepUnreadable:
     if signal.name in ("command", "sign_off") and len(signal.contents) == 1:
         try:
             return Command.model_validate_json(signal.contents[0])
         except ValueError:
             pass
+    return unreadable(signal.name, _text(signal))
+
+
+def _text(signal: Signal) -> str:
     if signal.sha256:
-        text = f"Too large to be kept: {signal.size} bytes, SHA-256 {signal.sha256}. Ask its sender what it says."
-    else:
-        text = "\n".join(part.decode(errors="replace") for part in signal.contents)
-    return unreadable(signal.name, text)
+        return f"Too large to be kept: {signal.size} bytes, SHA-256 {signal.sha256}. Ask its sender what it says."
+    return "\n".join(part.decode(errors="replace") for part in signal.contents)
 
 
 def unreadable(name: str, text: str) -> KeepUnreadable:

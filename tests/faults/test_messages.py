@@ -16,7 +16,7 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually
 from tests.replay.replay import replay
-from workflows import ledger, messages
+from workflows import authenticity, ledger, messages
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
@@ -149,6 +149,21 @@ async def test_a_refused_command_of_the_service_holds_care_and_is_tried_again(
     [kept] = (await course.recorded()).messages.values()
     assert kept.name == "refused: clock.pass-deadline"
     await eventually(lambda: _at_least(course, "obligation.escalated", 1))
+
+
+@REPLAYED
+async def test_by_hand_a_hold_and_a_call_for_help_are_taken_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, course: Course
+) -> None:
+    monkeypatch.setattr(authenticity, "SEALED", True)
+    sent = (command(c.Withdraw(), by=Role.PATIENT), command(support()), command(c.PlaceHold(reason="invented")))
+    for one in sent:
+        await signal(course, "command", one.model_dump_json().encode())
+    recorded = await eventually(lambda: _at_least(course, "hold.placed", 1))
+    assert (recorded.count("message.kept"), recorded.count("support.requested")) == (1, 1)
+    assert "pathway.ending" not in recorded
+    [kept] = (await course.recorded()).messages.values()
+    assert kept.name == "by hand: pathway.withdraw"
 
 
 async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:

@@ -35,6 +35,8 @@ class CommandBody(InputModel):
       nobody needs one.
     - ``by_anybody``: also somebody who has no part in the journey may send it. To stop, to report harm and to ask for
       help nobody needs to be known; what is sent by somebody unknown is marked so.
+    - ``by_hand``: it is taken also where nothing shows that it came through the service: it stops care, reports harm or
+      calls for help. Of everything else only a signed decision is.
     - ``attempts_kept``: a refusal is kept in the record, because somebody tried to approve or release.
     """
 
@@ -43,6 +45,7 @@ class CommandBody(InputModel):
     progress: ClassVar[bool] = False
     licensed: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = False
+    by_hand: ClassVar[bool] = False
     attempts_kept: ClassVar[bool] = False
     fact: ClassVar[bool] = False
 

@@ -34,6 +34,7 @@ class ReportAdverseEvent(CommandBody):
     kind: Literal["adverse-event.report"] = "adverse-event.report"
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -19,6 +19,7 @@ class RecordDeath(CommandBody):
     kind: Literal["pathway.record-death"] = "pathway.record-death"
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -24,6 +24,7 @@ class PlaceHold(CommandBody):
 
     kind: Literal["pathway.hold"] = "pathway.hold"
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     reason: Text

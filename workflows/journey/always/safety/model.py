@@ -48,6 +48,7 @@ class ReportCrisis(CommandBody):
     kind: Literal["crisis.report"] = "crisis.report"
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
@@ -60,6 +61,7 @@ class RequestSupport(CommandBody):
     kind: Literal["support.request"] = "support.request"
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
@@ -88,13 +90,14 @@ class HandleMessage(CommandBody):
 
 class KeepUnreadable(CommandBody):
     """The workflow received a message that could not be read. It is recorded, and care is held until ops have seen
-    it."""
+    it. ``sent_by_hand``: it can be read, came past the service, and is not taken; care goes on."""
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     name: Annotated[Raw, Field(max_length=200)]
     content: Raw
+    sent_by_hand: Flag = False
 
 
 class KeepCancellation(CommandBody):
@@ -158,13 +161,15 @@ class SupportAnswered(EventBody):
 
 
 class MessageKept(EventBody):
-    """A message that could not be read, kept as it came."""
+    """A message that could not be read, kept as it came; or one that was sent by hand, past the service, and was not
+    taken."""
 
     kind: Literal["message.kept"] = "message.kept"
     opens: ClassVar = ("message", "messages")
     message: Identifier
     name: Raw
     content: str
+    sent_by_hand: bool = False
 
 
 class CancellationKept(EventBody):
@@ -219,6 +224,8 @@ class Message(ImmutableModel):
     content: str
     cancels: bool = False
     """Whether it is a request to cancel the journey, and not one that could not be read."""
+    sent_by_hand: bool = False
+    """Whether it came past the service, and can be read."""
     handled: bool = False
 
 
@@ -285,7 +292,7 @@ def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHea
 
 
 def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> Changes:
-    message = Message(id=body.message, name=body.name, content=body.content)
+    message = Message(id=body.message, name=body.name, content=body.content, sent_by_hand=body.sent_by_hand)
     return {"messages": put(state.messages, message.id, message)}
 
 

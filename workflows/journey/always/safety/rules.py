@@ -45,8 +45,9 @@ def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: da
 
 
 def keep_message(journey: Journey, command: c.KeepUnreadable, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Keep a message that could not be read, as it came."""
-    yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", name=command.name, content=command.content)
+    """Keep a message that could not be read, or was not taken, as it came."""
+    kept = command.model_dump(exclude={"kind"})
+    yield e.MessageKept(message=f"message-{len(journey.messages) + 1}", **kept)
 
 
 def keep_cancellation(journey: Journey, command: c.KeepCancellation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -55,13 +56,14 @@ def keep_cancellation(journey: Journey, command: c.KeepCancellation, by: Actor, 
 
 
 def react_message(journey: Journey, body: e.MessageKept, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care until ops have read the message: it might be about safety."""
-    yield place(
-        journey,
-        "unreadable_message",
-        "a message could not be read, and might be about safety",
-        source=body.message,
-    )
+    """Hold care until ops have read the message: it might be about safety. What was sent by hand changes nothing."""
+    if not body.sent_by_hand:
+        yield place(
+            journey,
+            "unreadable_message",
+            "a message could not be read, and might be about safety",
+            source=body.message,
+        )
 
 
 def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -110,7 +112,7 @@ def _look(message: Message) -> Iterator[Requirement]:
             UNREADABLE_MESSAGE,
             subject=message.id,
             owner=Role.OPS,
-            what="read a message the service could not",
+            what="find out who sent this by hand" if message.sent_by_hand else "read a message the service could not",
             care=False,
         )
 
