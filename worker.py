@@ -23,6 +23,7 @@ from activities.record.read_models import running
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
+from activities.seen_registers import SeenRegisters
 from activities.signature_activities import SignatureActivities
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
@@ -178,6 +179,7 @@ async def run(settings: Settings) -> None:
     for caught in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
     async with open_record(settings.database_url.get_secret_value()) as record:
+        await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
         worker = build_worker(

@@ -29,6 +29,7 @@ from activities.record.store import (
     patient_key,
 )
 from activities.record.verification.batches import NEEDS_PROOF, Unproven, prove
+from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
@@ -77,6 +78,7 @@ class RecordActivities:
     ) -> None:
         self._record = record
         self._register = register
+        self._registers = SeenRegisters(record, register)
         self._demonstrations = demonstrations
         self._log = log
         self._recorded = RecordedJourneys()
@@ -133,7 +135,7 @@ class RecordActivities:
             goes_on = False
             if before is None:
                 before, follows, goes_on = await self._prove_recorded(batch)
-            after = prove(batch.events, self._register.current(), before)
+            after = prove(batch.events, await self._registers.current(), before)
             # A retry finds what an earlier attempt recorded, whatever became known since.
             if rests and not goes_on:
                 state = None if before is None else before.journey
@@ -204,7 +206,7 @@ class RecordActivities:
         clinic = await self._clinic_of(batch, None if known is None else known.proven)
         if self._log is None:
             self._log = ThisLog(await self._record.log_name(), self._demonstrations)
-        register = self._register.current()
+        register = await self._registers.current()
         problem = next(unknown_actors(register, clinic, batch.events), None)
         problem = problem or next(unproven_events(register, self._log, clinic, batch.events), None)
         if problem is not None:
@@ -228,7 +230,7 @@ class RecordActivities:
     async def _prove_recorded(self, batch: Batch) -> tuple[Proven | None, bytes, bool]:
         """Prove what is recorded of a journey before a batch. Return that, its hash, and whether the journey goes on
         after it."""
-        proven, journey_hash, register = None, BEFORE_THE_FIRST, self._register.current()
+        proven, journey_hash, register = None, BEFORE_THE_FIRST, await self._registers.current()
         async for page in self._record.read(batch.journey_id):
             for row in page:
                 if row.version > batch.expected_version:

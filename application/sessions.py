@@ -73,6 +73,7 @@ async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESS
     """
     person = keyring.require_staff(context.actor)
     register, now = keyring.verified_register(context.settings), context.now()
+    await keyring.require_newest(context)
     clinics = _clinics_of(register, context)
     log = await (await context.record()).log_name()
     key = keyring.unlock_own(context, person)

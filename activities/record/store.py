@@ -204,6 +204,13 @@ class Appended(_Frozen):
     journey_hash: bytes
 
 
+class SeenRegister(NamedTuple):
+    """A register that was used with a log: its version, and the SHA-256 of its content."""
+
+    version: int
+    content_hash: bytes
+
+
 class NewNotice(_Frozen):
     """A notice to be delivered: what kind of task which event gave to a role, and to whom where they are known by
     name."""
@@ -504,6 +511,19 @@ class Record:
                 raise RecordFault("NoSuchLog")
             self._log_name = str(rows[0]["name"])
         return self._log_name
+
+    async def see_register(self, seen: SeenRegister) -> SeenRegister:
+        """Note that a register is used with this log, and return the newest one that was."""
+        rows = await self._fetch("SELECT * FROM record.see_register($1, $2, $3)", self._log_id, *seen)
+        return SeenRegister(rows[0]["version"], rows[0]["content_hash"])
+
+    async def newest_register(self) -> SeenRegister | None:
+        """Return the newest register that was used with this log; None before the first."""
+        rows = await self._fetch(
+            "SELECT version, content_hash FROM record.register WHERE log_id = $1 ORDER BY version DESC LIMIT 1",
+            self._log_id,
+        )
+        return SeenRegister(rows[0]["version"], rows[0]["content_hash"]) if rows else None
 
     async def log_head(self) -> tuple[int, bytes] | None:
         """Return the last position of the log and its hash there; None while it is empty."""

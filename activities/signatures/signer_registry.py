@@ -10,6 +10,7 @@ new name, another role), they get a new entry with a new key; what they signed b
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -306,11 +307,11 @@ def publish(register: Register, organisation_private_key: PrivateKey) -> bytes:
     return json.dumps({"register": content, "signature": value.hex()}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
+def parse(content: bytes, organisation_public_key: bytes) -> Register:
     """Parse the content of a register file, and verify its signature.
 
     Raises:
-        RegisterError: it is malformed, not signed by this organisation, or older than one seen before.
+        RegisterError: it is malformed, or not signed by this organisation.
     """
     try:
         file = json.loads(content)
@@ -328,18 +329,37 @@ def parse(content: bytes, organisation_public_key: bytes, *, seen_version: int =
         register = Register.model_validate(claimed)
     except ValidationError:
         raise RegisterError("the register is signed but breaks its own rules", "Correct and publish it anew") from None
-    if register.version < seen_version:
-        raise RegisterError("the register is older than one seen before", "Put the newest one back")
     return register
 
 
-def read(path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> Register:
+def read(path: Path, organisation_public_key: bytes) -> Register:
     """Read a register file, and verify its signature.
 
     Raises:
         RegisterError: as `parse`, or the file cannot be read.
     """
-    return parse(_content(path), organisation_public_key, seen_version=seen_version)
+    return parse(_content(path), organisation_public_key)
+
+
+def content_hash(content: bytes) -> bytes:
+    """Return the SHA-256 of what is signed in the content of a register file."""
+    return sha256(_signed_bytes(json.loads(content)["register"])).digest()
+
+
+def require_newest(register: Register, content_hash: bytes, newest: tuple[int, bytes]) -> None:
+    """Require that a register is the ``newest`` one that was seen anywhere, or newer than it.
+
+    Raises:
+        RegisterError: it is older, or another one of the same version.
+    """
+    version, expected = newest
+    if register.version < version:
+        raise RegisterError("the register is older than one seen before", "Put the newest one back")
+    if register.version == version and content_hash != expected:
+        raise RegisterError(
+            "there are two registers of one version, and this is not the one seen before",
+            "Find out who published it; put the newest one back, or publish the next version from the offline copy",
+        )
 
 
 class RegisterFile:
@@ -349,11 +369,11 @@ class RegisterFile:
     file by renaming a new one over it.
     """
 
-    def __init__(self, path: Path, organisation_public_key: bytes, *, seen_version: int = 0) -> None:
+    def __init__(self, path: Path, organisation_public_key: bytes) -> None:
         self._path = path
         self._organisation = organisation_public_key
-        self._seen = seen_version
-        self._last: tuple[bytes, Register] | None = None
+        self._newest: tuple[int, bytes] = (0, b"")
+        self._last: tuple[bytes, Register, bytes] | None = None
 
     def current(self) -> Register:
         """Return the register as it is now.
@@ -363,10 +383,20 @@ class RegisterFile:
         """
         content = _content(self._path)
         if self._last is None or self._last[0] != content:
-            register = parse(content, self._organisation, seen_version=self._seen)
-            self._seen = register.version
-            self._last = content, register
-        return self._last[1]
+            self._last = content, parse(content, self._organisation), content_hash(content)
+        _, register, found = self._last
+        require_newest(register, found, self._newest)
+        self._newest = register.version, found
+        return register
+
+    def newest(self) -> tuple[int, bytes]:
+        """Return the version and the content's hash of the newest register that is known here."""
+        return self._newest
+
+    def learn(self, newest: tuple[int, bytes]) -> None:
+        """Take in what the newest register is that was seen anywhere."""
+        if newest[0] >= self._newest[0]:
+            self._newest = newest
 
 
 def _content(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
-from application.sign_offs import signing, staff
+from application.sign_offs import keyring, signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import has_part, require_part
@@ -82,6 +82,7 @@ async def prepare(
         raise NotFound("there is no patient with this reference", "Give the reference of the other patient's journeys")
     if isinstance(body, SIGNED):
         journey = await load_journey(context, journey_id)
+        await keyring.require_newest(context)
         return signing.sign(context, actor, journey, once, body), journey
     return Command.model_construct(command_id=once, actor=actor, body=body), None
 

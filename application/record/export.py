@@ -32,6 +32,7 @@ async def export_journey(context: Context, journey_id: UUID, file: Path, key: Pa
     if register is None:
         raise InvalidInput("there is no register where it should be", "Check CAREPATH_REGISTER_FILE")
     refuse_existing(file, "nothing is overwritten")
+    await keyring.require_newest(context)
     await read_journey(context, ActOn(action="record export", journey_id=journey_id), journey_id)
     bundle = await record_export.export(await context.record(), journey_id, register, signed_with)
     assert bundle is not None

@@ -57,6 +57,7 @@ MEANINGS: Mapping[str, str] = {
     "merged_unsigned": "Two patients were merged without the signed decision of two people.",
     "protocol_not_approved": "The journey began under a protocol that two people had not approved for that day.",
     "wrong_protocol": "The protocol in the record is not the one the journey says it is under.",
+    "register_put_back": "The record has seen a newer register, or another of this version: this one was put back.",
     "anchor_unreadable": "An anchor of this position cannot be read.",
     "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
     "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",

@@ -15,7 +15,7 @@ from activities.record import Record
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.chains import Finding, by_place
 from activities.record.verification.journeys import VerificationResult, verify_record
-from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
+from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
 from application.context import Context
 from application.errors import InvalidInput, NotVerified, UseCaseError
@@ -90,6 +90,9 @@ async def verify(
             content_of_register, keys = _keys(settings, register)
         except UseCaseError as problem:
             unchecked[Part.SIGN_OFFS] = problem
+    newest = None if content_of_register is None else await record.newest_register()
+    if content_of_register is not None and newest is not None and is_put_back(content_of_register, newest):
+        found.append(Finding(0, None, None, "register_put_back"))
     examined = await verify_record(
         record,
         keys=keys,

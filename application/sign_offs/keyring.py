@@ -13,7 +13,7 @@ from activities.signatures.signer_registry import Register, RegisterError
 from activities.signatures.staff import STAFF_ROLES
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack
-from application.files import is_missing, refuse_existing
+from application.files import content_of, is_missing, refuse_existing
 from application.profiles import key_path
 from application.settings import Settings
 from workflows.journey.actors import CLINICAL, Actor, Licence
@@ -225,6 +225,25 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
         )
     try:
         return signer_registry.read(path, organisation_key)
+    except RegisterError as error:
+        raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+
+
+async def require_newest(context: Context, given: Path | None = None) -> None:
+    """Require that the register, where there is one, is not older than one that was used with the record.
+
+    Raises:
+        NotVerified: it is older, or another one of that version, or cannot be believed.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    path = given or context.settings.register_file
+    content = None if path is None else content_of(path)
+    newest = await (await context.record()).newest_register()
+    if content is None or newest is None:
+        return
+    register = verified_register(context.settings, path)
+    try:
+        signer_registry.require_newest(register, signer_registry.content_hash(content), newest)
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
 

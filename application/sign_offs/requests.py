@@ -13,7 +13,7 @@ from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
 from application.freshness import wait_for_read_models
 from application.history import History, read_journey, read_journeys
-from application.sign_offs import signing
+from application.sign_offs import keyring, signing
 from application.sign_offs.decision_history import Decision, Since, changes_since, decision_on
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
@@ -197,6 +197,7 @@ async def read_to_sign(
     objection = asked.objection(context, signer)
     if objection is not None:
         raise Refused(objection)
+    await keyring.require_newest(context)
     known = asked.request.evidence or ""
     if evidence_seen is not None and not stands_for(evidence_seen, known):
         raise Conflict(

@@ -15,11 +15,13 @@ from pydantic import SecretStr
 
 from activities.record import RecordUnavailable, open_record
 from activities.record.event_codec import to_new
+from activities.record.store import Record, SeenRegister
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import Kind
 from activities.record.verification.patients import Difference
 from activities.record.verification.sign_offs import Reason, trusted_keys
+from activities.signatures.signer_registry import content_hash
 from application.record import verification_report as reports
 from application.record.reconcile import Drift
 from cli import record as cli_record
@@ -206,10 +208,35 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 def test_every_reason_has_a_sentence() -> None:
     reasons = {reason for each in (Kind, Reason, Flaw, Difference) for reason in get_args(each)}
-    reasons |= {"head_differs", "rows_differ", "rows_stale"}
+    reasons |= {"register_put_back", "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
     assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())
+
+
+def seen(world: ProofWorld, *registers: tuple[int, bytes]) -> None:
+    async def now(record: Record) -> None:
+        for each in registers:
+            await record.see_register(SeenRegister(*each))
+
+    world.on_record(now)
+
+
+def test_a_register_that_was_put_back_is_found(world: ProofWorld, register: Path, tmp_path: Path) -> None:
+    world.kept(rows(history()))
+    known = EARLY.version, content_hash(register.read_bytes())
+    seen(world, known)
+    assert verify(world).code == 0
+    newer = EARLY.model_copy(update={"version": EARLY.version + 1, "issued_at": EARLY.issued_at})
+    seen(world, (newer.version, content_hash(published(newer))))
+    for words in ((), (str(JOURNEY),), ("--register", str(register))):
+        answer = verify(world, *words)
+        assert (answer.code, [f["reason"] for f in answer.json["findings"]]) == (7, ["register_put_back"])
+    other = published(newer.model_copy(update={"organisation": "Another Clinic"}))
+    register.write_bytes(other)
+    assert places(verify(world)) == {(0, "register_put_back")}
+    register.write_bytes(published(newer))
+    assert verify(world).code == 0
 
 
 def test_an_end_that_was_cut_off_is_found_by_an_anchor(world: ProofWorld, migrated: Database, tmp_path: Path) -> None:

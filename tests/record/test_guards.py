@@ -10,6 +10,7 @@ import pytest
 
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
 from activities.record.access_log import record_access
+from activities.record.store import SeenRegister
 from deploy.local.postgres import Database
 from tests.record.helpers import (
     Connection,
@@ -29,7 +30,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log"])
+@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log", "register"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
@@ -38,6 +39,7 @@ async def test_nobody_changes_what_is_recorded(
     await record.append(journey, 0, events(1))
     await record.deliver_notices([a_notice(journey)])
     await record_access(record, an_access(journey))
+    await record.see_register(SeenRegister(1, bytes(32)))
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")
 
@@ -62,6 +64,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "notice",
         "patient",
         "reconciliation",
+        "register",
         "schema_file",
         "snapshot",
     }
@@ -88,6 +91,7 @@ async def test_the_application_writes_through_functions_only(app: Connection, ow
         "keep_reconciliation",
         "keep_snapshot",
         "record_access",
+        "see_register",
     }
     assert all(function["definer"] and function["fixed"] for function in callable_)
 

@@ -14,7 +14,17 @@ from pydantic import ValidationError
 
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.signatures.keys import key_id_of
-from activities.signatures.signer_registry import RegisterError, RegisterFile, enrol, parse, publish, read, revoke
+from activities.signatures.signer_registry import (
+    RegisterError,
+    RegisterFile,
+    content_hash,
+    enrol,
+    parse,
+    publish,
+    read,
+    require_newest,
+    revoke,
+)
 from tests.signatures.room import (
     CLIO,
     CLIO_KEY,
@@ -184,10 +194,13 @@ def test_a_revocation_is_made_once_and_is_a_fact_in_time() -> None:
 def test_an_older_register_than_one_seen_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "register.json"
     path.write_bytes(published(register()))
-    version = register().version
-    assert read(path, PUBLIC, seen_version=version).version == version
+    known, found = read(path, PUBLIC), content_hash(path.read_bytes())
+    for newest in ((known.version, found), (known.version - 1, bytes(32)), (0, b"")):
+        require_newest(known, found, newest)
     with pytest.raises(RegisterError, match="older than one seen"):
-        read(path, PUBLIC, seen_version=version + 1)
+        require_newest(known, found, (known.version + 1, found))
+    with pytest.raises(RegisterError, match="two registers of one version"):
+        require_newest(known, found, (known.version, bytes(32)))
     with pytest.raises(RegisterError, match="cannot be read"):
         read(tmp_path / "none.json", PUBLIC)
 

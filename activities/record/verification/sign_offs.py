@@ -92,6 +92,14 @@ def trusted_keys(register: bytes, organisation_public_key: bytes) -> Keys:
     return keys
 
 
+def is_put_back(register: bytes, newest: tuple[int, bytes]) -> bool:
+    """Whether a register that was verified is older than the newest one that the record has seen (its version and the
+    SHA-256 of what is signed in it), or another one of that version."""
+    claimed = json.loads(register)["register"]
+    found = claimed["version"], sha256(canonical({"domain": "care-pathway/register/1", "register": claimed})).digest()
+    return found[0] < newest[0] or (found[0] == newest[0] and found != newest)
+
+
 def is_sign_off(stored: StoredEvent, event: Event | None) -> bool:
     """Whether a row is a decision, or claims to be one. ``event`` is its parsed event, None when it cannot be read."""
     kind = _body(stored).get("kind") if event is None else event.body.kind

@@ -1,0 +1,89 @@
+"""The newest register is in the record: who puts an older one back is refused, also after everything was restarted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from activities.record import Record
+from activities.record.store import SeenRegister
+from activities.record_activities import RecordActivities
+from activities.seen_registers import SeenRegisters
+from activities.signatures.signer_registry import Register, RegisterError, RegisterFile
+from tests.record.helpers import whole_log
+from tests.record.test_redeliveries import batch
+from tests.record.verification.test_batches import signed
+from tests.signatures.room import NOW, ORGANISATION, published, register, revoked
+
+OLD, NEW = register(), revoked(NOW)
+
+
+def process(record: Record, path: Path, whole: Register) -> SeenRegisters:
+    """A process that was just started, with this register in its file."""
+    path.write_bytes(published(whole))
+    return SeenRegisters(record, RegisterFile(path, ORGANISATION.public_key))
+
+
+async def test_an_older_register_is_refused_after_a_restart(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "register.json"
+    assert await process(record, path, OLD).current() == OLD
+    assert await process(record, path, NEW).current() == NEW
+    for _ in range(2):
+        restarted = process(record, path, OLD)
+        for _ in range(2):
+            with pytest.raises(RegisterError, match="older than one seen"):
+                await restarted.current()
+        path.write_bytes(published(NEW))
+        assert await restarted.current() == NEW
+
+
+async def test_another_process_that_has_an_older_one_is_refused(record: Record, tmp_path: Path) -> None:
+    stale, fresh = process(record, tmp_path / "one", OLD), process(record, tmp_path / "two", NEW)
+    assert await stale.current() == OLD
+    assert await fresh.current() == NEW
+    stale._asked -= 60
+    with pytest.raises(RegisterError, match="older than one seen"):
+        await stale.current()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: NEW.model_copy(update={"organisation": "Another Clinic"}),
+        lambda: NEW.model_copy(update={"entries": NEW.entries[1:]}),
+        lambda: NEW.model_copy(update={"staff": NEW.staff[1:]}),
+        lambda: OLD.model_copy(update={"version": NEW.version}),
+        lambda: NEW.model_copy(update={"clinics": (*NEW.clinics, "another")}),
+    ],
+)
+async def test_another_register_of_the_same_version_is_refused(
+    record: Record, tmp_path: Path, changed: Callable[[], Register]
+) -> None:
+    assert await process(record, tmp_path / "one", NEW).current() == NEW
+    with pytest.raises(RegisterError, match="two registers of one version"):
+        await process(record, tmp_path / "two", changed()).current()
+
+
+async def test_a_register_spelled_in_another_way_is_the_same(record: Record, tmp_path: Path) -> None:
+    await process(record, tmp_path / "one", NEW).current()
+    other = process(record, tmp_path / "two", NEW)
+    (tmp_path / "two").write_bytes(published(NEW).replace(b"\n", b"\n "))
+    assert await other.current() == NEW
+
+
+async def test_only_the_newest_counts_whatever_is_noted_later(record: Record) -> None:
+    newest = SeenRegister(7, bytes([7]) * 32)
+    assert await record.newest_register() is None
+    assert await record.see_register(newest) == newest
+    for later in (SeenRegister(1, bytes(32)), SeenRegister(7, bytes(32)), SeenRegister(6, bytes([7]) * 32)):
+        assert await record.see_register(later) == newest == await record.newest_register()
+
+
+async def test_nothing_signed_is_recorded_by_an_older_register(record: Record, tmp_path: Path) -> None:
+    path = tmp_path / "register.json"
+    await process(record, path, NEW).current()
+    path.write_bytes(published(OLD))
+    recording = RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
+    with pytest.raises(RegisterError, match="older than one seen"):
+        await recording.append(batch(signed()))
+    assert await whole_log(record) == []
