@@ -14,8 +14,8 @@ from structlog.typing import EventDict, Processor
 OF_EVERY_LINE = ("event", "level", "timestamp", "logger", "exception")
 WORDS = (
     "actual", "attempt", "by", "claimed_by", "code", "command_id", "counted", "definition", "different", "drift",
-    "error", "generation", "half", "journey_id", "limit", "looked_at", "most", "notice_id", "people", "run_id",
-    "seconds", "sha256", "stage", "task_queue", "to", "used", "version", "workflow_id",
+    "error", "generation", "half", "journey_id", "kind", "limit", "looked_at", "most", "notice_id", "page_id", "people",
+    "run_id", "seconds", "sha256", "stage", "task_queue", "to", "used", "version", "workflow_id",
 )  # fmt: skip
 """Keys an event may carry beside those: ids, numbers, codes, and names of error classes."""
 _WORD = re.compile(r"[\w.,:/+@-]{1,200}")
@@ -87,7 +87,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for library in ("temporalio", "asyncio", "asyncpg"):
+    for library in ("temporalio", "asyncio", "asyncpg", "httpx2", "httpcore2"):
         logging.getLogger(library).setLevel(max(logging.getLevelName(LIBRARIES), logging.getLevelName(level)))
     structlog.configure(
         processors=[

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
@@ -17,6 +17,7 @@ from application.addresses import database_problem
 from workflows.journey.calendars import zone_info
 
 PREFIX = "CAREPATH_"
+WATCHDOG_PREFIX = f"{PREFIX}WATCHDOG_"
 ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
@@ -109,6 +110,7 @@ def _upper(level: Any) -> Any:
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NewFile = Annotated[Path, AfterValidator(_new_file)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 
@@ -170,21 +172,34 @@ class Settings(BaseSettings):
     """`console` for people, `json` for machines. Logs go to standard error."""
     build_id: Words | None = None
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
-    ready_file: Annotated[Path, AfterValidator(_new_file)] | None = None
+    ready_file: NewFile | None = None
     """A worker creates this file once it is polling."""
 
 
+S = TypeVar("S", bound=BaseSettings)
+
+
 def load_settings() -> Settings:
-    """Read and check `CAREPATH_*`.
+    """Read and check `CAREPATH_*`, but for the settings that the watchdog has of its own.
 
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    problems = list(_unknown_variables())
+    return load(Settings, but=(WATCHDOG_PREFIX,))
+
+
+def load(model: type[S], *, but: tuple[str, ...] = ()) -> S:
+    """Read and check the variables that begin with a model's prefix, but for those that begin in another way.
+
+    Raises:
+        SettingsError: names every variable that is missing, wrong or unknown.
+    """
+    prefix = model.model_config.get("env_prefix", PREFIX)
+    problems = list(_unknown_variables(model, prefix, but))
     try:
-        settings = Settings()
+        settings = model()
     except ValidationError as invalid:
-        problems += _problems(invalid)
+        problems += _problems(invalid, prefix)
     else:
         if not problems:
             return settings
@@ -192,17 +207,17 @@ def load_settings() -> Settings:
     raise SettingsError(problems)
 
 
-def _unknown_variables() -> Iterator[tuple[str, str]]:
-    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+def _unknown_variables(model: type[BaseSettings], prefix: str, but: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    known = {f"{prefix}{field.upper()}" for field in model.model_fields}
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(prefix) and not name.startswith(but) and name not in known:
             close = get_close_matches(name, known, n=1)
             yield name, f"is not a setting{f'; is {close[0]} meant?' if close else ''}"
 
 
-def _problems(invalid: ValidationError) -> Iterator[tuple[str, str]]:
+def _problems(invalid: ValidationError, prefix: str) -> Iterator[tuple[str, str]]:
     for error in invalid.errors(include_input=False, include_context=False, include_url=False):
-        name = f"{PREFIX}{str(error['loc'][0]).upper()}"
+        name = f"{prefix}{str(error['loc'][0]).upper()}" if error["loc"] else f"{prefix}*"
         problem = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
         example = EXAMPLES.get(error["type"])
         yield name, problem[0].lower() + problem[1:] + (f"; for example {example}" if example else "")

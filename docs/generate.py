@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
 from application.record.verification_report import MEANINGS
-from application.settings import PREFIX, Settings
+from application.settings import PREFIX, WATCHDOG_PREFIX, Settings
+from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
 from docs.markdown import table
@@ -75,11 +77,20 @@ def _filled(part: re.Match[str]) -> str:
 
 def settings() -> str:
     """Every `CAREPATH_*` variable: its default and what it is for."""
-    meanings = attribute_docs(Settings)
+    return _settings(Settings, PREFIX)
+
+
+def watchdog_settings() -> str:
+    """Every variable of the watchdog: its default and what it is for."""
+    return _settings(WatchdogSettings, WATCHDOG_PREFIX)
+
+
+def _settings(model: type[BaseSettings], prefix: str) -> str:
+    meanings = attribute_docs(model)
     rows = []
-    for name, field in Settings.model_fields.items():
+    for name, field in model.model_fields.items():
         default = "required" if field.is_required() else _default(field.default)
-        rows.append((f"`{PREFIX}{name.upper()}`", default, meanings[name]))
+        rows.append((f"`{prefix}{name.upper()}`", default, meanings[name]))
     return table(("Variable", "Default", "Meaning"), rows)
 
 
@@ -364,6 +375,7 @@ def _names(names: Iterable[str]) -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
+    "watchdog-settings": watchdog_settings,
     "exit-codes": exit_codes,
     "refusal-codes": refusal_codes,
     "findings": findings,

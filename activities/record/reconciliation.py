@@ -142,6 +142,17 @@ async def list_passes(record: Record, limit: int = 10) -> tuple[Pass, ...]:
     return tuple(Pass(*row) for row in rows)
 
 
+async def last_complete_pass(record: Record) -> Pass | None:
+    """Return the last pass that compared everything; None when there was none."""
+    async with record.connection() as connection:
+        row = await connection.fetchrow(
+            f"SELECT {', '.join(Pass._fields)} FROM record.reconciliation "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND code IS NULL ORDER BY ended DESC LIMIT 1",
+            record.log_id,
+        )
+    return None if row is None else Pass(*row)
+
+
 async def seconds_since_pass(record: Record) -> float | None:
     """Return how long ago the last pass ended, by the database's clock; None when there was none."""
     async with record.connection() as connection:

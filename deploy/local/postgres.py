@@ -22,6 +22,7 @@ from deploy.local.process import Child, StackError, Supervised, free_port, requi
 ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
 APP_ROLE = "carepath_app"
+WATCHDOG_ROLE = "carepath_watchdog"
 DATABASE = "carepath"
 KEYS_ROLE = "carepath_keys"
 KEYS_DATABASE = "carepath_keys"
@@ -73,6 +74,11 @@ class Database:
         return self._url(KEYS_ROLE)
 
     @property
+    def watchdog_url(self) -> str:
+        """The watchdog's role, which the record's migrations create too."""
+        return self._url(WATCHDOG_ROLE)
+
+    @property
     def admin_url(self) -> str:
         """The superuser, for tests that tamper."""
         return self._url(ADMIN_ROLE)
@@ -114,6 +120,10 @@ class Postgres(Supervised):
     @property
     def app_url(self) -> str:
         return self.database.app_url
+
+    @property
+    def watchdog_url(self) -> str:
+        return self.database.watchdog_url
 
     @property
     def admin_url(self) -> str:

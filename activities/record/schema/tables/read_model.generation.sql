@@ -11,3 +11,4 @@ CREATE TABLE read_model.generation (
 CREATE UNIQUE INDEX generation_one_live ON read_model.generation ((true)) WHERE status = 'live';
 CREATE UNIQUE INDEX generation_one_building ON read_model.generation ((true)) WHERE status = 'building';
 GRANT SELECT, UPDATE (position) ON read_model.generation TO carepath_app;
+GRANT SELECT ON read_model.generation TO carepath_watchdog;

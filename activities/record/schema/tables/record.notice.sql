@@ -10,4 +10,5 @@ CREATE TABLE record.notice (
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, notice_id)
 );
-GRANT SELECT ON record.notice TO carepath_app;
+CREATE INDEX notice_journey ON record.notice (log_id, journey_id);
+GRANT SELECT ON record.notice TO carepath_app, carepath_watchdog;

@@ -1,0 +1,239 @@
+"""Looks at everything once, and says what is wrong. What it says of a journey, it worked out from the log itself.
+
+Each journey is folded from its events, and folded again when it goes on: what lists say counts only for those whose
+turn has not come, and only where they are up to the log.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record import Record
+from activities.record.event_codec import from_stored, load_journey
+from activities.record.reconciliation import last_complete_pass
+from activities.record.watching import (
+    DueStep,
+    EarlyNotice,
+    KeptMatter,
+    Matter,
+    WatchedHead,
+    delivered,
+    due_rows,
+    early_notices,
+    first_recorded,
+    heads,
+    next_events,
+    now,
+    shown,
+)
+from application.watchdog.settings import WatchdogSettings
+from workflows.journey.aggregate import Journey
+from workflows.journey.notices import notices
+from workflows.journey.obligations import next_escalation_step, obligations
+
+STEP_MISSED = "step_missed"
+NOTICE_MISSING = "notice_missing"
+JOURNEY_UNREADABLE = "journey_unreadable"
+RECONCILIATION_LATE = "reconciliation_late"
+RECONCILIATION_FOUND = "reconciliation_found"
+LISTS_STAND_STILL = "lists_stand_still"
+JOURNEY_NOT_SHOWN = "journey_not_shown"
+
+FOLDING = 10.0
+"""For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
+
+
+class Seen(NamedTuple):
+    """What one look found, and up to which position of the log it asked whether notices left."""
+
+    matters: Sequence[Matter]
+    position: int
+
+
+class _Folded(NamedTuple):
+    journey_hash: bytes
+    steps: tuple[DueStep, ...] | None
+    """The next steps of all that is awaited; None where an event cannot be read."""
+
+
+class Folds:
+    """The next steps of journeys as folded from the log, each up to the hash that the log had then."""
+
+    def __init__(self) -> None:
+        self._kept: dict[UUID, _Folded] = {}
+
+    def find(self, head: WatchedHead) -> _Folded | None:
+        """Return the fold of a journey if nothing was recorded of it since."""
+        kept = self._kept.get(head.journey_id)
+        return kept if kept is not None and kept.journey_hash == head.journey_hash else None
+
+    async def fold(self, record: Record, wanted: Iterable[WatchedHead], seconds: float) -> None:
+        """Fold journeys anew for so many seconds, one at least."""
+        until = monotonic() + seconds
+        for head in wanted:
+            steps: tuple[DueStep, ...] | None = None
+            try:
+                journey = await load_journey(record, head.journey_id, until_version=head.version)
+            except ValueError:
+                pass
+            else:
+                steps = () if journey is None else tuple(_next_steps(journey))
+            self._kept[head.journey_id] = _Folded(head.journey_hash, steps)
+            if monotonic() > until:
+                return
+            await asyncio.sleep(0)
+
+    def keep_only(self, journeys: Collection[UUID]) -> None:
+        """Forget all other journeys."""
+        self._kept = {journey: kept for journey, kept in self._kept.items() if journey in journeys}
+
+
+def _next_steps(journey: Journey) -> Iterator[DueStep]:
+    for waiting in obligations(journey):
+        step = next_escalation_step(waiting, journey)
+        if step is not None and waiting.next_step is not None:
+            yield DueStep(journey.id, waiting.id, waiting.next_step, step.action.value, step.to.value)
+
+
+async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: Sequence[KeptMatter]) -> Seen:
+    """Look at everything once.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    at = await now(record)
+    lists = await _lists(record, settings, at)
+    open_heads = await heads(record)
+    missing, position = await _missing_notices(record, at - timedelta(seconds=settings.late_seconds), kept)
+    return Seen(
+        (
+            *await _missed_steps(record, settings, folds, open_heads, at),
+            *_unreadable(folds, open_heads),
+            *missing,
+            *lists,
+            *(() if lists else _not_shown(open_heads, at - timedelta(seconds=settings.projection_seconds))),
+            *await _reconciliation(record, at - timedelta(seconds=settings.reconciliation_seconds)),
+        ),
+        position,
+    )
+
+
+async def _missed_steps(
+    record: Record, settings: WatchdogSettings, folds: Folds, open_heads: Sequence[WatchedHead], at: datetime
+) -> list[Matter]:
+    late = timedelta(seconds=settings.late_seconds)
+    rows = await due_rows(record, at - late)
+    said_due = {step.journey_id for step in rows}
+    folds.keep_only({head.journey_id for head in open_heads})
+    changed = [head for head in open_heads if folds.find(head) is None]
+    # First what lists do not show or show as overdue, then whatever else went on.
+    changed.sort(key=lambda head: head.unshown_since is None and head.journey_id not in said_due)
+    await folds.fold(record, changed, min(FOLDING, settings.every_seconds / 2))
+    due = []
+    for head in open_heads:
+        folded = folds.find(head)
+        if folded is not None and folded.steps is not None:
+            due += [step for step in folded.steps if step.due <= at - late]
+        else:
+            due += [step for step in rows if step.journey_id == head.journey_id]
+    early = await early_notices(record, {step.journey_id for step in due})
+    longer = timedelta(seconds=settings.reconciliation_seconds)
+    return [
+        Matter(
+            STEP_MISSED,
+            f"{step.journey_id}:{sha256(f'{step.obligation} {step.due.isoformat()}'.encode()).hexdigest()[:20]}",
+            {"journey_id": str(step.journey_id), "due": step.due.isoformat(), "to": step.to},
+        )
+        for step in without_told(due, early, at - late - longer)
+    ]
+
+
+def without_told(due: Iterable[DueStep], early: Iterable[EarlyNotice], unless_by: datetime) -> Iterator[DueStep]:
+    """Leave out steps whose notice left before they are recorded, one for each such notice; but not what was due by a
+    moment (UTC): so long nothing may stay unrecorded."""
+    told = sorted(early, key=lambda notice: notice.at)
+    for step in sorted(due, key=lambda step: step.due):
+        wanted = (step.journey_id, step.action, step.to)
+        notice = next(
+            (each for each in told if (each.journey_id, each.kind, each.to) == wanted and each.at >= step.due), None
+        )
+        if notice is not None:
+            told.remove(notice)
+        if notice is None or step.due <= unless_by:
+            yield step
+
+
+def _unreadable(folds: Folds, open_heads: Iterable[WatchedHead]) -> Iterator[Matter]:
+    for head in open_heads:
+        folded = folds.find(head)
+        if folded is not None and folded.steps is None:
+            yield _of_journey(JOURNEY_UNREADABLE, head)
+
+
+def _not_shown(open_heads: Iterable[WatchedHead], by: datetime) -> Iterator[Matter]:
+    for head in open_heads:
+        if head.unshown_since is not None and head.unshown_since <= by:
+            yield _of_journey(JOURNEY_NOT_SHOWN, head, since=head.unshown_since)
+
+
+def _of_journey(kind: str, head: WatchedHead, since: datetime | None = None) -> Matter:
+    when = {} if since is None else {"since": since.isoformat()}
+    return Matter(kind, str(head.journey_id), {"journey_id": str(head.journey_id), **when})
+
+
+async def _missing_notices(record: Record, by: datetime, kept: Iterable[KeptMatter]) -> tuple[list[Matter], int]:
+    """Return the notices that did not leave although their events were recorded by a moment (UTC): those of the next
+    events, and those that were missing before and still are."""
+    position, events = await next_events(record, by)
+    missing = {UUID(each.matter.name): each.matter for each in kept if each.matter.kind == NOTICE_MISSING}
+    for stored in events:
+        try:
+            left = notices(from_stored(stored))
+        except ValueError:
+            continue  # The journey is unreadable, which is told.
+        for notice in left:
+            missing[notice.id] = Matter(
+                NOTICE_MISSING,
+                str(notice.id),
+                {
+                    "journey_id": str(notice.journey_id),
+                    "notice_id": str(notice.id),
+                    "since": stored.recorded_at.isoformat(),
+                    "to": notice.to.value,
+                },
+            )
+    arrived = await delivered(record, missing)
+    return [matter for notice_id, matter in missing.items() if notice_id not in arrived], position
+
+
+async def _lists(record: Record, settings: WatchdogSettings, at: datetime) -> list[Matter]:
+    head, position, waiting_since = await shown(record)
+    if position > head:
+        return [Matter(LISTS_STAND_STILL, "ahead", {"recorded": head, "shown": position})]
+    if waiting_since is None or waiting_since > at - timedelta(seconds=settings.projection_seconds):
+        return []
+    return [Matter(LISTS_STAND_STILL, "behind", {"since": waiting_since.isoformat()})]
+
+
+async def _reconciliation(record: Record, by: datetime) -> list[Matter]:
+    last = await last_complete_pass(record)
+    found = []
+    began = await first_recorded(record) if last is None else last.ended
+    if began is not None and began <= by:
+        since = None if last is None else last.ended.isoformat()
+        found.append(Matter(RECONCILIATION_LATE, since or "never", {"last": since}))
+    if last is not None and (last.lost or last.different):
+        counted = {"lost": last.lost, "different": last.different, "mended": last.mended, "left": last.failed}
+        name = ",".join(f"{what}:{count}" for what, count in counted.items())
+        found.append(Matter(RECONCILIATION_FOUND, name, counted))
+    return found
+
+
+def count(matters: Iterable[Matter]) -> Counter[str]:
+    """Return how many matters of each kind there are."""
+    return Counter(matter.kind for matter in matters)

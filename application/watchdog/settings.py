@@ -1,0 +1,96 @@
+"""The watchdog's own settings, `CAREPATH_WATCHDOG_*`: it shares none with the processes it watches."""
+
+import base64
+import binascii
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from application.settings import WATCHDOG_PREFIX, LogLevel, NewFile, PostgresqlUrl, Words, load
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EXAMPLE = "write whsec_ and the Base64 of 24 to 64 random bytes"
+
+
+def _webhook_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
+        raise ValueError("is no address; for example https://pages.example.org/carepath")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("must start with https://")
+    return url
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    if not 24 <= len(key_of(secret)) <= 64:
+        raise ValueError(f"is no secret; {_EXAMPLE}")
+    return secret
+
+
+def key_of(secret: SecretStr) -> bytes:
+    """Return the bytes that pages are signed with; none where this is no secret."""
+    try:
+        return base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        return b""
+
+
+Seconds = Annotated[int, Field(ge=1, le=86400)]
+
+
+class WatchdogSettings(BaseSettings):
+    """All settings of the watchdog."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=WATCHDOG_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    database_url: PostgresqlUrl
+    """The record in PostgreSQL, as the role `carepath_watchdog`, which reads the record and keeps what was paged."""
+    webhook_url: Annotated[SecretStr, AfterValidator(_webhook_url)] | None = None
+    """Where pages are sent, `https://…`. A redirection is not followed."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    """What pages are signed with: `whsec_` and the Base64 of 24 to 64 random bytes, known to the receiver too."""
+    log_only: bool = False
+    """Pages are written to the log alone. For demonstrations: nobody is woken by a log."""
+    every_seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    """How often everything is looked at, every 1 to 300 seconds."""
+    late_seconds: Seconds = 120
+    """How long after its time a step may show no escalation, and a recorded event no notice that left."""
+    reconciliation_seconds: Seconds = 600
+    """How long ago the last complete pass of reconciliation may have ended."""
+    projection_seconds: Seconds = 120
+    """How long something may be recorded that lists do not show."""
+    away_seconds: Seconds = 60
+    """How long the record may be away."""
+    repeat_seconds: Seconds = 900
+    """After how long a page is sent again while what it is about stays."""
+    webhook_seconds: Annotated[int, Field(ge=1, le=60)] = 10
+    """How long one attempt to send a page may take, 1 to 60 seconds."""
+    build_id: Words = "unversioned"
+    """The build that the watchdog says it is."""
+    log_level: LogLevel = "INFO"
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    log_format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for machines. Logs go to standard error."""
+    ready_file: NewFile | None = None
+    """The watchdog creates this file once it has looked at everything."""
+
+    @model_validator(mode="after")
+    def _a_channel(self) -> Self:
+        given = (self.webhook_url is not None, self.webhook_secret is not None)
+        if given != (not self.log_only, not self.log_only):
+            raise ValueError("name a webhook and its secret (WEBHOOK_URL, WEBHOOK_SECRET), or set LOG_ONLY to true")
+        return self
+
+
+def load_watchdog_settings() -> WatchdogSettings:
+    """Read and check `CAREPATH_WATCHDOG_*`.
+
+    Raises:
+        SettingsError: names every variable that is missing, wrong or unknown.
+    """
+    return load(WatchdogSettings)
