@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from activities.record.reconciliation import Pass
+from activities.record.watching import Look
 from application.errors import InvalidInput
 from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
-from application.record.passes import is_late, last_passes
+from application.record.passes import is_late, is_silent, last_passes, watchdog_look
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
 from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
 from application.record.recover import Recovery, recover
@@ -219,7 +220,8 @@ async def reconcile_(
     ] = False,
 ) -> ExitCode | None:
     """Compare every journey that waits with what Temporal runs, and show the last passes of the workers, which do it by
-    themselves. Exit code 7 while something is left that differs, or when no worker has done it lately.
+    themselves. Exit code 7 while something is left that differs, when no worker has done it lately, or when the
+    watchdog is silent.
 
     With --repair, what needs nobody's decision is mended, as workers do. What is recorded does not happen again: no
     notice is sent twice and nothing is released twice. It may be run again at any time.
@@ -227,8 +229,10 @@ async def reconcile_(
     found = await reconcile(call.context, repair=repair)
     passes = await last_passes(call.context)
     late = is_late(passes, call.context.now())
-    _show_reconciliation(call.output, found, passes, late=late)
-    return ExitCode.UNVERIFIED if late or any(not each.repaired for each in found.found) else None
+    watchdog = await watchdog_look(call.context)
+    silent = is_silent(watchdog, call.context.now())
+    _show_reconciliation(call.output, found, passes, watchdog, late=late, silent=silent)
+    return ExitCode.UNVERIFIED if late or silent or any(not each.repaired for each in found.found) else None
 
 
 def _now(reconciled: Reconciled) -> str:
@@ -240,7 +244,13 @@ def _now(reconciled: Reconciled) -> str:
 
 
 def _show_reconciliation(
-    output: Output, reconciliation: Reconciliation, passes: tuple[Pass, ...], *, late: bool
+    output: Output,
+    reconciliation: Reconciliation,
+    passes: tuple[Pass, ...],
+    watchdog: Look | None,
+    *,
+    late: bool,
+    silent: bool,
 ) -> None:
     looked_at, found, also = reconciliation
     if output.json_only:
@@ -254,6 +264,13 @@ def _show_reconciliation(
                     for each in passes
                 ],
                 "late": late,
+                "watchdog": None
+                if watchdog is None
+                else {
+                    "looked_at": watchdog.looked_at.isoformat(),
+                    "mute_since": None if watchdog.mute_since is None else watchdog.mute_since.isoformat(),
+                    "silent": silent,
+                },
             }
         )
         return
@@ -268,6 +285,12 @@ def _show_reconciliation(
         output.note("No worker has reconciled yet.")
     if late:
         output.note("No worker has reconciled for a quarter of an hour: look whether workers run, and at their logs.")
+    if watchdog is None:
+        output.note("No watchdog has ever looked: nobody is paged when this service stands still.")
+    elif silent:
+        output.note("The watchdog is silent or cannot page: look whether it runs, and at its log.")
+    else:
+        output.note(f"The watchdog looked last at {short_time(watchdog.looked_at)}.")
     for what in also:
         output.note(f"Mended in Temporal: {what}.")
     if found:

@@ -1,4 +1,4 @@
-"""`make up`: the local stack with its worker, kept until Ctrl-C. Its data stays in `.local/`."""
+"""`make up`: the local stack with its worker and its watchdog, kept until Ctrl-C. Its data stays in `.local/`."""
 
 import asyncio
 import shlex
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from activities.record.store import RecordUnavailable
 from application.process import begin, leave
-from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_worker
+from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_watchdog, run_worker
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE, profile
 
@@ -42,7 +42,10 @@ async def up(directory: Path) -> None:
     """
     async with local_stack(directory, keep_data=True, time_skipping=True) as stack:
         environment = write_environment(stack, directory)
-        async with await run_worker(stack.env, stack.logs / "worker.log"):
+        async with (
+            await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
+            await run_worker(stack.env, stack.logs / "worker.log"),
+        ):
             print(f"""
 The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
 

@@ -11,6 +11,7 @@ import structlog
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.blobs import drop_blobs, has_blobs
 from activities.record.reconciliation import BeingReconciled, Pass, alone, keep_pass, list_passes, seconds_since_pass
+from activities.record.watching import Look, last_look
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.reconcile import Drift, Reconciliation, reconcile
@@ -24,6 +25,8 @@ BLOBS_KEPT = timedelta(days=90)
 histories of runs that are over, which refer to it."""
 LATE = timedelta(minutes=15)
 """After so long without a pass nobody watches whether journeys run."""
+SILENT = timedelta(minutes=10)
+"""After so long without a sign of life, or without a page that arrives, nobody would page."""
 
 
 async def last_passes(context: Context) -> tuple[Pass, ...]:
@@ -38,6 +41,22 @@ async def last_passes(context: Context) -> tuple[Pass, ...]:
 def is_late(passes: tuple[Pass, ...], now: datetime) -> bool:
     """Whether workers used to reconcile, and none did lately."""
     return bool(passes) and now - passes[0].ended > LATE
+
+
+async def watchdog_look(context: Context) -> Look | None:
+    """Return the last look of the watchdog; None where none ever looked.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    return await last_look(await context.record())
+
+
+def is_silent(look: Look | None, now: datetime) -> bool:
+    """Whether a watchdog used to look and did not lately, or cannot page."""
+    return look is not None and (
+        look.ago > SILENT.total_seconds() or (look.mute_since is not None and now - look.mute_since > SILENT)
+    )
 
 
 @asynccontextmanager
@@ -90,6 +109,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
     """
     record, build = await context.record(), context.settings.build_id or "unversioned"
     began = datetime.now(UTC)
+    await _tell_if_silent(record)
     try:
         async with alone(record):
             try:
@@ -125,6 +145,17 @@ async def _tell_if_late(record: Record) -> None:
     ago = await seconds_since_pass(record)
     if ago is not None and ago > LATE.total_seconds():
         log.error("reconcile.late", seconds=round(ago))
+
+
+async def _tell_if_silent(record: Record) -> None:
+    """Say whether nobody would page. The watchdog tells of the workers, and they of it."""
+    look = await last_look(record)
+    if look is None:
+        log.warning("watchdog.never_looked")
+    elif look.ago > SILENT.total_seconds():
+        log.error("watchdog.silent", seconds=round(look.ago))
+    elif is_silent(look, datetime.now(UTC)):
+        log.error("watchdog.cannot_page")
 
 
 def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:

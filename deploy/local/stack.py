@@ -21,7 +21,7 @@ from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
 
-__all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_worker"]
+__all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_watchdog", "run_worker"]
 
 PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
@@ -72,6 +72,14 @@ class Stack:
         }
 
     @property
+    def watchdog_env(self) -> dict[str, str]:
+        """The variables of the watchdog: nothing of Temporal. Its pages stay in its log."""
+        return {
+            "CAREPATH_WATCHDOG_DATABASE_URL": self.postgres.watchdog_url,
+            "CAREPATH_WATCHDOG_LOG_ONLY": "true",
+        }
+
+    @property
     def owner_env(self) -> dict[str, str]:
         """The same, and the owner's connection, for migrations. Workers run without it."""
         return {**self.env, "CAREPATH_OWNER_URL": self.postgres.owner_url}
@@ -117,14 +125,14 @@ async def local_stack(
 
 
 class WorkerProcess(Supervised):
-    """The service's worker as a process of its own. Leaving the context stops it."""
+    """A worker of the service, or its watchdog, as a process of its own. Leaving the context stops it."""
 
     @property
     def returncode(self) -> int | None:
         return self._child.returncode
 
     async def stop(self, *, seconds: float = 20) -> None:
-        """Ask the worker to finish what it is doing and end, and wait for it."""
+        """Ask it to finish what it is doing and end, and wait for it."""
         await self._child.stop(signal.SIGTERM, seconds=seconds)
 
     async def __aenter__(self) -> "WorkerProcess":
@@ -144,18 +152,35 @@ async def run_worker(
 ) -> WorkerProcess:
     """Start a worker with these variables and wait until it is polling.
 
-    Our own TEMPORAL_* variables do not reach it: a key or certificate meant for another server would.
-
     Raises:
         StackError: the worker ended or was not ready in time. It is then no longer running.
     """
-    child = Child("the worker", log_path)
+    command: list[str | Path] = [sys.executable, program, *arguments]
+    return await _run("the worker", command, env, log_path, ready="CAREPATH_READY_FILE", seconds=seconds)
+
+
+async def run_watchdog(env: Mapping[str, str], log_path: Path, *, seconds: float = 60) -> WorkerProcess:
+    """Start the watchdog with these variables and wait until it has looked at everything once.
+
+    Raises:
+        StackError: it ended or was not ready in time. It is then no longer running.
+    """
+    command: list[str | Path] = [sys.executable, _ROOT / "watchdog.py"]
+    return await _run("the watchdog", command, env, log_path, ready="CAREPATH_WATCHDOG_READY_FILE", seconds=seconds)
+
+
+async def _run(
+    name: str, command: Sequence[str | Path], env: Mapping[str, str], log_path: Path, *, ready: str, seconds: float
+) -> WorkerProcess:
+    """Start a process of the service. Our own TEMPORAL_* variables do not reach it: a key or certificate meant for
+    another server would."""
+    child = Child(name, log_path)
     with tempfile.TemporaryDirectory(prefix="carepath-ready-") as directory:
         ready_file = Path(directory) / "ready"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
         child.spawn(
-            [sys.executable, program, *arguments],
-            env={**inherited, **env, "CAREPATH_READY_FILE": str(ready_file), "PYTHONUNBUFFERED": "1"},
+            command,
+            env={**inherited, **env, ready: str(ready_file), "PYTHONUNBUFFERED": "1"},
             cwd=_ROOT,
         )
 
