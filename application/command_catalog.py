@@ -6,8 +6,12 @@ from typing import get_args
 
 from application.errors import NotAllowed
 from workflows.journey import commands as c
+from workflows.journey import obligation_types as o
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.protocol.care_plan import DoseLimit
+from workflows.journey.requirements import Obligation
 from workflows.journey.setting import setting_of
 from workflows.journey.vocabulary import AT_HOME
 
@@ -86,6 +90,9 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         c.ExplainTopics: {"topics": p.education_topics},
         c.ConfirmUnderstanding: {"topics": p.education_topics},
         c.Acknowledge: {"statements": p.acknowledgements},
+        c.GiveConsent: {"consents": tuple(p.consents)},
+        c.EnterPaperConsent: {"consents": tuple(p.consents)},
+        c.SetLimits: {"limits": tuple(DoseLimit)},
         c.CheckSession: {"items": p.sessions.checklist_in(setting_of(journey) or AT_HOME)},
         c.EndSession: {"criteria": p.sessions.criteria_in(setting_of(journey) or AT_HOME)},
         c.AddMedicine: {"classes": p.medicines.classes},
@@ -98,6 +105,56 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         },
     }
     return asked.get(kind.model, {})
+
+
+FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
+    o.EVALUATION: (c.RecordEvaluation, None),
+    o.SCREENING: (c.RecordScreening, None),
+    o.PLANNING: (c.RecordPlan, None),
+    o.EDUCATION: (c.ExplainTopics, None),
+    o.ACKNOWLEDGEMENT: (c.Acknowledge, None),
+    o.CONSENT: (c.GiveConsent, None),
+    o.QUESTION: (c.AnswerQuestion, "question"),
+    o.SCHEDULING: (c.ScheduleSession, "session"),
+    o.INSTRUCTIONS: (c.Instruct, "session"),
+    o.INSTRUCTIONS_READ: (c.AcknowledgeInstructions, "session"),
+    o.CHECKLIST: (c.CheckSession, "session"),
+    o.RELEASE: (c.ReleaseSession, "session"),
+    o.DOSE: (c.RecordDose, "session"),
+    o.OBSERVATION: (c.Observe, None),
+    o.SESSION_END: (c.EndSession, "session"),
+    o.CHECK_IN: (c.CompleteCheckIn, "check_in"),
+    o.VISIT: (c.RecordVisit, "visit"),
+    o.FOLLOW_UP_VISIT: (c.RecordVisit, "visit"),
+    o.MEASURE: (c.RecordInstrument, None),
+    o.SUICIDE_RISK: (c.RecordInstrument, None),
+    o.MISSED_CONTACT: (c.SettleContact, "contact"),
+    o.MEDICINES_REVIEW: (c.ReconcileMedicines, None),
+    o.MONITORING_CHECK: (c.RecordMonitoringCheck, None),
+    o.PREGNANCY_TEST: (c.RecordPregnancyTest, None),
+    o.DISPENSING: (c.MoveSupply, None),
+    o.LEFTOVERS: (c.MoveSupply, None),
+    o.CORRECTION: (c.ConfirmCorrection, "correction"),
+    o.SUPPORT: (c.AnswerSupport, "support"),
+    o.CRISIS: (c.RecordCrisisContact, "crisis"),
+    o.CRISIS_CONTACT: (c.RecordCrisisContact, "crisis"),
+    o.ADVERSE_EVENT_OUTCOME: (c.FollowUpAdverseEvent, "adverse_event"),
+    o.UNREADABLE_MESSAGE: (c.HandleMessage, "message"),
+    o.CANCELLATION: (c.HandleMessage, "message"),
+    o.ACCESS_REVIEW: (c.ReviewAccess, "access"),
+    o.RETURNED: (c.AnswerReturned, "request"),
+}
+"""The command that most often does what is awaited, and its field that takes the subject, for a way in to offer."""
+
+
+def form_for(waiting: Obligation) -> tuple[CommandKind, dict[str, str]] | None:
+    """Return the form that does what is awaited, with what is known to fill in; None where no single one does."""
+    kind = OBLIGATION_TYPES.get(waiting.kind)
+    model, field = FORMS.get(kind, (None, None)) if kind is not None else (None, None)
+    found = next((each for each in KINDS if each.model is model), None)
+    if found is None:
+        return None
+    return found, {} if field is None or waiting.subject is None else {field: waiting.subject}
 
 
 def require_role(actor: Actor, kind: CommandKind) -> None:

@@ -44,6 +44,17 @@ def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the
     raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
 
 
+@asynccontextmanager
+async def record_of(settings: Settings) -> AsyncIterator[Record]:
+    """Open the record that the settings name.
+
+    Raises:
+        RecordUnavailable, RecordFault: it cannot be reached.
+    """
+    async with open_record(settings.database_url.get_secret_value()) as record:
+        yield record
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -68,7 +79,8 @@ class Context:
     """One request of one person.
 
     ``profile`` is the name or file of the person who acts, and ``purpose`` why they look; None takes the profile from
-    the settings and the purpose from the role. ``load`` and ``connect`` provide settings and Temporal.
+    the settings and the purpose from the role. ``load``, ``open_record`` and ``connect`` provide settings, the record
+    and Temporal: a program that serves many requests opens each once for all of them.
 
     ``as_seen`` is an entry of the access log that is shown again: what is read ends at the position of that time,
     ``now`` is the time of that look, and nothing new is recorded.
@@ -84,10 +96,12 @@ class Context:
         ask: Ask = nobody,
         now: Callable[[], datetime] = utc_now,
         load: Callable[[], Settings] = load_settings,
+        open_record: Callable[[Settings], AbstractAsyncContextManager[Record]] = record_of,
         connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
     ) -> None:
         self.ask = ask
         self._load = load
+        self._open_record = open_record
         self._connect = connect
         self._profile = profile
         self._purpose = purpose
@@ -178,7 +192,10 @@ class Context:
         """
         async with self._opening:
             if self._record is None:
-                self._record = await self._exits.enter_async_context(self._open_record(self.settings))
+                settings = self.settings
+                if self._lacking is not None:
+                    raise self._lacking
+                self._record = await self._exits.enter_async_context(self._open_record(settings))
         return self._record
 
     async def journeys(self) -> Journeys:
@@ -198,10 +215,3 @@ class Context:
         past = copy(self)
         past.as_seen = entry
         return past
-
-    @asynccontextmanager
-    async def _open_record(self, settings: Settings) -> AsyncIterator[Record]:
-        if self._lacking is not None:
-            raise self._lacking
-        async with open_record(settings.database_url.get_secret_value()) as record:
-            yield record

@@ -108,8 +108,11 @@ def _as_clause(error: NotStrictJson) -> str:
     return text if text.startswith(("not ", "nested")) else f"not usable: {text}"
 
 
-def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | None = None) -> AnyForm:
+def check(
+    model: type[AnyForm], content: Content, given: Mapping[str, Any] | None = None, *, templated: bool = True
+) -> AnyForm:
     """Check the form in ``content`` together with what was ``given`` by arguments. "5" is no number, 1 is not true.
+    ``templated``: it may come from a template, and hold a placeholder of it.
 
     Raises:
         InvalidInput: it names every field that is missing, unknown, of the wrong type or out of range.
@@ -120,7 +123,7 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
         if name in content and content[name] != value
     ]
     whole = {**content, **(given or {})}
-    unfilled = _placeholders(whole)
+    unfilled = _placeholders(whole) if templated else []
     problems += [
         FieldProblem(field=_shown(path), problem="still holds the template's placeholder") for path in unfilled
     ]
@@ -134,7 +137,8 @@ def check(model: type[AnyForm], content: Content, given: Mapping[str, Any] | Non
         problems += [problem for problem in told if problem.field not in held]
     if checked is None or problems:
         # Raised outside the handler, so that no traceback carries the values.
-        raise InvalidInput("what was given does not fit", f"Correct these fields. {FILLABLE}", fields=tuple(problems))
+        remedy = f"Correct these fields. {FILLABLE}" if templated else "Correct these fields"
+        raise InvalidInput("what was given does not fit", remedy, fields=tuple(problems))
     return checked
 
 
@@ -249,13 +253,14 @@ def _sample(part: Content, definitions: Content) -> Any:
         case {"type": "boolean"}:
             return "<true | false>"
         case {"type": "integer" | "number"}:
-            return f"<number{_bounds(part)}>"
+            return f"<number{bounds_of(part)}>"
         case {"type": "string"}:
             return _SAMPLES.get(part.get("format", ""), _text_sample(part))
     return "<answers>"
 
 
-def _bounds(part: Content) -> str:
+def bounds_of(part: Content) -> str:
+    """Say between which numbers a number of a schema may be, such as `` from 1 to 4``; nothing where it is not said."""
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
     return "".join(f" {word} {part[key]:g}" for key, word in words.items() if abs(part.get(key, LARGEST)) < LARGEST)
 

@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     reconcile_seconds: Annotated[int, Field(ge=5, le=270)] = 120
     """How often workers compare all open journeys with what Temporal runs, and mend what is lost, every 5 to 270
     seconds. One of them does it at a time."""
+    console_port: Annotated[int, Field(ge=1, le=65535)] = 8740
+    """The port of the console, on this machine alone."""
     demonstration: bool = False
     """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

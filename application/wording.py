@@ -9,9 +9,11 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.base import short_code
+from workflows.journey.commands import Command, RecordDeath, ReportAdverseEvent, ReportCrisis, RequestSupport
 from workflows.journey.instruments import Score
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
+from workflows.journey.severity import Severity
 from workflows.journey.summary import count_others, why
 
 SENTENCES = 20
@@ -128,3 +130,15 @@ def elapsed(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return "less than a minute"
+
+
+def route_of(journey: Journey, command: Command) -> str | None:
+    """Return whom to reach and how, for whoever asks for help: the task is made, and they need not wait for it."""
+    match command.body:
+        case RequestSupport():
+            return journey.protocol.contact_routes[Severity(command.body.urgency)]
+        case ReportCrisis() | RecordDeath():
+            return journey.protocol.contact_routes[Severity.EMERGENCY]
+        case ReportAdverseEvent():
+            return journey.protocol.contact_routes[Severity.URGENT]
+    return None

@@ -9,6 +9,7 @@ from application import input as forms
 from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
 from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
+from application.wording import route_of
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_form
@@ -19,15 +20,10 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.commands import (
     AnyBody,
     Command,
-    RecordDeath,
-    ReportAdverseEvent,
-    ReportCrisis,
-    RequestSupport,
 )
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.refusals import Refusal
-from workflows.journey.severity import Severity
 from workflows.journey.summary import why
 
 Template = Annotated[
@@ -123,18 +119,6 @@ def show_recorded(output: Output, recorded: Recorded) -> None:
             texts = journey.protocol.patient_texts
             said["from"], said["please note"] = texts.organisation, texts.disclaimer
     output.show(facts_box(said, f"{command.body.kind.replace('.', ' ')}: done"))
-
-
-def route_of(journey: Journey, command: Command) -> str | None:
-    """Return whom to reach and how, for whoever asks for help: the task is made, and they need not wait for it."""
-    match command.body:
-        case RequestSupport():
-            return journey.protocol.contact_routes[Severity(command.body.urgency)]
-        case ReportCrisis() | RecordDeath():
-            return journey.protocol.contact_routes[Severity.EMERGENCY]
-        case ReportAdverseEvent():
-            return journey.protocol.contact_routes[Severity.URGENT]
-    return None
 
 
 def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode | None:

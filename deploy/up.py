@@ -1,30 +1,17 @@
 """`make up`: the local stack with its worker and its watchdog, kept until Ctrl-C. Its data stays in `.local/`."""
 
 import asyncio
-import shlex
 import signal
 import sys
 from pathlib import Path
 
 from activities.record.store import RecordUnavailable
 from application.process import begin, leave
-from deploy.local.stack import PROFILES, Stack, StackError, local_stack, run_watchdog, run_worker
+from deploy.local.console import run_console
+from deploy.local.stack import StackError, local_stack, run_watchdog, run_worker, write_environment
 from simulation.keys import PASSPHRASE
-from simulation.people import PEOPLE, profile
 
 HOME = Path(".local")
-
-
-def write_environment(stack: Stack, directory: Path) -> Path:
-    """Write the profiles of the invented people, and a file to source that points the command line at this stack."""
-    profiles = directory / PROFILES
-    profiles.mkdir(parents=True, exist_ok=True)
-    for role, person in PEOPLE.items():
-        (profiles / f"{role.value}.json").write_text(profile(person))
-    variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
-    environment = directory / "env"
-    environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
-    return environment
 
 
 async def _until_stopped() -> None:
@@ -45,16 +32,18 @@ async def up(directory: Path) -> None:
         async with (
             await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
             await run_worker(stack.env, stack.logs / "worker.log"),
+            await run_console(environment.variables, stack.logs / "console.log") as console,
         ):
             print(f"""
 The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
 
+  console       {console.url}
   Temporal UI   {stack.ui_url}
   logs          {stack.logs}/
 
 In another terminal:
 
-  source {environment}
+  source {environment.path}
   .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
   .venv/bin/python starter.py pathway list
 

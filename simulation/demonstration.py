@@ -26,7 +26,8 @@ from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of
-from deploy.local.stack import Stack, StackError, local_stack, run_worker
+from deploy.local.console import run_console
+from deploy.local.stack import Stack, StackError, local_stack, run_worker, write_environment
 from simulation.keys import Signers
 from simulation.people import referral
 from simulation.player import on_servers, play, start_at
@@ -171,9 +172,14 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
     async with local_stack(directory, keep_data=False, time_skipping=True) as stack:
         await _perform(stack, console, begins)
         if keep:
-            console.print(f"Kept up for you to look at: {stack.ui_url}   (Ctrl-C ends it)")
-            with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-                await asyncio.Event().wait()
+            environment = write_environment(stack, directory)
+            async with (
+                await run_worker(stack.env, stack.logs / "worker.log"),
+                await run_console(environment.variables, stack.logs / "console.log") as served,
+            ):
+                console.print(f"Kept up for you to look at (Ctrl-C ends it): {served.url}, Temporal UI {stack.ui_url}")
+                with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+                    await asyncio.Event().wait()
 
 
 def _moment(given: str) -> datetime:

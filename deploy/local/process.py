@@ -178,7 +178,7 @@ def free_port() -> int:
     """
     for _ in range(200):
         port = random.randrange(15000, 32000)  # noqa: S311 — not a secret
-        if _is_free(port):
+        if is_free(port):
             return port
     raise StackError("find a free port", None, "No free port between 15000 and 32000 on 127.0.0.1")
 
@@ -189,11 +189,12 @@ def require_free(port: int) -> None:
     Raises:
         StackError: another program listens on it.
     """
-    if not _is_free(port):
+    if not is_free(port):
         raise StackError("find a free port", None, f"Another program is using port {port}; stop it first")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
     with socket.socket() as probe:
         # Connections that have just ended do not count, as they will not for the server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from activities.privacy.key_store import prepare_key_store
 from activities.privacy.master_keys import make_keyring
@@ -20,8 +22,9 @@ from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
+from simulation.people import PEOPLE, profile
 
-__all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_watchdog", "run_worker"]
+__all__ = ["Stack", "StackError", "WorkerProcess", "local_stack", "run_watchdog", "run_worker", "write_environment"]
 
 PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
@@ -122,6 +125,25 @@ async def local_stack(
             await asyncio.gather(postgres.stop(), temporal.stop())
             if not keep_data:
                 _remove_data(postgres, *kept)
+
+
+class Environment(NamedTuple):
+    """What points a person's programs at a stack: a file to source, and the variables in it."""
+
+    path: Path
+    variables: Mapping[str, str]
+
+
+def write_environment(stack: Stack, directory: Path) -> Environment:
+    """Write the profiles of the invented people, and a file to source that points the command line at this stack."""
+    profiles = directory / PROFILES
+    profiles.mkdir(parents=True, exist_ok=True)
+    for role, person in PEOPLE.items():
+        (profiles / f"{role.value}.json").write_text(profile(person))
+    variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
+    environment = directory / "env"
+    environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    return Environment(environment, variables)
 
 
 class WorkerProcess(Supervised):

@@ -139,7 +139,7 @@ def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
 
 def test_nothing_in_the_service_reads_the_zone_data_of_the_machine() -> None:
     """`ZoneInfo(...)` and `astimezone()` do."""
-    rooms = ("activities", "application", "cli", "deploy", "simulation", "workflows")
+    rooms = ("activities", "application", "cli", "console", "deploy", "simulation", "workflows")
     for path in [ROOT / "worker.py", ROOT / "starter.py", *(p for room in rooms for p in (ROOT / room).rglob("*.py"))]:
         source = path.read_text()
         assert "ZoneInfo(" not in source, path

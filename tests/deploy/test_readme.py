@@ -14,8 +14,7 @@ from uuid import UUID
 import pytest
 
 from activities.record import open_record
-from deploy.local.stack import local_stack, run_worker
-from deploy.up import write_environment
+from deploy.local.stack import local_stack, run_worker, write_environment
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from workflows.journey.actors import Role

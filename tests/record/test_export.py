@@ -338,5 +338,5 @@ def test_the_program_needs_nothing_of_ours() -> None:
     tree = ast.parse(VERIFIER.read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    ours = {"activities", "workflows", "application", "cli", "deploy", "simulation", "tests"}
+    ours = {"activities", "workflows", "application", "cli", "console", "deploy", "simulation", "tests"}
     assert not {name.partition(".")[0] for name in imported} & ours

@@ -1,0 +1,1 @@
+"""The web console: the same use cases as the command line, in a browser."""

@@ -1,0 +1,137 @@
+"""The console as an application that a server runs.
+
+Every page but the one to sign in on needs somebody who is signed in. Pages are plain HTML with forms: nothing here
+needs a script, and none is allowed.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from application.context import utc_now
+from application.errors import InvalidInput, NotFound, UseCaseError, translate
+from application.settings import Settings
+from console import pages
+from console.sign_ins import SignIns
+from console.views import commands, journeys, sign_in, sign_offs, start, work
+from console.visits import MakeContext, NotSignedIn, Opened, signed_in_with
+
+HOST = "localhost"
+"""Where the console is served. A name and not a number: passkeys are bound to names."""
+MOST_SENT = 512 * 1024
+"""How large a form may be (bytes)."""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+"""What every answer says: no script, nothing from elsewhere, shown nowhere else, kept nowhere."""
+
+log = structlog.get_logger("console")
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Asgi: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def create_app(
+    settings: Settings, *, make_context: MakeContext | None = None, now: Callable[[], datetime] = utc_now
+) -> FastAPI:
+    """Return the console for these settings, which name the profile of a person; it offers those beside it.
+
+    ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
+    Temporal. ``now`` gives the time (UTC) by which people are signed out.
+    """
+    opened = Opened(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await opened.close()
+
+    app = FastAPI(title="Care pathways", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    assert settings.profile is not None
+    app.state.make_context = make_context or opened.context
+    app.state.sign_ins = SignIns(settings.profile.parent, now)
+    for view in (sign_in, work, journeys, sign_offs, start, commands):
+        app.include_router(view.router)
+    app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    app.add_exception_handler(NotSignedIn, _sign_in_first)
+    app.add_exception_handler(UseCaseError, _tell)
+    app.add_exception_handler(RequestValidationError, _tell)
+    app.add_exception_handler(HTTPException, _tell)
+    app.add_middleware(_Closed)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST])
+    return app
+
+
+async def _sign_in_first(request: Request, _: Exception) -> Response:
+    return RedirectResponse(f"/sign-in?next={request.url.path}" if request.method == "GET" else "/sign-in", 303)
+
+
+async def _tell(request: Request, raised: Exception) -> Response:
+    match raised:
+        case RequestValidationError():
+            error: UseCaseError = InvalidInput("this address does not fit", "Go back, and follow a link of the page")
+        case HTTPException(status_code=status) if status < 500:
+            error = NotFound("there is no such page", "Go to the worklist", state="Nothing happened.")
+        case _:
+            error = translate(raised)
+    return pages.error_page(request, error, signed_in_with(request))
+
+
+class _Closed:
+    """Puts the headers on every answer, refuses forms that are too large, and tells what nobody foresaw."""
+
+    def __init__(self, app: Asgi) -> None:
+        self._app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, begun, taken = Request(scope), False, 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_SENT:
+                raise InvalidInput(f"a form takes at most {MOST_SENT // 1024} KiB", "Documents belong elsewhere")
+            return message
+
+        async def sealed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, counted, sealed)
+        except Exception as raised:
+            if begun:
+                raise
+            log.exception("page.failed")
+            answer = pages.error_page(request, translate(raised))
+            await answer(scope, receive, sealed)

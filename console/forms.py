@@ -1,0 +1,243 @@
+"""Forms for commands, made from the models of the core, and what a browser sent read back into JSON.
+
+The names of controls are the paths of fields, with ``/`` between their parts. What a form cannot offer field by field
+is one control for JSON.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from application import input as forms
+from application.errors import FieldProblem, InvalidInput
+from workflows.journey.calendars import zone_info
+from workflows.journey.instruments import Instrument, definition_of
+
+Control: TypeAlias = Literal["line", "text", "lines", "number", "yes_no", "choice", "codes", "date", "time", "json"]
+Content: TypeAlias = dict[str, Any]
+LONG = 200
+"""From this length on (characters) a text gets more than a line."""
+ANSWERS = "answers"
+"""The field that holds the answers to a questionnaire."""
+ROWS = 3
+"""How many entries of a list of objects a form offers."""
+
+
+class Field(NamedTuple):
+    """One control of a form. ``choices`` are the coded words to choose from; a number's are its bounds in ``hint``."""
+
+    path: tuple[str, ...]
+    control: Control
+    required: bool
+    choices: tuple[str, ...] = ()
+    hint: str = ""
+    default: str = ""
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.path)
+
+    @property
+    def group(self) -> str:
+        """Return what this field is a part of; nothing where it stands alone."""
+        return self.path[0].replace("_", " ") if len(self.path) > 1 else ""
+
+    @property
+    def label(self) -> str:
+        """Return what it is called within its group."""
+        return ": ".join(map(_spoken, self.path[1:] or self.path))
+
+    @property
+    def full_label(self) -> str:
+        return ": ".join(map(_spoken, self.path))
+
+
+def _spoken(part: str) -> str:
+    return f"no. {int(part) + 1}" if part.isdigit() else part.replace("_", " ")
+
+
+def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Field, ...]:
+    """Return the controls of a form. ``names`` are the coded words a protocol asks for, by field."""
+    whole = forms.schema(model)
+    needed = set(whole.get("required", ()))
+    found: list[Field] = []
+    for name, part in whole["properties"].items():
+        found += _fields((name,), part, whole.get("$defs", {}), names or {}, required=name in needed)
+    return tuple(found)
+
+
+def answers_of(instrument: Instrument) -> tuple[Field, ...]:
+    """Return the controls for the answers to a questionnaire: its numbers, or its questions with yes or no. Its words
+    are the clinic's, which has the licence for them."""
+    definition = definition_of(instrument)
+    ratings = tuple(map(str, range(definition.item_max + 1)))
+    return tuple(
+        Field((ANSWERS, question.key), "yes_no", required=False, hint=question.label)
+        for question in definition.questions
+    ) + tuple(
+        Field((ANSWERS, str(item)), "choice", required=False, choices=ratings) for item in range(definition.items)
+    )
+
+
+def _fields(
+    path: tuple[str, ...], part: Content, defined: Content, names: Mapping[str, tuple[str, ...]], *, required: bool
+) -> Iterator[Field]:
+    part = _resolved(part, defined)
+    default = part.get("default")
+    spelled = str(default) if isinstance(default, str | int | float) and not isinstance(default, bool) else ""
+    codes = names.get(".".join(path))
+    match part:
+        case {"enum": words}:
+            yield Field(path, "choice", required, choices=tuple(map(str, words)), default=spelled)
+        case {"type": "boolean"}:
+            yield Field(path, "yes_no", required)
+        case {"type": "integer" | "number"}:
+            yield Field(path, "number", required, hint=forms.bounds_of(part), default=spelled)
+        case {"type": "string", "format": "date"}:
+            yield Field(path, "date", required)
+        case {"type": "string", "format": "date-time"}:
+            yield Field(path, "time", required)
+        case {"type": "string"}:
+            short = "pattern" in part or part.get("maxLength", LONG + 1) <= LONG
+            yield Field(path, "line" if short else "text", required, default=spelled)
+        case {"type": "object", "properties": properties}:
+            needed = set(part.get("required", ())) if required else set()
+            for name, inner in properties.items():
+                yield from _fields((*path, name), inner, defined, names, required=name in needed)
+        case {"type": "object"} if codes is not None:
+            inner = (list(part.get("patternProperties", {}).values()) or [part.get("additionalProperties")])[0]
+            for code in codes:
+                yield from _fields((*path, code), inner, defined, {}, required=required)
+        case {"type": "array", "items": items}:
+            yield from _list(path, _resolved(items, defined), defined, codes, required=required)
+        case _:
+            yield Field(path, "json", required)
+
+
+def _list(
+    path: tuple[str, ...], items: Content, defined: Content, codes: tuple[str, ...] | None, *, required: bool
+) -> Iterator[Field]:
+    if codes is not None or "enum" in items:
+        yield Field(path, "codes", required, choices=codes or tuple(map(str, items["enum"])))
+    elif items.get("type") == "object" and "properties" in items:
+        for row in range(ROWS):
+            for name, inner in items["properties"].items():
+                yield from _fields((*path, str(row), name), inner, defined, {}, required=False)
+    elif items.get("type") in ("string", "integer", "number"):
+        yield Field(path, "lines", required, hint="number" if items["type"] != "string" else "")
+    else:
+        yield Field(path, "json", required)
+
+
+def _resolved(part: Content, defined: Content) -> Content:
+    """Return a part of a schema without references, and without the choice of leaving it empty."""
+    if "$ref" in part:
+        part = {**defined[part["$ref"].rpartition("/")[2]], **{k: v for k, v in part.items() if k != "$ref"}}
+    for key in ("anyOf", "oneOf"):
+        given = [each for each in part.get(key, ()) if each.get("type") != "null"]
+        if len(given) == 1:
+            return _resolved({**{k: v for k, v in part.items() if k != key}, **given[0]}, defined)
+    return part
+
+
+def read_back(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str) -> Content:
+    """Return what a browser sent as the content of a form. What was left empty is not in it. Times are on the wall
+    clock of ``zone``.
+
+    Raises:
+        InvalidInput: it names every control whose value cannot be read.
+    """
+    content: Content = {}
+    problems: list[FieldProblem] = []
+    for field in fields:
+        values = [value.replace("\r\n", "\n") for value in sent.get(field.name, ()) if value.strip()]
+        if not values:
+            if field.path[0] == ANSWERS and field.path[-1].isdigit():
+                _put(content, field.path, None)  # Missing is no answer, and the others keep their places.
+            continue
+        try:
+            _put(content, field.path, _value(field, values, zone_info(zone)))
+        except ValueError as problem:
+            problems.append(FieldProblem(field.full_label, str(problem)))
+    if problems:
+        raise InvalidInput("what was entered cannot be read", "Correct these fields", fields=tuple(problems))
+    listed: Content = _lists(content)
+    return listed
+
+
+def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
+    value = values[0].strip() if field.control not in ("text", "lines") else values[0]
+    match field.control:
+        case "codes":
+            return list(values)
+        case "lines":
+            lines = [line.strip() for line in value.split("\n") if line.strip()]
+            return [_number(line) for line in lines] if field.hint == "number" else lines
+        case "number":
+            return _number(value)
+        case "yes_no":
+            return _yes(value)
+        case "choice":
+            return int(value) if value.isdigit() and field.choices and field.choices[0].isdigit() else value
+        case "time":
+            return _moment(value, zone)
+        case "json":
+            try:
+                return forms.strict_json(value.encode())
+            except forms.NotStrictJson as error:
+                raise ValueError(str(error)) from None
+    return value
+
+
+def _yes(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise ValueError("is neither yes nor no")
+    return value == "yes"
+
+
+def _number(value: str) -> int | float:
+    try:
+        found = json.loads(value.replace(",", "."))
+    except ValueError:
+        found = None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        raise ValueError("is not a number")
+    return found
+
+
+def _moment(value: str, zone: ZoneInfo) -> str:
+    """Return a time on a wall clock with its offset. An hour that a clock change skips or repeats is no answer."""
+    try:
+        wall = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a time such as 2026-03-02T17:00") from None
+    if wall.tzinfo is not None:
+        return wall.isoformat()
+    early, late = wall.replace(tzinfo=zone), wall.replace(tzinfo=zone, fold=1)
+    if early.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        raise ValueError("is an hour that the clock change of this day skips")
+    if early.utcoffset() != late.utcoffset():
+        offset = f"{early:%z}"[:3] + ":" + f"{early:%z}"[3:]
+        raise ValueError(f"is an hour that comes twice on this day: write its offset, such as {value}{offset}")
+    return early.isoformat()
+
+
+def _put(content: Content, path: tuple[str, ...], value: Any) -> None:
+    *within, last = path
+    for part in within:
+        content = content.setdefault(part, {})
+    content[last] = value
+
+
+def _lists(value: Any) -> Any:
+    """Return the content with numbered entries as lists, in their order."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _lists(each) for key, each in value.items()}
+    if inner and all(key.isdigit() for key in inner):
+        return [inner[key] for key in sorted(inner, key=int)]
+    return inner

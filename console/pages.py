@@ -1,0 +1,129 @@
+"""Turns what use cases return into pages, and their errors into pages that say what to do."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from activities.record.read_models import Task
+from application.command_catalog import CommandKind
+from application.errors import (
+    Conflict,
+    Fault,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotVerified,
+    Refused,
+    SteppedBack,
+    Unavailable,
+    UseCaseError,
+)
+from application.viewer import place, shown_at, spell
+from application.wording import amount, described, elapsed, result
+from console.forms import Field
+from console.sign_ins import SignIn
+
+HERE = Path(__file__).parent
+STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
+    (InvalidInput, 422, "This cannot be used as it is"),
+    (NotFound, 404, "There is no such thing"),
+    (NotAllowed, 403, "This is not allowed"),
+    (Refused, 409, "The pathway refused it"),
+    (Conflict, 409, "This does not fit any more"),
+    (SteppedBack, 409, "You stepped back"),
+    (NotVerified, 409, "This cannot be relied on"),
+    (Unavailable, 503, "Not possible at this moment"),
+    (Fault, 500, "Something is wrong with the service"),
+)
+"""The status and the heading of each kind of error."""
+
+
+def _words(coded: object) -> str:
+    return str(coded).replace("_", " ").replace("-", " ")
+
+
+TITLES = {
+    "support.request": "Ask for help",
+    "crisis.report": "Report a crisis",
+    "adverse-event.report": "Report harm",
+    "pathway.hold": "Hold care",
+    "session.dose": "Record a dose",
+    "pathway.record-death": "Report a death",
+}
+"""What stands on the buttons for what anybody may say at any time, the most urgent first."""
+
+
+class Group(NamedTuple):
+    """Fields that stand together in a form; ``name`` is empty for one that stands alone."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+
+def _by_group(fields: Sequence[Field]) -> tuple[Group, ...]:
+    return tuple(Group(name, tuple(each)) for name, each in groupby(fields, lambda field: field.group))
+
+
+def _title_of(kind: CommandKind) -> str:
+    """Name a command on a page: its verb and what it is about."""
+    return TITLES.get(kind.name) or _capitalize_first(f"{_words(kind.verb)}: {_words(kind.noun)}")
+
+
+def _capitalize_first(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".")
+
+
+def _late(task: Task, at: datetime) -> str:
+    return f"overdue by {elapsed((at - task.due).total_seconds())}" if task.due < at else ""
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "words": _words,
+        "capitalize_first": _capitalize_first,
+        "title_of": _title_of,
+        "by_group": _by_group,
+        "yours": spell,
+        "theirs": shown_at,
+        "described": described,
+        "result": result,
+        "amount": amount,
+    }
+    environment.globals |= {"place": place, "late": _late}
+    return environment
+
+
+_PAGES = _templates()
+
+
+def page(request: Request, name: str, signed_in: SignIn | None = None, status: int = 200, **shown: Any) -> HTMLResponse:
+    """Return a page. ``shown`` are the values of its template."""
+    notice = None if signed_in is None else signed_in.take_notice()
+    content = _PAGES.get_template(name).render(
+        me=signed_in, notice=notice, here=request.url.path, query=dict(request.query_params), **shown
+    )
+    return HTMLResponse(content, status)
+
+
+def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:
+    """Return the page of an error: what happened, whether anything was lost, what to do next."""
+    status, heading = status_of(error)
+    return page(request, "error.html", signed_in, status, heading=heading, error=error)
+
+
+def status_of(error: UseCaseError) -> tuple[int, str]:
+    """Return the HTTP status of an error, and its heading."""
+    return next((status, heading) for kind, status, heading in STATUS if isinstance(error, kind))

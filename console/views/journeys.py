@@ -1,0 +1,103 @@
+"""A patient's pages: where the journey stands, why it waits, what happened."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from application.command_catalog import KINDS, CommandKind, form_for
+from application.pathway.show import (
+    ShowJourney,
+    ShowPatientView,
+    ShowTimeline,
+    show_journey,
+    show_patient_view,
+    show_timeline,
+)
+from application.sign_offs.decision_history import status_of
+from application.wording import SENTENCES, until
+from console.charts import charts_of
+from console.pages import TITLES, page
+from console.visits import Looks
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.obligations import most_urgent
+from workflows.journey.summary import count_others, health, step_shown, why
+
+router = APIRouter()
+LISTED = 200
+"""How many events a page of the timeline has."""
+
+
+@router.get("/journeys/{journey_id}")
+async def show(visit: Looks, journey_id: UUID) -> Response:
+    if visit.signed_in.person.role == Role.PATIENT:
+        return await show_to_patient(visit, journey_id)
+    async with visit.context() as context:
+        journey, at = await show_journey(context, ShowJourney(journey_id=journey_id))
+    waiting = most_urgent(journey, SENTENCES)
+    return page(
+        visit.request,
+        "journey.html",
+        visit.signed_in,
+        journey=journey,
+        at=at,
+        zone=journey.patient.zone,
+        health=health(journey),
+        step=step_shown(journey),
+        waiting=[(each, why(each, journey), until(each, at), form_for(each)) for each in waiting],
+        others=count_others(journey, SENTENCES),
+        charts=charts_of(journey),
+        signed=[(each, status_of(journey, each)) for each in reversed(journey.sign_offs)],
+        offered=offered(journey, visit.signed_in.person),
+    )
+
+
+@router.get("/journeys/{journey_id}/timeline")
+async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
+    async with visit.context() as context:
+        events, zone = await show_timeline(context, ShowTimeline(journey_id=journey_id))
+    kinds = sorted({event.body.kind for event in events})
+    wanted = [
+        event
+        for event in reversed(events)
+        if (before is None or event.version < before) and (not kind or event.body.kind == kind)
+    ]
+    return page(
+        visit.request,
+        "timeline.html",
+        visit.signed_in,
+        journey_id=journey_id,
+        events=wanted[:LISTED],
+        earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
+        zone=zone,
+        kinds=kinds,
+        kind=kind,
+    )
+
+
+@router.get("/journeys/{journey_id}/patient-view")
+async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
+    async with visit.context() as context:
+        seen = await show_patient_view(context, ShowPatientView(journey_id=journey_id))
+    mine = [kind for kind in KINDS if visit.signed_in.person.role in kind.roles]
+    return page(
+        visit.request, "patient.html", visit.signed_in, seen=seen, journey_id=journey_id, offered=_grouped(mine)
+    )
+
+
+def offered(journey: Journey, person: Actor) -> dict[str, list[CommandKind]]:
+    """Return the commands that a person may send to a journey as it stands, by what they are about; first what
+    anybody may send at any time."""
+    return _grouped([kind for kind in KINDS if person.role in kind.roles and journey.stage in kind.model.stages])
+
+
+def _grouped(kinds: list[CommandKind]) -> dict[str, list[CommandKind]]:
+    order = tuple(TITLES)
+    safety = [kind for kind in kinds if kind.model.by_anybody]
+    safety.sort(key=lambda kind: order.index(kind.name) if kind.name in order else len(order))
+    found: dict[str, list[CommandKind]] = {"": safety}
+    for kind in kinds:
+        if not kind.model.by_anybody:
+            found.setdefault(kind.noun, []).append(kind)
+    return found

@@ -1,0 +1,105 @@
+"""What clinicians are asked to sign: the list, and one page with exactly the evidence."""
+
+from typing import cast, get_args
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from application import input as forms
+from application.errors import InvalidInput, UseCaseError
+from application.pathway.commands import submit, wait_until_recorded
+from application.sign_offs.requests import (
+    ListRequests,
+    Reasons,
+    ShownDecision,
+    ShownRequest,
+    ShowRequest,
+    SignedBefore,
+    Verdict,
+    list_requests,
+    read_to_sign,
+    show_request,
+    sign_request,
+)
+from console.pages import page, status_of
+from console.sign_ins import Notice
+from console.views.commands import answers_from
+from console.visits import Acts, Looks, Visit
+from workflows.journey.base import short_code
+
+router = APIRouter()
+
+
+@router.get("/sign-offs")
+async def list_open(visit: Looks, mine: str = "") -> Response:
+    async with visit.context() as context:
+        found = await list_requests(context, ListRequests(mine=mine == "yes"))
+        at = context.now()
+    return page(visit.request, "sign_offs.html", visit.signed_in, found=found, mine=mine == "yes", at=at)
+
+
+@router.get("/journeys/{journey_id}/sign-offs/{request_id}")
+async def show(visit: Looks, journey_id: UUID, request_id: str) -> Response:
+    return await _shown(visit, journey_id, request_id, uuid4())
+
+
+@router.post("/journeys/{journey_id}/sign-offs/{request_id}")
+async def sign(visit: Acts, journey_id: UUID, request_id: str) -> Response:
+    try:
+        once = UUID(visit.value("command_id") or "")
+    except ValueError:
+        raise InvalidInput("this form is not complete", "Load the page again, and sign from there") from None
+    try:
+        verdict = _verdict(visit)
+        given = {name: visit.value(name) for name in Reasons.model_fields}
+        reasons = forms.check(
+            Reasons, {name: value for name, value in given.items() if value is not None}, templated=False
+        )
+        query = ShowRequest(journey_id=journey_id, request=request_id)
+        async with visit.context(answers_from(visit)) as context:
+            to_sign = await read_to_sign(
+                context, query, verdict, command_id=once, evidence_seen=visit.value("evidence") or "none"
+            )
+            if not isinstance(to_sign, SignedBefore):
+                command = sign_request(context, to_sign, verdict, reasons, once)
+                accepted = await submit(context, journey_id, command)
+                await wait_until_recorded(context, accepted, to_sign.history.journey)
+    except UseCaseError as error:
+        return await _shown(visit, journey_id, request_id, once, error)
+    visit.signed_in.notice = Notice(f"Signed and recorded: {verdict}.")
+    return RedirectResponse(f"/journeys/{journey_id}", 303)
+
+
+async def _shown(
+    visit: Visit, journey_id: UUID, request_id: str, once: UUID, error: UseCaseError | None = None
+) -> Response:
+    async with visit.context() as context:
+        shown = await show_request(context, ShowRequest(journey_id=journey_id, request=request_id))
+        objection = shown.asked.objection(context, context.actor) if isinstance(shown, ShownRequest) else None
+    asked = None if isinstance(shown, ShownDecision) else shown.asked
+    return page(
+        visit.request,
+        "sign_off.html",
+        visit.signed_in,
+        200 if error is None else status_of(error)[0],
+        journey=shown.journey if isinstance(shown, ShownDecision) else shown.asked.journey,
+        asked=asked,
+        evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
+        decision=shown.decision if isinstance(shown, ShownDecision) else None,
+        since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
+        code="" if asked is None else short_code(asked.request.evidence or ""),
+        objection=objection,
+        verdicts=get_args(Verdict),
+        command_id=once,
+        error=error,
+        heading="" if error is None else status_of(error)[1],
+        kept=visit.sent,
+    )
+
+
+def _verdict(visit: Visit) -> Verdict:
+    given = visit.value("decision")
+    if given not in get_args(Verdict):
+        raise InvalidInput("no decision was chosen", "Choose one: nothing is chosen for you")
+    return cast("Verdict", given)

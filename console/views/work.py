@@ -1,0 +1,115 @@
+"""The worklist and the caseload."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+
+from application import input as forms
+from application.errors import InvalidInput
+from application.work.caseload import CasePage, ListJourneys, list_journeys
+from application.work.claims import claim_task, release_task
+from application.work.worklist import ListWork, list_work, roles_asked
+from console.pages import page
+from console.sign_ins import Notice
+from console.visits import Acts, Looks
+from workflows.journey.actors import Role
+from workflows.journey.stage import Stage
+
+router = APIRouter()
+VIEWS = (
+    ("", "My role"),
+    ("mine=yes", "Mine"),
+    ("unassigned=yes", "Unassigned"),
+    ("overdue=yes", "Overdue"),
+    ("today=yes", "Due today"),
+    ("all=yes", "Everybody's"),
+)
+"""The views of the worklist: their addresses, and what they are called."""
+
+
+@router.get("/work")
+async def show_work(visit: Looks) -> Response:
+    query = _query(ListWork, visit.request.query_params)
+    async with visit.context() as context:
+        found = await list_work(context, query)
+        roles = roles_asked(query, context.person)
+    return page(
+        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles,
+        more=_more(visit.request.query_params, found.answer.next),
+    )  # fmt: skip
+
+
+@router.post("/work/claim")
+async def claim(visit: Acts) -> Response:
+    journey, obligation = _task(visit)
+    async with visit.context() as context:
+        task = await claim_task(context, journey, obligation)
+    visit.signed_in.notice = Notice(f"You said that you will {task.what}. What is overdue is escalated all the same.")
+    return RedirectResponse(_back(visit), 303)
+
+
+@router.post("/work/release")
+async def release(visit: Acts) -> Response:
+    journey, obligation = _task(visit)
+    async with visit.context() as context:
+        released = await release_task(context, journey, obligation)
+    visit.signed_in.notice = Notice(f"Anybody may now {released.task.what}.")
+    return RedirectResponse(_back(visit), 303)
+
+
+@router.get("/journeys")
+async def show_caseload(visit: Looks) -> Response:
+    query = _query(ListJourneys, visit.request.query_params)
+    async with visit.context() as context:
+        found = await list_journeys(context, query)
+    assert isinstance(found, CasePage)
+    return page(
+        visit.request, "caseload.html", visit.signed_in, found=found, stages=tuple(Stage),
+        more=_more(visit.request.query_params, found.answer.next),
+    )  # fmt: skip
+
+
+def _query(model: type[BaseModel], given: Mapping[str, str]) -> Any:
+    """Return the query in an address. ``yes`` is how an address says true.
+
+    Raises:
+        InvalidInput: it does not fit.
+    """
+    content: dict[str, Any] = {}
+    for name, value in given.items():
+        field = model.model_fields.get(name)
+        if not value or field is None or name == "at":
+            continue
+        content[name] = value == "yes" if field.annotation is bool else value
+        if name == "role":
+            content[name] = [value]
+        if name == "limit":
+            content[name] = 50
+    try:
+        return forms.check(model, content)
+    except InvalidInput as problem:
+        raise InvalidInput("this view does not exist", "Choose one on the page", fields=problem.fields) from None
+
+
+def _more(given: Mapping[str, str], after: str | None) -> str | None:
+    return None if after is None else "?" + urlencode({**given, "after": after})
+
+
+def _task(visit: Acts) -> tuple[UUID, str]:
+    try:
+        return UUID(visit.value("journey") or ""), visit.value("obligation") or ""
+    except ValueError:
+        raise InvalidInput("this is no journey", "Go back to the worklist, and choose a task there") from None
+
+
+def _back(visit: Acts) -> str:
+    query = visit.value("query") or ""
+    return f"/work?{query}" if query.isprintable() and "#" not in query else "/work"
+
+
+ROLES = tuple(role for role in Role if role != Role.SYSTEM)

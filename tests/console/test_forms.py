@@ -1,0 +1,156 @@
+"""Every command can be sent from a browser: its form offers all it needs, and what comes back is what was meant."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from application import input as forms
+from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
+from application.command_catalog import KINDS, CommandKind, names_asked_for
+from application.errors import FieldProblem, InvalidInput
+from console.forms import Field, answers_of, fields_of, read_back
+from tests.cli.valid import FORMS
+from tests.journey.play import started
+from workflows.journey.base import canonical
+from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.obligation_types import OBLIGATION_TYPES
+
+ZONE = "America/Los_Angeles"
+AS_JSON = {"instrument.record", "pathway.amend", "screening.record", "medicine.reconcile"}
+"""The forms that hold a control for JSON: its fields depend on what is chosen first, or nobody knows their names."""
+
+
+def sent_for(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield what a browser sends for a content, control by control."""
+    match content:
+        case dict():
+            for name, inner in content.items():
+                yield from sent_for(inner, (*path, name))
+        case [dict(), *_]:
+            for row, inner in enumerate(content):
+                yield from sent_for(inner, (*path, str(row)))
+        case bool():
+            yield "/".join(path), "yes" if content else "no"
+        case None:
+            pass
+        case _:
+            yield "/".join(path), str(content)
+
+
+def spelled(fields: tuple[Field, ...], content: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a browser sends for a form filled in with a content."""
+    controls = {field.name: field.control for field in fields}
+    found: dict[str, list[str]] = {}
+    for name, value in content.items():
+        if controls.get(name) == "json":
+            found[name] = [canonical(value).decode()]
+        elif controls.get(name) == "codes":
+            found[name] = list(value)
+        elif controls.get(name) == "lines":
+            found[name] = ["\r\n".join(map(str, value))]
+        else:
+            for control, text in sent_for(value, (name,)):
+                if controls[control] == "lines":
+                    text = "\r\n".join(_at(content, control))
+                found[control] = [text]
+    return found
+
+
+def _at(content: Mapping[str, Any], control: str) -> list[str]:
+    found: Any = content
+    for part in control.split("/"):
+        found = found[part]
+    return list(map(str, found))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_form_that_is_filled_in_comes_back_as_it_was_meant(kind: CommandKind) -> None:
+    names = names_asked_for(kind, started().journey)
+    fields, content = fields_of(kind.model, names), FORMS[kind.name]
+    back = read_back(fields, spelled(fields, content), ZONE)
+    given_kind = {"kind": kind.name}
+    assert forms.check(kind.model, back, given_kind) == forms.check(kind.model, content, given_kind)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_nobody_writes_json_where_a_field_can_be_offered(kind: CommandKind) -> None:
+    fields = fields_of(kind.model, names_asked_for(kind, started().journey))
+    as_json = [field.name for field in fields if field.control == "json"]
+    assert not as_json or kind.name in AS_JSON
+
+
+@pytest.mark.parametrize("instrument", Instrument)
+def test_an_answer_that_is_missing_is_missing_and_the_others_keep_their_places(instrument: Instrument) -> None:
+    fields, definition = answers_of(instrument), definition_of(instrument)
+    first, *others = fields
+    assert len(fields) == definition.items + len(definition.questions)
+    sent = {field.name: ["yes" if field.control == "yes_no" else "1"] for field in others}
+    answers = read_back(fields, sent, ZONE)["answers"]
+    if definition.items:
+        assert answers == [None, *[1] * (definition.items - 1)]
+    else:
+        assert answers == {question.key: True for question in definition.questions[1:]}
+    assert first.name not in sent
+
+
+@pytest.mark.parametrize(
+    ("control", "sent", "said"),
+    [
+        ("time", "2026-03-08T02:30", "skips"),
+        ("time", "2026-11-01T01:30", "comes twice"),
+        ("time", "tomorrow", "is not a time"),
+        ("time", "20261125", ""),
+        ("number", "five", "is not a number"),
+        ("number", "true", "is not a number"),
+        ("number", "1 2", "is not a number"),
+        ("yes_no", "maybe", "neither yes nor no"),
+        ("json", "{", "not JSON"),
+        ("json", '{"a": 1, "a": 2}', "a field stands twice"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_field(control: Any, sent: str, said: str) -> None:
+    field = Field(("plan", "weighed_at"), control, required=True)
+    if not said:
+        assert read_back((field,), {field.name: [sent]}, ZONE) == {"plan": {"weighed_at": "2026-11-25T00:00:00-08:00"}}
+        return
+    with pytest.raises(InvalidInput) as refused:
+        read_back((field,), {field.name: [sent]}, ZONE)
+    [problem] = refused.value.fields
+    assert problem.field == "plan: weighed at"
+    assert said in problem.problem
+
+
+def test_times_are_on_the_clock_of_the_patient_unless_they_say_their_offset() -> None:
+    field = Field(("at",), "time", required=True)
+    for sent, meant in (
+        ("2026-03-02T17:00", "2026-03-02T17:00:00-08:00"),
+        ("2026-07-02T17:00", "2026-07-02T17:00:00-07:00"),
+        ("2026-11-01T01:30-07:00", "2026-11-01T01:30:00-07:00"),
+        ("2026-03-02T17:00+01:00", "2026-03-02T17:00:00+01:00"),
+    ):
+        assert read_back((field,), {"at": [sent]}, ZONE) == {"at": meant}
+
+
+@given(st.dictionaries(st.sampled_from([field.name for field in fields_of(KINDS[0].model)]), st.lists(st.text())))
+def test_whatever_a_browser_sends_is_read_or_refused(sent: dict[str, list[str]]) -> None:
+    fields = fields_of(KINDS[0].model)
+    told: tuple[FieldProblem, ...] = ()
+    content: dict[str, Any] = {}
+    try:
+        content = read_back(fields, sent, ZONE)
+    except InvalidInput as refused:
+        told = refused.fields
+    filled = any(value.strip() for values in sent.values() for value in values)
+    assert bool(told or content) == filled
+    assert {*content} <= {field.path[0] for field in fields}
+
+
+def test_what_is_awaited_leads_to_a_form_that_there_is() -> None:
+    models = {kind.model for kind in KINDS}
+    for kind, (model, field) in FORMS_OF_OBLIGATIONS.items():
+        assert OBLIGATION_TYPES[kind.kind] is kind
+        assert model in models
+        assert field is None or field in model.model_fields

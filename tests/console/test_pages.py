@@ -1,0 +1,213 @@
+"""The console is closed by default, shows people what is theirs, and says what went wrong."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from application.access_log import ActOn
+from application.pathway.show import ShowJourney
+from application.work.worklist import ListWork
+from console.app import HEADERS, MOST_SENT
+from console.sign_ins import IDLE, LONGEST
+from console.visits import COOKIE
+from tests.cli.clinics import OTHER, Clinics
+from tests.console.browser import Browser, browser_of
+from workflows.journey.actors import Role
+
+ROLES = [role.value for role in Role if role != Role.SYSTEM]
+OPEN = {"/", "/sign-in"}
+"""The addresses that need nobody signed in."""
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+def _addresses(console: FastAPI, journey: UUID) -> list[tuple[str, str]]:
+    """Return every address of the console with its method, about a journey."""
+    given = {"journey_id": str(journey), "noun": "pathway", "verb": "hold", "request_id": "evaluation"}
+    routes = [route for route in console.routes if isinstance(route, APIRoute)]
+    return [(method, route.path.format(**given)) for route in routes for method in sorted(route.methods or ())]
+
+
+async def test_every_page_needs_somebody_who_is_signed_in(console: FastAPI, clinics: Clinics) -> None:
+    async with browser_of(console) as browser:
+        browser.client.follow_redirects = False
+        for method, address in _addresses(console, clinics.held):
+            if address in OPEN:
+                continue
+            answer = await browser.client.request(method, address)
+            assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), address
+    assert await clinics.looks(clinics.held) == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics, browser: Browser, role: str) -> None:
+    await browser.sign_in(role)
+    there_is_none = uuid4()
+    for journey in (clinics.held, clinics.ended, there_is_none):
+        for method, address in _addresses(console, journey):
+            if method != "GET" or address in OPEN:
+                continue
+            answer = await browser.go(address)
+            assert answer.status_code in (200, 403, 404), (address, answer.text)
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+            assert "<h1>" in answer.text
+            if journey == there_is_none and str(journey) in address:
+                assert answer.status_code in (403, 404)
+
+
+async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(
+    console: FastAPI, clinics: Clinics, browser: Browser
+) -> None:
+    await browser.sign_in("coordinator")
+    before = len(clinics.world.received)
+    address = f"/journeys/{clinics.held}/pathway/hold"
+    await browser.go(address)
+    token = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)[0]
+    async with browser_of(console) as other:
+        await other.sign_in("clinician")
+        theirs = re.findall(r'name="form_token" value="([^"]+)"', (await other.go("/work")).text)[0]
+    given = {"command_id": str(uuid4()), "reason": "invented"}
+    for forged in ({}, {"form_token": ""}, {"form_token": theirs}, {"form_token": token[:-1]}):
+        answer = await browser.client.post(address, data={**given, **forged})
+        assert answer.status_code == 403, forged
+    answer = await browser.client.post(
+        address, data={**given, "form_token": token}, headers={"origin": "https://elsewhere.example"}
+    )
+    assert answer.status_code == 403
+    assert len(clinics.world.received) == before
+
+
+async def test_other_hosts_and_large_forms_are_refused(browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    assert (await browser.client.get("/work", headers={"host": "elsewhere.example"})).status_code == 400
+    answer = await browser.client.post("/start", data={"reason": "x" * (MOST_SENT + 1)})
+    assert answer.status_code == 422
+    assert "at most" in answer.text
+
+
+async def test_the_cookie_is_for_this_host_and_no_script(console: FastAPI) -> None:
+    async with browser_of(console) as browser:
+        browser.client.follow_redirects = False
+        signed_in = await browser.sign_in("coordinator")
+        cookie = signed_in.headers["set-cookie"]
+        assert cookie.startswith(f"{COOKIE}=")
+        assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= {*cookie.split("; ")}
+        assert "Domain" not in cookie
+
+
+@pytest.mark.parametrize("onward", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "x"])
+async def test_signing_in_leads_nowhere_else(console: FastAPI, onward: str) -> None:
+    async with browser_of(console) as browser:
+        browser.client.follow_redirects = False
+        answer = await browser.client.post("/sign-in", data={"person": "coordinator", "next": onward})
+        assert answer.headers["location"] == "/work"
+
+
+async def test_signing_in_changes_the_secret_and_signing_out_ends_it(browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    first = browser.client.cookies[COOKIE]
+    await browser.sign_in("clinician")
+    second = browser.client.cookies[COOKIE]
+    assert first != second
+    await browser.send({}, "/sign-out")
+    for secret in (first, second):
+        browser.client.cookies.clear()
+        answer = await browser.client.get("/work", headers={"cookie": f"{COOKIE}={secret}"})
+        assert answer.url.path == "/sign-in"
+
+
+async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    clinics.world.at += IDLE
+    assert (await browser.go("/work")).url.path == "/work"
+    clinics.world.at += IDLE + timedelta(seconds=1)
+    assert (await browser.go("/work")).url.path == "/sign-in"
+    await browser.sign_in("coordinator")
+    for _ in range(LONGEST // IDLE):
+        clinics.world.at += IDLE
+        await browser.go("/sign-in")
+    clinics.world.at += timedelta(seconds=1)
+    assert (await browser.go("/work")).url.path == "/sign-in"
+
+
+async def test_the_worklist_is_that_of_the_command_line(clinics: Clinics, browser: Browser) -> None:
+    for person, address, words in (
+        ("coordinator", "/work", ("--all",)),
+        ("coordinator", "/work?overdue=yes", ("--all", "--overdue")),
+        ("clinician", "/work", ("--role", "clinician")),
+        ("clinician", "/work?all=yes", ("--all",)),
+    ):
+        await browser.sign_in(person)
+        await browser.go(address)
+        shown = re.findall(
+            r'name="journey" value="([^"]+)">\s*<input type="hidden" name="obligation" value="([^"]+)"',
+            browser.page.text,
+        )
+        expected = (await clinics.rows(*words))[:50]
+        assert [(UUID(journey), obligation) for journey, obligation in shown] == expected
+
+
+async def test_every_look_is_kept_before_it_is_shown(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("clinician")
+    await browser.go(f"/journeys/{clinics.held}")
+    await browser.go(f"/journeys/{clinics.held}/pathway/hold")
+    looks = await clinics.looks(clinics.held)
+    assert [look.command[0] for look in looks] == [ListWork.name, ShowJourney.name, ActOn.name]
+    assert {look.reader_id for look in looks} == {"demo-clinician"}
+
+
+async def test_a_journey_of_another_clinic_is_not_shown_and_the_attempt_is_kept(
+    clinics: Clinics, browser: Browser
+) -> None:
+    [foreign] = [each.id for each in clinics.journeys.values() if each.clinic == OTHER]
+    await browser.sign_in("session_monitor")
+    answer = await browser.go(f"/journeys/{foreign}")
+    assert answer.status_code == 403
+    assert clinics.journeys[foreign].patient.ref not in answer.text
+    [look] = await clinics.looks(foreign)
+    assert not look.shown
+
+
+async def test_what_was_written_is_shown_as_it_was_written_and_runs_nowhere(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    await browser.sign_in("coordinator")
+    await browser.go(f"/journeys/{clinics.held}/support/request")
+    sent = await browser.send({"urgency": "routine", "text": HOSTILE})
+    assert sent.url.path == f"/journeys/{clinics.held}", sent.text
+    timeline = (await browser.go(f"{sent.url}/timeline")).text
+    refused = (await browser.client.get("/work", params={"clinic": HOSTILE})).text
+    for page in (sent.text, timeline, refused):
+        assert "<script" not in page
+        assert "<img" not in page
+    assert HOSTILE[:40] in unescape(timeline)
+
+
+async def test_an_error_says_what_happened_what_is_lost_and_what_to_do(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go(f"/journeys/{clinics.held}/pathway/hold")
+    answer = await browser.send({"reason": "invented: wait for the laboratory"})
+    assert answer.status_code == 503
+    assert 'role="alert"' in answer.text
+    for said in ("Temporal cannot be reached", "Nothing was sent", "What to do:"):
+        assert said in answer.text
+    # What was entered is still there, and so is the id under which it is sent again.
+    assert "wait for the laboratory" in answer.text
+    first = re.findall(r'name="command_id" value="([^"]+)"', answer.text)
+    again = await browser.send({"reason": "invented: wait for the laboratory"})
+    assert re.findall(r'name="command_id" value="([^"]+)"', again.text) == first
+
+
+async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
+    console: FastAPI, clinics: Clinics, browser: Browser
+) -> None:
+    await browser.sign_in("medical_director")
+    for method, address in _addresses(console, clinics.held):
+        if method == "GET" and address not in OPEN:
+            page = (await browser.go(address)).text
+            assert not re.search(r"<script|style=|on\w+=\"|https?://", page), address
+            title = re.findall(r"<title>([^<]*)</title>", page)[0]
+            assert clinics.journeys[clinics.held].patient.ref not in title

@@ -1,0 +1,106 @@
+"""The console on real servers: as a process of its own, and in the hands of the people of a clinic."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from application.settings import load_settings
+from console.app import create_app
+from deploy.local.console import run_console
+from deploy.local.stack import local_stack, run_worker, write_environment
+from simulation.keys import PASSPHRASE
+from tests.console.browser import browser_of
+
+REFERRAL = {
+    "clinic": "demo-clinic",
+    "patient/ref": "demo-patient",
+    "patient/born": "1986-04-02",
+    "patient/zone": "America/Los_Angeles",
+    "patient/state": "CA",
+    "patient/emergency_contact_ref": "demo-contact-1",
+    "patient/dispatch_address_ref": "demo-address-1",
+    "pathway": "PTSD",
+    "reason": "Invented: referred by a clinic of the demonstration.",
+    "coordinator": "demo-coordinator",
+    "clinician": "demo-clinician",
+    "protocol": "demonstration",
+}
+
+
+@pytest.mark.server
+@pytest.mark.timeout(300)
+async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
+        environment = write_environment(stack, tmp_path)
+        for name, value in environment.variables.items():
+            monkeypatch.setenv(name, value)
+        app = create_app(load_settings())
+        async with (
+            await run_worker(stack.env, stack.logs / "worker.log"),
+            await run_console(environment.variables, stack.logs / "console.log") as console,
+            app.router.lifespan_context(app),
+            browser_of(app) as coordinator,
+            browser_of(app) as clinician,
+        ):
+            async with httpx2.AsyncClient() as anybody:
+                served = await anybody.get(f"{console.url}/sign-in")
+                assert (served.status_code, "Cory Invented" in served.text) == (200, True)
+
+            await coordinator.sign_in("coordinator")
+            await coordinator.go("/start")
+            tried = await coordinator.send({**REFERRAL, "try": "yes"})
+            assert "It would be started. Nothing was sent." in tried.text
+            started = await coordinator.send(REFERRAL)
+            assert "The journey is started." in started.text
+            journey = started.url.path
+            await coordinator.go("/start")
+            assert (await coordinator.send(REFERRAL)).url.path == journey
+
+            await coordinator.go(f"{journey}/pathway/hold")
+            held = await coordinator.send({"reason": "Invented: wait for the laboratory."})
+            assert "Done: pathway hold." in held.text
+            assert "Care is held" in held.text
+
+            await clinician.sign_in("clinician")
+            await clinician.go("/sign-offs?mine=yes")
+            [request] = re.findall(r'href="(/journeys/[^"]+/sign-offs/[^"]+)"', clinician.page.text)
+            await clinician.go(request)
+            decision = {"decision": "approve", "rationale": "Invented: all is well.", "signer": "demo-clinician"}
+            refused = await clinician.send({**decision, "passphrase": "not the passphrase"})
+            assert refused.status_code == 403
+            assert "Invented: all is well." in refused.text
+            signed = await clinician.send({**decision, "passphrase": PASSPHRASE})
+            assert "Signed and recorded: approve." in signed.text
+            assert "Care is held" not in signed.text
+
+            # A double click, or the button to go back: the same command happens once.
+            clinician.last = refused
+            assert "Signed and recorded" in (await clinician.send({**decision, "passphrase": PASSPHRASE})).text
+            timeline = (await clinician.go(f"{journey}/timeline?kind=hold.released")).text
+            assert timeline.count(">hold.released</td>") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "CAREPATH_DATABASE_URL"),
+        ({"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere"}, "invented people of a demonstration only"),
+        (
+            {"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere", "CAREPATH_DEMONSTRATION": "true"},
+            "CAREPATH_PROFILE",
+        ),
+    ],
+)
+async def test_the_console_says_why_it_does_not_start(variables: dict[str, str], said: str) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "console", env={**inherited, **variables}, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert process.returncode == 2
+    assert said in told.decode()
