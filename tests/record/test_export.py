@@ -115,7 +115,8 @@ async def test_a_journey_as_it_was_recorded_holds(bundle: Path) -> None:
     code, said = verified(bundle)
     assert (code, said.count("HOLDS: version")) == (HOLDS, len(sign_offs()))
     assert said.endswith(
-        f"{len(history())} events, {len(sign_offs())} decisions and delegations, 0 faults.\nAll of it HOLDS.\n"
+        f"{len(history())} events, 0 commands with the proof of who sent them, "
+        f"{len(sign_offs())} decisions and delegations, 0 faults.\nAll of it HOLDS.\n"
     )
 
 

@@ -47,7 +47,7 @@ from activities.record.verification.patients import (
     find_mistaken,
     journeys_by_patient,
 )
-from activities.record.verification.sign_offs import check_event, is_sign_off, nonce
+from activities.record.verification.sign_offs import check_event, check_session, is_sign_off, nonce
 from activities.record.verification.verify_export import SIGNED, Keys
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import Event
@@ -180,9 +180,10 @@ async def verify_record(
 
 
 def verify_journey(
-    history: Sequence[StoredEvent], keys: Keys | None, until: int = 0
+    history: Sequence[StoredEvent], keys: Keys | None, until: int = 0, *, log: str | None = None
 ) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
-    """Check one journey, given in order of version. Return what is wrong with its sign-offs, its state after all that
+    """Check one journey of a log of this name, given in order of version. Return what is wrong with its sign-offs and
+    with the proofs of who acted, its state after all that
     can be read, and its state for the read models up to a position, as far as events can be applied.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
@@ -192,6 +193,7 @@ def verify_journey(
     shown: ProjectionState | None = None
     found: list[Finding] = []
     used: list[Use] = []
+    proven: set[str] = set()
     sign_offs = 0
     for number, stored in enumerate(history):
         event, before = _event(stored), journey
@@ -207,6 +209,7 @@ def verify_journey(
             continue
         place = (stored.position, stored.journey_id, stored.version)
         found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys))
+        found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log))
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:
             used.append(Use(*place, number_used))
@@ -260,6 +263,7 @@ async def _judge(
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
+    log = None if keys is None else await record.log_name()
     patients: list[Known] = []
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
@@ -269,7 +273,7 @@ async def _judge(
             )
             continue
         history = [_to_stored(record, row) for row in events]
-        one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position)
+        one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
         if head is not None and head["patient_key"] is not None and journey is not None:
             patients.append(Known(journey.id, head["last_position"], sorted(known_as(journey))))

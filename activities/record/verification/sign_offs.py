@@ -18,6 +18,7 @@ from activities.record.verification.verify_export import (
     DECISION,
     SIGNED,
     Keys,
+    SessionFault,
     SignatureFault,
     canonical,
     decision_faults,
@@ -25,6 +26,7 @@ from activities.record.verification.verify_export import (
     licence_over,
     moment,
     register_of,
+    session_faults,
     signature_faults,
     signed_bytes,
 )
@@ -41,6 +43,7 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 Reason: TypeAlias = Literal[
     SignatureFault,
+    SessionFault,
     "unreadable",
     "mislabelled",
     "unsigned",
@@ -113,6 +116,35 @@ def nonce(stored: StoredEvent, event: Event | None = None) -> str | None:
     signature = _body(stored).get("signature")
     number = signature.get("nonce") if isinstance(signature, dict) else None
     return number if isinstance(number, str) else None
+
+
+def check_session(
+    journey: Journey | None, stored: StoredEvent, keys: Keys, proven: set[str], log: str | None
+) -> Sequence[Reason]:
+    """Return what is wrong with the proof of who did what a row says, given the journey as it was just before.
+
+    ``proven`` are the commands of the journey that had a proof before; that of this row is added. The log is not
+    compared where it is None.
+    """
+    if journey is None and stored.event_type != "pathway.started":
+        return ()  # nothing was started: found otherwise
+    try:
+        payload = json.loads(stored.payload)
+        body = payload["body"]
+        event = {
+            "journey_id": str(stored.journey_id),
+            "event_id": str(stored.event_id),
+            "command_id": str(stored.command_id),
+            "actor_id": stored.actor_id,
+            "actor_role": stored.actor_role,
+            "occurred_at": stored.occurred_at.isoformat(),
+            "causation_id": stored.causation_id,
+        }
+        clinic = body["clinic"] if journey is None else journey.clinic
+        illustrative = payload["illustrative"] is True if journey is None else journey.illustrative
+        return tuple(session_faults(event, payload, keys, proven, log=log, clinic=clinic, illustrative=illustrative))
+    except Exception:  # a forged row can be wrong in any way, and must not stop the check of the others
+        return ("unreadable",)
 
 
 def check_event(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:

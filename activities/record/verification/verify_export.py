@@ -15,9 +15,9 @@ the report says is theirs to answer for: it can be made again from the record.
 
 Of a journey it checks that the file is, to the letter, what the service exported: which log it is of, up to which
 event, with which register; that the events are in order and unchanged, each by its hash and the chain; that every
-decision and delegation was signed by who it names, with a key the organisation's register knows, in time; and that what
-was decided on is the evidence in the file, word for word. It cannot see what was recorded after the export, nor what
-the rules of the clinic were.
+decision and delegation was signed by who it names, with a key the organisation's register knows, in time; that what
+was decided on is the evidence in the file, word for word; and that whoever else acted had a working session. It cannot
+see what was recorded after the export, nor what the rules of the clinic were.
 Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed; or a report is signed and says
 that something was found or not checked. 2: it could not be checked, or not all of it. Nothing is printed as the file
 has it: what could not be seen, or would move the text around it, is spelled as \\u{…}.
@@ -35,7 +35,7 @@ try:
     from io import BytesIO
     from pathlib import Path
     from typing import Any, Literal, TypeAlias
-    from uuid import UUID
+    from uuid import UUID, uuid5
 
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -48,8 +48,9 @@ except ImportError as missing:  # Python would exit with 1, which means that som
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 SIGNED = ("signoff.signed", "signoff.delegated")
-SKEW, LONGEST = timedelta(minutes=2), timedelta(hours=1)
+SKEW, LONGEST, SESSION = timedelta(minutes=2), timedelta(hours=1), timedelta(hours=12)
 ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
+SERVICE = ("service", "ways", "key_id", "public_key", "enrolled_at", "enrolled_by")
 
 Keys: TypeAlias = Mapping[str, dict[str, Any]]
 """The entries of a register that may be believed, by key id."""
@@ -80,6 +81,37 @@ MEANINGS: Mapping[SignatureFault, str] = {
     "revoked": "the key had been revoked",
 }
 
+SessionFault: TypeAlias = Literal[
+    "unproven",
+    "session_unknown_key",
+    "session_forged",
+    "session_of_another",
+    "session_elsewhere",
+    "session_not_let_in",
+    "session_at_another_time",
+    "session_revoked",
+    "proof_forged",
+    "proof_copied",
+]
+SESSIONS: Mapping[SessionFault, str] = {
+    "unproven": "nothing proves who sent the command",
+    "session_unknown_key": "the register does not have the key that opened the session, or not two others enrolled it",
+    "session_forged": "the session was not signed with the key it names",
+    "session_of_another": "the session is another person's, or for another role",
+    "session_elsewhere": "the session is for another organisation, log or clinic",
+    "session_not_let_in": "the register has no service that lets in this person in this way",
+    "session_at_another_time": "the session was not open then, or lasted longer than one may",
+    "session_revoked": "the key that opened the session had been revoked",
+    "proof_forged": "the command was not signed by the key of the session",
+    "proof_copied": "the proof does not stand in the first event of its command",
+}
+WITHOUT_SESSION = (
+    "hold.placed", "adverse-event.reported", "support.requested", "session.dosed", "death.reported",
+    "access.glass-broken", "crisis.opened", "care-team.stranger-heard", "command.refused", "signoff.signed",
+    "signoff.delegated", "care-team.updated",
+)  # fmt: skip
+"""Kinds of events that need no session: what anybody may report, what is signed by itself, what the register says."""
+LET_IN = ("patient", "observer")
 
 FORMAT = "care-pathway/export/2"
 FILES = ("journey.json", "register.json")
@@ -150,7 +182,13 @@ def register_of(content: bytes, organisation_key: str) -> Keys | None:
             raise ValueError("not a register")
         if len({entry["person"], *entry["enrolled_by"]}) == 3:
             keys[entry["key_id"]] = entry
-    return keys
+    for entry in file["register"].get("services", ()):
+        if any(field not in entry for field in SERVICE) or entry["key_id"] in keys:
+            raise ValueError("not a register")
+        if len({entry["service"], *entry["enrolled_by"]}) == 3:
+            keys[entry["key_id"]] = entry
+    organisation = file["register"]["organisation"]
+    return {key_id: {**entry, "organisation": organisation} for key_id, entry in keys.items()}
 
 
 def signed_bytes(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
@@ -179,7 +217,7 @@ def signature_faults(
 ) -> Iterator[SignatureFault]:
     """What is wrong with any signature, by the entry of its key, for what took place at a moment."""
     entry = keys.get(signature["key_id"])
-    if entry is None:
+    if entry is None or "service" in entry:
         yield "unknown_key"
         return
     if not verified(entry["public_key"], signature["value"], signed):
@@ -205,7 +243,7 @@ def decision_faults(
     """What is wrong with the signature, the signer or the times of a decision or a delegation."""
     yield from signature_faults(signed, signer, signature, at, keys)
     entry = keys.get(signature["key_id"])
-    if entry is None:
+    if entry is None or "service" in entry:
         return
     signed_at = moment(signature["signed_at"])
     if moment(signature["expires_at"]) - signed_at > LONGEST:
@@ -214,6 +252,72 @@ def decision_faults(
         yield "licence_expired"
     if entry.get("revoked_at") is not None and moment(entry["revoked_at"]) <= max(signed_at, at):
         yield "revoked"
+
+
+def session_faults(
+    event: Mapping[str, Any],
+    payload: Mapping[str, Any],
+    keys: Keys,
+    proven: set[str],
+    *,
+    log: str | None,
+    clinic: str | None,
+    illustrative: bool,
+) -> Iterator[SessionFault]:
+    """What is wrong with the proof of who sent the command that an event came of, in a journey of this clinic. The log
+    is not compared where it is None. ``proven`` are the commands of the journey that had a proof before; this one is
+    added."""
+    proof, command = payload.get("proof"), event["command_id"]
+    if proof is None:
+        by_person = event["actor_role"] != "system" and event["causation_id"] is None
+        needed = by_person and not illustrative and payload["body"]["kind"] not in WITHOUT_SESSION
+        if needed and command not in proven:
+            yield "unproven"
+        return
+    proven.add(command)
+    session, at = proof["session"], moment(event["occurred_at"])
+    said = {name: session[name] for name in ("organisation", "log", "person", "role", "purpose", "session_key")}
+    said |= {"clinics": list(session["clinics"]), "key_id": session["key_id"], "let_in_by": session["let_in_by"]}
+    said |= {name: spelled(session[name]) for name in ("begins", "ends")}
+    signed = canonical(
+        {
+            "domain": "care-pathway/command/1",
+            "session": sha256(canonical({**said, "value": session["value"]})).hexdigest(),
+            "journey": event["journey_id"],
+            "command": command,
+            "digest": payload["command_digest"],
+        }
+    )
+    if not verified(session["session_key"], proof["value"], signed):
+        yield "proof_forged"
+    if event["event_id"] != str(uuid5(UUID(event["journey_id"]), f"{command}:0")):
+        yield "proof_copied"
+    if (session["person"], session["role"]) != (event["actor_id"], event["actor_role"]):
+        yield "session_of_another"
+    entry = keys.get(session["key_id"])
+    if entry is None:
+        yield "session_unknown_key"
+        return
+    if not verified(entry["public_key"], session["value"], canonical({"domain": "care-pathway/session/1", **said})):
+        yield "session_forged"
+    way = session["let_in_by"]
+    if "service" not in entry:
+        if way is not None:
+            yield "session_not_let_in"
+        if (session["person"], session["role"]) != (entry["person"], entry["role"]):
+            yield "session_of_another"
+    elif way not in entry["ways"] or not (illustrative if way == "demonstration" else session["role"] in LET_IN):
+        yield "session_not_let_in"
+    here = session["role"] in LET_IN or clinic in session["clinics"]
+    if session["organisation"] != entry["organisation"] or log not in (None, session["log"]) or not here:
+        yield "session_elsewhere"
+    begins, ends = moment(session["begins"]), moment(session["ends"])
+    if begins - at > SKEW or begins < moment(entry["enrolled_at"]) or at - ends >= SKEW or ends - begins > SESSION:
+        yield "session_at_another_time"
+    if entry.get("revoked_at") is not None:
+        revoked_at = moment(entry["revoked_at"])
+        if revoked_at <= begins or at - revoked_at >= SKEW:
+            yield "session_revoked"
 
 
 def licence_over(licence: dict[str, Any], at: datetime) -> bool:
@@ -373,9 +477,22 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     keys = register_of(files["register.json"], organisation_key)
     if keys is None:
         faults.append((None, "the register is not signed by this organisation; no decision can be believed"))
+    opening = json.loads(base64.b64decode(events[0]["payload"]))
+    place = {"log": None, "clinic": opening["body"].get("clinic"), "illustrative": opening["illustrative"] is True}
     decisions, nonces = 0, set()
+    proven: set[str] = set()
+    logs: set[str] = set()
     for event in events:
-        body = json.loads(base64.b64decode(event["payload"]))["body"]
+        payload = json.loads(base64.b64decode(event["payload"]))
+        body = payload["body"]
+        try:
+            acted = {**event, "journey_id": str(journey_id)}
+            of_session = [] if keys is None else [*session_faults(acted, payload, keys, proven, **place)]
+            faults += ((event["version"], SESSIONS[fault]) for fault in of_session)
+            if payload.get("proof") is not None:
+                logs.add(payload["proof"]["session"]["log"])
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            faults.append((event["version"], "the proof of who acted cannot be read"))
         if body["kind"] != event["event_type"]:
             faults.append((event["version"], "the event says that it is of another kind than what it holds"))
         if not {body["kind"], event["event_type"]} & {*SIGNED}:
@@ -393,9 +510,14 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
         faults += ((event["version"], fault) for fault in found)
         if decisions <= MOST_TOLD:
             print(f"{'HOLDS' if keys and not found else 'DOES NOT HOLD'}: {told(event, body)}")
+    if len(logs) > 1:
+        faults.append((None, "people acted in sessions for more than one log"))
     for version, fault in faults[:MOST_TOLD]:
         print(fault if version is None else f"version {shown(version)}: {fault}")
-    print(f"{len(events)} events, {decisions} decisions and delegations, {len(faults)} faults.")
+    print(
+        f"{len(events)} events, {len(proven)} commands with the proof of who sent them, "
+        f"{decisions} decisions and delegations, {len(faults)} faults."
+    )
     if faults:
         print("It DOES NOT HOLD.")
         return 1

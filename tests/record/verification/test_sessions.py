@@ -1,0 +1,167 @@
+"""Who acted is proven years later and offline, from the record and the register alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from activities.record.event_codec import from_stored, to_new
+from activities.record.store import StoredEvent
+from activities.record.verification.journeys import verify_journey
+from activities.record.verification.sign_offs import trusted_keys
+from activities.record.verification.verify_export import WITHOUT_SESSION
+from activities.signatures.sessions import DEMONSTRATION, SPOKEN_FOR, open_session, prove, session_statement
+from activities.signatures.signer_registry import Register, revoke
+from tests.journey.play import course
+from tests.signatures.recorded import LONG_AGO
+from tests.signatures.room import ORGANISATION, published
+from tests.signatures.test_sessions import LOG, OWN, REGISTER, SERVICE, SESSION_KEY, moves
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.decide import decide
+from workflows.journey.proof import SessionCertificate
+from workflows.journey.refusals import Refusal
+
+EARLY = REGISTER.model_copy(
+    update={
+        name: tuple(each.model_copy(update={"enrolled_at": LONG_AGO}) for each in getattr(REGISTER, name))
+        for name in ("entries", "services")
+    }
+)
+"""The register, with all keys enrolled long before the journeys that are played."""
+
+
+def acting(command: Command, at: Any, **changed: Any) -> SessionCertificate:
+    own = OWN.get(command.actor.id)
+    key = own or SERVICE
+    fields: dict[str, Any] = {
+        "organisation": REGISTER.organisation,
+        "log": LOG.name,
+        "clinics": command.actor.clinics,
+        "purpose": "TREAT",
+        "begins": at - timedelta(minutes=5),
+        "lasts": timedelta(hours=8),
+        "session_key": SESSION_KEY,
+        "key_id": key.key_id,
+        "let_in_by": "link" if own is None else None,
+    }
+    return open_session(key.key, session_statement(command.actor, **{**fields, **changed}))
+
+
+def recorded(
+    change: Callable[[e.Event], e.Event] = lambda event: event, *, real: bool = True, **session: Any
+) -> tuple[StoredEvent, ...]:
+    """The rows of a journey up to its first decision, in which everybody acts in a session; the one that begins is as
+    if it were of a patient where it is ``real``."""
+    rows: list[StoredEvent] = []
+    events: list[e.Event] = []
+    for journey, command, at in moves():
+        if isinstance(command.body, SIGNED):
+            break
+        proven = prove(acting(command, at, **session), SESSION_KEY, journey.id, command)
+        decided = decide(journey, proven, at)
+        assert not isinstance(decided, Refusal)
+        events += decided
+    opening = course("PTSD").events[0]
+    for event in (opening, *map(change, events)):
+        kept = event.model_copy(update={"illustrative": not real})
+        rows.append(row(kept))
+    return tuple(rows)
+
+
+def row(event: e.Event) -> StoredEvent:
+    return StoredEvent(
+        **to_new(event).model_dump(),
+        log_id=1,
+        position=event.version,
+        journey_id=event.journey_id,
+        version=event.version,
+        recorded_at=event.at,
+        content_hash=b"",
+        journey_hash=b"",
+        log_hash=b"",
+    )
+
+
+def found(rows: tuple[StoredEvent, ...], register: Register = EARLY, log: str = LOG.name) -> set[str]:
+    """What is found of sessions and proofs, but for the beginning, which nobody sent here."""
+    keys = trusted_keys(published(register), ORGANISATION.public_key)
+    judged, *_ = verify_journey(rows, keys, log=log)
+    reasons = {(each.version, each.reason) for each in judged.findings}
+    return {
+        reason
+        for version, reason in reasons
+        if (version or 0) > 1 and (reason.startswith(("session_", "proof_")) or reason == "unproven")
+    }
+
+
+def test_what_people_did_in_sessions_is_proven() -> None:
+    rows = recorded()
+    assert any(from_stored(each).proof is not None for each in rows)
+    assert found(rows) == set()
+
+
+def test_the_kinds_that_need_no_session_are_the_same() -> None:
+    assert set(WITHOUT_SESSION) == {body.model_fields["kind"].default for body in SPOKEN_FOR}
+
+
+CHANGED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "no proof": ({"proof": None}, {"unproven"}),
+    "another person": ({"actor_id": "somebody"}, {"session_of_another"}),
+    "another role": ({"actor_role": Role.OPS}, {"session_of_another"}),
+    "another command": ({"command_digest": "0" * 32}, {"proof_forged"}),
+    "copied": ({"event_id": uuid4()}, {"proof_copied"}),
+}
+
+
+@pytest.mark.parametrize(("changed", "reasons"), CHANGED.values(), ids=CHANGED.keys())
+def test_what_a_superuser_changes_is_found(changed: dict[str, Any], reasons: set[str]) -> None:
+    def change(event: e.Event) -> e.Event:
+        return event if event.proof is None else event.model_copy(update=changed)
+
+    assert found(recorded(change)) == reasons
+
+
+SESSIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "another organisation": ({"organisation": "Other"}, {"session_elsewhere"}),
+    "another log": ({"log": "other"}, {"session_elsewhere"}),
+    "too long": ({"lasts": timedelta(hours=13)}, {"session_at_another_time"}),
+    "over": ({"lasts": timedelta(minutes=2)}, {"session_at_another_time"}),
+    "an unknown key": ({"key_id": "0" * 32}, {"session_unknown_key"}),
+    "a demonstration's way": ({"let_in_by": DEMONSTRATION}, {"session_not_let_in"}),
+}
+
+
+@pytest.mark.parametrize(("session", "reasons"), SESSIONS.values(), ids=SESSIONS.keys())
+def test_a_session_that_does_not_count_is_found(session: dict[str, Any], reasons: set[str]) -> None:
+    assert found(recorded(**session)) >= reasons
+
+
+def test_a_session_after_its_key_was_revoked_is_found() -> None:
+    revoked = EARLY
+    for key in (*OWN.values(), SERVICE):
+        revoked = revoke(revoked, key.key_id, at=revoked.issued_at, because="lost", by="demo-security")
+    assert "session_revoked" in found(recorded(), revoked)
+
+
+def test_in_a_demonstration_a_session_may_be_missing() -> None:
+    def without(event: e.Event) -> e.Event:
+        return event.model_copy(update={"proof": None})
+
+    assert found(recorded(without, real=False)) == set()
+    assert found(recorded(without)) == {"unproven"}
+
+
+def test_every_proof_is_looked_at() -> None:
+    """Each person's, one at a time."""
+    rows = recorded()
+    for number, each in enumerate(rows):
+        event = from_stored(each)
+        if event.proof is None:
+            continue
+        other = event.proof.model_copy(update={"value": "00" * 64})
+        forged = (*rows[:number], row(event.model_copy(update={"proof": other})), *rows[number + 1 :])
+        assert found(forged) == {"proof_forged"}
