@@ -19,6 +19,8 @@ from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, Workf
 from activities.anchor_activities import AnchorActivities
 from activities.blob_storage import storage_of
 from activities.notice_activities import NoticeActivities
+from activities.payload_codec import SealingCodec
+from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.read_models import running
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.anchors import AnchorKeyError, read_key
@@ -39,6 +41,7 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
+from application.temporal.keys import open_keys
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
@@ -54,6 +57,15 @@ DRAIN = timedelta(seconds=20)
 HARD_STOP = 30.0
 """Seconds after which a worker that does not stop ends itself. Nothing is lost: its tasks are retried."""
 UNAVAILABLE = 6
+COULD_NOT_START = (
+    RegisterError,
+    KeyringError,
+    KeysUnavailable,
+    AnchorKeyError,
+    RecordUnavailable,
+    SearchAttributeMismatch,
+    RuntimeError,
+)
 
 
 def build_worker(
@@ -167,18 +179,19 @@ async def run(settings: Settings) -> None:
     """Connect, register search attributes, and work until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError, RegisterError, AnchorKeyError, RecordUnavailable, SearchAttributeMismatch, RuntimeError: it
-            could not start; nothing was changed.
+        SettingsError, RegisterError, KeyringError, KeysUnavailable, AnchorKeyError, RecordUnavailable,
+            SearchAttributeMismatch, RuntimeError: it could not start; nothing was changed.
     """
     register = open_register(settings)
     # Core's own warnings would go to standard output, which belongs to data.
     logging = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(logging=logging))
-    client = await Client.connect(**load_temporal_config(), plugins=[CarePathwayPlugin()], runtime=runtime)
     stop = asyncio.Event()
     for caught in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
-    async with open_record(settings.database_url.get_secret_value()) as record:
+    async with open_keys(settings) as keys, open_record(settings.database_url.get_secret_value()) as record:
+        plugin = CarePathwayPlugin(SealingCodec(keys))
+        client = await Client.connect(**load_temporal_config(), plugins=[plugin], runtime=runtime)
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
@@ -234,7 +247,7 @@ def main(argv: Sequence[str] = ()) -> int:
     except ZoneInfoNotFoundError:
         print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
-    except (RegisterError, AnchorKeyError, RecordUnavailable, SearchAttributeMismatch, RuntimeError) as error:
+    except COULD_NOT_START as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
         return UNAVAILABLE
     return 0

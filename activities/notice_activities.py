@@ -24,14 +24,14 @@ class NoticeActivities:
         self._register = register
 
     @activity.defn(name=raise_alarm.__name__)
-    async def alarm(self, alarm: Alarm) -> None:
+    async def alarm(self, alarm: Alarm) -> bool:
         """Log every alarm once, then deliver it. The log line is written even when the database is down.
 
         That it is logged is told to Temporal, so later attempts deliver only. Where a worker dies before it could tell,
         the next attempt logs the alarm again under the same id: whoever pages by the log counts an id once.
         """
         attempt, told = activity.info(), datetime.now(UTC)
-        if not attempt.heartbeat_details:
+        if LOGGED not in attempt.heartbeat_details:
             for notice in alarm.notices:
                 people = recipients(self._register, alarm.clinic, notice.to, told)
                 log.critical(
@@ -44,3 +44,4 @@ class NoticeActivities:
                 )
             activity.heartbeat(LOGGED)
         await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
+        return True

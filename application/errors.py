@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from activities.privacy.errors import KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable
 from application.settings import SettingsError
 from workflows.journey.refusals import Refusal
@@ -99,6 +100,8 @@ def translate(error: Exception) -> UseCaseError:
             return error
         case RecordUnavailable():
             return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
+        case KeysUnavailable():
+            return Unavailable(str(error), "Run it again")
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case SettingsError():

@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 from activities.privacy import master_keys
 from activities.privacy.errors import KeyringError, KeysUnavailable
-from activities.privacy.key_store import KeyStore, open_key_store
+from activities.privacy.key_store import KeyStore
 from activities.privacy.master_keys import Keyring
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, Unavailable
-from application.settings import Settings, SettingsError
-
-WHY = "is missing: nothing runs without the keys that encrypt"
+from application.temporal.keys import open_keys
 
 
 class MasterKey(NamedTuple):
@@ -26,22 +24,6 @@ class MasterKey(NamedTuple):
     current: bool
     wraps: int
     here: bool
-
-
-@asynccontextmanager
-async def opened(settings: Settings, *, connections: int = 4) -> AsyncIterator[KeyStore]:
-    """Open the keys that the settings name, and make sure that they can be had.
-
-    Raises:
-        SettingsError: they are not named.
-        KeyringError, KeysUnavailable: they cannot be had.
-    """
-    if settings.keys_url is None or settings.keyring_file is None:
-        named = {"KEYS_URL": settings.keys_url, "KEYRING_FILE": settings.keyring_file}
-        raise SettingsError([(f"CAREPATH_{name}", WHY) for name, value in named.items() if value is None])
-    masters = Keyring(settings.keyring_file)
-    async with open_key_store(settings.keys_url.get_secret_value(), masters, connections=connections) as store:
-        yield store
 
 
 def make_keyring(file: Path) -> str:
@@ -135,7 +117,7 @@ async def rewrap(context: Context) -> int:
 @asynccontextmanager
 async def _store(context: Context) -> AsyncIterator[KeyStore]:
     try:
-        async with opened(context.settings, connections=1) as store:
+        async with open_keys(context.settings, connections=1) as store:
             yield store
     except KeysUnavailable as error:
         raise Unavailable(str(error), "Run it again: what is done stays done", state="No key is lost.") from None

@@ -129,13 +129,14 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
 
 async def _perform(stack: Stack, console: Console, begins: datetime | None) -> None:
     performances = [Performance("PTSD"), Performance("ANXIETY")]
-    client = await Client.connect(
-        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
-    )
     async with (
+        stack.codec() as codec,
         await run_worker(stack.env, stack.logs / "worker.log"),
         open_record(stack.postgres.app_url) as record,
     ):
+        client = await Client.connect(
+            stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
+        )
         console.print(f"Temporal UI while this runs: {stack.ui_url}")
         began = monotonic()
         with Live(_board(performances), console=console, refresh_per_second=10) as live:

@@ -7,6 +7,9 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 SOON = timedelta(seconds=30)
 NOT_OURS = (
@@ -15,6 +18,12 @@ NOT_OURS = (
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
 )
 """How workflow tasks end that the server then asks for again, after a reset or a message that came in between."""
+
+
+def codec_of(client: Client) -> PathwayCodec:
+    """What encrypts for a client."""
+    [codec] = [plugin.codec for plugin in client.config()["plugins"] if isinstance(plugin, CarePathwayPlugin)]
+    return codec
 
 
 async def eventually(check: Callable[[], Awaitable[Any]], within: timedelta = SOON) -> Any:

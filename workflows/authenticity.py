@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 
 from temporalio.api.common.v1 import Payload
 
-SEALED = False
-"""Whether a codec marks what was made with the keys. Until then everything counts as made with them."""
 _FIELD = "carepath-authentic"
 _MARK = secrets.token_bytes(16)
 """Of this process alone, so that nobody can send it."""

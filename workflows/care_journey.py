@@ -17,6 +17,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import messages as m
+from workflows.authenticity import Foreign
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import digest
@@ -72,8 +73,10 @@ class CareJourney:
     """One patient's journey through one pathway."""
 
     @workflow.init
-    def __init__(self, given: m.JourneyInput) -> None:
-        self._alarms: list[workflow.ActivityHandle[None]] = []
+    def __init__(self, given: m.JourneyInput | Foreign) -> None:
+        self._alarms: list[asyncio.Task[bool]] = []
+        refused = m.FOREIGN_START if isinstance(given, Foreign) else None
+        given = m.JourneyInput() if isinstance(given, Foreign) else given
         self._signals: list[m.Signal] = list(given.signals)
         self._unchecked: list[Command] = list(given.unchecked)
         self._checking = 0
@@ -82,7 +85,7 @@ class CareJourney:
         self._unreadable, self._further = given.unreadable, given.further
         self._handed: m.StateDigest | None = None
         self._state_bytes = self._updates = self._received = 0
-        self._start_refusal: Refusal | None = None
+        self._start_refusal: Refusal | None = refused
         self._caught_up, self._caught_up_in = False, ""
         self._mark, self._asked_to_show = "", False
         self._set_back, self._times_set_back = False, 0
@@ -103,7 +106,7 @@ class CareJourney:
                 self._raise_alarms(opened)
 
     @workflow.run
-    async def run(self, given: m.JourneyInput) -> m.JourneyResult:  # noqa: ARG002 - the same as __init__ takes
+    async def run(self, given: m.JourneyInput | Foreign) -> m.JourneyResult:  # noqa: ARG002 - the same as __init__ takes
         """Wait until the journey has ended and all of it is recorded, or until another run goes on with it.
 
         Raises:
@@ -147,10 +150,14 @@ class CareJourney:
             self._decide_own(what, KeepCancellation(reason=reason))
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
-    async def submit(self, command: Command) -> m.Receipt:
+    async def submit(self, given: Command | Foreign) -> m.Receipt:
         self._updates += 1
         self._look_for_reset()
         await self._until_decidable()
+        command, authentic = _read_update(given)
+        if not authentic and (by_hand := m.refuse_by_hand(command)) is not None:
+            self._read(m.kept_by_hand(command), len(command.model_dump_json()))
+            raise _refused(by_hand)
         if command.body.by_anybody and self._ledger.needs_proof(command):
             command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
@@ -162,14 +169,17 @@ class CareJourney:
         return await self._confirm(command, receipt)
 
     @submit.validator
-    def validate_submit(self, command: Command) -> None:
+    def validate_submit(self, given: Command | Foreign) -> None:
         """Refuse what can be refused at once. A refusal here leaves nothing in history."""
         if self._start_refusal is not None:
             raise _refused(self._start_refusal)
+        command, authentic = _read_update(given)
         if self._may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._draining:
             raise ApplicationError("a new run is about to begin; nothing happened", type=m.TRY_AGAIN)
+        if not authentic and m.refuse_by_hand(command) is not None:
+            return  # It is kept, and refused.
         if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
@@ -296,7 +306,7 @@ class CareJourney:
         self._alarms = [raised for raised in self._alarms if not raised.done()]
         if alarms:
             alarm = m.Alarm(clinic=self._ledger.journey.clinic, notices=alarms)
-            self._alarms.append(_start(m.raise_alarm, alarm, "alarm"))
+            self._alarms.append(asyncio.create_task(_ask(m.raise_alarm, alarm, "alarm")))
 
     # Signatures
 
@@ -307,11 +317,12 @@ class CareJourney:
             result = await workflow.execute_activity(
                 m.verify_signature,
                 self._ledger.presented(command, workflow.now()),
+                activity_id=str(workflow.uuid4()),
                 schedule_to_close_timeout=m.MOMENT,
                 retry_policy=m.ONCE,
                 summary="look up the sender",
             )
-            proven = result.refusal is None
+            proven = isinstance(result, m.SignatureResult) and result.refusal is None
         except ActivityError:
             proven = False
         await self._until_decidable()
@@ -329,6 +340,7 @@ class CareJourney:
             result = await workflow.execute_activity(
                 m.verify_signature,
                 presented,
+                activity_id=str(workflow.uuid4()),
                 schedule_to_close_timeout=m.MOMENT,
                 retry_policy=m.ONCE,
                 summary="check a signature",
@@ -338,6 +350,8 @@ class CareJourney:
             raise _not_checked() from None
         finally:
             self._checking -= 1
+        if not isinstance(result, m.SignatureResult):
+            raise _not_checked()
         if result.refusal is None and not self._ledger.counts_still(presented, workflow.now()):
             raise _not_checked()
         return result.refusal
@@ -350,7 +364,7 @@ class CareJourney:
             command, refusal = self._unchecked[0], None
             if self._ledger.must_be_checked(command) or self._ledger.needs_proof(command):
                 presented = self._ledger.presented(command, workflow.now())
-                result = await _start(m.verify_signature, presented, "check a signature")
+                result = await _ask(m.verify_signature, presented, "check a signature")
                 await self._until_decidable()
                 refusal = result.refusal
                 if refusal is None and not self._ledger.counts_still(presented, workflow.now()):
@@ -414,7 +428,7 @@ class CareJourney:
         batch = self._ledger.outbox.next_batch(self._ledger.journey.id)
         try:
             what = f"record versions {batch.events[0].version} to {batch.events[-1].version}"
-            recorded = await _start(m.append_to_record, batch, what)
+            recorded = await _ask(m.append_to_record, batch, what)
         except ActivityError as failed:
             if isinstance(failed.cause, ApplicationError) and failed.cause.type == m.OPEN_JOURNEY:
                 raise _refused(m.ALREADY_OPEN) from None
@@ -443,7 +457,7 @@ class CareJourney:
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
         before = self._times_set_back
-        read = await _start(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        read = await _ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
         if self._times_set_back != before:
             return  # This answers what was asked before the reset.
         told, self._told = self._told, None
@@ -639,13 +653,43 @@ class CareJourney:
         return self._mark not in ("", marked) and (at is None or workflow.now() - at >= MARKED_EVERY)
 
 
-def _start(
-    activity: Callable[[Given], Awaitable[Result]], given: Given, summary: str, *, within: timedelta = m.ATTEMPT
-) -> workflow.ActivityHandle[Result]:
-    """Start an activity that is tried until it succeeds. During an outage everybody sees it as pending."""
-    return workflow.start_activity(
-        activity, given, start_to_close_timeout=within, retry_policy=m.RETRY, summary=summary
-    )
+async def _ask(
+    activity: Callable[[Given], Awaitable[Result | Foreign]],
+    given: Given,
+    summary: str,
+    *,
+    within: timedelta = m.ATTEMPT,
+) -> Result:
+    """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
+    somebody without the keys is not believed: it is asked again.
+
+    The id is of this activity alone, and bound to its answer, so that no other answer can stand in for it.
+    """
+    while True:
+        try:
+            answer = await workflow.execute_activity(
+                activity,
+                given,
+                activity_id=str(workflow.uuid4()),
+                start_to_close_timeout=within,
+                retry_policy=m.RETRY,
+                summary=summary,
+            )
+        except ActivityError as failed:
+            if isinstance(failed.cause, ApplicationError) and failed.cause.type != m.NOT_AUTHENTIC:
+                raise
+        else:
+            if answer is not None and not isinstance(answer, Foreign):
+                return answer
+        workflow.logger.error("journey.foreign_answer", extra={"activity": summary})
+        await workflow.sleep(m.MOMENT, summary="ask again")
+
+
+def _read_update(given: Command | Foreign) -> tuple[Command, bool]:
+    try:
+        return m.read_update(given)
+    except ValueError:
+        raise _refused(m.NOT_READ) from None
 
 
 def _near_limit(what: str) -> str:

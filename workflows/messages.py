@@ -15,8 +15,7 @@ from pydantic import ConfigDict, Field
 from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
-from workflows import authenticity
-from workflows.authenticity import is_authentic
+from workflows.authenticity import Foreign, is_authentic
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
@@ -89,6 +88,10 @@ REFUSE_UNKNOWN = "refuse_unknown"
 """The name under which a worker lets a validator look at the register: from a `SignatureCheck` to a refusal or None.
 It raises RuntimeError while the register cannot be read."""
 ONCE = RetryPolicy(maximum_attempts=1)
+NOT_AUTHENTIC = "NotAuthentic"
+"""The type of a failure that says to be ours, and was not made with the keys."""
+PUBLIC_FAILURES = frozenset({DIVERGED, LIMIT, OPEN_JOURNEY, TRY_AGAIN, UNDECIDED, NOT_CHECKED})
+"""Types of failures that Temporal may show. All others, such as why a command was refused, are encrypted."""
 
 
 class Batch(ImmutableModel):
@@ -260,6 +263,18 @@ QUARANTINED = Refusal(
     remedy="Tell ops; nothing was overwritten",
 )
 
+NOT_READ = Refusal(
+    code=RefusalCode.NOT_ALLOWED,
+    reason="this came past the service, and cannot be read as a command",
+    remedy="Nothing happened; send it with `starter.py`, by your own profile",
+)
+
+FOREIGN_START = Refusal(
+    code=RefusalCode.NOT_ALLOWED,
+    reason="it was started without the keys of this service, so there is no journey",
+    remedy="Start it with starter.py",
+)
+
 ALREADY_OPEN = Refusal(
     code=RefusalCode.ALREADY_STARTED,
     reason="this patient has an open journey with this medicine",
@@ -296,7 +311,7 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Sign
     """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
     contents = tuple(raw.payload.data for raw in payload)
     size = sum(map(len, contents))
-    authentic = not authenticity.SEALED or (bool(payload) and all(is_authentic(raw.payload) for raw in payload))
+    authentic = bool(payload) and all(is_authentic(raw.payload) for raw in payload)
     if size > COMMAND_LIMIT or size + waiting > WAITING_BYTES:
         digest_of_all = sha256(b"".join(contents)).hexdigest()
         return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
@@ -342,6 +357,25 @@ def _text(signal: Signal) -> str:
     return "\n".join(part.decode(errors="replace") for part in signal.contents)
 
 
+def read_update(given: Command | Foreign) -> tuple[Command, bool]:
+    """Return the command of an update, and whether whoever sent it has the keys.
+
+    Raises:
+        ValueError: somebody without the keys sent something else.
+    """
+    if isinstance(given, Foreign):
+        return Command.model_validate_json(given.content), False
+    return given, True
+
+
+def kept_by_hand(command: Command) -> KeepUnreadable:
+    """Return the command that keeps an update which came past the service and is not taken."""
+    content = command.model_dump_json().encode()
+    as_signal = Signal(name="command", contents=(content,), size=len(content))
+    kept = read_signal(as_signal)
+    return kept if isinstance(kept, KeepUnreadable) else unreadable(as_signal.name, _text(as_signal))
+
+
 def unreadable(name: str, text: str) -> KeepUnreadable:
     """Return the command that keeps a text, cut to what is kept, under a name, whatever is in them."""
     kept = text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
@@ -362,7 +396,7 @@ def further_messages(further: Further) -> KeepUnreadable:
 
 
 @activity.defn
-async def append_to_record(batch: Batch) -> Recorded:
+async def append_to_record(batch: Batch) -> Recorded | Foreign:
     """Record a batch once, then leave its notices.
 
     Raises:
@@ -374,25 +408,25 @@ async def append_to_record(batch: Batch) -> Recorded:
 
 
 @activity.defn
-async def catch_up_with_record(handed: StateDigest) -> RecordedState:
+async def catch_up_with_record(handed: StateDigest) -> RecordedState | Foreign:
     """Return the state of a journey as recorded, if it is not what the run was handed."""
     raise NotImplementedError
 
 
 @activity.defn
-async def raise_alarm(alarm: Alarm) -> None:
-    """Deliver notices that cannot wait for the record."""
+async def raise_alarm(alarm: Alarm) -> bool | Foreign:
+    """Deliver notices that cannot wait for the record. True: they are delivered."""
     raise NotImplementedError
 
 
 @activity.defn
-async def verify_signature(presented: SignatureCheck) -> SignatureResult:
+async def verify_signature(presented: SignatureCheck) -> SignatureResult | Foreign:
     """Say whether the sender of a command is who they say, and a signature is valid. It fails while that cannot be
     checked."""
     raise NotImplementedError
 
 
 @activity.defn
-async def anchor_record() -> int:
+async def anchor_record() -> int | Foreign:
     """Write an anchor of the record, and return its position."""
     raise NotImplementedError

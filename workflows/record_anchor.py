@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 
+from workflows.authenticity import Foreign
 from workflows.messages import anchor_record
 
 ATTEMPT = timedelta(seconds=60)
@@ -15,6 +16,10 @@ class AnchorRecord:
 
     @workflow.run
     async def run(self) -> int:
-        return await workflow.execute_activity(
-            anchor_record, start_to_close_timeout=ATTEMPT, summary="anchor the record"
+        written = await workflow.execute_activity(
+            anchor_record,
+            activity_id=str(workflow.uuid4()),
+            start_to_close_timeout=ATTEMPT,
+            summary="anchor the record",
         )
+        return 0 if isinstance(written, Foreign) else written

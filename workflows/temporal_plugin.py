@@ -2,33 +2,41 @@
 
 import asyncio
 import dataclasses
+import json
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 from google.protobuf.message import DecodeError
 from pydantic import BaseModel
 from pydantic_core import to_json
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
-from temporalio.client import Client
+from temporalio.client import Client, ClientConfig, HeaderCodecBehavior
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     ExternalStorage,
     JSONPlainPayloadConverter,
     PayloadCodec,
+    SerializationContext,
     StorageDriver,
 )
+from temporalio.converter import PayloadConverter as AnyPayloadConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from workflows.messages import STATE_BYTES, JourneyInput, RecordedState
+from workflows.authenticity import Foreign, is_authentic
+from workflows.messages import NOT_AUTHENTIC, PUBLIC_FAILURES, STATE_BYTES, JourneyInput, RecordedState
 
 PASSED_THROUGH = (
     "workflows.journey",
@@ -45,7 +53,7 @@ would cost fifteen times the memory and six times the time to start. The core re
 does not work with the sandbox's own copies of `datetime`."""
 
 
-COMPRESSED_FROM = 4 * 1024
+COMPRESSED_FROM = 512
 """From this size (bytes) on a payload is compressed."""
 STORED_FROM = 256 * 1024
 """From this size (bytes, compressed) on a payload is kept in the record's database, and a history refers to it."""
@@ -60,6 +68,8 @@ READ_AHEAD = 8
 """How many states that were read ahead wait for their tasks."""
 LARGE: Mapping[str, type[BaseModel]] = {kind.__name__: kind for kind in (JourneyInput, RecordedState)}
 """What holds a whole state."""
+SERVERS_FAILURE = "AcceptedUpdateCompletedWorkflow"
+"""The type of a failure that Temporal makes itself."""
 KIND = "carepath-kind"
 """The metadata of a payload that say what it holds."""
 
@@ -111,8 +121,20 @@ class _JSON(PydanticJSONPlainPayloadConverter):
         return _STATES.take(type_hint, payload) or super().from_payload(payload, type_hint)
 
 
+class NotAuthentic(Exception):
+    """Somebody without the keys made a payload, or made it for another place. It is believed nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__("what came was not made with the keys of this service, or for another workflow")
+
+
 class PayloadConverter(CompositePayloadConverter):
-    """Temporal's default converters with the JSON one replaced."""
+    """Temporal's default converters with the JSON one replaced. What is not authentic becomes no value: a `Foreign`
+    where its type allows for that, or says nothing.
+
+    Raises:
+        NotAuthentic: a value of this type is always of somebody who has the keys.
+    """
 
     def __init__(self) -> None:
         json = _JSON()
@@ -123,12 +145,106 @@ class PayloadConverter(CompositePayloadConverter):
             )
         )
 
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Return the values of payloads."""
+        hints: list[Any] = type_hints or [None] * len(payloads)
+        return [self._value(payload, hint) for payload, hint in zip(payloads, hints, strict=False)]
+
+    def _value(self, payload: Payload, hint: Any) -> Any:
+        if hint == RawValue:
+            return RawValue(payload)
+        wanted = [each for each in get_args(hint) if each is not Foreign]
+        may_be_foreign = Foreign in get_args(hint)
+        if not is_authentic(payload):
+            if hint is None or may_be_foreign:
+                return Foreign(payload.data)
+            raise NotAuthentic
+        [value] = super().from_payloads([payload], [wanted[0] if may_be_foreign else hint])
+        return value
+
+
+class FailureConverter(DefaultFailureConverterWithEncodedAttributes):
+    """Failures whose message, type and details only those read and write who have the keys.
+
+    What says to be a failure of ours and is not authentic has no type and no details. Failures of Temporal's own, such
+    as time-outs, have neither.
+    """
+
+    def to_failure(self, exception: BaseException, payload_converter: AnyPayloadConverter, failure: Failure) -> None:
+        """Write a failure. Its type is shown only if Temporal has to know it."""
+        super().to_failure(exception, payload_converter, failure)
+        if not failure.HasField("application_failure_info"):
+            return
+        info = failure.application_failure_info
+        attributes = json.loads(failure.encoded_attributes.data)
+        failure.encoded_attributes.CopyFrom(
+            payload_converter.to_payload({**attributes, "type": info.type, "final": info.non_retryable})
+        )
+        if info.type not in PUBLIC_FAILURES:
+            info.type = ""
+
+    def from_failure(self, failure: Failure, payload_converter: AnyPayloadConverter) -> BaseException:
+        """Read a failure."""
+        return super().from_failure(_believed(failure), payload_converter)
+
+
+def _believed(failure: Failure) -> Failure:
+    """Return what of a failure is believed."""
+    read = Failure()
+    read.CopyFrom(failure)
+    info = read.application_failure_info if read.HasField("application_failure_info") else None
+    if is_authentic(read.encoded_attributes):
+        if info is not None:
+            attributes = json.loads(read.encoded_attributes.data)
+            info.type, info.non_retryable = attributes["type"], attributes["final"]
+            if not all(map(is_authentic, info.details.payloads)):
+                info.ClearField("details")
+        return read
+    read.ClearField("encoded_attributes")
+    for kind in ("timeout_failure_info", "canceled_failure_info", "reset_workflow_failure_info"):
+        if read.HasField(kind):
+            for details in ("last_heartbeat_details", "details"):
+                if details in getattr(read, kind).DESCRIPTOR.fields_by_name:
+                    getattr(read, kind).ClearField(details)
+    if info is not None:
+        read.message = "a failure that was not made with the keys of this service"
+        info.type = info.type if info.type == SERVERS_FAILURE else NOT_AUTHENTIC
+        info.ClearField("details")
+    return read
+
+
+@dataclasses.dataclass(frozen=True)
+class HistoryContext(SerializationContext):
+    """Where whoever reads a history has met a payload: in this workflow, whatever activity it is of."""
+
+    namespace: str
+    workflow_id: str
+
+
+def in_history(client: Client, workflow_id: str) -> DataConverter:
+    """Return the converter for what stands in the history of a workflow."""
+    return client.data_converter.with_context(HistoryContext(client.namespace, workflow_id))
+
+
+class PathwayCodec(PayloadCodec):
+    """A codec that marks what is authentic, and is told whose journey one is before it encrypts anything of it."""
+
+    async def assign(self, journey_id: UUID, patient_ref: str) -> None:
+        """Say whose journey it is."""
+
+
+async def assign_keys(client: Client, journey_id: UUID, patient_ref: str) -> None:
+    """Say whose journey it is, before anything of it goes to Temporal."""
+    codec = client.data_converter.payload_codec
+    if isinstance(codec, PathwayCodec):
+        await codec.assign(journey_id, patient_ref)
+
 
 class Compression(PayloadCodec):
-    """Compresses payloads above a few KB. Smaller ones stay readable in Temporal's web interface.
+    """Compresses payloads above a few KB, before they are encrypted.
 
     What it cannot decompress it leaves as it is, and raises nothing: an error here would fail every task of a run that
-    somebody has sent such a payload. Payloads will be encrypted here, after they are compressed.
+    somebody has sent such a payload.
     """
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -190,15 +306,21 @@ class _Converter(DataConverter):
     async def _decode_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
         decoded = await super()._decode_payload_sequence(payloads)
         for payload in decoded:
-            if KIND in payload.metadata:
+            if KIND in payload.metadata and is_authentic(payload):
                 await asyncio.to_thread(_STATES.read, payload)
         return decoded
 
 
-def data_converter(storage: StorageDriver | None = None) -> DataConverter:
-    """Return the converter of all payloads, with what keeps the large ones. Without it, only what is inline is read."""
+def data_converter(codec: PathwayCodec, storage: StorageDriver | None = None) -> DataConverter:
+    """Return the converter of all payloads, with what encrypts them, and what keeps the large ones. Without that, only
+    what is inline is read."""
     kept = None if storage is None else _Storage(drivers=[storage], payload_size_threshold=STORED_FROM)
-    return _Converter(payload_converter_class=PayloadConverter, payload_codec=Compression(), external_storage=kept)
+    return _Converter(
+        payload_converter_class=PayloadConverter,
+        payload_codec=codec,
+        failure_converter_class=FailureConverter,
+        external_storage=kept,
+    )
 
 
 def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
@@ -212,23 +334,30 @@ def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
 class CarePathwayPlugin(SimplePlugin):
     """Pydantic payloads, the core passed through the sandbox, and bugs as failures of a task, not of a journey.
 
-    Put it on the client; a worker built on that client inherits it. ``storage`` keeps the payloads that are too large
-    for a history, and gives them back; a replayer may go without.
+    Put it on the client; a worker built on that client inherits it. ``codec`` encrypts, and marks what is authentic;
+    ``storage`` keeps the payloads that are too large for a history, and gives them back; a replayer may go without.
     """
 
-    def __init__(self, storage: StorageDriver | None = None) -> None:
+    def __init__(self, codec: PathwayCodec, storage: StorageDriver | None = None) -> None:
+        self.codec = codec
         super().__init__(
             "care-pathway",
-            data_converter=data_converter(storage),
+            data_converter=data_converter(codec, storage),
             workflow_runner=_runner,
             # Only a deliberate ApplicationError ends a journey. The empty list says so explicitly.
             workflow_failure_exception_types=[],
         )
 
+    def configure_client(self, config: ClientConfig) -> ClientConfig:
+        """Encrypt headers too, if ever there are any."""
+        config["header_codec_behavior"] = HeaderCodecBehavior.CODEC
+        return super().configure_client(config)
+
 
 def with_storage(client: Client, storage: StorageDriver) -> Client:
     """Return the same client with what keeps large payloads."""
     config = client.config()
-    others = [plugin for plugin in config["plugins"] if not isinstance(plugin, CarePathwayPlugin)]
-    config["plugins"] = [CarePathwayPlugin(storage), *others]
+    [ours] = [plugin for plugin in config["plugins"] if isinstance(plugin, CarePathwayPlugin)]
+    others = [plugin for plugin in config["plugins"] if plugin is not ours]
+    config["plugins"] = [CarePathwayPlugin(ours.codec, storage), *others]
     return Client(**config)

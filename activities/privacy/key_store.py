@@ -50,8 +50,11 @@ class DataKey:
 class DataKeys(Protocol):
     """Where whoever encrypts and decrypts has the keys from.
 
-    Both raise `KeysUnavailable` while they cannot say.
+    All raise `KeysUnavailable` while they cannot say.
     """
+
+    async def assign(self, journey_id: UUID, patient_key: bytes) -> None:
+        """Say whose journey it is, before anything of it is encrypted."""
 
     async def of_journey(self, journey_id: UUID | None) -> DataKey:
         """Return the key for new data of a journey: its patient's, or the service's where it is nobody's."""
@@ -290,7 +293,7 @@ async def open_key_store(
     pool = await _try(
         lambda: asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=connections,
             timeout=3,
             command_timeout=3,

@@ -11,11 +11,15 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from activities.blob_storage import BlobStorage
+from activities.payload_codec import SealingCodec
+from activities.privacy.errors import KeyringError, KeysUnavailable
+from activities.privacy.key_store import KeyStore
 from activities.record.store import Record, open_record
 from application.errors import Unavailable
 from application.settings import Settings
 from application.temporal import journey_client, runs
 from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
+from application.temporal.keys import open_keys
 from application.temporal.settings import load_temporal_config
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
@@ -29,21 +33,29 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
     """Connect to Temporal.
 
     Raises:
-        Unavailable: it cannot be reached.
-        SettingsError: its settings cannot be used.
+        Unavailable: it cannot be reached, or the keys cannot be had.
+        SettingsError: its settings, or those of the keys, cannot be used.
     """
     config = load_temporal_config()
     # The library logs to standard output, which is for data.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
     async with AsyncExitStack() as exits:
         storage = BlobStorage(_opened_once(settings, exits))
+        codec = SealingCodec(await _keys(settings, exits))
         try:
-            client = await Client.connect(**config, plugins=[CarePathwayPlugin(storage)], runtime=runtime)
+            client = await Client.connect(**config, plugins=[CarePathwayPlugin(codec, storage)], runtime=runtime)
         except (RPCError, RuntimeError, OSError):
             client = None
         if client is None:
             raise Unavailable("Temporal cannot be reached", "Run the same command again")
         yield TemporalJourneys(client, settings.task_queue)
+
+
+async def _keys(settings: Settings, exits: AsyncExitStack) -> KeyStore:
+    try:
+        return await exits.enter_async_context(open_keys(settings, connections=2))
+    except (KeysUnavailable, KeyringError) as error:
+        raise Unavailable(str(error), "Run the same command again, or tell ops") from None
 
 
 def _opened_once(settings: Settings, exits: AsyncExitStack) -> Callable[[], Awaitable[Record]]:

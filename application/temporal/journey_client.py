@@ -31,7 +31,9 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
+from activities.privacy.errors import KeysUnavailable
 from application.errors import NotFound, Refused, Unavailable
+from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
@@ -43,8 +45,9 @@ from workflows.journey.stage import Stage
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
+from workflows.temporal_plugin import NotAuthentic, assign_keys
 
-SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command], Receipt]", CareJourney.submit)
+SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command | Foreign], Receipt]", CareJourney.submit)
 """The update by which commands come. The SDK types one with a description as if it answered with a coroutine."""
 ANCHORS = "record-anchors"
 """The id of the schedule by which the record is anchored."""
@@ -81,6 +84,7 @@ async def start(client: Client, command: Command, *, task_queue: str, delay: tim
     if not isinstance(body, StartPathway):
         raise TypeError("only pathway.start starts a journey")
     try:
+        await assign_keys(client, body.journey_id, body.patient.ref)
         await client.start_workflow(
             CareJourney.run,
             JourneyInput(start=command),
@@ -96,6 +100,8 @@ async def start(client: Client, command: Command, *, task_queue: str, delay: tim
         return
     except RPCError as error:
         raise _unanswered(command, "Temporal did not take the start") from error
+    except KeysUnavailable as error:
+        raise _unanswered(command, str(error)) from None
 
 
 def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, JourneyResult]:
@@ -171,6 +177,7 @@ async def reopen(
         Refused, NotChecked, Unavailable: as `submit`.
     """
     journey = fold(recorded)
+    await _assign(client, journey)
 
     async def ask(within: timedelta) -> Receipt:
         again = WithStartWorkflowOperation(
@@ -218,6 +225,8 @@ async def _answer(
         raise _failure(command, failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise _unanswered(command, "no answer came in time from Temporal or its workers") from None
+    except (KeysUnavailable, NotAuthentic) as error:
+        raise _unanswered(command, str(error)) from None
     except RPCError as error:
         if error.status in _BUSY:
             raise _TryAgain("Temporal was busy with this journey") from None
@@ -285,6 +294,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
         Unavailable: Temporal did not take it, or the record cannot keep a large state; ask again.
     """
     journey = fold(recorded)
+    await _assign(client, journey)
     handed = _make_input(journey, recorded)
     try:
         await client.start_workflow(
@@ -299,6 +309,15 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
         )
     except RPCError as error:
         raise Unavailable("Temporal did not take the journey", "Run it again") from error
+    except KeysUnavailable as error:
+        raise Unavailable(str(error), "Run it again") from None
+
+
+async def _assign(client: Client, journey: Journey) -> None:
+    try:
+        await assign_keys(client, journey.id, journey.patient.ref)
+    except KeysUnavailable as error:
+        raise Unavailable(str(error), "Run it again") from None
 
 
 def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:

@@ -42,11 +42,13 @@ class Run(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What a run had accepted: the command, or a text that is none, and as which signal it is handed in again."""
+    """What a run had accepted: the command, or a text that is none, and as which signal it is handed in again. What
+    was sent by hand is not ``authentic``, and is not made so by being handed in."""
 
     read: Command | KeepUnreadable
     name: str
     content: bytes
+    authentic: bool = True
 
 
 class Kept(NamedTuple):

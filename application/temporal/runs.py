@@ -24,16 +24,20 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryReverseRequest,
     ListWorkflowExecutionsRequest,
     ResetWorkflowExecutionRequest,
+    SignalWorkflowExecutionRequest,
     UnpauseWorkflowExecutionRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
 from temporalio.client import Client
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.privacy.errors import KeysUnavailable
 from application.errors import Unavailable
 from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
 from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
+from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.messages import (
     ATTEMPT,
@@ -47,6 +51,7 @@ from workflows.messages import (
     take_signal,
 )
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, SEARCH_ATTRIBUTES, STAGE
+from workflows.temporal_plugin import in_history
 
 ALL = "WorkflowType = 'CareJourney'"
 OPEN = f"{ALL} AND CloseTime IS NULL"
@@ -65,6 +70,8 @@ TAIL = 5
 NOT_REPLAYED = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
 DEPLOYMENT = "care-pathway"
 
+_BATCH: Any = Batch | Foreign
+_RECORDED: Any = Recorded | Foreign
 State = Literal["running", "paused", "ended", "completed"]
 
 
@@ -117,6 +124,8 @@ async def find_run(client: Client, journey_id: UUID) -> Run | None:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
         raise _unavailable() from None
+    except KeysUnavailable as error:
+        raise Unavailable(str(error), "Run it again") from None
     return run._replace(
         mark=max(run.mark, answer.mark, key=mark_version),
         stuck=run.stuck or attempt >= STUCK,
@@ -179,20 +188,23 @@ class _Answer(NamedTuple):
 
 async def _newest_answer(client: Client, run: Run) -> _Answer:
     conflict = unreplayable = completed = False
+    converter = in_history(client, workflow_id(run.journey_id))
     async for event in newest_events(client, run, pages=TAIL):
         completed |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
         unreplayable |= not completed and event.workflow_task_failed_event_attributes.cause == NOT_REPLAYED
-        failed = event.activity_task_failed_event_attributes.failure
-        if failed.application_failure_info.type == DIVERGED:
-            conflict |= not failed.message.startswith(UNPROVEN)
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+            failed = await converter.decode_failure(event.activity_task_failed_event_attributes.failure)
+            if isinstance(failed, ApplicationError) and failed.type == DIVERGED:
+                conflict |= not failed.message.startswith(UNPROVEN)
         for payload in event.activity_task_completed_event_attributes.result.payloads:
-            if b"mark" in payload.data or payload.metadata.get("encoding") != b"json/plain":
-                try:
-                    [answer] = await client.data_converter.decode([payload], [dict])
-                except Exception:  # noqa: S112 - another activity's answer
-                    continue
-                if isinstance(answer, dict) and answer.get("mark"):
-                    return _Answer(str(answer["mark"]), conflict, unreplayable)
+            try:
+                [answer] = await converter.decode([payload], [dict])
+            except KeysUnavailable:
+                raise
+            except Exception:  # noqa: S112 - another activity's answer, or one that nobody with the keys gave
+                continue
+            if isinstance(answer, dict) and answer.get("mark"):
+                return _Answer(str(answer["mark"]), conflict, unreplayable)
     return _Answer("", conflict, unreplayable)
 
 
@@ -218,14 +230,15 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 done = event.workflow_execution_update_completed_event_attributes
                 if done.outcome.HasField("failure"):
                     failed.add(done.meta.update_id)
-        found = []
+        found, converter = [], in_history(client, workflow_id(run.journey_id))
         for name, update_id, payloads in accepted:
             if update_id and update_id in failed:
                 continue
-            raw = await client.data_converter.decode(payloads, [RawValue] * len(payloads))
-            read = read_signal(take_signal(name, raw, waiting=0))
-            found.append(Taken(read, name, raw[0].payload.data if raw else b""))
-    except (RPCError, RuntimeError):
+            raw = await converter.decode(payloads, [RawValue] * len(payloads))
+            taken_as = take_signal(name, raw, waiting=0)
+            content = raw[0].payload.data if raw else b""
+            found.append(Taken(read_signal(taken_as), name, content, taken_as.authentic))
+    except (RPCError, RuntimeError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
 
@@ -277,6 +290,7 @@ async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
     """
     handed: dict[int, Sequence[Payload]] = {}
     found = []
+    converter = in_history(client, workflow_id(run.journey_id))
     handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
     try:
         async for event in handle.fetch_history_events():
@@ -285,11 +299,13 @@ async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
             if scheduled.activity_type.name == append_to_record.__name__:
                 handed[event.event_id] = scheduled.input.payloads
             elif completed.scheduled_event_id in handed:
-                [batch] = await client.data_converter.decode(handed.pop(completed.scheduled_event_id), [Batch])
-                [answer] = await client.data_converter.decode(completed.result.payloads, [Recorded])
+                [batch] = await converter.decode(handed.pop(completed.scheduled_event_id), [_BATCH])
+                [answer] = await converter.decode(completed.result.payloads, [_RECORDED])
+                if isinstance(batch, Foreign) or isinstance(answer, Foreign):
+                    continue  # Nobody with the keys made it.
                 if answer.version == batch.events[-1].version:
                     found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), batch))
-    except (RPCError, RuntimeError, ValueError):
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of a run cannot be read", "Run it again") from None
     return tuple(found)
 
@@ -300,10 +316,18 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
     Raises:
         Unavailable: Temporal did not take it.
     """
-    raw = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=taken.content))
+    payload = Payload(metadata={"encoding": b"json/plain"}, data=taken.content)
     try:
-        await handle_of(client, journey_id).signal(taken.name, raw, rpc_timeout=ANSWER)
-    except RPCError:
+        if taken.authentic:
+            await handle_of(client, journey_id).signal(taken.name, RawValue(payload), rpc_timeout=ANSWER)
+            return
+        execution = WorkflowExecution(workflow_id=workflow_id(journey_id))
+        by_hand = SignalWorkflowExecutionRequest(
+            namespace=client.namespace, workflow_execution=execution, signal_name=taken.name, request_id=str(uuid4())
+        )
+        by_hand.input.payloads.append(payload)
+        await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER)
+    except (RPCError, KeysUnavailable):
         raise _unavailable() from None
 
 

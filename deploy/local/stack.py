@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from activities.privacy.key_store import prepare_key_store
-from activities.privacy.master_keys import make_keyring
+from activities.payload_codec import SealingCodec
+from activities.privacy.key_store import open_key_store, prepare_key_store
+from activities.privacy.master_keys import Keyring, make_keyring
 from activities.record import migrate
 from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
@@ -73,6 +74,16 @@ class Stack:
             # A profile on this machine may hold somebody's real key and address.
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
+
+    @contextlib.asynccontextmanager
+    async def codec(self) -> AsyncIterator[SealingCodec]:
+        """What encrypts for a client of this stack.
+
+        Raises:
+            KeysUnavailable: the keys cannot be had.
+        """
+        async with open_key_store(self.postgres.keys.keys_url, Keyring(self.keyring)) as keys:
+            yield SealingCodec(keys)
 
     @property
     def watchdog_env(self) -> dict[str, str]:

@@ -60,8 +60,9 @@ async def servers(directory: Path) -> AsyncIterator[Servers]:
     """Start PostgreSQL and Temporal, empty, and stop them at the end."""
     async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
         temporal = stack.temporal
-        client = await Client.connect(temporal.address, namespace=temporal.namespace, plugins=[CarePathwayPlugin()])
-        async with open_record(stack.postgres.app_url) as record:
+        async with stack.codec() as codec, open_record(stack.postgres.app_url) as record:
+            plugin = CarePathwayPlugin(codec)
+            client = await Client.connect(temporal.address, namespace=temporal.namespace, plugins=[plugin])
             yield Servers(stack, client, record)
 
 

@@ -205,13 +205,16 @@ class Rogue:
 
     @workflow.run
     async def run(self, task_queue: str, batch: Batch) -> Recorded:
-        return await workflow.execute_activity(
+        recorded = await workflow.execute_activity(
             append_to_record,
             batch,
+            activity_id="rogue",
             task_queue=task_queue,
             start_to_close_timeout=timedelta(seconds=15),
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
+        assert isinstance(recorded, Recorded)
+        return recorded
 
 
 async def have_recorded(client: Client, task_queue: str, batch: Batch) -> str | None:

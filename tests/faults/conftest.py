@@ -13,7 +13,7 @@ from deploy.local.stack import Stack, local_stack
 from simulation.keys import Signers
 from tests.faults.helpers import answers, findings
 from tests.helpers import eventually
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -43,10 +43,17 @@ def signers(ground: Stack) -> Signers:
     return ground.signers
 
 
+@pytest_asyncio.fixture(scope="session")
+async def codec(ground: Stack) -> AsyncIterator[PathwayCodec]:
+    """What the workers of this stack encrypt with."""
+    async with ground.codec() as opened:
+        yield opened
+
+
 @pytest.fixture
-async def client(stack: Stack) -> Client:
+async def client(stack: Stack, codec: PathwayCodec) -> Client:
     return await Client.connect(
-        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
     )
 
 

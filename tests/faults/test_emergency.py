@@ -38,8 +38,9 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
     async with (
         local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
         open_record(stack.postgres.app_url) as record,
+        stack.codec() as codec,
     ):
-        client = await connected(stack)
+        client = await connected(stack, codec)
         running, ended = (Course(client, record, stack.signers, "care-pathway") for _ in range(2))
         async with at_work(client, record, stack.signers, "care-pathway"):
             await running.begin()
@@ -59,7 +60,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
 
         before = {head.journey_id: head.version async for page in heads_that_may_wait(record) for head in page}
         await stack.temporal.start()
-        client = await connected(stack)
+        client = await connected(stack, codec)
         async with await run_worker(stack.env, stack.logs / "worker.log"):
             code, found = await reconcile(stack)
             assert (code, Counter(each["drift"] for each in found["findings"])) == (7, {"unreviewed": 2})
@@ -74,7 +75,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
         for file in (tmp_path / "temporal").iterdir():
             file.unlink()
         await stack.temporal.start()
-        client = await connected(stack)
+        client = await connected(stack, codec)
         async with await run_worker(stack.env, stack.logs / "worker.log"):
             code, found = await reconcile(stack, "--repair")
             assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})

@@ -22,12 +22,12 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import PlaceHold
 from workflows.messages import mark_version
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
-async def connected(stack: Stack) -> Client:
+async def connected(stack: Stack, codec: PathwayCodec) -> Client:
     client = await Client.connect(
-        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin()]
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
     )
     await register_search_attributes(client)
     return client
@@ -52,8 +52,9 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
     async with (
         local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
         open_record(stack.postgres.app_url) as record,
+        stack.codec() as codec,
     ):
-        client = await connected(stack)
+        client = await connected(stack, codec)
         courses = [Course(client, record, stack.signers, "care-pathway") for _ in range(count)]
         async with at_work(client, record, stack.signers, "care-pathway"):
             for n in range(0, count, 10):
@@ -68,7 +69,7 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
             file.unlink()
         await stack.temporal.start()
 
-        client = await connected(stack)
+        client = await connected(stack, codec)
         code, found = await reconcile(stack)
         assert (code, found["open_journeys"]) == (7, count)
         assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": count}

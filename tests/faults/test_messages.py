@@ -14,9 +14,9 @@ from application.errors import NotFound, Refused
 from application.temporal.journey_client import submit
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
-from tests.helpers import eventually
+from tests.helpers import codec_of, eventually
 from tests.replay.replay import replay
-from workflows import authenticity, ledger, messages
+from workflows import ledger, messages
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
@@ -124,7 +124,7 @@ async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> 
         with pytest.raises(Refused) as refused:
             await submit(course.client, course.id, forged)
         assert refused.value.refusal.code == RefusalCode.NOT_ALLOWED
-        await signal(course, "command", forged.model_dump_json().encode())
+        await course.handle.signal("command", forged)
     # Nobody was told, so the attempts by signal are in the record.
     recorded = await eventually(lambda: _at_least(course, "command.refused", 3))
     assert "support.requested" not in recorded
@@ -152,10 +152,7 @@ async def test_a_refused_command_of_the_service_holds_care_and_is_tried_again(
 
 
 @REPLAYED
-async def test_by_hand_a_hold_and_a_call_for_help_are_taken_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch, course: Course
-) -> None:
-    monkeypatch.setattr(authenticity, "SEALED", True)
+async def test_by_hand_a_hold_and_a_call_for_help_are_taken_and_nothing_else(course: Course) -> None:
     sent = (command(c.Withdraw(), by=Role.PATIENT), command(support()), command(c.PlaceHold(reason="invented")))
     for one in sent:
         await signal(course, "command", one.model_dump_json().encode())
@@ -208,7 +205,7 @@ async def test_what_a_worker_writes_replays_whatever_was_refused_meanwhile(cours
             await course.send(c.HandleMessage(message="message-9", text="invented: there is none"), by=Role.OPS)
         await course.send(c.RequestSupport(urgency="urgent", text=f"invented: {number}"))
     await course.recorded()
-    assert await replay([await course.handle.fetch_history()]) == []
+    assert await replay([await course.handle.fetch_history()], codec_of(course.client)) == []
 
 
 @REPLAYED

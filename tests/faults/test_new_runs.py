@@ -21,9 +21,9 @@ from deploy.local.stack import Stack
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from tests.faults.helpers import PATIENCE, Course, at_work, command, signal, support
-from tests.helpers import eventually
+from tests.helpers import codec_of, eventually
 from workflows.journey import commands as c
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 pytestmark = pytest.mark.server
 
@@ -38,11 +38,11 @@ class ShortRuns(TemporalServer):
 
 
 @pytest.fixture
-async def short_runs(tmp_path: Path) -> AsyncIterator[Client]:
+async def short_runs(tmp_path: Path, codec: PathwayCodec) -> AsyncIterator[Client]:
     server = ShortRuns(tmp_path / "temporal.log", headless=True, time_skipping=True)
     try:
         await server.start()
-        client = await Client.connect(server.address, plugins=[CarePathwayPlugin()])
+        client = await Client.connect(server.address, plugins=[CarePathwayPlugin(codec)])
         await register_search_attributes(client)
         yield client
     finally:
@@ -115,7 +115,8 @@ async def make_current(client: Client, build_id: str) -> None:
 async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    own = await Client.connect(client.service_client.config.target_host, plugins=[CarePathwayPlugin()])
+    plugin = CarePathwayPlugin(codec_of(client))
+    own = await Client.connect(client.service_client.config.target_host, plugins=[plugin])
     course = Course(client, record, signers, task_queue)
     async with at_work(client, record, signers, task_queue, build_id="1"):
         await make_current(client, "1")

@@ -16,9 +16,11 @@ from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import AT_RISK, Course, at_work, command, reset, support
 from tests.helpers import eventually
+from workflows.care_journey import workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 from workflows.messages import Alarm, append_to_record, raise_alarm, verify_signature
+from workflows.temporal_plugin import in_history
 
 pytestmark = pytest.mark.server
 
@@ -53,7 +55,8 @@ async def test_without_the_record_people_are_answered_and_alarms_leave(
         assert attempts.keys() == {APPEND}
         described = await course.handle.describe()
         [append] = described.raw_description.pending_activities
-        assert "record is unavailable" in append.last_failure.message
+        why = await in_history(client, workflow_id(course.id)).decode_failure(append.last_failure)
+        assert "record is unavailable" in str(why)
 
         assert "alarm" not in log.read_text()
         await course.send(AT_RISK, by=Role.CLINICIAN)
@@ -115,7 +118,8 @@ async def _raised(course: Course) -> list[str]:
         for event in history:
             scheduled = event.activity_task_scheduled_event_attributes
             if scheduled.activity_type.name == ALARM:
-                [alarm] = await course.client.data_converter.decode(scheduled.input.payloads, [Alarm])
+                converter = in_history(course.client, workflow_id(course.id))
+                [alarm] = await converter.decode(scheduled.input.payloads, [Alarm])
                 raised += [str(notice.id) for notice in alarm.notices]
     return raised
 

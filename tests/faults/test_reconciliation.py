@@ -44,6 +44,7 @@ from simulation.people import referral
 from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, blocked, command, run_cli, signal, support
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
+from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.obligations import next_deadline, obligations
@@ -124,9 +125,10 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
         async with (
             local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
             open_record(stack.postgres.app_url) as record,
+            stack.codec() as codec,
         ):
             address, namespace = stack.temporal.address, stack.temporal.namespace
-            client = await Client.connect(address, namespace=namespace, plugins=[CarePathwayPlugin()])
+            client = await Client.connect(address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
             await register_search_attributes(client)
             for name, value in stack.env.items():
                 patch.setenv(name, value)
@@ -246,12 +248,12 @@ class OtherJourney(CareJourney):
     """Does something that our code does not, as a worker does that remembers what Temporal knows no more."""
 
     @workflow.init
-    def __init__(self, given: JourneyInput) -> None:
+    def __init__(self, given: JourneyInput | Foreign) -> None:
         super().__init__(given)
         self._other: list[asyncio.Task[None]] = []
 
     @workflow.run
-    async def run(self, given: JourneyInput) -> JourneyResult:
+    async def run(self, given: JourneyInput | Foreign) -> JourneyResult:
         return await super().run(given)
 
     @workflow.signal

@@ -27,6 +27,7 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskCompletedRequest,
 )
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 
 from activities.record.event_codec import load_events, load_journey
@@ -64,7 +65,7 @@ from tests.faults.attackers import (
     with_seal,
 )
 from tests.faults.helpers import PROTOCOLS, Course, at_work, command, findings, reset, support
-from tests.helpers import eventually
+from tests.helpers import codec_of, eventually
 from tests.journey.play import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
@@ -649,7 +650,18 @@ async def complete_by_hand(plain: Client, course: Course, batch: Batch) -> None:
     append = ScheduleActivityTaskCommandAttributes(
         activity_id="rogue", activity_type=ActivityType(name=append_to_record.__name__), task_queue=queue
     )
-    append.input.payloads.extend(await data_converter().encode([batch]))
+    # Even whoever has the keys, as a worker does that somebody has taken over.
+    context = ActivitySerializationContext(
+        namespace=plain.namespace,
+        activity_id="rogue",
+        activity_type=append_to_record.__name__,
+        activity_task_queue=course.task_queue,
+        workflow_id=workflow_id(course.id),
+        workflow_type="CareJourney",
+        is_local=False,
+    )
+    converter = data_converter(codec_of(course.client)).with_context(context)
+    append.input.payloads.extend(await converter.encode([batch]))
     append.start_to_close_timeout.FromSeconds(15)
     append.schedule_to_close_timeout.FromSeconds(60)
     scheduled = Command(

@@ -47,6 +47,8 @@ def as_(stack: Stack, signers: Signers, task_queue: str, tmp_path: Path, monkeyp
     monkeypatch.setenv("TEMPORAL_NAMESPACE", stack.temporal.namespace)
     settings = Settings(
         database_url=SecretStr(stack.postgres.app_url),
+        keys_url=SecretStr(stack.postgres.keys.keys_url),
+        keyring_file=stack.keyring,
         task_queue=task_queue,
         register_file=signers.register_path,
         organisation_key=signers.organisation_key.hex(),

@@ -25,7 +25,7 @@ from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import AT_RISK, Course, at_work, blocked, support
-from tests.helpers import eventually
+from tests.helpers import codec_of, eventually
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -33,7 +33,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.notices import notices
 from workflows.messages import Receipt
 from workflows.search_attributes import CLINIC, SEARCH_ATTRIBUTES
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 pytestmark = pytest.mark.server
 
@@ -194,7 +194,8 @@ async def test_three_workers_share_the_journeys(
 
     async with AsyncExitStack() as workers:
         for _ in range(3):  # each with a connection of its own, as three processes have
-            own = await Client.connect(client.service_client.config.target_host, plugins=[CarePathwayPlugin()])
+            plugin = CarePathwayPlugin(codec_of(client))
+            own = await Client.connect(client.service_client.config.target_host, plugins=[plugin])
             await workers.enter_async_context(at_work(own, record, signers, task_queue, max_cached=2))
         await asyncio.gather(*(course.begin() for course in courses))
         await asyncio.gather(*(course.play(far_enough) for course in courses))
@@ -221,15 +222,19 @@ async def namespace(stack: Stack) -> str:
     return name
 
 
-async def test_workers_that_start_together_register_search_attributes(stack: Stack, namespace: str) -> None:
-    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin()])
+async def test_workers_that_start_together_register_search_attributes(
+    stack: Stack, namespace: str, codec: PathwayCodec
+) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
     await asyncio.gather(*(register_search_attributes(client) for _ in range(4)))
     known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
     assert {key.name for key in SEARCH_ATTRIBUTES} <= set(known.custom_attributes)
 
 
-async def test_a_search_attribute_of_another_type_is_refused(stack: Stack, namespace: str, tmp_path: Path) -> None:
-    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin()])
+async def test_a_search_attribute_of_another_type_is_refused(
+    stack: Stack, namespace: str, codec: PathwayCodec, tmp_path: Path
+) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
     await client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(
             namespace=namespace, search_attributes={CLINIC.name: IndexedValueType.INDEXED_VALUE_TYPE_INT}

@@ -24,6 +24,8 @@ from tests.journey.play import (
     one,
     started,
 )
+from tests.replay.clear import ClearCodec
+from workflows.authenticity import mark_authentic
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -391,8 +393,8 @@ def test_journeys_do_not_share_event_ids() -> None:
 def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there() -> None:
     shipped = load(find("PTSD"))
     command = referral(shipped, JOURNEY)
-    converter = data_converter().payload_converter
-    sent = converter.to_payload(command)
+    converter = data_converter(ClearCodec()).payload_converter
+    sent = mark_authentic(converter.to_payload(command))
     arrived = converter.from_payload(sent, c.Command)
     assert arrived == command
     body = command.body

@@ -18,6 +18,7 @@ from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
 from tests.replay import corpus
+from tests.replay.clear import ClearCodec
 from tests.replay.transcript import GOLDEN, transcript
 from tests.workflow.courses import COURSES
 from tests.workflow.world import EarlyServer, World, open_world
@@ -33,7 +34,7 @@ async def world_on(server: TemporalServer, database: Database, signers: Signers)
         client = await Client.connect(
             server.address,
             namespace=server.namespace,
-            plugins=[CarePathwayPlugin()],
+            plugins=[CarePathwayPlugin(ClearCodec())],
             # Instead of the process and the machine, which would be in every history.
             identity="recorder",
         )

@@ -8,19 +8,21 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from application.process import leave
+from deploy.local.temporal import NAMESPACE
 from tests.replay import corpus
+from tests.replay.clear import ClearCodec
 from workflows.care_journey import CareJourney
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
-async def replay(histories: Sequence[WorkflowHistory]) -> list[str]:
-    """Replay runs, and say of each that fails why."""
+async def replay(histories: Sequence[WorkflowHistory], codec: PathwayCodec) -> list[str]:
+    """Replay runs whose payloads this codec reads, and say of each that fails why."""
 
     async def given() -> AsyncIterator[WorkflowHistory]:
         for history in histories:
             yield history
 
-    replayer = Replayer(workflows=[CareJourney], plugins=[CarePathwayPlugin()])
+    replayer = Replayer(workflows=[CareJourney], plugins=[CarePathwayPlugin(codec)], namespace=NAMESPACE)
     results = await replayer.replay_workflows(given(), raise_on_replay_failure=False)
     return [f"{run_id}: {failure!r}" for run_id, failure in results.replay_failures.items()]
 
@@ -29,7 +31,7 @@ async def main(names: Sequence[str]) -> int:
     failed = 0
     for name in names or corpus.names():
         runs = list(corpus.load(name))
-        failures = await replay(runs)
+        failures = await replay(runs, ClearCodec())
         failed += bool(failures)
         print(f"{name}: {len(runs)} runs, {sum(len(run.events) for run in runs)} events, {len(failures)} failed")
         for failure in failures:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.replay import corpus
+from tests.replay.clear import ClearCodec
 from tests.replay.replay import replay
 from tests.workflow.courses import COURSES
 
@@ -42,7 +43,7 @@ async def test_a_history_that_differs_does_not_replay() -> None:
     activity = next(event for event in run.events if event.HasField("activity_task_scheduled_event_attributes"))
     activity.activity_task_scheduled_event_attributes.activity_type.name = "another"
 
-    failures = await replay([run])
+    failures = await replay([run], ClearCodec())
 
     assert len(failures) == 1
     assert "Nondeterminism" in failures[0]

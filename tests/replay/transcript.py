@@ -22,6 +22,7 @@ from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import DUE, RECORDED
+from workflows.temporal_plugin import in_history
 
 GOLDEN = Path(__file__).parent / "transcript.txt"
 
@@ -56,7 +57,24 @@ async def transcript(world: World) -> str:
     await _one_by_one(case, said(Role.PATIENT, c.Withdraw(), of=case.id))
     await case.play(send=_one_by_one)
     await case.handle.result()
-    return "\n".join(lines(await case.history_events())) + "\n"
+    history = await case.history_events()
+    await _open(case, history)
+    return "\n".join(lines(history)) + "\n"
+
+
+async def _open(case: Case, history: Sequence[HistoryEvent]) -> None:
+    """Decrypt what is shown."""
+    converter = in_history(case.world.client, case.handle.id)
+    for event in history:
+        completed = event.workflow_execution_update_completed_event_attributes
+        for payload in (
+            *event.workflow_execution_update_accepted_event_attributes.accepted_request.input.args.payloads,
+            *completed.outcome.success.payloads,
+            *event.workflow_execution_completed_event_attributes.result.payloads,
+            event.user_metadata.summary,
+        ):
+            [clear] = await converter._decode_payload_sequence([payload])
+            payload.CopyFrom(clear)
 
 
 async def _one_by_one(case: Case, command: c.Command) -> None:

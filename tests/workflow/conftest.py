@@ -14,7 +14,7 @@ from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from tests.workflow.courses import COURSES, Played
 from tests.workflow.world import Case, EarlyServer, World, open_world
-from workflows.temporal_plugin import CarePathwayPlugin
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -27,11 +27,11 @@ async def record_database(postgres: Postgres) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(scope="session")
 async def real_world(
-    temporal_server: TemporalServer, record_database: Database, signers: Signers
+    temporal_server: TemporalServer, record_database: Database, signers: Signers, codec: PathwayCodec
 ) -> AsyncIterator[World]:
     """The real server, and a worker as in production."""
     client = await Client.connect(
-        temporal_server.address, namespace=temporal_server.namespace, plugins=[CarePathwayPlugin()]
+        temporal_server.address, namespace=temporal_server.namespace, plugins=[CarePathwayPlugin(codec)]
     )
     await register_search_attributes(client)
     async with open_world(client, record_database, signers, task_queue=f"workflow-{uuid4()}") as world:
@@ -40,13 +40,13 @@ async def real_world(
 
 @pytest_asyncio.fixture(scope="session")
 async def early_world(
-    tmp_path_factory: pytest.TempPathFactory, record_database: Database, signers: Signers
+    tmp_path_factory: pytest.TempPathFactory, record_database: Database, signers: Signers, codec: PathwayCodec
 ) -> AsyncIterator[World]:
     """A real server that suggests to continue as new long before a run is long."""
     server = EarlyServer(tmp_path_factory.mktemp("early") / "temporal.log")
     try:
         await server.start()
-        client = await Client.connect(server.address, namespace=server.namespace, plugins=[CarePathwayPlugin()])
+        client = await Client.connect(server.address, namespace=server.namespace, plugins=[CarePathwayPlugin(codec)])
         await register_search_attributes(client)
         async with open_world(client, record_database, signers, task_queue=f"workflow-{uuid4()}") as world:
             yield world

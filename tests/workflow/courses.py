@@ -199,11 +199,12 @@ REFUSED_SIGNALS = (
 
 
 async def signals(case: Case) -> None:
-    """Everything as signals, the first of each kind from the command line."""
+    """Everything as signals; what may be sent by hand, the first time from Temporal's own command line."""
 
     async def send(case: Case, command: c.Command) -> None:
         first = command.body.kind not in [earlier.body.kind for earlier in case.sent[1:]]
-        await (case.signal_by_command_line if first else case.signal)(command)
+        by_hand = first and (command.body.by_hand or isinstance(command.body, c.SIGNED))
+        await (case.signal_by_command_line if by_hand else case.signal)(command)
 
     async def act(role: Role, body: Any) -> None:
         await send(case, said(role, body, of=case.id))

@@ -3,14 +3,12 @@ taken. Anything else is kept, shown to ops, and changes nothing."""
 
 from typing import get_args
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.keys import Signers
 from tests.journey.play import Play, before
 from tests.journey.properties.journeys import draw_command, moments, of_model, standing_at
-from workflows import authenticity
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -100,7 +98,5 @@ def test_an_attempt_to_release_by_hand_is_kept_as_refused() -> None:
     assert "sent by hand" in str(ledger.refusal(moved, play.at, authentic=False)), "and this leaves no trace"
 
 
-def test_without_a_codec_everything_counts_as_sent_through_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert take_signal("command", (), waiting=0).authentic is not authenticity.SEALED
-    monkeypatch.setattr(authenticity, "SEALED", True)
+def test_a_signal_that_holds_nothing_is_sent_by_hand() -> None:
     assert not take_signal("command", (), waiting=0).authentic

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from tests.helpers import task_failures
+from tests.helpers import codec_of, task_failures
 from tests.replay.replay import replay
 from tests.workflow.courses import Played
 from tests.workflow.world import World
@@ -16,7 +16,7 @@ from workflows.journey.obligations import next_deadline
 async def test_what_was_just_played_replays(played: Played, name: str) -> None:
     case = await played(name)
 
-    assert await replay(await case.histories()) == []
+    assert await replay(await case.histories(), codec_of(case.world.client)) == []
 
 
 async def test_no_task_ever_failed(real_world: World, early_world: World, uncached_world: World) -> None:

@@ -1,4 +1,4 @@
-"""Signals: whatever a command does as an update it does as a signal, from the command line too."""
+"""Signals: whatever a command does as an update it does as a signal."""
 
 from typing import get_args
 from uuid import uuid4
@@ -16,7 +16,6 @@ from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome
 from workflows.protocols.demonstration import load_demonstration
 
 KINDS = {body.model_fields["kind"].default for body in get_args(get_args(c.AnyBody)[0])}
@@ -59,7 +58,7 @@ async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world:
     taken = await assert_decided_as_ever(signals)
     for role, body in LAST:
         case = await real_world.begin(load_demonstration("ANXIETY"))
-        await case.signal_by_command_line(said(role, body))
+        await case.signal(said(role, body))
         taken |= await assert_decided_as_ever(case)
         assert case.journey.closed
 
@@ -70,12 +69,12 @@ async def test_every_kind_of_command_can_be_a_signal(played: Played, real_world:
 @pytest.mark.parametrize("name", ["command", "sign_off"])
 async def test_both_names_of_the_signal_are_read(real_world: World, name: str) -> None:
     case = await real_world.begin(load_demonstration("ANXIETY"))
-    command = said(Role.PATIENT, c.Withdraw(), of=case.id)
+    command = said(Role.PATIENT, c.PlaceHold(reason="invented"), of=case.id)
 
     await case.command_line_signal(name, command.model_dump_json())
 
     await case.known(command)
-    assert case.journey.outcome == Outcome.WITHDRAWN
+    assert case.journey.holds
 
 
 async def test_a_signal_and_an_update_with_the_same_command_count_once(real_world: World) -> None:

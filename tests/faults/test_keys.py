@@ -1,0 +1,236 @@
+"""Keys under the journeys of real servers: what is sent without them, keys that are away, and keys that are rotated."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from temporalio.api.common.v1 import Payload, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    PollActivityTaskQueueRequest,
+    RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedRequest,
+    SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
+)
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.worker import Worker
+
+from activities.payload_codec import SealingCodec
+from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
+from activities.privacy.master_keys import Keyring, add_master_key, make_keyring, use_master_key
+from activities.record.store import Record
+from application.errors import Unavailable
+from application.temporal.journey_client import start, submit
+from deploy.local.postgres import Postgres
+from deploy.local.stack import Stack
+from simulation.keys import Signers
+from simulation.people import referral
+from tests.faults.helpers import Course, at_work, command, signal, support
+from tests.helpers import codec_of, eventually, task_failures
+from tests.replay.replay import replay
+from workflows.care_journey import CareJourney, workflow_id
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.messages import DIVERGED
+from workflows.protocols.demonstration import load_demonstration
+from workflows.temporal_plugin import CarePathwayPlugin
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+async def plain(client: Client) -> Client:
+    """Whoever reaches Temporal, and has no key."""
+    return await Client.connect(client.service_client.config.target_host, namespace=client.namespace)
+
+
+def clear(value: str) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=value.encode())
+
+
+async def histories(course: Course) -> list[Any]:
+    return [event async for event in course.handle.fetch_history_events()]
+
+
+async def test_a_start_without_the_keys_opens_no_journey(
+    client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    journey = uuid4()
+    opening = referral(load_demonstration("PTSD"), journey)
+    request = StartWorkflowExecutionRequest(
+        namespace=plain.namespace,
+        workflow_id=workflow_id(journey),
+        workflow_type=WorkflowType(name="CareJourney"),
+        task_queue=TaskQueue(name=task_queue),
+        request_id=str(uuid4()),
+    )
+    request.input.payloads.append(clear(json.dumps({"start": json.loads(opening.model_dump_json())})))
+    async with at_work(client, record, signers, task_queue):
+        await plain.workflow_service.start_workflow_execution(request)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.get_workflow_handle(workflow_id(journey)).result()
+    assert "without the keys" in str(failed.value.cause)
+    assert await record.head(journey) is None
+
+
+async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothing(
+    client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """An update in clear, a signal in clear, and a signal that was genuine in another patient's journey."""
+    mine, others = (Course(client, record, signers, task_queue) for _ in range(2))
+    async with at_work(client, record, signers, task_queue):
+        await mine.begin()
+        await others.begin()
+        before = await mine.recorded()
+        await others.handle.signal("command", command(c.Withdraw(), by=Role.PATIENT))
+        moved = [
+            event.workflow_execution_signaled_event_attributes.input.payloads
+            for event in await histories(others)
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        ]
+        for payloads in (*moved, [clear(command(c.Withdraw(), by=Role.PATIENT).model_dump_json())]):
+            request = SignalWorkflowExecutionRequest(
+                namespace=plain.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=workflow_id(mine.id)),
+                signal_name="command",
+                request_id=str(uuid4()),
+            )
+            request.input.payloads.extend(payloads)
+            await plain.workflow_service.signal_workflow_execution(request)
+        with pytest.raises((WorkflowUpdateFailedError, KeyError)):  # they cannot read why
+            await plain.get_workflow_handle(workflow_id(mine.id)).execute_update(
+                "submit", json.loads(command(c.Withdraw(), by=Role.PATIENT).model_dump_json())
+            )
+
+        async def kept() -> bool:
+            return len((await mine.recorded()).messages) == 3
+
+        await eventually(kept)
+        after = await mine.recorded()
+        assert (after.stage, after.outcome) == (before.stage, before.outcome)
+        assert task_failures(await histories(mine)) == []
+
+
+async def test_an_answer_without_the_keys_is_asked_for_again(
+    client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """A rogue worker says once that all is recorded, and once that the record diverged. Neither is believed."""
+    course = Course(client, record, signers, task_queue)
+    queue = TaskQueue(name=task_queue)
+    async with Worker(client, task_queue=task_queue, workflows=[CareJourney]):
+        await start(client, course.opening, task_queue=task_queue)
+        for turn in range(4):
+            task = await plain.workflow_service.poll_activity_task_queue(
+                PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue")
+            )
+            assert course.opening.actor.id.encode() not in task.SerializeToString()
+            if turn % 2:
+                completed = RespondActivityTaskCompletedRequest(namespace=plain.namespace, task_token=task.task_token)
+                completed.result.payloads.append(
+                    clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
+                )
+                await plain.workflow_service.respond_activity_task_completed(completed)
+            else:
+                failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
+                failed.failure.application_failure_info.type = DIVERGED
+                failed.failure.application_failure_info.non_retryable = True
+                await plain.workflow_service.respond_activity_task_failed(failed)
+    async with at_work(client, record, signers, task_queue):
+        recorded = await course.recorded()
+        assert recorded.version >= 1
+        assert (await course.status()).health != "diverged"
+        assert task_failures(await histories(course)) == []
+
+
+class KeysOfTheirOwn(NamedTuple):
+    """A key store on a server of its own, which a test may stop, and a client whose keys are asked for each time."""
+
+    server: Postgres
+    keyring: Path
+    store: KeyStore
+    client: Client
+
+
+@pytest.fixture
+async def own_keys(stack: Stack, tmp_path: Path) -> AsyncIterator[KeysOfTheirOwn]:
+    server = Postgres(tmp_path / "keys", tmp_path / "keys.log", durable=False)
+    keyring = tmp_path / "keyring.json"
+    make_keyring(keyring)
+    await server.start()
+    try:
+        await prepare_key_store(server.keys.owner_url)
+        async with open_key_store(server.keys.keys_url, Keyring(keyring), lifetime=timedelta(0)) as store:
+            plugin = CarePathwayPlugin(SealingCodec(store))
+            client = await Client.connect(stack.temporal.address, namespace=stack.temporal.namespace, plugins=[plugin])
+            yield KeysOfTheirOwn(server, keyring, store, client)
+    finally:
+        await server.stop("immediate")
+        server.remove_data()
+
+
+async def test_while_the_keys_are_away_all_waits_and_nothing_ends(
+    own_keys: KeysOfTheirOwn, record: Record, signers: Signers, task_queue: str
+) -> None:
+    course = Course(own_keys.client, record, signers, task_queue)
+    async with at_work(own_keys.client, record, signers, task_queue):
+        await course.begin()
+        before = await course.send(support("invented: before"))
+        await course.recorded()
+        await own_keys.server.kill()
+        with pytest.raises(Unavailable, match="keys are not available"):
+            await submit(own_keys.client, course.id, command(support()), timeout=timedelta(seconds=5))
+        # A call for help by hand meanwhile: the task that should hand it to the record is tried again.
+        await signal(course, "command", command(support("invented: by hand")).model_dump_json().encode())
+
+        async def tried() -> bool:
+            pending = (await course.handle.describe()).raw_description.pending_activities
+            return any(one.attempt > 1 for one in pending) or bool(task_failures(await histories(course)))
+
+        await eventually(tried)
+        await own_keys.server.start()
+        after = await course.send(support("invented: after"))
+        assert after.version > before.version
+        await course.recorded()
+        described = await course.handle.describe()
+        assert described.status == WorkflowExecutionStatus.RUNNING
+
+
+async def test_keys_are_rotated_under_journeys_and_nothing_fails(
+    own_keys: KeysOfTheirOwn, record: Record, signers: Signers, task_queue: str
+) -> None:
+    courses = [Course(own_keys.client, record, signers, task_queue) for _ in range(3)]
+    async with at_work(own_keys.client, record, signers, task_queue, max_cached=1):
+        await asyncio.gather(*(course.begin() for course in courses))
+        done = asyncio.Event()
+
+        async def rotate() -> None:
+            while not done.is_set():
+                await own_keys.store.rotate()
+                use_master_key(own_keys.keyring, add_master_key(own_keys.keyring))
+                await own_keys.store.rewrap()
+
+        rotating = asyncio.create_task(rotate())
+        for number in range(8):
+            await asyncio.gather(*(course.send(support(f"invented: {number}")) for course in courses))
+        done.set()
+        await rotating
+        for course in courses:
+            await course.recorded()
+            history = await histories(course)
+            assert task_failures(history) == []
+            keys = {
+                event.workflow_execution_update_accepted_event_attributes.accepted_request.input.args.payloads[
+                    0
+                ].metadata["key"]
+                for event in history
+                if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+            }
+            assert len(keys) > 1
+            assert await replay([await course.handle.fetch_history()], codec_of(own_keys.client)) == []
