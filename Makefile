@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test soak drill dates coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test soak drill canary dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -37,6 +37,9 @@ soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killing
 
 drill: $(DEV)  ## twenty people act while everything is killed, stopped, put back and flooded in turn
 	@$(PY) -m tests.drill $(ARGS)
+
+canary: $(DEV)  ## look for planted strings in every byte of Temporal, logs, notices and process arguments
+	@$(PY) -m tests.canary
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)

@@ -1,0 +1,19 @@
+"""`make canary`: planted strings travel a journey with failures; exit code 1, and where, if one of them is found."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from application.process import leave
+from tests.canary.scan import scan
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        found = asyncio.run(scan(Path(directory)))
+    print("\n".join(found) or "Nothing that was planted is found in Temporal, logs, notices or arguments.")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    leave(main())
