@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from activities.record.verification.anchors import read_key
 from activities.signatures import keys
-from activities.signatures.keys import unlock
+from activities.signatures.keys import key_id_of, unlock
 from application.errors import NOTHING_WRITTEN
 from application.sign_offs import keyring
 from simulation.people import PEOPLE
@@ -495,3 +496,29 @@ def test_a_person_may_step_back_while_a_command_runs(tmp_path: Path, profiles: P
     answer = call(Gone(tmp_path), "clinician", "key", "--profile", profiles[Role.CLINICIAN], "--json")
     assert answer.code == 1
     assert not list((tmp_path / "profiles").glob("*.key"))
+
+
+def test_a_service_that_lets_people_in_is_enrolled_and_revoked(clinic: Clinic, tmp_path: Path) -> None:
+    file = tmp_path / "desk.key"
+    words = ("clinician", "let-in", "desk", "--key-file", str(file), "--way", "terminal", "--way", "link", "--yes")
+    more = ("--organisation-key", str(clinic.key), "--json")
+    alone = clinic.world.call(*words, "--by", "demo-security", "--by", "demo-security", *more)
+    assert (alone.code, file.exists()) == (4, False)
+    made = clinic.world.call(*words, *BY, *more, answers=(OFFLINE,))
+    assert made.code == 0, made.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    entry = made.json["entry"]
+    assert (entry["service"], entry["ways"]) == ("desk", ["terminal", "link"])
+    assert entry["key_id"] == key_id_of(read_key(file).public_key().public_bytes_raw())
+    assert "desk" in clinic.world.call("clinician", "list").out
+    revoked = clinic.world.call(
+        *("clinician", "revoke", entry["key_id"], "--because", "lost", "--by", "demo-security", "--yes", *more),
+        answers=(OFFLINE,),
+    )
+    assert revoked.json["entry"]["revoked_because"] == "lost"
+
+
+def test_a_coordinator_has_a_key_without_a_licence(clinic: Clinic) -> None:
+    clinic.signer(Role.COORDINATOR)
+    [entry] = clinic.entries()
+    assert (entry.role, entry.licence) == (Role.COORDINATOR, None)
