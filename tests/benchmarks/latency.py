@@ -1,30 +1,37 @@
 """How long people wait: until their command is accepted, and until it is recorded."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import perf_counter
 from uuid import uuid4
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import WorkflowHandle
 
+from activities.signatures.sessions import prove
 from application.temporal.journey_client import submit
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare
-from workflows.journey.commands import Command
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.proof import WITHOUT_KEY, SessionCertificate
 
 ACCEPTED = Aim(1.3)
 RECORDED = Aim(4.0)
+IN_SESSION = Aim(1.2)
 
 
 async def latency(servers: Servers, *, journeys: int) -> Section:
-    """Take journeys through their commands, before or after each a bare update of the same bytes."""
+    """Take journeys through their commands, before or after each a bare update of the same bytes. In every second
+    journey people act in working sessions."""
     commands = inputs()
     bare = await start_bare(servers, updates=10_000)
     seconds = Seconds(servers, bare)
     for number in range(journeys + 1):
         if number == 1:
             seconds.forget()  # the first journey warms everything up
-        await seconds.measure(commands, bare_first=number % 2 == 0)
+        for in_session in (False, True) if number % 2 else (True, False):
+            await seconds.measure(commands, bare_first=number % 2 == 0, in_session=in_session)
     await bare.terminate()
     title = f"Round trips: {len(seconds.bare)} commands of {journeys} journeys, each beside a bare update of its size"
     return Section(
@@ -33,6 +40,16 @@ async def latency(servers: Servers, *, journeys: int) -> Section:
             *_figures("bare update", seconds.bare),
             *_figures("accepted", seconds.accepted, beside=seconds.bare, aim=ACCEPTED),
             *_figures("recorded", seconds.recorded, beside=seconds.bare, aim=RECORDED),
+            *_figures(
+                "accepted, in a session", seconds.in_session, beside=seconds.accepted, named="without", aim=IN_SESSION
+            ),
+            *_figures(
+                "recorded, in a session",
+                seconds.recorded_in_session,
+                beside=seconds.recorded,
+                named="without",
+                aim=IN_SESSION,
+            ),
         ],
         [
             f"means: bare {_mean(seconds.bare):.1f}, accepted {_mean(seconds.accepted):.1f}, "
@@ -52,26 +69,44 @@ class Seconds:
         self.bare: list[float] = []
         self.accepted: list[float] = []
         self.recorded: list[float] = []
+        self.in_session: list[float] = []
+        self.recorded_in_session: list[float] = []
 
-    async def measure(self, commands: Sequence[Command], *, bare_first: bool) -> None:
+    async def measure(self, commands: Sequence[Command], *, bare_first: bool, in_session: bool) -> None:
         patient = Patient(self._servers)
+        log, signers = await self._servers.record.log_name(), self._servers.stack.signers
+        sessions: dict[str, tuple[SessionCertificate, Ed25519PrivateKey]] = {}
         await patient.start()
         version = await self._recorded(patient, 1)
         for command in commands:
             prepared = await patient.prepared(command, version)
             if bare_first:
                 await self._bare(prepared)
-            version = await self._ours(patient, prepared)
+            session = None
+            if in_session and not isinstance(prepared.body, SIGNED):
+                # As people do, each opens one for all they send.
+                way = "link" if prepared.actor.role in WITHOUT_KEY else None
+                opened = signers.acting(log, prepared.actor, datetime.now(UTC), way=way)
+                session = sessions.setdefault(prepared.actor.id, opened)
+            version = await self._ours(patient, prepared, session, in_session=in_session)
             if not bare_first:
                 await self._bare(prepared)
 
-    async def _ours(self, patient: Patient, command: Command) -> int:
+    async def _ours(
+        self,
+        patient: Patient,
+        command: Command,
+        session: tuple[SessionCertificate, Ed25519PrivateKey] | None,
+        *,
+        in_session: bool,
+    ) -> int:
         await quiet()
         began = perf_counter()
-        receipt = await submit(self._servers.client, patient.id, command)
-        self.accepted.append(perf_counter() - began)
+        sent = command if session is None else prove(*session, patient.id, command)
+        receipt = await submit(self._servers.client, patient.id, sent)
+        (self.in_session if in_session else self.accepted).append(perf_counter() - began)
         await self._recorded(patient, receipt.version)
-        self.recorded.append(perf_counter() - began)
+        (self.recorded_in_session if in_session else self.recorded).append(perf_counter() - began)
         return receipt.version
 
     async def _recorded(self, patient: Patient, version: int) -> int:
@@ -86,7 +121,7 @@ class Seconds:
 
 
 def _figures(
-    name: str, seconds: list[float], *, beside: list[float] | None = None, aim: Aim | None = None
+    name: str, seconds: list[float], *, beside: list[float] | None = None, named: str = "bare", aim: Aim | None = None
 ) -> list[Figure]:
     """The aim is for the median; the 99th percentile of a shared machine is noise, and shown all the same."""
     return [
@@ -96,6 +131,7 @@ def _figures(
             "ms",
             None if beside is None else 1000 * percentile(beside, percent),
             aim if percent == 50 else None,
+            named,
         )
         for percent in (50, 99)
     ]
