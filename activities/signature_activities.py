@@ -6,7 +6,7 @@ from temporalio import activity
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
-from activities.signatures.verifying import SignatureProblem, check, refusal_of
+from activities.signatures.verifying import SignatureProblem, check, may_lend, refusal_of
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED
 from workflows.messages import SignatureCheck, SignatureResult, verify_signature
@@ -64,4 +64,8 @@ class SignatureActivities:
             statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
         except ValueError:
             return SignatureProblem.BAD_SIGNATURE
-        return check(statement, signed.signature, register, at=presented.at, state=presented.state)
+        clinic, state, at = presented.clinic, presented.state, presented.at
+        lent = presented.lent
+        if lent and not any(may_lend(register, key, clinic=clinic, state=state, at=at) for key in lent):
+            return SignatureProblem.NOT_LENT
+        return check(statement, signed.signature, register, at=at, state=state)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import claimed_by
-from workflows.journey.commands import SIGNED, Command
+from workflows.journey.always.sign_offs.rules import lent_keys
+from workflows.journey.commands import SIGNED, Command, Sign
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
@@ -104,12 +105,15 @@ class Ledger:
 
     def presented(self, command: Command, at: datetime) -> SignatureCheck:
         """Present a command to be checked."""
+        body = command.body
+        lent = lent_keys(self.journey, command.actor, body.request, at) if isinstance(body, Sign) else ()
         return SignatureCheck(
             journey_id=self.journey.id,
             clinic=self.journey.clinic,
             state=self.journey.patient.state,
             command=command,
             claimed=claimed_by(self.journey, command),
+            lent=lent,
             at=at,
         )
 

@@ -155,13 +155,15 @@ class RecordedState(ImmutableModel):
 
 class SignatureCheck(ImmutableModel):
     """A command to be checked: when it was handed in (UTC), in a journey of which clinic, and the state where the
-    patient is. ``claimed`` is what it claims that the register says of the staff."""
+    patient is. ``claimed`` is what it claims that the register says of the staff, and ``lent`` the keys of those who
+    lent its sender the right they have not themselves."""
 
     journey_id: UUID
     clinic: Identifier
     state: UsState
     command: Command
     claimed: tuple[CareTeamMember, ...] = ()
+    lent: tuple[Identifier, ...] = ()
     at: Instant
 
 

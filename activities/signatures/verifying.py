@@ -48,6 +48,7 @@ class SignatureProblem(StrEnum):
     WRONG_PROTOCOL = "wrong_protocol"
     NOT_TWO_PEOPLE = "not_two_people"
     OTHER_CLINIC = "other_clinic"
+    NOT_LENT = "not_lent"
 
 
 _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
@@ -80,6 +81,10 @@ _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
     SignatureProblem.WRONG_STATE: (
         "the licence does not cover the state the patient is in",
         "Hand this to a colleague licensed there",
+    ),
+    SignatureProblem.NOT_LENT: (
+        "whoever delegated this to you may not decide it any more: their key, licence or entry has ended",
+        "Have somebody decide who may, or delegate it to you",
     ),
     SignatureProblem.WRONG_PROTOCOL: (
         "the protocol is not as it was signed",
@@ -129,6 +134,16 @@ def check(
         SignatureProblem.WRONG_STATE: state not in entry.licence.states,
     }
     return next(_faults(statement, signature, entry, at, skew, faults), None)
+
+
+def may_lend(register: Register, key_id: str, *, clinic: str, state: str, at: datetime) -> bool:
+    """Whether whoever signed a delegation with this key may still decide at a moment, for a patient of this clinic in
+    this state: a right that was lent ends with its giver's key, licence and entry."""
+    entry = register.entry(key_id)
+    if entry is None or entry.licence is None or entry.state_at(at) != "active" or not entry.licence.covers(state, at):
+        return False
+    own = (each.member for each in register.staff if (each.member.id, each.member.role) == (entry.person, entry.role))
+    return any(member.works_at(clinic, at) for member in own)
 
 
 def check_protocol(

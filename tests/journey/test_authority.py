@@ -170,8 +170,12 @@ def lent(kind: SignOffKind, which: str, allowed: tuple[Role, ...]) -> dict[str, 
         return {}
     other = next(another for another in SignOffKind if another != kind)
     without = next((role for role in Role if role not in allowed), Role.PATIENT)
+    licence = LICENCES["valid"]
+    assert licence is not None
     given = Delegation(
         id="delegation-1",
+        licence=licence,
+        key_id="k" * 32,
         by="the-first" if which == "from the first signer" else "colleague",
         role=without if which == "from somebody without it" else allowed[0],
         to="passer-by" if which == "to somebody else" else "me",

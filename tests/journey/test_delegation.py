@@ -61,6 +61,24 @@ def test_right_that_was_lent_ends_exactly_when_it_should(after_until: int, may: 
         )
 
 
+@pytest.mark.parametrize("until", [timedelta(weeks=4, microseconds=1), timedelta(weeks=5), timedelta(days=365)])
+def test_a_right_is_lent_for_weeks_at_most(until: timedelta) -> None:
+    play = asked()
+    body = c.Delegate(to=ON_CALL.id, sign_offs=(SignOffKind.EVALUATION,), until=play.at + until, reason="x")
+    play.refused(body, CLINICIAN, code=RefusalCode.OUT_OF_LIMITS, field="until", says="at most 28 days")
+    lend(play, ON_CALL, CLINICIAN, timedelta(weeks=4))
+
+
+def test_a_right_that_was_lent_ends_with_its_givers_licence() -> None:
+    play = asked()
+    last = play.at.date() + timedelta(days=2)
+    lend(play, ON_CALL, person(CLINICIAN.id, Role.CLINICIAN, expires=last), timedelta(weeks=2))
+    play.later(days=4)
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
+
+
 @pytest.mark.parametrize("who", ["giver", "medical director"])
 def test_right_that_was_lent_is_ended_early(who: str) -> None:
     play = asked()

@@ -11,7 +11,7 @@ from datetime import datetime
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
@@ -92,12 +92,30 @@ def _authority(
 ) -> tuple[str, ...]:
     """On whose authority a person may sign this at a moment: their own, and that of colleagues who delegated it."""
     own = (person,) if role in roles else ()
-    delegated = (
-        given.by
+    return (*own, *(given.by for given in delegations_of(journey, kind, roles, person, at)))
+
+
+def delegations_of(
+    journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, at: datetime
+) -> tuple[Delegation, ...]:
+    """Return what was delegated to a person and gives them one of these roles for this kind at a moment. It ends with
+    what its giver has: their licence, and their entry, as far as this journey knows it."""
+    return tuple(
+        given
         for given in journey.delegations.values()
-        if given.to == person and given.role in roles and kind in given.sign_offs and at < given.until
+        if given.to == person
+        and given.role in roles
+        and kind in given.sign_offs
+        and at < given.until
+        and given.licence.covers(journey.patient.state, at)
+        and _is_entered(journey, given, at)
     )
-    return (*own, *delegated)
+
+
+def _is_entered(journey: Journey, given: Delegation, at: datetime) -> bool:
+    """Whether the giver still works for the clinic in their role, where the journey was told by the register."""
+    told = [member for member in journey.members if (member.id, member.role) == (given.by, given.role)]
+    return not told or any(member.works_at(journey.clinic, at) for member in told)
 
 
 def _not_allowed(reason: str, remedy: str) -> Refusal:

@@ -5,12 +5,12 @@ from typing import Any
 
 from activities.record.recorded_journeys import Proven, SignedBefore, follow
 from activities.signatures.signer_registry import Register
-from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol
+from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES
-from workflows.journey.always.sign_offs.rules import react_signed
+from workflows.journey.always.sign_offs.rules import lent_keys, react_signed
 from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.dispatch import advance
@@ -169,5 +169,9 @@ def _sign_off_problems(
     objection = may_decide(journey, kind, subject, by, event.at, first)
     if objection is not None:
         yield f"not theirs to decide ({objection.reason})"
+    clinic, state = journey.clinic, journey.patient.state
+    lent = lent_keys(journey, by, body.request, event.at) if new else ()
+    if lent and not any(may_lend(register, key, clinic=clinic, state=state, at=event.at) for key in lent):
+        yield "whoever lent them the right has none any more"
     if body.first_of_two != (body.decision == "approve" and first is None and bool(cosigners(journey, kind))):
         yield "it counts as if somebody else had signed too"

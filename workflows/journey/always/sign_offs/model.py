@@ -213,7 +213,8 @@ class SignOff(ImmutableModel):
 
 
 class Delegation(ImmutableModel):
-    """The right to decide in a colleague's place: from whom, to whom, on what, until when (UTC)."""
+    """The right to decide in a colleague's place: from whom, to whom, on what, until when (UTC). It rests on the
+    licence and the key that its giver signed with, and ends with them."""
 
     id: Identifier
     by: Identifier
@@ -221,6 +222,8 @@ class Delegation(ImmutableModel):
     to: Identifier
     sign_offs: tuple[SignOffKind, ...]
     until: Instant
+    licence: Licence
+    key_id: Identifier
     nonce: str
 
 
@@ -289,6 +292,8 @@ def _delegated(state: SignOffsState, body: Delegated, event: EventHeader) -> Cha
         to=body.to,
         sign_offs=body.sign_offs,
         until=body.until,
+        licence=body.licence,
+        key_id=body.signature.key_id,
         nonce=body.signature.nonce,
     )
     return {"delegations": {**state.delegations, given.id: given}}

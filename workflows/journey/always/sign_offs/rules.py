@@ -14,7 +14,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.authorization import cosigners, delegations_of, may_decide
 from workflows.journey.evidence import current, half_signed
 from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
@@ -30,6 +30,10 @@ from workflows.journey.watch import contacts_watched
 HANDED_OVER = "handed_over"
 """The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
 
+
+LONGEST_DELEGATION = timedelta(weeks=4)
+"""A right is lent for a leave, not for good. What authorises is checked and recalled periodically (21 CFR 11.300(b)),
+and nobody looks again at a right that was lent long ago. Four weeks are our choice."""
 
 OPENING_CARE = (
     SignOffKind.ELIGIBILITY,
@@ -265,6 +269,20 @@ def took_effect(journey: Journey, signed: SignOff) -> bool:
     return any(s.released_at is not None and s.released_at >= signed.at for s in journey.sessions.values())
 
 
+def lent_keys(journey: Journey, actor: Actor, request: str, at: datetime) -> tuple[str, ...]:
+    """Return the ids of the keys with which the right was lent on which alone somebody may decide a request; none
+    where they may decide it in their own right."""
+    asked = journey.waiting.get(request)
+    if asked is None or asked.sign_off is None:
+        return ()
+    kind = asked.sign_off
+    first = half_signed(journey, kind, asked.subject)
+    roles = journey.protocol.sign_offs[kind].roles if first is None else cosigners(journey, kind)
+    if actor.role in roles:
+        return ()
+    return tuple(given.key_id for given in delegations_of(journey, kind, roles, actor.id, at))
+
+
 def add_addendum(journey: Journey, command: c.AddAddendum, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Add to a decision after it was made; the decision stays as it was signed (21 CFR 11.10(e))."""
     signed = _decision(journey, command.request)
@@ -287,6 +305,13 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
         refuse(RefusalCode.UNKNOWN, "this is you", "Name a colleague", "to")
     if command.until <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say until when they may decide", "until")
+    if command.until - at > LONGEST_DELEGATION:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            f"a right is lent for at most {LONGEST_DELEGATION.days} days",
+            "Say an earlier time; delegate again when it has come",
+            "until",
+        )
     for kind in command.sign_offs:
         # By their own role, never by one that was delegated to them: a delegate delegates nothing.
         if by.role not in journey.protocol.sign_offs[kind].roles:
