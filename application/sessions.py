@@ -129,6 +129,20 @@ async def current_session(context: Context) -> Session | None:
     return None if kept is None else Session(kept.session, await _problem(context, kept.session))
 
 
+async def session_of(context: Context) -> tuple[SessionCertificate, Ed25519PrivateKey]:
+    """Return the working session of the person who acts, and its key.
+
+    Raises:
+        NotAllowed: none is open, or it is over.
+        UseCaseError: the session, the register or the record cannot be used.
+    """
+    found = await _session_for(context, context.actor)
+    if found is None:
+        refusal = refusal_of(SessionProblem.NO_SESSION)
+        raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
+    return found
+
+
 async def proven(context: Context, journey_id: UUID, command: Command) -> Command:
     """Return a command signed in the working session of the person who acts. Where none is needed and none is open, it
     stays as it is: what anybody may send counts all the same, and is marked as unproven.

@@ -172,6 +172,10 @@ class Settings(BaseSettings):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["console", "json"] = "console"
     """`console` for people, `json` for machines. Logs go to standard error."""
+    codec_origin: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-]+(:\d+)?$")] | None = None
+    """The one origin from which the codec server is asked: that of Temporal's interface, as a browser has it."""
+    codec_port: Annotated[int, Field(ge=1, le=65535)] = 8741
+    """The port of 127.0.0.1 on which the codec server answers. Elsewhere put a proxy with TLS before it."""
     build_id: Words | None = None
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
     ready_file: NewFile | None = None

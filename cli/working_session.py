@@ -8,6 +8,7 @@ import typer
 from activities.signatures.sessions import refusal_of
 from application import sessions
 from application.errors import NotAllowed
+from application.payloads import make_token
 from cli.output import facts_box, local_time
 from cli.runtime import Call, command
 from workflows.journey.proof import LONGEST_SESSION, SessionCertificate
@@ -20,6 +21,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("open")(command(open_, looks=True))
     group.command("close")(command(close, acts=True))
     group.command("show")(command(show, acts=True))
+    group.command("token")(command(token, acts=True))
 
 
 async def open_(
@@ -53,6 +55,18 @@ async def show(call: Call) -> None:
         refusal = refusal_of(current.problem)
         raise NotAllowed(refusal.reason, refusal.remedy, state="Nothing was sent.")
     _show(call, current.certificate, "working session")
+
+
+async def token(call: Call) -> None:
+    """Make a token to see payloads in clear in Temporal's interface, for an hour. For: ops, medical director.
+
+    Whoever has it is taken for you. Each payload that is shown is in the access log.
+    """
+    made = await make_token(call.context)
+    if call.output.json_only:
+        call.output.data({"token": made})
+        return
+    call.output.text(made)
 
 
 def _show(call: Call, session: SessionCertificate, title: str) -> None:

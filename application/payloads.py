@@ -1,0 +1,199 @@
+"""Payloads in clear for a person who looks at Temporal's interface: who may, which, and what is kept of the look.
+
+Those may who look after the running of journeys: ops, and the medical director. Of a journey they see what they may see
+of it anywhere: they work for its clinic, its plan of care names them, or they broke the glass. Everything else stays
+encrypted. Each look is in the access log before anything is shown.
+"""
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import Field, ValidationError
+from temporalio.api.common.v1 import Payload
+
+from activities.payload_codec import read_payloads
+from activities.privacy.errors import KeysUnavailable
+from activities.privacy.key_store import DataKeys
+from activities.record import Record
+from activities.record.access_log import Purpose
+from activities.record.read_models import head
+from activities.signatures.sessions import ThisLog, check_session
+from application.access_log import Query, keep_look
+from application.context import Context
+from application.errors import NOTHING_HAPPENED, NotAllowed, NotFound, Unavailable
+from application.history import read_journey
+from application.profiles import Profile
+from application.sessions import session_of
+from application.settings import Settings
+from application.sign_offs import keyring
+from workflows.journey.actors import Role
+from workflows.journey.base import InputModel, canonical
+from workflows.journey.calendars import Instant
+from workflows.journey.proof import Ed25519, SessionCertificate
+
+READERS = (Role.OPS, Role.MEDICAL_DIRECTOR)
+"""Who may see payloads in clear."""
+LASTS = timedelta(hours=1)
+"""How long a token counts, and never longer than the working session it was made in."""
+TOKEN_LIMIT = 8192
+ABOUT = "about"
+"""The metadata of a payload in clear that say for which workflow it was made."""
+_DOMAIN = "care-pathway/payloads-token/1"
+_JOURNEY = "journey/"
+
+
+class DecodePayloads(Query):
+    """Somebody sees payloads of a workflow in clear, in Temporal's interface."""
+
+    name: ClassVar[str] = "temporal decode"
+
+    workflow_id: str
+    payloads: Annotated[int, Field(ge=1)]
+
+
+class _Token(InputModel):
+    session: SessionCertificate
+    until: Instant
+    value: Ed25519
+
+    def signed_bytes(self) -> bytes:
+        return _signed(self.session, self.until)
+
+
+def _signed(session: SessionCertificate, until: datetime) -> bytes:
+    return canonical({"domain": _DOMAIN, "session": session.session_id, "until": until.isoformat()})
+
+
+async def make_token(context: Context) -> str:
+    """Return a token by which the person who acts sees payloads in clear for an hour. Whoever has it is taken for them.
+
+    Raises:
+        NotAllowed: they are in no role that may, or have no working session.
+    """
+    _require_reader(context.actor.role)
+    session, key = await session_of(context)
+    until = min(context.now() + LASTS, session.ends)
+    token = _Token(session=session, until=until, value=key.sign(_signed(session, until)).hex())
+    return base64.urlsafe_b64encode(token.model_dump_json().encode()).decode().rstrip("=")
+
+
+class TokenBearer(Context):
+    """A request of somebody who came with a token."""
+
+    def __init__(self, settings: Settings, record: Record, session: SessionCertificate) -> None:
+        super().__init__(load=lambda: settings)
+        self._shared, self._session = record, session
+
+    @cached_property
+    def person(self) -> Profile:
+        """Return who came, for the clinics of their session."""
+        return Profile(id=self._session.person, role=self._session.role, clinics=self._session.clinics)
+
+    @cached_property
+    def purpose(self) -> Purpose:
+        """Return why they look, as their session says."""
+        return Purpose(self._session.purpose)
+
+    async def record(self) -> Record:
+        """The record that all requests share."""
+        return self._shared
+
+
+async def admit(settings: Settings, record: Record, token: str, now: datetime) -> TokenBearer:
+    """Return a request of whoever has a token that counts at a moment (UTC).
+
+    Raises:
+        NotAllowed: it does not count, or no longer.
+        UseCaseError, RecordUnavailable, RecordFault: that cannot be judged now.
+    """
+    found = _read(token)
+    if found is None:
+        raise _no_token("this is no token")
+    if found.until <= now or found.until - now > LASTS:
+        raise _no_token("the token is over")
+    log = ThisLog(await record.log_name(), settings.demonstration)
+    problem = check_session(found.session, keyring.verified_register(settings), log, now)
+    if problem is not None:
+        raise _no_token(f"the session of the token does not count ({problem.value})")
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.session.session_key))
+        key.verify(bytes.fromhex(found.value), found.signed_bytes())
+    except (InvalidSignature, ValueError):
+        raise _no_token("this is no token") from None
+    _require_reader(found.session.role)
+    return TokenBearer(settings, record, found.session)
+
+
+async def decode_payloads(context: Context, keys: DataKeys, payloads: Sequence[Payload]) -> list[Payload]:
+    """Return payloads, in clear where the person may see them, and as they are otherwise.
+
+    Raises:
+        Unavailable: a key cannot be had now, or the look cannot be kept; nothing is shown.
+        RecordUnavailable, RecordFault: the same of the record.
+    """
+    _require_reader(context.actor.role)
+    try:
+        opened = await read_payloads(keys, payloads)
+    except KeysUnavailable as error:
+        raise Unavailable(str(error), "Try again", state="Nothing was shown.") from None
+    about: dict[str, int] = {}
+    for clear in opened:
+        if clear is not None:
+            name = clear.metadata[ABOUT].decode()
+            about[name] = about.get(name, 0) + 1
+    seen = {name: await _may_see(context, name, count) for name, count in about.items()}
+    return [
+        clear if clear is not None and seen[clear.metadata[ABOUT].decode()] else payload
+        for payload, clear in zip(payloads, opened, strict=True)
+    ]
+
+
+async def _may_see(context: Context, workflow_id: str, count: int) -> bool:
+    """Whether the person may see payloads of a workflow. The look is kept, and an attempt too."""
+    query = DecodePayloads(workflow_id=workflow_id, payloads=count)
+    journey_id = _journey_of(workflow_id)
+    if journey_id is None:
+        await keep_look(context, query, (), await head(await context.record()))
+        return True
+    try:
+        await read_journey(context, query, journey_id)
+    except (NotAllowed, NotFound):
+        return False
+    return True
+
+
+def _journey_of(workflow_id: str) -> UUID | None:
+    if not workflow_id.startswith(_JOURNEY):
+        return None
+    try:
+        return UUID(workflow_id.removeprefix(_JOURNEY))
+    except ValueError:
+        return None
+
+
+def _read(token: str) -> _Token | None:
+    if len(token) > TOKEN_LIMIT:
+        return None
+    try:
+        return _Token.model_validate_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValidationError, ValueError):
+        return None
+
+
+def _require_reader(role: Role) -> None:
+    if role not in READERS:
+        raise NotAllowed(
+            "your role does not see what lies in Temporal in clear",
+            "Ops and the medical director do. `pathway show` says where a journey stands",
+            state=NOTHING_HAPPENED,
+        )
+
+
+def _no_token(reason: str) -> NotAllowed:
+    return NotAllowed(reason, "Make a new one with `working-session token`", state=NOTHING_HAPPENED)
