@@ -80,7 +80,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import SignatureHeader
 from workflows.journey.stage import Outcome, Stage
 from workflows.messages import NOT_CHECKED, Batch, JourneyInput, append_to_record
-from workflows.temporal_plugin import data_converter
+from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec, data_converter
 
 pytestmark = pytest.mark.server
 
@@ -88,9 +88,12 @@ FORGERIES = 100
 
 
 @pytest.fixture
-async def plain(stack: Stack) -> Client:
-    """A client as anybody makes one: none of our code is in it."""
-    return await Client.connect(stack.temporal.address, namespace=stack.temporal.namespace)
+async def plain(stack: Stack, codec: PathwayCodec) -> Client:
+    """A client of somebody who has even the keys, such as a worker that was taken over. What is sent without them is in
+    `test_keys`."""
+    return await Client.connect(
+        stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
+    )
 
 
 @pytest.fixture
