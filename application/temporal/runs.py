@@ -275,9 +275,12 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
             if scheduled.activity_type.name == append_to_record.__name__:
                 if event.event_id in answered:
                     return None
-                [batch] = await client.data_converter.decode(scheduled.input.payloads, [Batch])
+                converter = in_history(client, workflow_id(run.journey_id))
+                [batch] = await converter.decode(scheduled.input.payloads, [_BATCH])
+                if isinstance(batch, Foreign):
+                    continue  # Nobody with the keys made it, so nothing of it is recorded.
                 return UnderWay(batch.events[-1].version, over + ATTEMPT)
-    except (RPCError, RuntimeError, ValueError):
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return None
 
