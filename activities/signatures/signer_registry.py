@@ -179,7 +179,7 @@ class Register(InputModel):
         held += [(entry.member.id, entry.member.licence) for entry in self.staff if entry.member.licence is not None]
         for person, licence in held:
             for state in licence.states:
-                if holders.setdefault((licence.number, state), person) != person:
+                if holders.setdefault((licence.plain_number, state), person) != person:
                     raise ValueError("one licence number in one state is one person's")
         return self
 

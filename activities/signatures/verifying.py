@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.signatures.signer_registry import Register, SignerEntry
-from workflows.journey.actors import Role
+from workflows.journey.actors import Role, is_one_licence
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import (
     DelegationStatement,
@@ -167,6 +167,9 @@ def check_protocol(
         return SignatureProblem.WRONG_PROTOCOL
     signed_by = {signed.signer.id for signed in approval.approvals}
     if len(signed_by) < 2 or len({signed.signature.key_id for signed in approval.approvals}) < 2:
+        return SignatureProblem.NOT_TWO_PEOPLE
+    first, second = approval.approvals
+    if is_one_licence(first.signer.licence, second.signer.licence):
         return SignatureProblem.NOT_TWO_PEOPLE
     if all(signed.signer.role != Role.MEDICAL_DIRECTOR for signed in approval.approvals):
         return SignatureProblem.WRONG_ROLE

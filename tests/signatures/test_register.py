@@ -228,3 +228,15 @@ def test_a_running_process_sees_a_revocation_at_once_and_no_way_back(tmp_path: P
         file.current()
     path.write_bytes(published(revoked(NOW)))
     assert file.current() == revoked(NOW)
+
+
+@pytest.mark.parametrize("spelled", ["{}", " {} ", "{}.", "lower", "dashes"])
+def test_a_licence_written_in_another_way_is_no_other_person(spelled: str) -> None:
+    number = CLIO.licence.number if CLIO.licence else ""
+    other = {"lower": number.lower(), "dashes": "-".join(number)}.get(spelled, spelled.format(number))
+    assert CLIO.licence is not None
+    alias = CLIO.model_copy(
+        update={"id": "alias", "licence": CLIO.licence.model_copy(update={"number": other.strip()})}
+    )
+    with pytest.raises(RegisterError, match="one person's"):
+        enrol(register(), entry(alias, key_of("alias", 77)))

@@ -39,6 +39,11 @@ class Licence(InputModel):
     states: tuple[UsState, ...]
     expires: Day
 
+    @property
+    def plain_number(self) -> str:
+        """The number without what people write in different ways: "md-1234" and "MD 1234" are one licence."""
+        return "".join(filter(str.isalnum, self.number.casefold())) or self.number
+
     def ends(self, state: str | None = None) -> datetime:
         """Return the moment (UTC) from which the licence is over: when its last day is over in this state, or, where it
         does not cover that or none is given, in all that it covers. Whoever asks whether a licence counts asks here."""
@@ -90,7 +95,7 @@ class CareTeamMember(InputModel):
 
 def is_one_licence(one: Licence | None, other: Licence | None) -> bool:
     """Whether two licences are one person's: one number in one state stands for one person."""
-    if one is None or other is None or one.number != other.number:
+    if one is None or other is None or one.plain_number != other.plain_number:
         return False
     return any(state in other.states for state in one.states)
 
