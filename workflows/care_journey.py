@@ -20,6 +20,7 @@ from workflows import messages as m
 from workflows.authenticity import Foreign
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.base import digest
 from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
@@ -144,10 +145,12 @@ class CareJourney:
         on."""
         self._cancelled = self._new_run_due = True
         await self._until_decidable()
-        if len(self._ledger.journey.messages) < m.MESSAGES_KEPT:
-            reason = (workflow.cancellation_reason() or "")[:1000]
+        reason = (workflow.cancellation_reason() or "")[:1000]
+        if len(self._ledger.journey.unhandled) < m.MESSAGES_KEPT:
             what = f"cancellation:{workflow.info().original_execution_run_id}"
             self._decide_own(what, KeepCancellation(reason=reason))
+        else:
+            self._count(m.unreadable("cancellation", reason), len(reason))
 
     @workflow.update(description="Send a command (JSON: command_id, actor, body) and get its receipt")
     async def submit(self, given: Command | Foreign) -> m.Receipt:
@@ -245,7 +248,16 @@ class CareJourney:
         receipt, events = self._ledger.decide(command, workflow.now(), refusal, unanswered=unanswered)
         if command.command_id in self._unconfirmed:
             self._unconfirmed[command.command_id] = receipt
+        beyond = not events and self._ledger.beyond_bound(command, unanswered=unanswered)
         self._apply(events, command)
+        if receipt.refusal is not None and receipt.refusal != m.QUARANTINED:
+            content = command.model_dump_json(exclude={"proof"})
+            message = m.unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
+            if beyond:
+                self._count(message, len(content))
+            elif events and unanswered and command.body.by_hand:
+                # Nobody answers, and it may be about safety: people look at what was wrong with it.
+                self._read(message, len(content))
         return receipt
 
     async def _confirm(self, command: Command, receipt: m.Receipt) -> m.Receipt:
@@ -283,7 +295,7 @@ class CareJourney:
         never as it should be: an alarm may not leave."""
         name = f"refused: {own.body.kind}"
         workflow.logger.error("journey.own_command_refused", extra={"kind": own.body.kind, "code": refusal.code.value})
-        told = any(kept.name == name and not kept.handled for kept in self._ledger.journey.messages.values())
+        told = any(kept.name == name for kept in self._ledger.journey.unhandled)
         if not told and not isinstance(own.body, KeepUnreadable):
             self._keep(m.unreadable(name, f"The service refused a command of its own. {refusal}"))
 
@@ -397,12 +409,17 @@ class CareJourney:
             self._unchecked.append(message)
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
-        elif len(self._ledger.journey.messages) < m.MESSAGES_KEPT:
+        elif len(self._ledger.journey.unhandled) < m.MESSAGES_KEPT:
             self._keep(message)
         else:
-            self._further = self._further.and_one(message, size)
-            if self._further.told:
-                self._keep(m.further_messages(self._further))
+            self._count(message, size)
+
+    def _count(self, message: KeepUnreadable, size: int) -> None:
+        """Count a message that finds no more room, and tell ops and hold care: at once where nothing tells them, and
+        again and again while it goes on."""
+        self._further = self._further.and_one(message, size)
+        if self._further.told or not any(kept.name == FURTHER for kept in self._ledger.journey.unhandled):
+            self._keep(m.further_messages(self._further))
 
     def _keep(self, message: KeepUnreadable) -> None:
         # The id has its number: after a reset it is found recorded, and a second message like it is another one.

@@ -8,10 +8,10 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import claimed_by
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
-from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.decide import REFUSALS_KEPT, decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
-from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated
+from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, command_digest
 from workflows.journey.refusals import Refusal
 from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck, screen
 from workflows.outbox import Outbox
@@ -41,8 +41,9 @@ class Ledger:
         """Why a command is refused at a moment (UTC), if that leaves no trace."""
         screened = self._screen(command, authentic)
         decided = screened or answer_repeated(self.receipts, command) or decide(self.journey, command, at)
-        kept = isinstance(decided, Refusal) and keep_refusal(self.journey, self.receipts, command, decided, at)
-        return decided if isinstance(decided, Refusal) and not kept else None
+        if not isinstance(decided, Refusal) or self.beyond_bound(command):
+            return None
+        return None if keep_refusal(self.journey, self.receipts, command, decided, at) else decided
 
     def decide(
         self,
@@ -70,6 +71,14 @@ class Ledger:
             return Receipt(version=self.journey.version + len(decided)), decided
         kept = keep_refusal(self.journey, self.receipts, command, decided, at, unanswered=unanswered)
         return Receipt(version=self.journey.version + len(kept), refusal=decided), kept
+
+    def beyond_bound(self, command: Command, *, unanswered: bool = False) -> bool:
+        """Whether a refusal of this command matters and finds no more room in the record, so that it is counted."""
+        known = self.receipts.get(command.command_id)
+        if known is not None and known.digest == command_digest(command):
+            return False
+        full = self.journey.unseen_refusals >= REFUSALS_KEPT and not self.journey.closed
+        return full and (unanswered or command.body.attempts_kept)
 
     def decide_own(self, command: Command, at: datetime) -> tuple[Event, ...] | Refusal:
         """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once:

@@ -19,6 +19,7 @@ from workflows.authenticity import Foreign, is_authentic
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
 from workflows.journey.command_ids import id_objection
@@ -59,7 +60,8 @@ WAITING_BYTES = 8 * 1024 * 1024
 """How many bytes of signals may wait to be read, in one run and on the way to the next. Of those that come then, only
 size and digest are kept."""
 MESSAGES_KEPT = 100
-"""How many messages that cannot be read one journey keeps. Those after them are counted, with their size and digest."""
+"""How many messages that cannot be read, and that ops have not handled, one journey keeps. Those after them are
+counted, with their size and digest, and care is held."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
 LIMIT = "Limit"
@@ -199,8 +201,8 @@ class Signal(ImmutableModel):
 
 
 class Further(ImmutableModel):
-    """Messages that could not be read, beyond those that are kept: how many, how large together (bytes), and one
-    SHA-256 over all of theirs, in the order in which they came."""
+    """Messages that could not be read, and commands that were refused, beyond those that are kept: how many, how large
+    together (bytes), and one SHA-256 over all of theirs, in the order in which they came."""
 
     count: int = 0
     size: int = 0
@@ -389,11 +391,11 @@ def unreadable(name: str, text: str) -> KeepUnreadable:
 
 
 def further_messages(further: Further) -> KeepUnreadable:
-    """Return the command that records how many more messages could not be read."""
+    """Return the command that records how many more messages there were than are kept."""
     return unreadable(
-        "further messages",
-        f"{further.count} more messages could not be read: {further.size} bytes together, SHA-256 {further.sha256}. "
-        "Temporal's history has them.",
+        FURTHER,
+        f"{further.count} more messages could not be read, or were refused: {further.size} bytes together, "
+        f"SHA-256 {further.sha256}. Temporal's history has them.",
     )
 
 

@@ -1137,7 +1137,11 @@ async def test_forgeries_are_kept_up_to_a_bound(plain: Client, course: Course) -
     with capture_logs() as logs:
         assert await push(plain, course.id, anew(forgeries[0])) is not None
     assert [line["event"] for line in logs] == ["signoff.refused"]
-    await only_attempts(course, before, REFUSALS_KEPT)
+    after = await course.recorded()
+    assert after.refusals == REFUSALS_KEPT
+    [told] = after.messages.values()
+    assert told.content.startswith("1 more messages")
+    assert after.holds["hold-2"].source == told.id
     assert await push(plain, course.id, genuine) is None
     assert (await course.recorded()).holds["hold-1"].released
 

@@ -24,7 +24,8 @@ from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
 ATTEMPTS = tuple(body.model_fields["kind"].default for body in DECISIONS if body.attempts_kept)
 """Kinds of command whose refusals are kept in the record."""
 REFUSALS_KEPT = 200
-"""How many refusals one journey keeps, so that nobody can fill the record by trying."""
+"""How many refusals one journey keeps until ops have looked, so that nobody can fill the record by trying. Those after
+them are counted by whoever decides, and ops are told."""
 
 
 def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.Event, ...] | Refusal:
@@ -101,7 +102,7 @@ def keep_refusal(
         command = command.model_copy(update={"command_id": derived})
     known = command.command_id in receipts
     # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
-    full = journey.refusals >= REFUSALS_KEPT and nonce is None
+    full = journey.unseen_refusals >= REFUSALS_KEPT and nonce is None
     if not worth or known or journey.closed or full:
         return ()
     reason = str(refusal)[:4000]

@@ -23,6 +23,8 @@ from workflows.journey.envelopes import (
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 
+FURTHER = "further messages"
+"""The name of a message that says how many more there were than are kept one by one, refused commands among them."""
 Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 """The severity of a request for support, as whoever asks for it sees it."""
 
@@ -229,6 +231,10 @@ class Message(ImmutableModel):
     handled: bool = False
 
 
+def _unhandled(messages: Mapping[str, Message]) -> tuple[Message, ...]:
+    return tuple(message for message in messages.values() if not message.handled)
+
+
 def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
     return tuple(crisis for crisis in crises.values() if not crisis.closed)
 
@@ -239,6 +245,11 @@ class SafetyState(PathwayState):
     crises: Entries[Identifier, Crisis] = Entries()
     support: Entries[Identifier, Support] = Entries()
     messages: Entries[Identifier, Message] = Entries()
+
+    @property
+    def unhandled(self) -> tuple[Message, ...]:
+        """The messages that ops have not handled, the oldest first."""
+        return tuple(find(self.messages, _unhandled))
 
     @property
     def open_crises(self) -> tuple[Crisis, ...]:

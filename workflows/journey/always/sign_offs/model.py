@@ -1,12 +1,13 @@
 """Decisions of clinicians, and attempts that were refused: commands, events and state."""
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from workflows.journey.actors import CLINICAL, Licence, Role
 from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.safety.model import FURTHER, MessageHandled
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
@@ -242,7 +243,13 @@ class SignOffsState(PathwayState):
     answers: tuple[Answer, ...] = ()
     delegations: dict[Identifier, Delegation] = {}
     refusals: int = 0
+    refusals_seen: int = 0
     spent: tuple[str, ...] = ()
+
+    @property
+    def unseen_refusals(self) -> int:
+        """How many refusals were kept since ops last looked because there were too many."""
+        return self.refusals - self.refusals_seen
 
     @property
     def nonces(self) -> tuple[str, ...]:
@@ -312,7 +319,13 @@ def _refused(state: SignOffsState, body: CommandRefused, event: EventHeader) -> 
     return {"refusals": state.refusals + 1, "spent": spent}
 
 
+def _looked(state: Any, body: MessageHandled, event: EventHeader) -> Changes:
+    message = state.messages.get(body.message)
+    return {} if message is None or message.name != FURTHER else {"refusals_seen": state.refusals}
+
+
 EVOLUTIONS: Evolutions = {
+    MessageHandled: _looked,
     SignedOff: _signed,
     SignOffWithdrawn: _withdrawn,
     AddendumAdded: _added,
