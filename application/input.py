@@ -103,6 +103,26 @@ def read_object(raw: bytes, *, optional: bool = False) -> Content:
     return value
 
 
+def read(
+    model: type[AnyForm], raw: bytes, given: Mapping[str, Any] | None = None, *, optional: bool = False
+) -> AnyForm:
+    """Read the form in these bytes, with what was ``given`` by arguments.
+
+    Raises:
+        InvalidInput: they are too large, no JSON object, or do not fit; it names every field that does not.
+    """
+    return check(model, read_object(require_small(raw), optional=optional), given)
+
+
+def says_nothing(raw: bytes) -> bool:
+    """Whether there is nothing in these bytes but what a template had in it before anybody filled it in."""
+    try:
+        content = strict_json(raw)
+    except NotStrictJson:
+        return not raw.strip()
+    return not isinstance(content, dict) or all(_placeholders(value) for value in content.values())
+
+
 def _as_clause(error: NotStrictJson) -> str:
     text = str(error)
     return text if text.startswith(("not ", "nested")) else f"not usable: {text}"

@@ -36,6 +36,7 @@ NOUNS = {
     "adverse-event": "Adverse events: reported, graded anew, followed up until they are over.",
     "escalation": "Alarms: say that you take one, and what you do about it.",
     "crisis": "A patient at risk.",
+    "report": "Reports of harm that could not be taken in their form, and were kept as they were said.",
     "support": "Requests for support.",
     "signoff": "What a clinician is asked to sign.",
     "access": "Who looked at what, and emergency access.",

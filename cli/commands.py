@@ -8,11 +8,12 @@ import typer
 from application import input as forms
 from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
+from application.pathway.as_said import keep_as_said
 from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.wording import route_of
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
-from cli.input import journey_id, read_form
+from cli.input import journey_id, read_beginning
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Act, Call
 from workflows.journey.actors import Role
@@ -63,7 +64,13 @@ def _act_of(kind: CommandKind) -> Act[...]:
             raise InvalidInput("JOURNEY is missing", "Give the id of a journey; see `pathway list`")
         wanted = journey_id(journey)
         require_role(call.context.actor, kind)
-        form = read_form(kind.model, file, {"kind": kind.name}, optional=not kind.needs_content)
+        raw = read_beginning(file, optional=not kind.needs_content)
+        try:
+            form = forms.read(kind.model, raw, {"kind": kind.name}, optional=not kind.needs_content)
+        except InvalidInput as problem:
+            if not dry_run:
+                await keep_as_said(call.context, kind, wanted, raw, problem, command_id)
+            raise
         body = cast("AnyBody", form)
         if dry_run:
             return show_trial(call.output, await try_out(call.context, kind, wanted, body, command_id))

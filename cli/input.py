@@ -28,6 +28,15 @@ def read_input(source: str | None, *, optional: bool = False) -> bytes:
     Raises:
         InvalidInput: it cannot be read, or is larger than a command may be.
     """
+    return require_small(read_beginning(source, optional=optional))
+
+
+def read_beginning(source: str | None, *, optional: bool = False) -> bytes:
+    """Read as `read_input`; of what is larger than a command may be, only so much that this can be seen.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
     if source is None and sys.stdin.isatty():
         if optional:
             return b""
@@ -36,9 +45,9 @@ def read_input(source: str | None, *, optional: bool = False) -> bytes:
     with at_once():
         try:
             if source is None or source == "-":
-                return require_small(sys.stdin.buffer.read(COMMAND_LIMIT + 1))
+                return sys.stdin.buffer.read(COMMAND_LIMIT + 1)
             with Path(source).open("rb") as file:
-                return require_small(file.read(COMMAND_LIMIT + 1))
+                return file.read(COMMAND_LIMIT + 1)
         except OSError as error:
             raise InvalidInput(f"the file cannot be read ({error.strerror})", "Give a file that can") from None
         except ValueError:

@@ -60,6 +60,10 @@ _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
 
 
+KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician asks what was meant."
+"""How a report of harm ends whose form cannot be taken."""
+
+
 class NotChecked(Unavailable):
     """A signature could not be checked at this moment. Nothing happened; send the same command again."""
 
@@ -239,14 +243,14 @@ async def _answer(
             raise _TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
         raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
     if receipt.refusal is not None:
-        raise Refused(receipt.refusal, state=KEPT, ids=_ids(command))
+        raise _refused(command, receipt.refusal)
     return receipt
 
 
 def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
-        return Refused(Refusal.model_validate(cause.details[0]), state=KEPT, ids=_ids(command))
+        return _refused(command, Refusal.model_validate(cause.details[0]))
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", TRY_AGAIN):
         return _TryAgain("the journey was busy")
     if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
@@ -254,6 +258,13 @@ def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
     if isinstance(cause, ApplicationError) and cause.type == UNDECIDED:
         return _unanswered(command, cause.message)
     return _unanswered(command, "the journey could not read the command")
+
+
+def _refused(command: Command, refusal: Refusal) -> Refused:
+    if not refusal.kept:
+        return Refused(refusal, state=KEPT, ids=_ids(command))
+    remedy = f"{refusal.remedy}, and send it again with --command-id {command.command_id}: it takes the place of this"
+    return Refused(refusal.model_copy(update={"remedy": remedy}), state=KEPT_AS_SAID, ids=_ids(command))
 
 
 def _unanswered(command: Command, reason: str) -> Unavailable:

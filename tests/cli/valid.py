@@ -123,6 +123,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "outcome": "recovered",
         "ended_at": _AT,
     },
+    "report.keep": {"about": "adverse-event.report", "said": _TEXT, "fields": ["onset"]},
+    "report.settle": {"report": "report-1", "text": _TEXT},
     "escalation.acknowledge": {"obligation": "alarm:adverse-event-1", "doing": _TEXT},
     "contact.settle": {"contact": "check-in-1-4h", "reason": _TEXT},
     "pathway.hold": {"reason": _TEXT},

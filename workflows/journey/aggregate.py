@@ -24,6 +24,7 @@ from workflows.journey.always.pathway import model as pathway
 from workflows.journey.always.patient import model as patient
 from workflows.journey.always.permissions import model as permissions
 from workflows.journey.always.pregnancy import model as pregnancy
+from workflows.journey.always.reports import model as reports
 from workflows.journey.always.safety import model as safety
 from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.always.supply import model as supply
@@ -46,6 +47,7 @@ class Journey(
     handover.HandoverState,
     follow_up.FollowUpState,
     safety.SafetyState,
+    reports.ReportsState,
     death.DeathState,
     dose_limits.DoseLimitsState,
     CorrectionsState,
@@ -98,6 +100,7 @@ PARTS = (
     clock,
     follow_up,
     safety,
+    reports,
     death,
     observations,
     handover,

@@ -44,6 +44,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
 from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
 from workflows.journey.always.pregnancy.model import JudgePregnancy, RecordPregnancyTest
+from workflows.journey.always.reports.model import KeepReport, SettleReport
 from workflows.journey.always.safety.model import (
     AnswerSupport,
     HandleMessage,
@@ -176,6 +177,8 @@ AnyBody = Annotated[
     | RequestSupport
     | AnswerSupport
     | HandleMessage
+    | KeepReport
+    | SettleReport
     | Reassign
     | Cover
     | Move

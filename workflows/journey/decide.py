@@ -10,6 +10,7 @@ from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.care_team.rules import has_part, require_fit, require_part, with_named
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
+from workflows.journey.always.reports import rules as reports
 from workflows.journey.authorization import licence_objection
 from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
@@ -52,11 +53,14 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         known, named = with_named(journey, command)
         require_fit(known, command.body, at)
         decided = [*named, *decision(known, command.body, command.actor, at)]
+        decided += reports.corrected(journey, command)
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)
     except Refused as refused:
-        return _told_to(journey, command, refused.refusal)
+        told = _told_to(journey, command, refused.refusal)
+        harm = journey is not None and reports.keeps(journey, command, refused.refusal)
+        return told.model_copy(update={"kept": True}) if harm else told
 
 
 def _told_to(journey: Journey | None, command: Command, refusal: Refusal) -> Refusal:
@@ -82,12 +86,15 @@ def keep_refusal(
     unanswered: bool = False,
 ) -> tuple[e.Event, ...]:
     """The event that keeps a refusal, where it matters: an attempt to approve or release, or a
-    message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again.
+    message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again. What tells
+    of harm is kept as it was said, and not its refusal: its id stays free, to be sent again in the right form.
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
     that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of the service's own, or a
     forgery would keep the genuine decision out. So is what bears an id that is taken, or that only the service gives.
     """
+    if refusal.kept:
+        return _keep_report(journey, receipts, command, refusal, at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
     others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
@@ -108,6 +115,21 @@ def keep_refusal(
     reason = str(refusal)[:4000]
     kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)
     return _unfold(journey, [kept], command, command_digest(command), at)
+
+
+def _keep_report(
+    journey: Journey, receipts: Mapping[UUID, CommandReceipt], command: Command, refusal: Refusal, at: datetime
+) -> tuple[e.Event, ...]:
+    seen = command_digest(command)
+    derived = own_id(command.command_id, f"kept:{seen}")
+    kept = [] if derived in receipts else [*reports.kept(journey, command, refusal)]
+    if not kept:
+        return ()
+    if not has_part(journey, command.actor):
+        kept.append(e.StrangerHeard(command_kind=command.body.kind))
+    # The proof is of the command under its own id.
+    unproven = command.model_copy(update={"command_id": derived, "proof": None})
+    return _unfold(journey, kept, unproven, seen, at)
 
 
 def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:

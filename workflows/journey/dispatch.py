@@ -20,6 +20,7 @@ from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.permissions import rules as permissions
 from workflows.journey.always.pregnancy import rules as pregnancy
+from workflows.journey.always.reports import rules as reports
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.sign_offs import rules as sign_offs
 from workflows.journey.always.supply import rules as supply
@@ -51,6 +52,7 @@ DECISIONS: Decisions = {
     **permissions.DECISIONS,
     **particulars.DECISIONS,
     **safety.DECISIONS,
+    **reports.DECISIONS,
     **death.DECISIONS,
     **observations.DECISIONS,
     **handover.DECISIONS,
@@ -79,6 +81,7 @@ _REACTING = (
     permissions.REACTIONS,
     particulars.REACTIONS,
     safety.REACTIONS,
+    reports.REACTIONS,
     death.REACTIONS,
     observations.REACTIONS,
     adverse_events.REACTIONS,

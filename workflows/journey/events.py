@@ -48,6 +48,7 @@ from workflows.journey.always.pathway.model import (
 from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
 from workflows.journey.always.permissions.model import MonitoringChecked, PermissionChanged, PermissionProposed
 from workflows.journey.always.pregnancy.model import PregnancyJudged, PregnancyTested
+from workflows.journey.always.reports.model import ReportKept, ReportRepeated, ReportSettled
 from workflows.journey.always.safety.model import (
     CancellationKept,
     CrisisClosed,
@@ -182,6 +183,9 @@ AnyEventBody = Annotated[
     | MessageKept
     | CancellationKept
     | MessageHandled
+    | ReportKept
+    | ReportSettled
+    | ReportRepeated
     | PathwayReassigned
     | PathwayCovered
     | CoverEnded

@@ -16,6 +16,7 @@ from workflows.journey.always.particulars import rules as particulars
 from workflows.journey.always.patient import rules as patient
 from workflows.journey.always.permissions import rules as permissions
 from workflows.journey.always.pregnancy import rules as pregnancy
+from workflows.journey.always.reports import rules as reports
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.supply import rules as supply
 from workflows.journey.entries import as_entries
@@ -54,7 +55,7 @@ NEEDS = (
 )
 
 
-EACH_NEEDS = (*education.EACH_NEEDS, *follow_up.EACH_NEEDS, *safety.EACH_NEEDS, *access.EACH_NEEDS)
+EACH_NEEDS = (*education.EACH_NEEDS, *follow_up.EACH_NEEDS, *safety.EACH_NEEDS, *reports.EACH_NEEDS, *access.EACH_NEEDS)
 
 
 def group_needs(journey: Journey) -> tuple[Needs, ...]:

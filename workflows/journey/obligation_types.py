@@ -184,6 +184,16 @@ ALARM = ObligationType(
 """An adverse event of which somebody is told in minutes, until it is reviewed."""
 ADVERSE_EVENT_OUTCOME = _at_once("adverse_event_outcome", Outlasts.ENDING, BeforeDose.ONCE_DUE)
 UNREADABLE_MESSAGE = _at_once("unreadable_message", Outlasts.ENDING)
+KEPT_REPORT = ObligationType(
+    "kept_report",
+    (
+        (Severity.EMERGENCY.value, MayWaitFor.NOTHING),
+        (Severity.URGENT.value, MayWaitFor.NOTHING),
+        (Severity.CLINICAL.value, MayWaitFor.NOTHING),
+    ),
+    Outlasts.DEATH,
+)
+"""A report of harm that was kept as it was said. It may be about anything, and so outlasts everything."""
 CANCELLATION = ObligationType("cancellation", (("unreadable_message", MayWaitFor.NOTHING),), Outlasts.ENDING)
 """Somebody asked Temporal to end the journey. It waits for the same people as a message that could not be read."""
 ACCESS_REVIEW = ObligationType("access_review", (), Outlasts.DEATH, before_dose=BeforeDose.NEVER)
@@ -233,6 +243,7 @@ OBLIGATION_TYPES = {
         ALARM,
         ADVERSE_EVENT_OUTCOME,
         UNREADABLE_MESSAGE,
+        KEPT_REPORT,
         CANCELLATION,
         ACCESS_REVIEW,
         RETURNED,

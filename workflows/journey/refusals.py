@@ -51,6 +51,8 @@ class Refusal(ImmutableModel):
     reason: str
     remedy: str
     field: str | None = None
+    kept: bool = False
+    """Whether what was said is kept all the same, because it tells of harm: care is held until a clinician asked."""
 
     def __str__(self) -> str:
         where = f" ({self.field})" if self.field else ""

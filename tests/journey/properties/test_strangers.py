@@ -16,6 +16,7 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 ALLOWED = (
     c.PlaceHold,
     c.ReportAdverseEvent,
+    c.KeepReport,
     c.RecordDeath,
     c.RecordDose,
     c.ReportCrisis,

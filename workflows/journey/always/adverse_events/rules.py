@@ -51,10 +51,11 @@ def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: dat
     signed the review of it."""
     event = _known(journey, command.adverse_event)
     _require_reason(command)
+    severity = severity_of_grade(journey.protocol, command.grade, command.serious)
     lowers = (
         command.grade < event.grade
         or (event.serious and not command.serious)
-        or not at_least(_severity(journey.protocol, command.grade, command.serious), severity_of(journey, event))
+        or not at_least(severity, severity_of(journey, event))
     )
     yield e.AdverseEventRegraded(
         **command.model_dump(exclude={"kind"}), proposed=lowers and is_severe(journey, event.id)
@@ -81,7 +82,8 @@ def _known(journey: Journey, name: str) -> AdverseEvent:
     return event
 
 
-def _severity(protocol: Protocol, grade: int, serious: bool) -> Severity:
+def severity_of_grade(protocol: Protocol, grade: int, serious: bool) -> Severity:
+    """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol."""
     rules = protocol.adverse_events
     by_grade = rules.severity_from_grade.of(grade)
     return worst(by_grade, rules.severity_if_serious) if serious else by_grade
@@ -90,7 +92,7 @@ def _severity(protocol: Protocol, grade: int, serious: bool) -> Severity:
 def severity_of(journey: Journey, event: AdverseEvent) -> Severity:
     """Return how severe an adverse event is: by its grade, its seriousness, and whether a rule found an emergency
     that no clinician has graded since."""
-    graded = _severity(journey.protocol, event.grade, event.serious)
+    graded = severity_of_grade(journey.protocol, event.grade, event.serious)
     return graded if event.finding is None else worst(graded, Severity.EMERGENCY)
 
 

@@ -50,6 +50,9 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
         case "unreadable_message":
             message = journey.messages.get(hold.source or "")
             return () if message is None or message.handled else ("ops have read the message",)
+        case "kept_report":
+            report = journey.reports.get(hold.source or "")
+            return () if report is None or report.settled else ("a clinician has settled the report",)
     return ()
 
 

@@ -1,0 +1,254 @@
+"""A report of harm is never lost for its form: it is told what is wrong, and what was said is kept and acted on."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulation.people import PEOPLE, person_of
+from tests.journey.instruments.vectors import c_ssrs
+from tests.journey.play import JOURNEY, Play, after, before, course, started
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.base import canonical
+from workflows.journey.events import Event
+from workflows.journey.instruments import Instrument
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.severity import SEVERITIES, Severity
+from workflows.ledger import Ledger
+
+FAR = timedelta(days=365 * 110)
+
+
+def _event(play: Play, **changed: Any) -> c.ReportAdverseEvent:
+    said = {"what": "invented: fell", "grade": 2, "serious": False, "onset": play.at - timedelta(hours=1)}
+    return c.ReportAdverseEvent.model_validate(said | changed)
+
+
+def _vitals(play: Play, systolic: int) -> c.Vitals:
+    return c.Vitals(systolic=systolic, diastolic=90, measured_at=play.at)
+
+
+def hand_in(play: Play, command: c.Command) -> tuple[Refusal | None, tuple[Event, ...]]:
+    """As the shell does it: what is kept of a refusal leaves its trace, and nothing else of one does."""
+    ledger = Ledger(play.journey, play.receipts, play.journey.version)
+    at_once = ledger.refusal(command, play.at)
+    if at_once is not None:
+        return at_once, ()
+    receipt, events = ledger.decide(command, play.at)
+    play._follow(events)
+    return receipt.refusal, events
+
+
+WRONG: dict[str, Any] = {
+    "onset in the future": (lambda play: _event(play, onset=play.at + timedelta(hours=1)), Role.PATIENT),
+    "onset before birth": (lambda play: _event(play, onset=play.at - FAR), Role.PATIENT),
+    "serious without a reason": (lambda play: _event(play, serious=True), Role.OBSERVER),
+    "death without a reason": (lambda play: _event(play, grade=5, serious=True), Role.CLINICIAN),
+    "dose of tomorrow": (
+        lambda play: c.RecordDose(dose_mg=250, route="oral", taken_at=play.at + timedelta(days=1)),
+        Role.PATIENT,
+    ),
+    "dose before birth": (lambda play: c.RecordDose(dose_mg=250, route="oral", taken_at=play.at - FAR), Role.PATIENT),
+    "unresponsive, of tomorrow": (
+        lambda play: c.RecordObservation(consciousness="unresponsive", seen_at=play.at + timedelta(days=1)),
+        Role.CLINICIAN,
+    ),
+    "pressure far outside, of tomorrow": (
+        lambda play: c.RecordObservation(vitals=_vitals(play, 220), seen_at=play.at + timedelta(days=1)),
+        Role.PATIENT,
+    ),
+    "not breathing, of no session": (
+        lambda _: c.Observe(session=9, minute=1, consciousness="alert", breathing_normal=False, vomiting=False),
+        Role.CLINICIAN,
+    ),
+    "outcome fatal, of no event": (
+        lambda _: c.FollowUpAdverseEvent(
+            adverse_event="adverse-event-9", findings="x", action_taken="x", outcome="fatal"
+        ),
+        Role.CLINICIAN,
+    ),
+    "unwell, in no check-in": (
+        lambda play: c.CompleteCheckIn.model_validate(
+            {
+                "check_in": "check-in-99",
+                "feeling": "unwell",
+                "side_effects": "invented",
+                "location": {"state": play.journey.patient.state, "confirmed": True},
+            }
+        ),
+        Role.PATIENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("where", ["started", "at a session", "closed"])
+def test_a_wrong_field_loses_no_harm(case: str, where: str) -> None:
+    play = started() if where == "started" else before("session.check")
+    if where == "closed":
+        play = after("session.end")
+        play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+        play.sign(SignOffKind.DEATH, list(play.journey.deaths)[-1])
+    make, role = WRONG[case]
+    command = play.command(make(play), person_of(JOURNEY, role))
+    refusal, events = hand_in(play, command)
+    assert refusal is not None
+    assert refusal.kept
+    assert [body.about for body in (event.body for event in events) if isinstance(body, e.ReportKept)] == [
+        command.body.kind
+    ]
+    assert play.journey.held
+    waiting = play.waits_for("kept_report")
+    assert waiting is not None
+    assert waiting.owner in (Role.ON_CALL_CLINICIAN, Role.CLINICIAN)
+    # Sent again, unchanged or as wrong as before, it alarms nobody twice.
+    again, further = hand_in(play, command)
+    assert again is not None
+    assert not further
+    anew, further = hand_in(play, command.model_copy(update={"command_id": uuid4()}))
+    assert anew is not None
+    assert not further
+
+
+def test_said_again_in_the_right_form_it_takes_the_place_of_the_task() -> None:
+    play = started()
+    wrong = play.command(_event(play, onset=play.at + timedelta(hours=1)), Role.PATIENT)
+    hand_in(play, wrong)
+    other = play.command(_event(play, what="invented: something else"), Role.PATIENT)
+    assert hand_in(play, other)[0] is None
+    assert play.waits_for("kept_report") is not None, "it was another event"
+    refusal, events = hand_in(play, wrong.model_copy(update={"body": _event(play)}))
+    assert refusal is None
+    assert e.ReportRepeated(report="report-1") in [event.body for event in events]
+    assert play.waits_for("kept_report") is None
+    assert len(play.journey.adverse_events) == 2
+    assert play.journey.held, "people release what was held"
+
+
+def test_the_same_words_under_another_id_are_the_same_report() -> None:
+    play = started()
+    hand_in(play, play.command(_event(play, serious=True), Role.PATIENT))
+    hand_in(play, play.command(_event(play, serious=True, serious_because=("hospitalization",)), Role.OBSERVER))
+    assert play.waits_for("kept_report") is not None, "somebody else said so"
+    hand_in(play, play.command(_event(play, serious=True, serious_because=("hospitalization",)), Role.PATIENT))
+    assert play.waits_for("kept_report") is None
+
+
+def test_a_clinician_settles_what_is_not_said_again() -> None:
+    play = started()
+    hand_in(play, play.command(_event(play, onset=play.at + timedelta(hours=1)), Role.PATIENT))
+    settle = c.SettleReport(report="report-1", text="invented: asked, and recorded")
+    play.refused(
+        play.signature(SignOffKind.HOLD_RELEASE, "hold-1"),
+        code=RefusalCode.INCOMPLETE,
+        says="a clinician has settled the report",
+    )
+    play.refused(settle, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
+    play.do(settle, Role.CLINICIAN)
+    play.refused(settle, Role.CLINICIAN, code=RefusalCode.ALREADY_DONE, field="report")
+    assert play.waits_for("kept_report") is None
+
+
+@pytest.mark.parametrize("said", ["", "{broken", "[]", '{"grade": "two"}', "\x00\x01", "[" * 5000])
+@pytest.mark.parametrize("about", ["adverse-event.report", "crisis.report", "session.dose", "instrument.record"])
+def test_what_nobody_can_read_is_kept_as_the_worst(about: str, said: str) -> None:
+    play = started()
+    play.do(c.KeepReport(about=about, said=said), Role.OBSERVER)
+    waiting = play.waits_for("kept_report")
+    assert waiting is not None
+    assert waiting.escalation_policy == Severity.EMERGENCY.value
+
+
+def test_who_has_no_part_is_kept_too_and_marked() -> None:
+    play = started()
+    stranger = PEOPLE[Role.OBSERVER].model_copy(update={"id": "a-passer-by"})
+    refusal, events = hand_in(play, play.command(_event(play, onset=play.at + timedelta(hours=1)), stranger))
+    assert refusal is not None
+    assert {"report.kept", "hold.placed", "care-team.stranger-heard"} <= {event.body.kind for event in events}
+
+
+def test_a_risk_whose_form_is_wrong_is_kept() -> None:
+    play = started()
+    answers = {**c_ssrs("yyyyyyy"), "q9": True}
+    body = c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="x", answers=answers)
+    refusal, _ = hand_in(play, play.command(body, Role.CLINICIAN))
+    assert refusal is None or play.waits_for("kept_report") is not None
+    assert play.journey.held
+
+
+def test_what_tells_of_no_harm_is_refused_as_ever() -> None:
+    play = started()
+    calm = c.RecordObservation(consciousness="alert", seen_at=play.at + timedelta(days=1))
+    refusal, events = hand_in(play, play.command(calm, Role.CLINICIAN))
+    assert refusal is not None
+    assert not refusal.kept
+    assert not events
+
+
+JUNK = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5), st.just([]), st.just({}))
+REPORTS: dict[str, tuple[dict[str, Any], Role]] = {
+    "adverse-event.report": ({"what": "x", "serious_because": ["hospitalization"]}, Role.PATIENT),
+    "crisis.report": ({"what": "x"}, Role.OBSERVER),
+    "support.request": ({"text": "x"}, Role.PATIENT),
+    "pathway.record-death": ({"related": "unknown", "reason": "x"}, Role.OBSERVER),
+    "session.dose": ({"route": "oral"}, Role.PATIENT),
+}
+
+
+@given(st.data())
+def test_no_mutation_of_a_report_is_answered_with_less(data: st.DataObject) -> None:
+    """What holds, and how hard people are alarmed, is at least as for the report that was meant."""
+    kind = data.draw(st.sampled_from(sorted(REPORTS)))
+    given_, role = REPORTS[kind]
+    where = data.draw(st.integers(0, len(course("PTSD").moves) - 1))
+    journey, _, at = course("PTSD").moves[where]
+    said: dict[str, Any] = dict(given_)
+    if kind == "adverse-event.report":
+        said |= {"grade": data.draw(st.integers(1, 5)), "serious": data.draw(st.booleans())}
+        said |= {"onset": (at - timedelta(hours=1)).isoformat()}
+    if kind == "support.request":
+        said["urgency"] = data.draw(st.sampled_from([severity.value for severity in SEVERITIES]))
+    if kind == "session.dose":
+        said |= {"dose_mg": data.draw(st.sampled_from([None, 1.0, 2500.0]))}
+        said |= {"taken_at": (at - timedelta(minutes=1)).isoformat()}
+    meant, mutated = Play(journey, at), Play(journey, at)
+    body = c.Command.model_validate(
+        {"command_id": uuid4(), "actor": person_of(journey.id, role), "body": {"kind": kind, **said}}
+    ).body
+    hand_in(meant, meant.command(body, role))
+    field = data.draw(st.sampled_from(sorted(said)))
+    wrong = {**said, field: data.draw(JUNK)}
+    if data.draw(st.booleans()):
+        del wrong[field]
+    try:
+        command = c.Command.model_validate_json(
+            canonical(
+                {
+                    "command_id": str(uuid4()),
+                    "actor": person_of(journey.id, role).model_dump(mode="json"),
+                    "body": {"kind": kind, **wrong},
+                }
+            ),
+            strict=True,
+        )
+    except ValueError:
+        kept = c.KeepReport(about=kind, said=canonical(wrong).decode(), fields=(field,))
+        command = mutated.command(kept, role)
+        hand_in(mutated, command)
+        least = _hardest(meant)
+        assert SEVERITIES.index(_hardest(mutated)) >= SEVERITIES.index(least)
+        assert mutated.journey.held
+    else:
+        refusal, events = hand_in(mutated, command)
+        assert events or (refusal is not None and mutated.journey.held)
+
+
+def _hardest(play: Play) -> Severity:
+    policies = [waiting.escalation_policy for waiting in play.journey.waiting.values()]
+    return max((s for s in SEVERITIES if s.value in policies), key=SEVERITIES.index, default=Severity.ROUTINE)

@@ -1,0 +1,1 @@
+"""Holds: care stops, and goes on only by a signed decision."""

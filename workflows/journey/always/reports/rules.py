@@ -1,0 +1,259 @@
+"""A fact about harm is never lost for its form.
+
+What is wrong with it is told, and what was said is kept: care is held, and a clinician asks what was meant, as soon and
+as hard as the worst that it could say would ask for. Said again in the right form, it takes the place of the task.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Actor, Role
+from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.rules import severity_of_grade
+from workflows.journey.always.holds.model import place
+from workflows.journey.always.reports.model import KeptReport
+from workflows.journey.base import canonical
+from workflows.journey.entries import find
+from workflows.journey.instruments import Instrument
+from workflows.journey.obligation_types import KEPT_REPORT
+from workflows.journey.refusals import Refusal, RefusalCode, refuse
+from workflows.journey.requirements import Requirement, each_needs, require
+from workflows.journey.severity import Severity, at_least, worst
+from workflows.journey.stages.sessions.observing import vitals_alert
+
+ABOUT_THE_FORM = (
+    RefusalCode.INCOMPLETE,
+    RefusalCode.OUT_OF_LIMITS,
+    RefusalCode.UNKNOWN,
+    RefusalCode.WRONG_TIME,
+    RefusalCode.CONTRADICTS,
+)
+"""Why a report may be refused for what is in it, and not for who sends it or because it was sent before."""
+KEPT_BYTES = 15_000
+"""How much of what was said is kept, in bytes of UTF-8."""
+Said = Mapping[str, Any]
+
+
+def severity_said(journey: Journey, about: str, said: Said, fields: tuple[str, ...]) -> Severity | None:
+    """Return how severe what somebody said is, as far as it can be read, without the ``fields`` that are wrong; the
+    worst it could be where it cannot. None for what is not about harm."""
+    told = {name: value for name, value in said.items() if name not in fields}
+    match about:
+        case "adverse-event.report":
+            grade, serious = told.get("grade"), told.get("serious")
+            if type(grade) is not int or not 1 <= grade <= 5 or type(serious) is not bool:
+                return Severity.EMERGENCY
+            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious))
+        case "support.request":
+            urgency = told.get("urgency")
+            known = [each for each in Severity if each == urgency and "text" in told]
+            return worst(Severity.CLINICAL, *known) if known else Severity.EMERGENCY
+        case "session.observe" | "observation.record" if not _shows_harm(journey, told, fields):
+            return None
+        case "instrument.record" if not _shows_risk(told):
+            return None
+        case "check-in.complete" if told.get("feeling") == "well":
+            return None
+        case "adverse-event.follow-up" if told.get("outcome") not in (None, "fatal"):
+            return None
+    return Severity.EMERGENCY if about in HARM else None
+
+
+HARM = (
+    "adverse-event.report", "crisis.report", "support.request", "pathway.record-death", "session.dose",
+    "session.observe", "observation.record", "instrument.record", "check-in.complete", "adverse-event.follow-up",
+)  # fmt: skip
+"""Commands that may tell of harm."""
+
+
+def _shows_harm(journey: Journey, told: Said, fields: tuple[str, ...]) -> bool:
+    """Whether what was observed calls for help, or it cannot be read whether it does."""
+    if any(name in fields for name in ("consciousness", "breathing_normal", "vitals", "red_flags")):
+        return True
+    calm = told.get("consciousness", "alert") in (None, "alert") and told.get("breathing_normal", True) in (None, True)
+    if not calm or told.get("red_flags"):
+        return True
+    if told.get("vitals") is None:
+        return False
+    try:
+        vitals = c.Vitals.model_validate_json(canonical(told["vitals"]))
+    except ValidationError:
+        return True
+    return vitals_alert(journey.protocol.sessions.vitals, vitals, None) != "none"
+
+
+def _shows_risk(told: Said) -> bool:
+    """Whether the answers show suicide risk, or it cannot be read whether they do."""
+    asked, answers = told.get("instrument"), told.get("answers")
+    if asked in (Instrument.C_SSRS.value, Instrument.C_SSRS_SINCE.value):
+        return not isinstance(answers, Mapping) or any(answer not in (False, None) for answer in answers.values())
+    if asked == Instrument.PHQ_9.value:
+        last = answers[8:9] if isinstance(answers, list) else None
+        return last != [0]
+    return asked not in tuple(Instrument)
+
+
+def spell(said: Said) -> str:
+    """Return what was said as it is kept."""
+    return cut(canonical(said).decode())
+
+
+def cut(text: str) -> str:
+    """Return as much of a text as is kept."""
+    return text.encode()[:KEPT_BYTES].decode(errors="ignore")
+
+
+def said_by(body: c.CommandBody) -> dict[str, Any]:
+    """Return what a command says."""
+    return body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+
+
+def keeps(journey: Journey, command: c.Command, refusal: Refusal) -> bool:
+    """Whether a command that is refused tells of harm, and is kept as it was said."""
+    about = command.body.kind
+    if refusal.code not in ABOUT_THE_FORM or about not in HARM:
+        return False
+    return severity_said(journey, about, said_by(command.body), _wrong(refusal)) is not None
+
+
+def kept(journey: Journey, command: c.Command, refusal: Refusal) -> Iterator[e.EventBody]:
+    """Keep a refused command as it was said, once."""
+    about, said, fields = command.body.kind, said_by(command.body), _wrong(refusal)
+    severity = severity_said(journey, about, said, fields)
+    if severity is not None:
+        meant, by = command.command_id, command.actor
+        yield from _keep(journey, by, about, spell(said), fields, meant, severity)
+
+
+def keep_report(journey: Journey, command: c.KeepReport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Keep a report that never became a command. What nobody can read may be the worst that its form tells of."""
+    said = _read(command.said)
+    severity = severity_said(journey, command.about, said, command.fields)
+    if severity is None and command.about in HARM and not said:
+        severity = Severity.URGENT
+    if severity is None:
+        refuse(RefusalCode.UNKNOWN, "this tells of no harm", "Send it in its own form, or ask for support", "said")
+    kept = [*_keep(journey, by, command.about, cut(command.said), command.fields, command.meant, severity)]
+    if not kept:
+        refuse(RefusalCode.ALREADY_DONE, "this is kept already", "Send it in its own form", "said")
+    yield from kept
+
+
+def _keep(
+    journey: Journey,
+    by: Actor,
+    about: str,
+    said: str,
+    fields: tuple[str, ...],
+    meant: UUID | None,
+    severity: Severity,
+) -> Iterator[e.EventBody]:
+    for report in _open(journey, by, about):
+        known = report.said == said or _same(report, meant, _read(said), fields)
+        if known and at_least(report.severity, severity):
+            return
+    yield e.ReportKept(
+        report=f"report-{len(journey.reports) + 1}",
+        about=about,
+        said=said,
+        fields=fields,
+        meant=meant,
+        severity=severity,
+    )
+
+
+def corrected(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
+    """Settle the kept reports that a command says again, by the same person and in the right form."""
+    about = command.body.kind
+    if about in HARM:
+        said = said_by(command.body)
+        for report in _open(journey, command.actor, about):
+            if _same(report, command.command_id, said, ()):
+                yield e.ReportRepeated(report=report.id)
+
+
+def _open(journey: Journey, by: Actor, about: str) -> tuple[KeptReport, ...]:
+    return tuple(each for each in find(journey.reports, _unsettled) if (each.by, each.about) == (by.id, about))
+
+
+def _unsettled(reports: Mapping[str, KeptReport]) -> tuple[KeptReport, ...]:
+    return tuple(report for report in reports.values() if not report.settled)
+
+
+def _same(report: KeptReport, meant: UUID | None, said: Said, fields: tuple[str, ...]) -> bool:
+    """Whether a report is said again: under the same id, or with the same words but where they were wrong."""
+    if meant is not None and report.meant == meant:
+        return True
+    if said and _read(report.said) == said:
+        return True
+    first, again = _without(_read(report.said), report.fields, fields), _without(said, report.fields, fields)
+    return bool(first) and first == again
+
+
+def _without(said: Said, *fields: tuple[str, ...]) -> dict[str, Any]:
+    wrong = tuple(name for names in fields for name in names)
+    return {name: value for name, value in said.items() if name not in wrong and value is not None}
+
+
+def _read(said: str) -> Said:
+    try:
+        read = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _wrong(refusal: Refusal) -> tuple[str, ...]:
+    return () if refusal.field is None else (refusal.field.partition(".")[0].partition("[")[0],)
+
+
+def react_kept(journey: Journey, body: e.ReportKept, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care until a clinician has settled the report: nobody knows yet what happened."""
+    yield place(
+        journey,
+        "kept_report",
+        "a report of harm could not be taken in its form, and was kept as it was said",
+        severe=body.severity != Severity.CLINICAL or _read(body.said).get("serious") is True,
+        source=body.report,
+    )
+
+
+def settle(journey: Journey, command: c.SettleReport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record what a clinician did about a kept report."""
+    report = journey.reports.get(command.report)
+    if report is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such report", "See `pathway show`", "report")
+    if report.settled:
+        refuse(RefusalCode.ALREADY_DONE, "this report is settled", "Nothing is left to do", "report")
+    yield e.ReportSettled(report=report.id, text=command.text)
+
+
+def _ask(report: KeptReport, clinician: str) -> Iterator[Requirement]:
+    if not report.settled:
+        soon = at_least(report.severity, Severity.URGENT)
+        yield require(
+            KEPT_REPORT,
+            subject=report.id,
+            owner=Role.ON_CALL_CLINICIAN if soon else Role.CLINICIAN,
+            person=None if soon else clinician,
+            policy=report.severity.value,
+            what="ask what a report of harm meant, and record it",
+            care=False,
+        )
+
+
+EACH_NEEDS = (each_needs("reports", _ask, "clinician"),)
+DECISIONS: Decisions = {
+    c.KeepReport: keep_report,
+    c.SettleReport: settle,
+}
+REACTIONS: Reactions = {
+    e.ReportKept: react_kept,
+}
