@@ -33,7 +33,7 @@ from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
 from application.process import begin, leave
 from application.record.passes import reconciling
-from application.settings import Settings, SettingsError, load_settings
+from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import (
     SearchAttributeMismatch,
@@ -189,7 +189,11 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for caught in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
-    async with open_keys(settings) as keys, open_record(settings.database_url.get_secret_value()) as record:
+    async with (
+        open_keys(settings) as keys,
+        open_record(settings.database_url.get_secret_value()) as record,
+        open_record(projector_url(settings)) as lists,
+    ):
         plugin = CarePathwayPlugin(SealingCodec(keys))
         client = await Client.connect(**load_temporal_config(), plugins=[plugin], runtime=runtime)
         await SeenRegisters(record, register).current()
@@ -210,7 +214,7 @@ async def run(settings: Settings) -> None:
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
             yield TemporalJourneys(client, settings.task_queue)
 
-        async with worker, running(record), reconciling(settings, journeys):
+        async with worker, running(lists), reconciling(settings, journeys):
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)

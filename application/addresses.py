@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote
 
-DATABASE_EXAMPLE = "for example postgresql://carepath_app:PASSWORD@db.example.org:5432/carepath?sslmode=verify-full"
+DATABASE_EXAMPLE = "for example postgresql://carepath_reader:PASSWORD@db.example.org:5432/carepath?sslmode=verify-full"
 TEMPORAL_EXAMPLE = "for example temporal.example.org:7233"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SSL_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")

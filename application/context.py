@@ -19,7 +19,7 @@ from activities.record import Record, open_record
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.errors import InvalidInput, SteppedBack
 from application.profiles import Profile, profile_path, read_profile
-from application.settings import Settings, SettingsError, load_settings
+from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.journeys import Journeys
 from workflows.journey.actors import Actor, Role
 
@@ -215,3 +215,14 @@ class Context:
         past = copy(self)
         past.as_seen = entry
         return past
+
+    @asynccontextmanager
+    async def lists(self) -> AsyncIterator[Record]:
+        """The record as who writes the read models.
+
+        Raises:
+            SettingsError: the settings do not name that role's connection.
+            RecordUnavailable, RecordFault: it cannot be reached.
+        """
+        async with open_record(projector_url(self.settings)) as record:
+            yield record

@@ -122,8 +122,10 @@ class Settings(BaseSettings):
     )
 
     database_url: PostgresqlUrl
-    """The record in PostgreSQL, `postgresql://…`, as the application role. That role can append and read, not change or
-    delete."""
+    """The record in PostgreSQL, `postgresql://…`, as the role of this process: `carepath_reader` for people,
+    `carepath_recorder` for workers. Only the recorder may append, and none may change or delete."""
+    projector_url: PostgresqlUrl | None = None
+    """The same database as `carepath_projector`, which writes the lists: for workers, and whoever rebuilds lists."""
     owner_url: PostgresqlUrl | None = None
     """The same database as its owner. Only migrations need it: leave it out of workers and of people's own
     settings."""
@@ -183,6 +185,18 @@ class Settings(BaseSettings):
 
 
 S = TypeVar("S", bound=BaseSettings)
+
+
+def projector_url(settings: Settings) -> str:
+    """Return the address of the record as the role that writes the lists.
+
+    Raises:
+        SettingsError: it is not named.
+    """
+    if settings.projector_url is None:
+        problem = "is missing: without it no lists can be written. Workers have it, and whoever rebuilds lists"
+        raise SettingsError([(f"{PREFIX}PROJECTOR_URL", problem)])
+    return settings.projector_url.get_secret_value()
 
 
 def load_settings() -> Settings:

@@ -49,7 +49,7 @@ async def up(directory: Path) -> None:
         environment = write_environment(stack, directory)
         async with (
             await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
-            await run_worker(stack.env, stack.logs / "worker.log"),
+            await run_worker(stack.worker_env, stack.logs / "worker.log"),
             await run_console(environment.variables, stack.logs / "console.log") as console,
             _codec_server(stack) as codec_url,
         ):

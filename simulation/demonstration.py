@@ -131,8 +131,8 @@ async def _perform(stack: Stack, console: Console, begins: datetime | None) -> N
     performances = [Performance("PTSD"), Performance("ANXIETY")]
     async with (
         stack.codec() as codec,
-        await run_worker(stack.env, stack.logs / "worker.log"),
-        open_record(stack.postgres.app_url) as record,
+        await run_worker(stack.worker_env, stack.logs / "worker.log"),
+        open_record(stack.postgres.database.reader_url) as record,
     ):
         client = await Client.connect(
             stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
@@ -175,7 +175,7 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
         if keep:
             environment = write_environment(stack, directory)
             async with (
-                await run_worker(stack.env, stack.logs / "worker.log"),
+                await run_worker(stack.worker_env, stack.logs / "worker.log"),
                 await run_console(environment.variables, stack.logs / "console.log") as served,
             ):
                 console.print(f"Kept up for you to look at (Ctrl-C ends it): {served.url}, Temporal UI {stack.ui_url}")

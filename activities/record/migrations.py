@@ -12,7 +12,6 @@ from importlib.resources.abc import Traversable
 
 import asyncpg
 
-_LOCK = 0x6361726570617468
 _OBJECTS = ("roles", "tables", "functions", "triggers", "views")
 _MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
@@ -32,8 +31,7 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
 
     A new database is made from the files of its objects, and has every migration by that. One that has migrations
     this build does not know is a newer build's, and is left as it is: an older build may start during a roll-out.
-    Connects as the owner of the record, directly and not through a pooler, since the lock that makes concurrent
-    starters take turns belongs to the session.
+    Connects as the owner of the record. Concurrent starters take turns.
 
     Raises:
         MigrationEdited: a file has changed without a new migration.
@@ -42,13 +40,9 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
     scripts = dict(read_scripts(schema))
     connection = await asyncpg.connect(owner_url)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await _make_list(connection)
         async with connection.transaction():
-            await connection.execute("CREATE SCHEMA IF NOT EXISTS record")
-            await connection.execute(
-                "CREATE TABLE IF NOT EXISTS record.schema_file "
-                "(name text PRIMARY KEY, sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
+            await connection.execute("LOCK TABLE record.schema_file")
             rows = await connection.fetch("SELECT name, sha256 FROM record.schema_file")
             applied = {row["name"]: row["sha256"] for row in rows}
             for name in (pending := _pending(scripts, applied)):
@@ -62,6 +56,22 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
         return pending
     finally:
         await connection.close()
+
+
+async def _make_list(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Make the table of the files that were applied. Whoever comes second finds it: `IF NOT EXISTS` alone fails for two
+    at once."""
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute("CREATE SCHEMA IF NOT EXISTS record")
+                await connection.execute(
+                    "CREATE TABLE IF NOT EXISTS record.schema_file "
+                    "(name text PRIMARY KEY, sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+                )
+        except asyncpg.UniqueViolationError:
+            continue
+        return
 
 
 def read_scripts(schema: Traversable | None = None) -> Iterator[tuple[str, bytes]]:

@@ -1,22 +1,16 @@
-"""What reconciliation reads of the record, the rows it leaves there, and the lock by which one process at a time
-reconciles."""
+"""What reconciliation reads of the record, and the rows it leaves there."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
-from activities.record.store import Record, RecordUnavailable
+from activities.record.store import Record
 
 PAGE = 1000
 """How many journeys are read at a time."""
-_LOCK = 0x7265636F
-_ALIVE = 2.0
-"""Seconds between two signs of life of whoever has the lock. The database takes it from one who is silent for ten."""
 
 
 class RecordedHead(NamedTuple):
@@ -54,10 +48,6 @@ class Pass(NamedTuple):
     mended: int
     failed: int
     code: str | None
-
-
-class BeingReconciled(Exception):
-    """Another process reconciles at this moment."""
 
 
 _HEADS = """
@@ -179,44 +169,3 @@ async def keep_pass(record: Record, done: Pass) -> None:
             done.failed,
             done.code,
         )
-
-
-@asynccontextmanager
-async def alone(record: Record) -> AsyncIterator[None]:
-    """Be the only process that reconciles, over all of them. Whoever holds this and stands still loses it after ten
-    seconds, so that a frozen worker keeps nobody from reconciling; its own pass is then given up when it wakes.
-
-    Raises:
-        BeingReconciled: another process does.
-        RecordUnavailable: the lock was lost on the way; what was done is done.
-    """
-    holder = asyncio.current_task()
-    lost = False
-
-    async def stay_alive() -> None:
-        nonlocal lost
-        try:
-            while True:
-                await asyncio.sleep(_ALIVE)
-                await connection.fetchval("SELECT 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            lost = True
-            if holder is not None:
-                holder.cancel()
-
-    async with record.connection() as connection, connection.transaction():
-        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1, $2)", _LOCK, record.log_id):
-            raise BeingReconciled
-        living = asyncio.create_task(stay_alive())
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not lost:
-                raise
-            if holder is not None:
-                holder.uncancel()
-            raise RecordUnavailable("lock lost") from None
-        finally:
-            living.cancel()
-            with suppress(asyncio.CancelledError):
-                await living

@@ -684,14 +684,14 @@ class Record:
 
 @asynccontextmanager
 async def open_record(
-    app_url: str,
+    url: str,
     *,
     codec: PayloadCodec | None = None,
     log_id: int = 1,
     connections: int = 8,
     connect_timeout: timedelta = timedelta(seconds=5),
 ) -> AsyncIterator[Record]:
-    """Connect as the application's role and close the connections at the end.
+    """Connect as the role that the address names, and close the connections at the end.
 
     A statement may wait 2 s for a lock and run 10 s. Raises RecordUnavailable if there is no database there.
     """
@@ -701,7 +701,7 @@ async def open_record(
 
     with _without_values():
         pool = await asyncpg.create_pool(
-            app_url,
+            url,
             min_size=1,
             max_size=connections,
             timeout=connect_timeout.total_seconds(),
@@ -716,7 +716,7 @@ async def open_record(
             },
         )
     try:
-        yield Record(pool, codec, log_id, partial(open_record, app_url, codec=codec, log_id=log_id))
+        yield Record(pool, codec, log_id, partial(open_record, url, codec=codec, log_id=log_id))
     finally:
         try:
             async with asyncio.timeout(5):

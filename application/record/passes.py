@@ -10,7 +10,8 @@ import structlog
 
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.blobs import drop_blobs, has_blobs
-from activities.record.reconciliation import BeingReconciled, Pass, alone, keep_pass, list_passes, seconds_since_pass
+from activities.record.locks import HeldElsewhere, alone
+from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
 from activities.record.watching import Look, last_look
 from application.context import Context
 from application.errors import UseCaseError
@@ -111,7 +112,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
     began = datetime.now(UTC)
     await _tell_if_silent(record)
     try:
-        async with alone(record):
+        async with alone(record, "record.reconcile_alone"):
             try:
                 done = await reconcile(context, repair=True)
             except UseCaseError as problem:
@@ -120,7 +121,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
                 return None
             await keep_pass(record, _summary(done, began, build))
             await _drop_blobs(context, before=began - BLOBS_KEPT)
-    except BeingReconciled:
+    except HeldElsewhere:
         await _tell_if_late(record)
         return None
     for mended in done.also:

@@ -30,10 +30,12 @@ async def retry_projection(context: Context, journey_id: UUID) -> None:
     """Apply a stale journey anew from its first event, so that its rows go on. It may be run at any time.
 
     Raises:
+        SettingsError: they name no connection that may write lists.
         Conflict: an event of it still cannot be applied.
     """
+    async with context.lists() as lists:
+        await read_models.retry(lists, journey_id)
     record = await context.record()
-    await read_models.retry(record, journey_id)
     stuck = (await read_models.stale(record)).rows
     code = next((each.code for each in stuck if each.journey_id == journey_id), None)
     if code is not None:
@@ -50,9 +52,11 @@ async def rebuild_projections(context: Context) -> int:
     new build's number.
 
     Raises:
+        SettingsError: they name no connection that may write lists.
         Conflict: they are being built already, or could not be.
     """
     try:
-        return await read_models.rebuild(await context.record())
+        async with context.lists() as lists:
+            return await read_models.rebuild(lists)
     except (read_models.BeingRebuilt, read_models.BuildFailed) as refused:
         raise Conflict(str(refused), "See `record models`", state="What was shown before still is.") from None

@@ -21,7 +21,6 @@ from deploy.local.process import Child, StackError, Supervised, free_port, requi
 
 ADMIN_ROLE = "postgres"
 OWNER_ROLE = "carepath_owner"
-APP_ROLE = "carepath_app"
 WATCHDOG_ROLE = "carepath_watchdog"
 DATABASE = "carepath"
 KEYS_ROLE = "carepath_keys"
@@ -53,7 +52,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database, and how to reach it as its owner, as the application, and as the superuser."""
+    """One database, and how to reach it as its owner, as each role of the service, and as the superuser."""
 
     name: str
     port: int
@@ -64,9 +63,19 @@ class Database:
         return self._url(OWNER_ROLE)
 
     @property
-    def app_url(self) -> str:
-        """The application role, which the record's migrations create."""
-        return self._url(APP_ROLE)
+    def recorder_url(self) -> str:
+        """The role of the worker, which the record's migrations create, as the two that follow."""
+        return self._url("carepath_recorder")
+
+    @property
+    def projector_url(self) -> str:
+        """The role that writes the read models."""
+        return self._url("carepath_projector")
+
+    @property
+    def reader_url(self) -> str:
+        """The role of people's command line."""
+        return self._url("carepath_reader")
 
     @property
     def keys_url(self) -> str:
@@ -116,10 +125,6 @@ class Postgres(Supervised):
     @property
     def owner_url(self) -> str:
         return self.database.owner_url
-
-    @property
-    def app_url(self) -> str:
-        return self.database.app_url
 
     @property
     def watchdog_url(self) -> str:

@@ -70,9 +70,9 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables a worker or the command line needs to find this stack."""
+        """The variables that people's command line needs to find this stack."""
         return {
-            "CAREPATH_DATABASE_URL": self.postgres.app_url,
+            "CAREPATH_DATABASE_URL": self.postgres.database.reader_url,
             "CAREPATH_KEYS_URL": self.postgres.keys.keys_url,
             "CAREPATH_KEYRING_FILE": str(self.keyring),
             "CAREPATH_DEMONSTRATION": "true",
@@ -105,9 +105,19 @@ class Stack:
         }
 
     @property
+    def worker_env(self) -> dict[str, str]:
+        """The same for a worker, and for whoever mends what workers keep: with the roles that record and project."""
+        database = self.postgres.database
+        return {
+            **self.env,
+            "CAREPATH_DATABASE_URL": database.recorder_url,
+            "CAREPATH_PROJECTOR_URL": database.projector_url,
+        }
+
+    @property
     def owner_env(self) -> dict[str, str]:
         """The same, and the owner's connection, for migrations. Workers run without it."""
-        return {**self.env, "CAREPATH_OWNER_URL": self.postgres.owner_url}
+        return {**self.worker_env, "CAREPATH_OWNER_URL": self.postgres.owner_url}
 
 
 @contextlib.asynccontextmanager

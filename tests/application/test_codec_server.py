@@ -84,7 +84,7 @@ async def asked(
     for name, value in signers.env.items():
         monkeypatch.setenv(name, value)
     settings = Settings(
-        database_url=SecretStr(migrated.app_url),
+        database_url=SecretStr(migrated.reader_url),
         keys_url=SecretStr(keys_database.keys_url),
         keyring_file=keyring,
         demonstration=True,

@@ -19,6 +19,7 @@ from application.errors import InvalidInput, NotAllowed, SteppedBack
 from application.settings import Settings, SettingsError
 from application.temporal.journeys import Journeys
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.journey.play import started
 
 AT = datetime(2026, 3, 2, 17, tzinfo=UTC)
@@ -40,7 +41,7 @@ async def test_each_thing_is_opened_once_and_closed_at_the_end(migrated: Databas
     connections: list[str] = []
 
     def load() -> Settings:
-        loaded.append(settings(migrated.app_url))
+        loaded.append(settings(everything(migrated)))
         return loaded[-1]
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ import asyncpg
 
 from activities.record import Record, migrate, open_record
 from deploy.local.postgres import Database, Postgres
+from tests.fixtures.everything import everything
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -21,7 +22,7 @@ async def fresh(postgres: Postgres) -> AsyncIterator[tuple[Database, Record, Con
     database = await postgres.fresh_database()
     await migrate(database.owner_url)
     owner = await asyncpg.connect(database.owner_url)
-    async with open_record(database.app_url) as record:
+    async with open_record(everything(database)) as record:
         yield database, record, owner
     await owner.close()
     await postgres.drop_database(database)

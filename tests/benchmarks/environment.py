@@ -9,13 +9,14 @@ import asyncpg
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 
 from tests.benchmarks.stage import Servers
+from tests.fixtures.everything import everything
 
 PACKAGES = ("temporalio", "pydantic", "asyncpg")
 
 
 async def environment(servers: Servers) -> Mapping[str, str]:
     system = await servers.client.workflow_service.get_system_info(GetSystemInfoRequest())
-    connection = await asyncpg.connect(servers.stack.postgres.app_url)
+    connection = await asyncpg.connect(everything(servers.stack.postgres))
     try:
         database = connection.get_server_version()
     finally:

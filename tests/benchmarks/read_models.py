@@ -26,6 +26,7 @@ from activities.record.read_models.rows import DEFINITION
 from deploy.local.postgres import Postgres
 from tests.benchmarks.database import Connection, fresh
 from tests.benchmarks.report import Aim, Figure, Section, percentile
+from tests.fixtures.everything import everything
 from tests.record.helpers import events
 from tests.record.read_models.courses import course_of, put, renamed
 from workflows.journey.actors import Role
@@ -97,7 +98,7 @@ async def lagging(postgres: Postgres, *, journeys: int, seconds: int) -> Section
             pass
         cold, alone = (len(ids) / taken for taken in (perf_counter() - began, process_time() - worked))
         runner = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.benchmarks.projector", database.app_url
+            sys.executable, "-m", "tests.benchmarks.projector", everything(database)
         )
         await wait_for(record, await put(record, renamed(course_of()[:9], uuid4())), timedelta(seconds=60))
         for _ in ids:

@@ -14,10 +14,11 @@ from temporalio.client import Client, WorkflowHandle
 
 from activities.record.store import Record, open_record
 from application.temporal.journey_client import start, submit
-from deploy.local.stack import Stack, WorkerProcess, local_stack, run_worker
+from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.people import person_of, referral
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
+from tests.fixtures.everything import everything, open_stack
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
@@ -44,12 +45,12 @@ class Servers:
 
     async def worker(self) -> WorkerProcess:
         """The service's worker, as it runs everywhere."""
-        return await run_worker(self.stack.env, self.stack.logs / "worker.log")
+        return await run_worker(self.stack.worker_env, self.stack.logs / "worker.log")
 
     async def bare_worker(self) -> WorkerProcess:
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         return await run_worker(
-            {**self.stack.env, "CAREPATH_TASK_QUEUE": BARE_QUEUE, "PYTHONPATH": path},
+            {**self.stack.worker_env, "CAREPATH_TASK_QUEUE": BARE_QUEUE, "PYTHONPATH": path},
             self.stack.logs / "bare_worker.log",
             program=Path(__file__).with_name("bare_worker.py"),
         )
@@ -58,9 +59,9 @@ class Servers:
 @contextlib.asynccontextmanager
 async def servers(directory: Path) -> AsyncIterator[Servers]:
     """Start PostgreSQL and Temporal, empty, and stop them at the end."""
-    async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
+    async with open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
         temporal = stack.temporal
-        async with stack.codec() as codec, open_record(stack.postgres.app_url) as record:
+        async with stack.codec() as codec, open_record(everything(stack.postgres)) as record:
             plugin = CarePathwayPlugin(codec)
             client = await Client.connect(temporal.address, namespace=temporal.namespace, plugins=[plugin])
             yield Servers(stack, client, record)

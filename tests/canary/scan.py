@@ -47,8 +47,8 @@ async def scan(directory: Path) -> list[str]:
 async def _play(stack: Stack, planted: Sequence[str]) -> tuple[str, str]:
     """A journey that holds what is planted, with failures everywhere. Return its id and its patient's reference."""
     withheld, asked, refused, unreadable, reason = planted
-    worker = await run_worker(stack.env, stack.logs / "worker.log")
-    async with worker, stack.codec() as codec, open_record(stack.postgres.app_url) as record:
+    worker = await run_worker(stack.worker_env, stack.logs / "worker.log")
+    async with worker, stack.codec() as codec, open_record(stack.postgres.database.recorder_url) as record:
         client = await Client.connect(
             stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
         )
@@ -82,7 +82,7 @@ async def _play(stack: Stack, planted: Sequence[str]) -> tuple[str, str]:
 
 
 async def _notices(stack: Stack) -> list[str]:
-    connection = await asyncpg.connect(stack.postgres.app_url)
+    connection = await asyncpg.connect(stack.postgres.database.recorder_url)
     try:
         return [str(row["notice"]) for row in await connection.fetch("SELECT n::text AS notice FROM record.notice n")]
     finally:

@@ -29,6 +29,7 @@ from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
 from simulation.people import CLINIC, PEOPLE, person_of, profile
+from tests.fixtures.everything import everything
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
@@ -66,6 +67,8 @@ class World:
 
     def __init__(self, database: Database | None = None, *, knows_staff: bool = True, **settings: Any) -> None:
         self.at = START
+        self.recorder = NOWHERE
+        """The address of the record for what no person's command line may do."""
         self.down = False
         self.asleep = False
         self.received: list[Command] = []
@@ -85,7 +88,8 @@ class World:
 
     def use(self, database: Database) -> None:
         """Act in this database from now on."""
-        self.set(database_url=SecretStr(database.app_url))
+        self.recorder = everything(database)
+        self.set(database_url=SecretStr(database.reader_url), projector_url=SecretStr(database.projector_url))
 
     def context(self, **who: Any) -> Context:
         """One request in this world."""
@@ -99,7 +103,7 @@ class World:
         """Temporal, or what stands in for it."""
         if self.down:
             raise Unavailable("Temporal cannot be reached", "Run the same command again")
-        async with open_record(settings.database_url.get_secret_value()) as record:
+        async with open_record(self.recorder) as record:
             yield DirectJourneys(self, record)
 
     def ask(self, question: str, *, secret: bool = False) -> str:
@@ -110,7 +114,7 @@ class World:
         """Do something with the record, from a test that is not asynchronous."""
 
         async def whole() -> T:
-            async with open_record(self.settings.database_url.get_secret_value()) as record:
+            async with open_record(self.recorder) as record:
                 return await act(record)
 
         return asyncio.run(whole())

@@ -28,6 +28,7 @@ from cli import record as cli_record
 from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, call
 from tests.cli.on_record import ProofWorld, as_superuser
+from tests.fixtures.everything import everything
 from tests.journey.play import JOURNEY
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put_course, renamed
@@ -373,7 +374,7 @@ def test_lists_of_another_version_are_not_compared(world: ProofWorld, migrated: 
 
 async def test_several_processes_find_what_one_does(migrated: Database, owner: Connection) -> None:
     keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
-    async with open_record(migrated.app_url) as record:
+    async with open_record(everything(migrated)) as record:
         await keep(record, rows(history(), signature=lambda _event: None))
         await put_course(record)
         await catch_up(record)

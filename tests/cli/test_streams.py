@@ -21,6 +21,7 @@ from deploy.local.postgres import Database
 from tests.cli.conftest import JOURNEY, Profiles
 from tests.cli.helpers import LOOKER, Answer, DirectJourneys, World, call
 from tests.cli.test_start import rows
+from tests.fixtures.everything import everything
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command
 
@@ -196,7 +197,7 @@ ENCODINGS = [
 @pytest.mark.parametrize("env", ENCODINGS, ids=lambda env: " ".join(f"{n}={v}" for n, v in env.items()))
 def test_any_encoding_is_written(recorded: World, journey: UUID, migrated: Database, env: dict[str, str]) -> None:
     for how in ((), ("--json",)):
-        done = program("pathway", "show", str(journey), *how, CAREPATH_DATABASE_URL=migrated.app_url, **env)
+        done = program("pathway", "show", str(journey), *how, CAREPATH_DATABASE_URL=everything(migrated), **env)
         assert done.returncode == 0, done.stderr
         assert str(JOURNEY) in done.stdout.decode(env.get("PYTHONIOENCODING", "ascii"))
         assert b"\x1b" not in done.stdout

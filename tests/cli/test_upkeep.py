@@ -33,8 +33,9 @@ async def test_builds_and_how_far_they_are(clinics: Clinics) -> None:
 async def test_they_can_be_built_anew(clinics: Clinics, owner: Connection) -> None:
     with capture_logs():
         assert (await clinics.json("record", "rebuild")) == {"live": 2}
-    await owner.execute("SELECT pg_advisory_lock($1, 1)", 0x72656164)
-    busy = await clinics.call("record", "rebuild")
+    async with owner.transaction():
+        assert await owner.fetchval("SELECT read_model.rebuild_alone(1::smallint)")
+        busy = await clinics.call("record", "rebuild")
     assert (busy.code, "being rebuilt already" in busy.err) == (ExitCode.REFUSED, True)
 
 

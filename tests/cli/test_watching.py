@@ -25,6 +25,7 @@ from cli.work import view_of
 from deploy.local.postgres import Database
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import LOOKER
+from tests.fixtures.everything import everything
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,7 +146,7 @@ class Terminal:
 
 async def test_at_a_terminal(clinics: Clinics, migrated: Database) -> None:
     terminal = Terminal(
-        "work", "list", "--all", "--watch", CAREPATH_DATABASE_URL=migrated.app_url, CAREPATH_PROFILE=str(LOOKER)
+        "work", "list", "--all", "--watch", CAREPATH_DATABASE_URL=everything(migrated), CAREPATH_PROFILE=str(LOOKER)
     )
     await terminal.until(str(clinics.held))
     obligation = clinics.awaited(lambda journey, _: journey.held)[0][1]

@@ -41,7 +41,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             monkeypatch.setenv(name, value)
         app = create_app(load_settings())
         async with (
-            await run_worker(stack.env, stack.logs / "worker.log"),
+            await run_worker(stack.worker_env, stack.logs / "worker.log"),
             await run_console(environment.variables, stack.logs / "console.log") as console,
             app.router.lifespan_context(app),
             browser_of(app) as coordinator,

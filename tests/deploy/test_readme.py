@@ -14,9 +14,10 @@ from uuid import UUID
 import pytest
 
 from activities.record import open_record
-from deploy.local.stack import local_stack, run_worker, write_environment
+from deploy.local.stack import run_worker, write_environment
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
+from tests.fixtures.everything import everything, open_stack
 from workflows.journey.actors import Role
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def at_terminal(command: str, env: Mapping[str, str]) -> str:
 async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
     shown: dict[str, str] = {}
     known: dict[str, str] = {}
-    async with local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
+    async with open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
         write_environment(stack, tmp_path)
         variables = {**stack.env, "CAREPATH_PROFILE": str(tmp_path / "profiles" / "coordinator.json")}
         env = {**os.environ, **variables, "NO_COLOR": "1", "COLUMNS": "200"}
@@ -90,8 +91,8 @@ async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
             return await asyncio.to_thread(at_terminal, given + command, env)
 
         async with (
-            await run_worker(stack.env, stack.logs / "worker.log"),
-            open_record(stack.postgres.app_url) as record,
+            await run_worker(stack.worker_env, stack.logs / "worker.log"),
+            open_record(everything(stack.postgres)) as record,
         ):
             for command in tutorial():
                 if command.startswith("J="):

@@ -9,7 +9,7 @@ from application.settings import SettingsError, load_settings
 from application.temporal.settings import load_temporal_config
 
 SECRET = "pw-4711"
-URL = f"postgresql://carepath_app:{SECRET}@db.internal/carepath"
+URL = f"postgresql://carepath_reader:{SECRET}@db.internal/carepath"
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def test_an_unknown_key_in_temporals_profile_file_is_an_error(monkeypatch: pytes
     assert SECRET not in str(caught.value)
 
 
-USER = f"postgresql://carepath_app:{SECRET}"
+USER = f"postgresql://carepath_reader:{SECRET}"
 DATABASES = [
     ("mysql://db/carepath", "postgresql://"),
     (f"{USER}@db.internal:0/carepath", "port"),
@@ -158,7 +158,7 @@ def test_a_database_that_cannot_be_is_taken_apart(monkeypatch: pytest.MonkeyPatc
     text = str(caught.value)
     assert caught.value.variables == ("CAREPATH_DATABASE_URL",)
     assert said in text
-    assert "for example postgresql://carepath_app:PASSWORD@" in text
+    assert "for example postgresql://carepath_reader:PASSWORD@" in text
     assert SECRET not in text
     assert "db.internal" not in text
 
@@ -174,8 +174,8 @@ def test_a_database_that_cannot_be_is_taken_apart(monkeypatch: pytest.MonkeyPatc
         f"{USER}@[fe80::1]/carepath",
         f"{USER}@a:5432,b:5433/carepath",
         "postgresql:///carepath?host=/var/run/postgresql",
-        "postgres://carepath_app@%2Fvar%2Frun%2Fpostgresql/carepath",
-        "postgresql://carepath_app@127.0.0.1:5432/carepath?sslmode=disable&application_name=x",
+        "postgres://carepath_reader@%2Fvar%2Frun%2Fpostgresql/carepath",
+        "postgresql://carepath_reader@127.0.0.1:5432/carepath?sslmode=disable&application_name=x",
     ],
 )
 def test_a_database_that_can_be_is_let_through(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

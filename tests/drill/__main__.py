@@ -287,7 +287,7 @@ async def drill(arguments: argparse.Namespace) -> tuple[Report, list[str]]:
         shutil.rmtree(home / old, ignore_errors=True)
     length = None if arguments.disturbances else timedelta(minutes=arguments.minutes)
     async with servers(home) as running:
-        os.environ |= running.stack.env
+        os.environ |= running.stack.worker_env
         one = Drill(running, arguments.seed, arguments.only)
         report = await one.run(length, arguments.disturbances, arguments.journeys)
         return report, one.wrong

@@ -20,6 +20,7 @@ from tests.benchmarks.stage import Servers
 from tests.drill.disturbances import Disturbance
 from tests.drill.people import ACKNOWLEDGED, Told
 from tests.faults.helpers import Course
+from tests.fixtures.everything import everything
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -145,7 +146,7 @@ def _logged(logs: Sequence[Path]) -> Mapping[UUID, datetime]:
 
 
 async def _delivered(servers: Servers) -> Mapping[UUID, datetime]:
-    connection = await asyncpg.connect(servers.stack.postgres.app_url)
+    connection = await asyncpg.connect(everything(servers.stack.postgres))
     try:
         rows = await connection.fetch("SELECT notice_id, created_at FROM record.notice")
     finally:

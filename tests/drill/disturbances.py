@@ -48,7 +48,7 @@ class Ground:
 
     async def _worker(self, number: int) -> WorkerProcess:
         env = {
-            **self.servers.stack.env,
+            **self.servers.stack.worker_env,
             "CAREPATH_RECONCILE_SECONDS": str(int(RECONCILED_EVERY.total_seconds())),
             "CAREPATH_LOG_FORMAT": "json",
         }

@@ -279,7 +279,7 @@ async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
     positions = []
     try:
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(1735289203, 1)")
+            await connection.execute("SELECT record.lock_row(1::smallint, 'append')")
             last = await connection.fetchrow("SELECT * FROM record.journey_event ORDER BY position DESC LIMIT 1")
             head = await connection.fetchrow("SELECT * FROM record.journey WHERE journey_id = $1", events[0].journey_id)
             assert last is not None

@@ -9,9 +9,10 @@ from temporalio.client import Client
 
 from activities.record.store import Record, open_record
 from application.temporal.journey_client import register_search_attributes
-from deploy.local.stack import Stack, local_stack
+from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import answers, findings
+from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
@@ -20,7 +21,7 @@ from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Both servers, on files that survive their kills."""
     directory = tmp_path_factory.mktemp("faults")
-    async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
+    async with open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
         client = await Client.connect(stack.temporal.address)
         await register_search_attributes(client)
         yield stack
@@ -59,7 +60,7 @@ async def client(stack: Stack, codec: PathwayCodec) -> Client:
 
 @pytest.fixture
 async def record(stack: Stack) -> AsyncIterator[Record]:
-    async with open_record(stack.postgres.app_url) as opened:
+    async with open_record(everything(stack.postgres)) as opened:
         yield opened
 
 

@@ -31,6 +31,7 @@ from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, ServerDriver, SkippedTime, play
+from tests.fixtures.everything import everything
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually, task_failures
 from worker import build_worker
@@ -267,7 +268,7 @@ async def blocked(stack: Stack, statement: str) -> AsyncIterator[None]:
 async def answers(stack: Stack) -> bool:
     """Whether PostgreSQL takes connections; it may still be coming up."""
     try:
-        connection = await asyncpg.connect(stack.postgres.app_url)
+        connection = await asyncpg.connect(everything(stack.postgres))
     except (OSError, asyncpg.PostgresError):
         return False
     await connection.close()
@@ -276,7 +277,7 @@ async def answers(stack: Stack) -> bool:
 
 async def findings(stack: Stack) -> tuple[Finding, ...]:
     """What is wrong with the whole log."""
-    connection = await asyncpg.connect(stack.postgres.app_url)
+    connection = await asyncpg.connect(everything(stack.postgres))
     try:
         return await verify_chains(connection)
     finally:
@@ -288,7 +289,7 @@ async def run_cli(stack: Stack, *words: str, given: object = None) -> tuple[int,
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "starter.py", *words, "--json"),
         cwd=ROOT,
-        env={**os.environ, **stack.env},
+        env={**os.environ, **(stack.worker_env if words[:1] == ("record",) else stack.env)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -24,7 +24,7 @@ from workflows.journey.stage import Stage
 
 pytestmark = pytest.mark.server
 
-LOG_LOCK = "SELECT pg_advisory_xact_lock(1735289203, 1)"
+LOG_LOCK = "SELECT record.lock_row(1::smallint, 'append')"
 CACHED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed at every task"], indirect=True)
 
 

@@ -11,10 +11,11 @@ import pytest
 from activities.record import Record, open_record
 from activities.record.event_codec import load_journey
 from activities.record.reconciliation import heads_that_may_wait
-from deploy.local.stack import local_stack, run_worker
+from deploy.local.stack import run_worker
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.faults.helpers import Course, at_work, run_cli
 from tests.faults.test_lost_temporal import connected, reconcile
+from tests.fixtures.everything import everything, open_stack
 from workflows.journey.actors import Role
 from workflows.journey.commands import Withdraw
 
@@ -36,8 +37,8 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
     stranger.write_text(json.dumps(STRANGER))
     director.write_text(profile(PEOPLE[Role.MEDICAL_DIRECTOR], CLINIC))
     async with (
-        local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
-        open_record(stack.postgres.app_url) as record,
+        open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
+        open_record(everything(stack.postgres)) as record,
         stack.codec() as codec,
     ):
         client = await connected(stack, codec)
@@ -61,7 +62,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
         before = {head.journey_id: head.version async for page in heads_that_may_wait(record) for head in page}
         await stack.temporal.start()
         client = await connected(stack, codec)
-        async with await run_worker(stack.env, stack.logs / "worker.log"):
+        async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
             code, found = await reconcile(stack)
             assert (code, Counter(each["drift"] for each in found["findings"])) == (7, {"unreviewed": 2})
             assert (await reconcile(stack, "--repair"))[0] == 0
@@ -76,7 +77,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             file.unlink()
         await stack.temporal.start()
         client = await connected(stack, codec)
-        async with await run_worker(stack.env, stack.logs / "worker.log"):
+        async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
             code, found = await reconcile(stack, "--repair")
             assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})
             for journey_id in both:

@@ -15,8 +15,9 @@ from activities.record import open_record
 from activities.record.event_codec import load_journey
 from application.temporal.journey_client import register_search_attributes, submit
 from application.temporal.runs import find_run
-from deploy.local.stack import Stack, local_stack, run_worker
+from deploy.local.stack import Stack, run_worker
 from tests.faults.helpers import Course, at_work, command, run_cli, support
+from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -38,7 +39,7 @@ async def reconcile(stack: Stack, *options: str) -> tuple[int, Any]:
 
 
 async def notices(stack: Stack) -> Counter[str]:
-    connection = await asyncpg.connect(stack.postgres.app_url)
+    connection = await asyncpg.connect(everything(stack.postgres))
     try:
         return Counter(str(row["notice_id"]) for row in await connection.fetch("SELECT notice_id FROM record.notice"))
     finally:
@@ -50,8 +51,8 @@ async def notices(stack: Stack) -> Counter[str]:
 @pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.soak)])
 async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: int) -> None:
     async with (
-        local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
-        open_record(stack.postgres.app_url) as record,
+        open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
+        open_record(everything(stack.postgres)) as record,
         stack.codec() as codec,
     ):
         client = await connected(stack, codec)
@@ -74,7 +75,7 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
         assert (code, found["open_journeys"]) == (7, count)
         assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": count}
         assert {UUID(finding["journey_id"]) for finding in found["findings"]} == before.keys()
-        async with await run_worker(stack.env, stack.logs / "worker.log"):
+        async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
             code, found = await reconcile(stack, "--repair")
             assert (code, len(found["findings"])) == (0, count)
             code, found = await reconcile(stack)

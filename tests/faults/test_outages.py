@@ -15,6 +15,7 @@ from activities.record.store import NotYetRecorded, Record, RecordUnavailable
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import AT_RISK, Course, at_work, command, reset, support
+from tests.fixtures.everything import everything
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey.actors import Role
@@ -32,7 +33,7 @@ async def test_without_the_record_people_are_answered_and_alarms_leave(
 ) -> None:
     course = Course(client, record, signers, task_queue)
     log = tmp_path / "worker.log"
-    async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, log):
+    async with await run_worker({**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}, log):
         await course.begin()
         await course.play(lambda journey: journey.version >= 6)
         before = (await course.recorded()).version
@@ -125,7 +126,7 @@ async def _raised(course: Course) -> list[str]:
 
 
 async def _notices(stack: Stack, course: Course) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(stack.postgres.app_url)
+    connection = await asyncpg.connect(everything(stack.postgres))
     try:
         return await connection.fetch("SELECT * FROM record.notice WHERE journey_id = $1", course.id)
     finally:

@@ -27,7 +27,7 @@ async def test_what_was_recorded_is_shown_by_the_worker_that_is_left(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
     course = Course(client, record, signers, task_queue)
-    env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue}
+    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}
     async with (
         await run_worker(env, tmp_path / "one.log") as one,
         await run_worker(env, tmp_path / "two.log"),
@@ -74,7 +74,7 @@ async def test_whoever_writes_reads_it_at_once(
 ) -> None:
     """After every command of a whole course: once its receipt is here, its lists show it."""
     course = ReadAtOnce(client, record, signers, task_queue, "PTSD")
-    async with await run_worker({**stack.env, "CAREPATH_TASK_QUEUE": task_queue}, tmp_path / "worker.log"):
+    async with await run_worker({**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}, tmp_path / "worker.log"):
         await course.begin()
         journey = await course.play()
         assert journey.closed

@@ -23,9 +23,10 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.blobs import has_blobs, keep_blob
+from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
-from activities.record.reconciliation import BeingReconciled, alone, list_passes
+from activities.record.reconciliation import list_passes
 from activities.record.store import Opening, Record, open_record, patient_key
 from application.context import Context
 from application.errors import Refused, Unavailable
@@ -37,12 +38,13 @@ from application.temporal.journey_client import ANCHORS, register_search_attribu
 from application.temporal.journeys import Journeys
 from application.temporal.runs import find_run, keep_up, list_runs
 from deploy.local import stack as local
-from deploy.local.stack import Stack, local_stack, run_worker
+from deploy.local.stack import Stack, run_worker
 from deploy.local.temporal import TemporalServer
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
 from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, blocked, command, run_cli, signal, support
 from tests.faults.test_resets import foreign_event
+from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
@@ -123,14 +125,14 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
         patch.setattr(local, "TemporalServer", PausingServer)
         directory = tmp_path_factory.mktemp("reconciliation")
         async with (
-            local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
-            open_record(stack.postgres.app_url) as record,
+            open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
+            open_record(everything(stack.postgres)) as record,
             stack.codec() as codec,
         ):
             address, namespace = stack.temporal.address, stack.temporal.namespace
             client = await Client.connect(address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
             await register_search_attributes(client)
-            for name, value in stack.env.items():
+            for name, value in stack.worker_env.items():
                 patch.setenv(name, value)
             settings = Settings(build_id=None)
             yield Ground(stack, client, record, settings)
@@ -418,12 +420,12 @@ async def test_a_schedule_that_was_paused_or_deleted_is_there_again(ground: Grou
 
 
 async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Ground) -> None:
-    async with ground.context() as context, alone(ground.record):
+    async with ground.context() as context, alone(ground.record, "record.reconcile_alone"):
         before = await list_passes(ground.record)
         assert await run_pass(context) is None
         assert await list_passes(ground.record) == before
-        with pytest.raises(BeingReconciled):
-            async with alone(ground.record):
+        with pytest.raises(HeldElsewhere):
+            async with alone(ground.record, "record.reconcile_alone"):
                 pass
     async with ground.at_work():
         [course] = await ground.begin(1)
@@ -441,7 +443,7 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Groun
 
 
 async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground: Ground) -> None:
-    env = {**ground.stack.env, "CAREPATH_RECONCILE_SECONDS": "5"}
+    env = {**ground.stack.worker_env, "CAREPATH_RECONCILE_SECONDS": "5"}
     async with await run_worker(env, ground.stack.logs / "worker.log"):
         [course] = await ground.begin(1)
         before = await course.recorded()

@@ -159,7 +159,7 @@ async def cannot_be_checked(plain: Client, course: Course, attack: c.Command) ->
 async def test_a_forged_signature_leaves_the_worker_alive(
     stack: Stack, client: Client, plain: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
-    env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_LOG_FORMAT": "json"}
+    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_LOG_FORMAT": "json"}
     course = Course(client, record, signers, task_queue)
     async with await run_worker(env, tmp_path / "worker.log") as worker:
         pid = worker.pid
@@ -1053,7 +1053,7 @@ async def test_a_worker_for_patients_begins_no_demonstration(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
     """Where `CAREPATH_DEMONSTRATION` is off, nobody starts a patient on an unsigned protocol by calling it a play."""
-    env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_DEMONSTRATION": "false"}
+    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_DEMONSTRATION": "false"}
     course = Course(client, record, signers, task_queue)
     async with await run_worker(env, tmp_path / "worker.log"):
         handle = await client.start_workflow(

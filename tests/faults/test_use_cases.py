@@ -29,6 +29,7 @@ from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.faults.helpers import Course, at_work
+from tests.fixtures.everything import everything
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
@@ -46,7 +47,7 @@ def as_(stack: Stack, signers: Signers, task_queue: str, tmp_path: Path, monkeyp
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal.address)
     monkeypatch.setenv("TEMPORAL_NAMESPACE", stack.temporal.namespace)
     settings = Settings(
-        database_url=SecretStr(stack.postgres.app_url),
+        database_url=SecretStr(everything(stack.postgres)),
         keys_url=SecretStr(stack.postgres.keys.keys_url),
         keyring_file=stack.keyring,
         task_queue=task_queue,

@@ -48,7 +48,7 @@ async def test_what_comes_due_while_no_worker_lives_is_paged(
 ) -> None:
     course = Course(client, record, signers, task_queue)
     course.opening = referral(hasty(PROTOCOLS["ANXIETY"]), course.id)
-    env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue}
+    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}
 
     def of_the_course(state: str) -> bool:
         told = pager.taken("step_missed", state)
@@ -76,7 +76,7 @@ async def test_a_watchdog_that_falls_silent_is_told_by_the_workers(
     stack: Stack, client: Client, record: Record, task_queue: str, pager: Pager, tmp_path: Path
 ) -> None:
     log = tmp_path / "worker.log"
-    env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_RECONCILE_SECONDS": "5"}
+    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_RECONCILE_SECONDS": "5"}
     async with await run_watchdog(watchdog_env(stack, pager), tmp_path / "watchdog.log") as watchdog:
         _, shown = await run_cli(stack, "record", "reconcile")
         assert shown["watchdog"]["silent"] is False

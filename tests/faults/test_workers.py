@@ -37,7 +37,7 @@ from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 pytestmark = pytest.mark.server
 
-LOG_LOCK = "SELECT pg_advisory_xact_lock(1735289203, 1)"
+LOG_LOCK = "SELECT record.lock_row(1::smallint, 'append')"
 NOTICE_LOCK = "LOCK TABLE record.notice IN ACCESS EXCLUSIVE MODE"
 
 
@@ -45,7 +45,7 @@ class Crew:
     """One worker process after the other on the same queue."""
 
     def __init__(self, stack: Stack, task_queue: str, log_path: Path) -> None:
-        self._env = {**stack.env, "CAREPATH_TASK_QUEUE": task_queue}
+        self._env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}
         self._log_path = log_path
 
     async def worker(self) -> WorkerProcess:
@@ -64,9 +64,7 @@ def crew(stack: Stack, task_queue: str, tmp_path: Path) -> Crew:
 async def waits_for_the_log(stack: Stack) -> bool:
     connection = await asyncpg.connect(stack.postgres.admin_url)
     try:
-        return bool(
-            await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        )
+        return bool(await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
     finally:
         await connection.close()
 
@@ -243,4 +241,4 @@ async def test_a_search_attribute_of_another_type_is_refused(
     with pytest.raises(SearchAttributeMismatch, match="JourneyClinic exists with another type"):
         await register_search_attributes(client)
     with pytest.raises(StackError, match=f"status {UNAVAILABLE}.*JourneyClinic exists with another type"):
-        await run_worker({**stack.env, "TEMPORAL_NAMESPACE": namespace}, tmp_path / "worker.log")
+        await run_worker({**stack.worker_env, "TEMPORAL_NAMESPACE": namespace}, tmp_path / "worker.log")

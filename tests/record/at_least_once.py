@@ -32,6 +32,7 @@ from activities.record.read_models.queries import CaseloadFilter, WorklistFilter
 from activities.record.read_models.rebuild import BeingRebuilt, rebuild
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.connections import Interrupted, One, kill, mortal, on
 from tests.record.helpers import whole_log
 from tests.record.read_models.courses import course_of, differing, put, renamed
@@ -156,7 +157,7 @@ async def empty_log(database: Database) -> AsyncIterator[Record]:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = $1", f"read_model_{live}")
     await owner.execute("TRUNCATE " + ", ".join(f"read_model_{live}.{table['name']}" for table in tables))
     await owner.close()
-    async with open_record(database.app_url, log_id=log_id, connections=24) as record:
+    async with open_record(everything(database), log_id=log_id, connections=24) as record:
         yield record
 
 

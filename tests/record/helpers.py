@@ -47,8 +47,8 @@ async def waiting_for_the_lock(connection: Connection, count: int = 1) -> None:
     """Return once this many sessions of this database wait for a log's lock."""
     while (
         await connection.fetchval(
-            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
-            "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+            "SELECT count(DISTINCT w.pid) FROM pg_locks w JOIN pg_locks mine ON mine.pid = w.pid "
+            "JOIN pg_database d ON d.oid = mine.database WHERE NOT w.granted AND d.datname = current_database()"
         )
         < count
     ):

@@ -25,6 +25,7 @@ from activities.record import (
 from activities.record.store import BEFORE_THE_FIRST
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
 from workflows.journey.limits import EVENT_LIMIT
 
@@ -165,7 +166,7 @@ async def test_closing_stays(record: Record) -> None:
 async def test_logs_are_apart(migrated: Database, record: Record) -> None:
     journey, new = uuid4(), events(2)
     await record.append(journey, 0, new)
-    async with open_record(migrated.app_url, log_id=2) as other:
+    async with open_record(everything(migrated), log_id=2) as other:
         assert await other.head(journey) is None
         assert (await other.append(journey, 0, new)).position == 2
         assert {stored.log_id for stored in await whole_log(other)} == {2}
@@ -219,7 +220,7 @@ async def test_a_tailing_reader_misses_nothing(record: Record, migrated: Databas
         for size in (1, 3, 9, 2, 10, 4, 6, 5):
             version = (await record.append(journey, version, events(size))).last_version
 
-    async with open_record(migrated.app_url) as reader, asyncio.timeout(30):
+    async with open_record(everything(migrated)) as reader, asyncio.timeout(30):
         await asyncio.gather(read(reader), *(write(uuid4()) for _ in range(8)))
 
     assert [stored.position for stored in seen] == list(range(1, total + 1))
@@ -229,11 +230,11 @@ async def test_a_tailing_reader_misses_nothing(record: Record, migrated: Databas
 async def test_lost_acknowledgement(migrated: Database, record: Record, owner: Connection) -> None:
     """The connection dies while the append waits; it commits all the same, and the retry finds it."""
     journey, new = uuid4(), events(3)
-    pool = await asyncpg.create_pool(migrated.app_url, min_size=1, max_size=1)
+    pool = await asyncpg.create_pool(everything(migrated), min_size=1, max_size=1)
 
     holding = owner.transaction()
     await holding.start()
-    await owner.execute("SELECT record.lock_log(1::smallint)")
+    await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
     attempt = asyncio.create_task(Record(pool).append(journey, 0, new))
     await waiting_for_the_lock(owner)
     pool.terminate()
@@ -254,7 +255,7 @@ async def test_lost_acknowledgement(migrated: Database, record: Record, owner: C
 async def test_a_cancelled_append_is_retried(record: Record, owner: Connection) -> None:
     journey, new = uuid4(), events(2)
     async with owner.transaction():
-        await owner.execute("SELECT record.lock_log(1::smallint)")
+        await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
         attempt = asyncio.create_task(record.append(journey, 0, new))
         await waiting_for_the_lock(owner)
         attempt.cancel()
@@ -304,7 +305,7 @@ class _Salted(_Masked):
 
 async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) -> None:
     journey, new = uuid4(), event()
-    async with open_record(migrated.app_url, codec=_Masked()) as record:
+    async with open_record(everything(migrated), codec=_Masked()) as record:
         await record.append(journey, 0, [new])
         assert (await record.append(journey, 0, [new])).replayed
         [stored] = await record.load(journey)
@@ -316,7 +317,7 @@ async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) ->
 
 async def test_a_codec_that_is_not_deterministic_is_found_out(migrated: Database) -> None:
     journey, new = uuid4(), event()
-    async with open_record(migrated.app_url, codec=_Salted()) as record:
+    async with open_record(everything(migrated), codec=_Salted()) as record:
         await record.append(journey, 0, [new])
         with pytest.raises(Diverged):
             await record.append(journey, 0, [new])

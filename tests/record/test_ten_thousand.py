@@ -14,6 +14,7 @@ from activities.record.read_models.queries import stale
 from activities.record.read_models.runner import running
 from activities.record.read_models.status import head
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.connections import Damaged
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, put, renamed
@@ -29,7 +30,7 @@ async def test_all_journeys_but_one_go_on(migrated: Database, owner: Connection,
     sick = journeys[count // 2]
     rest = renamed(course_of()[OPENING:8], sick)
     codec = Damaged(rest[0].event_id)
-    async with open_record(migrated.app_url, codec=codec, connections=12) as record:
+    async with open_record(everything(migrated), codec=codec, connections=12) as record:
         async with running(record):
             await put_openings(record, journeys[: count // 2 + 1])
             await put(record, rest)

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from activities.record.verification.chains import verify_chains
+from tests.fixtures.everything import everything
 from tests.helpers import task_failures
 from tests.workflow.courses import ALARM, COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
 from tests.workflow.escalations import (
@@ -191,7 +192,7 @@ async def assert_agreement(case: Case) -> None:
     assert await case.handle.query(CareJourney.status) == status(journey, recorded=journey.version)
     assert await case.handle.query(CareJourney.obligations) == obligations(journey)
     assert await case.handle.query(CareJourney.timeline) == timeline(journey)
-    connection = await asyncpg.connect(case.world.database.app_url)
+    connection = await asyncpg.connect(everything(case.world.database))
     try:
         assert await verify_chains(connection) == ()
         delivered = await connection.fetch("SELECT notice_id FROM record.notice WHERE journey_id = $1", case.id)

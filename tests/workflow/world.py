@@ -27,6 +27,7 @@ from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, SkippedTime, play, start_at
+from tests.fixtures.everything import everything
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
 from worker import build_worker
@@ -256,7 +257,7 @@ async def open_world(
     """A worker on this client, with a record in this database, which is migrated first."""
     await migrate(database.owner_url)
     async with (
-        open_record(database.app_url) as record,
+        open_record(everything(database)) as record,
         build_worker(
             client,
             record,

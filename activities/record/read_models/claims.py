@@ -14,8 +14,6 @@ from activities.record.store import Record
 
 log = structlog.get_logger(__name__)
 
-_SAME = "(o.journey_id, o.opened_version, o.obligation) = (k.journey_id, k.opened_version, k.obligation)"
-
 
 class Claim(NamedTuple):
     """Who has claimed an obligation, and since when (UTC)."""
@@ -30,26 +28,10 @@ async def claim(record: Record, journey_id: UUID, obligation: str, by: str) -> C
     None when no obligation of this id is open, as far as the read models know.
     """
     async with record.connection() as connection:
-        while True:
-            await connection.execute(
-                "INSERT INTO read_model.claim (journey_id, opened_version, obligation, claimed_by) "
-                "SELECT o.journey_id, o.opened_version, o.obligation, $3 FROM read_model.obligation o "
-                "WHERE o.journey_id = $1 AND o.obligation = $2 AND o.closed_at IS NULL ON CONFLICT DO NOTHING",
-                journey_id,
-                obligation,
-                by,
-            )
-            found = await connection.fetchrow(
-                "SELECT k.claimed_by, k.claimed_at FROM read_model.obligation o LEFT JOIN read_model.claim k "
-                f"ON {_SAME} WHERE o.journey_id = $1 AND o.obligation = $2 AND o.closed_at IS NULL",
-                journey_id,
-                obligation,
-            )
-            if found is None:
-                return None
-            # Nobody's if the earlier claim was released in between: then the obligation is free again.
-            if found["claimed_by"] is not None:
-                return Claim(found["claimed_by"], found["claimed_at"])
+        found = await connection.fetchrow(
+            "SELECT claimed_by, claimed_at FROM read_model.claim_obligation($1, $2, $3)", journey_id, obligation, by
+        )
+    return None if found is None else Claim(found["claimed_by"], found["claimed_at"])
 
 
 async def release(
@@ -59,9 +41,7 @@ async def release(
     is none."""
     async with record.connection() as connection:
         gone = await connection.fetchrow(
-            f"DELETE FROM read_model.claim k USING read_model.obligation o WHERE {_SAME} "
-            "AND o.journey_id = $1 AND o.obligation = $2 AND o.closed_at IS NULL AND (k.claimed_by = $3 OR $4) "
-            "RETURNING k.claimed_by, k.claimed_at",
+            "SELECT claimed_by, claimed_at FROM read_model.release_claim($1, $2, $3, $4)",
             journey_id,
             obligation,
             by,

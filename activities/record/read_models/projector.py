@@ -103,21 +103,18 @@ async def advance(record: Record, cache: StateCache, *, generation: int | None =
             # The lock spares other runners from folding the same events in vain. The comparison ensures that a late
             # runner applies nothing twice.
             moved = await connection.fetchval(
-                "UPDATE read_model.generation SET position = $3 WHERE id = "
-                "(SELECT id FROM read_model.generation WHERE id = $1 AND position = $2 "
-                "AND ($4::integer IS NOT NULL OR status = 'live') FOR UPDATE SKIP LOCKED) RETURNING id",
+                "SELECT read_model.move_checkpoint($1, $2, $3, $4)",
                 found["id"],
                 found["position"],
                 batch[-1]["position"],
-                generation,
+                generation is None,
             )
-            if moved is None:
+            if not moved:
                 return 0
             await _apply_batch(record, connection, cache, found["id"], found["position"], batch)
             await connection.execute(
-                f"DELETE FROM read_model.claim c USING read_model_{found['id']:d}.obligation o "
-                "WHERE c.journey_id = ANY($1) AND o.closed_at IS NOT NULL AND o.journey_id = c.journey_id "
-                "AND o.opened_version = c.opened_version AND o.obligation = c.obligation",
+                "SELECT read_model.end_claims($1, $2)",
+                found["id"],
                 list({row["journey_id"] for row in batch}),
             )
     return len(batch)
@@ -131,8 +128,7 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
     """
     async with record.connection() as connection, connection.transaction():
         live = await connection.fetchrow(
-            "SELECT id, position FROM read_model.generation WHERE log_id = $1 AND definition = $2 "
-            "AND status = 'live' FOR UPDATE",
+            "SELECT id, position FROM read_model.hold_live($1) WHERE definition = $2",
             record.log_id,
             DEFINITION,
         )

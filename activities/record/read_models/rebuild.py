@@ -18,6 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models.projection import Given, Unapplied, diff_states
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
 from activities.record.read_models.rows import DEFINITION, RowDiff
@@ -29,7 +30,6 @@ log = structlog.get_logger(__name__)
 
 FEW = 500
 """For up to this many journeys, starting another process is not worth it."""
-_LOCK = 0x72656164
 
 
 class BeingRebuilt(Exception):
@@ -213,7 +213,7 @@ async def _publish(connection: Connection, record: Record, generation: int) -> N
             async with connection.transaction():
                 # The live one stands still while the last few events are applied; otherwise catching up might never
                 # end.
-                await connection.execute("SELECT FROM read_model.generation WHERE status = 'live' FOR UPDATE")
+                await connection.execute("SELECT read_model.hold_live($1)", record.log_id)
                 await catch_up(0)
                 published = await connection.fetchval("SELECT read_model.publish($1)", generation)
 
@@ -239,12 +239,9 @@ async def _generations(connection: Connection, status: str) -> list[int]:
 
 @asynccontextmanager
 async def _exclusively(record: Record) -> AsyncIterator[Connection]:
-    """Open a connection that holds the lock for building and swapping generations."""
-    async with record.connection() as connection:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK, record.log_id):
-            raise BeingRebuilt
-        try:
+    """Open a connection for building and swapping generations, while no other process does."""
+    try:
+        async with alone(record, "read_model.rebuild_alone"), record.connection() as connection:
             yield connection
-        finally:
-            if not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1, $2)", _LOCK, record.log_id)
+    except HeldElsewhere:
+        raise BeingRebuilt from None

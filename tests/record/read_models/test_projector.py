@@ -22,6 +22,7 @@ from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.runner import CHANNEL, run, running
 from activities.record.store import Connection as PooledConnection
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.connections import Damaged, Transactions, on
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up, course_of, differing, put, put_course, renamed
@@ -111,7 +112,7 @@ async def test_a_crash_before_the_commit_changes_nothing(record: Record, owner: 
             pass
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE usename = 'carepath_app' AND datname = current_database()"
+            "WHERE usename = 'carepath_tests' AND datname = current_database()"
         )
         with pytest.raises(RecordUnavailable):
             await attempt
@@ -186,7 +187,7 @@ async def test_a_runner_outlives_its_connections(record: Record, admin: Connecti
         await wait_for(record, 9, SOON)
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE usename = 'carepath_app' AND datname = current_database()"
+            "WHERE usename = 'carepath_tests' AND datname = current_database()"
         )
         journey = uuid4()
         while not await _recorded(record, journey):
@@ -290,7 +291,7 @@ async def test_one_journey_of_many_is_poisoned_and_the_others_go_on(migrated: Da
     journey = uuid4()
     events = renamed(course_of()[:60], journey)
     codec = Damaged(events[32].event_id)
-    async with open_record(migrated.app_url, codec=codec) as record:
+    async with open_record(everything(migrated), codec=codec) as record:
         await go_on_around(record, codec, journey, events)
 
 

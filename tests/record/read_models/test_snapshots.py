@@ -16,6 +16,7 @@ from activities.record.read_models.rows import ProjectionState, apply, trim
 from activities.record.read_models.snapshots import EVERY, Snapshot, is_due, snapshot_of, unpack
 from activities.record.source_digest import source_digest
 from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, differing, put, renamed
 
@@ -142,7 +143,7 @@ class Mirrored:
 
 async def test_a_snapshot_is_encoded_as_events_are(migrated: Database, owner: Connection) -> None:
     """It holds what patients said."""
-    async with open_record(migrated.app_url, codec=Mirrored()) as record:
+    async with open_record(everything(migrated), codec=Mirrored()) as record:
         counting = Counting(record._connections, Mirrored())
         journey = uuid4()
         await put(counting, renamed(course_of()[:100], journey))

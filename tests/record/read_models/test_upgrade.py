@@ -34,11 +34,9 @@ async def generations(owner: Connection) -> list[tuple[str, int]]:
 @asynccontextmanager
 async def held_up(owner: Connection) -> AsyncIterator[None]:
     """As long as somebody else is building."""
-    await owner.execute("SELECT pg_advisory_lock($1, 1)", 0x72656164)
-    try:
+    async with owner.transaction():
+        assert await owner.fetchval("SELECT read_model.rebuild_alone(1::smallint)")
         yield
-    finally:
-        await owner.execute("SELECT pg_advisory_unlock($1, 1)", 0x72656164)
 
 
 async def test_one_of_many_runners_builds_anew_and_lists_go_on(record: Record, owner: Connection) -> None:

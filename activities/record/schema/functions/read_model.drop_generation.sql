@@ -9,4 +9,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION read_model.drop_generation FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION read_model.drop_generation TO carepath_app;
+GRANT EXECUTE ON FUNCTION read_model.drop_generation TO carepath_projector;

@@ -19,10 +19,13 @@ BEGIN
     FOR _name IN SELECT tablename FROM pg_tables WHERE schemaname = 'read_model_shape' LOOP
         EXECUTE format(
             'CREATE OR REPLACE VIEW read_model.%I AS SELECT * FROM read_model_%s.%1$I', _name, _id);
-        EXECUTE format('GRANT SELECT ON read_model.%I TO carepath_app', _name);
+        -- A snapshot is for those who project, and the worker reads what it reconciles by.
+        IF _name <> 'snapshot' THEN
+            EXECUTE format('GRANT SELECT ON read_model.%I TO carepath_reader, carepath_recorder', _name);
+        END IF;
     END LOOP;
     RETURN true;
 END
 $$;
 REVOKE ALL ON FUNCTION read_model.publish FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION read_model.publish TO carepath_app;
+GRANT EXECUTE ON FUNCTION read_model.publish TO carepath_projector;

@@ -73,7 +73,11 @@ BEGIN
                   _command_ids, _causation_ids, _payloads)
            WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body, n);
 
-    PERFORM lock_log(_log_id);
+    -- Who is who does not change meanwhile. Taken first: whoever waits for it holds up no other append.
+    IF _patient_keys IS NOT NULL OR cardinality(_merges) > 0 THEN
+        PERFORM lock_row(_log_id, 'enrol');
+    END IF;
+    PERFORM lock_row(_log_id, 'append');
 
     -- LATERAL with LIMIT allows one plan only, a lookup for each id. A join planned while the log was small
     -- reads all of it, and a session keeps that plan as the log grows.
@@ -172,4 +176,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.append FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.append TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.append TO carepath_recorder;

@@ -11,4 +11,4 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $
     RETURNING notice_id
 $$;
 REVOKE ALL ON FUNCTION record.deliver_notices FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.deliver_notices TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.deliver_notices TO carepath_recorder;

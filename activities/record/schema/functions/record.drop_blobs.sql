@@ -14,4 +14,4 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $
     SELECT count(*) FROM dropped;
 $$;
 REVOKE ALL ON FUNCTION record.drop_blobs FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.drop_blobs TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.drop_blobs TO carepath_recorder;

@@ -15,7 +15,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp 
 DECLARE
     _head journey;
 BEGIN
-    PERFORM lock_log(_log_id);
+    -- Not the log's own lock, which every append waits for: whoever enrols is no recorder, and may be slow.
+    PERFORM lock_row(_log_id, 'enrol');
     enrolled_journey := _journey_id;
     enrolled_by := _request_id;
 
@@ -47,4 +48,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.enrol FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.enrol TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.enrol TO carepath_recorder, carepath_reader;

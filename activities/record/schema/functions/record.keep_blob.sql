@@ -3,8 +3,8 @@ CREATE OR REPLACE FUNCTION record.keep_blob(_content bytea, _workflow_id text)
 RETURNS bytea
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
     INSERT INTO blob AS b (digest, content, workflow_id) VALUES (sha256(_content), _content, _workflow_id)
-    ON CONFLICT (digest, workflow_id) DO UPDATE SET used_at = clock_timestamp()
+    ON CONFLICT (digest, workflow_id, kept_by) DO UPDATE SET used_at = clock_timestamp()
     RETURNING digest;
 $$;
 REVOKE ALL ON FUNCTION record.keep_blob FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.keep_blob TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.keep_blob TO carepath_recorder, carepath_reader;

@@ -12,4 +12,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.keep_reconciliation FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.keep_reconciliation TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.keep_reconciliation TO carepath_recorder;

@@ -13,4 +13,4 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $
            code = excluded.code, content = excluded.content;
 $$;
 REVOKE ALL ON FUNCTION record.keep_snapshot FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.keep_snapshot TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.keep_snapshot TO carepath_recorder;

@@ -1,5 +1,5 @@
 -- Records that somebody looked, once: false when this id was recorded before. Who looks is the caller's to say; when
--- is not.
+-- is not. Error: CP012 the login is another person's.
 CREATE OR REPLACE FUNCTION record.record_access(
     _log_id smallint, _entry_id uuid, _reader_id text, _reader_role text, _purpose text, _clock timestamptz,
     _command text[], _shown boolean, _journeys uuid[], _rows text[], _position bigint, _definition integer, _reason text,
@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION record.record_access(
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
 BEGIN
+    PERFORM require_own(_reader_id);
     INSERT INTO access_log (log_id, entry_id, reader_id, reader_role, purpose, clock, command, shown, journeys, rows,
                             position, definition, reason, until)
     VALUES (_log_id, _entry_id, _reader_id, _reader_role, _purpose, _clock, _command, _shown, _journeys, _rows,
@@ -16,4 +17,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.record_access FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.record_access TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.record_access TO carepath_reader;

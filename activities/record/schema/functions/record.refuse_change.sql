@@ -1,6 +1,6 @@
 -- What the triggers of append-only tables do.
 CREATE OR REPLACE FUNCTION record.refuse_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CP005';
 END

@@ -13,4 +13,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION record.see_register FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION record.see_register TO carepath_app;
+GRANT EXECUTE ON FUNCTION record.see_register TO carepath_recorder;

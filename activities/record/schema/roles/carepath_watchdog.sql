@@ -11,4 +11,9 @@ $$;
 
 CREATE SCHEMA watch;
 GRANT USAGE ON SCHEMA record, read_model, watch TO carepath_watchdog;
-GRANT USAGE ON SCHEMA watch TO carepath_app;
+GRANT USAGE ON SCHEMA watch TO carepath_recorder, carepath_reader;
+DO $$
+BEGIN
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_watchdog', current_database());
+END
+$$;

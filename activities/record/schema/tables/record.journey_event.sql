@@ -22,4 +22,4 @@ CREATE TABLE record.journey_event (
     CONSTRAINT journey_event_id UNIQUE (log_id, event_id)
 );
 CREATE INDEX journey_event_recorded_at ON record.journey_event USING brin (recorded_at);
-GRANT SELECT ON record.journey_event TO carepath_app, carepath_watchdog;
+GRANT SELECT ON record.journey_event TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;

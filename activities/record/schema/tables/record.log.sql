@@ -6,4 +6,4 @@ CREATE TABLE record.log (
     made_at  timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO record.log (log_id) VALUES (1);
-GRANT SELECT ON record.log TO carepath_app;
+GRANT SELECT ON record.log TO carepath_recorder, carepath_reader;

@@ -11,4 +11,4 @@ CREATE TABLE record.notice (
     PRIMARY KEY (log_id, notice_id)
 );
 CREATE INDEX notice_journey ON record.notice (log_id, journey_id);
-GRANT SELECT ON record.notice TO carepath_app, carepath_watchdog;
+GRANT SELECT ON record.notice TO carepath_recorder, carepath_reader, carepath_watchdog;

@@ -9,4 +9,4 @@ CREATE TABLE record.patient (
 );
 CREATE INDEX ON record.patient (log_id, known_as);
 
-GRANT SELECT ON record.patient TO carepath_app;
+GRANT SELECT ON record.patient TO carepath_recorder, carepath_reader;

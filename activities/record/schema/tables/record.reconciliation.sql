@@ -13,4 +13,4 @@ CREATE TABLE record.reconciliation (
     code      text        CHECK (octet_length(code) <= 100),
     PRIMARY KEY (log_id, ended)
 );
-GRANT SELECT ON record.reconciliation TO carepath_app, carepath_watchdog;
+GRANT SELECT ON record.reconciliation TO carepath_recorder, carepath_reader, carepath_watchdog;

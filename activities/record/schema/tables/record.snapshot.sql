@@ -10,4 +10,4 @@ CREATE TABLE record.snapshot (
     PRIMARY KEY (log_id, journey_id)
 );
 ALTER TABLE record.snapshot ALTER COLUMN content SET STORAGE EXTERNAL;
-GRANT SELECT ON record.snapshot TO carepath_app;
+GRANT SELECT ON record.snapshot TO carepath_recorder;

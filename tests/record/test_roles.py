@@ -1,0 +1,358 @@
+"""What each role may, in one list: everything else is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from activities.record import Opening, Record, RecordFault, RecordUnavailable, migrate, open_record, patient_key
+from activities.record.access_log import record_access
+from activities.record.blobs import keep_blob
+from activities.record.read_models.claims import claim, release
+from activities.record.read_models.projector import StateCache, advance
+from activities.record.read_models.rebuild import rebuild
+from deploy.local.postgres import Database, Postgres
+from tests.record.helpers import Connection, an_access, event, events
+from tests.record.read_models.courses import put_course
+
+RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
+    "carepath_recorder",
+    "carepath_projector",
+    "carepath_reader",
+    "carepath_watchdog",
+)
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "record.access_log": (RECORDER, READER),
+    "record.blob": (RECORDER, READER),
+    "record.journey": ROLES,
+    "record.journey_event": ROLES,
+    "record.lock": (),
+    "record.log": (RECORDER, READER),
+    "record.notice": (RECORDER, READER, WATCHDOG),
+    "record.patient": (RECORDER, READER),
+    "record.reconciliation": (RECORDER, READER, WATCHDOG),
+    "record.register": (RECORDER, READER),
+    "record.schema_file": (),
+    "record.snapshot": (RECORDER,),
+    "read_model.claim": (READER,),
+    "read_model.generation": ROLES,
+    "read_model.audience": (RECORDER, READER),
+    "read_model.caseload": (RECORDER, READER, WATCHDOG),
+    "read_model.obligation": (RECORDER, READER, WATCHDOG),
+    "read_model.poisoned": (RECORDER, READER),
+    "read_model.snapshot": (),
+    "read_model.status_history": (RECORDER, READER),
+    "read_model_1.audience": (PROJECTOR, READER),
+    "read_model_1.caseload": (PROJECTOR, READER),
+    "read_model_1.obligation": (PROJECTOR, READER),
+    "read_model_1.poisoned": (PROJECTOR, READER),
+    "read_model_1.snapshot": (PROJECTOR,),
+    "read_model_1.status_history": (PROJECTOR, READER),
+    **{
+        f"read_model_shape.{name}": ()
+        for name in ("audience", "caseload", "obligation", "poisoned", "snapshot", "status_history")
+    },
+}
+WRITES: Mapping[str, tuple[str, ...]] = {
+    name: (PROJECTOR,) if name.startswith("read_model_1.") else () for name in READS
+}
+CALLS: Mapping[str, tuple[str, ...]] = {
+    "record.append": (RECORDER,),
+    "record.deliver_notices": (RECORDER,),
+    "record.drop_blobs": (RECORDER,),
+    "record.enrol": (RECORDER, READER),
+    "record.keep_blob": (RECORDER, READER),
+    "record.keep_reconciliation": (RECORDER,),
+    "record.keep_snapshot": (RECORDER,),
+    "record.reconcile_alone": (RECORDER,),
+    "record.record_access": (READER,),
+    "record.see_register": (RECORDER,),
+    "read_model.begin_generation": (PROJECTOR,),
+    "read_model.claim_obligation": (READER,),
+    "read_model.drop_generation": (PROJECTOR,),
+    "read_model.end_claims": (PROJECTOR,),
+    "read_model.filled": (PROJECTOR,),
+    "read_model.hold_live": (PROJECTOR,),
+    "read_model.move_checkpoint": (PROJECTOR,),
+    "read_model.publish": (PROJECTOR,),
+    "read_model.rebuild_alone": (PROJECTOR,),
+    "read_model.release_claim": (READER,),
+}
+"""Which role calls what; what is not named here is called by other functions only."""
+
+OURS = "(nspname = 'record' OR nspname LIKE 'read\\_model%')"
+
+
+def as_role(database: Database, role: str) -> str:
+    return f"postgresql://{role}@127.0.0.1:{database.port}/{database.name}?sslmode=disable"
+
+
+ADVISORY = (1735289203, 0x7265636F, 0x72656164)
+"""Advisory locks that writers took before."""
+
+
+@pytest.fixture(params=ROLES)
+async def role(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[tuple[str, Connection]]:
+    """One of the roles, connected to a database that was made as every other is."""
+    await migrate(database.owner_url)
+    connection = await asyncpg.connect(as_role(database, request.param))
+    yield request.param, connection
+    await connection.close()
+
+
+async def test_a_role_may_what_is_listed_and_nothing_else(role: tuple[str, Connection], database: Database) -> None:
+    name, connection = role
+    tables = await connection.fetch(
+        f"SELECT nspname || '.' || relname AS name, oid FROM (SELECT c.oid, n.nspname, c.relname FROM pg_class c "
+        f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OURS} AND c.relkind IN ('r', 'v', 'S', 'm', 'p')) AS t"
+    )
+    assert {table["name"] for table in tables if not table["name"].endswith("_seq")} == {*READS}
+    for table in tables:
+        may_read = name in READS.get(table["name"], ())
+        may_write = name in WRITES.get(table["name"], ())
+        for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"):
+            expected = may_read if privilege == "SELECT" else may_write and privilege in ("INSERT", "UPDATE", "DELETE")
+            granted = await connection.fetchval("SELECT has_table_privilege($1::oid, $2)", table["oid"], privilege)
+            assert granted == expected, (table["name"], privilege)
+    functions = await connection.fetch(
+        "SELECT n.nspname || '.' || p.proname AS name, has_function_privilege(p.oid, 'EXECUTE') AS callable, "
+        "has_function_privilege('public', p.oid, 'EXECUTE') AS public, p.prosecdef AS definer, "
+        "coalesce(array_to_string(p.proconfig, ';'), '') ~ '^search_path=pg_catalog.*, pg_temp' AS fixed, "
+        "p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql') AS inlined "
+        f"FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {OURS}"
+    )
+    assert {function["name"] for function in functions} >= {*CALLS}
+    for function in functions:
+        assert function["callable"] == (name in CALLS.get(function["name"], ())), function["name"]
+        assert not function["public"], function["name"]
+        assert function["definer"] == (function["name"] in CALLS), function["name"]
+        assert function["fixed"] or function["name"] == "record.field", function["name"]
+    for schema in ("record", "read_model", "read_model_1", "read_model_shape", "public"):
+        assert not await connection.fetchval("SELECT has_schema_privilege($1, 'CREATE')", schema), schema
+    rights = await connection.fetchrow("SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication "
+                                       "FROM pg_roles WHERE rolname = $1", name)  # fmt: skip
+    assert rights is not None
+    assert not any(rights.values())
+    assert await connection.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = current_role::regrole") == 0
+    for privilege in ("CREATE", "TEMPORARY"):
+        assert not await connection.fetchval("SELECT has_database_privilege(current_database(), $1)", privilege)
+
+
+ATTEMPTS = (
+    *(
+        f"{change} {table}{rest}"
+        for table in ("record.journey_event", "record.access_log", "record.notice", "record.log", "record.journey")
+        for change, rest in (("INSERT INTO", " DEFAULT VALUES"), ("DELETE FROM", ""), ("TRUNCATE", ""))
+    ),
+    "UPDATE record.journey_event SET payload = ''",
+    "UPDATE record.access_log SET reader_id = 'somebody-else'",
+    "UPDATE read_model.generation SET position = 0",
+    "INSERT INTO read_model.claim VALUES (gen_random_uuid(), 1, 'x', 'x')",
+    "ALTER TABLE record.journey_event DISABLE TRIGGER append_only",
+    "ALTER TABLE record.journey_event DISABLE TRIGGER ALL",
+    "SET session_replication_role = replica",
+    "SET ROLE carepath_owner",
+    "SET SESSION AUTHORIZATION postgres",
+    "CREATE FUNCTION record.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT $1 $$",
+    "CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT $1 $$",
+    "CREATE OPERATOR record.|| (FUNCTION = byteacat, LEFTARG = bytea, RIGHTARG = bytea)",
+    "CREATE OR REPLACE FUNCTION record.require_own(text) RETURNS void LANGUAGE sql AS 'SELECT'",
+    "CREATE TEMPORARY TABLE journey_event (log_id smallint)",
+    "CREATE SCHEMA evil",
+    "CREATE RULE gone AS ON INSERT TO record.journey_event DO INSTEAD NOTHING",
+    "CREATE TRIGGER last BEFORE INSERT ON record.journey_event EXECUTE FUNCTION record.hint()",
+    "ALTER FUNCTION record.append SET search_path = evil",
+    "ALTER ROLE carepath_recorder SUPERUSER",
+    "GRANT carepath_recorder TO CURRENT_USER",
+    "COPY record.journey_event TO PROGRAM 'true'",
+    "SELECT pg_read_file('PG_VERSION')",
+    "SELECT record.lock_row(1::smallint, 'append')",
+    "SELECT record.try_row(1::smallint, 'append')",
+    "SELECT FROM record.lock FOR UPDATE",
+    "SELECT FROM record.journey FOR UPDATE",
+    "SELECT FROM record.journey_event FOR KEY SHARE",
+    "SELECT FROM record.access_log FOR SHARE",
+    "SELECT FROM read_model.generation FOR UPDATE",
+    "SELECT FROM read_model.claim FOR UPDATE",
+    *(
+        f"LOCK TABLE {table} IN {mode} MODE"
+        for table in ("record.journey_event", "record.journey", "record.access_log", "record.lock")
+        for mode in ("ROW EXCLUSIVE", "SHARE", "ACCESS EXCLUSIVE")
+    ),
+)
+
+
+async def test_no_role_gets_around_the_functions(role: tuple[str, Connection]) -> None:
+    _, connection = role
+    done = []
+    for attempt in ATTEMPTS:
+        with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.InvalidGrantOperationError):
+            async with connection.transaction():
+                await connection.execute(attempt)
+                done.append(attempt)
+    assert done == []
+
+
+async def test_only_those_who_are_named_may_connect(database: Database, postgres: Postgres) -> None:
+    await migrate(database.owner_url)
+    stranger = f"invented_{uuid4().hex[:8]}"
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute(f"CREATE ROLE {stranger} LOGIN")
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(as_role(database, stranger))
+    finally:
+        await admin.execute(f"DROP ROLE {stranger}")
+        await admin.close()
+
+
+@pytest.fixture
+async def person(migrated: Database, postgres: Postgres) -> AsyncIterator[tuple[str, Record]]:
+    """The login of one person."""
+    name = f"invented-{uuid4().hex[:8]}"
+    admin = await asyncpg.connect(postgres.admin_url)
+    await admin.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE carepath_reader')
+    try:
+        async with open_record(as_role(migrated, name)) as record:
+            yield name, record
+    finally:
+        await admin.execute(f'DROP ROLE "{name}"')
+        await admin.close()
+
+
+async def test_the_login_of_a_person_acts_for_that_person_only(
+    person: tuple[str, Record], record: Record, owner: Connection
+) -> None:
+    name, theirs = person
+    journey = await put_course(record, 9)
+    while await advance(record, StateCache()):
+        pass
+    obligation = await owner.fetchval("SELECT obligation FROM read_model.obligation WHERE closed_at IS NULL LIMIT 1")
+    for refused in (
+        record_access(theirs, an_access(journey, reader_id="somebody-else")),
+        claim(theirs, journey, obligation, "somebody-else"),
+        release(theirs, journey, obligation, "somebody-else", of_anybody=True),
+    ):
+        with pytest.raises(RecordFault) as fault:
+            await refused
+        assert fault.value.code == "CP012"
+    await record_access(theirs, an_access(journey, reader_id=name))
+    taken = await claim(theirs, journey, obligation, name)
+    assert taken is not None
+    assert taken.by == name
+
+
+async def test_a_checkpoint_moves_forward_and_not_past_the_log(
+    migrated: Database, record: Record, owner: Connection
+) -> None:
+    await record.append(uuid4(), 0, events(5))
+    connection = await asyncpg.connect(migrated.projector_url)
+    try:
+        assert await connection.fetchval("SELECT read_model.move_checkpoint(1, 0, 3, true)")
+        assert not await connection.fetchval("SELECT read_model.move_checkpoint(1, 0, 3, true)"), "it is not there"
+        for to in (3, 2, 0, -1, 6, 2**62):
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                await connection.fetchval("SELECT read_model.move_checkpoint(1, 3, $1, true)", to)
+            assert refused.value.sqlstate == "CP011"
+        building = await connection.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
+        for to in (-1, 6):
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                await connection.execute("SELECT read_model.filled($1, $2)", building, to)
+            assert refused.value.sqlstate == "CP011"
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.execute("SELECT read_model.filled(1, 0)")
+    finally:
+        await connection.close()
+    assert await owner.fetchval("SELECT position FROM read_model.generation WHERE status = 'live'") == 3
+
+
+async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Record, owner: Connection) -> None:
+    """Whoever reads or projects does all they can in a transaction that they leave open, with every advisory lock."""
+    journey = await put_course(record, 9)
+    version = (await record.head(journey)).version  # type: ignore[union-attr]
+    while await advance(record, StateCache()):
+        pass
+    obligation = await owner.fetchval("SELECT obligation FROM read_model.obligation WHERE closed_at IS NULL LIMIT 1")
+    keys = [patient_key("invented-1")]
+    held = {
+        migrated.reader_url: (
+            ("SELECT record.enrol(1::smallint, $1, 'PTSD', 'invented', $2, $3)", (keys, uuid4(), uuid4())),
+            ("SELECT record.keep_blob('held', 'journey/1')", ()),
+            ("SELECT read_model.claim_obligation($1, $2, 'somebody')", (journey, obligation)),
+            ("SELECT count(*) FROM record.journey_event", ()),
+            ("LOCK TABLE record.journey_event IN ACCESS SHARE MODE", ()),
+        ),
+        migrated.projector_url: (
+            ("SELECT read_model.hold_live(1::smallint)", ()),
+            ("SELECT read_model.rebuild_alone(1::smallint)", ()),
+            ("LOCK TABLE read_model_1.caseload IN ACCESS EXCLUSIVE MODE", ()),
+            ("SELECT count(*) FROM record.journey_event", ()),
+        ),
+    }
+    holders = []
+    for url, statements in held.items():
+        holder = await asyncpg.connect(url)
+        holders.append(holder)
+        await holder.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; BEGIN")
+        for statement, arguments in statements:
+            await holder.fetch(statement, *arguments)
+        for name in ADVISORY:
+            await holder.execute("SELECT pg_try_advisory_lock($1, 1)", name)
+    try:
+        async with open_record(migrated.recorder_url) as recorder, asyncio.timeout(1.5):
+            await recorder.append(journey, version, [event()])
+            await keep_blob(recorder, b"held", "journey/1")
+            async with recorder.connection() as connection, connection.transaction():
+                assert await connection.fetchval("SELECT record.reconcile_alone(1::smallint)")
+            async with open_record(migrated.reader_url) as reader:
+                await record_access(reader, an_access(journey))
+    finally:
+        for holder in holders:
+            holder.terminate()
+
+
+async def test_who_enrols_slowly_holds_up_nothing_that_is_under_way(
+    migrated: Database, record: Record, owner: Connection
+) -> None:
+    """An opening waits for who enrols, and no other append waits for the opening."""
+    going_on = uuid4()
+    await record.append(going_on, 0, [event()])
+    holder = await asyncpg.connect(migrated.reader_url)
+    await holder.execute("BEGIN")
+    await holder.fetch(
+        "SELECT record.enrol(1::smallint, $1, 'PTSD', 'invented', $2, $3)", [patient_key("1")], uuid4(), uuid4()
+    )
+    try:
+        opening = Opening(patient_keys=(patient_key("2"),), medicine="invented")
+        waiting = asyncio.create_task(record.append(uuid4(), 0, [event()], opening=opening))
+        async with asyncio.timeout(5):
+            for version in range(1, 6):
+                await record.append(going_on, version, [event()])
+        with pytest.raises(RecordUnavailable):
+            await waiting
+    finally:
+        await holder.close()
+
+
+async def test_each_process_has_the_rights_it_needs(migrated: Database, record: Record) -> None:
+    """The lists are projected and built anew as the projector, from what the recorder appended."""
+    async with open_record(migrated.recorder_url) as recorder, open_record(migrated.projector_url) as projector:
+        journey = await put_course(recorder, 30)
+        while await advance(projector, StateCache()):
+            pass
+        assert await rebuild(projector) == 2
+        for refused in (
+            projector.append(journey, 0, [event()]),
+            projector.load_snapshot(journey, b""),
+            rebuild(recorder),
+        ):
+            with pytest.raises(RecordFault) as fault:
+                await refused
+            assert fault.value.code == "42501"
+    async with open_record(migrated.reader_url) as reader:
+        with pytest.raises(RecordFault):
+            await reader.append(UUID(int=1), 0, [event()])
