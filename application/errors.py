@@ -15,6 +15,8 @@ from workflows.journey.refusals import Refusal
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
 NOTHING_WRITTEN = "Nothing was written or changed."
+KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician asks what was meant."
+"""How a report of harm ends whose form cannot be taken."""
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 
 

@@ -6,11 +6,10 @@ from uuid import UUID, uuid4
 from activities.record import RecordFault, RecordUnavailable
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import InvalidInput, Refused, UseCaseError
+from application.errors import KEPT_AS_SAID, InvalidInput, Refused, UseCaseError
 from application.input import says_nothing
 from application.pathway.commands import submit
 from application.settings import SettingsError
-from application.temporal.journey_client import KEPT_AS_SAID
 from workflows.journey.always.reports.rules import HARM, cut
 from workflows.journey.commands import Command, KeepReport
 from workflows.journey.refusals import RefusalCode

@@ -32,7 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import NotFound, Refused, Unavailable
+from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
@@ -58,10 +58,6 @@ _GOES_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_A
 _MOVING = "the journey exists, and was beginning a new run"
 _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
-
-
-KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician asks what was meant."
-"""How a report of harm ends whose form cannot be taken."""
 
 
 class NotChecked(Unavailable):
