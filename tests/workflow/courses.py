@@ -252,6 +252,9 @@ async def signals(case: Case) -> None:
         ended_at=case.journey.started_at,
     )
     await act(Role.CLINICIAN, well)
+    said_of_harm = c.KeepReport(about="adverse-event.report", said="Invented: a rash, grade 9", fields=("grade",))
+    await act(Role.PATIENT, said_of_harm)
+    await act(Role.CLINICIAN, c.SettleReport(report="report-1", text="Invented: asked; it was the headache"))
     await act(Role.ON_CALL_CLINICIAN, c.BreakGlass(reason="Invented: the emergency room called"))
     contact = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="Invented", safety_plan=False)
     await act(Role.ON_CALL_CLINICIAN, contact)
