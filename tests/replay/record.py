@@ -12,11 +12,13 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from activities.record import migrate
 from application.process import leave
 from application.temporal.journey_client import register_search_attributes
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
+from tests.fixtures.everything import allow_everything
 from tests.replay import corpus
 from tests.replay.clear import ClearCodec
 from tests.replay.transcript import GOLDEN, transcript
@@ -51,6 +53,8 @@ async def record(names: Sequence[str], directory: Path) -> None:
     try:
         await postgres.start()
         database = await postgres.fresh_database()
+        await migrate(database.owner_url)
+        await allow_everything(postgres)
         signers = invent(directory / "signers")
         suggesting = EarlyServer(directory / "early.log")
         async with world_on(real, database, signers) as world, world_on(suggesting, database, signers) as early:
