@@ -32,7 +32,7 @@ from activities.record.verification.journeys import verify_record
 from activities.signatures.keys import PrivateKey, sign, unlock
 from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack
-from simulation.keys import PASSPHRASE, Signers
+from simulation.keys import PASSPHRASE, Signers, invent
 from simulation.people import PEOPLE
 from simulation.player import SkippedTime
 from tests.faults.helpers import PATIENCE, Course, command
@@ -375,6 +375,28 @@ class Office:
         beside = self.path.with_suffix(".new")
         beside.write_bytes(content)
         beside.replace(self.path)
+
+
+@asynccontextmanager
+async def office_on(stack: Stack, directory: Path) -> AsyncIterator[Office]:
+    """Another clinic, on the record of this stack. The record knows of no other's register meanwhile, nor of this one's
+    afterwards."""
+    await _forget_registers(stack)
+    try:
+        yield Office(invent(directory))
+    finally:
+        await _forget_registers(stack)
+
+
+async def _forget_registers(stack: Stack) -> None:
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("ALTER TABLE record.register DISABLE TRIGGER append_only")
+            await connection.execute("DELETE FROM record.register")
+            await connection.execute("ALTER TABLE record.register ENABLE ALWAYS TRIGGER append_only")
+    finally:
+        await connection.close()
 
 
 # What is left of it

@@ -17,8 +17,9 @@ from activities.notice_activities import NoticeActivities
 from activities.record.store import Record
 from activities.record_activities import RecordActivities
 from application.temporal.journey_client import SUBMIT, NotChecked, submit
-from simulation.keys import Signers, invent
-from tests.faults.attackers import Office, asked, decision, held, signed
+from deploy.local.stack import Stack
+from simulation.keys import Signers
+from tests.faults.attackers import asked, decision, held, office_on, signed
 from tests.faults.helpers import Course, at_work
 from tests.helpers import eventually
 from workflows import messages
@@ -83,22 +84,22 @@ async def test_no_hold_waits_for_signatures_to_be_checked(
 
 
 async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
-    client: Client, record: Record, task_queue: str, tmp_path: Path
+    stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path
 ) -> None:
     """Temporal keeps the answer to an update. The same command is asked about anew all the same."""
-    office = Office(invent(tmp_path / "own"))
-    register = office.path.read_bytes()
-    course = Course(client, record, office.signers, task_queue)
-    async with at_work(client, record, office.signers, task_queue):
-        await course.begin()
-        before = await held(course)
-        genuine = await signed(course, decision(before, asked(before)))
-        office.put(b"")
-        for _ in range(2):
-            with pytest.raises(NotChecked):
-                await submit(client, course.id, genuine)
-        assert await course.recorded() == before
-        office.put(register)
-        await submit(client, course.id, genuine)
-        assert not (await course.recorded()).held
-        await course.checked()
+    async with office_on(stack, tmp_path / "own") as office:
+        register = office.path.read_bytes()
+        course = Course(client, record, office.signers, task_queue)
+        async with at_work(client, record, office.signers, task_queue):
+            await course.begin()
+            before = await held(course)
+            genuine = await signed(course, decision(before, asked(before)))
+            office.put(b"")
+            for _ in range(2):
+                with pytest.raises(NotChecked):
+                    await submit(client, course.id, genuine)
+            assert await course.recorded() == before
+            office.put(register)
+            await submit(client, course.id, genuine)
+            assert not (await course.recorded()).held
+            await course.checked()

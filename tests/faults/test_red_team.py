@@ -35,7 +35,7 @@ from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
 from activities.signatures.signer_registry import SignerEntry, enrol, publish, revoke
 from deploy.local.stack import Stack, run_worker
-from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers, invent
+from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers
 from simulation.people import PEOPLE
 from tests.faults.attackers import (
     Office,
@@ -54,6 +54,7 @@ from tests.faults.attackers import (
     insert,
     lying_worker,
     made_up,
+    office_on,
     only_attempts,
     overwrite,
     push,
@@ -109,9 +110,10 @@ async def course(client: Client, record: Record, signers: Signers, task_queue: s
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
+async def office(stack: Stack, tmp_path: Path) -> AsyncIterator[Office]:
     """A clinic of its own, whose register a test may change."""
-    return Office(invent(tmp_path / "own"))
+    async with office_on(stack, tmp_path / "own") as own:
+        yield own
 
 
 async def counts(plain: Client, course: Course, by: Role = Role.CLINICIAN) -> None:
