@@ -200,6 +200,7 @@ async def test_a_process_that_ends_early_ends_the_build(record: Record, owner: C
         "LANGUAGE plpgsql SECURITY DEFINER AS $$ DECLARE _id integer := read_model.begin(_log_id, _definition); "
         "BEGIN EXECUTE format('DROP TABLE read_model_%s.status_history', _id); RETURN _id; END $$"
     )
+    await owner.execute("GRANT EXECUTE ON FUNCTION read_model.begin_generation TO carepath_projector")
     with pytest.raises(BuildFailed, match="42P01"):
         await rebuild(record, processes=2)
     assert (await worklist(record, WorklistFilter())).rows
