@@ -25,6 +25,7 @@ ANYBODYS = {
     "pathway.hold",
     "pathway.record-death",
     "adverse-event.report",
+    "report.keep",
     "crisis.report",
     "support.request",
     "session.dose",
