@@ -159,7 +159,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "signoff.delegate": {
         "to": "demo-clinician-2",
         "sign_offs": ["plan"],
-        "until": "2027-01-31T12:00:00Z",
+        "until": "2026-03-16T12:00:00Z",
         "reason": _TEXT,
     },
     "signoff.end-delegation": {"delegation": "delegation-1"},
