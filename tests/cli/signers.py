@@ -88,6 +88,12 @@ class Clinic:
         answer = self.enrol(self.make_key(role), "--yes")
         assert answer.code == 0, answer.err
 
+    def open_session(self, role: Role) -> None:
+        """Somebody at work: with an enrolled key, and a working session that it opened."""
+        self.signer(role)
+        opened = self.world.call("working-session", "open", *self.profile(role), answers=(PASSPHRASE,))
+        assert opened.code == 0, opened.err
+
     def revoke(self, role: Role, *more: str, answers: Sequence[str] = (OFFLINE, "y")) -> Answer:
         return self.world.call(
             *("clinician", "revoke", self.own(role).key_id, "--because", "computer lost", "--by", "demo-security"),

@@ -352,6 +352,7 @@ def test_an_approval_that_came_between_is_not_undone(clinic: Clinic) -> None:
 def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None:
     approved(clinic)
     clinic.world.use(migrated)
+    clinic.open_session(Role.COORDINATOR)
     answer = start(clinic)
     assert answer.code == 0, answer.err
     assert answer.json["illustrative"] is False
@@ -360,6 +361,7 @@ def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None
 def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) -> None:
     approved(clinic)
     clinic.world.use(migrated)
+    clinic.open_session(Role.COORDINATOR)
     assert start(clinic).code == 0
     [command] = clinic.world.received
     assert isinstance(command.body, StartPathway)
