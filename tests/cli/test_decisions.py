@@ -1,6 +1,7 @@
 """`signoff show`: what has changed since a matter was last decided; what was decided, by whom, when, meaning what."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -237,7 +238,7 @@ def test_where_a_journey_stands_tells_which_decisions_count(world: World) -> Non
         c.Delegate(
             to="demo-colleague",
             sign_offs=(SignOffKind.EVALUATION,),
-            until=play.at.replace(year=play.at.year + 1),
+            until=play.at + timedelta(days=14),
             reason="on leave (invented)",
         )
     )

@@ -295,7 +295,7 @@ def test_a_right_is_lent_with_a_signature(
     form = {
         "to": "demo-clinician-2",
         "sign_offs": ["plan"],
-        "until": "2026-12-31T12:00:00Z",
+        "until": "2026-03-16T12:00:00Z",
         "reason": "Invented: on leave",
     }
     assert call(world, *words, "--dry-run", given=form).code == 0
