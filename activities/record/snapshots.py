@@ -56,6 +56,10 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     return Folded(JourneyState.model_construct(journey=journey, receipts=receipts), journey_hash, tuple(since))
 
 
+def _written(state: JourneyState) -> bytes:
+    return state.model_dump_json(exclude_none=True).encode()
+
+
 def _read(content: bytes) -> JourneyState | None:
     try:
         return JourneyState.model_validate_json(zlib.decompress(content))
@@ -68,5 +72,6 @@ async def keep_snapshot(record: Record, folded: Folded) -> None:
     if len(folded.since) < EVERY:
         return
     journey = folded.state.journey
-    content = await asyncio.to_thread(lambda: zlib.compress(folded.state.spelled, 1))
+    # In the order in which it came about, unlike the canonical spelling: lists that people sign are made in it.
+    content = await asyncio.to_thread(lambda: zlib.compress(_written(folded.state), 1))
     await record.keep_snapshot(Snapshot(journey.id, journey.version, folded.journey_hash, source_digest(CORE), content))

@@ -57,6 +57,19 @@ async def test_only_what_came_after_a_snapshot_is_folded(
     assert (later.state.spelled, len(later.since)) == (spelled(play, end), end - half)
 
 
+async def test_a_snapshot_keeps_the_order_in_which_the_state_came_about(
+    record: Record, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What people sign is listed in it, so another order would be other evidence."""
+    monkeypatch.setattr(kept, "EVERY", 20)
+    await append(record, play, 1, play.journey.version)
+    first = await folded(record, play)
+    await keep_snapshot(record, first)
+    again = await folded(record, play)
+    assert again.since == ()
+    assert again.state.model_dump_json() == first.state.model_dump_json()
+
+
 async def test_a_snapshot_of_other_code_or_other_events_is_not_used(
     record: Record, play: Play, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
