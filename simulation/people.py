@@ -735,6 +735,10 @@ def _read_message(situation: Situation) -> Action:
     return Role.OPS, c.HandleMessage(message=situation.subject, text=_invented("read; a form sent twice"))
 
 
+def _settle_report(situation: Situation) -> Action:
+    return situation.waiting.owner, c.SettleReport(report=situation.subject, text=_invented("asked them what happened"))
+
+
 def _review_access(situation: Situation) -> Action:
     review = c.ReviewAccess(access=situation.subject, justified=True, text=_invented("called by the emergency room"))
     return situation.waiting.owner, review
@@ -828,6 +832,7 @@ ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
     "alarm": _take_alarm,
     "adverse_event_outcome": _follow_up_adverse_event,
     "unreadable_message": _read_message,
+    "kept_report": _settle_report,
     "cancellation": _read_message,
     "access_review": _review_access,
     "returned": _answer_returned,

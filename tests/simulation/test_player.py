@@ -5,10 +5,12 @@ from datetime import datetime
 
 import pytest
 
+from simulation.people import ACTIONS
 from simulation.player import Stuck, at_once, play
 from tests.journey.play import Play, started
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
+from workflows.journey.obligation_types import OBLIGATION_TYPES
 
 
 def test_it_hears_of_every_command_and_every_wait() -> None:
@@ -21,6 +23,10 @@ def test_it_hears_of_every_command_and_every_wait() -> None:
     assert [at for _, command, at in heard if command is None]
     assert [version for version, _, _ in heard] == sorted(version for version, _, _ in heard)
     assert [at for _, _, at in heard] == sorted(at for _, _, at in heard)
+
+
+def test_somebody_does_something_about_every_kind_of_obligation() -> None:
+    assert set(ACTIONS) >= set(OBLIGATION_TYPES)
 
 
 def test_what_nobody_sees_is_left_to_the_clock() -> None:
