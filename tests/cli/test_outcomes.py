@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from activities.privacy.master_keys import make_keyring
 from activities.record import RecordFault, RecordUnavailable
 from application import context
 from application.errors import Refused, UseCaseError
@@ -233,7 +234,13 @@ def test_as_a_program(tmp_path: Path) -> None:
     unset = run(*hold, CAREPATH_DATABASE_URL=nobody_there)
     assert unset.returncode == 2
     assert b"TEMPORAL_ADDRESS" in unset.stderr
-    gone = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
+    keyless = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
+    assert keyless.returncode == 2
+    assert b"CAREPATH_KEY" in keyless.stderr
+    keyring = tmp_path / "keyring.json"
+    make_keyring(keyring)
+    keys = {"CAREPATH_KEYS_URL": nobody_there, "CAREPATH_KEYRING_FILE": str(keyring)}
+    gone = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1", **keys)
     assert gone.returncode == 6
     assert b"Traceback" not in gone.stderr
     assert gone.stdout == b""

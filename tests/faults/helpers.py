@@ -284,12 +284,16 @@ async def findings(stack: Stack) -> tuple[Finding, ...]:
         await connection.close()
 
 
+AS_A_WORKER = {("record", "reconcile"), ("record", "recover"), ("record", "rebuild")}
+"""The commands that need a worker's settings."""
+
+
 async def run_cli(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
     """A command as people run it, with a form on standard input: its exit code, and its JSON if it gave any."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "starter.py", *words, "--json"),
         cwd=ROOT,
-        env={**os.environ, **(stack.worker_env if words[:1] == ("record",) else stack.env)},
+        env={**os.environ, **(stack.worker_env if words[:2] in AS_A_WORKER else stack.env)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -64,9 +65,9 @@ async def test_what_comes_due_while_no_worker_lives_is_paged(
         async with await run_worker(env, tmp_path / "worker.log") as worker:
             await course.begin()
             await worker.kill()
-        await eventually(told)
+        await eventually(told, within=timedelta(minutes=2))
         async with await run_worker(env, tmp_path / "next.log"):
-            await eventually(taken)
+            await eventually(taken, within=timedelta(minutes=2))
         # It has no connection but to the record: nothing of Temporal.
         found = psutil.Process(watchdog.pid).net_connections("tcp")
         assert {address[1] for each in found if (address := tuple(each.raddr))} <= {stack.postgres.port, pager.port}
@@ -90,7 +91,7 @@ async def test_a_watchdog_that_falls_silent_is_told_by_the_workers(
             async def said() -> bool:
                 return "watchdog.silent" in log.read_text()
 
-            await eventually(said)
+            await eventually(said, within=timedelta(minutes=2))
         code, shown = await run_cli(stack, "record", "reconcile")
         assert shown["watchdog"]["silent"] is True
         assert code == 7

@@ -5,6 +5,7 @@ import json
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.converter import WorkflowSerializationContext
 
 from tests.helpers import eventually
 from tests.workflow.courses import Played, stage
@@ -108,12 +109,15 @@ async def test_what_is_ended_awaits_nobody(played: Played) -> None:
 
 @pytest.mark.parametrize("name", ["ptsd", "late", "silent", "chain"])
 async def test_every_timer_and_activity_says_what_it_is_for(played: Played, name: str) -> None:
-    history = await (await played(name)).history_events()
+    case = await played(name)
+    client = case.world.client
+    of_this_run = WorkflowSerializationContext(client.namespace, case.handle.id)
+    converter = client.data_converter.with_context(of_this_run)
 
     summaries = []
-    for event in history:
+    for event in await case.history_events():
         if event.event_type in SUMMARISED:
-            summary = json.loads(event.user_metadata.summary.data)
+            [summary] = await converter.decode([event.user_metadata.summary], [str])
             assert summary
             summaries.append(summary)
     assert "answer the check-in" in summaries or name == "chain"
