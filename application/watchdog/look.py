@@ -79,7 +79,7 @@ class Folds:
             steps: tuple[DueStep, ...] | None = None
             try:
                 journey = await load_journey(record, head.journey_id, until_version=head.version)
-            except ValueError:
+            except (ValueError, OSError, LookupError):
                 pass
             else:
                 steps = () if journey is None else tuple(_next_steps(journey))

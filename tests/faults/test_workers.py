@@ -111,7 +111,7 @@ async def test_killed_around_a_commit(
 
 
 def _soon() -> timedelta:
-    return timedelta(seconds=10)
+    return timedelta(seconds=60)
 
 
 async def delivered(stack: Stack, course: Course) -> list[UUID]:
