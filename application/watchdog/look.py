@@ -13,7 +13,7 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import Record
+from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored, load_journey
 from activities.record.reconciliation import last_complete_pass
 from activities.record.watching import (
@@ -76,13 +76,14 @@ class Folds:
         """Fold journeys anew for so many seconds, one at least."""
         until = monotonic() + seconds
         for head in wanted:
-            steps: tuple[DueStep, ...] | None = None
+            steps: tuple[DueStep, ...] | None
             try:
                 journey = await load_journey(record, head.journey_id, until_version=head.version)
-            except (ValueError, OSError, LookupError):
-                pass
-            else:
                 steps = () if journey is None else tuple(_next_steps(journey))
+            except (RecordUnavailable, RecordFault):
+                raise
+            except Exception:  # a row may hold anything, and stops only its own journey
+                steps = None
             self._kept[head.journey_id] = _Folded(head.journey_hash, steps)
             if monotonic() > until:
                 return

@@ -52,6 +52,7 @@ class Watchdog:
         self._lost: float | None = monotonic()
         """Since when the record cannot be reached."""
         self._away: KeptMatter | None = None
+        self._ready = False
 
     async def run(self) -> None:
         """Look, page and leave a sign of life, over and over."""
@@ -86,8 +87,10 @@ class Watchdog:
             await (drop_matters if page.over else keep_paged)(record, page.about)
         await self._tell_return()
         await keep_look(record, self._settings.build_id, mute=len(arrived) < len(told.pages))
-        if self._settings.ready_file is not None:
+        if self._settings.ready_file is not None and not self._ready:
+            # Once: whoever waited for it may have taken it away since.
             self._settings.ready_file.touch()
+        self._ready = True
 
     def _others_catch_up(self) -> bool:
         """Whether, after an outage that was told, or at its own start, everybody else may still be catching up: they

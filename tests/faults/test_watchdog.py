@@ -1,5 +1,6 @@
 """The watchdog as a process of its own, beside real workers: it tells of them, and they of it."""
 
+import json
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -51,17 +52,19 @@ async def test_what_comes_due_while_no_worker_lives_is_paged(
     course.opening = referral(hasty(PROTOCOLS["ANXIETY"]), course.id)
     env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue}
 
-    def of_the_course(state: str) -> bool:
-        told = pager.taken("step_missed", state)
-        return any(each["journey_id"] == str(course.id) for call in told for each in call.body["data"]["matters"])
+    connection = await asyncpg.connect(stack.postgres.admin_url)
 
     async def told() -> bool:
-        return of_the_course("open")
+        pages = pager.taken("step_missed", "open")
+        return any(each["journey_id"] == str(course.id) for page in pages for each in page.body["data"]["matters"])
 
     async def taken() -> bool:
-        return of_the_course("over")
+        # Other journeys of this record may be missed still, so the kind of page is not over.
+        rows = await connection.fetch("SELECT shown FROM watch.matter WHERE kind = 'step_missed'")
+        return not any(json.loads(row[0])["journey_id"] == str(course.id) for row in rows)
 
-    async with await run_watchdog(watchdog_env(stack, pager), tmp_path / "watchdog.log") as watchdog:
+    log = tmp_path / "watchdog.log"
+    async with await run_watchdog(watchdog_env(stack, pager), log) as watchdog:
         async with await run_worker(env, tmp_path / "worker.log") as worker:
             await course.begin()
             await worker.kill()
@@ -70,6 +73,8 @@ async def test_what_comes_due_while_no_worker_lives_is_paged(
             await eventually(taken, within=timedelta(minutes=2))
         # It has no connection but to the record: nothing of Temporal.
         found = psutil.Process(watchdog.pid).net_connections("tcp")
+        await connection.close()
+        assert "watchdog.failed" not in log.read_text()
         assert {address[1] for each in found if (address := tuple(each.raddr))} <= {stack.postgres.port, pager.port}
 
 

@@ -64,7 +64,10 @@ def crew(stack: Stack, task_queue: str, tmp_path: Path) -> Crew:
 async def waits_for_the_log(stack: Stack) -> bool:
     connection = await asyncpg.connect(stack.postgres.admin_url)
     try:
-        return bool(await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%record.append%'"
+        )
+        return bool(await connection.fetchval(waiting))
     finally:
         await connection.close()
 
@@ -83,8 +86,9 @@ async def test_killed_around_a_commit(
             receipt = await committed.send(c.PlaceHold(reason="invented: a hold, because holds have notices"))
             await record.wait_for(committed.id, receipt.version, timeout=_soon())
             assert (await committed.status()).recorded < receipt.version
-            await alarmed.send(AT_RISK, by=Role.CLINICIAN)
+            at_risk = await alarmed.send(AT_RISK, by=Role.CLINICIAN)
             await eventually(crew.alarms)
+            await record.wait_for(alarmed.id, at_risk.version, timeout=_soon())
             async with blocked(stack, LOG_LOCK):
                 held = await waiting.send(support())
                 await eventually(lambda: waits_for_the_log(stack))

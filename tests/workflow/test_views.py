@@ -5,7 +5,6 @@ import json
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.converter import WorkflowSerializationContext
 
 from tests.helpers import eventually
 from tests.workflow.courses import Played, stage
@@ -19,6 +18,7 @@ from workflows.journey.summary import DETAILED, details, health, status, why
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE
+from workflows.temporal_plugin import in_history
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
 PRIVATE = ("demo-patient", "Invented", "C-SSRS: ", "1986")
@@ -110,9 +110,7 @@ async def test_what_is_ended_awaits_nobody(played: Played) -> None:
 @pytest.mark.parametrize("name", ["ptsd", "late", "silent", "chain"])
 async def test_every_timer_and_activity_says_what_it_is_for(played: Played, name: str) -> None:
     case = await played(name)
-    client = case.world.client
-    of_this_run = WorkflowSerializationContext(client.namespace, case.handle.id)
-    converter = client.data_converter.with_context(of_this_run)
+    converter = in_history(case.world.client, case.handle.id)
 
     summaries = []
     for event in await case.history_events():
