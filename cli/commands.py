@@ -1,14 +1,14 @@
 """Commands that are made from the core's models: a form in, a decision out."""
 
 from typing import Annotated, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
 
 from application import input as forms
 from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
-from application.pathway.as_said import keep_as_said
+from application.pathway.as_said import NOT_KEPT, keep_as_said
 from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.wording import route_of
 from cli import runtime
@@ -68,9 +68,9 @@ def _act_of(kind: CommandKind) -> Act[...]:
         try:
             form = forms.read(kind.model, raw, {"kind": kind.name}, optional=not kind.needs_content)
         except InvalidInput as problem:
-            if not dry_run:
-                await keep_as_said(call.context, kind, wanted, raw, problem, command_id)
-            raise
+            if dry_run:
+                raise
+            raise await _kept(call, kind, wanted, raw, problem, command_id or uuid4()) from None
         body = cast("AnyBody", form)
         if dry_run:
             return show_trial(call.output, await try_out(call.context, kind, wanted, body, command_id))
@@ -79,6 +79,20 @@ def _act_of(kind: CommandKind) -> Act[...]:
         return None
 
     return act
+
+
+async def _kept(
+    call: Call, kind: CommandKind, wanted: UUID, raw: bytes, problem: InvalidInput, once: UUID
+) -> InvalidInput:
+    """Keep a report of harm that does not fit as it was said, and return the problem with how that ended."""
+    state = await keep_as_said(call.context, kind, wanted, raw, problem, once)
+    if state is None:
+        return problem
+    if state == NOT_KEPT:
+        remedy = f"{problem.remedy}. If that takes long, hold care (`pathway hold`) or call the clinic"
+    else:
+        remedy = f"{problem.remedy}. Send it again with --command-id {once}"
+    return InvalidInput(problem.reason, remedy, state=state, fields=problem.fields, ids={"command_id": str(once)})
 
 
 async def send(call: Call, wanted: UUID, command: Command, known: Journey | None = None) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from application import input as forms
 from application.errors import FieldProblem, InvalidInput
+from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
 
@@ -50,10 +51,6 @@ class Field(NamedTuple):
     def label(self) -> str:
         """Return what it is called within its group."""
         return ": ".join(map(_spoken, self.path[1:] or self.path))
-
-    @property
-    def full_label(self) -> str:
-        return ": ".join(map(_spoken, self.path))
 
 
 def _spoken(part: str) -> str:
@@ -151,6 +148,20 @@ def read_back(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: 
     Raises:
         InvalidInput: it names every control whose value cannot be read.
     """
+    content, problems = _read(fields, sent, zone)
+    if problems:
+        raise InvalidInput("what was entered cannot be read", "Correct these fields", fields=problems)
+    return content
+
+
+def as_said(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str) -> bytes:
+    """Return what a browser sent as JSON, as far as it can be read; what cannot is in it as it was entered."""
+    return canonical(_read(fields, sent, zone)[0])
+
+
+def _read(
+    fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str
+) -> tuple[Content, tuple[FieldProblem, ...]]:
     content: Content = {}
     problems: list[FieldProblem] = []
     for field in fields:
@@ -162,11 +173,10 @@ def read_back(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: 
         try:
             _put(content, field.path, _value(field, values, zone_info(zone)))
         except ValueError as problem:
-            problems.append(FieldProblem(field.full_label, str(problem)))
-    if problems:
-        raise InvalidInput("what was entered cannot be read", "Correct these fields", fields=tuple(problems))
+            _put(content, field.path, values[0])
+            problems.append(FieldProblem(".".join(field.path), str(problem)))
     listed: Content = _lists(content)
-    return listed
+    return listed, tuple(problems)
 
 
 def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:

@@ -19,31 +19,26 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 async def keep_as_said(
-    context: Context, kind: CommandKind, journey_id: UUID, raw: bytes, problem: InvalidInput, command_id: UUID | None
-) -> None:
-    """Keep what was given as this kind of command, if it may tell of harm. It does nothing for any other.
+    context: Context, kind: CommandKind, journey_id: UUID, said: bytes, problem: InvalidInput, meant: UUID
+) -> str | None:
+    """Keep what was given as this kind of command, if it may tell of harm. ``meant`` is the id of the command that it
+    was to be: sent again under this id in the right form, it takes the place of what is kept.
 
-    Raises:
-        InvalidInput: the same problem, and whether what was said is kept.
+    Return how that ended, `KEPT_AS_SAID` or `NOT_KEPT`; None for what tells of no harm.
     """
-    if kind.name not in HARM or says_nothing(raw):
-        return
-    once = command_id or uuid4()
+    if kind.name not in HARM or says_nothing(said):
+        return None
     names = [_NAME.match(field.field) for field in problem.fields]
     body = KeepReport(
         about=kind.name,
-        said=cut(raw.decode(errors="replace")),
+        said=cut(said.decode(errors="replace")),
         fields=tuple(dict.fromkeys(name.group() for name in names if name is not None))[:50],
-        meant=once,
+        meant=meant,
     )
-    state, remedy = KEPT_AS_SAID, f"{problem.remedy}. Send it again with --command-id {once}"
     try:
         await submit(context, journey_id, Command(command_id=uuid4(), actor=context.actor, body=body))
     except Refused as refused:
-        if refused.refusal.code != RefusalCode.ALREADY_DONE:
-            return  # It tells of no harm.
+        return KEPT_AS_SAID if refused.refusal.code == RefusalCode.ALREADY_DONE else None
     except (UseCaseError, RecordFault, RecordUnavailable, SettingsError):
-        state, remedy = NOT_KEPT, f"{problem.remedy}. If that takes long, hold care (`pathway hold`) or call the clinic"
-    raise InvalidInput(
-        problem.reason, remedy, state=state, fields=problem.fields, ids={"command_id": str(once)}
-    ) from None
+        return NOT_KEPT
+    return KEPT_AS_SAID

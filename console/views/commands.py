@@ -13,10 +13,11 @@ from application.command_catalog import KINDS, CommandKind, names_asked_for, req
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
 from application.history import read_journey
+from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.viewer import viewers_zone
 from application.wording import route_of
-from console.forms import ANSWERS, Field, answers_of, fields_of, read_back
+from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
 from console.pages import page, status_of
 from console.sign_ins import Notice
 from console.visits import Acts, Looks, Visit
@@ -51,8 +52,13 @@ async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
     form = await _form(visit, journey_id, noun, verb, visit.value("instrument"))
     once = _command_id(visit)
     try:
-        content = read_back(form.fields, visit.sent, form.zone)
-        body = cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
+        body = _body(form, visit)
+    except InvalidInput as problem:
+        async with visit.context() as context:
+            said = as_said(form.fields, visit.sent, form.zone)
+            problem.state = await keep_as_said(context, form.kind, journey_id, said, problem, once) or problem.state
+        return _shown(visit, journey_id, form, visit.sent, once, problem)
+    try:
         async with visit.context(answers_from(visit)) as context:
             command, known = await prepare(context, form.kind, journey_id, body, once)
             accepted = await submit(context, journey_id, command)
@@ -66,6 +72,11 @@ async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
         more.insert(0, ("whom to reach now", route))
     visit.signed_in.notice = Notice(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
     return RedirectResponse(f"/journeys/{journey_id}" if recorded.theirs else "/work", 303)
+
+
+def _body(form: Form, visit: Visit) -> AnyBody:
+    content = read_back(form.fields, visit.sent, form.zone)
+    return cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
 
 
 async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, instrument: str | None) -> Form:

@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_told_with_its_field(control: Any, sent: str, sai
     with pytest.raises(InvalidInput) as refused:
         read_back((field,), {field.name: [sent]}, ZONE)
     [problem] = refused.value.fields
-    assert problem.field == "plan: weighed at"
+    assert problem.field == "plan.weighed_at"
     assert said in problem.problem
 
 

@@ -9,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from activities.record.event_codec import load_events
 from application.access_log import ActOn
+from application.errors import KEPT_AS_SAID
 from application.pathway.show import ShowJourney
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
@@ -18,6 +20,7 @@ from console.visits import COOKIE
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser, browser_of
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
 OPEN = {"/", "/sign-in"}
@@ -199,6 +202,49 @@ async def test_an_error_says_what_happened_what_is_lost_and_what_to_do(clinics: 
     first = re.findall(r'name="command_id" value="([^"]+)"', answer.text)
     again = await browser.send({"reason": "invented: wait for the laboratory"})
     assert re.findall(r'name="command_id" value="([^"]+)"', again.text) == first
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"grade": "nine"},
+        {"grade": "9"},
+        {"serious": "perhaps"},
+        {"onset": "yesterday"},
+        {"onset": "2026-03-08T02:30"},
+        {"what": ""},
+        {"session": "first"},
+    ],
+    ids=str,
+)
+async def test_a_report_of_harm_that_does_not_fit_is_kept_once(
+    clinics: Clinics, browser: Browser, wrong: dict[str, str]
+) -> None:
+    clinics.world.down = False
+    journey = next(iter(clinics.journeys))
+    await browser.sign_in("coordinator")
+    await browser.go(f"/journeys/{journey}/adverse-event/report")
+    report = {
+        "what": "Invented: a rash",
+        "grade": "2",
+        "serious": "no",
+        "onset": "2026-03-02T09:00",
+        "causality": "possible",
+        "session": "",
+    }
+    told = await browser.send({**report, **wrong})
+    assert told.status_code == 422
+    assert KEPT_AS_SAID in unescape(told.text)
+    again = await browser.send({**report, **wrong})
+    assert KEPT_AS_SAID in unescape(again.text)
+    events = await load_events(clinics.record, journey)
+    assert [event.body.kind for event in events].count("report.kept") == 1
+    assert fold(events).held
+
+    right = await browser.send(report)
+    assert right.url.path == f"/journeys/{journey}", right.text
+    [kept] = fold(await load_events(clinics.record, journey)).reports.values()
+    assert kept.settled
 
 
 async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
