@@ -1,1 +1,1 @@
-"""The web console: the same use cases as the command line, in a browser."""
+"""What people reach with a browser: the same use cases as the command line, and payloads in clear for Temporal's UI."""

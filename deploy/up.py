@@ -3,22 +3,18 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from activities.record.store import RecordUnavailable
 from application.process import begin, leave
-from deploy.local.console import run_console
 from deploy.local.stack import (
-    Stack,
     StackError,
     local_stack,
-    run_codec_server,
     run_watchdog,
     run_worker,
     write_environment,
 )
+from deploy.local.web import run_codec_server, run_console
 from simulation.keys import PASSPHRASE
 
 HOME = Path(".local")
@@ -29,14 +25,6 @@ async def _until_stopped() -> None:
     for caught in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(caught, stopped.set)
     await stopped.wait()
-
-
-@asynccontextmanager
-async def _codec_server(stack: Stack) -> AsyncIterator[str]:
-    assert stack.ui_url is not None
-    server, url = await run_codec_server(stack.env, stack.ui_url, stack.logs / "codec-server.log")
-    async with server:
-        yield url
 
 
 async def up(directory: Path) -> None:
@@ -51,14 +39,14 @@ async def up(directory: Path) -> None:
             await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
             await run_worker(stack.worker_env, stack.logs / "worker.log"),
             await run_console(environment.variables, stack.logs / "console.log") as console,
-            _codec_server(stack) as codec_url,
+            await run_codec_server(stack.env, stack.ui_url or "", stack.logs / "codec-server.log") as codec,
         ):
             print(f"""
 The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
 
   console       {console.url}
   Temporal UI   {stack.ui_url}
-  codec server  {codec_url}/sign-in (docs/how-to/read-payloads.md)
+  codec server  {codec.url}/sign-in (docs/how-to/read-payloads.md)
   logs          {stack.logs}/
 
 In another terminal:

@@ -26,8 +26,8 @@ from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of
-from deploy.local.console import run_console
 from deploy.local.stack import Stack, StackError, local_stack, run_worker, write_environment
+from deploy.local.web import run_console
 from simulation.keys import Signers
 from simulation.people import referral
 from simulation.player import on_servers, play, start_at

@@ -20,7 +20,7 @@ from activities.privacy.master_keys import Keyring, make_keyring
 from activities.record import migrate
 from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
-from deploy.local.process import Child, StackError, Supervised, accepts_connections, free_port, is_free
+from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent
 from simulation.people import PEOPLE, profile
@@ -30,7 +30,6 @@ __all__ = [
     "StackError",
     "WorkerProcess",
     "local_stack",
-    "run_codec_server",
     "run_watchdog",
     "run_worker",
     "write_environment",
@@ -40,8 +39,6 @@ PROFILES = "profiles"
 """Where the invented people's profiles and keys are, in the stack's directory."""
 ANCHORS, ANCHOR_KEY = "anchors", f"{PROFILES}/anchor.key"
 KEYRING = "keyring.json"
-CODEC_PORT = 8741
-"""The port of the codec server where nobody else has it."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -221,32 +218,6 @@ async def run_watchdog(env: Mapping[str, str], log_path: Path, *, seconds: float
     """
     command: list[str | Path] = [sys.executable, _ROOT / "watchdog.py"]
     return await _run("the watchdog", command, env, log_path, ready="CAREPATH_WATCHDOG_READY_FILE", seconds=seconds)
-
-
-async def run_codec_server(env: Mapping[str, str], ui_url: str, log_path: Path) -> tuple[WorkerProcess, str]:
-    """Start the codec server for Temporal's interface, and return it with its address once it answers.
-
-    Raises:
-        StackError: it ended or did not answer in time. It is then no longer running.
-    """
-    port = CODEC_PORT if is_free(CODEC_PORT) else free_port()
-    child = Child("the codec server", log_path)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
-    child.spawn(
-        [sys.executable, _ROOT / "codec_server.py"],
-        env={**inherited, **env, "CAREPATH_CODEC_ORIGIN": ui_url, "CAREPATH_CODEC_PORT": str(port)},
-        cwd=_ROOT,
-    )
-
-    async def answers() -> bool:
-        return await accepts_connections(port)
-
-    try:
-        await child.ready(answers, seconds=60)
-    except BaseException:
-        await child.kill()
-        raise
-    return WorkerProcess(child), f"http://127.0.0.1:{port}"
 
 
 async def _run(

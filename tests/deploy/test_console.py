@@ -11,8 +11,8 @@ import pytest
 
 from application.settings import load_settings
 from console.app import create_app
-from deploy.local.console import run_console
 from deploy.local.stack import local_stack, run_worker, write_environment
+from deploy.local.web import run_console
 from simulation.keys import PASSPHRASE
 from tests.console.browser import browser_of
 

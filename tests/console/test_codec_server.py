@@ -23,7 +23,7 @@ from application.context import Context, utc_now
 from application.errors import NotAllowed
 from application.payloads import make_token
 from application.settings import Settings
-from codec_server import COOKIE, PER_MINUTE, create_app
+from console.codec_server import COOKIE, PER_MINUTE, create_app
 from deploy.local.postgres import Database
 from deploy.local.process import free_port
 from simulation.keys import Signers

@@ -199,7 +199,7 @@ def _parsed(body: bytes) -> Payloads:
 def main(argv: Sequence[str] = ()) -> int:
     """Run the server; the exit code says whether it could start (0, 2 settings)."""
     if argv:
-        print("usage: python codec_server.py   (settings come from the environment)", file=sys.stderr)
+        print("usage: python -m console.codec_server   (settings come from the environment)", file=sys.stderr)
         return 2
     begin()
     try:
