@@ -34,6 +34,8 @@ from workflows.temporal_plugin import Compression, HistoryContext, PathwayCodec
 SEALED = b"binary/carepath-sealed"
 KEY, PLACE = "key", "place"
 NONCE = 12
+ABOUT = "about"
+"""The metadata of a payload in clear that say for which workflow it was made."""
 JOURNEY = "journey/"
 
 log = structlog.get_logger("privacy")
@@ -75,7 +77,7 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         Raises:
             KeysUnavailable: the key cannot be had now.
         """
-        key = await self._keys.of_journey(_journey_of(self._place[1]))
+        key = await self._keys.of_journey(journey_of(self._place[1]))
         compressed = await self._inner.encode([unmark(payload) for payload in payloads])
         return [_seal(key, self._place, payload) for payload in compressed]
 
@@ -125,7 +127,7 @@ async def open_payload(keys: DataKeys, payload: Payload) -> Payload | None:
 
 async def read_payloads(keys: DataKeys, payloads: Iterable[Payload]) -> list[Payload | None]:
     """Return payloads in clear for a person who may see them, each with the workflow it was made for in its metadata
-    (`about`); None for what nobody with the keys made. Whoever calls this keeps who looked.
+    (`ABOUT`); None for what nobody with the keys made. Whoever calls this keeps who looked.
 
     Raises:
         KeysUnavailable: a key cannot be had now.
@@ -137,7 +139,7 @@ async def read_payloads(keys: DataKeys, payloads: Iterable[Payload]) -> list[Pay
             found.append(None)
             continue
         [clear] = await Compression().decode([opened])
-        clear.metadata["about"] = place[1].encode()
+        clear.metadata[ABOUT] = place[1].encode()
         found.append(clear)
     return found
 
@@ -165,7 +167,8 @@ def _place_of(payload: Payload) -> tuple[str, str, str] | None:
     return namespace, workflow_id, activity_id
 
 
-def _journey_of(workflow_id: str) -> UUID | None:
+def journey_of(workflow_id: str) -> UUID | None:
+    """Return the journey of a workflow; None for a workflow of the service's own."""
     if not workflow_id.startswith(JOURNEY):
         return None
     try:

@@ -138,13 +138,15 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.SUPPORT: (c.AnswerSupport, "support"),
     o.CRISIS: (c.RecordCrisisContact, "crisis"),
     o.CRISIS_CONTACT: (c.RecordCrisisContact, "crisis"),
+    o.ALARM: (c.AcknowledgeAlarm, "obligation"),
+    o.KEPT_REPORT: (c.SettleReport, "report"),
     o.ADVERSE_EVENT_OUTCOME: (c.FollowUpAdverseEvent, "adverse_event"),
     o.UNREADABLE_MESSAGE: (c.HandleMessage, "message"),
     o.CANCELLATION: (c.HandleMessage, "message"),
     o.ACCESS_REVIEW: (c.ReviewAccess, "access"),
     o.RETURNED: (c.AnswerReturned, "request"),
 }
-"""The command that most often does what is awaited, and its field that takes the subject, for a way in to offer."""
+"""The command that most often does what is awaited, or takes an alarm, and its field that says what it is about."""
 
 
 def form_for(waiting: Obligation) -> tuple[CommandKind, dict[str, str]] | None:
@@ -154,7 +156,8 @@ def form_for(waiting: Obligation) -> tuple[CommandKind, dict[str, str]] | None:
     found = next((each for each in KINDS if each.model is model), None)
     if found is None:
         return None
-    return found, {} if field is None or waiting.subject is None else {field: waiting.subject}
+    about = waiting.id if model is c.AcknowledgeAlarm else waiting.subject
+    return found, {} if field is None or about is None else {field: about}
 
 
 def require_role(actor: Actor, kind: CommandKind) -> None:

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, ClassVar
-from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
 from temporalio.api.common.v1 import Payload
 
-from activities.payload_codec import read_payloads
+from activities.payload_codec import ABOUT, journey_of, read_payloads
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import DataKeys
 from activities.record import Record
@@ -42,10 +41,7 @@ READERS = (Role.OPS, Role.MEDICAL_DIRECTOR)
 LASTS = timedelta(hours=1)
 """How long a token counts, and never longer than the working session it was made in."""
 TOKEN_LIMIT = 8192
-ABOUT = "about"
-"""The metadata of a payload in clear that say for which workflow it was made."""
 _DOMAIN = "care-pathway/payloads-token/1"
-_JOURNEY = "journey/"
 
 
 class DecodePayloads(Query):
@@ -157,7 +153,7 @@ async def decode_payloads(context: Context, keys: DataKeys, payloads: Sequence[P
 async def _may_see(context: Context, workflow_id: str, count: int) -> bool:
     """Whether the person may see payloads of a workflow. The look is kept, and an attempt too."""
     query = DecodePayloads(workflow_id=workflow_id, payloads=count)
-    journey_id = _journey_of(workflow_id)
+    journey_id = journey_of(workflow_id)
     if journey_id is None:
         await keep_look(context, query, (), await head(await context.record()))
         return True
@@ -166,15 +162,6 @@ async def _may_see(context: Context, workflow_id: str, count: int) -> bool:
     except (NotAllowed, NotFound):
         return False
     return True
-
-
-def _journey_of(workflow_id: str) -> UUID | None:
-    if not workflow_id.startswith(_JOURNEY):
-        return None
-    try:
-        return UUID(workflow_id.removeprefix(_JOURNEY))
-    except ValueError:
-        return None
 
 
 def _read(token: str) -> _Token | None:

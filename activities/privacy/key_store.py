@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -33,9 +33,8 @@ _LOCK = 0x6361726570617469
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-if TYPE_CHECKING:
-    _Row: TypeAlias = asyncpg.Record
-    _Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+_Row: TypeAlias = asyncpg.Record
+_Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class _Cache(Generic[Key, Value]):
 class KeyStore:
     """The data keys in a database. Made by `open_key_store`."""
 
-    def __init__(self, pool: "_Pool", masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, pool: _Pool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
         self._pool, self._masters = pool, masters
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
@@ -215,7 +214,7 @@ class KeyStore:
 
     # The database
 
-    async def _newest_row(self, subject: str) -> "_Row | None":
+    async def _newest_row(self, subject: str) -> _Row | None:
         return await self._ask("SELECT * FROM keys.data_key WHERE subject = $1 ORDER BY number DESC LIMIT 1", subject)
 
     async def _add(self, subject: str, number: int) -> None:
@@ -235,10 +234,10 @@ class KeyStore:
         self._by_id.put(key.key_id, key)
         return key
 
-    async def _ask(self, statement: str, *given: object) -> "_Row | None":
+    async def _ask(self, statement: str, *given: object) -> _Row | None:
         return await _try(lambda: self._pool.fetchrow(statement, *given))
 
-    async def _ask_all(self, statement: str, *given: object) -> "list[_Row]":
+    async def _ask_all(self, statement: str, *given: object) -> list[_Row]:
         return await _try(lambda: self._pool.fetch(statement, *given))
 
     async def _do(self, statement: str, *given: object) -> None:

@@ -17,7 +17,6 @@ from application.work.worklist import ListWork, list_work, roles_asked
 from console.pages import page
 from console.sign_ins import Notice
 from console.visits import Acts, Looks
-from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
 router = APIRouter()
@@ -83,13 +82,9 @@ def _query(model: type[BaseModel], given: Mapping[str, str]) -> Any:
     content: dict[str, Any] = {}
     for name, value in given.items():
         field = model.model_fields.get(name)
-        if not value or field is None or name == "at":
+        if not value or field is None or name in ("at", "limit"):
             continue
-        content[name] = value == "yes" if field.annotation is bool else value
-        if name == "role":
-            content[name] = [value]
-        if name == "limit":
-            content[name] = 50
+        content[name] = [value] if name == "role" else value == "yes" if field.annotation is bool else value
     try:
         return forms.check(model, content)
     except InvalidInput as problem:
@@ -110,6 +105,3 @@ def _task(visit: Acts) -> tuple[UUID, str]:
 def _back(visit: Acts) -> str:
     query = visit.value("query") or ""
     return f"/work?{query}" if query.isprintable() and "#" not in query else "/work"
-
-
-ROLES = tuple(role for role in Role if role != Role.SYSTEM)

@@ -21,7 +21,7 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.reports.model import KeptReport
 from workflows.journey.base import canonical
 from workflows.journey.entries import find
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import KEPT_REPORT
 from workflows.journey.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
@@ -92,12 +92,12 @@ def _shows_harm(journey: Journey, told: Said, fields: tuple[str, ...]) -> bool:
 def _shows_risk(told: Said) -> bool:
     """Whether the answers show suicide risk, or it cannot be read whether they do."""
     asked, answers = told.get("instrument"), told.get("answers")
-    if asked in (Instrument.C_SSRS.value, Instrument.C_SSRS_SINCE.value):
+    if asked in C_SSRS_FORMS:
         return not isinstance(answers, Mapping) or any(answer not in (False, None) for answer in answers.values())
-    if asked == Instrument.PHQ_9.value:
-        last = answers[8:9] if isinstance(answers, list) else None
-        return last != [0]
-    return asked not in tuple(Instrument)
+    if asked not in tuple(Instrument):
+        return True
+    item = definition_of(Instrument(asked)).suicide_item
+    return item is not None and (not isinstance(answers, list) or answers[item - 1 : item] != [0])
 
 
 def spell(said: Said) -> str:
