@@ -121,8 +121,8 @@ async def test_a_run_that_is_never_idle_leaves_too(
         assert len(journey.support) == len(sent)
         runs = await course.runs()
         assert len(runs) >= 5
-        # However fast people send: after the append that is under way and the next one it makes way, and what was let in
-        # by then takes two more at most.
+        # However fast people send: after the append that is under way and the next one it makes way. What was let in by
+        # then takes two more at most.
         assert max(map(_appends_after_it_was_due, runs)) <= 4
 
 
