@@ -21,7 +21,7 @@ from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, ST
 from workflows.temporal_plugin import in_history
 
 SUMMARISED = (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
-PRIVATE = ("demo-patient", "Invented", "C-SSRS: ", "1986")
+PRIVATE = ("demo-patient", "Invented", "C-SSRS: ", "1986-04-02")
 """What people wrote, and who the patient is: in payloads alone, and never in what is not encrypted."""
 
 
