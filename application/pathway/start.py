@@ -155,7 +155,8 @@ class Starter:
         """Enrol, start, and wait until it is recorded. Interrupted, it has done both of the first two or neither.
 
         Raises:
-            Refused, Conflict: the journey refuses it, or the patient has an open one.
+            Refused, Conflict: the journey refuses it, the patient has an open one, or Temporal holds something else
+                under its workflow id.
             Unavailable, RecordUnavailable: it is not possible now.
         """
         decided = decide(None, command, self._context.now())
@@ -184,8 +185,20 @@ class Starter:
             raise requests.two_patients() from None
         known = await self._known(record, referral, command, enrolment)
         if known is None:
-            await journeys.start(await sessions.proven(self._context, referral.journey_id, command))
+            proven = await sessions.proven(self._context, referral.journey_id, command)
+            self._require_alike(await journeys.start(proven), command)
         return known
+
+    def _require_alike(self, held: Command | None, sent: Command) -> None:
+        """Require that the start which Temporal held already is of this referral.
+
+        Raises:
+            Conflict: it is of another one, under the same request id.
+        """
+        if held is None or not isinstance(held.body, StartPathway) or not isinstance(sent.body, StartPathway):
+            return
+        if found := requests.differences(held.body, sent.body):
+            raise requests.reused(found if held.body.clinic in self._context.person.clinics else ())
 
     async def _known(
         self, record: Record, referral: Referral, command: Command, enrolment: Enrolment

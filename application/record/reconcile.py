@@ -29,7 +29,7 @@ from application.errors import UseCaseError
 from application.files import content_of
 from application.pathway.commands import submit
 from application.settings import Settings
-from application.temporal.journeys import REGISTERED, Journeys, Run
+from application.temporal.journeys import REGISTERED, Journeys, Run, Taken
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
@@ -60,6 +60,7 @@ class Drift(StrEnum):
     """How Temporal and the record can disagree about a journey."""
 
     LOST = "lost"
+    SQUATTED = "squatted"
     ENDED = "ended"
     BEHIND = "behind"
     AHEAD = "ahead"
@@ -79,6 +80,8 @@ class Drift(StrEnum):
 _BOOK = "See docs/how-to/when-something-is-wrong.md"
 MEANINGS = {
     Drift.LOST: "Temporal does not know it",
+    Drift.SQUATTED: "something that is not this journey holds its workflow id in Temporal: find out who started it. On "
+    "another task queue, or told to begin later, it is left: end it in Temporal, or let workers poll that queue",
     Drift.ENDED: "Temporal has ended its run: terminated, failed, timed out, or completed by something else",
     Drift.BEHIND: "Temporal runs an older state of it: its database was put back",
     Drift.AHEAD: "it says that more is recorded than there is: the record was put back. Find the newest copy of the "
@@ -252,6 +255,8 @@ def judge(
     run.
     """
     settled = head.since is None or now - head.since > SETTLED
+    if run is not None and not run.ended and run.squatter is not None and (head.version or run.squatter != "asleep"):
+        return Drift.SQUATTED
     if head.version == 0:
         return Drift.UNSTARTED if settled and (run is None or run.ended) else None
     if run is None:
@@ -318,7 +323,11 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
     if drifted.drift == Drift.UNREVIEWED:
         return await _announce(context, record, journey_id)
     run = await journeys.find(journey_id)
-    if drifted.drift == Drift.LOST or (run is not None and run.ended and (run.long or run.state == "completed")):
+    if drifted.drift == Drift.SQUATTED:
+        return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
+    if drifted.drift == Drift.LOST or (
+        run is not None and run.ended and (run.long or run.state == "completed" or run.squatter)
+    ):
         return await begin_anew(record, journeys, journey_id, run)
     if drifted.drift == Drift.SILENT and run is not None and run.stuck and run.unreplayable:
         # No worker can go on with its history: the database was put back under a worker that remembered more.
@@ -424,8 +433,11 @@ async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
     return True
 
 
-async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last: Run | None) -> bool:
-    """Begin a new run from the record, and hand in again what the last one had accepted and not recorded."""
+async def begin_anew(
+    record: Record, journeys: Journeys, journey_id: UUID, last: Run | None, earlier: Sequence[Taken] = ()
+) -> bool:
+    """Begin a new run from the record, and hand in again what the last one, and ``earlier`` ones, had accepted and not
+    recorded."""
     taken = () if last is None else await journeys.taken(last)
     if last is not None:
         # First its end: what it records afterwards would contradict the run that goes on from the record.
@@ -440,7 +452,7 @@ async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last:
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
     await journeys.resume(events)
     known, messages = receipts_of(events), fold(events).messages.values()
-    for each in taken:
+    for each in (*earlier, *taken):
         if isinstance(each.read, Command):
             recorded = each.read.command_id in known
         else:
@@ -448,6 +460,18 @@ async def begin_anew(record: Record, journeys: Journeys, journey_id: UUID, last:
         if not recorded:
             await journeys.hand_in(journey_id, each)
     return True
+
+
+async def _drive_out(record: Record, journeys: Journeys, drifted: Drifted, squatter: Run) -> bool:
+    """End what holds the id of a journey, and begin the journey anew if it had begun. What was accepted by the run that
+    somebody ended to make room is handed in again."""
+    if not drifted.version:
+        await journeys.end(drifted.journey_id)
+        return True  # From now on it is told as not begun.
+    own = [run async for run in journeys.all_runs(drifted.journey_id) if run.squatter is None]
+    last = max(own, key=lambda run: run.began, default=None)
+    accepted = () if last is None else await journeys.taken(last)
+    return await begin_anew(record, journeys, drifted.journey_id, squatter, accepted)
 
 
 async def _until_quiet(record: Record, journeys: Journeys, over: Run) -> None:

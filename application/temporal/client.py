@@ -21,6 +21,7 @@ from application.temporal import journey_client, runs
 from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
 from application.temporal.keys import open_keys
 from application.temporal.settings import load_temporal_config
+from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.events import Event
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -81,8 +82,8 @@ class TemporalJourneys:
         self._client = client
         self._task_queue = task_queue
 
-    async def start(self, command: Command) -> None:
-        await journey_client.start(self._client, command, task_queue=self._task_queue)
+    async def start(self, command: Command) -> Command | None:
+        return await journey_client.start(self._client, command, task_queue=self._task_queue)
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         return (await journey_client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)).version
@@ -103,13 +104,14 @@ class TemporalJourneys:
         return await runs.under_way(self._client, run)
 
     async def find(self, journey_id: UUID) -> Run | None:
-        return await runs.find_run(self._client, journey_id)
+        return await runs.find_run(self._client, journey_id, task_queue=self._task_queue)
 
     def runs(self) -> AsyncIterator[Run]:
-        return runs.list_runs(self._client)
+        return runs.list_runs(self._client, task_queue=self._task_queue)
 
-    def all_runs(self) -> AsyncIterator[Run]:
-        return runs.list_runs(self._client, query=runs.ALL)
+    def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
+        one = "" if journey_id is None else f" AND WorkflowId = '{workflow_id(journey_id)}'"
+        return runs.list_runs(self._client, query=f"{runs.ALL}{one}", task_queue=self._task_queue)
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:
         return await runs.kept(self._client, run)

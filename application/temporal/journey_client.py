@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any, cast
@@ -33,6 +34,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable
+from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
@@ -55,6 +57,7 @@ ANCHORS = "record-anchors"
 
 _BUSY = (RPCStatusCode.ABORTED, RPCStatusCode.RESOURCE_EXHAUSTED)
 _GOES_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+_STANDS = (*_GOES_ON, WorkflowExecutionStatus.COMPLETED)
 _MOVING = "the journey exists, and was beginning a new run"
 _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
@@ -72,36 +75,51 @@ class SearchAttributeMismatch(Exception):
     """A search attribute exists with another type. Temporal would silently keep it so."""
 
 
-async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> None:
-    """Start the journey of a `pathway.start` command. Starting it again, running or ended, changes nothing.
+async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> Command | None:
+    """Start the journey of a `pathway.start` command that is not recorded yet. Starting it again, while it runs or once
+    it is complete, changes nothing: return the command that had opened it, if one had.
 
-    It begins once ``delay`` has passed: demonstrations then skip that time.
+    It begins once ``delay`` has passed: demonstrations then skip that time. It begins also where something else under
+    its id has ended, or somebody ended it in Temporal.
 
     Raises:
+        Squatted: something else runs under its id.
         Unavailable: Temporal cannot be reached; start again with the same command.
     """
     body = command.body
     if not isinstance(body, StartPathway):
         raise TypeError("only pathway.start starts a journey")
-    try:
-        await assign_keys(client, body.journey_id, body.patient.ref)
-        await client.start_workflow(
-            CareJourney.run,
-            JourneyInput(start=command),
-            id=workflow_id(body.journey_id),
-            task_queue=task_queue,
-            start_delay=delay,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),
-            static_summary=_summary(body.pathway, body.clinic),
-        )
-    except WorkflowAlreadyStartedError:
-        return
-    except RPCError as error:
-        raise _unanswered(command, "Temporal did not take the start") from error
-    except KeysUnavailable as error:
-        raise _unanswered(command, str(error)) from None
+    reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE
+    while True:
+        try:
+            await assign_keys(client, body.journey_id, body.patient.ref)
+            await client.start_workflow(
+                CareJourney.run,
+                JourneyInput(start=command),
+                id=workflow_id(body.journey_id),
+                task_queue=task_queue,
+                start_delay=delay,
+                id_reuse_policy=reuse,
+                search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),
+                static_summary=_summary(body.pathway, body.clinic),
+            )
+        except WorkflowAlreadyStartedError:
+            pass
+        except RPCError as error:
+            raise _unanswered(command, "Temporal did not take the start") from error
+        except KeysUnavailable as error:
+            raise _unanswered(command, str(error)) from None
+        else:
+            return None
+        opening = await read_opening(client, body.journey_id, task_queue=task_queue)
+        ours = opening is not None and opening.squatter in (None, "asleep" if delay else None)
+        status = await _status(handle_of(client, body.journey_id))
+        if opening is not None and ours and status in _STANDS:
+            return opening.start
+        if status == WorkflowExecutionStatus.RUNNING:
+            raise Squatted(body.journey_id)
+        # It has ended: somebody else's, or one of this journey that was ended before it was recorded.
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
 
 
 def handle_of(client: Client, journey_id: UUID) -> WorkflowHandle[CareJourney, JourneyResult]:
@@ -144,13 +162,30 @@ async def submit(
             update_id = f"{update_id}/{uuid4()}"
             raise _TryAgain("the signature could not be checked") from None
 
-    return await _until_answered(command, ask, timeout)
+    return await _until_answered(client, journey_id, command, ask, timeout)
 
 
 async def _until_answered(
-    command: Command, ask: Callable[[timedelta], Awaitable[Receipt]], timeout: timedelta
+    client: Client,
+    journey_id: UUID,
+    command: Command,
+    ask: Callable[[timedelta], Awaitable[Receipt]],
+    timeout: timedelta,
 ) -> Receipt:
-    """Ask until there is an answer, each time for as long as is left."""
+    """Ask until there is an answer, each time for as long as is left.
+
+    Raises:
+        Squatted: there is none, because something else runs under the id of the journey.
+    """
+    try:
+        return await _asked_again(command, ask, timeout)
+    except Unavailable:
+        with suppress(Unavailable):
+            await _require_own(client, journey_id, None)
+        raise
+
+
+async def _asked_again(command: Command, ask: Callable[[timedelta], Awaitable[Receipt]], timeout: timedelta) -> Receipt:
     until = monotonic() + timeout.total_seconds()
     pause = 0.05
     while True:
@@ -204,7 +239,7 @@ async def reopen(
             raise _TryAgain("the journey was coming to its end") from None
 
     try:
-        return await _until_answered(command, ask, timeout)
+        return await _until_answered(client, journey.id, command, ask, timeout)
     except NotChecked:
         return await submit(client, journey.id, command, timeout=timeout)
 
@@ -298,6 +333,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
     One that runs stays as it is. Nothing that is recorded happens again: events and notices have their ids.
 
     Raises:
+        Squatted: something else runs under its id.
         Unavailable: Temporal did not take it, or the record cannot keep a large state; ask again.
     """
     journey = fold(recorded)
@@ -310,14 +346,26 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
             id=workflow_id(journey.id),
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
             static_summary=_summary(journey.protocol.pathway, journey.clinic),
         )
+    except WorkflowAlreadyStartedError:
+        await _require_own(client, journey.id, task_queue)
     except RPCError as error:
         raise Unavailable("Temporal did not take the journey", "Run it again") from error
     except KeysUnavailable as error:
         raise Unavailable(str(error), "Run it again") from None
+
+
+async def _require_own(client: Client, journey_id: UUID, task_queue: str | None) -> None:
+    """Require that what runs under the id of a journey is this journey.
+
+    Raises:
+        Squatted: it is not.
+    """
+    opening = await read_opening(client, journey_id, task_queue=task_queue)
+    if opening is not None and opening.squatter is not None:
+        raise Squatted(journey_id)
 
 
 async def _assign(client: Client, journey: Journey) -> None:

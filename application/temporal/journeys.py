@@ -9,6 +9,7 @@ from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.messages import Batch
 
+Squatter = Literal["foreign", "elsewhere", "asleep"]
 REGISTERED = "search attributes registered"
 """How it is told that search attributes were missing."""
 
@@ -20,6 +21,9 @@ class Run(NamedTuple):
     what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail.
     ``unreplayable``: they fail because its history is not what a worker would do. ``long``: its history is near a
     limit. ``conflict``: the record had something else where it wanted to record. It ``began`` at a time (UTC).
+
+    ``squatter``: it is not this journey. ``foreign``: of another type, or opened without our keys; ``elsewhere``: on
+    another task queue; ``asleep``: told to begin later.
     """
 
     journey_id: UUID
@@ -34,6 +38,7 @@ class Run(NamedTuple):
     long: bool = False
     conflict: bool = False
     unreplayable: bool = False
+    squatter: Squatter | None = None
 
     @property
     def ended(self) -> bool:
@@ -68,8 +73,12 @@ class UnderWay(NamedTuple):
 class Journeys(Protocol):
     """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer."""
 
-    async def start(self, command: Command) -> None:
-        """Start a journey. Repeating it is safe."""
+    async def start(self, command: Command) -> Command | None:
+        """Start a journey that is not recorded yet. Repeating it is safe: return the command that had opened it.
+
+        Raises:
+            Conflict: something else runs under its workflow id.
+        """
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         """Send a command; return the version of the journey after it, once it is accepted.
@@ -98,8 +107,8 @@ class Journeys(Protocol):
     def runs(self) -> AsyncIterator[Run]:
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""
 
-    def all_runs(self) -> AsyncIterator[Run]:
-        """List all runs that Temporal still has, also those that are over."""
+    def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
+        """List all runs that Temporal still has, of one journey or of all, also those that are over."""
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:
         """Return the batches that the record took of a run, as its history says."""

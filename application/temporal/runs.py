@@ -37,6 +37,7 @@ from activities.privacy.errors import KeysUnavailable
 from application.errors import Unavailable
 from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
 from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
+from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.messages import (
@@ -53,7 +54,7 @@ from workflows.messages import (
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, SEARCH_ATTRIBUTES, STAGE
 from workflows.temporal_plugin import in_history
 
-ALL = "WorkflowType = 'CareJourney'"
+ALL = f"WorkflowType = '{TYPE}'"
 OPEN = f"{ALL} AND CloseTime IS NULL"
 """Every open run, paused ones too: those are not listed as running."""
 PAGE = 1000
@@ -79,8 +80,9 @@ def _unavailable() -> Unavailable:
     return Unavailable("Temporal did not answer", "Run it again")
 
 
-async def list_runs(client: Client, *, query: str = OPEN) -> AsyncIterator[Run]:
-    """List runs of journeys, all open ones unless asked for others, without waking any.
+async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None = None) -> AsyncIterator[Run]:
+    """List runs of journeys, all open ones unless asked for others, without waking any. On another than the
+    ``task_queue`` none is a journey's own.
 
     Raises:
         Unavailable: Temporal did not list them.
@@ -95,7 +97,7 @@ async def list_runs(client: Client, *, query: str = OPEN) -> AsyncIterator[Run]:
         except RPCError:
             raise Unavailable("Temporal did not list the journeys", "Run it again") from None
         for info in page.executions:
-            run = _run(info)
+            run = _run(info, task_queue)
             if run is not None:
                 yield run
         token = page.next_page_token
@@ -103,8 +105,9 @@ async def list_runs(client: Client, *, query: str = OPEN) -> AsyncIterator[Run]:
             return
 
 
-async def find_run(client: Client, journey_id: UUID) -> Run | None:
+async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None = None) -> Run | None:
     """Return the latest run of a journey; None when Temporal knows none. Its mark is the newest that its history has.
+    On another than the ``task_queue`` it is not the journey's own.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -114,11 +117,14 @@ async def find_run(client: Client, journey_id: UUID) -> Run | None:
     )
     try:
         described = await client.workflow_service.describe_workflow_execution(request, retry=True, timeout=ANSWER)
-        run = _run(described.workflow_execution_info)
+        run = _run(described.workflow_execution_info, task_queue)
         if run is None:
             return None
         pending = described.pending_workflow_task
         attempt = pending.attempt if described.HasField("pending_workflow_task") else 0
+        if run.squatter is not None:
+            opening = await read_opening(client, journey_id, task_queue=task_queue)
+            return run if opening is None else run._replace(squatter=opening.squatter or run.squatter)
         answer = await _newest_answer(client, run)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
@@ -134,7 +140,7 @@ async def find_run(client: Client, journey_id: UUID) -> Run | None:
     )
 
 
-def _run(info: WorkflowExecutionInfo) -> Run | None:
+def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
     _, _, opaque = info.execution.workflow_id.partition("/")
     try:
         journey_id = UUID(opaque)
@@ -155,6 +161,7 @@ def _run(info: WorkflowExecutionInfo) -> Run | None:
         build=_keyword(shown, "TemporalWorkerDeploymentVersion") if pinned else None,
         stuck="TemporalReportedProblems" in shown,
         long=info.history_length >= LONG_HISTORY,
+        squatter=squatter_in(info, task_queue=task_queue),
     )
 
 

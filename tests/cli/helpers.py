@@ -164,13 +164,14 @@ class DirectJourneys:
     def __init__(self, world: World, record: Record) -> None:
         self._world, self._record = world, record
 
-    async def start(self, command: Command) -> None:
+    async def start(self, command: Command) -> Command | None:
         assert isinstance(command.body, StartPathway)
         self._world.received.append(command)
         decided = decide(None, command, self._world.at)
         assert not isinstance(decided, Refusal)
         if not self._world.asleep:
             await append(self._record, command.body.journey_id, decided)
+        return None
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         events = await load_events(self._record, journey_id)
@@ -210,7 +211,7 @@ class DirectJourneys:
     def runs(self) -> AsyncIterator[Run]:
         raise AssertionError("nothing is compared with Temporal here")
 
-    def all_runs(self) -> AsyncIterator[Run]:
+    def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
         raise AssertionError("nothing is mended here")
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:

@@ -202,6 +202,26 @@ async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: 
     await eventually(lambda: knows(course, accepted.command_id))
 
 
+async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
+    """They end the journey just after it accepted something, and start another thing that shows all that it showed."""
+    ground = working
+    [course] = await ground.begin(1)
+    await ground.stack.postgres.stop("immediate")
+    accepted = command(support("invented: accepted just before"))
+    await submit(ground.client, course.id, accepted)
+    shown = (await course.handle.describe()).typed_search_attributes
+    await ended(ground, course)
+    plain = await Client.connect(ground.stack.temporal.address)
+    await plain.start_workflow(
+        "CareJourney", {}, id=workflow_id(course.id), task_queue="nobody", search_attributes=shown
+    )
+    await ground.stack.postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    assert await ground.reconcile() == {course.id: (Drift.SQUATTED, True)}
+    await eventually(lambda: knows(course, accepted.command_id))
+    assert course.id not in await ground.reconcile()
+
+
 async def knows(course: Course, command_id: UUID) -> bool:
     return command_id in await course.commands()
 

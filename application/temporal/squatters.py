@@ -1,0 +1,94 @@
+"""What else may hold the workflow id of a journey: whoever reaches Temporal can start anything under it, first.
+
+A run is the journey's own if it is of our type, on our task queue, begins now, and was opened with our keys.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.privacy.errors import KeysUnavailable
+from application.errors import Conflict, Unavailable
+from application.temporal.journeys import Squatter
+from workflows.authenticity import Foreign
+from workflows.care_journey import workflow_id
+from workflows.journey.commands import Command
+from workflows.messages import JourneyInput
+from workflows.temporal_plugin import NotAuthentic, in_history
+
+TYPE = "CareJourney"
+PROMPT = timedelta(minutes=1)
+"""A run that begins later than this after its start does not begin as ours do. Temporal itself waits a second."""
+ANSWER = timedelta(seconds=10)
+
+_INPUT: Any = JourneyInput | Foreign
+
+
+class Squatted(Conflict):
+    """Something else holds the workflow id of a journey, so that it cannot run."""
+
+    def __init__(self, journey_id: UUID) -> None:
+        super().__init__(
+            "something that is not this journey holds its workflow id in Temporal, so the journey does not run",
+            f"Tell ops: they end it (`temporal workflow terminate --workflow-id {workflow_id(journey_id)}`) and find "
+            "out who started it. Then do this again, unchanged",
+            state="Nothing was sent to the journey. What is recorded of it stays; an enrolment is kept.",
+            ids={"journey_id": str(journey_id)},
+        )
+
+
+class Opening(NamedTuple):
+    """How the latest run under a journey's id began: what is wrong with it, and the command that opened it, if one
+    did and not a recorded state."""
+
+    squatter: Squatter | None
+    start: Command | None = None
+
+
+async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | None) -> Opening | None:
+    """Return how the latest run under a journey's id began; None when Temporal knows none.
+
+    Raises:
+        Unavailable: Temporal did not answer, or the keys cannot be had.
+    """
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id(journey_id)),
+        maximum_page_size=1,
+    )
+    try:
+        page = await client.workflow_service.get_workflow_execution_history(request, retry=True, timeout=ANSWER)
+        begun = page.history.events[0].workflow_execution_started_event_attributes
+        if begun.workflow_type.name != TYPE:
+            return Opening("foreign")
+        [given] = await in_history(client, workflow_id(journey_id)).decode(begun.input.payloads, [_INPUT])
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Unavailable("Temporal did not answer", "Run it again") from None
+    except (KeysUnavailable, RuntimeError):
+        raise Unavailable("how the run of this journey began cannot be read now", "Run it again") from None
+    except (NotAuthentic, ValueError):
+        return Opening("foreign")
+    if not isinstance(given, JourneyInput):
+        return Opening("foreign")
+    if task_queue is not None and begun.task_queue.name != task_queue:
+        return Opening("elsewhere", given.start)
+    asleep = begun.first_workflow_task_backoff.ToTimedelta() > PROMPT
+    return Opening("asleep" if asleep else None, given.start)
+
+
+def squatter_in(info: WorkflowExecutionInfo, *, task_queue: str | None) -> Squatter | None:
+    """Return what is wrong with a run as far as a list of runs shows it."""
+    if info.type.name != TYPE:
+        return "foreign"
+    if task_queue is not None and info.task_queue != task_queue:
+        return "elsewhere"
+    begins, started = info.execution_time.ToDatetime(tzinfo=UTC), info.start_time.ToDatetime(tzinfo=UTC)
+    return "asleep" if begins - started > PROMPT and begins > datetime.now(UTC) else None
