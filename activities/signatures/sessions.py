@@ -16,9 +16,10 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.signatures.signer_registry import Register
+from activities.signatures.passkeys import Problem
+from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from activities.signatures.staff import ANYBODYS
-from activities.signatures.verifying import SKEW
+from activities.signatures.verifying import SKEW, problem_with
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.commands import SIGNED, Command
@@ -199,7 +200,7 @@ def _session_problems(
     if entry is None:
         yield SessionProblem.UNKNOWN_KEY
         return
-    if not _verifies(entry.public_key, session.value, session.signed_bytes()):
+    if _opening_problem(entry, session, register.origins) is not None:
         yield SessionProblem.BAD_SESSION
     signer = register.entry(session.key_id)
     if signer is not None and session.person != signer.person:
@@ -234,8 +235,16 @@ def _is_let_in(session: SessionCertificate, register: Register, log: ThisLog) ->
 
 
 @lru_cache(maxsize=1024)
+def _opening_problem(
+    entry: SignerEntry | ServiceEntry, session: SessionCertificate, origins: tuple[str, ...]
+) -> Problem | None:
+    """Say why a session was not signed with this key. The same session is looked at with each of its commands."""
+    return problem_with(entry, session, session.signed_bytes(), origins)
+
+
+@lru_cache(maxsize=1024)
 def _verifies(public_key: str, value: str, signed: bytes) -> bool:
-    """Whether a signature is valid. The same session is looked at with each of its commands."""
+    """Whether the key of a session made a signature."""
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(value), signed)
     except (InvalidSignature, ValueError):

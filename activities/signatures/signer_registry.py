@@ -16,13 +16,13 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from activities.signatures.keys import PrivateKey, key_id_of
+from activities.signatures.passkeys import PublicKey, covers, ed25519_in
 from workflows.journey.actors import CLINICAL, STAFF, CareTeamMember, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, Whole, canonical
 from workflows.journey.calendars import Instant
-from workflows.journey.signed_statement import Sha256
 
 DOMAIN = "care-pathway/register/1"
 REGISTER_LIMIT = 16 * 1024 * 1024
@@ -48,7 +48,7 @@ class _KeyEntry(InputModel):
     """One key: since when, who enrolled it, and since when it is revoked."""
 
     key_id: Identifier
-    public_key: Sha256
+    public_key: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$", min_length=64, max_length=154)]
     enrolled_at: Instant
     enrolled_by: tuple[Identifier, Identifier]
     revoked_at: Instant | None = None
@@ -60,12 +60,25 @@ class _KeyEntry(InputModel):
         """Whose key it is."""
         raise NotImplementedError
 
+    @property
+    def ed25519(self) -> bytes | None:
+        """The public key, 32 bytes, if it is one of Ed25519.
+
+        Raises:
+            ValueError: it is no public key.
+        """
+        public_key = bytes.fromhex(self.public_key)
+        if len(public_key) != 32:
+            raise ValueError("public_key is not one that generating a key gives")
+        return public_key
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if len({self.owner, *self.enrolled_by}) != 3:
             raise ValueError("enrolled_by must be two different people, neither of them the one enrolled")
         public_key = bytes.fromhex(self.public_key)
-        if int.from_bytes(public_key, "little") % 2**255 % _P in _WEAK:
+        ed25519 = self.ed25519
+        if ed25519 is not None and int.from_bytes(ed25519, "little") % 2**255 % _P in _WEAK:
             raise ValueError("public_key is not one that generating a key gives")
         if self.key_id != key_id_of(public_key):
             raise ValueError("key_id is not the id of public_key")
@@ -82,18 +95,51 @@ class _KeyEntry(InputModel):
         return "active" if self.revoked_at is None or moment < self.revoked_at else "revoked"
 
 
+RpId: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+)$", max_length=253)
+]
+"""The name that a passkey signs for: that of a host, or of a domain above it. No address of an IP network is one."""
+Origin: TypeAlias = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(http://localhost|https://(localhost|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+))(:[1-9][0-9]{0,4})?$",
+        max_length=300,
+    ),
+]
+"""Where the organisation's people use their passkeys, as a browser spells it, such as `https://care.example.org`."""
+
+
+class Passkey(InputModel):
+    """What makes a key a passkey: for which name it signs, and its id there (hex)."""
+
+    rp_id: RpId
+    credential_id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$", min_length=32, max_length=2046)]
+
+
 class SignerEntry(_KeyEntry):
-    """The key of one of the staff. All open their working sessions with it; who decides signs decisions with it too,
-    and has a licence."""
+    """The key of one of the staff: of a key file, or a passkey, and then ``public_key`` is in COSE. All open their
+    working sessions with it; who decides signs decisions with it too, and has a licence."""
 
     person: Identifier
     role: Role
     printed_name: Short
     licence: Licence | None = None
+    passkey: Passkey | None = None
 
     @property
     def owner(self) -> str:
         return self.person
+
+    @property
+    def ed25519(self) -> bytes | None:
+        return super().ed25519 if self.passkey is None else ed25519_in(bytes.fromhex(self.public_key))
+
+    @property
+    def as_passkey(self) -> PublicKey | None:
+        """The public half of the passkey; None for the key of a key file."""
+        if self.passkey is None:
+            return None
+        return PublicKey(bytes.fromhex(self.public_key), bytes.fromhex(self.passkey.credential_id), self.passkey.rp_id)
 
     @model_validator(mode="after")
     def _licensed(self) -> Self:
@@ -151,7 +197,8 @@ class Shift(InputModel):
 
 class Register(InputModel):
     """The clinics, everybody there ever was, every shift and every key. ``version`` counts the changes, so that an
-    older register is recognised. One licence number in one state stands for one person."""
+    older register is recognised. One licence number in one state stands for one person. Passkeys are used at the
+    ``origins`` only."""
 
     organisation: Short
     version: Annotated[Whole, Field(ge=1)]
@@ -161,12 +208,23 @@ class Register(InputModel):
     clinics: tuple[Identifier, ...] = ()
     staff: tuple[StaffEntry, ...] = ()
     rota: tuple[Shift, ...] = ()
+    origins: Annotated[tuple[Origin, ...], Field(max_length=100)] = ()
 
     @model_validator(mode="after")
     def _one_entry_per_key(self) -> Self:
-        keys = [entry.key_id for entry in (*self.entries, *self.services)]
-        if len({*keys}) != len(keys):
-            raise ValueError("a key is enrolled once")
+        entries = (*self.entries, *self.services)
+        passkeys = [entry.passkey.credential_id for entry in self.entries if entry.passkey is not None]
+        ed25519 = [entry.ed25519 for entry in entries if entry.ed25519 is not None]
+        for each in ([entry.key_id for entry in entries], passkeys, ed25519):
+            if len({*each}) != len(each):
+                raise ValueError("a key is enrolled once")
+        return self
+
+    @model_validator(mode="after")
+    def _passkeys_have_a_place(self) -> Self:
+        for entry in self.entries:
+            if entry.passkey is not None and not any(covers(entry.passkey.rp_id, each) for each in self.origins):
+                raise ValueError("passkeys are for an origin that the register lists")
         return self
 
     @model_validator(mode="after")
@@ -214,9 +272,10 @@ def enter(
     clinics: Iterable[str] = (),
     staff: Iterable[StaffEntry] = (),
     rota: Iterable[Shift] = (),
+    origins: Iterable[str] = (),
 ) -> Register:
-    """Return the next register, with further clinics, staff and shifts. A shift that begins before another one of its
-    clinic has ended takes its place from then on.
+    """Return the next register, with further clinics, staff, shifts and origins. A shift that begins before another one
+    of its clinic has ended takes its place from then on.
 
     Raises:
         RegisterError: it is dated before the register, somebody is entered twice, a shift names nobody who could be on
@@ -241,6 +300,7 @@ def enter(
         clinics=tuple(dict.fromkeys((*register.clinics, *clinics))),
         staff=(*register.staff, *staff),
         rota=(*register.rota, *rota),
+        origins=tuple(dict.fromkeys((*register.origins, *origins))),
     )
 
 

@@ -12,7 +12,8 @@ from enum import StrEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.signatures.signer_registry import Register, SignerEntry
+from activities.signatures.passkeys import Problem, find_problem
+from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from workflows.journey.actors import Role, is_one_licence
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.signed_statement import (
@@ -20,6 +21,7 @@ from workflows.journey.signed_statement import (
     ProtocolApproval,
     ProtocolStatement,
     Signature,
+    SignatureValue,
     Signer,
     Statement,
 )
@@ -35,6 +37,8 @@ class SignatureProblem(StrEnum):
 
     UNKNOWN_KEY = "unknown_key"
     BAD_SIGNATURE = "bad_signature"
+    WRONG_ORIGIN = "wrong_origin"
+    USER_NOT_VERIFIED = "user_not_verified"
     WRONG_PERSON = "wrong_person"
     WRONG_ROLE = "wrong_role"
     WRONG_NAME = "wrong_name"
@@ -59,6 +63,14 @@ _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
     SignatureProblem.BAD_SIGNATURE: (
         "the signature was not made with this key over this decision",
         "Sign it with your own key; if you did, tell ops: somebody changed it",
+    ),
+    SignatureProblem.WRONG_ORIGIN: (
+        "the passkey was used on a page that is not of this organisation",
+        "Sign at the address you were given, and tell ops what you saw",
+    ),
+    SignatureProblem.USER_NOT_VERIFIED: (
+        "your passkey did not ask who you are",
+        "Set it to ask for a fingerprint, your face or its PIN, and sign anew",
     ),
     SignatureProblem.WRONG_PERSON: ("the key is somebody else's", "Use your own profile and key"),
     SignatureProblem.WRONG_ROLE: ("the key is enrolled for another role", "Act in the role you are enrolled in"),
@@ -133,7 +145,7 @@ def check(
         SignatureProblem.LICENCE_EXPIRED: entry.licence.ends(state) <= at,
         SignatureProblem.WRONG_STATE: state not in entry.licence.states,
     }
-    return next(_faults(statement, signature, entry, at, skew, faults), None)
+    return next(_faults(statement, signature, register, entry, at, skew, faults), None)
 
 
 def may_lend(register: Register, key_id: str, *, clinic: str, state: str, at: datetime) -> bool:
@@ -186,7 +198,7 @@ def check_protocol(
             SignatureProblem.REVOKED: entry.state_at(signed_at) == "revoked",
             SignatureProblem.LICENCE_EXPIRED: entry.licence.ends() <= signed_at,
         }
-        problem = next(_faults(approval.statement(signed), signed.signature, entry, at, skew, faults), None)
+        problem = next(_faults(approval.statement(signed), signed.signature, register, entry, at, skew, faults), None)
         if problem is not None:
             return problem
     if not all(_directed(approval, each, register) for each in approval.clinics):
@@ -208,6 +220,7 @@ def _directed(approval: ProtocolApproval, clinic: str, register: Register) -> bo
 def _faults(
     statement: Statement | DelegationStatement | ProtocolStatement,
     signature: Signature,
+    register: Register,
     entry: SignerEntry,
     at: datetime,
     skew: timedelta,
@@ -215,8 +228,10 @@ def _faults(
 ) -> Iterator[SignatureProblem]:
     """Yield what is wrong, the signature first: without a valid one nothing else in the statement can be believed."""
     seal, signer = statement.seal, statement.signer
-    if signature.seal != seal or not _verifies(entry, signature, statement):
+    if signature.seal != seal:
         yield SignatureProblem.BAD_SIGNATURE
+    if (problem := _problem_of(register, entry, signature, statement)) is not None:
+        yield problem
     yield from _mismatches(signer, entry)
     # Differences, because sums of the times people send may leave the calendar.
     early = seal.signed_at - at > skew or entry.state_at(seal.signed_at) == "not_enrolled"
@@ -239,12 +254,32 @@ def _mismatches(signer: Signer, entry: SignerEntry) -> Iterator[SignatureProblem
         yield SignatureProblem.WRONG_LICENCE
 
 
-def _verifies(
-    entry: SignerEntry, signature: Signature, statement: Statement | DelegationStatement | ProtocolStatement
-) -> bool:
+def _problem_of(
+    register: Register,
+    entry: SignerEntry,
+    signature: Signature,
+    statement: Statement | DelegationStatement | ProtocolStatement,
+) -> SignatureProblem | None:
+    try:
+        signed = statement.signed_bytes()
+    except ValueError:
+        return SignatureProblem.BAD_SIGNATURE
+    problem = problem_with(entry, signature, signed, register.origins)
+    return None if problem is None else SignatureProblem(problem)
+
+
+def problem_with(
+    entry: SignerEntry | ServiceEntry, signature: SignatureValue, signed: bytes, origins: tuple[str, ...]
+) -> Problem | None:
+    """Say why a signature over these bytes is not of this key; None when it is."""
+    passkey = entry.as_passkey if isinstance(entry, SignerEntry) else None
+    if passkey is not None and signature.assertion is not None:
+        return find_problem(passkey, signature.value, signature.assertion, signed, origins)
+    if passkey is not None or signature.assertion is not None:
+        return "bad_signature"
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))
-        key.verify(bytes.fromhex(signature.value), statement.signed_bytes())
+        key.verify(bytes.fromhex(signature.value), signed)
     except (InvalidSignature, ValueError):
-        return False
-    return True
+        return "bad_signature"
+    return None

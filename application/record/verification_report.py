@@ -31,6 +31,8 @@ MEANINGS: Mapping[str, str] = {
     "unsigned": "A decision or delegation without a signature. Nobody made it.",
     "unknown_key": "The register has no such key, or not two people enrolled it.",
     "bad_signature": "The signature was not made with this key over this decision: one of them was changed or copied.",
+    "wrong_origin": "The passkey was used on a page of an address that is not the organisation's.",
+    "user_not_verified": "The passkey did not verify that its owner was there.",
     "wrong_person": "The key is somebody else's.",
     "wrong_role": "The key is enrolled for another role, or neither role nor delegation let this person decide it.",
     "wrong_name": "The printed name is not the one the key is enrolled under.",

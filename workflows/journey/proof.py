@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 from workflows.journey.actors import Role
 from workflows.journey.base import Identifier, InputModel, Short, canonical
 from workflows.journey.calendars import Instant
-from workflows.journey.signed_statement import Sha256
+from workflows.journey.signed_statement import Sha256, SignatureValue
 
 SESSION = "care-pathway/session/1"
 COMMAND = "care-pathway/command/1"
@@ -61,10 +61,8 @@ class SessionStatement(InputModel):
         return canonical({"domain": SESSION, **spelled_session(self)})
 
 
-class SessionCertificate(SessionStatement):
+class SessionCertificate(SessionStatement, SignatureValue):
     """A session, signed."""
-
-    value: Ed25519
 
     @property
     def session_id(self) -> str:

@@ -9,10 +9,10 @@ be moved to another record: journey, request and evidence are part of it too).
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, Text, Whole, canonical
@@ -55,10 +55,34 @@ class SignatureHeader(InputModel):
     expires_at: Instant
 
 
-class Signature(SignatureHeader):
-    """A signature header with its Ed25519 signature: 64 bytes, in hex."""
+def _bytes(least: int, most: int) -> StringConstraints:
+    return StringConstraints(pattern=r"^([0-9a-f]{2})+$", min_length=2 * least, max_length=2 * most)
 
-    value: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+class Assertion(InputModel):
+    """What stands around a signature that a passkey made (WebAuthn, `AuthenticatorAssertionResponse`), in hex: what the
+    authenticator says of itself, and what the browser says of the page."""
+
+    authenticator_data: Annotated[str, _bytes(37, 512)]
+    client_data: Annotated[str, _bytes(2, 1024)]
+
+
+class SignatureValue(InputModel):
+    """A signature, in hex: of a key file, Ed25519, 64 bytes; or of a passkey, then with its assertion, over which it is
+    made."""
+
+    value: Annotated[str, _bytes(8, 72)]
+    assertion: Assertion | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.assertion is None and len(self.value) != 128:
+            raise ValueError("a signature without an assertion has 64 bytes")
+        return self
+
+
+class Signature(SignatureHeader, SignatureValue):
+    """A signature header with its signature."""
 
     @property
     def seal(self) -> SignatureHeader:

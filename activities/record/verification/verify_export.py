@@ -15,9 +15,10 @@ the report says is theirs to answer for: it can be made again from the record.
 
 Of a journey it checks that the file is, to the letter, what the service exported: which log it is of, up to which
 event, with which register; that the events are in order and unchanged, each by its hash and the chain; that every
-decision and delegation was signed by who it names, with a key the organisation's register knows, in time; that what
-was decided on is the evidence in the file, word for word; and that whoever else acted had a working session. It cannot
-see what was recorded after the export, nor what the rules of the clinic were.
+decision and delegation was signed by who it names, with a key the organisation's register knows, in time, and where
+that is a passkey, at an address of the organisation, by somebody who was verified there; that what was decided on is
+the evidence in the file, word for word; and that whoever else acted had a working session. It cannot see what was
+recorded after the export, nor what the rules of the clinic were.
 Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed; or a report is signed and says
 that something was found or not checked. 2: it could not be checked, or not all of it. Nothing is printed as the file
 has it: what could not be seen, or would move the text around it, is spelled as \\u{…}.
@@ -35,10 +36,13 @@ try:
     from io import BytesIO
     from pathlib import Path
     from typing import Any, Literal, TypeAlias
+    from urllib.parse import urlsplit
     from uuid import UUID, uuid5
 
     from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
 except ImportError as missing:  # Python would exit with 1, which means that something is wrong with the file
     if __name__ != "__main__":
         raise
@@ -57,6 +61,8 @@ Keys: TypeAlias = Mapping[str, dict[str, Any]]
 SignatureFault: TypeAlias = Literal[
     "unknown_key",
     "bad_signature",
+    "wrong_origin",
+    "user_not_verified",
     "wrong_person",
     "wrong_role",
     "wrong_name",
@@ -70,6 +76,8 @@ SignatureFault: TypeAlias = Literal[
 MEANINGS: Mapping[SignatureFault, str] = {
     "unknown_key": "the register does not have its key, or not two others enrolled it",
     "bad_signature": "the signature was not made with this key over this decision",
+    "wrong_origin": "the passkey was used on a page of an address that is not the organisation's",
+    "user_not_verified": "the passkey did not verify that its owner was there",
     "wrong_person": "the register has another person for this key",
     "wrong_role": "the register has another role for this key",
     "wrong_name": "the register has another name for this key",
@@ -161,6 +169,68 @@ def verified(public_key: str, value: str, signed: bytes) -> bool:
     return True
 
 
+def passkey_fault(
+    entry: Mapping[str, Any], value: str, assertion: Mapping[str, Any], signed: bytes
+) -> Literal["bad_signature", "wrong_origin", "user_not_verified"] | None:
+    """Why a passkey did not sign this; None when it did (WebAuthn, 7.2)."""
+    rp_id = entry["passkey"]["rp_id"]
+    seen, said = bytes.fromhex(assertion["authenticator_data"]), bytes.fromhex(assertion["client_data"])
+    page = json.loads(said.decode())
+    challenge = base64.urlsafe_b64encode(sha256(signed).digest()).rstrip(b"=").decode()
+    if page["type"] != "webauthn.get" or page["challenge"] != challenge or page.get("crossOrigin", False) is not False:
+        return "bad_signature"
+    if page["origin"] not in entry["origins"]:
+        return "wrong_origin"
+    host = urlsplit(page["origin"]).hostname or ""
+    if not (host == rp_id or host.endswith(f".{rp_id}")):
+        return "wrong_origin"
+    if seen[:32] != sha256(rp_id.encode()).digest():
+        return "wrong_origin"
+    present, verified_there, enrolls, extended = (seen[32] & bit for bit in (0x01, 0x04, 0x40, 0x80))
+    if not present or not verified_there:
+        return "user_not_verified"
+    if enrolls or len(seen) < 37 or (len(seen) > 37 and not extended):
+        return "bad_signature"
+    made_over = seen + sha256(said).digest()
+    try:
+        key = cose_key(bytes.fromhex(entry["public_key"]))
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(bytes.fromhex(value), made_over)
+        else:
+            key.verify(bytes.fromhex(value), made_over, ECDSA(SHA256()))
+    except InvalidSignature:
+        return "bad_signature"
+    return None
+
+
+def cose_key(cose: bytes) -> Ed25519PublicKey | EllipticCurvePublicKey:
+    """A public key in COSE, spelled in the one way of docs/reference/signatures.md.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(cose) == 42 and cose[:10] == bytes.fromhex("a4010103272006215820"):
+        return Ed25519PublicKey.from_public_bytes(cose[10:])
+    if len(cose) == 77 and cose[:10] == bytes.fromhex("a5010203262001215820") and cose[42:45] == b"\x22\x58\x20":
+        return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + cose[10:42] + cose[45:])
+    raise ValueError("no public key")
+
+
+def value_fault(
+    entry: Mapping[str, Any], signature: Mapping[str, Any], signed: bytes
+) -> Literal["bad_signature", "wrong_origin", "user_not_verified"] | None:
+    """Why the key of an entry did not sign this, whichever kind of key it is; None when it did."""
+    assertion, passkey = signature.get("assertion"), entry.get("passkey")
+    if (assertion is None) != (passkey is None):
+        return "bad_signature"
+    if assertion is None:
+        return None if verified(entry["public_key"], signature["value"], signed) else "bad_signature"
+    try:
+        return passkey_fault(entry, signature["value"], assertion, signed)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return "bad_signature"
+
+
 def spelled(moment_of: str) -> str:
     """A time as it is signed."""
     return moment(moment_of).isoformat(timespec="microseconds")
@@ -187,8 +257,8 @@ def register_of(content: bytes, organisation_key: str) -> Keys | None:
             raise ValueError("not a register")
         if len({entry["service"], *entry["enrolled_by"]}) == 3:
             keys[entry["key_id"]] = entry
-    organisation = file["register"]["organisation"]
-    return {key_id: {**entry, "organisation": organisation} for key_id, entry in keys.items()}
+    of_all = {"organisation": file["register"]["organisation"], "origins": file["register"].get("origins", ())}
+    return {key_id: {**entry, **of_all} for key_id, entry in keys.items()}
 
 
 def signed_bytes(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
@@ -220,8 +290,9 @@ def signature_faults(
     if entry is None or "service" in entry:
         yield "unknown_key"
         return
-    if not verified(entry["public_key"], signature["value"], signed):
-        yield "bad_signature"
+    fault = value_fault(entry, signature, signed)
+    if fault is not None:
+        yield fault
     if signer["id"] != entry["person"]:
         yield "wrong_person"
     if signer["role"] != entry["role"]:
@@ -298,7 +369,7 @@ def session_faults(
     if entry is None:
         yield "session_unknown_key"
         return
-    if not verified(entry["public_key"], session["value"], canonical({"domain": "care-pathway/session/1", **said})):
+    if value_fault(entry, session, canonical({"domain": "care-pathway/session/1", **said})) is not None:
         yield "session_forged"
     way = session["let_in_by"]
     if "service" not in entry:

@@ -1,0 +1,110 @@
+"""Passkeys: keys in a phone, a computer or a stick that sign only for one address, and only after their owner was
+verified there (WebAuthn level 2). This says whether one signed something. No I/O; raises nothing.
+
+What is signed is the same as with a key file: its SHA-256 is the challenge. So whoever has the record can tell what was
+signed without asking the authenticator. A counter is not compared: passkeys that are kept in several places have none.
+"""
+
+import json
+from collections.abc import Collection
+from hashlib import sha256
+from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from webauthn import verify_authentication_response
+from webauthn.helpers import bytes_to_base64url, parse_authenticator_data
+from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAssertionResponse
+
+from workflows.journey.signed_statement import Assertion
+
+ES256: Final = (bytes.fromhex("a5010203262001215820"), bytes.fromhex("225820"))
+EDDSA: Final = bytes.fromhex("a4010103272006215820")
+"""How the public keys of the two algorithms begin in COSE (RFC 9053), in the one spelling that authenticators use
+(CTAP2 canonical CBOR): what follows are the 32 bytes of each coordinate. So the key says its algorithm, and nothing
+else can."""
+
+Problem: TypeAlias = Literal["bad_signature", "wrong_origin", "user_not_verified"]
+
+
+def ed25519_in(public_key: bytes) -> bytes | None:
+    """Return the 32 bytes of an Ed25519 key in COSE; None for a key of P-256.
+
+    Raises:
+        ValueError: it is neither, is spelled in another way, or is no point of the curve.
+    """
+    if public_key.startswith(EDDSA) and len(public_key) == len(EDDSA) + 32:
+        return public_key[len(EDDSA) :]
+    (before, between), size = ES256, len(public_key)
+    x, y = public_key[len(before) : len(before) + 32], public_key[-32:]
+    if size != 77 or public_key != before + x + between + y:
+        raise ValueError("it is no ES256 or EdDSA key in COSE")
+    EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + x + y)
+    return None
+
+
+def covers(rp_id: str, origin: str) -> bool:
+    """Whether pages of an origin may use the passkeys of a relying party: its host is that name, or under it."""
+    host = urlsplit(origin).hostname or ""
+    return host == rp_id or host.endswith(f".{rp_id}")
+
+
+class PublicKey(NamedTuple):
+    """The public half of a passkey, in COSE, its id, and the name that it signs for."""
+
+    cose: bytes
+    credential_id: bytes
+    rp_id: str
+
+
+def challenge_of(signed: bytes) -> str:
+    """Return the challenge with which a passkey signs something, as a browser spells it."""
+    return bytes_to_base64url(sha256(signed).digest())
+
+
+def find_problem(
+    key: PublicKey, value: str, assertion: Assertion, signed: bytes, origins: Collection[str]
+) -> Problem | None:
+    """Say why a passkey did not sign this on a page of one of these origins; None when it did."""
+    try:
+        return _problem(
+            key,
+            bytes.fromhex(value),
+            bytes.fromhex(assertion.client_data),
+            bytes.fromhex(assertion.authenticator_data),
+            signed,
+            [*origins],
+        )
+    except Exception:  # what somebody sent can be wrong in any way; none of them is a signature
+        return "bad_signature"
+
+
+def _problem(
+    key: PublicKey, value: bytes, client_data: bytes, authenticator_data: bytes, signed: bytes, origins: list[str]
+) -> Problem | None:
+    page, seen = json.loads(client_data.decode()), parse_authenticator_data(authenticator_data)
+    # The library takes other spellings of a challenge, pages within other pages, and what only enrolling brings.
+    if page["challenge"] != challenge_of(signed) or page.get("crossOrigin", False) is not False or seen.flags.at:
+        return "bad_signature"
+    if page["origin"] not in origins or not covers(key.rp_id, page["origin"]):
+        return "wrong_origin"
+    if seen.rp_id_hash != sha256(key.rp_id.encode()).digest():
+        return "wrong_origin"
+    if not (seen.flags.up and seen.flags.uv):
+        return "user_not_verified"
+    verify_authentication_response(
+        credential=AuthenticationCredential(
+            id=bytes_to_base64url(key.credential_id),
+            raw_id=key.credential_id,
+            response=AuthenticatorAssertionResponse(
+                client_data_json=client_data, authenticator_data=authenticator_data, signature=value
+            ),
+        ),
+        expected_challenge=sha256(signed).digest(),
+        expected_rp_id=key.rp_id,
+        expected_origin=origins,
+        credential_public_key=key.cose,
+        credential_current_sign_count=0,
+        require_user_verification=True,
+    )
+    return None
