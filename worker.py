@@ -42,7 +42,7 @@ from application.temporal.journey_client import (
 )
 from application.temporal.journeys import Journeys
 from application.temporal.keys import open_keys
-from application.temporal.settings import load_temporal_config
+from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
 from workflows.journey.refusals import Refusal
@@ -195,7 +195,10 @@ async def run(settings: Settings) -> None:
         open_record(projector_url(settings)) as lists,
     ):
         plugin = CarePathwayPlugin(SealingCodec(keys))
-        client = await Client.connect(**load_temporal_config(), plugins=[plugin], runtime=runtime)
+        config = load_temporal_config(demonstration=settings.demonstration)
+        if not settings.demonstration:
+            await require_authorizer(config)
+        client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)

@@ -37,7 +37,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
         Unavailable: it cannot be reached, or the keys cannot be had.
         SettingsError: its settings, or those of the keys, cannot be used.
     """
-    config = load_temporal_config()
+    config = load_temporal_config(demonstration=settings.demonstration)
     # The library logs to standard output, which is for data.
     runtime = Runtime(telemetry=TelemetryConfig(logging=None))
     async with AsyncExitStack() as exits:

@@ -1,16 +1,26 @@
 """Temporal's own settings, which all its clients read. They are apart from ours: they import Temporal's client."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from application.addresses import TEMPORAL_EXAMPLE, is_file, temporal_problem
 from application.settings import SettingsError
 
+HOW = "see docs/how-to/protect-temporal.md"
 
-def load_temporal_config() -> ClientConnectConfig:
+
+def load_temporal_config(*, demonstration: bool) -> ClientConnectConfig:
     """Read Temporal's own settings (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, TLS, API key, profile file).
+
+    Except in a ``demonstration``, Temporal is reached by TLS alone, and by who shows who they are: its authorizer tells
+    by that who may do what.
 
     Strict where Temporal itself is silent: an unknown key in the profile file, a file that is not there, a
     `TEMPORAL_TLS` that is neither true nor false and a missing address are errors.
@@ -33,7 +43,42 @@ def load_temporal_config() -> ClientConnectConfig:
         raise SettingsError([("TEMPORAL_ADDRESS", f"is missing; {TEMPORAL_EXAMPLE}")])
     if (wrong := temporal_problem(config["target_host"])) is not None:
         raise SettingsError([("TEMPORAL_ADDRESS", wrong)])
+    if not demonstration and (unsafe := list(_unprotected(config))):
+        raise SettingsError(unsafe)
     return config
+
+
+def _unprotected(config: ClientConnectConfig) -> Iterator[tuple[str, str]]:
+    tls = config.get("tls")
+    if not tls:
+        yield "TEMPORAL_TLS", f"is not on: whoever is on the way could hold care back, or send in our name; {HOW}"
+    if not config.get("api_key") and not (isinstance(tls, TLSConfig) and tls.client_cert):
+        problem = "is missing, and so is a client certificate: Temporal's authorizer could not tell us from anybody"
+        yield "TEMPORAL_API_KEY", f"{problem}; {HOW}"
+
+
+async def require_authorizer(config: ClientConnectConfig) -> None:
+    """Require that Temporal refuses whoever does not say who they are.
+
+    Raises:
+        SettingsError: it answers anybody.
+    """
+    tls = config.get("tls")
+    bare = dataclasses.replace(tls, client_cert=None, client_private_key=None) if isinstance(tls, TLSConfig) else True
+    namespace = config.get("namespace", "default")
+    try:
+        stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare)
+        await stranger.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=namespace), timeout=timedelta(seconds=10)
+        )
+    except RPCError as refused:
+        if refused.status != RPCStatusCode.NOT_FOUND:
+            return
+    except RuntimeError:
+        return
+    raise SettingsError(
+        [("TEMPORAL_ADDRESS", f"is a server that answers anybody: it has no authorizer, or that allows all; {HOW}")]
+    )
 
 
 def _temporal_problems(names: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ async def run() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with open_keys(settings) as keys:
         plugin = CarePathwayPlugin(SealingCodec(keys))
-        client = await Client.connect(**load_temporal_config(), plugins=[plugin])
+        client = await Client.connect(**load_temporal_config(demonstration=True), plugins=[plugin])
         async with Worker(client, task_queue=settings.task_queue, workflows=[Bare]):
             assert settings.ready_file is not None
             settings.ready_file.touch()

@@ -87,13 +87,13 @@ def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_temporal_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "clinic")
-    config = load_temporal_config()
+    config = load_temporal_config(demonstration=True)
     assert (config["target_host"], config["namespace"]) == ("temporal.internal:7233", "clinic")
 
 
 def test_temporal_address_is_required() -> None:
     with pytest.raises(SettingsError, match="TEMPORAL_ADDRESS: is missing"):
-        load_temporal_config()
+        load_temporal_config(demonstration=True)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_wrong_temporal_variable_is_named_and_its_value_is_not(monkeypatch: py
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
     monkeypatch.setenv(name, SECRET)
     with pytest.raises(SettingsError) as caught:
-        load_temporal_config()
+        load_temporal_config(demonstration=True)
     assert name in caught.value.variables
     assert SECRET not in str(caught.value)
     assert caught.value.__context__ is None
@@ -114,7 +114,7 @@ def test_an_unknown_key_in_temporals_profile_file_is_an_error(monkeypatch: pytes
     file.write_text(f'[profile.default]\naddress = "temporal.internal:7233"\napi_ky = "{SECRET}"\n')
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
     with pytest.raises(SettingsError, match="TEMPORAL_CONFIG_FILE") as caught:
-        load_temporal_config()
+        load_temporal_config(demonstration=True)
     assert SECRET not in str(caught.value)
 
 
@@ -206,7 +206,7 @@ ADDRESSES = [
 def test_an_address_of_temporal_is_taken_apart(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
     with pytest.raises(SettingsError) as caught:
-        load_temporal_config()
+        load_temporal_config(demonstration=True)
     assert caught.value.variables == ("TEMPORAL_ADDRESS",)
     assert said in str(caught.value)
     assert "for example temporal.example.org:7233" in str(caught.value)
@@ -216,7 +216,7 @@ def test_an_address_of_temporal_is_taken_apart(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("address", ["temporal.internal:7233", "127.0.0.1:1", "[::1]:7233"])
 def test_an_address_of_temporal_is_let_through(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
-    assert load_temporal_config()["target_host"] == address
+    assert load_temporal_config(demonstration=True)["target_host"] == address
 
 
 OTHERS = [
@@ -268,5 +268,49 @@ def test_a_setting_of_temporal_that_cannot_be_is_named(monkeypatch: pytest.Monke
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
-        load_temporal_config()
+        load_temporal_config(demonstration=True)
     assert name in caught.value.variables
+
+
+UNPROTECTED: list[tuple[dict[str, str], set[str]]] = [
+    ({}, {"TEMPORAL_TLS", "TEMPORAL_API_KEY"}),
+    ({"TEMPORAL_TLS": "false"}, {"TEMPORAL_TLS", "TEMPORAL_API_KEY"}),
+    ({"TEMPORAL_TLS": "true"}, {"TEMPORAL_API_KEY"}),
+    ({"TEMPORAL_TLS": "true", "TEMPORAL_API_KEY": ""}, {"TEMPORAL_API_KEY"}),
+    ({"TEMPORAL_TLS": "false", "TEMPORAL_API_KEY": SECRET}, {"TEMPORAL_TLS"}),
+    ({"TEMPORAL_TLS_SERVER_NAME": "temporal.internal"}, {"TEMPORAL_API_KEY"}),
+    ({"TEMPORAL_GRPC_META_AUTHORIZATION": "Bearer none"}, {"TEMPORAL_TLS", "TEMPORAL_API_KEY"}),
+]
+
+
+@pytest.mark.parametrize(("given", "named"), UNPROTECTED, ids=[str(sorted(given)) for given, _ in UNPROTECTED])
+def test_where_there_are_patients_temporal_is_reached_by_tls_and_by_name(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: set[str]
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_temporal_config(demonstration=False)
+    assert set(caught.value.variables) == named
+    assert "authorizer" in str(caught.value) or named == {"TEMPORAL_TLS"}
+    assert "protect-temporal.md" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    load_temporal_config(demonstration=True)
+
+
+@pytest.mark.parametrize("on", [{}, {"TEMPORAL_TLS": "true"}])
+def test_an_api_key_over_tls_is_let_through(monkeypatch: pytest.MonkeyPatch, on: dict[str, str]) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
+    monkeypatch.setenv("TEMPORAL_API_KEY", SECRET)
+    for name, value in on.items():
+        monkeypatch.setenv(name, value)
+    assert load_temporal_config(demonstration=False)["tls"]
+
+
+def test_a_client_certificate_is_let_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.internal:7233")
+    for name in ("CERT", "KEY"):
+        (tmp_path / name).write_text("invented")
+        monkeypatch.setenv(f"TEMPORAL_TLS_CLIENT_{name}_PATH", str(tmp_path / name))
+    assert load_temporal_config(demonstration=False)["tls"]

@@ -34,7 +34,7 @@ async def test_it_starts_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: p
         for name, value in stack.owner_env.items():
             monkeypatch.setenv(name, value)
         assert load_settings().demonstration
-        client = await Client.connect(load_temporal_config()["target_host"])
+        client = await Client.connect(load_temporal_config(demonstration=True)["target_host"])
         assert await client.service_client.check_health()
         owner = await asyncpg.connect(stack.postgres.owner_url)
         assert await owner.fetchval("SELECT current_database()") == "carepath"

@@ -202,10 +202,9 @@ async def at_work(
 ) -> AsyncIterator[None]:
     """A worker in this process. The log is one of a demonstration, unless it is given."""
     log = options.pop("log", None) or ThisLog(await record.log_name(), demonstration=True)
+    options.setdefault("demonstrations", True)
     options["max_cached"] = workflow_cache(options.get("max_cached", USUAL))
-    async with build_worker(
-        client, record, signers.register, log=log, demonstrations=True, task_queue=task_queue, **options
-    ):
+    async with build_worker(client, record, signers.register, log=log, task_queue=task_queue, **options):
         yield
 
 

@@ -34,7 +34,7 @@ from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
 from activities.signatures.signer_registry import SignerEntry, enrol, publish, revoke
-from deploy.local.stack import Stack, run_worker
+from deploy.local.stack import Stack, StackError, run_worker
 from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers
 from simulation.people import PEOPLE
 from tests.faults.attackers import (
@@ -1052,12 +1052,11 @@ async def test_a_protocol_with_made_up_approvals_is_not_recorded(
 
 
 async def test_a_worker_for_patients_begins_no_demonstration(
-    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
+    client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    """Where `CAREPATH_DEMONSTRATION` is off, nobody starts a patient on an unsigned protocol by calling it a play."""
-    env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_DEMONSTRATION": "false"}
+    """Where demonstrations are not allowed, nobody starts a patient on an unsigned protocol by calling it a play."""
     course = Course(client, record, signers, task_queue)
-    async with await run_worker(env, tmp_path / "worker.log"):
+    async with at_work(client, record, signers, task_queue, demonstrations=False):
         handle = await client.start_workflow(
             CareJourney.run, JourneyInput(start=course.opening), id=workflow_id(course.id), task_queue=task_queue
         )
@@ -1068,6 +1067,15 @@ async def test_a_worker_for_patients_begins_no_demonstration(
 
         await eventually(settled)
         assert await record.head(course.id) is None
+
+
+async def test_a_worker_for_patients_begins_on_no_unprotected_temporal(stack: Stack, tmp_path: Path) -> None:
+    env = {**stack.worker_env, "CAREPATH_DEMONSTRATION": "false"}
+    with pytest.raises(StackError):
+        await run_worker(env, tmp_path / "worker.log")
+    told = (tmp_path / "worker.log").read_text()
+    assert "TEMPORAL_TLS" in told
+    assert "authorizer" in told
 
 
 async def test_a_run_that_begins_with_a_made_up_state_is_found_out(
