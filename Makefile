@@ -1,4 +1,5 @@
-# Everything runs from a virtual environment in .venv; only Python 3.11 or newer and make are needed.
+# Everything runs from a virtual environment in .venv; only Python 3.11 or newer and make are needed, and a Chromium or
+# Chrome for the tests of the console.
 # Arguments pass through: make demo ARGS=--keep
 
 SHELL := /bin/bash
@@ -6,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test soak drill canary dates coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test browser browser-deps soak drill canary dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -18,7 +19,7 @@ CORES := $(shell nproc)
 TWICE := $(shell echo $$((2 * $(CORES))))
 
 help:  ## show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(LOCAL)  ## play one patient's journey on a local stack
 	@$(PY) -m simulation.demonstration $(ARGS)
@@ -29,8 +30,14 @@ up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
 unit: $(DEV)  ## the tests that need no server
 	@$(PYTEST) $(CORES) -m unit $(ARGS)
 
-test: lint  ## all that guards a merge: linters, types, import contracts, tests
-	@$(PYTEST) $(TWICE) -m "not soak" --hypothesis-profile ci $(ARGS)
+test: browser-deps lint  ## all that guards a merge: linters, types, import contracts, tests
+	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
+
+browser: browser-deps  ## the console in a real browser: every page, keyboard, phone, two browsers, restarts
+	@$(PYTEST) $(CORES) --hypothesis-profile ci tests/browser $(ARGS)
+
+browser-deps: $(DEV)  ## find Chromium or Chrome; install Debian's package where that may be, or say what to install
+	@$(PY) -m tests.browser.chromium
 
 soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
 	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
@@ -44,8 +51,8 @@ canary: $(DEV)  ## look for planted strings in every byte of Temporal, logs, not
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)
 
-coverage: $(DEV)  ## what the tests of `make test` reach, and of the core every branch they do not
-	@$(PYTEST) $(TWICE) -m "not soak" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+coverage: browser-deps  ## what the tests of `make test` reach, and of the core every branch they do not
+	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci --cov --cov-report= $(ARGS)
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 

@@ -79,6 +79,11 @@ def _capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".")
 
 
+def _wrong_controls(error: UseCaseError | None) -> dict[str, str]:
+    """Return what is wrong with the controls of a form, by their names."""
+    return {} if error is None else {each.field.replace(".", "/"): each.problem for each in error.fields}
+
+
 def _late(task: Task, at: datetime) -> str:
     return f"overdue by {elapsed((at - task.due).total_seconds())}" if task.due < at else ""
 
@@ -96,6 +101,7 @@ def _templates() -> Environment:
         "capitalize_first": _capitalize_first,
         "title_of": _title_of,
         "by_group": _by_group,
+        "wrong_controls": _wrong_controls,
         "yours": spell,
         "theirs": shown_at,
         "described": described,

@@ -1,0 +1,141 @@
+"""People in front of the console, each in a browser of their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from playwright.async_api import Browser, Locator, Page, ViewportSize
+
+from activities.record.event_codec import load_journey
+from simulation.people import person_of, profile, referral
+from tests.cli.clinics import Clinics
+from tests.cli.helpers import append
+from tests.journey.play import PROTOCOLS, START, Play
+from tests.record.read_models.courses import catch_up
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.decide import decide
+from workflows.journey.obligations import obligations
+from workflows.journey.receipts import receipts_of
+from workflows.journey.refusals import Refusal
+
+WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
+MOST_MS = 10_000
+"""How long anything of a page may take on a busy machine (milliseconds)."""
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+"""What axe looks for: all of WCAG 2.2 A and AA that a program can find, and what it advises beyond it."""
+
+
+@dataclass
+class Desk:
+    """The console of the clinics at its address, and the browser to open it with."""
+
+    clinics: Clinics
+    chromium: Browser
+    address: str
+    profiles: Path
+
+    @asynccontextmanager
+    async def browser(self, *, phone: bool = False, script: bool = True, **options: Any) -> AsyncIterator[Page]:
+        """A browser of somebody's own. What goes wrong on its pages (errors of script, refused by the policy) fails."""
+        context = await self.chromium.new_context(
+            base_url=self.address, viewport=PHONE if phone else WIDE, java_script_enabled=script, **options
+        )
+        context.set_default_timeout(MOST_MS)
+        page = await context.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said.type, said.text) else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        try:
+            yield page
+        finally:
+            await context.close()
+        assert not wrong, wrong
+
+    @asynccontextmanager
+    async def person(self, role: str, **options: Any) -> AsyncIterator[Page]:
+        """Somebody of this role who has signed in."""
+        async with self.browser(**options) as page:
+            await sign_in(page, role)
+            yield page
+
+    async def journey(self, awaited: str) -> Play:
+        """A journey of its own that has come to where this is awaited, recorded up to there. It is a minute later."""
+        opening = referral(PROTOCOLS["PTSD"], uuid4())
+        decided = decide(None, opening, START)
+        assert not isinstance(decided, Refusal)
+        play = Play(fold(decided), START, list(decided), receipts=receipts_of(decided))
+        play.go_on(lambda journey: awaited in {waiting.id for waiting in obligations(journey)})
+        await append(self.clinics.record, play.journey.id, play.events)
+        await catch_up(self.clinics.record)
+        self.clinics.world.at = play.at + timedelta(minutes=1)
+        return play
+
+    async def recorded(self, journey_id: UUID) -> Journey:
+        """A journey as it is recorded now."""
+        found = await load_journey(self.clinics.record, journey_id)
+        assert found is not None
+        return found
+
+    def household(self, journey_id: UUID, role: Role) -> str:
+        """Offer the patient or the observer of a journey for signing in; the name of the profile."""
+        name = f"{role.value}-{journey_id.hex[:8]}"
+        path = self.profiles / f"{name}.json"
+        path.write_text(profile(person_of(journey_id, role)))
+        return name
+
+
+def _is_wrong(kind: str, text: str) -> bool:
+    # A page that is refused is an answer here, and Chromium tells it as a failure to load.
+    return kind == "error" and "Failed to load resource" not in text
+
+
+async def sign_in(page: Page, person: str) -> None:
+    """Sign in as the invented person of a profile."""
+    await page.goto("/sign-in")
+    await page.locator(f'button[name=person][value="{person}"]').click()
+    await page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+async def tab_to(page: Page, wanted: Locator, most: int = 80) -> None:
+    """Press Tab until something has the focus.
+
+    Raises:
+        AssertionError: it is not reached, or what has the focus on the way cannot be seen.
+    """
+    for _ in range(most):
+        await page.keyboard.press("Tab")
+        if await wanted.evaluate("element => element === document.activeElement"):
+            assert await wanted.evaluate("element => element.matches(':focus-visible')")
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+async def findings(page: Page) -> list[str]:
+    """What axe finds on the page that is shown: none, when all is well."""
+    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found = await Axe().run(page, options=options)
+    return [
+        f"{rule['id']}: {node['target']} {node['html'][:200]}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+async def overflow(page: Page) -> list[str]:
+    """What makes a page wider than its window, so that it must be moved sideways to be read."""
+    found: list[str] = await page.evaluate(
+        """() => {
+          const width = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= width) return [];
+          return [...document.querySelectorAll('body *')]
+            .filter(each => each.getBoundingClientRect().right > width + 1 && !each.closest('.wide'))
+            .map(each => each.outerHTML.slice(0, 120)).concat('wider than ' + width);
+        }"""
+    )
+    return found

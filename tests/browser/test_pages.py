@@ -1,0 +1,96 @@
+"""Every page, for everybody who may see it: nothing that axe finds, nothing wider than a phone, all without script."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from playwright.async_api import Page, ViewportSize
+
+from application.command_catalog import KINDS
+from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
+from tests.cli.clinics import Clinics
+from workflows.journey.actors import Role
+
+pytestmark = pytest.mark.browser
+
+STAFF = (Role.COORDINATOR, Role.CLINICIAN, Role.OPS)
+"""Those among staff whose pages differ; forms are looked at for whoever may send them."""
+HALF = ViewportSize(width=640, height=450)
+"""What a window of 1280 × 900 shows at a zoom of 200 %."""
+
+
+def _addresses(clinics: Clinics, role: Role) -> Iterator[str]:
+    yield from ("/work", "/work?all=yes", "/work?mine=yes", "/journeys", "/journeys?closed=yes", "/sign-offs")
+    yield from ("/start", "/sign-in", "/no-such-page", f"/journeys/{UUID(int=4, version=4)}")
+    for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.held, clinics.ended):
+        yield f"/journeys/{journey}"
+    yield from (f"/journeys/{clinics.held}/timeline", f"/journeys/{clinics.held}/patient-view")
+    for request in clinics.journeys[clinics.held].waiting.values():
+        if request.sign_off is not None:
+            yield f"/journeys/{clinics.held}/sign-offs/{request.id}"
+
+
+async def wrong_with(page: Page, address: str) -> list[str]:
+    """What is wrong with a page: at its full width, at 200 % zoom, on a phone, and with letters of twice the size."""
+    await page.goto(address)
+    found = await findings(page)
+    for window in (HALF, PHONE):
+        await page.set_viewport_size(window)
+        found += await overflow(page)
+    await page.set_viewport_size(WIDE)
+    await page.evaluate("document.documentElement.style.fontSize = '200%'")
+    found += await overflow(page)
+    return [f"{address}: {each}" for each in found]
+
+
+@pytest.mark.parametrize("role", STAFF)
+async def test_pages_of_staff(desk: Desk, role: Role) -> None:
+    async with desk.person(role.value) as page:
+        found = [each for address in _addresses(desk.clinics, role) for each in await wrong_with(page, address)]
+    assert found == []
+
+
+async def test_every_form(desk: Desk) -> None:
+    found: list[str] = []
+    left = set(KINDS)
+    for role in Role:
+        mine = sorted(kind.name for kind in left if role in kind.roles)
+        left -= {kind for kind in left if role in kind.roles}
+        if not mine or role == Role.SYSTEM:
+            continue
+        journey = desk.clinics.held
+        person = desk.household(journey, role) if role in (Role.PATIENT, Role.OBSERVER) else role.value
+        async with desk.person(person) as page:
+            for name in mine:
+                found += await wrong_with(page, f"/journeys/{journey}/{name.replace('.', '/')}")
+    assert (found, left) == ([], set())
+
+
+@pytest.mark.parametrize("role", [Role.PATIENT, Role.OBSERVER])
+async def test_pages_of_patients_and_observers(desk: Desk, role: Role) -> None:
+    play = await desk.journey("consent")
+    async with desk.person(desk.household(play.journey.id, role), phone=True) as page:
+        found = []
+        for address in (
+            "/work?mine=yes",
+            f"/journeys/{play.journey.id}",
+            f"/journeys/{play.journey.id}/support/request",
+        ):
+            found += await wrong_with(page, address)
+    assert found == []
+
+
+async def test_in_the_dark_and_with_less_motion(desk: Desk) -> None:
+    found = []
+    async with desk.person("clinician", color_scheme="dark", reduced_motion="reduce") as page:
+        for address in (
+            "/work",
+            f"/journeys/{desk.clinics.held}",
+            f"/journeys/{desk.clinics.held}/pathway/hold",
+            "/nothing",
+        ):
+            await page.goto(address)
+            found += await findings(page)
+            moving = "() => document.getAnimations().length"
+            assert await page.evaluate(moving) == 0
+    assert found == []
