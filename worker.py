@@ -21,6 +21,7 @@ from activities.blob_storage import storage_of
 from activities.notice_activities import NoticeActivities
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
+from activities.record.command_codec import decided_by
 from activities.record.read_models import running
 from activities.record.store import Record, RecordUnavailable, open_record
 from activities.record.verification.anchors import AnchorKeyError, read_key
@@ -46,7 +47,7 @@ from application.temporal.settings import load_temporal_config, require_authoriz
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
 from workflows.journey.refusals import Refusal
-from workflows.messages import REFUSE_UNKNOWN, SignatureCheck
+from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin, with_storage
 
@@ -123,10 +124,11 @@ class KnowsStaff(Interceptor):
         self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="register")
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002 - the SDK's name
-        """Offer the look; nothing is intercepted."""
+        """Offer the look, and tell by which rules is decided; nothing is intercepted."""
         input.unsafe_extern_functions[REFUSE_UNKNOWN] = lambda presented: self._looking.submit(
             self._refuse_unknown, presented
         ).result()
+        input.unsafe_extern_functions[DECIDED_BY] = decided_by
 
     def _refuse_unknown(self, presented: SignatureCheck) -> Refusal | None:
         try:

@@ -3,43 +3,60 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import reduce
+from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
+from activities.record.command_codec import decided_by, to_kept
 from activities.record.event_codec import from_stored, to_new
 from activities.record.patients import SeenElsewhere, concerns_patient, knows_all, look_elsewhere, opening_of
-from activities.record.recorded_journeys import Proven, RecordedJourney, RecordedJourneys, follow
+from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
 from activities.record.store import (
     BEFORE_THE_FIRST,
     Appended,
     Diverged,
     MoreIsKnown,
+    NewCommand,
+    NewEvent,
     NotAppendable,
     OtherHistory,
     OverLimit,
     PatientHasOpenJourney,
     Record,
+    StoredEvent,
     TwoPatients,
     VersionConflict,
     patient_key,
 )
-from activities.record.verification.batches import NEEDS_PROOF, Unproven, prove
+from activities.record.verification.batches import (
+    MOVES,
+    Derived,
+    OtherRules,
+    Unproven,
+    derive_batch,
+    known_already,
+    prove_recorded,
+    prove_signed,
+)
 from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
-from workflows.journey.aggregate import begin
-from workflows.journey.events import PathwayStarted, PatientMerged
+from workflows.journey.aggregate import Journey, begin, evolve, fold
+from workflows.journey.decided import DecidedBy, events_digest
+from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMerged, SignedOff
 from workflows.journey.notices import Notice, notices
+from workflows.journey.receipts import CommandReceipt, add_receipts, receipts_of
 from workflows.messages import (
     DIVERGED,
     LIMIT,
     OPEN_JOURNEY,
+    OTHER_BUILD,
     TRY_AGAIN,
     UNPROVEN,
     Batch,
@@ -56,18 +73,37 @@ log = structlog.get_logger("record")
 
 NOTICES_AT_ONCE = 500
 """How many notices one statement delivers."""
+OTHER_BUILD_ATTEMPTS = 6
+"""How often a batch that other rules decided is left to a worker that has them, within some ten seconds."""
 
 
 def _refused(why: str) -> ApplicationError:
     return ApplicationError(f"{UNPROVEN}{why}", type=DIVERGED, non_retryable=True)
 
 
+def _leave_to_others(batch: Batch) -> Recorded:
+    """Have a batch tried again where the rules are that decided it; have the run decide it again if there is no such
+    worker."""
+    log.warning("record.other_build", journey_id=str(batch.journey_id))
+    if activity.in_activity() and activity.info().attempt < OTHER_BUILD_ATTEMPTS:
+        raise ApplicationError("other rules than this worker's decided it; nothing is lost", type=OTHER_BUILD)
+    return Recorded(version=batch.expected_version, position=0)
+
+
 class _UnknownSender(Unproven):
     """An event is said to be done by somebody whom the register does not know."""
 
 
+class _Standing(NamedTuple):
+    """What is recorded of a journey up to where a batch goes on, how that was read, and what is recorded after it."""
+
+    before: RecordedJourney | None
+    rows: tuple[tuple[StoredEvent, Event], ...] = ()
+    later: tuple[tuple[StoredEvent, Event], ...] = ()
+
+
 class RecordActivities:
-    """Appends events to one record after verifying them with this register, and compares runs with it.
+    """Appends events to one record after deciding their commands again, and compares runs with it.
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
     ``demonstrations``.
@@ -85,97 +121,152 @@ class RecordActivities:
 
     @activity.defn(name=append_to_record.__name__)
     async def append(self, batch: Batch) -> Recorded:
-        """Record a batch once, then leave its notices. Every retry finds what an earlier attempt did.
+        """Decide the commands of a batch again on the journey as recorded, record what they give once, then leave its
+        notices. Every retry finds what an earlier attempt did.
 
-        What rests on less than is known of the patient is not recorded; what else is known is the answer.
+        A command that is recorded already, or rests on less than is known of the patient, is not recorded: the answer
+        has the run read the record, and decide again.
 
         Raises:
-            ApplicationError: not retryable, when the record holds other events for these versions, or the journey
-                claims a decision that nobody signed, or the patient has another open journey with the medicine. To be
-                retried, when another journey of the patient went on in the meantime.
-                To be retried until the limit is higher, when the record takes no batch of this size.
+            ApplicationError: not retryable, when the record holds other events for these versions, or the batch does
+                not follow from its commands or claims a decision that nobody signed, or the patient has another open
+                journey with the medicine. To be retried, when another journey of the patient went on in the meantime,
+                or other rules decided the batch; and until the limit is higher, when the record takes no batch of this
+                size.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
-        for number, event in enumerate(batch.events, start=1):
-            if (event.journey_id, event.version) != (batch.journey_id, batch.expected_version + number):
-                raise _refused("an event is another journey's, or out of order")
-            if isinstance(event.body, PathwayStarted) and event.illustrative and not self._demonstrations:
-                raise _refused("demonstrations are not allowed here")
+        if not batch.commands:
+            raise _refused("there is nothing in it")
         known = self._recorded.take(batch.journey_id, batch.expected_version)
-        if known is not None:
+        if known is not None and known.receipts is not None:
             try:
-                return await self._record_after(batch, known)
-            except (Unproven, OtherHistory):
+                return await self._record_after(batch, _Standing(known))
+            except (Unproven, OtherHistory, Diverged, VersionConflict):
                 # What this worker remembers is never the last word: the record is.
                 log.warning("record.read_again", journey_id=str(batch.journey_id))
         try:
-            return await self._record_after(batch, None)
+            return await self._record_after(batch, await self._read(batch))
         except Unproven as problem:
             if isinstance(problem, _UnknownSender):
                 log.error("sender.unproven", journey_id=str(batch.journey_id))
             else:
                 log.error("signoff.unproven", journey_id=str(batch.journey_id))
             raise _refused(str(problem)) from None
+        except (OtherHistory, Diverged, VersionConflict) as conflict:
+            raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
 
-    async def _record_after(self, batch: Batch, known: RecordedJourney | None) -> Recorded:
-        """Record a batch after what is known of the journey; if that is nothing, after what the record says, read if
-        the batch needs it.
+    async def _record_after(self, batch: Batch, standing: _Standing) -> Recorded:
+        """Record a batch after what is recorded of the journey.
 
         Raises:
-            Unproven: the batch, or something before it, claims what nobody decided.
-            OtherHistory: the record's journey is not the one that was known.
+            Unproven: the batch, or something before it on which it rests, does not follow, or nobody signed it.
+            OtherHistory, Diverged, VersionConflict: the record has something else than was read.
         """
-        await self._prove_staff(batch, known)
-        rests = concerns_patient(batch.events)
-        before = None if known is None else known.proven
-        follows = None if known is None else known.journey_hash
-        after: Proven | None = None
-        seen: SeenElsewhere | None = None
-        if rests or any(event.body.kind in NEEDS_PROOF for event in batch.events):
-            goes_on = False
-            if before is None:
-                before, follows, goes_on = await self._prove_recorded(batch)
-            after = prove(batch.events, await self._registers.current(), before)
-            # A retry finds what an earlier attempt recorded, whatever became known since.
-            if rests and not goes_on:
-                state = None if before is None else before.journey
-                seen = await look_elsewhere(self._record, state or begin(batch.events[0]), self._recorded)
-                if not knows_all(state, batch.events, seen.elsewhere):
-                    log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
-                    return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
-        elif before is not None:
-            after = reduce(follow, batch.events, before)
-        appended = await self._append(batch, seen, follows)
-        if after is not None:
-            self._recorded.keep(RecordedJourney(after.journey, appended.journey_hash, after))
-        leaving = [notice for event in batch.events for notice in notices(event) if not notice.alarm]
-        if leaving:
-            await self._deliver(leaving, await self._clinic_of(batch, after))
-        position, told = appended.position, None
-        if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in batch.events):
-            assert after is not None
-            seen = await look_elsewhere(self._record, after.journey, self._recorded)
-            told = None if seen.elsewhere == after.journey.elsewhere else seen.elsewhere
-            position = max(position, seen.position)
-        mark = record_mark(appended.last_version, appended.journey_hash)
-        return Recorded(version=batch.events[-1].version, position=position, elsewhere=told, mark=mark)
-
-    async def _append(self, batch: Batch, seen: SeenElsewhere | None, follows: bytes | None) -> Appended:
-        first = batch.events[0]
+        before = standing.before
+        if standing.later:
+            return await self._answer_recorded(batch, standing)
+        version = 0 if before is None else before.journey.version
+        if version != batch.expected_version:
+            raise VersionConflict(version)
+        if before is not None and known_already(batch.commands, [before.receipts or {}]):
+            log.warning("record.known_already", journey_id=str(batch.journey_id))
+            return Recorded(version=batch.expected_version, position=0)
+        same_rules = batch.by in (decided_by(), DecidedBy())
         try:
-            appended = await self._record.append(
+            found, after = derive_batch(batch.journey_id, batch.commands, before, same_rules=same_rules)
+        except OtherRules:
+            return _leave_to_others(batch)
+        events = [event for derived in found for event in derived.events]
+        self._require_allowed(events)
+        await self._prove_staff(after.journey.clinic, events)
+        if any(isinstance(event.body, MOVES) for event in events) and not after.proven:
+            if not standing.rows:
+                standing = await self._read(batch)
+            commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
+            prove_recorded(standing.rows, commands, await self._registers.current())
+            after = after._replace(proven=True)
+        if any(isinstance(event.body, PathwayStarted | SignedOff | Delegated) for event in events):
+            prove_signed(before, found, await self._registers.current())
+        seen: SeenElsewhere | None = None
+        if concerns_patient(events):
+            state = None if before is None else before.journey
+            seen = await look_elsewhere(self._record, state or begin(events[0]), self._recorded)
+            if not knows_all(state, events, seen.elsewhere):
+                log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
+                return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
+        appended = await self._append(batch, found, after, seen, None if before is None else before.journey_hash)
+        self._recorded.keep(after._replace(journey_hash=appended.journey_hash))
+        return await self._leave(events, after.journey, appended.position, appended.journey_hash)
+
+    async def _leave(self, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes) -> Recorded:
+        """Leave the notices of recorded events, and say what the run has to know."""
+        leaving = [notice for event in events for notice in notices(event) if not notice.alarm]
+        if leaving:
+            await self._deliver(leaving, journey.clinic)
+        told = None
+        if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in events):
+            seen = await look_elsewhere(self._record, journey, self._recorded)
+            told = None if seen.elsewhere == journey.elsewhere else seen.elsewhere
+            position = max(position, seen.position)
+        last = events[-1].version
+        return Recorded(version=last, position=position, elsewhere=told, mark=record_mark(last, journey_hash))
+
+    async def _answer_recorded(self, batch: Batch, standing: _Standing) -> Recorded:
+        """Answer a batch after whose beginning the journey goes on in the record: with what an earlier attempt
+        recorded, or have the run take in what is there.
+
+        Raises:
+            VersionConflict: something else is there.
+        """
+        later = list(standing.later)
+        same: list[tuple[StoredEvent, Event]] = []
+        for each in batch.commands:
+            recorded, later = later[: each.events], later[each.events :]
+            if events_digest(event for _, event in recorded) != each.digest:
+                break
+            same += recorded
+        else:
+            [*_, (row, _)] = same
+            events = [event for _, event in same]
+            journey = fold(events, None if standing.before is None else standing.before.journey)
+            return await self._leave(events, journey, row.position, row.journey_hash)
+        before = standing.before
+        receipts = [receipts_of(event for _, event in standing.later), (before and before.receipts) or {}]
+        if not known_already(batch.commands, receipts):
+            raise VersionConflict(standing.later[-1][1].version)
+        log.warning("record.known_already", journey_id=str(batch.journey_id))
+        return Recorded(version=batch.expected_version, position=0)
+
+    async def _append(
+        self,
+        batch: Batch,
+        found: Sequence[Derived],
+        after: RecordedJourney,
+        seen: SeenElsewhere | None,
+        follows: bytes | None,
+    ) -> Appended:
+        by = decided_by()
+        rows: list[NewEvent] = []
+        commands: list[NewCommand] = []
+        for derived in found:
+            kept = to_kept(derived.decided, by)
+            rows += (to_new(event, kept.digest) for event in derived.events)
+            commands.append(NewCommand(events=len(derived.events), payload=kept.payload))
+        events = [event for derived in found for event in derived.events]
+        starts = isinstance(events[0].body, PathwayStarted)
+        try:
+            return await self._record.append(
                 batch.journey_id,
                 batch.expected_version,
-                [to_new(event) for event in batch.events],
-                closes=batch.closes,
-                opening=opening_of(begin(first)) if isinstance(first.body, PathwayStarted) else None,
+                rows,
+                closes=after.journey.closed,
+                opening=opening_of(begin(events[0])) if starts else None,
                 rests_on=None if seen is None else seen.position,
-                merges=[
-                    patient_key(event.body.other) for event in batch.events if isinstance(event.body, PatientMerged)
-                ],
+                merges=[patient_key(event.body.other) for event in events if isinstance(event.body, PatientMerged)],
                 follows=follows,
+                commands=commands,
             )
-        except (Diverged, VersionConflict, NotAppendable) as conflict:
+        except NotAppendable as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
         except OverLimit as over:
             log.error(
@@ -190,60 +281,55 @@ class RecordActivities:
             raise ApplicationError(str(more), type=TRY_AGAIN) from None
         except (PatientHasOpenJourney, TwoPatients) as problem:
             raise ApplicationError(str(problem), type=OPEN_JOURNEY, non_retryable=True) from None
-        if appended.last_version != batch.events[-1].version:
-            raise ApplicationError("the record has these events at other versions", type=DIVERGED, non_retryable=True)
-        return appended
 
     async def _deliver(self, leaving: Sequence[Notice], clinic: str) -> None:
         now = datetime.now(UTC)
         await deliver(self._record, leaving, clinic=clinic, register=self._register, at=now)
 
-    async def _prove_staff(self, batch: Batch, known: RecordedJourney | None) -> None:
+    def _require_allowed(self, events: Sequence[Event]) -> None:
+        if not self._demonstrations and any(
+            isinstance(event.body, PathwayStarted) and event.illustrative for event in events
+        ):
+            raise _refused("demonstrations are not allowed here")
+
+    async def _prove_staff(self, clinic: str, events: Sequence[Event]) -> None:
         """Refuse what was done by somebody whom nothing proves, or whom the register does not know. It is read only for
         events that need it, so that a hold or a report never waits for it."""
-        if not any(claims_staff(event) or needs_session(event) or event.proof for event in batch.events):
+        if not any(claims_staff(event) or needs_session(event) or event.proof for event in events):
             return
-        clinic = await self._clinic_of(batch, None if known is None else known.proven)
         if self._log is None:
             self._log = ThisLog(await self._record.log_name(), self._demonstrations)
         register = await self._registers.current()
-        problem = next(unknown_actors(register, clinic, batch.events), None)
-        problem = problem or next(unproven_events(register, self._log, clinic, batch.events), None)
+        problem = next(unknown_actors(register, clinic, events), None)
+        problem = problem or next(unproven_events(register, self._log, clinic, events), None)
         if problem is not None:
             raise _UnknownSender(problem)
 
-    async def _clinic_of(self, batch: Batch, proven: Proven | None) -> str:
-        if proven is not None:
-            return proven.journey.clinic
-        opening = batch.events[0]
-        if not isinstance(opening.body, PathwayStarted):
-            stored = await self._record.load_opening(batch.journey_id)
-            if stored is None:
-                raise _refused("nothing was started")
-            try:
-                opening = from_stored(stored)
-            except ValueError:
-                raise _refused("the journey's record holds a row that is no event") from None
-        assert isinstance(opening.body, PathwayStarted)
-        return opening.body.clinic
-
-    async def _prove_recorded(self, batch: Batch) -> tuple[Proven | None, bytes, bool]:
-        """Prove what is recorded of a journey before a batch. Return that, its hash, and whether the journey goes on
-        after it."""
-        proven, journey_hash, register = None, BEFORE_THE_FIRST, await self._registers.current()
-        async for page in self._record.read(batch.journey_id):
+    async def _read(self, batch: Batch) -> _Standing:
+        """Read what is recorded of a journey, up to the last version of a batch."""
+        journey, journey_hash = None, BEFORE_THE_FIRST
+        receipts: dict[UUID, CommandReceipt] = {}
+        rows: list[tuple[StoredEvent, Event]] = []
+        later: list[tuple[StoredEvent, Event]] = []
+        async for page in self._record.read(batch.journey_id, until_version=batch.last_version):
             for row in page:
-                if row.version > batch.expected_version:
-                    return proven, journey_hash, True
                 try:
                     event = from_stored(row)
                 except ValueError:
                     raise _refused("the journey's record holds a row that is no event") from None
-                proven = prove([event], register, proven, recorded=batch.expected_version)
+                if row.version > batch.expected_version:
+                    later.append((row, event))
+                    continue
+                rows.append((row, event))
+                journey = begin(event) if journey is None else evolve(journey, event)
+                add_receipts(receipts, [event])
                 journey_hash = row.journey_hash
-            # Proving takes the processor: give other tasks of this loop their turn.
+            # Folding takes the processor: give other tasks of this loop their turn.
             await asyncio.sleep(0)
-        return proven, journey_hash, False
+        before = None
+        if journey is not None:
+            before = RecordedJourney(journey, journey_hash, receipts, rows[-1][1].at)
+        return _Standing(before, tuple(rows), tuple(later))
 
     @activity.defn(name=catch_up_with_record.__name__)
     async def catch_up(self, handed: StateDigest) -> RecordedState:

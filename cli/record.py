@@ -136,6 +136,8 @@ def _show_verification(output: Output, found: Verification) -> None:
                 "result": _result(found),
                 "events": examined.events,
                 "sign-offs": checked(Part.SIGN_OFFS, str(examined.sign_offs)),
+                "derived again": checked(Part.DERIVATION, f"{examined.derived} events"),
+                "not derived": _by_others(found),
                 "lists": checked(Part.READ_MODELS, "" if live is None else f"as of position {live.position}"),
                 "open workflows": checked(Part.WORKFLOWS, str(found.workflows)),
                 "journeys": len(examined.journeys),
@@ -165,6 +167,13 @@ def _show_verification(output: Output, found: Verification) -> None:
         )
     elif found.anchored is None:
         output.note("There was no anchor: newest events that were cut off together with their heads would not show.")
+
+
+def _by_others(found: Verification) -> str | None:
+    """Say how many events other rules than these decided, and by which build they can be derived."""
+    others = sorted(found.examined.others.items(), key=str)
+    builds = "; ".join(f"{events} events: build {by.core[:12]}, zones {by.zones[:12]}" for by, events in others)
+    return builds or None
 
 
 def _result(found: Verification) -> str:

@@ -32,6 +32,7 @@ from workflows.journey.commands import (
     TakeInHistory,
 )
 from workflows.journey.decide import decide
+from workflows.journey.decided import Decided, DecidedBy, refuse_by_hand
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline, obligations
@@ -98,12 +99,13 @@ class CareJourney:
             if given.handed is not None:
                 self._handed, self._state_bytes = given.handed
         elif given.start is not None:
-            opened = decide(None, given.start, workflow.now())
+            decided = Decided(command=given.start, at=workflow.now())
+            opened = decide(None, decided.command, decided.at)
             if isinstance(opened, Refusal):
                 self._start_refusal = opened
             else:
                 self._ledger = Ledger(fold(opened), {}, 0)
-                self._ledger.queue(opened)
+                self._ledger.queue(opened, decided)
                 self._raise_alarms(opened)
 
     @workflow.run
@@ -158,7 +160,7 @@ class CareJourney:
         self._look_for_reset()
         await self._until_decidable()
         command, authentic = _read_update(given)
-        if not authentic and (by_hand := m.refuse_by_hand(command)) is not None:
+        if not authentic and (by_hand := refuse_by_hand(command)) is not None:
             self._read(m.kept_by_hand(command), len(command.model_dump_json()))
             raise _refused(by_hand)
         if command.body.by_anybody and self._ledger.needs_proof(command):
@@ -181,7 +183,7 @@ class CareJourney:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._draining:
             raise ApplicationError("a new run is about to begin; nothing happened", type=m.TRY_AGAIN)
-        if not authentic and m.refuse_by_hand(command) is not None:
+        if not authentic and refuse_by_hand(command) is not None:
             return  # It is kept, and refused.
         if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
@@ -245,11 +247,12 @@ class CareJourney:
 
     def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
         """Decide a command, and apply what follows from it."""
-        receipt, events = self._ledger.decide(command, workflow.now(), refusal, unanswered=unanswered)
+        decided = Decided(command=command, at=workflow.now(), refusal=refusal, unanswered=unanswered)
+        receipt, events = self._ledger.decide(decided)
         if command.command_id in self._unconfirmed:
             self._unconfirmed[command.command_id] = receipt
         beyond = not events and self._ledger.beyond_bound(command, unanswered=unanswered)
-        self._apply(events, command)
+        self._apply(events, decided)
         if receipt.refusal is not None and receipt.refusal != m.QUARANTINED:
             content = command.model_dump_json(exclude={"proof"})
             message = m.unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
@@ -284,11 +287,12 @@ class CareJourney:
         self._decide_again(Command(command_id=own_id(self._ledger.journey.id, what), actor=CLOCK, body=body))
 
     def _decide_again(self, own: Command) -> None:
-        decided = self._ledger.decide_own(own, workflow.now())
-        if isinstance(decided, Refusal):
-            self._tell_refused(own, decided)
+        decided = Decided(command=own, at=workflow.now(), own=True)
+        receipt, events = self._ledger.decide(decided)
+        if receipt.refusal is not None:
+            self._tell_refused(own, receipt.refusal)
         else:
-            self._apply(decided, own)
+            self._apply(events, decided)
 
     def _tell_refused(self, own: Command, refusal: Refusal) -> None:
         """Hold care and tell ops that a command of the service's own was refused, once until they have looked. It is
@@ -299,17 +303,17 @@ class CareJourney:
         if not told and not isinstance(own.body, KeepUnreadable):
             self._keep(m.unreadable(name, f"The service refused a command of its own. {refusal}"))
 
-    def _apply(self, events: tuple[Event, ...], command: Command) -> None:
+    def _apply(self, events: tuple[Event, ...], decided: Decided) -> None:
         """Apply decided events, and take the first portion of the deadlines that have come with them."""
         if not events:
             return
         stage = self._ledger.journey.stage
-        self._ledger.apply(events, command)
+        self._ledger.apply(events, decided)
         self._raise_alarms(events)
         if self._ledger.journey.stage != stage:
             workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
             self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
-        if not isinstance(command.body, PassDeadline):
+        if not isinstance(decided.command.body, PassDeadline):
             self._pass_deadlines(portions=1)
 
     def _raise_alarms(self, events: tuple[Event, ...]) -> None:
@@ -442,9 +446,11 @@ class CareJourney:
                 await self._append()
 
     async def _append(self) -> None:
-        batch = self._ledger.outbox.next_batch(self._ledger.journey.id)
+        # Not the same in a replay on another build, and nothing that is asked of Temporal depends on it.
+        by = workflow.extern_functions().get(m.DECIDED_BY, DecidedBy)()
+        batch = self._ledger.outbox.next_batch(self._ledger.journey.id, by)
         try:
-            what = f"record versions {batch.events[0].version} to {batch.events[-1].version}"
+            what = f"record versions {batch.expected_version + 1} to {batch.last_version}"
             recorded = await _ask(m.append_to_record, batch, what)
         except ActivityError as failed:
             if isinstance(failed.cause, ApplicationError) and failed.cause.type == m.OPEN_JOURNEY:
@@ -456,8 +462,9 @@ class CareJourney:
                 workflow.logger.error("journey.diverged")
         else:
             self._ledger.outbox.mark_recorded(recorded.version)
-            if recorded.version < batch.events[-1].version:
-                # They rest on less than is known of the patient. All that was decided since is decided again.
+            if recorded.version < batch.last_version:
+                # It is recorded already, or came too late, or rests on less than is known of the patient. All that
+                # was decided since is decided again, after what is recorded.
                 self._told, self._caught_up = recorded, False
             else:
                 self._mark = recorded.mark

@@ -8,12 +8,13 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import claimed_by
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
-from workflows.journey.decide import REFUSALS_KEPT, decide, keep_refusal
+from workflows.journey.decide import REFUSALS_KEPT
+from workflows.journey.decided import Decided, judge, keep, screen
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
-from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, command_digest
+from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
 from workflows.journey.refusals import Refusal
-from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck, screen
+from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck
 from workflows.outbox import Outbox
 
 
@@ -39,38 +40,26 @@ class Ledger:
 
     def refusal(self, command: Command, at: datetime, *, authentic: bool = True) -> Refusal | None:
         """Why a command is refused at a moment (UTC), if that leaves no trace."""
-        screened = self._screen(command, authentic)
-        decided = screened or answer_repeated(self.receipts, command) or decide(self.journey, command, at)
-        if not isinstance(decided, Refusal) or self.beyond_bound(command):
+        decided = self._as_it_stands(Decided(command=command, at=at, authentic=authentic))
+        judged = judge(self.journey, self.receipts, decided)
+        if not isinstance(judged, Refusal) or self.beyond_bound(command):
             return None
-        return None if keep_refusal(self.journey, self.receipts, command, decided, at) else decided
+        return None if keep(self.journey, self.receipts, decided, judged) else judged
 
-    def decide(
-        self,
-        command: Command,
-        at: datetime,
-        refusal: Refusal | None = None,
-        *,
-        unanswered: bool = False,
-        authentic: bool = True,
-    ) -> tuple[Receipt, tuple[Event, ...]]:
-        """Decide a command at a moment (UTC), unless it was decided before or its signature is refused. One that is not
-        ``authentic`` was sent by hand.
+    def decide(self, decided: Decided) -> tuple[Receipt, tuple[Event, ...]]:
+        """Decide a command, unless it was decided before or its signature is refused. One of the workflow itself has an
+        id that is derived from what it is about, so that it happens once.
 
         A refusal gives the event that keeps it, if it is to be kept: always for a sender who gets no answer.
         """
-        decided = (
-            refusal
-            or self._screen(command, authentic)
-            or answer_repeated(self.receipts, command)
-            or decide(self.journey, command, at)
-        )
-        if isinstance(decided, CommandReceipt):
-            return Receipt(version=decided.version), ()
-        if isinstance(decided, tuple):
-            return Receipt(version=self.journey.version + len(decided)), decided
-        kept = keep_refusal(self.journey, self.receipts, command, decided, at, unanswered=unanswered)
-        return Receipt(version=self.journey.version + len(kept), refusal=decided), kept
+        decided = self._as_it_stands(decided)
+        judged = judge(self.journey, self.receipts, decided)
+        if isinstance(judged, CommandReceipt):
+            return Receipt(version=judged.version), ()
+        if isinstance(judged, tuple):
+            return Receipt(version=self.journey.version + len(judged)), judged
+        kept = keep(self.journey, self.receipts, decided, judged)
+        return Receipt(version=self.journey.version + len(kept), refusal=judged), kept
 
     def beyond_bound(self, command: Command, *, unanswered: bool = False) -> bool:
         """Whether a refusal of this command matters and finds no more room in the record, so that it is counted."""
@@ -80,21 +69,15 @@ class Ledger:
         full = self.journey.unseen_refusals >= REFUSALS_KEPT and not self.journey.closed
         return full and (unanswered or command.body.attempts_kept)
 
-    def decide_own(self, command: Command, at: datetime) -> tuple[Event, ...] | Refusal:
-        """Decide a command of the workflow itself. Its id is derived from what it is about, so that it happens once:
-        one that happened gives no further events."""
-        decided = answer_repeated(self.receipts, command) or decide(self.journey, command, at)
-        return () if isinstance(decided, CommandReceipt) else decided
-
-    def apply(self, events: Sequence[Event], command: Command) -> None:
-        """Apply decided events and queue them for the record."""
+    def apply(self, events: Sequence[Event], decided: Decided) -> None:
+        """Apply the events of a command and queue them for the record."""
         self.journey = fold(events, self.journey)
-        self.queue(events, command)
+        self.queue(events, decided)
 
-    def queue(self, events: Sequence[Event], command: Command | None = None) -> None:
+    def queue(self, events: Sequence[Event], decided: Decided) -> None:
         """Queue events for the record that are applied already."""
         add_receipts(self.receipts, events)
-        self.outbox.add(events, command)
+        self.outbox.add(decided, events)
 
     def restart(self, recorded: JourneyState) -> list[Command]:
         """Go on from the state as recorded. Return the commands the record does not have, to be decided again."""
@@ -132,5 +115,9 @@ class Ledger:
         expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < at
         return not expired and at - checked.at <= ATTEMPT and checked.state == self.journey.patient.state
 
-    def _screen(self, command: Command, authentic: bool) -> Refusal | None:
-        return screen(command, authentic=authentic) or (QUARANTINED if self.diverged else None)
+    def _as_it_stands(self, decided: Decided) -> Decided:
+        """Refuse whatever comes while the journey is quarantined. That is never recorded: it is decided again."""
+        screened = decided.refusal or screen(decided.command, authentic=decided.authentic)
+        if not self.diverged or decided.own or screened is not None:
+            return decided
+        return decided.model_copy(update={"refusal": QUARANTINED})

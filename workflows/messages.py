@@ -16,15 +16,14 @@ from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
 from workflows.authenticity import Foreign, is_authentic
-from workflows.journey.actors import CareTeamMember, Role
+from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.base import Identifier, ImmutableModel, digest
 from workflows.journey.calendars import Instant
-from workflows.journey.command_ids import id_objection
-from workflows.journey.commands import SIGNED, Command, KeepUnreadable
-from workflows.journey.events import Event
+from workflows.journey.commands import Command, KeepUnreadable
+from workflows.journey.decided import DecidedBy, DecidedCommand, refuse_by_hand
 from workflows.journey.folded import JourneyState
 from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
 from workflows.journey.notices import Notice
@@ -67,6 +66,9 @@ DIVERGED = "Diverged"
 LIMIT = "Limit"
 """The record takes no event of this size, or no more of them at once: retried until the limit is higher. Nothing is
 lost meanwhile."""
+OTHER_BUILD = "OtherBuild"
+"""A batch was decided by other rules than those of the worker that should record it: retried for a worker that has
+them."""
 UNPROVEN = "not recorded: "
 """How the reason begins, where a batch claims what nobody may. Otherwise the record has something else."""
 OPEN_JOURNEY = "OpenJourney"
@@ -86,6 +88,8 @@ RETRY = RetryPolicy(
     non_retryable_error_types=[DIVERGED],
 )
 """Retries without end: during an outage everybody sees the pending activity with its attempts."""
+DECIDED_BY = "decided_by"
+"""The name under which a worker tells a run which rules it has: a function without arguments, to a `DecidedBy`."""
 REFUSE_UNKNOWN = "refuse_unknown"
 """The name under which a worker lets a validator look at the register: from a `SignatureCheck` to a refusal or None.
 It raises RuntimeError while the register cannot be read."""
@@ -97,20 +101,27 @@ PUBLIC_FAILURES = frozenset({DIVERGED, LIMIT, OPEN_JOURNEY, TRY_AGAIN, UNDECIDED
 
 
 class Batch(ImmutableModel):
-    """Events to record at the end of a journey. Their notices leave once they are recorded."""
+    """Commands to record at the end of a journey, with the events that the record derives from them. Nothing is
+    recorded of what does not come out the same there. Notices leave once their events are recorded."""
 
     journey_id: UUID
     expected_version: int
-    events: tuple[Event, ...]
-    closes: bool
+    commands: tuple[DecidedCommand, ...]
+    by: DecidedBy = DecidedBy()
+
+    @property
+    def last_version(self) -> int:
+        """The version of the journey after all of it."""
+        return self.expected_version + sum(each.events for each in self.commands)
 
 
 class Recorded(ImmutableModel):
     """The events are recorded up to this version, at this position of the log.
 
-    ``elsewhere`` is what the patient's other journeys say up to there, if the journey has to take that in. Where the
-    events rest on less, none of them is recorded: the version is the one that was expected. ``mark`` is that of the
-    record up to the version, as `record_mark` writes it.
+    Where the version is the one that was expected, nothing was recorded, and the run decides again after reading the
+    record: a command is recorded already, a signature has expired meanwhile, or more is known of the patient.
+    ``elsewhere`` is what the patient's other journeys say up to there, if the journey has to take that in. ``mark`` is
+    that of the record up to the version, as `record_mark` writes it.
     """
 
     version: int
@@ -287,30 +298,6 @@ ALREADY_OPEN = Refusal(
 )
 
 
-def screen(command: Command, *, authentic: bool = True) -> Refusal | None:
-    """Return why a command is refused whoever sends it, before the journey decides: one that was sent by hand (not
-    ``authentic``), for most kinds."""
-    if not authentic and (refusal := refuse_by_hand(command)) is not None:
-        return refusal
-    if command.actor.role == Role.SYSTEM:
-        return Refusal(
-            code=RefusalCode.NOT_ALLOWED,
-            reason="nobody acts as the clock",
-            remedy="Use your own profile",
-            field="actor.role",
-        )
-    objection = id_objection(command.command_id, command.actor)
-    if objection is not None:
-        return objection
-    if command.too_large:
-        return Refusal(
-            code=RefusalCode.OUT_OF_LIMITS,
-            reason=f"a command takes at most {command.limit} bytes",
-            remedy="Send less text; documents belong elsewhere, by reference",
-        )
-    return None
-
-
 def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Signal:
     """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
     contents = tuple(raw.payload.data for raw in payload)
@@ -320,20 +307,6 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Sign
         digest_of_all = sha256(b"".join(contents)).hexdigest()
         return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
     return Signal(name=name, contents=contents, size=size, authentic=authentic)
-
-
-def refuse_by_hand(command: Command) -> Refusal | None:
-    """Return why a command is not taken that came past the service, without its key; None if it is: a signed decision,
-    a hold, a report of harm, a call for help."""
-    body = command.body
-    if body.by_hand or (isinstance(body, SIGNED) and body.signature is not None):
-        return None
-    return Refusal(
-        code=RefusalCode.NOT_ALLOWED,
-        reason="this was sent by hand, past the service: so only a signed decision, a hold, a report of harm or a call "
-        "for help is taken",
-        remedy="Nothing happened; send it with `starter.py`, by your own profile",
-    )
 
 
 def read_signal(signal: Signal) -> Command | KeepUnreadable:
@@ -404,9 +377,10 @@ async def append_to_record(batch: Batch) -> Recorded | Foreign:
     """Record a batch once, then leave its notices.
 
     Raises:
-        ApplicationError: of type `DIVERGED`, the record says something else, or the batch claims what nobody signed; of
-            type `OPEN_JOURNEY`, the patient has another open journey with this medicine. To be retried, of type
-            `LIMIT`: the record takes no batch of this size.
+        ApplicationError: of type `DIVERGED`, the record says something else, or the batch does not follow from its
+            commands, or claims what nobody signed; of type `OPEN_JOURNEY`, the patient has another open journey with
+            this medicine. To be retried, of type `LIMIT`: the record takes no batch of this size; of type
+            `OTHER_BUILD`: other rules than this worker's decided it, and with these it comes out otherwise.
     """
     raise NotImplementedError
 

@@ -1,56 +1,61 @@
-"""The events that a journey has decided and that are not recorded yet."""
+"""The commands that a journey has decided and that are not recorded yet, with the events they gave."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from typing import NamedTuple
 from uuid import UUID
 
-from workflows.journey.commands import Command
-from workflows.journey.events import Event, PathwayClosed
+from workflows.journey.commands import Command, StartPathway
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest
+from workflows.journey.events import Event
 from workflows.messages import PAYLOAD_BYTES, Batch
 
 BATCH_EVENTS = 200
 """How many events one append takes. The record takes more."""
 
 
+class _Kept(NamedTuple):
+    """A command, the version after it, and how large it is in a batch (bytes)."""
+
+    command: DecidedCommand
+    version: int
+    size: int
+
+
 class Outbox:
-    """Events to be recorded, the oldest first, and the commands they came from."""
+    """What is to be recorded, the oldest first."""
 
     def __init__(self, recorded: int) -> None:
         self.recorded = recorded
         """The version up to which the record is known to have the journey."""
-        self._events: list[Event] = []
-        self._commands: list[tuple[int, Command]] = []
+        self._kept: list[_Kept] = []
 
     def __bool__(self) -> bool:
-        return bool(self._events)
+        return bool(self._kept)
 
-    def add(self, events: Sequence[Event], command: Command | None = None) -> None:
-        """Add the events of one command, or those that open the journey."""
-        self._events += events
-        if command is not None:
-            self._commands.append((events[-1].version, command))
+    def add(self, decided: Decided, events: Sequence[Event]) -> None:
+        """Add a command and the events it gave."""
+        command = DecidedCommand(decided=decided, events=len(events), digest=events_digest(events))
+        self._kept.append(_Kept(command, events[-1].version, len(command.model_dump_json().encode())))
 
-    def next_batch(self, journey_id: UUID) -> Batch:
-        """Return the oldest events, as many as one append takes. The events of one command stay together."""
-        batch: list[Event] = []
-        size = 0
-        for _, group in groupby(self._events, key=lambda event: event.command_id):
-            together = list(group)
-            size += sum(len(event.model_dump_json().encode()) for event in together)
-            if batch and (len(batch) + len(together) > BATCH_EVENTS or size > PAYLOAD_BYTES):
+    def next_batch(self, journey_id: UUID, by: DecidedBy) -> Batch:
+        """Return the oldest commands, as many as one append takes."""
+        batch: list[DecidedCommand] = []
+        events = size = 0
+        for kept in self._kept:
+            events += kept.command.events
+            size += kept.size
+            if batch and (events > BATCH_EVENTS or size > PAYLOAD_BYTES):
                 break
-            batch += together
-        closes = isinstance(batch[-1].body, PathwayClosed)
-        return Batch(journey_id=journey_id, expected_version=self.recorded, events=tuple(batch), closes=closes)
+            batch.append(kept.command)
+        return Batch(journey_id=journey_id, expected_version=self.recorded, commands=tuple(batch), by=by)
 
     def mark_recorded(self, version: int) -> None:
         """Drop what is recorded up to this version."""
         self.recorded = max(self.recorded, version)
-        self._events = [event for event in self._events if event.version > self.recorded]
-        self._commands = [(at, command) for at, command in self._commands if at > self.recorded]
+        self._kept = [kept for kept in self._kept if kept.version > self.recorded]
 
     def restart(self, recorded: int) -> list[Command]:
-        """Drop all events, and return the commands they came from, to be decided again after the recorded ones."""
-        commands = [command for _, command in self._commands]
-        self.recorded, self._events, self._commands = recorded, [], []
-        return commands
+        """Drop everything, and return the commands, to be decided again after the recorded ones."""
+        commands = [kept.command.decided.command for kept in self._kept]
+        self.recorded, self._kept = recorded, []
+        return [command for command in commands if not isinstance(command.body, StartPathway)]

@@ -20,11 +20,16 @@ ENVELOPED = ("body", "illustrative", "command_digest", "proof")
 OPENING_KIND = "pathway.started"
 
 
-def to_new(event: Event) -> NewEvent:
-    """Return the row of an event, its payload in canonical JSON: the same event always gives the same bytes."""
+def to_new(event: Event, decision: str | None = None) -> NewEvent:
+    """Return the row of an event, its payload in canonical JSON: the same event always gives the same bytes.
+
+    ``decision`` is the digest of its command as it is kept (`command_codec`), so that the chains cover that too.
+    """
     payload = event.model_dump(mode="json", include=dict.fromkeys(ENVELOPED, True))
     if event.proof is None:
         del payload["proof"]
+    if decision is not None:
+        payload["decision"] = decision
     return NewEvent(
         event_id=event.event_id,
         event_type=event.body.kind,

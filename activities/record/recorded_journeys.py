@@ -5,50 +5,26 @@ exactly the version and the hash that the record has, which an append compares o
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import UUID
 
-from workflows.journey import events as e
-from workflows.journey.aggregate import Journey, begin, evolve
-
-SignedBefore: TypeAlias = Mapping[UUID, tuple[Journey, e.SignedOff]]
-"""Sign-offs of a journey by event id, each with the state just after it."""
-REMEMBERED = 8
-"""How many of the last sign-offs are kept: what one brings about by rule follows it at once."""
-
-
-class Proven(NamedTuple):
-    """A journey as it is after its events up to a version: what the next ones are proved against.
-
-    ``at`` is when the last of them was decided (UTC), and ``signed`` the last sign-offs among them.
-    """
-
-    journey: Journey
-    at: datetime
-    signed: SignedBefore
-
-
-def follow(before: Proven | None, event: e.Event) -> Proven:
-    """Return what is proven after one more event, which proved right or needs no proof."""
-    journey = begin(event) if before is None else evolve(before.journey, event)
-    signed = {} if before is None else before.signed
-    if isinstance(event.body, e.SignedOff):
-        last = [*signed.items(), (event.event_id, (journey, event.body))]
-        signed = dict(last[-REMEMBERED:])
-    return Proven(journey, event.at, signed)
+from workflows.journey.aggregate import Journey
+from workflows.journey.receipts import CommandReceipt
 
 
 class RecordedJourney(NamedTuple):
     """A journey after its recorded events up to a version, whose ``journey_hash`` stands for all of them.
 
-    ``proven`` is None where they were folded without proof.
+    ``receipts`` are those of its commands, None where they were not read, and ``at`` is when its last event was decided
+    (UTC). ``proven`` says whether all of it was found to follow from its commands, and every signature in it to count.
     """
 
     journey: Journey
     journey_hash: bytes
-    proven: Proven | None = None
+    receipts: dict[UUID, CommandReceipt] | None = None
+    at: datetime | None = None
+    proven: bool = False
 
 
 class RecordedJourneys:

@@ -10,15 +10,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
-from activities.record.source_digest import source_digest
+from activities.record.source_digest import CORE, source_digest
 from activities.record.store import Record, Snapshot
 from workflows.journey.aggregate import fold
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import add_receipts
 
-CORE = "workflows.journey"
-"""The package that folds. A snapshot that other code made is left aside."""
 EVERY = 200
 """How many further events a snapshot waits for. Fewer are folded in milliseconds."""
 

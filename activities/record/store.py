@@ -29,10 +29,17 @@ EVENT_COLUMNS = (
     "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
 )
 
+COMMAND_COLUMNS = "c.journey_id, c.version, c.events, c.payload, e.event_id"
+COMMANDS = (
+    "record.command c LEFT JOIN record.journey_event e "
+    "ON e.log_id = c.log_id AND e.journey_id = c.journey_id AND e.version = c.version"
+)
+"""Where commands are read: each with the id of its first event, under which it is encoded."""
+
 BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
 
-_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 19))})"  # noqa: S608 - a constant
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 21))})"  # noqa: S608 - a constant
 
 # SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
@@ -184,6 +191,21 @@ class StoredEvent(NewEvent):
     log_hash: bytes
 
 
+class NewCommand(_Frozen):
+    """A command to be kept with the events it gave, of which there are ``events``. ``payload`` is clear."""
+
+    events: int = Field(ge=1)
+    payload: bytes = Field(repr=False)
+
+
+class StoredCommand(NewCommand):
+    """A command as kept: its events begin at ``version`` of the journey."""
+
+    events: int
+    journey_id: UUID
+    version: int
+
+
 class Opening(_Frozen):
     """Whose journey begins: the keys of its patient, the one of their reference first, and with which medicine."""
 
@@ -275,6 +297,11 @@ class WantedEnrolment(NamedTuple):
     pathway: str
     request_id: UUID
     journey_id: UUID
+
+
+def command_part(first_event_id: UUID) -> UUID:
+    """Return the id under which a command is encoded, as its events are under theirs."""
+    return uuid5(first_event_id, "command")
 
 
 def patient_key(patient_ref: str) -> bytes:
@@ -393,6 +420,7 @@ class Record:
         rests_on: int | None = None,
         merges: Sequence[bytes] = (),
         follows: bytes | None = None,
+        commands: Sequence[NewCommand] = (),
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
@@ -401,6 +429,7 @@ class Record:
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
         from here on are the same one. `follows` is the hash of the journey's last event as it was read, if it matters.
+        `commands` are those that the events follow from, in the same order.
 
         Raises VersionConflict, OtherHistory, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown,
         TwoPatients.
@@ -425,6 +454,8 @@ class Record:
             rests_on,
             list(merges),
             follows,
+            [command.events for command in commands],
+            self._sealed(journey_id, events, commands),
         )
         return Appended(
             first_version=row["first_version"],
@@ -433,6 +464,27 @@ class Record:
             replayed=row["replayed"],
             journey_hash=row["final_hash"],
         )
+
+    def _sealed(self, journey_id: UUID, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:
+        sealed, first = [], 0
+        for command in commands:
+            if first >= len(events):
+                raise NotAppendable("a command has no event")
+            part_id = command_part(events[first].event_id)
+            sealed.append(self._codec.encode(journey_id, part_id, command.payload))
+            first += command.events
+        return sealed
+
+    async def commands(self, journey_id: UUID, *, until_version: int | None = None) -> tuple[StoredCommand, ...]:
+        """Return the commands of a journey in order of version, of those whose events begin up to one."""
+        rows = await self._fetch(
+            f"SELECT {COMMAND_COLUMNS} FROM {COMMANDS} "  # noqa: S608 - constants
+            "WHERE c.log_id = $1 AND c.journey_id = $2 AND ($3::int IS NULL OR c.version <= $3) ORDER BY c.version",
+            self._log_id,
+            journey_id,
+            until_version,
+        )
+        return tuple(self.command_of(row) for row in rows)
 
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """A journey's events in order of version; none when it is unknown."""
@@ -674,6 +726,17 @@ class Record:
     def unseal(self, journey_id: UUID, part_id: UUID, sealed: bytes) -> bytes:
         """Return what was sealed. Raises what the codec raises where that cannot be read."""
         return self._codec.decode(journey_id, part_id, sealed)
+
+    def command_of(self, row: asyncpg.Record) -> StoredCommand:
+        """Return the command of a row of COMMAND_COLUMNS. One that cannot be decoded has no content: only a superuser
+        can have written it, and what its events say of it does not fit."""
+        try:
+            payload = self._codec.decode(row["journey_id"], command_part(row["event_id"]), row["payload"])
+        except Exception:
+            payload = b""
+        return StoredCommand.model_construct(
+            journey_id=row["journey_id"], version=row["version"], events=row["events"], payload=payload
+        )
 
     def decoded(self, row: asyncpg.Record) -> StoredEvent:
         """Return the event of a row of EVENT_COLUMNS."""

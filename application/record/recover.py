@@ -21,7 +21,7 @@ from application.record.reconcile import at_once
 from application.settings import Settings
 from application.temporal.journeys import Journeys, Kept, Run
 from workflows.journey.aggregate import begin
-from workflows.journey.events import PathwayStarted
+from workflows.journey.decided import derive
 from workflows.messages import Batch, mark_version
 
 log = structlog.get_logger("recover")
@@ -97,18 +97,14 @@ async def _missing(
     wanted, reached, problem = [], recorded, None
     while True:
         # Of two runs that handed in the same versions the later one is what the record had.
-        after = [each for each in kept if each.batch.expected_version <= reached < _last(each.batch)]
+        after = [each for each in kept if each.batch.expected_version <= reached < each.batch.last_version]
         if not after:
             break
         wanted.append(after[-1])
-        reached = _last(after[-1].batch)
+        reached = after[-1].batch.last_version
     if reached < mark_version(latest.mark):
         problem = f"the histories that Temporal still has do not hold versions after {reached}"
     return Recovery(journey_id, recorded, reached, reached - recorded, problem), wanted
-
-
-def _last(batch: Batch) -> int:
-    return batch.events[-1].version
 
 
 async def _record_again(context: Context, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
@@ -129,25 +125,30 @@ async def _record_again(context: Context, register: RegisterFile, kept: Iterable
         try:
             await _enrol_again(record, batch)
             told = await recording.append(batch)
-            if told.version < _last(batch):
-                problems[batch.journey_id] = "it rests on what the record does not know of the patient's other journeys"
+            if told.version < batch.last_version:
+                problems[batch.journey_id] = (
+                    "it rests on what the record does not know of the patient's other journeys, or other rules than "
+                    "these decided it"
+                )
         except ApplicationError as refused:
             problems[batch.journey_id] = f"the record does not take it: {refused.message}"
         except TwoPatients:
             problems[batch.journey_id] = "its patient is known as two"
         else:
-            log.info("recover.recorded", journey_id=str(batch.journey_id), version=_last(batch))
+            log.info("recover.recorded", journey_id=str(batch.journey_id), version=batch.last_version)
     return problems
 
 
 async def _enrol_again(record: Record, batch: Batch) -> None:
-    opening = batch.events[0]
-    if isinstance(opening.body, PathwayStarted):
+    [first, *_] = batch.commands
+    opened = derive(None, {}, first.decided)
+    if opened:
+        journey = begin(opened[0])
         await record.enrol(
-            opening_of(begin(opening)),
-            pathway=opening.body.protocol.pathway,
+            opening_of(journey),
+            pathway=journey.protocol.pathway,
             # The request itself is in no event: the command that it gave stands for it.
-            request_id=opening.command_id,
+            request_id=first.decided.command.command_id,
             journey_id=batch.journey_id,
         )
 

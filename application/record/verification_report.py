@@ -52,6 +52,10 @@ MEANINGS: Mapping[str, str] = {
     "released_unsigned": "A hold or a session was released without the signed decision it needs.",
     "gate_shut": "A session was released although the dose gate was shut for another reason than a signature.",
     "effect_unsigned": "The journey went on, or ended, without the signed decision it needs.",
+    "no_command": "There is no command that gave this event: somebody added the event, or removed the command.",
+    "command_changed": "The command is not the one that the event names: one of them was changed.",
+    "not_derived": "Decided again, the command gives something else: this event was changed, added, or left out.",
+    "stray_command": "There is a command at this version of the journey, and no event that it gave.",
     "history_differs": "It took in something else of the patient's other journeys than those said then.",
     "rests_on_less": "A session was planned, cleared or released without all that was known of the patient then.",
     "second_journey": "It began while another journey of the patient with the same medicine was open.",
@@ -114,6 +118,11 @@ def content(found: Verification) -> dict[str, Any]:
         "journeys": len(examined.journeys),
         "illustrative": examined.illustrative if judged else None,
         "sign_offs": examined.sign_offs if judged else None,
+        "derived": examined.derived if Part.DERIVATION not in found.left_out else None,
+        "not_derived": [
+            {"core": by.core, "zones": by.zones, "events": events}
+            for by, events in sorted(examined.others.items(), key=str)
+        ],
         "register": None if found.register is None else sha256(found.register).hexdigest(),
         "read_models": None if examined.live is None else examined.live.position,
         "workflows": found.workflows,

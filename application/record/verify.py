@@ -30,6 +30,7 @@ class Part(StrEnum):
     """What is checked besides the chains, and can be left out."""
 
     SIGN_OFFS = "sign-offs"
+    DERIVATION = "derivation"
     READ_MODELS = "read-models"
     WORKFLOWS = "workflows"
     ANCHORS = "anchors"
@@ -97,6 +98,7 @@ async def verify(
         record,
         keys=keys,
         read_models=Part.READ_MODELS not in left_out,
+        derive=Part.DERIVATION not in left_out,
         journey_id=journey_id,
         after=None if since is None else since.position,
         progress=progress,

@@ -313,7 +313,7 @@ async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
                 [answer] = await converter.decode(completed.result.payloads, [_RECORDED])
                 if isinstance(batch, Foreign) or isinstance(answer, Foreign):
                     continue  # Nobody with the keys made it.
-                if answer.version == batch.events[-1].version:
+                if answer.version == batch.last_version:
                     found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), batch))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of a run cannot be read", "Run it again") from None

@@ -19,6 +19,7 @@ from activities.record.store import Record, SeenRegister
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import Kind
+from activities.record.verification.derivation import Underived
 from activities.record.verification.patients import Difference
 from activities.record.verification.sign_offs import Reason, trusted_keys
 from activities.signatures.signer_registry import content_hash
@@ -54,7 +55,7 @@ def world(migrated: Database, register: Path) -> ProofWorld:
 
 def verify(world: ProofWorld, *words: str) -> Answer:
     """The command, with Temporal left out: it is down."""
-    return call(world, "record", "verify", *words, "--without", "workflows", "--json")
+    return call(world, "record", "verify", *words, "--without", "workflows", "--without", "derivation", "--json")
 
 
 def places(answer: Answer) -> set[tuple[int, str]]:
@@ -89,13 +90,15 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
             "sign_offs": len(sign_offs()),
             "read_models": 0,
             "workflows": None,
-            "left_out": ["workflows"],
+            "derived": None,
+            "not_derived": [],
+            "left_out": ["derivation", "workflows"],
             "not_checked": [],
             "findings": [],
         }
-    people = call(world, "record", "verify", "--without", "workflows")
+    people = call(world, "record", "verify", "--without", "workflows", "--without", "derivation")
     assert people.code == 0
-    assert "left out: workflows" in people.out
+    assert "left out: derivation, workflows" in people.out
     assert "ILLUSTRATIVE" in people.out
     assert "right" in people.out
 
@@ -113,7 +116,7 @@ def test_a_forged_decision_is_found_and_told(world: ProofWorld) -> None:
     assert found(answer) == {(last.version, "bad_signature")}
     [finding] = answer.json["findings"]
     assert (finding["position"], finding["meaning"]) == (last.version, reports.MEANINGS["bad_signature"])
-    people = call(world, "record", "verify", str(JOURNEY), "--without", "workflows")
+    people = call(world, "record", "verify", str(JOURNEY), "--without", "workflows", "--without", "derivation")
     assert people.code == 7
     for shown in ("NOT VERIFIED: 1 finding", str(JOURNEY), "bad_signature", "changed or copied"):
         assert shown in people.out
@@ -167,7 +170,7 @@ def test_what_cannot_be_checked_is_no_pass(world: ProofWorld, settings: dict[str
     assert (answer.json["findings"], answer.json["events"]) == ([], len(history()))
     [unchecked] = answer.json["not_checked"]
     assert (unchecked["part"], reason in unchecked["reason"]) == ("sign-offs", True)
-    people = call(world, "record", "verify", "--without", "workflows")
+    people = call(world, "record", "verify", "--without", "workflows", "--without", "derivation")
     assert people.code == 7
     assert "the sign-offs were not checked" in people.out
     assert reason in people.out + people.err
@@ -208,7 +211,7 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {reason for each in (Kind, Reason, Flaw, Difference) for reason in get_args(each)}
+    reasons = {reason for each in (Kind, Reason, Flaw, Difference, Underived) for reason in get_args(each)}
     reasons |= {"register_put_back", "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
@@ -294,7 +297,9 @@ def test_only_what_came_since_an_anchor_is_read(anchored: ProofWorld, migrated: 
         assert (said["since"]["position"], said["position"], said["events"]) == (HALF, end, end - HALF)
         # Both journeys went on since: their decisions are judged from their beginnings.
         assert (said["journeys"], said["sign_offs"]) == (2, len(sign_offs()))
-    people = call(anchored, "record", "verify", "--since-anchor", "newest", "--without", "workflows")
+    people = call(
+        anchored, "record", "verify", "--since-anchor", "newest", "--without", "workflows", "--without", "derivation"
+    )
     assert f"before position {HALF} is taken as the anchor has it" in people.err
     as_superuser(migrated, f"UPDATE record.journey_event SET actor_id = 'x' WHERE position = {end}")
     assert places(verify(anchored, "--since-anchor", "newest")) == {(end, "content")}
@@ -351,9 +356,9 @@ def stranger(report: Path, public_key: str) -> int:
 
 def test_what_temporal_runs_is_a_part_of_it(world: ProofWorld) -> None:
     world.kept(rows(history()))
-    answer = call(world, "record", "verify", "--json")
+    answer = call(world, "record", "verify", "--without", "derivation", "--json")
     assert (answer.code, [each["part"] for each in answer.json["not_checked"]]) == (7, ["workflows"])
-    people = call(world, "record", "verify")
+    people = call(world, "record", "verify", "--without", "derivation")
     assert "the workflows were not checked" in people.out
     assert "Temporal cannot be reached" in people.out + people.err
 

@@ -12,6 +12,8 @@ from tests.cli.on_record import ProofWorld, as_superuser
 from tests.signatures.recorded import EARLY, history, rows
 from tests.signatures.room import published
 
+VERIFY = ("record", "verify", "--without", "workflows", "--without", "derivation")
+"""These events have no commands: what follows from commands is in `verification/test_derivation`."""
 END = len(history())
 HEAD = (
     "UPDATE record.journey SET (version, last_position, journey_hash) = "
@@ -123,13 +125,13 @@ def test_tampering_is_found_where_it_is(attack: str, migrated: Database, tmp_pat
     world.kept(rows(history()))
     world.project()
     world.anchored(read_key(tmp_path / "anchor.key"))
-    before = call(world, "record", "verify", "--without", "workflows", "--json")
+    before = call(world, *VERIFY, "--json")
     assert (before.code, before.json["findings"], before.json["read_models"]) == (0, [], END)
 
     statement, expected = ATTACKS[attack]
     as_superuser(migrated, statement)
 
-    answer = call(world, "record", "verify", "--without", "workflows", "--json")
+    answer = call(world, *VERIFY, "--json")
     assert answer.code == 7
     found = {(finding["position"], finding["reason"]) for finding in answer.json["findings"]}
     assert expected <= found

@@ -25,6 +25,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.record.command_codec import decided_by
 from activities.record.event_codec import load_events, to_new
 from activities.record.store import Record
 from activities.record.verification import sign_offs as offline
@@ -44,6 +45,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.decide import decide
+from workflows.journey.decided import Decided, DecidedCommand, events_digest
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
@@ -188,7 +190,7 @@ async def blind_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
 @activity.defn(name=append_to_record.__name__)
 async def lie(batch: Batch) -> Recorded:
     """Say that a batch is recorded."""
-    return Recorded(version=batch.events[-1].version, position=0)
+    return Recorded(version=batch.last_version, position=0)
 
 
 @asynccontextmanager
@@ -239,8 +241,14 @@ def _told(failed: BaseException) -> ApplicationError:
     return failed
 
 
-def batch_of(journey: Journey, events: Sequence[e.Event], *, closes: bool = False) -> Batch:
-    return Batch(journey_id=journey.id, expected_version=journey.version, events=tuple(events), closes=closes)
+def batch_of(journey: Journey, events: Sequence[e.Event], forgery: c.Command | None = None) -> Batch:
+    """A batch that claims that a command gave these events: a forged one, or one that anybody may send."""
+    harmless = c.Command(
+        command_id=uuid4(), actor=PEOPLE[Role.PATIENT], body=c.RequestSupport(urgency="routine", text="invented")
+    )
+    decided = Decided(command=forgery or harmless, at=events[0].at)
+    claimed = DecidedCommand(decided=decided, events=len(events), digest=events_digest(events))
+    return Batch(journey_id=journey.id, expected_version=journey.version, commands=(claimed,), by=decided_by())
 
 
 def fabricated(journey: Journey, *bodies: e.EventBody, by: Role = Role.CLINICIAN) -> list[e.Event]:

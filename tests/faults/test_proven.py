@@ -16,7 +16,7 @@ from application.errors import Refused
 from application.temporal.journey_client import start, submit
 from simulation.keys import Signers
 from simulation.people import PEOPLE, person_of
-from tests.faults.attackers import Office, fabricated, have_recorded, only_attempts, quarantined
+from tests.faults.attackers import Office, batch_of, fabricated, have_recorded, only_attempts, quarantined
 from tests.faults.helpers import PATIENCE, Course, at_work, command, support
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
@@ -24,7 +24,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
-from workflows.messages import Batch, JourneyInput, Receipt
+from workflows.messages import JourneyInput, Receipt
 
 pytestmark = pytest.mark.server
 
@@ -193,8 +193,8 @@ async def test_no_activity_records_what_nobody_sent(
     invented = e.PatientMoved(zone="America/New_York", state="NY")
     plain = fabricated(before, invented, by=by)
     for events in (plain, [plain[0].model_copy(update={"proof": proof})]):
-        batch = Batch(journey_id=course.id, expected_version=before.version, events=tuple(events), closes=False)
-        refused: Any = await have_recorded(client, task_queue, batch)
+        sent = command(MOVE, by).model_copy(update={"proof": events[0].proof})
+        refused: Any = await have_recorded(client, task_queue, batch_of(before, events, sent))
         assert refused is not None
         assert "not recorded" in refused
     assert await course.recorded() == before

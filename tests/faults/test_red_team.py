@@ -30,6 +30,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 
+from activities.record.command_codec import from_kept
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
@@ -75,6 +76,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Licence, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import REFUSALS_KEPT
+from workflows.journey.decided import DecidedCommand, events_digest
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -624,7 +626,7 @@ async def test_a_workflow_task_completed_by_hand_with_an_approval_records_nothin
         before = await held(course)
         rows = await course.rows()
     forgery = forged(signers, course.id, decision(before, asked(before)), datetime.now(UTC))
-    batch = batch_of(before, decided(before, forgery, datetime.now(UTC)))
+    batch = batch_of(before, decided(before, forgery, datetime.now(UTC)), forgery)
     await complete_by_hand(plain, course, batch)
     with capture_logs() as logs:
         async with at_work(client, record, signers, task_queue, max_cached=0):
@@ -701,22 +703,24 @@ async def test_no_workflow_can_have_an_approval_recorded(
     changed = anew(genuine, decision="approve")
     approval_events = decided(before, forgery, at)
     attacks = {
-        "signed with another key": (approval_events, "bad_signature"),
-        "a genuine signature under another decision": (decided(before, changed, at), "bad_signature"),
-        "without what was signed": (approval_events[1:], "a hold is released that nobody signed for"),
+        "signed with another key": (approval_events, forgery, "bad_signature"),
+        "a genuine signature under another decision": (decided(before, changed, at), changed, "bad_signature"),
+        "without what was signed": (approval_events[1:], forgery, "does not follow from its command"),
         "a release from nothing": (
             fabricated(before, e.HoldReleased(hold="hold-1", sign_off=asked(before).id)),
-            "a hold is released that nobody signed for",
+            None,
+            "does not follow from its command",
         ),
         "a session that was never planned": (
             fabricated(before, e.SessionReleased(session=1, clearance="clearance:1", dose_mg=100)),
-            "a session is released though the dose gate is shut",
+            None,
+            "does not follow from its command",
         ),
     }
-    for events, says in attacks.values():
+    for events, behind, says in attacks.values():
         events = [event.model_copy(update={"version": before.version + 1 + n}) for n, event in enumerate(events)]
         with capture_logs() as logs:
-            refused = await have_recorded(client, course.task_queue, batch_of(before, events))
+            refused = await have_recorded(client, course.task_queue, batch_of(before, events, behind))
         assert refused is not None
         assert says in refused
         assert [line["event"] for line in logs].count("signoff.unproven") == 1
@@ -766,7 +770,7 @@ async def test_a_decision_that_came_too_late_is_not_recorded_as_if_it_had_not(
         seal = SignatureHeader(key_id=key.key_id, nonce=uuid4().hex, signed_at=then, expires_at=then + 10 * MINUTE)
         late = with_seal(signers, course.id, decision(before, asked(before)), seal)
         events = decided(before, late, then + MINUTE)
-        refused = await have_recorded(client, task_queue, batch_of(before, events))
+        refused = await have_recorded(client, task_queue, batch_of(before, events, late))
         assert refused is not None or await found_offline(record, signers, course.id)
 
 
@@ -782,7 +786,7 @@ async def test_a_stolen_key_dated_back_to_before_its_revocation_is_found(
         stolen = office.signers.signed(course.id, decision(before, asked(before)), then)
         revoked_at = then + timedelta(milliseconds=1)
         office.publish(revoke(office.register, key_id, at=revoked_at, because="invented: stolen", by="demo-ops"))
-        refused = await have_recorded(client, task_queue, batch_of(before, decided(before, stolen, then)))
+        refused = await have_recorded(client, task_queue, batch_of(before, decided(before, stolen, then), stolen))
         reasons = {reason for _, reason in await found_offline(record, office.signers, course.id)}
         assert refused is not None or reasons == {"recorded_after_revocation"}
 
@@ -817,7 +821,7 @@ async def test_nobody_lends_themselves_a_colleagues_right(
     rows = await course.rows()
     now = await course.recorded()
     events = decided(now, attacks[1], await clock(course))
-    refused = await have_recorded(client, course.task_queue, batch_of(now, events))
+    refused = await have_recorded(client, course.task_queue, batch_of(now, events, attacks[1]))
     assert refused is not None
     assert "bad_signature" in refused
     assert await course.rows() == rows
@@ -835,10 +839,15 @@ async def test_a_journey_is_not_copied_with_its_signatures(
     await held(course)
     await counts(plain, course)
     copied, source = uuid4(), await load_events(record, course.id)
-    events = tuple(event.model_copy(update={"event_id": uuid4()}) for event in source)
-    refused = await have_recorded(
-        client, course.task_queue, Batch(journey_id=copied, expected_version=0, events=events, closes=False)
-    )
+    opening = source[0].body
+    assert isinstance(opening, e.PathwayStarted)
+    commands = []
+    for stored in await record.commands(course.id):
+        read = from_kept(stored.payload, opening if stored.version == 1 else None)
+        events = source[stored.version - 1 : stored.version - 1 + stored.events]
+        commands.append(DecidedCommand(decided=read.decided, events=len(events), digest=events_digest(events)))
+    batch = Batch(journey_id=copied, expected_version=0, commands=tuple(commands))
+    refused = await have_recorded(client, course.task_queue, batch)
     assert await record.head(copied) is None
     assert refused is not None
 
@@ -865,7 +874,7 @@ async def test_what_takes_a_signature_is_not_recorded_without_it(
         await course.begin()
         before, rows = await course.recorded(), await course.rows()
         bodies = UNSIGNED_EFFECTS[what]
-        batch = batch_of(before, fabricated(before, *bodies), closes=isinstance(bodies[-1], e.PathwayClosed))
+        batch = batch_of(before, fabricated(before, *bodies))
         refused = await have_recorded(client, task_queue, batch)
         assert await course.rows() == rows
         assert refused is not None
@@ -975,8 +984,9 @@ async def test_a_session_is_released_by_nobody_but_who_may(
         forgery = forged(signers, course.id, decision(before, clearance), at)
         cleared = decided(before, forgery, at)
         last = release[0].model_copy(update={"version": before.version + len(cleared) + 1})
-        for events, says in ((release, "the dose gate is shut"), ([*cleared, last], "bad_signature")):
-            refused = await have_recorded(client, task_queue, batch_of(before, events))
+        attacks = ((release, None, "does not follow"), ([*cleared, last], forgery, "does not follow"))
+        for events, behind, says in (*attacks, (cleared, forgery, "bad_signature")):
+            refused = await have_recorded(client, task_queue, batch_of(before, events, behind))
             assert refused is not None
             assert says in refused
             assert await course.rows() == rows

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from simulation.people import PEOPLE, look_up, member_of, person_of, referral, signer
@@ -27,6 +27,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.decided import Decided
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
@@ -58,6 +59,13 @@ def unspread(protocol: Protocol) -> Protocol:
 PROTOCOLS = {pathway: unspread(load_demonstration(pathway)) for pathway in list_pathways()}
 
 
+class Decision(NamedTuple):
+    """A command as it was decided, and the events it gave."""
+
+    decided: Decided
+    events: tuple[e.Event, ...]
+
+
 @dataclass
 class Play:
     """A journey and the virtual time it stands at. ``events`` are those of this play, oldest first."""
@@ -67,6 +75,7 @@ class Play:
     events: list[e.Event] = field(default_factory=list)
     moves: list[tuple[Journey, c.Command, datetime]] = field(default_factory=list)
     receipts: dict[UUID, CommandReceipt] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
 
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
@@ -93,7 +102,7 @@ class Play:
         decided = self.decide(command)
         if not isinstance(decided, Refusal):
             self.moves.append((self.journey, command, self.at))
-            self._follow(decided)
+            self._follow(Decided(command=command, at=self.at, own=command.actor == CLOCK), decided)
         return decided
 
     def decide(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
@@ -106,11 +115,12 @@ class Play:
     def keep(self, command: c.Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[e.Event, ...]:
         """Keep a refusal where it matters, and go on from there."""
         kept = keep_refusal(self.journey, self.receipts, command, refusal, self.at, unanswered=unanswered)
-        self._follow(kept)
+        self._follow(Decided(command=command, at=self.at, refusal=refusal, unanswered=unanswered), kept)
         return kept
 
-    def _follow(self, events: tuple[e.Event, ...]) -> None:
+    def _follow(self, decided: Decided, events: tuple[e.Event, ...]) -> None:
         if events:
+            self.decisions.append(Decision(decided, events))
             self.journey = fold(events, self.journey)
             self.events += events
             add_receipts(self.receipts, events)
@@ -282,7 +292,8 @@ def started(
     command = referral(protocol or PROTOCOLS[pathway], JOURNEY, **kwargs)
     decided = decide(None, command, at)
     assert not isinstance(decided, Refusal), str(decided)
-    return Play(fold(decided), at, list(decided), receipts=receipts_of(decided))
+    opening = Decision(Decided(command=command, at=at), decided)
+    return Play(fold(decided), at, list(decided), receipts=receipts_of(decided), decisions=[opening])
 
 
 @cache

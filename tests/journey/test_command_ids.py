@@ -14,6 +14,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.command_ids import is_own, own_id
 from workflows.journey.decide import decide
+from workflows.journey.decided import Decided
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -57,19 +58,20 @@ def test_nobody_takes_the_name_of_a_later_command_of_the_clock(
         if drawn.actor == CLOCK:
             continue
         taken = drawn.model_copy(update={"command_id": data.draw(st.sampled_from(names))})
-        receipt, events = ledger.decide(taken, play.at, unanswered=data.draw(st.booleans()))
+        asked = Decided(command=taken, at=play.at, unanswered=data.draw(st.booleans()))
+        receipt, events = ledger.decide(asked)
         assert receipt.refusal is not None
         assert receipt.refusal.code == RefusalCode.NOT_ALLOWED
         assert receipt.refusal.field == "command_id"
         if events:
-            ledger.apply(events, taken)
+            ledger.apply(events, asked)
     assert not any(name in ledger.receipts for name in names)
     deadline = next_deadline(ledger.journey)
     if deadline is not None:
         own = c.Command(command_id=names[0], actor=CLOCK, body=c.PassDeadline())
-        decided = ledger.decide_own(own, max(deadline, play.at))
-        assert not isinstance(decided, Refusal)
-        assert decided
+        receipt, events = ledger.decide(Decided(command=own, at=max(deadline, play.at), own=True))
+        assert receipt.refusal is None
+        assert events
 
 
 def test_a_support_request_under_the_next_deadlines_id_switches_no_escalation_off() -> None:
@@ -78,7 +80,8 @@ def test_a_support_request_under_the_next_deadlines_id_switches_no_escalation_of
     ledger = ledger_of(play)
     name = own_id(play.journey.id, f"deadline:{play.journey.version}")
     asked = play.command(c.RequestSupport(urgency="routine", text="Invented"), Role.PATIENT)
-    receipt, events = ledger.decide(asked.model_copy(update={"command_id": name}), play.at, unanswered=True)
+    asked = asked.model_copy(update={"command_id": name})
+    receipt, events = ledger.decide(Decided(command=asked, at=play.at, unanswered=True))
     assert receipt.refusal is not None
     assert "the service's own" in receipt.refusal.reason
     [kept] = [event for event in events if isinstance(event.body, e.CommandRefused)]
@@ -108,18 +111,20 @@ def test_what_comes_by_signal_under_a_taken_id_is_kept_once(body: c.CommandBody)
     play = before("signoff.sign")
     ledger = ledger_of(play)
     first = play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
-    ledger.apply(ledger.decide(first, play.at)[1], first)
+    asked = Decided(command=first, at=play.at)
+    ledger.apply(ledger.decide(asked)[1], asked)
     second = play.command(body, Role.PATIENT).model_copy(update={"command_id": first.command_id})
     for times in (1, 0):
-        receipt, events = ledger.decide(second, play.at, unanswered=True)
+        sent = Decided(command=second, at=play.at, unanswered=True)
+        receipt, events = ledger.decide(sent)
         assert receipt.refusal is not None
         assert receipt.refusal.code == RefusalCode.COMMAND_ID_REUSED
         assert sum(isinstance(event.body, e.CommandRefused) for event in events) == times
         if events:
-            ledger.apply(events, second)
+            ledger.apply(events, sent)
 
 
 def test_an_own_command_that_is_refused_is_said_and_not_swallowed() -> None:
     play = started()
     wrong = play.command(c.PassDeadline(), CLOCK).model_copy(update={"command_id": UUID(int=7)})
-    assert isinstance(ledger_of(play).decide_own(wrong, play.at), Refusal)
+    assert ledger_of(play).decide(Decided(command=wrong, at=play.at, own=True))[0].refusal is not None

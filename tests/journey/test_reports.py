@@ -15,6 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.base import canonical
+from workflows.journey.decided import Decided
 from workflows.journey.events import Event
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
@@ -40,8 +41,9 @@ def hand_in(play: Play, command: c.Command) -> tuple[Refusal | None, tuple[Event
     at_once = ledger.refusal(command, play.at)
     if at_once is not None:
         return at_once, ()
-    receipt, events = ledger.decide(command, play.at)
-    play._follow(events)
+    decided = Decided(command=command, at=play.at)
+    receipt, events = ledger.decide(decided)
+    play._follow(decided, events)
     return receipt.refusal, events
 
 

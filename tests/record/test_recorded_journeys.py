@@ -1,8 +1,6 @@
 """What a worker remembers of journeys spares reading them, and never changes what is recorded."""
 
 from collections.abc import AsyncIterator, Iterator
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,9 +11,9 @@ from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record_activities import RecordActivities
 from tests.journey.play import JOURNEY, started
+from tests.record.handed import batch, handed, signed_course
 from tests.record.helpers import Connection
-from tests.record.test_redeliveries import batch, register_of
-from tests.record.verification.test_batches import signed
+from tests.record.test_redeliveries import register_of
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
 from workflows.messages import DIVERGED, Batch
@@ -47,11 +45,11 @@ def activities(record: Record, directory: Path) -> RecordActivities:
 
 def batches() -> Iterator[Batch]:
     """A signed course, one command at a time."""
-    for _, together in groupby(signed(), attrgetter("command_id")):
-        yield batch([*together])
+    for each in signed_course():
+        yield batch([each])
 
 
-async def test_a_journey_is_read_once_however_much_is_appended_to_it(counting: Counting, tmp_path: Path) -> None:
+async def test_a_journey_is_read_twice_however_much_is_appended_to_it(counting: Counting, tmp_path: Path) -> None:
     every = list(batches())
     one, other = activities(counting, tmp_path), activities(counting, tmp_path)
     for each in every[:30]:
@@ -59,7 +57,7 @@ async def test_a_journey_is_read_once_however_much_is_appended_to_it(counting: C
     assert counting.times_read == 0
     for each in every[30:]:
         await other.append(each)
-    assert counting.times_read == 1
+    assert counting.times_read == 2, "once to go on from it, and once to prove it before what moves care"
 
 
 async def test_what_is_remembered_changes_nothing(record: Record, tmp_path: Path) -> None:
@@ -85,19 +83,19 @@ async def test_nothing_unproven_is_recorded_after_what_is_remembered(
 ) -> None:
     recording = activities(record, tmp_path)
     refused = 0
-    for each in batches():
+    for decision, each in zip(signed_course(), batches(), strict=True):
         forged = [
             event.model_copy(update={"body": FORGERIES[forgery](event.body)})
             if isinstance(event.body, e.SignedOff)
             else event
-            for event in each.events
+            for event in decision.events
         ]
-        if forged != [*each.events]:
+        if forged != [*decision.events]:
             with pytest.raises(ApplicationError) as problem:
-                await recording.append(batch(forged))
+                await recording.append(each.model_copy(update={"commands": (handed(decision.decided, forged),)}))
             assert problem.value.type == DIVERGED
             refused += 1
-        assert (await recording.append(each)).version == each.events[-1].version
+        assert (await recording.append(each)).version == each.last_version
     assert refused > 5
 
 
@@ -117,7 +115,7 @@ async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_
     for each in every[20:]:
         await recording.append(each)
 
-    assert counting.times_read == 1
+    assert counting.times_read == 2, "once to go on from it, and once to prove it before what moves care"
 
 
 def journey(version: int) -> Journey:

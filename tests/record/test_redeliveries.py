@@ -1,7 +1,6 @@
 """An append that is delivered again and again records once, and tells people once: per step, not per delivery."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,13 @@ from activities.notice_activities import NoticeActivities
 from activities.record import Record
 from activities.record_activities import RecordActivities
 from activities.signatures.signer_registry import RegisterFile
-from tests.journey.play import JOURNEY, started
+from tests.journey.play import Decision, started
+from tests.record.handed import batch
 from tests.record.helpers import Connection, whole_log
 from tests.signatures.room import ORGANISATION, published, register
 from workflows.journey import events as e
 from workflows.journey.notices import notices
-from workflows.messages import LIMIT, Alarm, Batch, Recorded
+from workflows.messages import LIMIT, Alarm, Recorded
 
 DELIVERIES = 1000
 AT_ONCE = 8
@@ -34,24 +34,21 @@ def recording(record: Record, tmp_path: Path) -> RecordActivities:
     return RecordActivities(record, register_of(tmp_path), demonstrations=True)
 
 
-def escalating() -> tuple[list[e.Event], list[e.Event]]:
+def escalating() -> tuple[list[Decision], list[Decision]]:
     """A journey up to its first open sign-off, and what followed when nobody answered it for two weeks."""
     play = started("PTSD").go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
-    before = list(play.events)
+    before = list(play.decisions)
     play.wait(days=14)
-    return before, play.events[len(before) :]
-
-
-def batch(events: Sequence[e.Event]) -> Batch:
-    return Batch(journey_id=JOURNEY, expected_version=events[0].version - 1, events=tuple(events), closes=False)
+    return before, play.decisions[len(before) :]
 
 
 async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step(
     record: Record, recording: RecordActivities, owner: Connection, tmp_path: Path
 ) -> None:
-    before, after = escalating()
+    before, since = escalating()
     await recording.append(batch(before))
-    again = batch(after)
+    again = batch(since)
+    after = [event for decision in since for event in decision.events]
     raised = tuple(notice for event in after for notice in notices(event) if notice.alarm)
     alarms = Alarm(clinic="demo-clinic", notices=raised)
     alarming = NoticeActivities(record, register_of(tmp_path))
@@ -90,9 +87,9 @@ async def test_a_limit_is_told_as_one_and_heals_when_it_is_lifted(
 
     for _ in range(2):
         with pytest.raises(ApplicationError) as over:
-            await recording.append(batch(play.events))
+            await recording.append(batch(play.decisions))
         assert (over.value.type, over.value.non_retryable) == (LIMIT, False)
         assert "nothing is lost" in str(over.value)
     await owner.execute(function)
 
-    assert (await recording.append(batch(play.events))).version == len(await whole_log(record))
+    assert (await recording.append(batch(play.decisions))).version == len(await whole_log(record))

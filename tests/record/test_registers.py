@@ -10,9 +10,8 @@ from activities.record.store import SeenRegister
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
 from activities.signatures.signer_registry import Register, RegisterError, RegisterFile
+from tests.record.handed import batch, signed_course
 from tests.record.helpers import whole_log
-from tests.record.test_redeliveries import batch
-from tests.record.verification.test_batches import signed
 from tests.signatures.room import NOW, ORGANISATION, published, register, revoked
 
 OLD, NEW = register(), revoked(NOW)
@@ -85,5 +84,5 @@ async def test_nothing_signed_is_recorded_by_an_older_register(record: Record, t
     path.write_bytes(published(OLD))
     recording = RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
     with pytest.raises(RegisterError, match="older than one seen"):
-        await recording.append(batch(signed()))
+        await recording.append(batch(signed_course()[:30]))
     assert await whole_log(record) == []

@@ -28,6 +28,7 @@ RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
 READS: Mapping[str, tuple[str, ...]] = {
     "record.access_log": (RECORDER, READER),
     "record.blob": (RECORDER, READER),
+    "record.command": (RECORDER, READER),
     "record.journey": ROLES,
     "record.journey_event": ROLES,
     "record.lock": (),

@@ -13,10 +13,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.command_ids import own_id
+from workflows.journey.decided import Decided, refuse_by_hand, screen
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.ledger import Ledger
-from workflows.messages import Signal, read_signal, refuse_by_hand, screen, take_signal
+from workflows.messages import Signal, read_signal, take_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
 TAKEN = (c.PlaceHold, c.ReportAdverseEvent, c.ReportCrisis, c.RequestSupport, c.RecordDeath)
@@ -53,17 +54,17 @@ def test_of_every_kind_the_rest_changes_nothing(
         return
     assert isinstance(read, c.KeepUnreadable)
     assert read.sent_by_hand is not command.body.fact
-    receipt, events = ledger.decide(command, play.at, authentic=False)
+    receipt, events = ledger.decide(Decided(command=command, at=play.at, authentic=False))
     assert receipt.refusal is not None
     assert receipt.refusal.code == RefusalCode.NOT_ALLOWED
     assert all(isinstance(event.body, e.CommandRefused | e.ObligationsUpdated) for event in events)
     own = c.Command(command_id=own_id(play.journey.id, "kept"), actor=CLOCK, body=read)
-    kept = ledger.decide_own(own, play.at)
-    assert isinstance(kept, tuple)
+    decided = Decided(command=own, at=play.at, own=True)
+    _, kept = ledger.decide(decided)
     followed = [type(event.body) for event in kept]
     held = e.HoldPlaced in followed
     assert held is command.body.fact, "what happened may be about safety"
-    ledger.apply(kept, own)
+    ledger.apply(kept, decided)
     [message] = [each for each in ledger.journey.messages.values() if each.id not in play.journey.messages]
     assert message.name == f"by hand: {command.body.kind}"
     [waiting] = [each for each in ledger.journey.waiting.values() if each.subject == message.id]
@@ -91,7 +92,7 @@ def test_an_attempt_to_release_by_hand_is_kept_as_refused() -> None:
     ledger = ledger_of(play)
     assert ledger.refusal(command, play.at) is None
     assert ledger.refusal(command, play.at, authentic=False) is None, "let in, so that it is kept"
-    receipt, events = ledger.decide(command, play.at, authentic=False)
+    receipt, events = ledger.decide(Decided(command=command, at=play.at, authentic=False))
     assert "sent by hand" in str(receipt.refusal)
     assert [type(event.body) for event in events] == [e.CommandRefused]
     moved = play.command(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)

@@ -7,10 +7,12 @@ import pytest
 from simulation.keys import Signers
 from tests.journey.play import Play, before
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
+from workflows.journey.decided import Decided
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.refusals import RefusalCode
 from workflows.ledger import Ledger
 from workflows.messages import ATTEMPT
 
@@ -24,6 +26,13 @@ def play() -> Play:
 
 def ledger_of(play: Play) -> Ledger:
     return Ledger(play.journey, play.receipts, play.journey.version)
+
+
+def apply(ledger: Ledger, command: c.Command, play: Play) -> tuple[e.Event, ...]:
+    decided = Decided(command=command, at=play.at, own=command.actor == CLOCK)
+    _, events = ledger.decide(decided)
+    ledger.apply(events, decided)
+    return events
 
 
 def signed(play: Play, signers: Signers) -> c.Command:
@@ -45,26 +54,21 @@ def test_a_check_counts_for_the_moment_and_the_place_it_was_made_for(play: Play,
     assert not ledger.counts_still(late, expires + MOMENT), "the signature expired meanwhile"
 
     moved = play.command(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)
-    _, events = ledger.decide(moved, play.at)
-    ledger.apply(events, moved)
+    apply(ledger, moved, play)
     assert not ledger.counts_still(early, play.at), "the patient is elsewhere"
 
 
 def test_a_command_of_the_workflow_happens_once(play: Play) -> None:
     ledger = ledger_of(play)
     own = play.command(c.KeepCancellation(reason="invented"), CLOCK)
-    events = ledger.decide_own(own, play.at)
-    assert events
-    assert not isinstance(events, Refusal)
-    ledger.apply(events, own)
-    assert ledger.decide_own(own, play.at) == ()
+    assert apply(ledger, own, play)
+    assert ledger.decide(Decided(command=own, at=play.at, own=True))[1] == ()
 
 
 def test_what_the_record_does_not_know_is_given_back_to_be_decided_again(play: Play) -> None:
     ledger = ledger_of(play)
     asked = play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
-    _, events = ledger.decide(asked, play.at)
-    ledger.apply(events, asked)
+    apply(ledger, asked, play)
     queued = ledger.may_be_recorded
 
     recorded = JourneyState(journey=play.journey, receipts=play.receipts)
@@ -77,6 +81,7 @@ def test_what_the_record_does_not_know_is_given_back_to_be_decided_again(play: P
 def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
     ledger = ledger_of(play)
     ledger.diverged = True
-    receipt, events = ledger.decide(play.command(c.AskQuestion(text="Invented"), Role.PATIENT), play.at)
+    asked = play.command(c.AskQuestion(text="Invented"), Role.PATIENT)
+    receipt, events = ledger.decide(Decided(command=asked, at=play.at))
     assert receipt.refusal is not None
     assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())

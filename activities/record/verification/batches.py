@@ -1,129 +1,161 @@
-"""Proves what a batch of events claims before it is recorded: what people signed is shown again to be signed."""
+"""Decides again what a run has decided, before it is recorded: what does not come out the same is not recorded."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
 
-from activities.record.recorded_journeys import Proven, SignedBefore, follow
+from activities.record.recorded_journeys import RecordedJourney
+from activities.record.store import BEFORE_THE_FIRST, StoredCommand, StoredEvent
+from activities.record.verification.derivation import derive_again
 from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
-from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import RISK_CAUSES
-from workflows.journey.always.sign_offs.rules import lent_keys, react_signed
+from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.always.sign_offs.statements import of_event
-from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.dispatch import advance
-from workflows.journey.evidence import approved, evidence_of, half_signed
-from workflows.journey.protocol import SignOffKind
-from workflows.journey.stage import Outcome
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.commands import StartPathway
+from workflows.journey.decided import Decided, DecidedCommand, derive, events_digest
+from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
+from workflows.journey.refusals import RefusalCode
 
-NEEDS_PROOF = (
-    "pathway.started",
-    "signoff.signed",
-    "signoff.delegated",
-    "crisis.closed",
-    "hold.released",
-    "session.released",
-    "patient.merged",
-    "stage.entered",
-    "death.confirmed",
-    "watch.handed-over",
-    "pathway.ending",
-    "pathway.closed",
+MOVES = (
+    e.SignedOff,
+    e.Delegated,
+    e.CrisisClosed,
+    e.HoldReleased,
+    e.SessionReleased,
+    e.PatientMerged,
+    e.StageEntered,
+    e.DeathConfirmed,
+    e.WatchHandedOver,
+    e.PathwayEnding,
+    e.PathwayClosed,
 )
-"""Kinds of events that are recorded only once all that was signed before them has proved right."""
-UNSIGNED_ENDINGS = (Outcome.WITHDRAWN, Outcome.TRANSFERRED, Outcome.STOPPED_FOR_SAFETY)
-"""How a pathway ends without a sign-off."""
+"""What moves care on. It is recorded only after a journey that is proven from its beginning. Everything else is
+recorded whatever somebody did to the record before: a hold, a report and an alarm never wait for that."""
+FOUND_BEFORE = (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE, RefusalCode.STALE)
+"""Why a command may be refused before the journey is asked. It only ever keeps an attempt."""
 
 
 class Unproven(Exception):
-    """An event claims a decision that nobody made. The text says its version, and why."""
+    """A batch does not follow from its commands, or claims a decision that nobody made. The text says where, and
+    why."""
 
 
-def prove(events: Iterable[e.Event], register: Register, before: Proven | None = None, *, recorded: int = 0) -> Proven:
-    """Prove events, the first of a journey or those after what was proven before, and return what is proven then.
+class OtherRules(Exception):
+    """A batch does not follow from its commands by these rules, and by others than these it was decided."""
 
-    Every sign-off is signed by who it names, on the evidence as it was, with the right to decide, and nothing was
-    started, released, entered or ended without what it needs. Events up to version ``recorded`` are in the record: a
-    key revoked since with an earlier date does not undo them. There must be an event.
+
+class Derived(NamedTuple):
+    """A command, and the events it gives."""
+
+    decided: Decided
+    events: tuple[e.Event, ...]
+
+
+def known_already(commands: Iterable[DecidedCommand], receipts: Sequence[Mapping[UUID, CommandReceipt]]) -> bool:
+    """Whether one of these commands, with the same content, has a receipt among these."""
+    for each in commands:
+        command = each.decided.command
+        known = [of_some[command.command_id] for of_some in receipts if command.command_id in of_some]
+        if any(receipt.digest == command_digest(command) for receipt in known):
+            return True
+    return False
+
+
+def derive_batch(
+    journey_id: UUID, commands: Iterable[DecidedCommand], before: RecordedJourney | None, *, same_rules: bool
+) -> tuple[tuple[Derived, ...], RecordedJourney]:
+    """Decide the commands of a batch after what is recorded, and return what they give, and the journey then.
+
+    ``before`` is used up: its receipts become those of the journey after the batch.
 
     Raises:
-        Unproven: the first event of which this is not so.
+        Unproven: it does not come out as the run said.
+        OtherRules: neither does it, and ``same_rules`` is false.
     """
-    proven = before
-    for event in events:
-        new = event.version > recorded
-        journey, signed = (None, {}) if proven is None else (proven.journey, proven.signed)
-        problem = next(_problems(journey, event, register, signed, new=new), None)
+    journey = None if before is None else before.journey
+    receipts = {} if before is None or before.receipts is None else before.receipts
+    at = None if before is None else before.at
+    found: list[Derived] = []
+    for handed in commands:
+        decided, version = handed.decided, 1 if journey is None else journey.version + 1
+        body = decided.command.body
+        if isinstance(body, StartPathway) and body.journey_id != journey_id:
+            raise Unproven(f"version {version}: it starts another journey")
+        if decided.refusal is not None and (decided.own or decided.refusal.code not in FOUND_BEFORE):
+            raise Unproven(f"version {version}: nobody refuses it so before the journey is asked")
         # Not to the moment: Temporal's hosts are a little apart, and a journey may go on on another one.
-        if problem is None and new and proven is not None and proven.at - event.at > SKEW:
-            problem = "it is dated before what was recorded earlier"
-        if problem is not None:
-            raise Unproven(f"version {event.version}: {problem}")
-        proven = follow(proven, event)
-    assert proven is not None
-    return proven
+        if at is not None and at - decided.at > SKEW:
+            raise Unproven(f"version {version}: it is dated before what was recorded earlier")
+        events = derive(journey, receipts, decided)
+        if (len(events), events_digest(events)) != (handed.events, handed.digest) or not events:
+            problem = f"version {version}: it does not follow from its command"
+            raise Unproven(problem) if same_rules else OtherRules(problem)
+        for event in events:
+            journey = begin(event) if journey is None else evolve(journey, event)
+        add_receipts(receipts, events)
+        at = decided.at
+        found.append(Derived(decided, events))
+    assert journey is not None
+    return tuple(found), RecordedJourney(
+        journey, BEFORE_THE_FIRST, receipts, at, proven=before is None or before.proven
+    )
 
 
-def _problems(
-    journey: Journey | None, event: e.Event, register: Register, signed: SignedBefore, *, new: bool
-) -> Iterator[str]:
-    """What is wrong with an event after these."""
-    body: Any = event.body
-    match body:
-        case e.PathwayStarted():
+def unsigned(journey: Journey | None, event: e.Event, register: Register, *, new: bool = True) -> str | None:
+    """Return why what a person signed in an event does not count; None where it does, or nothing is signed.
+
+    An event that is recorded is not ``new``: a key revoked since with an earlier date does not undo it.
+    """
+    problem = next(_problems(journey, event, register, new=new), None)
+    return None if problem is None else f"version {event.version}: {problem}"
+
+
+def _problems(journey: Journey | None, event: e.Event, register: Register, *, new: bool) -> Iterator[str]:
+    match event.body:
+        case e.PathwayStarted() as body:
             yield from _start_problems(event, body, register, new=new)
-        case _ if journey is None:
-            yield "nothing was started"
-        case e.SignedOff():
-            yield from _sign_off_problems(journey, event, body, register, new=new)
-        case e.Delegated():
+        case e.SignedOff() | e.Delegated() as body if journey is not None:
             yield from _signature_problems(journey, event, body, register, new=new)
-            rules = (journey.protocol.sign_offs[kind] for kind in body.sign_offs)
-            if any(event.actor_role not in rule.roles for rule in rules):
-                yield "it lends a right that is not theirs"
-        case e.CrisisClosed():
-            if body not in _brought_about(event, signed):
-                yield "a crisis is closed that nobody signed for"
-        case e.HoldReleased() if body.hold in journey.holds and journey.holds[body.hold].cause in RISK_CAUSES:
-            if body not in _brought_about(event, signed):
-                yield "a hold is released that nobody signed for"
-        case e.HoldReleased():
-            hold = journey.holds.get(body.hold)
-            severe = hold is not None and hold.severe
-            kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
-            if not approved(journey, kind, body.hold):
-                yield "a hold is released that nobody signed for"
-        case e.PatientMerged():
-            merge = journey.merges.get(body.merge)
-            if merge is None or merge.other != body.other or not approved(journey, SignOffKind.PATIENT_MERGE, merge.id):
-                yield "two patients are merged that nobody signed for"
-        case e.SessionReleased():
-            if dose_gate(journey, body.session, event.at):
-                yield "a session is released though the dose gate is shut"
-        case e.StageEntered():
-            if body not in (*advance(journey, event.at), *_brought_about(event, signed)):
-                yield "a stage is entered that nobody signed for"
-        case e.DeathConfirmed():
-            if not approved(journey, SignOffKind.DEATH, body.death):
-                yield "a death is confirmed that nobody signed for"
-        case e.PathwayEnding():
-            if body.outcome not in UNSIGNED_ENDINGS and body not in _brought_about(event, signed):
-                yield "the pathway ends in a way that nobody signed for"
-        case e.WatchHandedOver():
-            if body not in _brought_about(event, signed):
-                yield "the watch is handed over and nobody signed for it"
-        case e.PathwayClosed():
-            if journey.closing is None or journey.closing.outcome != body.outcome:
-                yield "the pathway is closed and was not ending so"
+            if new and isinstance(body, e.SignedOff):
+                yield from _lent_problems(journey, event, body, register)
 
 
-def _brought_about(event: e.Event, signed: SignedBefore) -> tuple[e.EventBody, ...]:
-    """What the sign-off that an event names as its cause brings about by rule."""
-    cause = None if event.causation_id is None else signed.get(event.causation_id)
-    return () if cause is None else tuple(react_signed(*cause, event.at))
+def prove_signed(before: RecordedJourney | None, found: Iterable[Derived], register: Register) -> None:
+    """Prove that everything that people signed in derived events counts.
+
+    Raises:
+        Unproven: the first that does not.
+    """
+    journey = None if before is None else before.journey
+    for derived in found:
+        for event in derived.events:
+            problem = unsigned(journey, event, register)
+            if problem is not None:
+                raise Unproven(problem)
+            journey = begin(event) if journey is None else evolve(journey, event)
+
+
+def prove_recorded(
+    history: Iterable[tuple[StoredEvent, e.Event]], commands: Iterable[StoredCommand], register: Register
+) -> None:
+    """Prove that what is recorded of a journey follows from its commands, and that everything signed in it counts.
+
+    Raises:
+        Unproven: the first of which this is not so.
+    """
+    rows = list(history)
+    derivation = derive_again([row for row, _ in rows], commands)
+    for fault in derivation.faults:
+        raise Unproven(f"version {fault.version}: it does not follow from a command ({fault.reason})")
+    journey: Journey | None = None
+    for _, event in rows:
+        problem = unsigned(journey, event, register, new=False)
+        if problem is not None:
+            raise Unproven(problem)
+        journey = begin(event) if journey is None else evolve(journey, event)
 
 
 def _start_problems(event: e.Event, body: e.PathwayStarted, register: Register, *, new: bool) -> Iterator[str]:
@@ -155,23 +187,9 @@ def _signature_problems(
         yield "its signature was used before"
 
 
-def _sign_off_problems(
-    journey: Journey, event: e.Event, body: e.SignedOff, register: Register, *, new: bool
-) -> Iterator[str]:
-    yield from _signature_problems(journey, event, body, register, new=new)
-    kind, subject = body.sign_off, body.subject
-    first = half_signed(journey, kind, subject)
-    if body.evidence != evidence_of(journey, kind, subject, first):
-        yield "it is about other evidence"
-    if body.meaning != journey.protocol.sign_offs[kind].meaning:
-        yield "it has another meaning"
+def _lent_problems(journey: Journey, event: e.Event, body: e.SignedOff, register: Register) -> Iterator[str]:
     by = Actor(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
-    objection = may_decide(journey, kind, subject, by, event.at, first)
-    if objection is not None:
-        yield f"not theirs to decide ({objection.reason})"
     clinic, state = journey.clinic, journey.patient.state
-    lent = lent_keys(journey, by, body.request, event.at) if new else ()
+    lent = lent_keys(journey, by, body.request, event.at)
     if lent and not any(may_lend(register, key, clinic=clinic, state=state, at=event.at) for key in lent):
         yield "whoever lent them the right has none any more"
-    if body.first_of_two != (body.decision == "approve" and first is None and bool(cosigners(journey, kind))):
-        yield "it counts as if somebody else had signed too"

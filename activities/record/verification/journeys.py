@@ -8,12 +8,13 @@ import asyncio
 import gc
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from multiprocessing import get_context
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from activities.record.patients import known_as
 from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
 from activities.record.read_models.rows import Row as Shown
 from activities.record.read_models.tables import read
-from activities.record.store import Record, Reopen, StoredEvent, patient_key
+from activities.record.store import COMMAND_COLUMNS, COMMANDS, Record, Reopen, StoredCommand, StoredEvent, patient_key
 from activities.record.verification.chains import (
     EVENT,
     FIRST,
@@ -40,6 +41,7 @@ from activities.record.verification.chains import (
     read_log,
     snapshot,
 )
+from activities.record.verification.derivation import derive_again
 from activities.record.verification.patients import (
     Known,
     Placed,
@@ -50,6 +52,7 @@ from activities.record.verification.patients import (
 from activities.record.verification.sign_offs import check_event, check_session, is_sign_off, nonce
 from activities.record.verification.verify_export import SIGNED, Keys
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event
 
 ALONE = 20_000
@@ -87,6 +90,8 @@ class JourneyFindings(NamedTuple):
     sign_offs: int = 0
     used: tuple[Use, ...] = ()
     patients: tuple[Known, ...] = ()
+    derived: int = 0
+    others: tuple[tuple[DecidedBy, int], ...] = ()
 
 
 class VerificationResult(NamedTuple):
@@ -95,7 +100,8 @@ class VerificationResult(NamedTuple):
     ``events`` were read up to ``position``, where the log has the hash ``log_hash``. ``judged`` counts the events of
     ``journeys``, each from its beginning. For a single journey only its own events are read and there is no hash,
     because its place in the log can only be checked with other journeys' events. ``live`` is None where rows were not
-    compared.
+    compared. ``derived`` counts the events that their commands gave again, and ``others`` those that other rules than
+    the present ones decided, by which.
     """
 
     findings: tuple[Finding, ...]
@@ -107,6 +113,8 @@ class VerificationResult(NamedTuple):
     illustrative: int
     sign_offs: int
     live: Live | None
+    derived: int
+    others: Mapping[DecidedBy, int]
 
 
 async def verify_record(
@@ -114,13 +122,15 @@ async def verify_record(
     *,
     keys: Keys | None = None,
     read_models: bool = False,
+    derive: bool = False,
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
     alone: int = ALONE,
     section: int = SECTION,
 ) -> VerificationResult:
-    """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from.
+    """Check a log: with ``keys`` every sign-off too, with ``read_models`` also the rows people work from, and with
+    ``derive`` that all of it follows from its commands.
 
     With ``journey_id`` only that journey is checked, and whether its signatures are used elsewhere. With ``after`` the
     log is checked from behind that position, and each journey that has an event there is checked from its beginning;
@@ -145,7 +155,7 @@ async def verify_record(
             if journey_id is None:
                 parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
-            async for some in spread(_judge, ((page, keys, live) for page in pages(sizes))):
+            async for some in spread(_judge, ((page, keys, live, derive) for page in pages(sizes))):
                 judged.append(some)
                 progress(sum(each.events for each in judged))
         used = [use for each in judged for use in each.used]
@@ -176,6 +186,8 @@ async def verify_record(
         illustrative=sum(each.illustrative for each in judged),
         sign_offs=sum(each.sign_offs for each in judged),
         live=live,
+        derived=sum(each.derived for each in judged),
+        others=sum((Counter(dict(each.others)) for each in judged), Counter[DecidedBy]()),
     )
 
 
@@ -257,7 +269,7 @@ def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, i
 
 
 async def _judge(
-    record: Record, connection: Connection, journeys: Sequence[UUID], keys: Keys | None, live: Live | None
+    record: Record, connection: Connection, journeys: Sequence[UUID], keys: Keys | None, live: Live | None, derive: bool
 ) -> JourneyFindings:
     """Run all checks on some journeys."""
     found: list[Finding] = []
@@ -265,9 +277,11 @@ async def _judge(
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log_name()
     patients: list[Known] = []
+    derived, others = 0, Counter[DecidedBy]()
+    commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
-        if keys is None and live is None:
+        if keys is None and live is None and not derive:
             judged.append(
                 JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
             )
@@ -275,6 +289,11 @@ async def _judge(
         history = [_to_stored(record, row) for row in events]
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
+        if derive:
+            derivation = derive_again(history, commands.get(journey_id, ()))
+            found += (Finding(fault.position, journey_id, fault.version, fault.reason) for fault in derivation.faults)
+            derived += derivation.derived
+            others.update(derivation.others)
         if head is not None and head["patient_key"] is not None and journey is not None:
             patients.append(Known(journey.id, head["last_position"], sorted(known_as(journey))))
         if head is not None and journey is not None and _differs(head, journey):
@@ -289,7 +308,24 @@ async def _judge(
         sign_offs=sum(one.sign_offs for one in judged),
         used=tuple(use for one in judged for use in one.used),
         patients=tuple(patients),
+        derived=derived,
+        others=tuple(others.items()),
     )
+
+
+async def read_commands(
+    connection: Connection, record: Record, journeys: Sequence[UUID]
+) -> Mapping[UUID, Sequence[StoredCommand]]:
+    """Return the commands of these journeys, in order of version."""
+    rows = await connection.fetch(
+        f"SELECT {COMMAND_COLUMNS} FROM {COMMANDS} "  # noqa: S608 - constants
+        "WHERE c.log_id = $1 AND c.journey_id = ANY($2) ORDER BY c.journey_id, c.version",
+        record.log_id,
+        journeys,
+        timeout=HOURS,
+    )
+    read = (record.command_of(row) for row in rows)
+    return {journey_id: list(of_one) for journey_id, of_one in groupby(read, attrgetter("journey_id"))}
 
 
 def _placed(record: Record, rows: Iterable[DatabaseRow]) -> list[Placed]:

@@ -6,6 +6,7 @@
 -- hash is _follows.
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
+-- The commands that the events follow from are kept with them: of each how many events it gave, in the same order.
 CREATE OR REPLACE FUNCTION record.append(
     _log_id smallint,
     _journey_id uuid,
@@ -25,6 +26,8 @@ CREATE OR REPLACE FUNCTION record.append(
     _rests_on bigint DEFAULT NULL,
     _merges bytea[] DEFAULT NULL,
     _follows bytea DEFAULT NULL,
+    _command_events integer[] DEFAULT '{}',
+    _commands bytea[] DEFAULT '{}',
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -61,6 +64,11 @@ BEGIN
     END IF;
     IF (SELECT count(DISTINCT id) FROM unnest(_event_ids) AS id) <> _count THEN
         RAISE EXCEPTION 'an event id is given twice' USING ERRCODE = 'CP003';
+    END IF;
+
+    IF cardinality(_commands) <> cardinality(_command_events)
+       OR (cardinality(_commands) > 0 AND (SELECT sum(n) FROM unnest(_command_events) AS n) <> _count) THEN
+        RAISE EXCEPTION 'the commands did not give these events' USING ERRCODE = 'CP003';
     END IF;
 
     -- Hashed before the lock: it reads no table, and others need not wait for it.
@@ -158,6 +166,10 @@ BEGIN
                   _command_ids, _causation_ids, _payloads, _contents, _journey_hashes, _log_hashes)
            WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body,
                                  content, journey_link, log_link, n);
+
+    INSERT INTO command (log_id, journey_id, version, events, payload)
+    SELECT _log_id, _journey_id, _version + 1 + (sum(gave) OVER (ORDER BY n) - gave)::integer, gave, body
+      FROM unnest(_command_events, _commands) WITH ORDINALITY AS c (gave, body, n);
 
     first_version := _version + 1;
     final_version := _version + _count;

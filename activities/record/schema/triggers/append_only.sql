@@ -18,3 +18,7 @@ ALTER TABLE record.log ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.register
     FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 ALTER TABLE record.register ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.command
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.command ENABLE ALWAYS TRIGGER append_only;

@@ -1,0 +1,126 @@
+"""A command as it was decided: all that it takes to decide it again and get the same events.
+
+The run decides with it, the record decides again before it keeps anything, and so does whoever verifies the record
+years later.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from uuid import UUID
+
+from pydantic_core import from_json
+
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.base import ImmutableModel, canonical
+from workflows.journey.calendars import Instant
+from workflows.journey.command_ids import id_objection
+from workflows.journey.commands import SIGNED, Command
+from workflows.journey.decide import decide, keep_refusal
+from workflows.journey.events import Event
+from workflows.journey.receipts import CommandReceipt, answer_repeated
+from workflows.journey.refusals import Refusal, RefusalCode
+
+
+class Decided(ImmutableModel):
+    """A command and what else decided it: when (UTC), a refusal that was found before the journey was asked (a
+    signature that does not count), whether its sender gets no answer, whether it is the journey's own, and whether it
+    came with the keys of the service (``authentic``) and not by hand."""
+
+    command: Command
+    at: Instant
+    refusal: Refusal | None = None
+    unanswered: bool = False
+    own: bool = False
+    authentic: bool = True
+
+
+class DecidedBy(ImmutableModel):
+    """Which rules decided: the digest of the core's source, and that of the zone data, in hex. Empty where a run could
+    not tell."""
+
+    core: str = ""
+    zones: str = ""
+
+
+class DecidedCommand(ImmutableModel):
+    """A command as a run decided it, and what it gave there: how many events, and the digest over them."""
+
+    decided: Decided
+    events: int
+    digest: str
+
+
+def judge(
+    journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], decided: Decided
+) -> CommandReceipt | Refusal | tuple[Event, ...]:
+    """Return what becomes of a command: the events that follow, its receipt if it was decided before, or a refusal."""
+    command = decided.command
+    screened = None if decided.own else decided.refusal or screen(command, authentic=decided.authentic)
+    return screened or answer_repeated(receipts, command) or decide(journey, command, decided.at)
+
+
+def keep(
+    journey: Journey, receipts: Mapping[UUID, CommandReceipt], decided: Decided, refusal: Refusal
+) -> tuple[Event, ...]:
+    """Return the event that keeps a refusal, if it is to be kept. What the journey refuses itself leaves no trace."""
+    if decided.own:
+        return ()
+    return keep_refusal(journey, receipts, decided.command, refusal, decided.at, unanswered=decided.unanswered)
+
+
+def derive(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], decided: Decided) -> tuple[Event, ...]:
+    """Return the events that a command gives by the rules of this build; none where it gives none."""
+    if decided.own and decided.command.actor != CLOCK:
+        return ()
+    judged = judge(journey, receipts, decided)
+    if isinstance(judged, Refusal):
+        return () if journey is None else keep(journey, receipts, decided, judged)
+    return judged if isinstance(judged, tuple) else ()
+
+
+def events_digest(events: Iterable[Event]) -> str:
+    """Return SHA-256 over events, with all that they say, in hex: the same for events as decided and as recorded."""
+    seen = sha256()
+    for event in events:
+        spelled = canonical(from_json(event.model_dump_json()))
+        seen.update(len(spelled).to_bytes(8) + spelled)
+    return seen.hexdigest()
+
+
+def refuse_by_hand(command: Command) -> Refusal | None:
+    """Return why a command is not taken that came past the service, without its key; None if it is: a signed decision,
+    a hold, a report of harm, a call for help."""
+    body = command.body
+    if body.by_hand or (isinstance(body, SIGNED) and body.signature is not None):
+        return None
+    return Refusal(
+        code=RefusalCode.NOT_ALLOWED,
+        reason="this was sent by hand, past the service: so only a signed decision, a hold, a report of harm or a call "
+        "for help is taken",
+        remedy="Nothing happened; send it with `starter.py`, by your own profile",
+    )
+
+
+def screen(command: Command, *, authentic: bool = True) -> Refusal | None:
+    """Return why a command is refused whoever sends it, before the journey decides: one that was sent by hand (not
+    ``authentic``), for most kinds."""
+    if not authentic and (refusal := refuse_by_hand(command)) is not None:
+        return refusal
+    if command.actor.role == Role.SYSTEM:
+        return Refusal(
+            code=RefusalCode.NOT_ALLOWED,
+            reason="nobody acts as the clock",
+            remedy="Use your own profile",
+            field="actor.role",
+        )
+    objection = id_objection(command.command_id, command.actor)
+    if objection is not None:
+        return objection
+    if command.too_large:
+        return Refusal(
+            code=RefusalCode.OUT_OF_LIMITS,
+            reason=f"a command takes at most {command.limit} bytes",
+            remedy="Send less text; documents belong elsewhere, by reference",
+        )
+    return None
