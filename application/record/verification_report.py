@@ -82,6 +82,7 @@ MEANINGS: Mapping[str, str] = {
     "rows_differ": "Lists show something else of this journey than its record gives: rows were changed, lost or added.",
     "rows_stale": "An event of this journey could not be applied to lists. They show it as it was before.",
     "workflow_lost": "The journey is open, and Temporal does not know it.",
+    "workflow_squatted": "Something that is not this journey holds its workflow id in Temporal.",
     "workflow_ended": "The journey is open, and Temporal has ended its run.",
     "workflow_behind": "Temporal runs an older state of the journey than is recorded.",
     "workflow_ahead": "The journey says that more of it was recorded than there is: the record was cut, or put back.",
