@@ -33,6 +33,10 @@ LIMITS = {
     "limit.historySize.error": 256 * 1024 * 1024,
 }
 
+# The server also answers on an HTTP port of its own, without a token: any page in a browser could signal all journeys
+# there in one batch. It cannot be closed, so it is left without a host whom it answers. The interface does not use it.
+_NO_HTTP = "frontend.httpAllowedHosts=[]"
+
 # The default of one day would make a finished journey vanish from the interface overnight.
 _RETENTION = timedelta(days=90)
 
@@ -55,6 +59,7 @@ class TemporalServer(Supervised):
     ) -> None:
         self.port = port or free_port()
         self.ui_port = None if headless else ui_port or free_port()
+        self.http_port = free_port()
         self.db_path = db_path
         self._time_skipping = time_skipping
         super().__init__(Child("Temporal", log_path))
@@ -106,6 +111,7 @@ class TemporalServer(Supervised):
             command += ["--db-filename", self.db_path]
             for pragma in _SQLITE_PRAGMAS:
                 command += ["--sqlite-pragma", pragma]
+        command += ["--http-port", str(self.http_port), "--dynamic-config-value", _NO_HTTP]
         for name, value in LIMITS.items():
             command += ["--dynamic-config-value", f"{name}={value}"]
         if self._time_skipping:

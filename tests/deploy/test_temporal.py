@@ -1,8 +1,11 @@
 """The local Temporal server keeps what it acknowledged, over stops and kills."""
 
+import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,43 @@ async def test_a_restart_keeps_started_workflows(own: TemporalServer, how: str) 
     assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
     history = await handle.fetch_history()
     assert any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+
+
+SIGNAL_ALL = {
+    "reason": "invented",
+    "jobId": "invented",
+    "visibilityQuery": "ExecutionStatus='Running'",
+    "signalOperation": {"signal": "hello"},
+}
+"""One request by which Temporal signals everything that runs."""
+
+
+async def test_no_web_page_can_signal_all_journeys(own: TemporalServer) -> None:
+    """A page of any origin may send a browser such a request, as plain text; it only cannot read the answer."""
+    client = await Client.connect(own.address)
+    await client.start_workflow("nobody-runs-this", id="victim", task_queue="none")
+    ports = [port for port in (own.http_port, own.ui_port) if port is not None]
+    assert len(ports) == 2
+    for port in ports:
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}", "localhost", "temporal.example"):
+            code = await asyncio.to_thread(_post, port, "namespaces/default/batch-operations/invented", host)
+            assert code in (400, 403), (port, host)
+        assert await asyncio.to_thread(_post, port, "namespaces/default/workflows/victim/signal/hello", host) in (
+            400,
+            403,
+        )
+    history = await client.get_workflow_handle("victim").fetch_history()
+    assert not any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+
+
+def _post(port: int, path: str, host: str) -> int:
+    """Post as a page of another origin does that has no leave to."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Host": host, "Origin": "https://evil.example", "Content-Type": "text/plain"}
+    connection.request("POST", f"/api/v1/{path}", json.dumps(SIGNAL_ALL), headers)
+    code = connection.getresponse().status
+    connection.close()
+    return code
 
 
 async def test_finished_workflows_stay_visible_for_ninety_days(own: TemporalServer) -> None:
