@@ -5,7 +5,6 @@ read the file can act as this person until the session ends, twelve hours at mos
 passphrase is asked each time. Patients and observers have no key: the service lets them in, for one command at a time.
 """
 
-import os
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field, StringConstraints, ValidationError
 
+from activities.private_files import NotPrivate, read_private
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.signatures.keys import key_id_of
 from activities.signatures.sessions import (
@@ -31,7 +31,7 @@ from activities.signatures.signer_registry import Register
 from activities.signatures.staff import members
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, InvalidInput, NotAllowed, UseCaseError
-from application.files import write_new
+from application.files import is_missing, write_new
 from application.sign_offs import keyring
 from workflows.journey.actors import Actor
 from workflows.journey.base import InputModel
@@ -234,16 +234,14 @@ def _clinics_of(register: Register, context: Context) -> tuple[str, ...]:
 def _kept(context: Context) -> _SessionFile | None:
     """Return what the file of the session holds; None where there is none."""
     path = session_path(context.profile_path)
-    try:
-        with path.open("rb") as file:
-            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
-            raw = file.read(SESSION_FILE_LIMIT)
-    except FileNotFoundError:
+    if is_missing(path):
         return None
+    try:
+        raw = read_private(path, SESSION_FILE_LIMIT)
+    except NotPrivate as shared:
+        raise _unusable(shared.reason) from None
     except OSError as error:
         raise _unusable(f"it cannot be read ({error.strerror})") from None
-    if shared:
-        raise _unusable("others can read it")
     with suppress(ValidationError):
         return _SessionFile.model_validate_json(raw)
     raise _unusable("it is none")

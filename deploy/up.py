@@ -1,6 +1,7 @@
 """`make up`: the local stack with its worker and its watchdog, kept until Ctrl-C. Its data stays in `.local/`."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ Invented clinicians sign with the passphrase: {PASSPHRASE}
 def main() -> int:
     """Exit code 0 after a stop, 1 when a step failed."""
     begin()
+    os.umask(0o077)
     try:
         asyncio.run(up(HOME))
     except (StackError, RecordUnavailable) as error:

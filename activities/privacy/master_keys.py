@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from activities.privacy.errors import KeyringError, KeysUnavailable
+from activities.private_files import NotPrivate, read_private
 
 NONCE = 12
 """Bytes of a nonce, which comes before what is encrypted."""
@@ -194,13 +195,11 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _read(path: Path) -> _Keys:
     try:
-        with path.open("rb") as file:
-            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
-            raw = file.read(FILE_LIMIT)
+        raw = read_private(path, FILE_LIMIT)
+    except NotPrivate as shared:
+        raise KeyringError(f"the keyring is not its owner's alone: {shared.reason}", shared.remedy) from None
     except OSError as error:
         raise KeyringError(f"the keyring cannot be read ({error.strerror})", "Check its path") from None
-    if shared:
-        raise KeyringError("others can read the keyring", "Close it to them with chmod 600; consider new keys")
     try:
         content = _File.model_validate_json(raw)
     except ValidationError:

@@ -15,12 +15,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field, StringConstraints, ValidationError
 
+from activities.private_files import NotPrivate, read_private
 from workflows.journey.base import Identifier, InputModel, Whole, canonical
 from workflows.journey.signed_statement import (
     DelegationStatement,
@@ -31,6 +32,7 @@ from workflows.journey.signed_statement import (
 )
 
 FORMAT: Final = "care-pathway/key/1"
+SESSION_MARK: Final = "care-pathway/signing-session/1"
 COST = 17
 """scrypt's cost: N = 2^17 with r = 8 takes 128 MB and about half a second (OWASP Password Storage)."""
 SHORTEST_PASSPHRASE = 12
@@ -142,17 +144,15 @@ def unlock(path: Path, passphrase: str) -> PrivateKey:
     """Open a key file.
 
     Raises:
-        KeyFileError: it cannot be read, is not one, or can be read by others.
+        KeyFileError: it cannot be read, is not one, or is not private to its owner.
         WrongPassphrase: the passphrase is another, or the file was altered.
     """
     try:
-        with path.open("rb") as file:
-            shared = os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077
-            raw = file.read(KEY_FILE_LIMIT)
+        raw = read_private(path, KEY_FILE_LIMIT)
+    except NotPrivate as shared:
+        raise KeyFileError(f"the key file is not yours alone: {shared.reason}", shared.remedy) from None
     except OSError as error:
         raise KeyFileError(f"the key file cannot be read ({error.strerror})", "Check the path") from None
-    if shared:
-        raise KeyFileError("others can read this key file", "Close it to them with chmod 600; consider a new key")
     try:
         content = _KeyFile.model_validate_json(raw)
     except ValidationError:
@@ -176,6 +176,24 @@ def asked_for(last_signed: datetime | None, now: datetime, window: timedelta) ->
     if last_signed is None or not timedelta(0) <= now - last_signed <= window:
         return ("person", "passphrase")
     return ("passphrase",)
+
+
+def session_mark(private_key: PrivateKey, at: datetime) -> str:
+    """Return what says that a person signed with this key at a moment (UTC): nobody else can make it."""
+    return private_key.key.sign(_session_mark(private_key, at)).hex()
+
+
+def is_session_mark(private_key: PrivateKey, at: datetime, mark: str) -> bool:
+    """Whether this says that the person signed with this key at a moment (UTC)."""
+    try:
+        private_key.key.public_key().verify(bytes.fromhex(mark), _session_mark(private_key, at))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _session_mark(private_key: PrivateKey, at: datetime) -> bytes:
+    return canonical({"domain": SESSION_MARK, "person": private_key.person, "at": at.isoformat()})
 
 
 def new_seal(key_id: str, at: datetime, valid_for: timedelta = VALID_FOR) -> SignatureHeader:

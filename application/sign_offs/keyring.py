@@ -6,17 +6,22 @@ A passphrase is asked of a person (`Context.ask`) and used once. It is never sto
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import AwareDatetime, StringConstraints, ValidationError
+
+from activities.private_files import NotPrivate, read_private
 from activities.signatures import keys, signer_registry
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
 from activities.signatures.signer_registry import Register, RegisterError
 from activities.signatures.staff import STAFF_ROLES
 from application.context import Context
-from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack
-from application.files import content_of, is_missing, refuse_existing
+from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack, UseCaseError
+from application.files import content_of, is_missing, refuse_existing, write_new
 from application.profiles import key_path
 from application.settings import Settings
 from workflows.journey.actors import CLINICAL, Actor, Licence
+from workflows.journey.base import InputModel
 from workflows.journey.signed_statement import Signer, signer_of
 
 
@@ -138,11 +143,16 @@ def unlock_for_signing(context: Context, signer: Signer) -> PrivateKey:
     """
     window = timedelta(minutes=context.settings.signing_minutes)
     session = context.profile_path.with_suffix(".signed")
-    if "person" in keys.asked_for(_last_signed(session), context.now(), window):
+    last, now = _last_signed(session), context.now()
+    asks = "person" in keys.asked_for(None if last is None else last.at, now, window)
+    if asks:
         require_same(context, signer)
     key = unlock_own(context, signer)
-    with suppress(OSError):  # without this file, the next signing asks for both again
-        session.write_text(context.now().isoformat())
+    if not asks and last is not None and not keys.is_session_mark(key, last.at, last.mark):
+        require_same(context, signer)  # Somebody put it there.
+    with suppress(OSError, UseCaseError):  # without this file, the next signing asks for both again
+        session.unlink(missing_ok=True)
+        write_new(session, _LastSigned(at=now, mark=keys.session_mark(key, now)).model_dump_json().encode())
     return key
 
 
@@ -158,12 +168,18 @@ def require_same(context: Context, signer: Signer) -> None:
         )
 
 
-def _last_signed(session: Path) -> datetime | None:
+class _LastSigned(InputModel):
+    """When the person signed last, as their key says."""
+
+    at: AwareDatetime
+    mark: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
+def _last_signed(session: Path) -> _LastSigned | None:
     try:
-        moment = datetime.fromisoformat(session.read_text().strip())
-    except (OSError, ValueError):
+        return _LastSigned.model_validate_json(read_private(session, keys.KEY_FILE_LIMIT))
+    except (OSError, NotPrivate, ValidationError):
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def require_enrolled(register: Register, key: PrivateKey, signer: Signer | Actor, at: datetime) -> None:

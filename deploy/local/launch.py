@@ -1,4 +1,5 @@
-"""Turns itself into another program, first making sure that program will not outlive its parent.
+"""Turns itself into another program, first making sure that program will not outlive its parent, and that only its
+owner reads what it writes.
 
 Run as a script, by path: `launch.py <parent pid> <signal when the parent dies> <uid:gid or -> <program> ...`.
 This is a process of its own because the usual place, between fork and exec, is not safe in a parent with
@@ -20,6 +21,7 @@ def main() -> None:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+    os.umask(0o077)
     # After setuid: changing credentials clears it.
     die_with_parent(int(signal_number))
     if os.getppid() != int(parent):

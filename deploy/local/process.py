@@ -70,8 +70,8 @@ class Child:
         account: tuple[int, int] | None = None,
     ) -> None:
         """Start the program, not waiting for it. `account` is the user and group it becomes (root only)."""
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        self.log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), str(int(self._death_signal))),

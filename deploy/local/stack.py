@@ -278,7 +278,9 @@ def _remove_data(postgres: Postgres, *kept: Path) -> None:
 @contextlib.contextmanager
 def _only_run_in(directory: Path) -> Iterator[Path]:
     directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)  # Nobody else reaches what is in it.
+    (directory / "lock").touch(mode=0o600)
     with (directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

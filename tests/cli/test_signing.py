@@ -1,12 +1,15 @@
 """Signing: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
 from cli import signoff
 from simulation.keys import Signers
@@ -311,3 +314,53 @@ def test_a_right_is_lent_with_a_signature(
     assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
     [given] = world.state(journey).delegations.values()
     assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "demo-clinician-2")
+
+
+PLANTED: dict[str, Callable[[datetime, PrivateKey], str]] = {
+    "as it was written once": lambda at, _: at.isoformat(),
+    "without a mark": lambda at, _: json.dumps({"at": at.isoformat()}),
+    "with a mark of another key": lambda at, key: json.dumps({"at": at.isoformat(), "mark": session_mark(key, at)}),
+    "with a mark of nothing": lambda at, _: json.dumps({"at": at.isoformat(), "mark": "0" * 128}),
+    "no text": lambda *_: "\x00",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_signing_session_skips_no_question(
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers, planted: str
+) -> None:
+    session = Path(clinician[1]).with_suffix(".signed")
+    other = PrivateKey(PEOPLE[Role.CLINICIAN].id, "other", Ed25519PrivateKey.generate())
+    session.touch(0o600)
+    session.write_text(PLANTED[planted](world.at, other))
+    world.person = "somebody-else"
+    world.questions.clear()
+    words = ("signoff", "sign", str(journey), request_id, "--decision", "return", "--print", "--json", *clinician)
+    answer = call(world, *words, given=WHY)
+    assert any("enter your id" in question for question in world.questions)
+    assert answer.code == 1, answer.err
+    assert world.received == []
+
+
+def test_a_signing_session_of_a_moved_clock_or_a_link_skips_no_question(
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], keys: Signers, tmp_path: Path
+) -> None:
+    own, session = keys.keys[PEOPLE[Role.CLINICIAN].id], Path(clinician[1]).with_suffix(".signed")
+    genuine = json.dumps({"at": world.at.isoformat(), "mark": session_mark(own, world.at)})
+    changed = json.loads(genuine) | {"at": (world.at + timedelta(minutes=1)).isoformat()}
+    aside = tmp_path / "aside"
+    for content, linked in ((json.dumps(changed), False), (genuine, True)):
+        session.unlink(missing_ok=True)
+        aside.write_text(content)
+        aside.chmod(0o600)
+        if linked:
+            session.symlink_to(aside)
+        else:
+            aside.rename(session)
+        world.at += timedelta(minutes=2)
+        world.questions.clear()
+        world.person = "somebody-else"
+        words = ("signoff", "sign", str(journey), request_id, "--decision", "return", "--print", "--json", *clinician)
+        assert call(world, *words, given=WHY).code == 1
+        assert any("enter your id" in question for question in world.questions)
+    assert world.received == []

@@ -29,6 +29,13 @@ def _alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
+def _open_to_others(directory: Path) -> list[Path]:
+    """What others than the owner could read, if the directory itself were open; and the directory, if it is."""
+    found = [directory, *(path for path in directory.rglob("*") if path.is_file() or path.is_socket())]
+    closed_by_its_place = {path for path in found if path.is_relative_to(directory / "profiles")}
+    return [path for path in found if path.stat().st_mode & 0o077 and path not in closed_by_its_place]
+
+
 async def test_it_starts_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with local_stack(tmp_path / "stack", keep_data=False, time_skipping=True, headless=True) as stack:
         for name, value in stack.owner_env.items():
@@ -39,6 +46,8 @@ async def test_it_starts_stops_and_leaves_nothing(tmp_path: Path, monkeypatch: p
         owner = await asyncpg.connect(stack.postgres.owner_url)
         assert await owner.fetchval("SELECT current_database()") == "carepath"
         await owner.close()
+        assert _open_to_others(stack.directory) == []
+        assert _open_to_others(stack.postgres.data_directory) == []
         pids = [stack.temporal.pid, stack.postgres.pid]
         assert _alive(pids) == pids
         pids += [child.pid for child in psutil.Process(stack.postgres.pid).children()]

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from activities.private_files import NotPrivate, read_private
 from activities.record.store import Record
 from activities.record.verification.chains import Finding
 from workflows.journey.base import canonical
@@ -26,6 +27,10 @@ DOMAIN = "care-pathway/anchor/1"
 FILE_LIMIT = 4096
 
 Flaw: TypeAlias = Literal["anchor_unreadable", "anchor_forged", "log_cut", "log_rewritten"]
+
+
+KEY_LIMIT = 1024
+"""How many bytes the file of a key has at most."""
 
 
 class AnchorKeyError(Exception):
@@ -77,7 +82,9 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         AnchorKeyError: it cannot be read, or is none.
     """
     try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(read_private(path, KEY_LIMIT).decode().strip()))
+    except NotPrivate as shared:
+        raise AnchorKeyError(f"the key is not its owner's alone: {shared.reason}", shared.remedy) from None
     except OSError as error:
         raise AnchorKeyError(f"the key cannot be read ({error.strerror})", "Check its path") from None
     except ValueError:

@@ -1,0 +1,62 @@
+"""Files that only their owner may read, such as keys: nobody else can have put them where they are."""
+
+import os
+import stat
+from pathlib import Path
+
+OTHERS_READ, OTHERS_WRITE, ANYBODY_WRITES = 0o077, 0o022, 0o002
+
+
+class NotPrivate(Exception):
+    """A file is not its owner's alone; ``reason`` says why, ``remedy`` what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}. {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """Return the first bytes of a file that is private to whoever runs this: a plain file of their own, or root's, that
+    nobody else can read, in a directory where nobody else can put another.
+
+    Raises:
+        NotPrivate: it is not.
+        OSError: it cannot be read.
+    """
+    if os.name != "posix":
+        with path.open("rb") as file:
+            return file.read(limit)
+    _require_closed(path.absolute().parent)
+    _require_closed(path.resolve().parent)
+    if path.is_symlink():
+        raise NotPrivate("it is a link to another file", "Give the place of the file itself")
+    # A pipe blocks nobody, and what was opened is looked at: its name may be another file's meanwhile.
+    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotPrivate("it is no plain file", "Give the place of the file itself")
+        if not _is_own(found):
+            raise NotPrivate("it belongs to somebody else", "Take one of your own; find out who put this there")
+        if found.st_mode & OTHERS_READ:
+            raise NotPrivate("others can read it", "Close it to them with chmod 600; consider a new one")
+        return os.read(opened, limit)
+    finally:
+        os.close(opened)
+
+
+def _require_closed(directory: Path) -> None:
+    """Require that nobody else can put a file into a directory, or another directory in its place."""
+    for each in (directory, *directory.parents):
+        found = each.stat()
+        writes = found.st_mode & (OTHERS_WRITE if each == directory else ANYBODY_WRITES)
+        kept_apart = each != directory and found.st_mode & stat.S_ISVTX
+        if (writes and not kept_apart) or not _is_own(found) or not _is_own(each.lstat()):
+            raise NotPrivate(
+                "others can put files where it is", "Keep it in a directory of your own (chmod 700); consider a new one"
+            )
+
+
+def _is_own(found: os.stat_result) -> bool:
+    return found.st_uid in (os.geteuid(), 0)
