@@ -47,6 +47,7 @@ from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
+from activities.signatures.verifying import is_ours
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.decided import DecidedBy, events_digest
 from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMerged, SignedOff
@@ -300,6 +301,10 @@ class RecordActivities:
         if self._log is None:
             self._log = ThisLog(await self._record.log_name(), self._demonstrations)
         register = await self._registers.current()
+        if isinstance(events[0].body, PathwayStarted) and not is_ours(
+            begin(events[0]).scope, register.organisation, self._log.name
+        ):
+            raise Unproven("version 1: it was begun for another organisation or record")
         problem = next(unknown_actors(register, clinic, events), None)
         problem = problem or next(unproven_events(register, self._log, clinic, events), None)
         if problem is not None:

@@ -35,9 +35,9 @@ class SignatureActivities:
             refusal = None
             if problem is None:
                 refusal = refuse_unknown(
-                    register, presented.clinic, presented.command, claimed, presented.at
+                    register, presented.scope.clinic, presented.command, claimed, presented.at
                 ) or refuse_unproven(
-                    register, self._log, presented.clinic, presented.journey_id, presented.command, presented.at
+                    register, self._log, presented.scope.clinic, presented.journey_id, presented.command, presented.at
                 )
         except RegisterError:
             log.error("register.unreadable")
@@ -61,11 +61,11 @@ class SignatureActivities:
         if not isinstance(signed, SIGNED) or signed.signature is None:
             return None  # The journey itself refuses a decision that nobody signed.
         try:
-            statement = of_command(presented.journey_id, signed, command.actor, signed.signature)
+            statement = of_command(presented.journey_id, presented.scope, signed, command.actor, signed.signature)
         except ValueError:
             return SignatureProblem.BAD_SIGNATURE
-        clinic, state, at = presented.clinic, presented.state, presented.at
+        scope, at = presented.scope, presented.at
         lent = presented.lent
-        if lent and not any(may_lend(register, key, clinic=clinic, state=state, at=at) for key in lent):
+        if lent and not any(may_lend(register, key, clinic=scope.clinic, state=scope.state, at=at) for key in lent):
             return SignatureProblem.NOT_LENT
-        return check(statement, signed.signature, register, at=at, state=state)
+        return check(statement, signed.signature, register, at=at, scope=scope, log=self._log.name)

@@ -106,7 +106,7 @@ async def start(
             raise InvalidInput("--command-id is for one referral", "Leave it out with --batch")
         return await _start_batch(call, starter, batch, at_once=at_once, dry_run=dry_run)
     given = read_form(Referral, referral)
-    made = starter.command(given, command_id)
+    made = await starter.command(given, command_id)
     if dry_run:
         tried = await starter.try_out(given, made)
         return show_trial(call.output, () if isinstance(tried, Started) else tried)

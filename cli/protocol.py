@@ -241,6 +241,7 @@ def _meaning(asked: ToApprove) -> dict[str, object]:
     return {
         "short code": short_code(asked.protocol.digest),
         "signing means": "protocol_approved",
+        "for": asked.register.organisation,
         "for the patients of": ", ".join(asked.clinics),
         "signed before by": None if asked.begun is None else signers(asked.begun),
         "you sign as": f"{signer.name} ({signer.role.value}), licence {signer.licence.number}",
@@ -249,11 +250,12 @@ def _meaning(asked: ToApprove) -> dict[str, object]:
 
 
 def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval) -> None:
-    protocol, path, unchecked = asked.protocol, approval_path(asked.file), asked.register is None
+    protocol, path = asked.protocol, approval_path(asked.file)
     whole = len(approval.approvals) == 2
     if output.json_only:
         output.data(
             {
+                "organisation": approval.organisation,
                 "protocol": protocol.id,
                 "version": protocol.version,
                 "digest": protocol.digest,
@@ -262,13 +264,10 @@ def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval)
                 "signed_by": [signed.signer.id for signed in approval.approvals],
                 "missing": 2 - len(approval.approvals),
                 "review_by": review_day(approval, protocol),
-                "checked": not unchecked,
                 "file": str(path),
             }
         )
         return
-    if unchecked:
-        output.note("No register is set (CAREPATH_REGISTER_FILE), so it was not checked that the signers are enrolled.")
     director = Role.MEDICAL_DIRECTOR in [signed.signer.role for signed in approval.approvals]
     who = "another licensed person" if director else "the medical director"
     output.show(

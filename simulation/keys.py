@@ -26,15 +26,15 @@ from activities.signatures.signer_registry import (
     publish,
 )
 from activities.signatures.staff import STAFF_ROLES
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of
+from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
 from workflows.journey.actors import Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
+from workflows.journey.signed_statement import Scope
 
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
-ORGANISATION = "Invented Clinic"
 SERVICE_KEY = "service.key"
 COST = 12
 """The cost of scrypt. It is low, because these keys protect nothing."""
@@ -64,13 +64,16 @@ class Signers:
             "CAREPATH_SERVICE_KEY_FILE": str(self.register_path.parent / SERVICE_KEY),
         }
 
-    def signed(self, journey_id: UUID, command: Command, at: datetime) -> Command:
-        """Return a decision with its signer's signature, made at this moment (UTC), and any other command unchanged."""
+    def signed(self, journey_id: UUID, command: Command, at: datetime, scope: Scope | None = None) -> Command:
+        """Return a decision with its signer's signature, made at this moment (UTC) for a journey of this scope, and any
+        other command unchanged."""
         body = command.body
         key = self.keys.get(command.actor.id)
         if not isinstance(body, SIGNED) or body.signature is not None or key is None or command.actor.licence is None:
             return command
-        signature = sign(key, of_command(journey_id, body, command.actor, new_seal(key.key_id, at)))
+        signature = sign(
+            key, of_command(journey_id, scope or scope_of(journey_id), body, command.actor, new_seal(key.key_id, at))
+        )
         return command.model_copy(update={"body": body.model_copy(update={"signature": signature})})
 
     def acting(

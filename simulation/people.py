@@ -27,6 +27,7 @@ from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.setting import rules_of, setting_of
+from workflows.journey.signed_statement import Scope
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instruments
 from workflows.journey.stages.screening.rules import contradiction
@@ -80,10 +81,27 @@ PEOPLE: Mapping[Role, Actor] = {
 the observer here stand for those of the journey at hand: see `person_of`."""
 
 
+ORGANISATION = "Invented Clinic"
+LOG = "demonstration"
+"""The log that a demonstration says it is of, where its real one is not known."""
+
+
 def person_of(journey_id: UUID, role: Role) -> Actor:
     """Return the invented person of this journey in a role: its own patient and observer, and the clinic's staff."""
     person = PEOPLE[role]
     return person.model_copy(update={"id": f"{person.id}-{journey_id.hex[:8]}"}) if role in HOUSEHOLD else person
+
+
+def scope_of(journey_id: UUID, state: str = HOME) -> Scope:
+    """Return where and for whom signatures count in the demonstration journey of this id."""
+    return Scope(
+        organisation=ORGANISATION,
+        log=LOG,
+        demonstration=True,
+        clinic=CLINIC,
+        patient=person_of(journey_id, Role.PATIENT).id,
+        state=state,
+    )
 
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -146,6 +164,8 @@ def referral(
     """Return the coordinator's command that starts a demonstration journey under this protocol."""
     body = c.StartPathway(
         journey_id=journey_id,
+        organisation=ORGANISATION,
+        log=LOG,
         clinic=CLINIC,
         patient=c.Patient(
             ref=person_of(journey_id, Role.PATIENT).id,

@@ -101,8 +101,7 @@ class Ledger:
         lent = lent_keys(self.journey, command.actor, body.request, at) if isinstance(body, Sign) else ()
         return SignatureCheck(
             journey_id=self.journey.id,
-            clinic=self.journey.clinic,
-            state=self.journey.patient.state,
+            scope=self.journey.scope,
             command=command,
             claimed=claimed_by(self.journey, command),
             lent=lent,
@@ -110,10 +109,10 @@ class Ledger:
         )
 
     def counts_still(self, checked: SignatureCheck, at: datetime) -> bool:
-        """Whether the result of a check is still valid: not expired, recent, and for the patient's present state."""
+        """Whether the result of a check is still valid: not expired, recent, and for the journey's present scope."""
         body = checked.command.body
         expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < at
-        return not expired and at - checked.at <= ATTEMPT and checked.state == self.journey.patient.state
+        return not expired and at - checked.at <= ATTEMPT and checked.scope == self.journey.scope
 
     def _as_it_stands(self, decided: Decided) -> Decided:
         """Refuse whatever comes while the journey is quarantined. That is never recorded: it is decided again."""

@@ -29,7 +29,7 @@ from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT
 from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.vocabulary import UsState
+from workflows.journey.signed_statement import Scope
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
@@ -167,13 +167,12 @@ class RecordedState(ImmutableModel):
 
 
 class SignatureCheck(ImmutableModel):
-    """A command to be checked: when it was handed in (UTC), in a journey of which clinic, and the state where the
-    patient is. ``claimed`` is what it claims that the register says of the staff, and ``lent`` the keys of those who
-    lent its sender the right they have not themselves."""
+    """A command to be checked: when it was handed in (UTC), in a journey of which scope. ``claimed`` is what it claims
+    that the register says of the staff, and ``lent`` the keys of those who lent its sender the right they have not
+    themselves."""
 
     journey_id: UUID
-    clinic: Identifier
-    state: UsState
+    scope: Scope
     command: Command
     claimed: tuple[CareTeamMember, ...] = ()
     lent: tuple[Identifier, ...] = ()

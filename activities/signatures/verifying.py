@@ -20,6 +20,7 @@ from workflows.journey.signed_statement import (
     DelegationStatement,
     ProtocolApproval,
     ProtocolStatement,
+    Scope,
     Signature,
     SignatureValue,
     Signer,
@@ -53,6 +54,7 @@ class SignatureProblem(StrEnum):
     NOT_TWO_PEOPLE = "not_two_people"
     OTHER_CLINIC = "other_clinic"
     NOT_LENT = "not_lent"
+    WRONG_SCOPE = "wrong_scope"
 
 
 _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
@@ -98,6 +100,10 @@ _WORDS: Mapping[SignatureProblem, tuple[str, str]] = {
         "whoever delegated this to you may not decide it any more: their key, licence or entry has ended",
         "Have somebody decide who may, or delegate it to you",
     ),
+    SignatureProblem.WRONG_SCOPE: (
+        "it was signed for another organisation, record, clinic, patient or state",
+        "Read the evidence again and sign anew",
+    ),
     SignatureProblem.WRONG_PROTOCOL: (
         "the protocol is not as it was signed",
         "Put the signed one back, or have it signed anew",
@@ -125,10 +131,13 @@ def check(
     register: Register,
     *,
     at: datetime,
-    state: str,
+    scope: Scope,
+    log: str | None = None,
     skew: timedelta = SKEW,
 ) -> SignatureProblem | None:
-    """Say why this signature does not count at a moment for a patient in this state; None when it does.
+    """Say why this signature does not count at a moment for a journey of this scope; None when it does.
+
+    ``log`` is the name of the log in which it is to count, where it is known.
 
     ``at`` is when the sign-off is decided: now, or the time of its event. A key revoked by then does not count
     even if it signed before; one revoked later still does.
@@ -138,8 +147,9 @@ def check(
         return SignatureProblem.UNKNOWN_KEY
     if entry.licence is None:
         return SignatureProblem.WRONG_ROLE
-    seal = statement.seal
+    seal, state = statement.seal, scope.state
     faults = {
+        SignatureProblem.WRONG_SCOPE: statement.scope != scope or not is_ours(scope, register.organisation, log),
         SignatureProblem.VALID_TOO_LONG: seal.expires_at - seal.signed_at > LONGEST,
         SignatureProblem.REVOKED: "revoked" in (entry.state_at(seal.signed_at), entry.state_at(at)),
         SignatureProblem.LICENCE_EXPIRED: entry.licence.ends(state) <= at,
@@ -156,6 +166,12 @@ def may_lend(register: Register, key_id: str, *, clinic: str, state: str, at: da
         return False
     own = (each.member for each in register.staff if (each.member.id, each.member.role) == (entry.person, entry.role))
     return any(member.works_at(clinic, at) for member in own)
+
+
+def is_ours(scope: Scope, organisation: str, log: str | None = None) -> bool:
+    """Whether a journey is of this organisation, and of this log where one is given. A demonstration, which counts as
+    nothing else, may be anybody's."""
+    return scope.demonstration or (scope.organisation == organisation and log in (None, scope.log))
 
 
 def check_protocol(
@@ -177,6 +193,8 @@ def check_protocol(
     """
     if approval.digest != digest:
         return SignatureProblem.WRONG_PROTOCOL
+    if approval.organisation != register.organisation:
+        return SignatureProblem.WRONG_SCOPE
     signed_by = {signed.signer.id for signed in approval.approvals}
     if len(signed_by) < 2 or len({signed.signature.key_id for signed in approval.approvals}) < 2:
         return SignatureProblem.NOT_TWO_PEOPLE

@@ -26,7 +26,7 @@ from application.pathway import requests
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
-from application.sign_offs import staff
+from application.sign_offs import keyring, staff
 from workflows.journey.aggregate import fold
 from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
@@ -90,7 +90,7 @@ class Starter:
         self._protocol = protocol
         self._chosen: dict[tuple[str, Pathway, str], tuple[Protocol, ProtocolApproval | None]] = {}
 
-    def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
+    async def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
         """Make the command for a referral.
 
         Raises:
@@ -102,6 +102,8 @@ class Starter:
         protocol, approval = self._chosen[key]
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,
+            organisation=keyring.verified_register(self._context.settings).organisation,
+            log=await (await self._context.record()).log_name(),
             clinic=referral.clinic,
             patient=referral.patient,
             pathway=referral.pathway,
@@ -283,7 +285,7 @@ async def start_batch(
     Raises:
         Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
     """
-    await context.record()
+    await (await context.record()).log_name()  # known from here on: no row waits for it
     if not dry_run:
         await context.journeys()
     waiting, known = iter(rows), requests.Rows()
@@ -322,10 +324,10 @@ async def start_batch(
 
 
 async def _row(starter: Starter, rows: requests.Rows, number: int, raw: bytes, *, dry_run: bool) -> RowOutcome:
-    # Up to its turn nothing is awaited, so that rows take their turns in the order in which they are begun.
+    # Up to its turn no row waits for anything, so that rows take their turns in the order in which they are begun.
     try:
         referral = forms.check(Referral, forms.read_object(forms.require_small(raw)))
-        command = starter.command(referral)
+        command = await starter.command(referral)
         async with rows.turn(referral.request, patient_keys(referral.clinic, referral.patient)):
             return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
     except RecordUnavailable:

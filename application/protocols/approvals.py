@@ -30,6 +30,7 @@ _FAULTS: Final[Mapping[verifying.SignatureProblem, str]] = {
     verifying.SignatureProblem.BAD_SIGNATURE: "a signature is not right: the approval was altered",
     verifying.SignatureProblem.NOT_TWO_PEOPLE: "one person signed twice",
     verifying.SignatureProblem.OTHER_CLINIC: "a clinic that it names had no medical director among those who signed",
+    verifying.SignatureProblem.WRONG_SCOPE: "it is of another organisation than the register",
     verifying.SignatureProblem.WRONG_ROLE: "no medical director signed it, or a role is not as in the register",
     verifying.SignatureProblem.LICENCE_EXPIRED: "a signer's licence was over when it was signed",
     verifying.SignatureProblem.NOT_YET_VALID: "it is dated before a signer was enrolled, or in the future",

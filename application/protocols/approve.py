@@ -39,8 +39,7 @@ LATEST_REVIEW = timedelta(days=10 * 365)
 class ToApprove(NamedTuple):
     """A protocol that somebody may sign: earlier signatures, and until when journeys may be started.
 
-    ``clinics`` are those whose patients it is for. ``known`` is the content of the approval file; ``register`` is None
-    where no register is set.
+    ``clinics`` are those whose patients it is for, and ``known`` is the content of the approval file.
     """
 
     protocol: Protocol
@@ -51,7 +50,7 @@ class ToApprove(NamedTuple):
     known: bytes | None
     until: datetime
     status: ApprovalStatus
-    register: Register | None
+    register: Register
 
 
 def read_to_approve(
@@ -63,7 +62,8 @@ def read_to_approve(
     day on which journeys may be started; ``anew`` discards earlier signatures.
 
     Raises:
-        UseCaseError: their role does not sign, or this protocol does not need their signature now.
+        UseCaseError: their role does not sign, this protocol does not need their signature now, or there is no register
+            to check it by.
     """
     signer = keyring.require_signer(context.actor)
     protocol, file = find_protocol(context, name)
@@ -80,7 +80,7 @@ def read_to_approve(
         clinics=_clinics(clinics, begun, context),
         begun=begun,
         known=known,
-        register=None if settings.register_file is None else keyring.verified_register(settings),
+        register=keyring.verified_register(settings),
         until=_until(review, begun, protocol, context.now()),
         status=status_of(protocol, file, settings, context.now()),
     )
@@ -97,11 +97,9 @@ def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
     keyring.require_same(context, asked.signer)
     key = keyring.unlock_own(context, asked.signer)
     at = context.now()
-    if asked.register is not None:
-        keyring.require_enrolled(asked.register, key, asked.signer, at)
+    keyring.require_enrolled(asked.register, key, asked.signer, at)
     approval = _sign(asked, key, at)
-    if asked.register is not None:
-        _require_holding(approval, asked.protocol, asked.register, at)
+    _require_holding(approval, asked.protocol, asked.register, at)
     replace(approval_path(asked.file), approval.model_dump_json(indent=2).encode() + b"\n", asked.known)
     return approval
 
@@ -177,7 +175,9 @@ def _clinics(asked: Sequence[str], begun: ProtocolApproval | None, context: Cont
 def _sign(asked: ToApprove, key: PrivateKey, at: datetime) -> ProtocolApproval:
     protocol, begun, signer, clinics = asked.protocol, asked.begun, asked.signer, asked.clinics
     header = new_seal(key.key_id, at, asked.until - at)
+    organisation = asked.register.organisation
     statement = ProtocolStatement(
+        organisation=organisation,
         protocol=protocol.id,
         version=protocol.version,
         digest=protocol.digest,
@@ -187,6 +187,7 @@ def _sign(asked: ToApprove, key: PrivateKey, at: datetime) -> ProtocolApproval:
     )
     approval = Approval(signer=signer, signature=sign(key, statement))
     return ProtocolApproval(
+        organisation=organisation,
         protocol=protocol.id,
         version=protocol.version,
         digest=protocol.digest,

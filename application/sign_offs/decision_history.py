@@ -21,7 +21,7 @@ DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded"
 GONE: tuple[DecisionStatus, ...] = ("superseded", "withdrawn")
 BY_HASH = tuple(below.value for about in SIGN_OFF_TYPES.values() for below in about.rests_on)
 """Fields in which evidence names the evidence of another sign-off by its hash."""
-_AROUND = ("authors", "answers", "declined_before", "withdrawn_before", "first")
+_AROUND = ("scope", "authors", "answers", "declined_before", "withdrawn_before", "first")
 
 
 class Earlier(NamedTuple):

@@ -29,7 +29,7 @@ def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, bo
     refusal = decide(journey, trial, context.now())
     if isinstance(refusal, Refusal):
         raise Refused(refusal)
-    return _with(body, _signature(context, signer, journey.id, body), command_id, signer)
+    return _with(body, _signature(context, signer, journey, body), command_id, signer)
 
 
 def unsigned(context: Context, signer: Actor, command_id: UUID, body: Sign | Delegate) -> Command:
@@ -52,10 +52,10 @@ def _stand_in(at: datetime) -> Signature:
     )
 
 
-def _signature(context: Context, signer: Actor, journey_id: UUID, body: Sign | Delegate) -> Signature:
+def _signature(context: Context, signer: Actor, journey: Journey, body: Sign | Delegate) -> Signature:
     printed = keyring.require_signer(signer)
     key = keyring.unlock_for_signing(context, printed)
     if context.settings.register_file is not None:
         keyring.require_enrolled(keyring.verified_register(context.settings), key, printed, context.now())
     header = keys.new_seal(key.key_id, context.now())
-    return keys.sign(key, of_command(journey_id, body, signer, header))
+    return keys.sign(key, of_command(journey.id, journey.scope, body, signer, header))

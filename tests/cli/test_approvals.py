@@ -14,7 +14,7 @@ from activities.signatures.signer_registry import SignerEntry
 from application.protocols.approvals import load_approval
 from deploy.local.postgres import Database
 from simulation.keys import staff_entry
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
+from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, Answer, referral
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
@@ -74,6 +74,7 @@ def test_two_people_approve(clinic: Clinic) -> None:
     assert first.code == 0, first.err
     digest = load(clinic.protocol).digest
     assert first.json == {
+        "organisation": ORGANISATION,
         "protocol": "ptsd-at-home",
         "version": 1,
         "digest": digest,
@@ -82,7 +83,6 @@ def test_two_people_approve(clinic: Clinic) -> None:
         "signed_by": ["demo-medical-director"],
         "missing": 1,
         "review_by": "2027-03-02",
-        "checked": True,
         "file": str(clinic.approval),
     }
     assert [secret for _, secret in clinic.world.asked] == [False, True]
@@ -116,14 +116,16 @@ def test_people_see_what_they_sign_and_what_is_missing(clinic: Clinic) -> None:
     assert told.removeprefix("yes: ") in clinic.world.call("protocol", "check", str(clinic.protocol)).out
 
 
-def test_without_a_register_signing_is_possible_and_said_to_be_unchecked(clinic: Clinic) -> None:
+def test_a_protocol_is_signed_for_the_organisation_of_the_register(clinic: Clinic) -> None:
     clinic.world.set(register_file=None)
-    words = ("protocol", "approve", "ours", *clinic.profile(DIRECTOR))
-    answer = clinic.world.call(*words, answers=(PEOPLE[DIRECTOR].id, PASSPHRASE))
-    assert answer.code == 0
+    answer = clinic.world.call("protocol", "approve", "ours", *clinic.profile(DIRECTOR))
+    assert answer.code == 2
     assert "CAREPATH_REGISTER_FILE" in answer.err
-    assert clinic.approve(CLINICIAN).json["checked"] is False
-    assert state(clinic) == "not_checked"
+    assert clinic.world.asked == []
+    assert not clinic.approval.exists()
+    clinic.world.set(register_file=clinic.register)
+    assert clinic.approve(DIRECTOR).code == 0
+    assert json.loads(clinic.approval.read_text())["organisation"] == ORGANISATION
 
 
 def test_one_more_signature_may_be_the_directors(clinic: Clinic) -> None:

@@ -13,7 +13,7 @@ from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
 from cli import signoff
 from simulation.keys import Signers
-from simulation.people import PEOPLE
+from simulation.people import PEOPLE, scope_of
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import Answer, World, call
 from tests.journey.play import Play
@@ -96,8 +96,8 @@ def test_a_signature_binds_what_was_shown(
         rationale=WHY["rationale"],
         signature=signature,
     )
-    statement = of_command(journey, command.body, command.actor, signature)
-    assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
+    statement = of_command(journey, scope_of(journey), command.body, command.actor, signature)
+    assert check(statement, signature, keys.register.current(), at=world.at, scope=statement.scope) is None
     [*_, signed] = world.state(journey).sign_offs
     assert (signed.by, signed.name, signed.meaning) == (person.id, person.name, "setting_decided")
 
@@ -241,11 +241,14 @@ def test_a_printed_decision_counts_for_what_it_says(
     command = Command.model_validate(printed.json)
     assert isinstance(command.body, Sign)
     assert command.body.signature is not None
-    statement = of_command(journey, command.body, command.actor, command.body.signature)
+    statement = of_command(journey, scope_of(journey), command.body, command.actor, command.body.signature)
     register = keys.register.current()
-    assert check(statement, command.body.signature, register, at=world.at, state="CA") is None
+    assert check(statement, command.body.signature, register, at=world.at, scope=statement.scope) is None
     other = statement.model_copy(update={"choice": "neither"})
-    assert check(other, command.body.signature, register, at=world.at, state="CA") == SignatureProblem.BAD_SIGNATURE
+    assert (
+        check(other, command.body.signature, register, at=world.at, scope=statement.scope)
+        == SignatureProblem.BAD_SIGNATURE
+    )
 
 
 def test_nobody_signs_without_their_key(
@@ -310,8 +313,8 @@ def test_a_right_is_lent_with_a_signature(
     assert isinstance(command.body, Delegate)
     signature = command.body.signature
     assert signature is not None
-    statement = of_command(journey, command.body, command.actor, signature)
-    assert check(statement, signature, keys.register.current(), at=world.at, state="CA") is None
+    statement = of_command(journey, scope_of(journey), command.body, command.actor, signature)
+    assert check(statement, signature, keys.register.current(), at=world.at, scope=statement.scope) is None
     [given] = world.state(journey).delegations.values()
     assert (given.by, given.to) == (PEOPLE[Role.CLINICIAN].id, "demo-clinician-2")
 

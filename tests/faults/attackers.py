@@ -34,7 +34,7 @@ from activities.signatures.keys import PrivateKey, sign, unlock
 from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers, invent
-from simulation.people import PEOPLE
+from simulation.people import PEOPLE, scope_of
 from simulation.player import SkippedTime
 from tests.faults.helpers import PATIENCE, Course, command
 from tests.helpers import eventually
@@ -114,7 +114,9 @@ def with_seal(signers: Signers, journey_id: UUID, unsigned: c.Command, seal: Sig
     """The decision signed with its signer's own key under this very seal."""
     assert isinstance(unsigned.body, c.SIGNED)
     key = signers.keys[unsigned.actor.id]
-    return anew(unsigned, signature=sign(key, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+    return anew(
+        unsigned, signature=sign(key, of_command(journey_id, scope_of(journey_id), unsigned.body, unsigned.actor, seal))
+    )
 
 
 def forged(signers: Signers, journey_id: UUID, unsigned: c.Command, at: datetime) -> c.Command:
@@ -123,14 +125,18 @@ def forged(signers: Signers, journey_id: UUID, unsigned: c.Command, at: datetime
     theirs = signers.keys[unsigned.actor.id]
     own = PrivateKey(theirs.person, theirs.key_id, Ed25519PrivateKey.generate())
     seal = SignatureHeader(key_id=own.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
-    return anew(unsigned, signature=sign(own, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+    return anew(
+        unsigned, signature=sign(own, of_command(journey_id, scope_of(journey_id), unsigned.body, unsigned.actor, seal))
+    )
 
 
 def with_key(journey_id: UUID, unsigned: c.Command, key: PrivateKey, at: datetime) -> c.Command:
     """The decision signed with a key of somebody's own, under its own id."""
     assert isinstance(unsigned.body, c.SIGNED)
     seal = SignatureHeader(key_id=key.key_id, nonce=uuid4().hex, signed_at=at, expires_at=at + timedelta(minutes=10))
-    return anew(unsigned, signature=sign(key, of_command(journey_id, unsigned.body, unsigned.actor, seal)))
+    return anew(
+        unsigned, signature=sign(key, of_command(journey_id, scope_of(journey_id), unsigned.body, unsigned.actor, seal))
+    )
 
 
 def made_up(signers: Signers, by: Role, at: datetime) -> Signature:

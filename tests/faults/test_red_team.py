@@ -1050,7 +1050,8 @@ async def test_a_protocol_with_made_up_approvals_is_not_recorded(
     course = Course(client, record, signers, task_queue)
     made = approval(Role.MEDICAL_DIRECTOR, Role.CLINICIAN, digest=FIT.digest, at=datetime.now(UTC))
     made = made.model_copy(update={"protocol": FIT.id, "version": FIT.version})
-    begin = opening(course, demonstration=False, protocol=FIT, approval=made)
+    here = await record.log_name()
+    begin = opening(course, demonstration=False, protocol=FIT, approval=made, log=here)
     with capture_logs() as logs:
         async with at_work(client, record, signers, task_queue):
             await client.start_workflow(

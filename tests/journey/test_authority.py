@@ -157,6 +157,7 @@ def approval(kind: SignOffKind, by: str, role: Role) -> SignOff:
         role=role,
         name="invented",
         licence=licence,
+        state="CA",
         at=NOW,
         version=1,
         nonce="0" * 32,

@@ -269,8 +269,8 @@ def test_one_licence_under_two_ids_signs_once() -> None:
     assert first is None
     signed = SignOff(
         request="r", kind=kind, subject=hold, decision="approve", meaning="hold_released", evidence="0" * 64,
-        by=director.id, role=director.role, name="Dira", licence=director.licence, at=play.at, version=1, nonce="n",
-        first_of_two=True,
+        by=director.id, role=director.role, name="Dira", licence=director.licence, state="CA", at=play.at,
+        version=1, nonce="n", first_of_two=True,
     )  # fmt: skip
     play = play.changed(sign_offs=(signed,))
     objection = may_decide(play.journey, kind, hold, twin, play.at, signed)

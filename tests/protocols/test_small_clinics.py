@@ -114,6 +114,6 @@ def test_every_sign_off_has_somebody_who_may(kind: SignOffKind, wrote: Actor | N
         assert by.licence is not None
         signed = SignOff(
             request="r", kind=kind, subject=subject, decision="approve", meaning="x", evidence="0" * 64, by=by.id,
-            role=by.role, name="x", licence=by.licence, at=play.at, version=1, nonce="n", first_of_two=True,
+            role=by.role, name="x", licence=by.licence, state="CA", at=play.at, version=1, nonce="n", first_of_two=True,
         )  # fmt: skip
         assert may(signed), kind

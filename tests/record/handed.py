@@ -47,10 +47,10 @@ def signed(decisions: Iterable[Decision]) -> list[Decision]:
     found = []
     for decided, _ in decisions:
         command = decided.command
-        if isinstance(command.body, c.SIGNED) and decided.refusal is None:
+        if isinstance(command.body, c.SIGNED) and decided.refusal is None and journey is not None:
             key = KEYS[command.actor.role]
             sealed = new_seal(key.key_id, decided.at)
-            signature = sign(key, of_command(JOURNEY, command.body, command.actor, sealed))
+            signature = sign(key, of_command(JOURNEY, journey.scope, command.body, command.actor, sealed))
             body = command.body.model_copy(update={"signature": signature})
             decided = decided.model_copy(update={"command": command.model_copy(update={"body": body})})
         events = derive(journey, receipts, decided)

@@ -284,6 +284,13 @@ def another_word(content: dict[str, Any]) -> None:
     event["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
 
 
+def for_somebody_else(content: dict[str, Any]) -> None:
+    event = decision(content)
+    payload = json.loads(base64.b64decode(event["payload"]))
+    payload["body"]["scope"]["patient"] = "another"
+    event["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+
+
 def other_evidence(content: dict[str, Any]) -> None:
     version = str(decision(content)["version"])
     content["evidence"][version] = content["evidence"][version].replace("Invented", "invented")
@@ -295,6 +302,7 @@ def another_signer(content: dict[str, Any]) -> None:
 
 FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a word of a decision": (another_word, "not made with this key over this decision"),
+    "for whom it is": (for_somebody_else, "signed for another organisation, log, clinic, patient or state"),
     "the evidence": (other_evidence, "the evidence in this file is not what was signed"),
     "the signer": (another_signer, "the register has another person"),
     "an event left out": (lambda content: content["events"].pop(3), "events are missing before it"),
@@ -313,6 +321,24 @@ async def test_what_was_changed_does_not_hold(bundle: Path, what: str) -> None:
     changed(bundle, "journey.json", change)
     code, said = verified(bundle)
     assert (code, says in said) == (DOES_NOT_HOLD, True), said
+
+
+OPENING = {"organisation": "Invented", "log": "a-log", "clinic": "a-clinic", "patient": {"ref": "a-patient"}}
+SIGNED_FOR = {**OPENING, "demonstration": False, "patient": "a-patient", "state": "CA"}
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED_FOR))
+def test_a_decision_for_another_place_or_patient_is_out_of_scope(name: str) -> None:
+    body = {"scope": SIGNED_FOR, "licence": {"states": ["CA"]}}
+    assert not verify_export.is_out_of_scope(body, OPENING, False)
+    assert verify_export.is_out_of_scope({**body, "scope": {**SIGNED_FOR, name: "another"}}, OPENING, False)
+
+
+def test_a_journey_of_another_organisation_or_log_is_elsewhere() -> None:
+    keys = {"a-key": {"organisation": "Invented"}}
+    assert not verify_export.is_elsewhere(OPENING, keys, "a-log")
+    assert verify_export.is_elsewhere(OPENING, keys, "another")
+    assert verify_export.is_elsewhere({**OPENING, "organisation": "Another"}, keys, "a-log")
 
 
 async def test_a_register_of_somebody_else_makes_no_decision_hold(bundle: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from activities.signatures.keys import generate, sign
-from simulation.people import CLINIC, PEOPLE
+from simulation.people import CLINIC, ORGANISATION, PEOPLE
 from tests.signatures.room import CLIO, CLIO_KEY, KEYS, NOW, published, register, statement
 from workflows.journey.actors import Role
 from workflows.journey.signed_statement import ProtocolStatement, SignatureHeader, signer_of
@@ -24,6 +24,7 @@ if __name__ == "__main__":
     )
     director = KEYS[Role.MEDICAL_DIRECTOR]
     approved = ProtocolStatement(
+        organisation=ORGANISATION,
         protocol="ptsd-at-home",
         version=3,
         digest="d" * 64,

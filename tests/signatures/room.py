@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.signatures.keys import PrivateKey, key_id_of, new_seal, sign
 from activities.signatures.signer_registry import Register, SignerEntry, StaffEntry, enrol, enter, publish, revoke
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
+from simulation.people import ORGANISATION as INVENTED
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.signed_statement import (
     Approval,
@@ -25,6 +26,7 @@ from workflows.journey.signed_statement import (
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 ENROLLED = NOW - timedelta(days=30)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
+SCOPE = scope_of(JOURNEY).model_copy(update={"demonstration": False})
 EVIDENCE = "e" * 64
 CLIO = PEOPLE[Role.CLINICIAN]
 
@@ -56,7 +58,7 @@ def entry(actor: Actor, key: PrivateKey, **changed: Any) -> SignerEntry:
 
 
 def empty() -> Register:
-    return Register(organisation="Invented Clinic", version=1, issued_at=ENROLLED)
+    return Register(organisation=INVENTED, version=1, issued_at=ENROLLED)
 
 
 def register(**changed: Any) -> Register:
@@ -81,6 +83,7 @@ def published(whole: Register) -> bytes:
 def statement(**changed: Any) -> Statement:
     fields: dict[str, Any] = {
         "journey": JOURNEY,
+        "scope": SCOPE,
         "request": "plan:1:abc",
         "decision": "approve",
         "meaning": Meaning.PLAN_APPROVED,
@@ -108,12 +111,14 @@ def approval(
     protocol: str = "ptsd-at-home",
     version: int = 3,
     clinics: tuple[str, ...] = (CLINIC,),
+    organisation: str = INVENTED,
 ) -> ProtocolApproval:
     """A protocol approved by these two for these clinics."""
     approvals = []
     for role in roles:
         seal = new_seal(KEYS[role].key_id, at, timedelta(days=days))
         stated = ProtocolStatement(
+            organisation=organisation,
             protocol=protocol,
             version=version,
             digest=digest,
@@ -122,8 +127,13 @@ def approval(
             seal=seal,
         )
         approvals.append(Approval(signer=stated.signer, signature=sign(KEYS[role], stated)))
-    return ProtocolApproval.model_validate(
-        {"protocol": protocol, "version": version, "digest": digest, "clinics": clinics, "approvals": approvals}
+    return ProtocolApproval(
+        organisation=organisation,
+        protocol=protocol,
+        version=version,
+        digest=digest,
+        clinics=clinics,
+        approvals=tuple(approvals),
     )
 
 

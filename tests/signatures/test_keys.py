@@ -37,7 +37,7 @@ def test_a_key_made_and_unlocked_signs_what_the_register_accepts(path: Path) -> 
     assert (unlocked.person, unlocked.key_id, unlocked.public_key) == (CLIO.id, made.key_id, made.public_key)
     decided = statement(seal=new_seal(unlocked.key_id, NOW))
     whole = enrol(empty(), entry(CLIO, made))
-    assert check(decided, sign(unlocked, decided), whole, at=NOW, state="CA") is None
+    assert check(decided, sign(unlocked, decided), whole, at=NOW, scope=decided.scope) is None
 
 
 def test_the_file_is_private_and_holds_no_clear_key(path: Path) -> None:

@@ -52,7 +52,7 @@ def sealed(stated: Statement, made: SignatureValue) -> Signature:
 
 def judged(stated: Statement, signature: Signature, known: Register = REGISTER) -> str | None:
     """What is wrong, as both see it: they must agree."""
-    online = check(stated, signature, known, at=NOW, state="CA")
+    online = check(stated, signature, known, at=NOW, scope=stated.scope)
     keys = register_of(published(known), ORGANISATION.public_key.hex())
     assert keys is not None
     signer = stated.signer.model_dump(mode="json")

@@ -13,7 +13,7 @@ from activities.signatures.keys import key_id_of, new_seal, sign, unlock
 from activities.signatures.signer_registry import parse
 from activities.signatures.verifying import check
 from tests.journey.play import course
-from tests.signatures.room import CLIO, CLIO_KEY, JOURNEY, NOW, ORGANISATION, key_of, signed, statement
+from tests.signatures.room import CLIO, CLIO_KEY, JOURNEY, NOW, ORGANISATION, SCOPE, key_of, signed, statement
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Licence, Role
@@ -40,7 +40,7 @@ def test_the_golden_register_still_reads_and_the_golden_signature_counts() -> No
     example = GOLDEN["sign_off"]
     decided = Statement.model_validate(example["statement"])
     value = Signature(**decided.seal.model_dump(), value=example["value"])
-    assert check(decided, value, read, at=NOW, state="CA") is None
+    assert check(decided, value, read, at=NOW, scope=decided.scope) is None
     assert set(offline.trusted_keys(file, ORGANISATION.public_key)) == {entry.key_id for entry in read.entries}
 
 
@@ -74,10 +74,10 @@ def test_command_and_recorded_event_tell_the_same_statement() -> None:
     for command in moves:
         seal = new_seal("key", NOW)
         body = cast("c.Sign", command.body)
-        asked = of_command(played.journey.id, body, command.actor, seal)
+        asked = of_command(played.journey.id, played.journey.scope, body, command.actor, seal)
         assert asked == of_event(by_command[command.command_id], seal)
         signature = Signature(**seal.model_dump(), value="0" * 128)
-        assert of_command(played.journey.id, body, command.actor, signature) == asked
+        assert of_command(played.journey.id, played.journey.scope, body, command.actor, signature) == asked
 
 
 def test_a_statement_has_a_name_a_licence_and_a_meaning_that_exists() -> None:
@@ -85,9 +85,9 @@ def test_a_statement_has_a_name_a_licence_and_a_meaning_that_exists() -> None:
     seal = new_seal(CLIO_KEY.key_id, NOW)
     for missing in ("name", "licence"):
         with pytest.raises(ValueError, match="printed name and a licence"):
-            of_command(JOURNEY, body, CLIO.model_copy(update={missing: None}), seal)
+            of_command(JOURNEY, SCOPE, body, CLIO.model_copy(update={missing: None}), seal)
     with pytest.raises(ValueError, match="Meaning"):
-        of_command(JOURNEY, body.model_copy(update={"meaning": "whatever"}), CLIO, seal)
+        of_command(JOURNEY, SCOPE, body.model_copy(update={"meaning": "whatever"}), CLIO, seal)
     other = course("PTSD").events[0]
     with pytest.raises(ValueError, match="nobody signed this"):
         of_event(other, seal)

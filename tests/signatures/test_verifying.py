@@ -18,6 +18,7 @@ from tests.signatures.room import (
     KEYS,
     LAST_DAY,
     NOW,
+    SCOPE,
     approval,
     register,
     revoked,
@@ -30,6 +31,7 @@ from workflows.journey.calendars import LAST_DAY as THE_END
 from workflows.journey.signed_statement import (
     Meaning,
     ProtocolApproval,
+    Scope,
     Signature,
     SignatureHeader,
     Signer,
@@ -44,7 +46,7 @@ DIRECTOR = signer_of(PEOPLE[Role.MEDICAL_DIRECTOR])
 
 
 def judged(decided: Statement, signature: Signature, **changed: Any) -> SignatureProblem | None:
-    arguments: dict[str, Any] = {"register": REGISTER, "at": NOW, "state": "CA"} | changed
+    arguments: dict[str, Any] = {"register": REGISTER, "at": NOW, "scope": SCOPE} | changed
     return check(decided, signature, arguments.pop("register"), **arguments)
 
 
@@ -71,8 +73,18 @@ TIMES = st.datetimes(
     timezones=st.timezones(),
 )
 HEX = {length: st.text("0123456789abcdef", min_size=length, max_size=length) for length in (32, 64, 128)}
+SCOPES: dict[str, st.SearchStrategy[Any]] = {
+    "organisation": TEXTS,
+    "log": CODES | st.uuids().map(str),
+    "demonstration": st.booleans(),
+    "clinic": CODES,
+    "patient": CODES,
+    "state": st.sampled_from(["CA", "NY", "TX"]),
+}
+"""Where and for whom something may be signed; the licence of who signs is for each of these states."""
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "journey": st.uuids(),
+    **{f"scope.{name}": values for name, values in SCOPES.items()},
     "request": CODES,
     "decision": st.sampled_from(["approve", "decline", "return"]),
     "meaning": st.sampled_from(Meaning),
@@ -133,6 +145,7 @@ def test_any_change_to_a_signed_decision_breaks_it(change: tuple[str, Any]) -> N
     "elsewhere",
     [
         {"journey": UUID(int=1)},
+        {"scope": SCOPE.model_copy(update={"patient": "another"})},
         {"request": "plan:2:abc"},
         {"decision": "decline"},
         {"evidence": "f" * 64},
@@ -143,6 +156,35 @@ def test_any_change_to_a_signed_decision_breaks_it(change: tuple[str, Any]) -> N
 def test_a_copied_signature_is_worth_nothing(elsewhere: dict[str, Any]) -> None:
     decided, signature = signed()
     assert judged(decided.model_copy(update=elsewhere), signature) == SignatureProblem.BAD_SIGNATURE
+
+
+def judged_there(here: Scope, there: Scope) -> set[SignatureProblem | None]:
+    """What is said in the one place of what was signed for the other, of an organisation and a log that both have these
+    keys: of the statement as it was signed, and as it would read there."""
+    decided, signature = signed(scope=here)
+    register = REGISTER.model_copy(update={"organisation": there.organisation})
+    as_read = decided.model_copy(update={"scope": there})
+    return {judged(each, signature, register=register, scope=there, log=there.log) for each in (decided, as_read)}
+
+
+@given(*[st.builds(Scope, **SCOPES)] * 2)
+def test_no_signature_for_one_scope_is_accepted_in_another(here: Scope, there: Scope) -> None:
+    elsewhere = {SignatureProblem.WRONG_SCOPE, SignatureProblem.BAD_SIGNATURE}
+    assert judged_there(here, there) == ({None} if here == there else elsewhere)
+
+
+@given(st.sampled_from(sorted(SCOPES)).flatmap(lambda name: st.tuples(st.just(name), SCOPES[name])))
+def test_one_difference_of_scope_is_enough(change: tuple[str, Any]) -> None:
+    name, value = change
+    there = SCOPE.model_copy(update={name: value})
+    assert (None in judged_there(SCOPE, there)) == (there == SCOPE)
+
+
+@pytest.mark.parametrize("name", ["organisation", "log"])
+def test_a_journey_of_another_organisation_or_log_is_signed_for_nowhere_else(name: str) -> None:
+    """Its opening says where it is. Copied as a whole to another place, nothing in it counts."""
+    there = SCOPE.model_copy(update={name: "another"})
+    assert judged(*signed(scope=there), scope=there, log=SCOPE.log) == SignatureProblem.WRONG_SCOPE
 
 
 @given(HEX[128], st.integers(0, 511))
@@ -174,6 +216,7 @@ def test_values_that_slipped_past_the_form_are_refused_without_a_word(value: str
     st.builds(
         Statement,
         journey=FIELDS["journey"],
+        scope=st.just(SCOPE),
         request=FIELDS["request"],
         decision=FIELDS["decision"],
         meaning=FIELDS["meaning"],
@@ -265,8 +308,9 @@ def test_a_licence_ends_with_its_last_day(at: datetime, problem: SignatureProble
 
 
 def test_a_licence_counts_where_it_is_valid() -> None:
-    assert judged(*signed(), state="NY") is None
-    assert judged(*signed(), state="WA") == SignatureProblem.WRONG_STATE
+    for state, problem in (("NY", None), ("WA", SignatureProblem.WRONG_STATE)):
+        there = SCOPE.model_copy(update={"state": state})
+        assert judged(*signed(scope=there), scope=there) == problem
 
 
 @pytest.mark.parametrize(
@@ -321,6 +365,14 @@ def test_a_protocol_approval_is_for_the_clinics_of_its_director() -> None:
         assert approved(given, register=other, clinic=CLINIC) == SignatureProblem.OTHER_CLINIC
         assert approved(both, register=other, clinic=SECOND_CLINIC) == SignatureProblem.OTHER_CLINIC
     assert approved(given, register=REGISTER.model_copy(update={"staff": ()})) == SignatureProblem.OTHER_CLINIC
+
+
+def test_a_protocol_approval_is_for_one_organisation() -> None:
+    assert approved(approval(*BOTH, organisation="Another")) == SignatureProblem.WRONG_SCOPE
+    moved = approval(*BOTH).model_copy(update={"organisation": "Another"})
+    assert approved(moved) == SignatureProblem.WRONG_SCOPE
+    another = REGISTER.model_copy(update={"organisation": "Another"})
+    assert approved(moved, register=another) == SignatureProblem.BAD_SIGNATURE
 
 
 def test_a_protocol_approval_is_for_one_content() -> None:

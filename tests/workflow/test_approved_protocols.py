@@ -9,7 +9,7 @@ import pytest
 from activities.signatures.keys import new_seal, sign
 from application.temporal.journey_client import handle_of, start
 from simulation.keys import Signers
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, referral
+from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, referral
 from tests.helpers import eventually
 from tests.journey.play import for_patients
 from tests.workflow.world import World
@@ -27,7 +27,7 @@ PROTOCOL = for_patients(load_demonstration("ANXIETY"))
 def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of: Any) -> ProtocolApproval:
     """What these people sign under a protocol, for a year; ``of`` it says something else than it is."""
     what: dict[str, Any] = {"protocol": protocol.id, "version": protocol.version, "digest": protocol.digest}
-    what |= {"clinics": (CLINIC,), **of}
+    what |= {"organisation": ORGANISATION, "clinics": (CLINIC,), **of}
     now = datetime.now(UTC)
     approvals = []
     for role in roles:
@@ -38,15 +38,15 @@ def approval(signers: Signers, protocol: Protocol, roles: tuple[Role, ...], **of
     return ProtocolApproval(**what, approvals=tuple(approvals))
 
 
-def opening(given: ProtocolApproval) -> Command:
+def opening(given: ProtocolApproval, log: str) -> Command:
     command = referral(PROTOCOL, uuid4())
-    body = command.body.model_copy(update={"demonstration": False, "approval": given})
+    body = command.body.model_copy(update={"demonstration": False, "approval": given, "log": log})
     return command.model_copy(update={"body": body})
 
 
 async def test_a_protocol_that_two_people_signed_carries_patients(real_world: World) -> None:
     given = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN))
-    command = opening(given)
+    command = opening(given, await real_world.record.log_name())
     await start(real_world.client, command, task_queue=real_world.task_queue)
     journey_id = command.body.journey_id  # type: ignore[union-attr]
     await real_world.record.wait_for(journey_id, 1, timedelta(seconds=30))
@@ -60,9 +60,14 @@ async def test_a_protocol_that_two_people_signed_carries_patients(real_world: Wo
 
 
 @pytest.mark.requirement("A17")
-@pytest.mark.parametrize("what", ["without the medical director", "signed by somebody else", "for another clinic"])
+@pytest.mark.parametrize(
+    "what", ["without the medical director", "signed by somebody else", "for another clinic", "in another log"]
+)
 async def test_nothing_is_recorded_under_a_protocol_nobody_may_use(real_world: World, what: str) -> None:
-    if what == "without the medical director":
+    log = await real_world.record.log_name()
+    if what == "in another log":
+        given, log = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN)), str(uuid4())
+    elif what == "without the medical director":
         given = approval(real_world.signers, PROTOCOL, (Role.ON_CALL_CLINICIAN, Role.CLINICIAN))
     elif what == "for another clinic":
         genuine = approval(
@@ -72,7 +77,7 @@ async def test_nothing_is_recorded_under_a_protocol_nobody_may_use(real_world: W
     else:
         genuine = approval(real_world.signers, PROTOCOL, (Role.MEDICAL_DIRECTOR, Role.CLINICIAN), digest="0" * 64)
         given = genuine.model_copy(update={"digest": PROTOCOL.digest})
-    command = opening(given)
+    command = opening(given, log)
     await start(real_world.client, command, task_queue=real_world.task_queue)
     journey_id = command.body.journey_id  # type: ignore[union-attr]
     handle = handle_of(real_world.client, journey_id)

@@ -117,7 +117,7 @@ class Case:
 
     async def signed(self, command: Command) -> Command:
         """A decision with the signature of whoever makes it, made now; any other command as it is."""
-        return self.world.signers.signed(self.id, command, await self.clock.now())
+        return self.world.signers.signed(self.id, command, await self.clock.now(), self.journey.scope)
 
     async def submit(self, command: Command) -> Receipt:
         """Send a command as an update, and wait until what follows from it is recorded."""

@@ -148,6 +148,8 @@ def begin(event: e.Event) -> Journey:
         version=event.version,
         illustrative=event.illustrative,
         started_at=event.at,
+        organisation=body.organisation,
+        log=body.log,
         clinic=body.clinic,
         patient=body.patient,
         referral=body.reason,

@@ -23,13 +23,24 @@ FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "ration
 def evidence(journey: Journey, kind: SignOffKind, subject: str | None = None, first: SignOff | None = None) -> Content:
     """The content a sign-off covers, as JSON values. What it rests on is in it by hash, so that a change
     further down makes everything above it stale as well. So does who wrote it, for what they approved before is then
-    their own work. A second person signs the ``first`` one's approval too."""
+    their own work. A second person signs the ``first`` one's approval too. It says where and for whom it is, too: what
+    care rests on is decided anew where the patient lives now; what was decided about what has been stays decided."""
+    content = _evidence(journey, kind, subject, first)
+    last, before = (None, None) if SIGN_OFF_TYPES[kind].care else _last_two(journey, kind, subject)
+    if last is None or last.first_of_two or last.state == journey.patient.state:
+        return content
+    as_signed = {**content, "scope": {**content["scope"], "state": last.state}}
+    return as_signed if digest(as_signed) in (last.evidence, before and before.evidence) else content
+
+
+def _evidence(journey: Journey, kind: SignOffKind, subject: str | None, first: SignOff | None) -> Content:
     before = _sign_offs(journey, kind, subject)
     declined = [s for s in before if s.decision == "decline"]
     about = SIGN_OFF_TYPES[kind]
     below = {rests_on.value: evidence_of(journey, rests_on) for rests_on in about.rests_on}
     return {
         "journey": str(journey.id),
+        "scope": journey.scope.model_dump(mode="json"),
         "protocol": journey.protocol_digest,
         "sign_off": kind.value,
         "subject": subject,

@@ -5,7 +5,7 @@ is built from the command a clinician sends and from the event it became (`alway
 signed can be computed again from the record alone.
 
 Sources: 21 CFR 11.50 (printed name, time and meaning are part of what is signed) and 11.70 (a signature cannot
-be moved to another record: journey, request and evidence are part of it too).
+be moved to another record: organisation, log, clinic, patient, journey, request and evidence are part of it too).
 """
 
 from enum import StrEnum
@@ -15,12 +15,13 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from workflows.journey.actors import Actor, Licence, Role
-from workflows.journey.base import Identifier, InputModel, Short, Text, Whole, canonical
+from workflows.journey.base import Flag, Identifier, InputModel, Short, Text, Whole, canonical
 from workflows.journey.calendars import Instant
+from workflows.journey.vocabulary import UsState
 
-SIGN_OFF = "care-pathway/sign-off/1"
-DELEGATION = "care-pathway/delegation/1"
-PROTOCOL = "care-pathway/protocol/1"
+SIGN_OFF = "care-pathway/sign-off/2"
+DELEGATION = "care-pathway/delegation/2"
+PROTOCOL = "care-pathway/protocol/2"
 """The domains. They keep a signature of one kind, or of one version of the format, from passing for another."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -101,10 +102,23 @@ class Signer(InputModel):
     licence: Licence
 
 
+class Scope(InputModel):
+    """Where and for whom a signature counts, and nowhere else: the organisation, the log of its record, whether it is a
+    demonstration, the clinic, the patient, and the state where they live."""
+
+    organisation: Short
+    log: Identifier
+    demonstration: Flag
+    clinic: Identifier
+    patient: Identifier
+    state: UsState
+
+
 class Statement(InputModel):
-    """A decision, its signer and its seal."""
+    """A decision, where and for whom it is, its signer and its seal."""
 
     journey: UUID
+    scope: Scope
     request: Identifier
     decision: Literal["approve", "decline", "return"]
     meaning: Meaning
@@ -121,6 +135,7 @@ class Statement(InputModel):
             SIGN_OFF,
             {
                 "journey": str(self.journey),
+                **self.scope.model_dump(mode="json"),
                 "request": self.request,
                 "decision": self.decision,
                 "meaning": self.meaning.value,
@@ -138,6 +153,7 @@ class DelegationStatement(InputModel):
     """A statement that a named colleague may decide in the signer's place on these kinds of sign-off, until a time."""
 
     journey: UUID
+    scope: Scope
     to: Identifier
     sign_offs: tuple[Identifier, ...]
     until: Instant
@@ -149,6 +165,7 @@ class DelegationStatement(InputModel):
         """The bytes the signature is made over."""
         content = {
             "journey": str(self.journey),
+            **self.scope.model_dump(mode="json"),
             "to": self.to,
             "sign_offs": list(self.sign_offs),
             "until": self.until.isoformat(timespec="microseconds"),
@@ -161,9 +178,10 @@ Clinics = Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=100)]
 
 
 class ProtocolStatement(InputModel):
-    """The approval of exactly one version of a protocol for these clinics by one person. It means
+    """The approval of exactly one version of a protocol for these clinics of an organisation by one person. It means
     `protocol_approved`."""
 
+    organisation: Short
     protocol: Identifier
     version: Annotated[Whole, Field(ge=1)]
     digest: Sha256
@@ -174,6 +192,7 @@ class ProtocolStatement(InputModel):
     def signed_bytes(self) -> bytes:
         """The bytes the signature is made over."""
         content = {
+            "organisation": self.organisation,
             "protocol": self.protocol,
             "version": self.version,
             "digest": self.digest,
@@ -198,6 +217,7 @@ class ProtocolApproval(InputModel):
     journeys may be started under it.
     """
 
+    organisation: Short
     protocol: Identifier
     version: Annotated[Whole, Field(ge=1)]
     digest: Sha256
@@ -207,6 +227,7 @@ class ProtocolApproval(InputModel):
     def statement(self, approval: Approval) -> ProtocolStatement:
         """Return what one of the two signed."""
         return ProtocolStatement(
+            organisation=self.organisation,
             protocol=self.protocol,
             version=self.version,
             digest=self.digest,

@@ -180,7 +180,7 @@ def _signature_problems(
     except ValueError:
         yield "it means nothing there is"
         return
-    problem = check(statement, body.signature, register, at=event.at, state=journey.patient.state)
+    problem = check(statement, body.signature, register, at=event.at, scope=journey.scope)
     if problem is not None and (new or problem is not SignatureProblem.REVOKED):
         yield f"its signature does not count ({problem.value})"
     if body.signature.nonce in journey.nonces:

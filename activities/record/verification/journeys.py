@@ -220,7 +220,7 @@ def verify_journey(
         if keys is None:
             continue
         place = (stored.position, stored.journey_id, stored.version)
-        found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys))
+        found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys, log))
         found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log))
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:

@@ -23,9 +23,11 @@ from activities.record.verification.verify_export import (
     canonical,
     decision_faults,
     delegated,
+    is_elsewhere,
     licence_over,
     moment,
     register_of,
+    scope_of,
     session_faults,
     signature_faults,
     signed_bytes,
@@ -50,6 +52,7 @@ Reason: TypeAlias = Literal[
     "wrong_meaning",
     "wrong_state",
     "wrong_evidence",
+    "wrong_scope",
     "wrong_count",
     "not_theirs",
     "recorded_after_revocation",
@@ -147,8 +150,11 @@ def check_session(
         return ("unreadable",)
 
 
-def check_event(journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys) -> Sequence[Reason]:
-    """Return what is wrong with one row, each reason once, given the journey as it was just before.
+def check_event(
+    journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys, log: str | None = None
+) -> Sequence[Reason]:
+    """Return what is wrong with one row of a log of this name, each reason once, given the journey as it was just
+    before.
 
     ``event`` is the parsed event, and None when the row cannot be read. It then counts as not having happened: judge
     the rows after it without it. What depended on it no longer fits and is found as well, so no row can hide those
@@ -159,7 +165,7 @@ def check_event(journey: Journey | None, stored: StoredEvent, event: Event | Non
     found: list[Reason] = []
     try:
         # One by one, so that the reasons found before the row turns out unreadable are kept.
-        for reason in _reasons(journey, stored, keys):
+        for reason in _reasons(journey, stored, keys, log):
             found.append(reason)  # noqa: PERF402
     except Exception:  # a forged row can be wrong in any way, and must not stop the check of the others
         found.append("unreadable")
@@ -178,21 +184,21 @@ def _body(stored: StoredEvent) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys) -> Iterator[Reason]:
+def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys, log: str | None) -> Iterator[Reason]:
     """Yield what is wrong with one row, given the journey as it was just before."""
     payload = json.loads(stored.payload)
     body = payload["body"]
     if body["kind"] != stored.event_type:
         yield "mislabelled"
     if body["kind"] == "pathway.started":
-        yield from _start(stored, payload, keys)
+        yield from _start(stored, payload, keys, log)
     elif body["kind"] in SIGNED and body.get("signature") is None:
         yield "unsigned"
     elif body["kind"] == "signoff.signed":
-        yield from _find_faults("sign-off", {name: body.get(name) for name in DECISION}, stored, body, keys)
+        yield from _find_faults("sign-off/2", {name: body.get(name) for name in DECISION}, stored, body, keys)
         yield from _find_misfits(journey, stored, body)
     elif body["kind"] == "signoff.delegated":
-        yield from _find_faults("delegation", delegated(body), stored, body, keys)
+        yield from _find_faults("delegation/2", delegated(body), stored, body, keys)
         yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
@@ -209,7 +215,7 @@ def _find_faults(
     """Yield what is wrong with the signature, the signer or the times of a decision or a delegation."""
     signature = body["signature"]
     signer = {"id": stored.actor_id, "role": stored.actor_role, "name": body["name"], "licence": body["licence"]}
-    signed = signed_bytes(what, {"journey": str(stored.journey_id), **content}, signer, signature)
+    signed = signed_bytes(what, {"journey": str(stored.journey_id), **scope_of(body), **content}, signer, signature)
     found = list(decision_faults(signed, signer, signature, stored.occurred_at, keys))
     yield from found
     revoked_at = keys.get(signature["key_id"], {}).get("revoked_at")
@@ -228,6 +234,7 @@ def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, 
     waits = body["decision"] == "approve" and first is None and bool(both)
     fits: dict[Reason, bool] = {
         "wrong_evidence": body["evidence"] == evidence_of(journey, kind, subject, first),
+        "wrong_scope": body["scope"] == journey.scope.model_dump(mode="json"),
         "wrong_meaning": body["meaning"] == rule.meaning,
         "wrong_state": journey.patient.state in body["licence"]["states"],
         "wrong_count": body.get("first_of_two", False) is waits,
@@ -253,6 +260,8 @@ def _exceeds_right(journey: Journey | None, stored: StoredEvent, body: dict[str,
     if journey is None:
         yield "unreadable"
         return
+    if body["scope"] != journey.scope.model_dump(mode="json"):
+        yield "wrong_scope"
     rules = [journey.protocol.sign_offs[SignOffKind(kind)] for kind in body["sign_offs"]]
     if any(stored.actor_role not in rule.roles for rule in rules):
         yield "wrong_role"
@@ -337,14 +346,17 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
     return True  # ended by a person's command: it needs no signature
 
 
-def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys) -> Iterator[Reason]:
-    """Yield what is wrong with a start: another protocol than it names, or one not approved for patients."""
+def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys, log: str | None) -> Iterator[Reason]:
+    """Yield what is wrong with a start: another protocol than it names, one not approved for patients, or another
+    organisation or log."""
     body = payload["body"]
     digest = sha256(canonical(body["protocol"])).hexdigest()
     if body["protocol_digest"] != digest:
         yield "wrong_protocol"
     if payload["illustrative"] is True:
         return
+    if is_elsewhere(body, keys, log):
+        yield "wrong_scope"
     try:
         fit = body["clinic"] in body["approval"]["clinics"] and _is_approved(
             body["approval"], body["protocol"], digest, stored.occurred_at, keys
@@ -359,6 +371,7 @@ def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str
     """Whether two people, one of them a medical director, had approved exactly this protocol for this moment. Of which
     clinic they are director is judged when the start is recorded."""
     content = {name: approval[name] for name in ("protocol", "version", "digest")}
+    organisation = approval["organisation"]
     signers = [signed["signer"] for signed in approval["approvals"]]
     signatures = [signed["signature"] for signed in approval["approvals"]]
     if content != {"protocol": protocol["id"], "version": protocol["version"], "digest": digest}:
@@ -368,15 +381,16 @@ def _is_approved(approval: dict[str, Any], protocol: dict[str, Any], digest: str
     if all(signer["role"] != "medical_director" for signer in signers):
         return False
     for signer, signature in zip(signers, signatures, strict=True):
-        what = {**content, "clinics": approval["clinics"], "meaning": "protocol_approved"}
-        signed = signed_bytes("protocol", what, signer, signature)
+        what = {**content, "organisation": organisation, "clinics": approval["clinics"], "meaning": "protocol_approved"}
+        signed = signed_bytes("protocol/2", what, signer, signature)
         if any(signature_faults(signed, signer, signature, at, keys)):
             return False
         # An approval is valid until it expires, even if a key is revoked or a licence ends after it was given.
         entry, signed_at = keys[signature["key_id"]], moment(signature["signed_at"])
         revoked_at = entry.get("revoked_at")
         if (
-            entry["licence"] is None
+            entry["organisation"] != organisation
+            or entry["licence"] is None
             or licence_over(entry["licence"], signed_at)
             or (revoked_at is not None and moment(revoked_at) <= signed_at)
         ):

@@ -53,6 +53,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 SIGNED = ("signoff.signed", "signoff.delegated")
 SKEW, LONGEST, SESSION = timedelta(minutes=2), timedelta(hours=1), timedelta(hours=12)
+SCOPE = ("organisation", "log", "demonstration", "clinic", "patient", "state")
+"""Where and for whom a signature counts."""
 ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
 SERVICE = ("service", "ways", "key_id", "public_key", "enrolled_at", "enrolled_by")
 
@@ -266,7 +268,7 @@ def signed_bytes(what: str, content: dict[str, Any], signer: dict[str, Any], sig
     licence = signer["licence"]
     return canonical(
         {
-            "domain": f"care-pathway/{what}/1",
+            "domain": f"care-pathway/{what}",
             **content,
             "signer": {
                 "id": signer["id"],
@@ -436,12 +438,32 @@ def signed_faults(
     signer = {"id": event["actor_id"], "role": event["actor_role"], "name": body["name"], "licence": body["licence"]}
     decision = body["kind"] == "signoff.signed"
     content = {name: body.get(name) for name in DECISION} if decision else delegated(body)
-    what = "sign-off" if decision else "delegation"
-    signed = signed_bytes(what, {"journey": str(journey_id), **content}, signer, signature)
+    what = "sign-off/2" if decision else "delegation/2"
+    signed = signed_bytes(what, {"journey": str(journey_id), **scope_of(body), **content}, signer, signature)
     for fault in decision_faults(signed, signer, signature, moment(event["occurred_at"]), keys):
         yield MEANINGS[fault]
     if decision and (evidence is None or sha256(evidence.encode()).hexdigest() != body["evidence"]):
         yield "the evidence in this file is not what was signed"
+
+
+def scope_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Where and for whom a decision or delegation was signed."""
+    return {name: body["scope"][name] for name in SCOPE}
+
+
+def is_elsewhere(opening: Mapping[str, Any], keys: Keys, log: str | None) -> bool:
+    """Whether a journey that opens like this is of another organisation than the register's, or of another log, where
+    one is given."""
+    return log not in (None, opening["log"]) or any(e["organisation"] != opening["organisation"] for e in keys.values())
+
+
+def is_out_of_scope(body: Mapping[str, Any], opening: Mapping[str, Any], illustrative: bool) -> bool:
+    """Whether a decision or delegation was signed for another journey than one that opens like this, or where its
+    signer has no licence."""
+    here = {name: opening[name] for name in ("organisation", "log", "clinic")}
+    here |= {"demonstration": illustrative, "patient": opening["patient"]["ref"]}
+    scope = body["scope"]
+    return {**scope, **here} != scope or scope["state"] not in body["licence"]["states"]
 
 
 def delegated(body: dict[str, Any]) -> dict[str, Any]:
@@ -549,6 +571,8 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     if keys is None:
         faults.append((None, "the register is not signed by this organisation; no decision can be believed"))
     opening = json.loads(base64.b64decode(events[0]["payload"]))
+    if keys and not opening["illustrative"] and is_elsewhere(opening["body"], keys, journey["log"]):
+        faults.append((1, "the journey was begun for another organisation or log"))
     place = {"log": None, "clinic": opening["body"].get("clinic"), "illustrative": opening["illustrative"] is True}
     decisions, nonces = 0, set()
     proven: set[str] = set()
@@ -571,6 +595,8 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
         try:
             evidence = journey["evidence"].get(str(event["version"]))
             found = [] if keys is None else [*signed_faults(journey_id, event, body, evidence, keys)]
+            if is_out_of_scope(body, opening["body"], opening["illustrative"]):
+                found.append("it was signed for another organisation, log, clinic, patient or state")
             nonce = body["signature"]["nonce"]
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
             found, nonce = ["the decision cannot be read, or nobody signed it"], None

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from activities.record import NewEvent, Record
+from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.verification import sign_offs as offline
 from activities.record.verification.journeys import verify_record
@@ -353,14 +353,15 @@ async def test_an_empty_record_and_a_journey_without_sign_offs_are_fine(record: 
     assert await found(record) == set()
 
 
-def carried(
-    opening: e.Event, approval: ProtocolApproval | None, *, illustrative: bool = False, digest: str | None = None
-) -> list[NewEvent]:
-    """The row of a journey's opening, as one that is (or is not) for a patient."""
-    assert isinstance(opening.body, e.PathwayStarted)
-    changed = {"approval": approval, "protocol_digest": digest or opening.body.protocol_digest}
+async def carry(
+    record: Record, approval: ProtocolApproval | None, *, illustrative: bool = False, **changed: Any
+) -> None:
+    """Record the opening of the course's journey, as one that is (or is not) for a patient, in this log."""
+    opening = history()[0]
+    changed = {"log": await record.log_name(), "approval": approval, **changed}
     body = opening.body.model_copy(update=changed)
-    return [to_new(opening.model_copy(update={"illustrative": illustrative, "body": body}))]
+    opened = to_new(opening.model_copy(update={"illustrative": illustrative, "body": body}))
+    await record.append(JOURNEY, 0, [opened])
 
 
 def approved(*roles: Role, digest: str | None = None, **changed: Any) -> ProtocolApproval:
@@ -376,7 +377,7 @@ TWO = (Role.MEDICAL_DIRECTOR, Role.CLINICIAN)
 
 
 async def test_a_journey_on_an_approved_protocol_has_nothing_wrong(record: Record) -> None:
-    await record.append(JOURNEY, 0, carried(history()[0], approved(*TWO)))
+    await carry(record, approved(*TWO))
     assert await found(record) == set()
     left = revoke(EARLY, CLIO_KEY.key_id, at=history()[0].at, because="left", by="demo-security")
     assert await found(record, left) == set()
@@ -399,18 +400,26 @@ async def test_a_journey_on_an_approved_protocol_has_nothing_wrong(record: Recor
         lambda: approved(*TWO, at=LONG_AGO - timedelta(days=1), days=9999),
         lambda: swapped(approved(*TWO)),
         lambda: renamed(approved(*TWO)),
+        lambda: approved(*TWO, organisation="Another"),
     ],
     ids=[
         "none", "one", "one twice", "no director", "another text", "another version", "another protocol",
         "another clinic", "moved here", "review passed", "signed later", "before enrolment", "signatures swapped",
-        "another name",
+        "another name", "another organisation",
     ],
 )  # fmt: skip
 async def test_a_journey_on_a_protocol_that_is_not_approved_is_found(
     record: Record, given: Callable[[], ProtocolApproval | None]
 ) -> None:
-    await record.append(JOURNEY, 0, carried(history()[0], given()))
+    await carry(record, given())
     assert await found(record) == {(1, "protocol_not_approved")}
+
+
+@pytest.mark.parametrize("changed", [{"log": "another"}, {"organisation": "Another"}], ids=str)
+async def test_a_journey_that_was_begun_elsewhere_is_found(record: Record, changed: dict[str, Any]) -> None:
+    """A journey copied as a whole from another log, or from another organisation, and chained anew."""
+    await carry(record, approved(*TWO), **changed)
+    assert await found(record) == {(1, "wrong_scope")}
 
 
 def swapped(of: ProtocolApproval) -> ProtocolApproval:
@@ -430,7 +439,7 @@ def renamed(of: ProtocolApproval) -> ProtocolApproval:
 
 async def test_signers_who_had_no_right_to_approve_a_protocol_are_found(record: Record) -> None:
     opening = history()[0]
-    await record.append(JOURNEY, 0, carried(opening, approved(*TWO)))
+    await carry(record, approved(*TWO))
     before = opening.at - timedelta(days=2)
     early = EARLY.model_copy(update={"issued_at": LONG_AGO})
     gone = revoke(early, CLIO_KEY.key_id, at=before, because="left", by="demo-security")
@@ -442,7 +451,7 @@ async def test_signers_who_had_no_right_to_approve_a_protocol_are_found(record: 
 
 
 async def test_a_protocol_that_is_not_what_it_is_called_is_found_in_any_journey(record: Record) -> None:
-    await record.append(JOURNEY, 0, carried(history()[0], None, illustrative=True, digest="d" * 64))
+    await carry(record, None, illustrative=True, protocol_digest="d" * 64)
     assert await found(record) == {(1, "wrong_protocol")}
 
 

@@ -4,11 +4,11 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import Pathway, PinnedProtocol
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.signed_statement import ProtocolApproval, Scope
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.vocabulary import Patient, UsState
 
@@ -16,13 +16,15 @@ from workflows.journey.vocabulary import Patient, UsState
 class StartPathway(CommandBody):
     """Start a journey from a referral: one per patient and medicine at a time.
 
-    ``approval`` is what the medical director and a second person signed under the protocol; only demonstrations
-    go without.
+    ``organisation`` and ``log`` say in whose record it is kept. ``approval`` is what the medical director and a second
+    person signed under the protocol; only demonstrations go without.
     """
 
     kind: Literal["pathway.start"] = "pathway.start"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR,)
     journey_id: UUID
+    organisation: Short
+    log: Identifier
     clinic: Identifier
     patient: Patient
     pathway: Pathway
@@ -97,6 +99,8 @@ class PathwayStarted(EventBody):
     """The journey begins: for whom, in whose hands, and under which version of which protocol. It never changes."""
 
     kind: Literal["pathway.started"] = "pathway.started"
+    organisation: Short
+    log: Identifier
     clinic: Identifier
     patient: Patient
     pathway: Pathway
@@ -189,6 +193,8 @@ class PathwayState(ImmutableModel):
     version: int
     illustrative: bool
     started_at: Instant
+    organisation: Short
+    log: Identifier
     clinic: Identifier
     patient: Patient
     referral: Text
@@ -202,6 +208,18 @@ class PathwayState(ImmutableModel):
     outcome: Outcome | None = None
     closed_in: Stage | None = None
     """The stage in which it closed."""
+
+    @property
+    def scope(self) -> Scope:
+        """Where and for whom a signature counts that is made now."""
+        return Scope(
+            organisation=self.organisation,
+            log=self.log,
+            demonstration=self.illustrative,
+            clinic=self.clinic,
+            patient=self.patient.ref,
+            state=self.patient.state,
+        )
 
     @property
     def closed(self) -> bool:

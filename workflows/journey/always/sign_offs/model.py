@@ -12,8 +12,9 @@ from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.signed_statement import Signature
+from workflows.journey.signed_statement import Scope, Signature
 from workflows.journey.stage import Stage
+from workflows.journey.vocabulary import UsState
 
 
 class Sign(CommandBody):
@@ -102,6 +103,7 @@ class SignedOff(EventBody):
     """
 
     kind: Literal["signoff.signed"] = "signoff.signed"
+    scope: Scope
     request: Identifier
     sign_off: SignOffKind
     subject: Identifier | None = None
@@ -140,6 +142,7 @@ class Delegated(EventBody):
     """A clinician lets a named colleague decide in their place until a time."""
 
     kind: Literal["signoff.delegated"] = "signoff.delegated"
+    scope: Scope
     opens: ClassVar = ("delegation", "delegations")
     delegation: Identifier
     to: Identifier
@@ -189,7 +192,8 @@ class Addendum(ImmutableModel):
 class SignOff(ImmutableModel):
     """A decision as it was signed. It counts only while the evidence it names is the evidence there is.
 
-    ``first_of_two``: an approval that counts once a second person has signed as well. ``nonce`` is its signature's.
+    ``first_of_two``: an approval that counts once a second person has signed as well. ``nonce`` is its signature's,
+    ``state`` where the patient lived then.
     """
 
     request: Identifier
@@ -205,6 +209,7 @@ class SignOff(ImmutableModel):
     role: Role
     name: Short
     licence: Licence
+    state: UsState
     at: Instant
     version: int
     nonce: str
@@ -260,7 +265,8 @@ class SignOffsState(PathwayState):
 
 def _signed(state: SignOffsState, body: SignedOff, event: EventHeader) -> Changes:
     signed = SignOff(
-        **body.model_dump(exclude={"kind", "sign_off", "licence", "signature"}),
+        **body.model_dump(exclude={"kind", "sign_off", "licence", "signature", "scope"}),
+        state=body.scope.state,
         kind=body.sign_off,
         licence=body.licence,
         nonce=body.signature.nonce,

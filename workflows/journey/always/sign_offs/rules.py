@@ -95,6 +95,7 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     if kind == SignOffKind.RISK_DECISION and command.choice != HANDED_OVER and command.referral is not None:
         refuse(RefusalCode.UNKNOWN, "nobody is handed over here", "Leave the referral out", "referral")
     yield e.SignedOff(
+        scope=journey.scope,
         request=command.request,
         sign_off=kind,
         subject=subject,
@@ -324,6 +325,7 @@ def delegate(journey: Journey, command: c.Delegate, by: Actor, at: datetime) -> 
     if by.name is None or by.licence is None:
         refuse(RefusalCode.NOT_ALLOWED, "a signature shows a printed name and a licence", "Complete your profile")
     yield e.Delegated(
+        scope=journey.scope,
         delegation=f"delegation-{len(journey.delegations) + 1}",
         to=command.to,
         sign_offs=command.sign_offs,

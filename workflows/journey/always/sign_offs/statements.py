@@ -9,6 +9,7 @@ from workflows.journey.events import Event
 from workflows.journey.signed_statement import (
     DelegationStatement,
     Meaning,
+    Scope,
     Signature,
     SignatureHeader,
     Signer,
@@ -18,14 +19,14 @@ from workflows.journey.signed_statement import (
 
 
 def of_command(
-    journey_id: UUID, signed: Sign | Delegate, actor: Actor, seal: SignatureHeader
+    journey_id: UUID, scope: Scope, signed: Sign | Delegate, actor: Actor, seal: SignatureHeader
 ) -> Statement | DelegationStatement:
-    """Return what this actor signs with this command.
+    """Return what this actor signs with this command, for a journey of this scope.
 
     Raises:
         ValueError: they have no printed name or no licence, or there is no such meaning.
     """
-    return _build_statement(journey_id, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
+    return _build_statement(journey_id, scope, signed, signed.kind == "signoff.sign", signer_of(actor), seal)
 
 
 def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationStatement:
@@ -38,16 +39,17 @@ def of_event(event: Event, seal: SignatureHeader) -> Statement | DelegationState
     if body.kind not in ("signoff.signed", "signoff.delegated"):
         raise ValueError("nobody signed this")
     signer = Signer(id=event.actor_id, role=event.actor_role, name=body.name, licence=body.licence)
-    return _build_statement(event.journey_id, body, body.kind == "signoff.signed", signer, seal)
+    return _build_statement(event.journey_id, body.scope, body, body.kind == "signoff.signed", signer, seal)
 
 
 def _build_statement(
-    journey_id: UUID, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
+    journey_id: UUID, scope: Scope, decided: Any, decision: bool, signer: Signer, seal: SignatureHeader
 ) -> Statement | DelegationStatement:
     """Build the statement from a command or an event, which use the same field names."""
     if not decision:
         return DelegationStatement(
             journey=journey_id,
+            scope=scope,
             to=decided.to,
             sign_offs=tuple(kind.value for kind in decided.sign_offs),
             until=decided.until,
@@ -57,6 +59,7 @@ def _build_statement(
         )
     return Statement(
         journey=journey_id,
+        scope=scope,
         request=decided.request,
         decision=decided.decision,
         meaning=Meaning(decided.meaning),
