@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
@@ -18,12 +19,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from application.context import utc_now
-from application.errors import InvalidInput, NotFound, UseCaseError, translate
+from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError, translate
 from application.settings import Settings
 from console import pages
+from console.drafts import COOKIE as DRAFTS_COOKIE
+from console.drafts import Drafts
 from console.sign_ins import SignIns
 from console.views import commands, journeys, sign_in, sign_offs, start, work
-from console.visits import MakeContext, NotSignedIn, Opened, signed_in_with
+from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
 """Where the console is served. A name and not a number: passkeys are bound to names."""
@@ -70,6 +73,7 @@ def create_app(
     assert settings.profile is not None
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(settings.profile.parent, now)
+    app.state.drafts = Drafts(now)
     for view in (sign_in, work, journeys, sign_offs, start, commands):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
@@ -83,7 +87,21 @@ def create_app(
 
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:
-    return RedirectResponse(f"/sign-in?next={request.url.path}" if request.method == "GET" else "/sign-in", 303)
+    """Have somebody sign in, and then go on where they were. What they sent is kept for them, not done."""
+    onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
+    if request.method == "GET":
+        return RedirectResponse(to_sign_in, 303)
+    drafts = drafts_of(request)
+    try:
+        token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request))
+    except NotAllowed as error:
+        return pages.error_page(request, error)
+    if token is None:
+        return RedirectResponse("/sign-in", 303)
+    answer = RedirectResponse(to_sign_in, 303)
+    answer.set_cookie(DRAFTS_COOKIE, token, secure=True, httponly=True, samesite="strict", path="/")
+    return answer
 
 
 async def _tell(request: Request, raised: Exception) -> Response:

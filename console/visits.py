@@ -14,7 +14,9 @@ from application.context import Ask, Context, connect_to_temporal, nobody, recor
 from application.errors import NotAllowed
 from application.settings import Settings
 from application.temporal.journeys import Journeys
-from console.sign_ins import SignIn, SignIns
+from console.drafts import COOKIE as DRAFTS
+from console.drafts import SHOWN_AGAIN, Drafts, Entered
+from console.sign_ins import Notice, SignIn, SignIns
 
 COOKIE = "__Host-carepath"
 """The cookie that holds the secret of a sign-in. Its prefix binds it to this host, to secure connections and to `/`."""
@@ -83,6 +85,14 @@ class Visit:
         """Return the context of a use case. ``ask`` answers what it asks the person."""
         return self._make_context(profile=str(self.signed_in.profile), ask=ask)
 
+    def take_draft(self) -> Entered | None:
+        """Return what they entered in the form of this address before they were signed out, and say so."""
+        request = self.request
+        draft = drafts_of(request).take(request.cookies.get(DRAFTS), request.url.path, self.signed_in.person.id)
+        if draft is not None:
+            self.signed_in.notice = Notice(SHOWN_AGAIN)
+        return draft
+
     def value(self, name: str) -> str | None:
         """Return a value of the form that is not empty; None where there is none."""
         return next((value.strip() for value in self.sent.get(name, ()) if value.strip()), None)
@@ -91,6 +101,12 @@ class Visit:
 def sign_ins_of(request: Request) -> SignIns:
     """Return who is signed in with this server."""
     found: SignIns = request.app.state.sign_ins
+    return found
+
+
+def drafts_of(request: Request) -> Drafts:
+    """Return what was sent by browsers in which nobody was signed in any more."""
+    found: Drafts = request.app.state.drafts
     return found
 
 

@@ -26,6 +26,8 @@ from workflows.journey.commands import SIGNED, AnyBody, RecordInstrument
 from workflows.journey.instruments import Instrument
 
 router = APIRouter()
+ONCE = "once"
+"""The id of the command is in the address of its form: whoever goes back and sends it again sends the same command."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
@@ -42,9 +44,12 @@ class Form(NamedTuple):
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
 async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Response:
     given = visit.request.query_params
+    once = command_id_of(given.get(ONCE))
+    if once is None:
+        return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given.multi_items(), (ONCE, uuid4())])}", 303)
     form = await _form(visit, journey_id, noun, verb, given.get("instrument"))
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
-    return _shown(visit, journey_id, form, values, uuid4())
+    return _shown(visit, journey_id, form, visit.take_draft() or values, once)
 
 
 @router.post("/journeys/{journey_id}/{noun}/{verb}")
@@ -126,11 +131,19 @@ def _shown(
     )
 
 
-def _command_id(visit: Visit) -> UUID:
+def command_id_of(text: str | None) -> UUID | None:
+    """Return the id of a command; None where it is none."""
     try:
-        return UUID(visit.value("command_id") or "")
+        return UUID(text or "")
     except ValueError:
-        raise InvalidInput("this form is not complete", "Load the page again, and send it from there") from None
+        return None
+
+
+def _command_id(visit: Visit) -> UUID:
+    once = command_id_of(visit.value("command_id"))
+    if once is None:
+        raise InvalidInput("this form is not complete", "Load the page again, and send it from there")
+    return once
 
 
 def answers_from(visit: Visit) -> Ask:

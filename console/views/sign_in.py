@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.pages import page
-from console.visits import COOKIE, Acts, sent_with, sign_ins_of, signed_in_with
+from console.visits import COOKIE, Acts, drafts_of, sent_with, sign_ins_of, signed_in_with
 from workflows.journey.actors import Role
 
 router = APIRouter()
@@ -20,7 +21,8 @@ async def home() -> Response:
 @router.get("/sign-in")
 async def choose(request: Request, next: str = "") -> Response:  # noqa: A002 - the name in the address
     people = sign_ins_of(request).people()
-    return page(request, "sign_in.html", signed_in_with(request), people=people, onward=_own(next))
+    kept = drafts_of(request).has(request.cookies.get(DRAFTS_COOKIE))
+    return page(request, "sign_in.html", signed_in_with(request), people=people, onward=_own(next), kept=kept)
 
 
 @router.post("/sign-in")

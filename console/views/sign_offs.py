@@ -24,7 +24,7 @@ from application.sign_offs.requests import (
 )
 from console.pages import page, status_of
 from console.sign_ins import Notice
-from console.views.commands import answers_from
+from console.views.commands import answers_from, command_id_of
 from console.visits import Acts, Looks, Visit
 from workflows.journey.base import short_code
 
@@ -41,7 +41,8 @@ async def list_open(visit: Looks, mine: str = "") -> Response:
 
 @router.get("/journeys/{journey_id}/sign-offs/{request_id}")
 async def show(visit: Looks, journey_id: UUID, request_id: str) -> Response:
-    return await _shown(visit, journey_id, request_id, uuid4())
+    visit.sent = visit.take_draft() or {}
+    return await _shown(visit, journey_id, request_id, command_id_of(visit.value("command_id")) or uuid4())
 
 
 @router.post("/journeys/{journey_id}/sign-offs/{request_id}")

@@ -18,6 +18,7 @@ FIELDS = tuple(field for field in fields_of(Referral) if field.name != "request_
 
 @router.get("/start")
 async def show_form(visit: Looks) -> Response:
+    visit.sent = visit.take_draft() or {}
     return _shown(visit)
 
 

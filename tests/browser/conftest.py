@@ -17,7 +17,7 @@ from activities.record import open_record
 from deploy.local.postgres import Postgres
 from tests.browser.chromium import HOW, NAMES, find_browser
 from tests.browser.people import Desk
-from tests.browser.serving import serve
+from tests.browser.serving import Serving
 from tests.cli.clinics import clinics
 from tests.cli.helpers import invented
 from tests.console.conftest import console_of
@@ -43,9 +43,10 @@ async def desk(postgres: Postgres, chromium: Browser, tmp_path_factory: pytest.T
     async with open_record(everything(copy)) as record:
         made = await clinics(copy, record)
         made.world.down = False
-        app = console_of(made.world, profiles, next(iter(made.journeys)))
+        serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys))))
+        await serving.start()
         for key in invented().register_path.parent.glob("*.key"):
             shutil.copy(key, profiles / key.name)
-        async with serve(app) as address:
-            yield Desk(made, chromium, address, profiles)
+        yield Desk(made, chromium, serving, profiles)
+        await serving.stop()
     await postgres.drop_database(copy)

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, Locator, Page, ViewportSize
 
-from activities.record.event_codec import load_journey
+from activities.record.event_codec import load_events, load_journey
 from simulation.people import person_of, profile, referral
+from tests.browser.serving import Serving
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import append
 from tests.journey.play import PROTOCOLS, START, Play
@@ -20,6 +21,7 @@ from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
+from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
@@ -37,8 +39,17 @@ class Desk:
 
     clinics: Clinics
     chromium: Browser
-    address: str
+    serving: Serving
     profiles: Path
+
+    @property
+    def address(self) -> str:
+        return self.serving.address
+
+    async def restart(self) -> None:
+        """End the console, and start it anew at the same address."""
+        await self.serving.stop()
+        await self.serving.start()
 
     @asynccontextmanager
     async def browser(self, *, phone: bool = False, script: bool = True, **options: Any) -> AsyncIterator[Page]:
@@ -65,16 +76,26 @@ class Desk:
             yield page
 
     async def journey(self, awaited: str) -> Play:
-        """A journey of its own that has come to where this is awaited, recorded up to there. It is a minute later."""
+        """A journey of its own that has come to where this is awaited, or some of these where it ends with ``:``,
+        recorded up to there. It is a minute later."""
         opening = referral(PROTOCOLS["PTSD"], uuid4())
         decided = decide(None, opening, START)
         assert not isinstance(decided, Refusal)
         play = Play(fold(decided), START, list(decided), receipts=receipts_of(decided))
-        play.go_on(lambda journey: awaited in {waiting.id for waiting in obligations(journey)})
+        some = awaited.endswith(":")
+        play.go_on(
+            lambda journey: any(
+                waiting.id.startswith(awaited) if some else waiting.id == awaited for waiting in obligations(journey)
+            )
+        )
         await append(self.clinics.record, play.journey.id, play.events)
         await catch_up(self.clinics.record)
         self.clinics.world.at = play.at + timedelta(minutes=1)
         return play
+
+    async def events(self, journey_id: UUID) -> tuple[Event, ...]:
+        """All that is recorded of a journey."""
+        return await load_events(self.clinics.record, journey_id)
 
     async def recorded(self, journey_id: UUID) -> Journey:
         """A journey as it is recorded now."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -11,16 +11,32 @@ from fastapi import FastAPI
 from console.app import HOST
 
 
-@asynccontextmanager
-async def serve(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
-    """Serve it on a free port, or on this one; its address."""
-    with socket.socket() as opened:
+class Serving:
+    """An application that is served on a free port. Whenever it is started it is made anew, and has forgotten all."""
+
+    def __init__(self, make: Callable[[], FastAPI]) -> None:
+        self._make = make
+        self._port = 0
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self._port}"
+
+    async def start(self) -> None:
+        opened = socket.socket()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(("127.0.0.1", port))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
-        serving = asyncio.create_task(server.serve([opened]))
-        try:
-            yield f"http://{HOST}:{opened.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
+        opened.bind(("127.0.0.1", self._port))
+        # Whoever comes before the server looks waits.
+        opened.listen()
+        self._port = opened.getsockname()[1]
+        config = uvicorn.Config(self._make(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._task = asyncio.create_task(self._server.serve([opened]))
+
+    async def stop(self) -> None:
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            with suppress(asyncio.CancelledError):
+                await self._task

@@ -1,0 +1,73 @@
+"""What somebody sent after their sign-in had ended: kept in memory, and shown to them again once they are signed in.
+
+Nothing is sent for them. A draft is found by the secret in a cookie of the browser that it came from, and shown to the
+person whose form it was, once. What proves who somebody is is not kept.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
+
+Entered: TypeAlias = Mapping[str, Sequence[str]]
+COOKIE = "__Host-carepath-drafts"
+PERSON = "entered_by"
+"""The hidden control that says whose form it is."""
+LASTS = timedelta(hours=1)
+MOST = 1000
+"""How many browsers' drafts are kept at most; beyond it, the oldest is dropped."""
+NEVER_KEPT = ("form_token", "passphrase", PERSON)
+SHOWN_AGAIN = (
+    "You were signed out before this was sent. Nothing was sent, and nothing is lost: what you entered is in the form. "
+    "Look it over, and send it."
+)
+
+
+class Draft(NamedTuple):
+    """What a person entered in a form, and when it came (UTC)."""
+
+    person: str
+    entered: Entered
+    at: datetime
+
+
+class Drafts:
+    """The drafts of all browsers, by their secrets and the addresses of the forms. ``now`` gives the time (UTC)."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._kept: dict[str, dict[str, Draft]] = {}
+
+    def keep(self, token: str | None, address: str, sent: Entered) -> str | None:
+        """Keep what was sent from the form of an address; the browser's secret. None where it is nobody's form."""
+        person = next(iter(sent.get(PERSON, ())), "")
+        if not person:
+            return None
+        self._drop_old()
+        token = token if token in self._kept else secrets.token_urlsafe(32)
+        entered = {name: tuple(values) for name, values in sent.items() if name not in NEVER_KEPT}
+        self._kept.setdefault(token, {})[address] = Draft(person, entered, self._now())
+        while len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]
+        return token
+
+    def has(self, token: str | None) -> bool:
+        """Whether anything is kept for a browser."""
+        self._drop_old()
+        return token in self._kept
+
+    def take(self, token: str | None, address: str, person: str) -> Entered | None:
+        """Return what this person entered in the form of an address, once."""
+        self._drop_old()
+        mine = self._kept.get(token or "", {})
+        if address not in mine or mine[address].person != person:
+            return None
+        return mine.pop(address).entered
+
+    def _drop_old(self) -> None:
+        oldest = self._now() - LASTS
+        self._kept = {
+            token: left
+            for token, drafts in self._kept.items()
+            if (left := {address: draft for address, draft in drafts.items() if draft.at > oldest})
+        }

@@ -1,0 +1,79 @@
+"""Whoever is signed out while they fill in a form loses nothing of it, and nobody else sees it."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi import FastAPI
+
+from console.drafts import LASTS
+from console.sign_ins import IDLE
+from tests.cli.clinics import Clinics
+from tests.console.browser import Browser, browser_of
+
+REASON = "Invented: entered before the sign-in ended."
+IDLE_TOO_LONG = IDLE + timedelta(seconds=1)
+
+
+async def _send_too_late(clinics: Clinics, browser: Browser) -> str:
+    """Enter a reason in a form, and send it when nobody is signed in any more; the form's address."""
+    address = f"/journeys/{clinics.held}/pathway/hold"
+    await browser.sign_in("coordinator")
+    await browser.go(address)
+    clinics.world.at += IDLE_TOO_LONG
+    told = await browser.send({"reason": REASON})
+    assert told.url.path == "/sign-in"
+    assert "Nothing was sent" in told.text
+    assert REASON not in told.text
+    return address
+
+
+async def test_what_was_entered_is_in_the_form_again_and_sent_once(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    address = await _send_too_late(clinics, browser)
+    assert clinics.world.received == []
+    shown = await browser.client.post("/sign-in", data={"person": "coordinator", "next": address})
+    assert REASON in shown.text
+    assert "nothing is lost" in shown.text
+    browser.last = shown
+    assert "Done: pathway hold." in (await browser.send({"reason": REASON})).text
+    assert len(clinics.world.received) == 1
+    # It was shown once.
+    assert REASON not in (await browser.go(address)).text
+
+
+async def test_nobody_else_sees_it(clinics: Clinics, browser: Browser, console: FastAPI) -> None:
+    address = await _send_too_late(clinics, browser)
+    shown = await browser.client.post("/sign-in", data={"person": "clinician", "next": address})
+    assert REASON not in shown.text
+    async with browser_of(console) as other:
+        await other.sign_in("coordinator")
+        assert REASON not in (await other.go(address)).text
+
+
+async def test_it_is_dropped_after_a_while(clinics: Clinics, browser: Browser) -> None:
+    address = await _send_too_late(clinics, browser)
+    clinics.world.at += LASTS
+    assert "is kept" not in (await browser.go("/sign-in")).text
+    shown = await browser.client.post("/sign-in", data={"person": "coordinator", "next": address})
+    assert REASON not in shown.text
+
+
+@pytest.mark.parametrize("name", ["passphrase", "form_token"])
+async def test_what_proves_somebody_is_not_kept(clinics: Clinics, browser: Browser, name: str) -> None:
+    address = f"/journeys/{clinics.held}/pathway/hold"
+    secret = "not-to-be-kept"
+    sent = {"entered_by": "demo-coordinator", "reason": REASON, name: secret}
+    await browser.client.post(address, data=sent)
+    await browser.sign_in("coordinator")
+    shown = await browser.go(address)
+    assert REASON in shown.text
+    assert secret not in shown.text
+
+
+async def test_another_site_leaves_no_draft(clinics: Clinics, browser: Browser) -> None:
+    address = f"/journeys/{clinics.held}/pathway/hold"
+    sent = {"entered_by": "demo-coordinator", "reason": REASON}
+    told = await browser.client.post(address, data=sent, headers={"origin": "https://elsewhere.example"})
+    assert told.status_code == 403
+    await browser.sign_in("coordinator")
+    assert REASON not in (await browser.go(address)).text
