@@ -19,6 +19,8 @@ from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, Workf
 from activities.anchor_activities import AnchorActivities
 from activities.blob_storage import storage_of
 from activities.notice_activities import NoticeActivities
+from activities.notices.contacts import Contacts
+from activities.notices.delivering import Sender, delivering
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
@@ -32,6 +34,8 @@ from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from application.logs import configure_logging
+from application.messages.channels import open_channels, service_of
+from application.messages.settings import MessageSettings, load_message_settings
 from application.process import begin, leave
 from application.record.passes import reconciling
 from application.settings import Settings, SettingsError, load_settings, projector_url
@@ -177,7 +181,7 @@ def open_anchors(settings: Settings, record: Record) -> AnchorActivities | None:
     return AnchorActivities(record, settings.anchors_dir, read_key(settings.anchor_key_file))
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, messages: MessageSettings) -> None:
     """Connect, register search attributes, and work until SIGTERM or SIGINT.
 
     Raises:
@@ -195,6 +199,7 @@ async def run(settings: Settings) -> None:
         open_keys(settings) as keys,
         open_record(settings.database_url.get_secret_value()) as record,
         open_record(projector_url(settings)) as lists,
+        open_channels(messages) as channels,
     ):
         plugin = CarePathwayPlugin(SealingCodec(keys))
         config = load_temporal_config(demonstration=settings.demonstration)
@@ -219,7 +224,8 @@ async def run(settings: Settings) -> None:
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
             yield TemporalJourneys(client, settings.task_queue)
 
-        async with worker, running(lists), reconciling(settings, journeys):
+        sender = Sender(record, register, Contacts(record, keys), channels, service_of(messages))
+        async with worker, running(lists), reconciling(settings, journeys), delivering(sender):
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)
@@ -247,9 +253,9 @@ def main(argv: Sequence[str] = ()) -> int:
     begin()
     try:
         zone_info("America/Los_Angeles")
-        settings = load_settings()
+        settings, messages = load_settings(), load_message_settings()
         configure_logging(settings.log_level, settings.log_format)
-        asyncio.run(run(settings))
+        asyncio.run(run(settings, messages))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -12,6 +12,11 @@ SSL_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _SCHEMES = ("postgresql://", "postgres://")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by one of its usual names."""
+    return host in ("127.0.0.1", "::1", "localhost")
+
+
 def database_problem(url: str) -> str | None:
     """Return what is wrong with the address of a PostgreSQL database; None if it may be right."""
     return next((f"{problem}; {DATABASE_EXAMPLE}" for problem in _database_problems(url)), None)

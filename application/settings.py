@@ -3,21 +3,26 @@
 Errors name the variable and never its value: values hold passwords and internal addresses.
 """
 
+import base64
+import binascii
 import os
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.addresses import database_problem
+from application.addresses import database_problem, is_loopback
 from workflows.journey.calendars import zone_info
 
 PREFIX = "CAREPATH_"
 WATCHDOG_PREFIX = f"{PREFIX}WATCHDOG_"
+MESSAGES_PREFIX = f"{PREFIX}MESSAGES_"
 ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
@@ -27,6 +32,7 @@ EXAMPLES = {
     "bool_parsing": "true",
 }
 """What a right value looks like, by the kind of mistake."""
+_WEBHOOK_EXAMPLE = "write whsec_ and the Base64 of 24 to 64 random bytes"
 
 
 class SettingsError(Exception):
@@ -103,6 +109,29 @@ def zone_in_path(path: str | Path) -> str | None:
     return name.removeprefix("posix/").removeprefix("right/") if found else None
 
 
+def _webhook_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
+        raise ValueError("is no address; for example https://pages.example.org/carepath")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError("must start with https://")
+    return url
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    if not 24 <= len(key_of(secret)) <= 64:
+        raise ValueError(f"is no secret; {_WEBHOOK_EXAMPLE}")
+    return secret
+
+
+def key_of(secret: SecretStr) -> bytes:
+    """Return the bytes that webhooks are signed with; none where this is no secret."""
+    try:
+        return base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        return b""
+
+
 def _upper(level: Any) -> Any:
     return level.upper() if isinstance(level, str) else level
 
@@ -111,6 +140,8 @@ PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 NewFile = Annotated[Path, AfterValidator(_new_file)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 
@@ -200,12 +231,12 @@ def projector_url(settings: Settings) -> str:
 
 
 def load_settings() -> Settings:
-    """Read and check `CAREPATH_*`, but for the settings that the watchdog has of its own.
+    """Read and check `CAREPATH_*`, but for the settings that the watchdog and channels of messages have of their own.
 
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    return load(Settings, but=(WATCHDOG_PREFIX,))
+    return load(Settings, but=(WATCHDOG_PREFIX, MESSAGES_PREFIX))
 
 
 def load(model: type[S], *, but: tuple[str, ...] = ()) -> S:

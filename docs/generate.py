@@ -18,8 +18,9 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
+from application.messages.settings import MessageSettings
 from application.record.verification_report import MEANINGS
-from application.settings import PREFIX, WATCHDOG_PREFIX, Settings
+from application.settings import MESSAGES_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
@@ -83,6 +84,11 @@ def settings() -> str:
 def watchdog_settings() -> str:
     """Every variable of the watchdog: its default and what it is for."""
     return _settings(WatchdogSettings, WATCHDOG_PREFIX)
+
+
+def message_settings() -> str:
+    """Every variable of the channels of messages: its default and what it is for."""
+    return _settings(MessageSettings, MESSAGES_PREFIX)
 
 
 def _settings(model: type[BaseSettings], prefix: str) -> str:
@@ -376,6 +382,7 @@ def _names(names: Iterable[str]) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "watchdog-settings": watchdog_settings,
+    "message-settings": message_settings,
     "exit-codes": exit_codes,
     "refusal-codes": refusal_codes,
     "findings": findings,

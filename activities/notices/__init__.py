@@ -1,8 +1,7 @@
 """Messages to people. A notice says that there is a task and whose it is, and nothing medical.
 
-Notices go to the clinic's own channels. Until one is connected, a notice is written once to the record's notices, from
-where it can be fetched. One for the on-call clinician names who is on call by the rota at that moment, and who stands
-in.
+A notice is kept in the record once, and queued. `delivering` sends it by the channels that are connected, and to the
+log where none is. One for the on-call clinician names who is on call by the rota at that moment, and who stands in.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from datetime import datetime
 
 from activities.record.store import NewNotice, Record
 from activities.signatures.signer_registry import RegisterError, RegisterFile
-from activities.signatures.staff import on_call
+from activities.signatures.staff import at_work, on_call
 from workflows.journey.actors import Role
 from workflows.journey.notices import Notice
 
@@ -18,8 +17,8 @@ from workflows.journey.notices import Notice
 async def deliver(
     record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime
 ) -> None:
-    """Deliver the notices of a journey of this clinic together, each once, however often this is called."""
-    people = {role: recipients(register, clinic, role, at) for role in {notice.to for notice in notices}}
+    """Queue the notices of a journey of this clinic together, each once, however often this is called."""
+    on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at)
     await record.deliver_notices(
         [
             NewNotice(
@@ -28,7 +27,9 @@ async def deliver(
                 event_id=notice.event_id,
                 kind=notice.kind,
                 recipient_role=notice.to.value,
-                recipients=people[notice.to],
+                recipients=on_duty if notice.to == Role.ON_CALL_CLINICIAN else (),
+                clinic=clinic,
+                alarm=notice.alarm,
             )
             for notice in notices
         ]
@@ -36,11 +37,14 @@ async def deliver(
 
 
 def recipients(register: RegisterFile | None, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:
-    """Return who is told as the on-call clinician of a clinic at a moment (UTC). No name where the register cannot be
-    read: an alarm does not wait for it."""
-    if register is None or role != Role.ON_CALL_CLINICIAN:
+    """Return who is told in a role of a clinic at a moment (UTC): of the on-call clinicians those whom the rota names,
+    of others everybody. No name where the register cannot be read: an alarm does not wait for it."""
+    if register is None:
         return ()
     try:
-        return on_call(register.current(), clinic, at).people
+        current = register.current()
     except RegisterError:
         return ()
+    if role == Role.ON_CALL_CLINICIAN:
+        return on_call(current, clinic, at).people
+    return at_work(current, clinic, role, at)

@@ -234,8 +234,8 @@ class SeenRegister(NamedTuple):
 
 
 class NewNotice(_Frozen):
-    """A notice to be delivered: what kind of task which event gave to a role, and to whom where they are known by
-    name."""
+    """A notice to be delivered: what kind of task which event gave to a role of a clinic, and to whom where they are
+    known by name."""
 
     notice_id: UUID
     journey_id: UUID
@@ -243,6 +243,8 @@ class NewNotice(_Frozen):
     kind: str
     recipient_role: str
     recipients: tuple[str, ...] = ()
+    clinic: str
+    alarm: bool = False
 
 
 class Head(_Frozen):
@@ -660,7 +662,7 @@ class Record:
         return PatientJourneys(rows[0]["end"] or 0, reached)
 
     async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
-        """Record that notices are delivered, each once, and return the ids of those that were not before."""
+        """Record and queue notices, each once, and return the ids of those that were not before."""
         if not notices:
             return frozenset()
         rows = await self._fetch(

@@ -43,6 +43,15 @@ class EarlyNotice(NamedTuple):
     at: datetime
 
 
+class LateMessage(NamedTuple):
+    """A notice that is queued and has reached nobody, since when (UTC), and for which role it is."""
+
+    notice_id: UUID
+    journey_id: UUID
+    since: datetime
+    to: str
+
+
 class Shown(NamedTuple):
     """How far lists are: the last position of the log, the one they show, and since when (UTC) the next one waits."""
 
@@ -143,6 +152,23 @@ async def delivered(record: Record, notices: Collection[UUID]) -> frozenset[UUID
             list(notices),
         )
     return frozenset(row["notice_id"] for row in rows)
+
+
+async def late_messages(record: Record, alarms_by: datetime, others_by: datetime) -> Sequence[LateMessage]:
+    """Return the notices that reached nobody: those that nothing more is tried for, and those that were queued by a
+    moment (UTC), or have been allowed to disturb since then."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT q.notice_id, n.journey_id, q.queued_at, n.recipient_role FROM record.queued_notice q "
+            "JOIN record.notice n USING (log_id, notice_id) WHERE q.log_id = $1 AND NOT q.arrived "
+            "AND (q.due_at IS NULL OR greatest(q.queued_at, q.quiet_until) <= "
+            "CASE WHEN q.alarm THEN $2::timestamptz ELSE $3 END) "
+            "ORDER BY q.queued_at, q.notice_id",
+            record.log_id,
+            alarms_by,
+            others_by,
+        )
+    return [LateMessage(*row) for row in rows]
 
 
 async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[StoredEvent]]:

@@ -116,6 +116,12 @@ def on_call(register: Register, clinic: str, at: datetime) -> OnCall:
     return OnCall(directors or tuple(dict.fromkeys(clinical)), gap=True)
 
 
+def at_work(register: Register, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:
+    """Return who works for a clinic in a role at a moment (UTC)."""
+    here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
+    return tuple(dict.fromkeys(member.id for member in here if member.role == role))
+
+
 def rota_gaps(
     register: Register, clinic: str, begins: datetime, ends: datetime
 ) -> tuple[tuple[datetime, datetime], ...]:

@@ -27,6 +27,7 @@ from activities.record.watching import (
     early_notices,
     first_recorded,
     heads,
+    late_messages,
     next_events,
     now,
     shown,
@@ -38,6 +39,7 @@ from workflows.journey.obligations import next_escalation_step, obligations
 
 STEP_MISSED = "step_missed"
 NOTICE_MISSING = "notice_missing"
+MESSAGE_UNDELIVERED = "message_undelivered"
 JOURNEY_UNREADABLE = "journey_unreadable"
 RECONCILIATION_LATE = "reconciliation_late"
 RECONCILIATION_FOUND = "reconciliation_found"
@@ -116,6 +118,7 @@ async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: S
             *await _missed_steps(record, settings, folds, open_heads, at),
             *_unreadable(folds, open_heads),
             *missing,
+            *await _undelivered(record, settings, at),
             *lists,
             *(() if lists else _not_shown(open_heads, at - timedelta(seconds=settings.projection_seconds))),
             *await _reconciliation(record, at - timedelta(seconds=settings.reconciliation_seconds)),
@@ -210,6 +213,26 @@ async def _missing_notices(record: Record, by: datetime, kept: Iterable[KeptMatt
             )
     arrived = await delivered(record, missing)
     return [matter for notice_id, matter in missing.items() if notice_id not in arrived], position
+
+
+async def _undelivered(record: Record, settings: WatchdogSettings, at: datetime) -> list[Matter]:
+    """Return the messages that reached nobody in their time, or that nothing more is tried for."""
+    late = await late_messages(
+        record, at - timedelta(seconds=settings.late_seconds), at - timedelta(seconds=settings.message_seconds)
+    )
+    return [
+        Matter(
+            MESSAGE_UNDELIVERED,
+            str(message.notice_id),
+            {
+                "journey_id": str(message.journey_id),
+                "notice_id": str(message.notice_id),
+                "since": message.since.isoformat(),
+                "to": message.to,
+            },
+        )
+        for message in late
+    ]
 
 
 async def _lists(record: Record, settings: WatchdogSettings, at: datetime) -> list[Matter]:

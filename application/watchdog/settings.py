@@ -1,42 +1,20 @@
 """The watchdog's own settings, `CAREPATH_WATCHDOG_*`: it shares none with the processes it watches."""
 
-import base64
-import binascii
-import re
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.settings import WATCHDOG_PREFIX, LogLevel, NewFile, PostgresqlUrl, Words, load
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_EXAMPLE = "write whsec_ and the Base64 of 24 to 64 random bytes"
-
-
-def _webhook_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
-        raise ValueError("is no address; for example https://pages.example.org/carepath")
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ValueError("must start with https://")
-    return url
-
-
-def _webhook_secret(secret: SecretStr) -> SecretStr:
-    if not 24 <= len(key_of(secret)) <= 64:
-        raise ValueError(f"is no secret; {_EXAMPLE}")
-    return secret
-
-
-def key_of(secret: SecretStr) -> bytes:
-    """Return the bytes that pages are signed with; none where this is no secret."""
-    try:
-        return base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        return b""
-
+from application.settings import (
+    WATCHDOG_PREFIX,
+    LogLevel,
+    NewFile,
+    PostgresqlUrl,
+    WebhookSecret,
+    WebhookUrl,
+    Words,
+    load,
+)
 
 Seconds = Annotated[int, Field(ge=1, le=86400)]
 
@@ -50,9 +28,9 @@ class WatchdogSettings(BaseSettings):
 
     database_url: PostgresqlUrl
     """The record in PostgreSQL, as the role `carepath_watchdog`, which reads the record and keeps what was paged."""
-    webhook_url: Annotated[SecretStr, AfterValidator(_webhook_url)] | None = None
+    webhook_url: WebhookUrl | None = None
     """Where pages are sent, `https://…`. A redirection is not followed."""
-    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    webhook_secret: WebhookSecret | None = None
     """What pages are signed with: `whsec_` and the Base64 of 24 to 64 random bytes, known to the receiver too."""
     log_only: bool = False
     """Pages are written to the log alone. For demonstrations: nobody is woken by a log."""
@@ -68,6 +46,8 @@ class WatchdogSettings(BaseSettings):
     """How long the record may be away."""
     repeat_seconds: Seconds = 900
     """After how long a page is sent again while what it is about stays."""
+    message_seconds: Seconds = 900
+    """How long a message that is no alarm may be on its way. For an alarm `LATE_SECONDS` counts."""
     webhook_seconds: Annotated[int, Field(ge=1, le=60)] = 10
     """How long one attempt to send a page may take, 1 to 60 seconds."""
     build_id: Words = "unversioned"

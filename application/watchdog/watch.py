@@ -19,9 +19,10 @@ from activities.record.watching import (
     kept_matters,
     now,
 )
+from application.settings import key_of
 from application.watchdog.look import Folds, Seen, look
 from application.watchdog.pages import Page, Plan, plan
-from application.watchdog.settings import WatchdogSettings, key_of
+from application.watchdog.settings import WatchdogSettings
 from application.watchdog.webhook import Send, nowhere, webhook
 
 log = structlog.get_logger("watchdog")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from typer.core import TyperGroup
 
-from application.settings import PREFIX, WATCHDOG_PREFIX, Settings
+from application.messages.settings import MessageSettings
+from application.settings import MESSAGES_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 
@@ -117,6 +118,7 @@ def test_every_command_that_is_shown_can_be_given() -> None:
 
 def test_every_setting_that_is_named_is_one() -> None:
     known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known |= {f"{MESSAGES_PREFIX}{field.upper()}" for field in MessageSettings.model_fields}
     known |= {f"{WATCHDOG_PREFIX}{field.upper()}" for field in WatchdogSettings.model_fields}
     unknown = [
         f"{name(page)}: {variable}"

@@ -85,4 +85,5 @@ def an_access(*journeys: UUID, **changed: Any) -> NewAccessLogEntry:
 def a_notice(journey: UUID, **changed: Any) -> NewNotice:
     """Somebody is told of something."""
     given = {"notice_id": uuid4(), "journey_id": journey, "event_id": uuid4(), "kind": "k", "recipient_role": "r"}
+    given["clinic"] = "c"
     return NewNotice.model_validate(given | changed)

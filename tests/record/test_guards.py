@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from activities.notices.queue import NewFact, keep
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
 from activities.record.access_log import record_access
 from activities.record.store import SeenRegister
@@ -31,14 +32,16 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log", "register"])
+@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log", "register", "delivery", "contact"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
 ) -> None:
     journey = uuid4()
     await record.append(journey, 0, events(1))
-    await record.deliver_notices([a_notice(journey)])
+    await record.deliver_notices([notice := a_notice(journey)])
+    await keep(record, notice.notice_id, [NewFact("somebody", "1", "log", "sent")])
+    await app.execute("SELECT record.keep_contact(1::smallint, 'staff/somebody', 1, 'sealed', 'somebody-else')")
     await record_access(record, an_access(journey))
     await record.see_register(SeenRegister(1, bytes(32)))
     before = await owner.fetch(f"SELECT * FROM record.{table}")

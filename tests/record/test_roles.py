@@ -27,6 +27,8 @@ RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
 
 READS: Mapping[str, tuple[str, ...]] = {
     "record.access_log": (RECORDER, READER),
+    "record.contact": (RECORDER, READER),
+    "record.delivery": (RECORDER, READER, WATCHDOG),
     "record.blob": (RECORDER, READER),
     "record.command": (RECORDER, READER),
     "record.journey": ROLES,
@@ -34,6 +36,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "record.lock": (),
     "record.log": (RECORDER, READER),
     "record.notice": (RECORDER, READER, WATCHDOG),
+    "record.queued_notice": (RECORDER, READER, WATCHDOG),
     "record.patient": (RECORDER, READER),
     "record.reconciliation": (RECORDER, READER, WATCHDOG),
     "record.register": (RECORDER, READER),
@@ -65,13 +68,19 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.append": (RECORDER,),
     "record.deliver_notices": (RECORDER,),
     "record.drop_blobs": (RECORDER,),
+    "record.end_notice": (RECORDER,),
     "record.enrol": (RECORDER, READER),
+    "record.handle_notice": (READER,),
     "record.keep_blob": (RECORDER, READER),
+    "record.keep_contact": (READER,),
+    "record.keep_deliveries": (RECORDER,),
     "record.keep_reconciliation": (RECORDER,),
     "record.keep_snapshot": (RECORDER,),
+    "record.put_off_notice": (RECORDER,),
     "record.reconcile_alone": (RECORDER,),
     "record.record_access": (READER,),
     "record.see_register": (RECORDER,),
+    "record.take_notices": (RECORDER,),
     "read_model.begin_generation": (PROJECTOR,),
     "read_model.claim_obligation": (READER,),
     "read_model.drop_generation": (PROJECTOR,),
@@ -146,7 +155,16 @@ async def test_a_role_may_what_is_listed_and_nothing_else(role: tuple[str, Conne
 ATTEMPTS = (
     *(
         f"{change} {table}{rest}"
-        for table in ("record.journey_event", "record.access_log", "record.notice", "record.log", "record.journey")
+        for table in (
+            "record.journey_event",
+            "record.access_log",
+            "record.notice",
+            "record.log",
+            "record.journey",
+            "record.queued_notice",
+            "record.delivery",
+            "record.contact",
+        )
         for change, rest in (("INSERT INTO", " DEFAULT VALUES"), ("DELETE FROM", ""), ("TRUNCATE", ""))
     ),
     "UPDATE record.journey_event SET payload = ''",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from application.watchdog.webhook import sign
+from activities.notices.webhooks import sign
 from tests.helpers import eventually
 
 KEY = bytes(range(32))

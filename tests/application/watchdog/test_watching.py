@@ -12,6 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from activities.notices import deliver
+from activities.notices.delivering import Sender, see_to
+from activities.notices.queue import put_off
 from activities.record import Record
 from activities.record.reconciliation import Pass, keep_pass
 from activities.record.watching import last_look
@@ -19,12 +21,13 @@ from application.watchdog.settings import WatchdogSettings
 from application.watchdog.watch import watch
 from deploy.local.postgres import Database
 from tests.application.watchdog.pager import ELSEWHERE, SECRET, Pager, serving
+from tests.cli.helpers import invented
 from tests.helpers import eventually
 from tests.journey.play import Play, started
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, a_notice
 from tests.record.read_models.courses import catch_up, put, renamed
 from workflows.journey.events import Event
-from workflows.journey.notices import notices
+from workflows.journey.notices import Notice, notices
 
 pytestmark = pytest.mark.server
 
@@ -74,16 +77,19 @@ async def looks(record: Record, count: int) -> None:
         await eventually(again)
 
 
-async def put_told(record: Record, events: Sequence[Event]) -> None:
-    """Record events and deliver their notices, as workers do."""
+async def put_queued(record: Record, events: Sequence[Event]) -> list[Notice]:
+    """Record events and queue their notices, as workers do."""
     await put(record, events)
-    await deliver(
-        record,
-        [notice for event in events for notice in notices(event)],
-        clinic="some-clinic",
-        register=None,
-        at=datetime.now(UTC),
-    )
+    told = [notice for event in events for notice in notices(event)]
+    await deliver(record, told, clinic="some-clinic", register=None, at=datetime.now(UTC))
+    return told
+
+
+async def put_told(record: Record, events: Sequence[Event]) -> None:
+    """Record events and deliver their notices."""
+    sender = Sender(record, invented().register)
+    for notice in await put_queued(record, events):
+        await see_to(sender, notice.id)
 
 
 class Waiting:
@@ -259,6 +265,30 @@ async def test_a_journey_that_cannot_be_read_is_paged(
         await pager.told("step_missed")
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_a_message_that_reaches_nobody_is_paged_until_somebody_sees_to_it(
+    record: Record, pager: Pager, settings: WatchdogSettings, app: Connection, *, given_up: bool
+) -> None:
+    waiting = Waiting(record, MINUTE)
+    await waiting.put()
+    await keep_clean_pass(record)
+    await catch_up(record)
+    told = [a_notice(waiting.id) for _ in range(3)]
+    await record.deliver_notices(told)
+    for notice in told:
+        await put_off(record, notice.notice_id, None if given_up else 60)
+    async with watching(settings, **({} if given_up else {"message_seconds": 1})):
+        [page] = await pager.told("message_undelivered")
+        assert {each["notice_id"] for each in page.body["data"]["matters"]} == {
+            str(notice.notice_id) for notice in told
+        }
+        for notice in told:
+            await put_off(record, notice.notice_id, None)
+            assert await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", notice.notice_id)
+        await pager.told("message_undelivered", "over")
+    assert {call.kind for call in pager.calls} == {"message_undelivered"}
+
+
 async def test_a_notice_that_did_not_leave_is_paged_until_it_does(
     record: Record, pager: Pager, settings: WatchdogSettings
 ) -> None:
@@ -417,6 +447,8 @@ async def test_nobody_but_the_watchdog_says_what_was_paged(migrated: Database, a
             "SELECT * FROM record.access_log",
             "SELECT record.keep_reconciliation(1::smallint, now(), 'x', 0, 0, 0, 0, 0, NULL)",
             "SELECT record.deliver_notices(1::smallint, '[]')",
+            "SELECT record.end_notice(1::smallint, gen_random_uuid())",
+            "SELECT * FROM record.contact",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await watchdog.execute(statement)

@@ -1,4 +1,5 @@
--- Notices delivered to people. No foreign key to the event: a safety alarm leaves before its event is recorded.
+-- What people are to be told: each notice once, whose task it is, and which one. No foreign key to the event: a safety
+-- alarm leaves before its event is recorded.
 CREATE TABLE record.notice (
     log_id         smallint    NOT NULL,
     notice_id      uuid        NOT NULL,
@@ -7,6 +8,8 @@ CREATE TABLE record.notice (
     kind           text        NOT NULL,
     recipient_role text        NOT NULL,
     recipients     text[]      NOT NULL,
+    clinic         text        NOT NULL,
+    alarm          boolean     NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, notice_id)
 );

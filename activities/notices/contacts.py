@@ -1,0 +1,164 @@
+"""How people are reached: their contact points and wishes, in every version, encrypted.
+
+A patient's are under the patient's own key, those of the staff under the service's. What is stored of one person at one
+version cannot stand in for another.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, NamedTuple, Self
+from uuid import UUID
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from activities.privacy.key_store import SERVICE, KeyStore
+from activities.record.store import Record
+from workflows.journey.base import Flag, Identifier, InputModel
+from workflows.journey.calendars import Instant
+
+log = structlog.get_logger("messages")
+
+EMAIL, WEBHOOK = "email", "webhook"
+_KEY, _NONCE = 16, 12
+_WORD, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{0,63}", r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
+EMAIL_ADDRESS = rf"{_WORD}(\.{_WORD}){{0,9}}@{_LABEL}(\.{_LABEL}){{1,6}}"
+"""What an address of e-mail looks like here: nothing in it can begin a header, name a second address or an option."""
+ANY_ADDRESS = r"^[!-~]{1,254}$"
+
+
+class ContactPoint(InputModel):
+    """One way to reach somebody. ``address`` is of e-mail, or what the receiver of webhooks knows them by, such as
+    `sms:+15550100`. It counts once a code that was sent there came back (``verified_at``, UTC)."""
+
+    id: Identifier
+    channel: Literal["email", "webhook"]
+    address: Annotated[str, StringConstraints(pattern=ANY_ADDRESS), Field(repr=False)]
+    verified_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.channel == EMAIL and not is_email(self.address):
+            raise ValueError("address is no e-mail address that can be used here: plain letters, one @")
+        return self
+
+
+def is_email(address: str) -> bool:
+    """Whether this is an address that e-mail can be sent to from here."""
+    return re.fullmatch(EMAIL_ADDRESS, address) is not None
+
+
+class Contact(InputModel):
+    """How somebody is reached: their points in the order of their wish. ``only_alarms``: they want nothing else."""
+
+    points: Annotated[tuple[ContactPoint, ...], Field(max_length=10)] = ()
+    only_alarms: Flag = False
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({point.id for point in self.points}) != len(self.points):
+            raise ValueError("two points have the same id")
+        return self
+
+    def usable(self, *, alarm: bool) -> tuple[ContactPoint, ...]:
+        """Return the points to be tried, in their order. An alarm also goes to points that nobody has verified, after
+        the others: better there than nowhere."""
+        verified = tuple(point for point in self.points if point.verified_at is not None)
+        return (*verified, *(point for point in self.points if point.verified_at is None and alarm))
+
+
+class KeptContact(NamedTuple):
+    """A contact as kept: its version (0: none was ever given), who gave it, and when (UTC)."""
+
+    version: int
+    contact: Contact
+    by: str | None = None
+    at: datetime | None = None
+
+
+NOBODY = KeptContact(0, Contact())
+
+
+def of_staff(person: str) -> str:
+    """Return the subject of one of the staff."""
+    return f"staff/{person}"
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """The contacts of everybody, in a record and under these keys."""
+
+    record: Record
+    keys: KeyStore
+
+    async def of_patient(self, journey_id: UUID) -> str | None:
+        """Return the subject that the patient of a journey is; None where nobody has begun it.
+
+        Raises:
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        async with self.record.connection() as connection:
+            found: bytes | None = await connection.fetchval(
+                "SELECT patient_key FROM record.journey WHERE log_id = $1 AND journey_id = $2",
+                self.record.log_id,
+                journey_id,
+            )
+        return None if found is None else f"patient/{found.hex()}"
+
+    async def find(self, subject: str) -> KeptContact:
+        """Return the newest contact of somebody.
+
+        Raises:
+            KeysUnavailable: the key cannot be had now.
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        async with self.record.connection() as connection:
+            row = await connection.fetchrow(
+                "SELECT version, sealed, given_by, at FROM record.contact WHERE log_id = $1 AND subject = $2 "
+                "ORDER BY version DESC LIMIT 1",
+                self.record.log_id,
+                subject,
+            )
+        if row is None:
+            return NOBODY
+        contact = await self._unseal(subject, row["version"], row["sealed"])
+        return KeptContact(row["version"], contact, row["given_by"], row["at"])
+
+    async def keep(self, subject: str, contact: Contact, *, after: int, by: str) -> bool:
+        """Keep the next version of a contact. False where there is one already: somebody was faster, and nothing
+        happened.
+
+        Raises:
+            KeysUnavailable: the key cannot be had now; nothing happened.
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        sealed = await self._seal(subject, after + 1, contact)
+        async with self.record.connection() as connection:
+            kept: bool = await connection.fetchval(
+                "SELECT record.keep_contact($1, $2, $3, $4, $5)", self.record.log_id, subject, after + 1, sealed, by
+            )
+        return kept
+
+    async def _seal(self, subject: str, version: int, contact: Contact) -> bytes:
+        key = await self.keys.newest(subject if subject.startswith("patient/") else SERVICE)
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = key.cipher.encrypt(nonce, contact.model_dump_json().encode(), self._about(subject, version))
+        return key.key_id.bytes + nonce + sealed
+
+    async def _unseal(self, subject: str, version: int, sealed: bytes) -> Contact:
+        """What cannot be read any more, because its key is gone, or because somebody put it there, reaches nobody."""
+        key = await self.keys.find(UUID(bytes=sealed[:_KEY])) if len(sealed) > _KEY + _NONCE else None
+        if key is None:
+            return Contact()
+        try:
+            nonce, content = sealed[_KEY : _KEY + _NONCE], sealed[_KEY + _NONCE :]
+            return Contact.model_validate_json(key.cipher.decrypt(nonce, content, self._about(subject, version)))
+        except (InvalidTag, ValidationError):
+            log.error("messages.contact_unreadable", version=version)
+            return Contact()
+
+    def _about(self, subject: str, version: int) -> bytes:
+        return f"carepath/contact/1\0{self.record.log_id}\0{subject}\0{version}".encode()

@@ -1,0 +1,251 @@
+"""Delivers what is queued, until it is stopped.
+
+A notice that is recorded is in the queue. Any number of workers take from it, each for a while: what was taken by one
+that died is taken again. What is about to be sent is kept before, and what became of it after, so whatever was sent in
+between is sent again under the same id. Alarms have a loop and places of their own: nothing that is slow delays them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from activities.notices import queue, recipients
+from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
+from activities.notices.contacts import ContactPoint, Contacts, of_staff
+from activities.notices.delivery_plan import Target, Try, plan
+from activities.notices.queue import NewFact, QueuedNotice
+from activities.notices.wording import NAMELESS, Service, words
+from activities.privacy.errors import KeysUnavailable
+from activities.record.event_codec import from_stored
+from activities.record.snapshots import load_folded
+from activities.record.store import EVENT_COLUMNS, Record, RecordFault, RecordUnavailable
+from activities.signatures.signer_registry import RegisterFile
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.calendars import after_quiet_hours
+from workflows.journey.notices import notices
+
+log = structlog.get_logger("messages")
+
+POLL = 1.0
+"""Seconds between two looks at the queue."""
+AGAIN = 2.0
+"""Seconds after an outage."""
+AT_ONCE = 8
+"""How many alarms, and how many other notices, one worker delivers at a time."""
+LEASE = 60.0
+"""Seconds for which a notice is taken. Longer than any channel takes for one attempt."""
+STOP = 20.0
+"""Seconds for which what is under way may end, after a stop is asked for."""
+LOGGED = Target("", (LOG,))
+"""Who is told where no channel is connected: whoever reads the log."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """What messages are sent with. ``channels`` are those that are connected; without one, the log has them."""
+
+    record: Record
+    register: RegisterFile
+    contacts: Contacts | None = None
+    channels: Channels = field(default_factory=dict)
+    service: Service = NAMELESS
+
+
+@asynccontextmanager
+async def delivering(sender: Sender, *, poll: float = POLL, lease: float = LEASE) -> AsyncIterator[None]:
+    """Deliver in the background while the context is open."""
+    stop = asyncio.Event()
+    loops = [asyncio.create_task(_deliver(sender, stop, alarm, poll, lease)) for alarm in (True, False)]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*loops)
+
+
+async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float, lease: float) -> None:
+    under_way: set[asyncio.Task[None]] = set()
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        free, taken, pause = AT_ONCE - len(under_way), 0, poll
+        try:
+            for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=lease) if free else ():
+                under_way.add(task := asyncio.create_task(see_to(sender, notice_id)))
+                task.add_done_callback(under_way.discard)
+                taken += 1
+        except (RecordUnavailable, RecordFault) as outage:
+            log.warning("messages.waiting", code=outage.code)
+            pause = AGAIN
+        except Exception as defect:
+            log.error("messages.failed", error=type(defect).__name__)
+            pause = AGAIN
+        if free and taken == free:
+            continue
+        waited = {stopping, *under_way} if not free else {stopping}
+        await asyncio.wait(waited, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+    if under_way:
+        _, left = await asyncio.wait({*under_way}, timeout=STOP)
+        for task in left:
+            task.cancel()
+
+
+async def see_to(sender: Sender, notice_id: UUID) -> None:
+    """Do what is next about one notice. Whatever goes wrong, it is taken again later."""
+    try:
+        await _see_to(sender, notice_id)
+    except (RecordUnavailable, RecordFault) as outage:
+        log.warning("messages.waiting", code=outage.code)
+    except KeysUnavailable:
+        log.warning("messages.waiting", code="keys")
+    except Exception as defect:
+        log.error("messages.failed", notice_id=str(notice_id), error=type(defect).__name__)
+
+
+async def _see_to(sender: Sender, notice_id: UUID) -> None:
+    notice = await queue.load(sender.record, notice_id)
+    if notice is None:
+        return
+    journey = await _journey(sender.record, notice)
+    quiet = quiet_until(notice, journey)
+    if quiet is not None:
+        await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
+        return
+    told = await _told(sender, notice)
+    muted = [person for person in told.muted if not any(fact.person == person for fact in notice.facts)]
+    await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
+    until = await _until(sender.record, notice, journey)
+    tries = plan(told.targets, notice.facts, notice.now, alarm=notice.alarm).tries
+    await asyncio.gather(*(_try(sender, notice, told.points[each], until, journey, each) for each in tries))
+    await _go_on(sender, notice_id, told.targets)
+
+
+async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> None:
+    """Say when the notice is seen to again, after what has become of it."""
+    now = await queue.load(sender.record, notice_id)
+    if now is None:
+        return
+    then = plan(targets, now.facts, now.now, alarm=now.alarm)
+    if then.tries:
+        await queue.put_off(sender.record, notice_id, 0, arrived=then.arrived)
+    elif then.again is not None:
+        await queue.put_off(sender.record, notice_id, (then.again - now.now).total_seconds(), arrived=then.arrived)
+    elif then.arrived:
+        await queue.end(sender.record, notice_id)
+    else:
+        log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)
+        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
+        await queue.put_off(sender.record, notice_id, None)
+
+
+def _why(targets: Sequence[Target]) -> str:
+    if not targets:
+        return "nobody"
+    return "unreachable" if any(target.points for target in targets) else "no_contact"
+
+
+async def _try(
+    sender: Sender, notice: QueuedNotice, point: ContactPoint | None, until: datetime | None, journey: Journey | None,
+    which: Try,
+) -> None:  # fmt: skip
+    staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
+    link = sender.service.link(notice.journey_id, staff=staff)
+    zone = None if staff or journey is None else journey.patient.zone
+    subject, text = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link)
+    message = Message(
+        id=f"msg_{notice.id.hex}_{which.point}",
+        notice_id=notice.id,
+        journey_id=notice.journey_id,
+        to=notice.to,
+        address="" if point is None else point.address,
+        subject=subject,
+        text=text,
+        alarm=notice.alarm,
+        until=until,
+        link=link,
+    )
+    channel = LOG if point is None else point.channel
+    send = to_log if point is None else sender.channels[channel]
+    await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, "sent")])
+    outcome: Outcome = await send(message)
+    if outcome.state != "accepted":
+        log.warning("messages.not_taken", notice_id=str(notice.id), kind=channel, code=outcome.code)
+    await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, *outcome)])
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Who is told, in which order, at which points, and who wants nothing but alarms."""
+
+    targets: tuple[Target, ...]
+    points: dict[Try, ContactPoint | None]
+    muted: tuple[str, ...] = ()
+
+
+async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
+    if not sender.channels or sender.contacts is None:
+        return _Told((LOGGED,), {Try("", LOG): None})
+    targets, muted = [], []
+    points: dict[Try, ContactPoint | None] = {}
+    for person, subject in await _subjects(sender, sender.contacts, notice):
+        contact = (await sender.contacts.find(subject)).contact
+        if contact.only_alarms and not notice.alarm:
+            muted.append(person)
+            continue
+        usable = [each for each in contact.usable(alarm=notice.alarm) if each.channel in sender.channels]
+        targets.append(Target(person, tuple(each.id for each in usable)))
+        points |= {Try(person, each.id): each for each in usable}
+    # Whoever wants no message has a list to look at, and counts as reached.
+    targets += [Target(person, ()) for person in muted]
+    return _Told(tuple(targets), points, tuple(muted))
+
+
+async def _subjects(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> list[tuple[str, str]]:
+    """The people that a notice is for, in the order in which an alarm goes from one to the next, and whose contacts
+    they are."""
+    if notice.to == Role.PATIENT:
+        patient = await contacts.of_patient(notice.journey_id)
+        return [] if patient is None else [("patient", patient)]
+    people = notice.people or recipients(sender.register, notice.clinic, Role(notice.to), notice.now)
+    return [(person, of_staff(person)) for person in people]
+
+
+async def _journey(record: Record, notice: QueuedNotice) -> Journey | None:
+    """The journey as recorded; None where it cannot be read: a message does not wait for that."""
+    try:
+        folded = await load_folded(record, notice.journey_id)
+    except ValueError:
+        return None
+    return None if folded is None else folded.state.journey
+
+
+def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | None:
+    """When (UTC) the patient may be disturbed again; None: now. The clock of the journey has seen to that for what it
+    decides itself; what was held up on its way, or follows from what somebody did at night, waits here."""
+    if notice.alarm or notice.to != Role.PATIENT or journey is None:
+        return None
+    then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
+    return then if then > notice.now else None
+
+
+async def _until(record: Record, notice: QueuedNotice, journey: Journey | None) -> datetime | None:
+    """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known, as for an alarm
+    that left before its event."""
+    if journey is None:
+        return None
+    async with record.connection() as connection:
+        row = await connection.fetchrow(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event WHERE log_id = $1 AND event_id = $2",  # noqa: S608
+            record.log_id,
+            notice.event_id,
+        )
+    if row is None:
+        return None
+    about = next((each.about for each in notices(from_stored(record.decoded(row))) if each.id == notice.id), None)
+    waiting = journey.waiting.get(about or "")
+    return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

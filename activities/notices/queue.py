@@ -1,0 +1,97 @@
+"""The queue of notices in the record, and what became of each."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.notices.delivery_plan import Fact
+from activities.record.store import Record
+
+
+class QueuedNotice(NamedTuple):
+    """A notice that is to be seen to, all that became of it so far, and the time (UTC) by the database's clock."""
+
+    id: UUID
+    journey_id: UUID
+    event_id: UUID
+    kind: str
+    to: str
+    people: Sequence[str]
+    clinic: str
+    alarm: bool
+    now: datetime
+    facts: Sequence[Fact] = ()
+
+
+class NewFact(NamedTuple):
+    """Something that became of a notice. ``code`` says why, in one word."""
+
+    person: str
+    point: str
+    channel: str
+    state: str
+    code: str | None = None
+
+
+async def take(record: Record, *, alarm: bool, most: int, seconds: float) -> Sequence[UUID]:
+    """Take the alarms, or the other notices, whose time has come. If nothing is kept of them for so many seconds,
+    somebody else takes them."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT record.take_notices($1, $2, $3, $4) AS notice_id", record.log_id, alarm, most, seconds
+        )
+    return [row["notice_id"] for row in rows]
+
+
+async def load(record: Record, notice_id: UUID) -> QueuedNotice | None:
+    """Return a notice that is in the queue; None when it is not there any more."""
+    async with record.connection() as connection:
+        row = await connection.fetchrow(
+            "SELECT n.notice_id, n.journey_id, n.event_id, n.kind, n.recipient_role, n.recipients, "
+            "n.clinic, n.alarm, clock_timestamp() AS now FROM record.notice n "
+            "JOIN record.queued_notice q USING (log_id, notice_id) WHERE n.log_id = $1 AND n.notice_id = $2",
+            record.log_id,
+            notice_id,
+        )
+        facts = await connection.fetch(
+            "SELECT person, point, state, at FROM record.delivery WHERE log_id = $1 AND notice_id = $2 ORDER BY number",
+            record.log_id,
+            notice_id,
+        )
+    if row is None:
+        return None
+    return QueuedNotice(*row.values())._replace(facts=tuple(Fact(*fact) for fact in facts))
+
+
+async def keep(record: Record, notice_id: UUID, facts: Sequence[NewFact]) -> None:
+    """Keep what became of a notice."""
+    async with record.connection() as connection:
+        await connection.execute(
+            "SELECT record.keep_deliveries($1, $2, $3)",
+            record.log_id,
+            notice_id,
+            json.dumps([fact._asdict() for fact in facts]),
+        )
+
+
+async def put_off(
+    record: Record,
+    notice_id: UUID,
+    seconds: float | None,
+    *,
+    quiet_until: datetime | None = None,
+    arrived: bool = False,
+) -> None:
+    """See to a notice again after so many seconds; None: nothing more can be tried, and a person has to."""
+    async with record.connection() as connection:
+        await connection.execute(
+            "SELECT record.put_off_notice($1, $2, $3, $4, $5)", record.log_id, notice_id, seconds, quiet_until, arrived
+        )
+
+
+async def end(record: Record, notice_id: UUID) -> None:
+    """Take a notice off the queue: somebody was reached."""
+    async with record.connection() as connection:
+        await connection.fetchval("SELECT record.end_notice($1, $2)", record.log_id, notice_id)

@@ -1,0 +1,53 @@
+"""The words of a message: that there is a task, until when, whom to call, and a link. Nothing else, to anybody.
+
+Whoever reads over a shoulder, keeps a mailbox or carries a text message learns nothing about anybody's health from it:
+not from the words, and not from a difference between two messages.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+
+class Service(NamedTuple):
+    """What every message of this service says: ``sender`` who sends it, ``call`` whom to call, and ``console`` the
+    address of the console that links lead to."""
+
+    sender: str = "Care pathway"
+    call: str | None = None
+    console: str | None = None
+
+    def link(self, journey_id: UUID, *, staff: bool) -> str | None:
+        """Return where to go on; None where there is no page for this person."""
+        return f"{self.console}/journeys/{journey_id}" if staff and self.console is not None else None
+
+
+NAMELESS = Service()
+"""Nobody to call, and no console."""
+
+
+class Words(NamedTuple):
+    """The subject and the text of a message."""
+
+    subject: str
+    text: str
+
+
+def words(service: Service, *, alarm: bool, until: datetime | None, zone: str | None, link: str | None) -> Words:
+    """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none."""
+    subject = f"{service.sender}: please answer now" if alarm else f"{service.sender}: there is a task for you"
+    lines = ["Somebody needs you now." if alarm else "There is a task for you."]
+    if until is not None:
+        lines.append(f"Until: {_spelled(until, zone)}")
+    if service.call is not None:
+        lines.append(f"To call: {service.call}")
+    if link is not None:
+        lines.append(f"Go on here: {link}")
+    lines += ["", "This message was sent by a machine. Do not answer it."]
+    return Words(subject, "\n".join(lines) + "\n")
+
+
+def _spelled(moment: datetime, zone: str | None) -> str:
+    there = moment.astimezone(ZoneInfo(zone or "UTC"))
+    return f"{there:%Y-%m-%d %H:%M} ({zone or 'UTC'})"

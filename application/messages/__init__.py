@@ -1,0 +1,1 @@
+"""Messages: the channels that the settings name."""

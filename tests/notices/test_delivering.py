@@ -1,0 +1,307 @@
+"""Delivery on a real record, to a real mail server and a real receiver of webhooks: at least once, under one id."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.notices import deliver, queue
+from activities.notices.channels import Message, Outcome
+from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
+from activities.notices.delivering import Sender, delivering, quiet_until, see_to
+from activities.notices.smtp import by_email
+from activities.notices.webhooks import by_webhook, posting
+from activities.notices.wording import Service
+from activities.privacy.key_store import KeyStore
+from activities.record import Opening, Record
+from activities.record.event_codec import to_new
+from activities.record.store import NewNotice, patient_key
+from activities.record.watching import late_messages
+from deploy.local.postgres import Database
+from simulation.people import CLINIC, PEOPLE
+from tests.application.watchdog.pager import KEY, Pager
+from tests.application.watchdog.pager import serving as webhook_server
+from tests.cli.helpers import invented
+from tests.fixtures.everything import everything
+from tests.journey.play import course
+from tests.notices.mail_server import HANG, Mailbox, serving
+from tests.record.helpers import Connection
+from tests.record.read_models.courses import renamed
+from workflows.journey.actors import Role
+from workflows.journey.notices import notices
+
+pytestmark = pytest.mark.server
+
+CLIO, ONNO, DIRA = (PEOPLE[role].id for role in (Role.CLINICIAN, Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
+VERIFIED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def point(address: str, channel: str = "email", *, verified: bool = True, **changed: Any) -> ContactPoint:
+    given = {
+        "id": f"{channel}-1",
+        "channel": channel,
+        "address": address,
+        "verified_at": VERIFIED if verified else None,
+    }
+    return ContactPoint.model_validate({**given, **changed})
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with serving() as listening:
+        yield listening
+
+
+@pytest.fixture
+def pager() -> Iterator[Pager]:
+    with webhook_server() as listening:
+        yield listening
+
+
+@pytest.fixture
+def contacts(record: Record, key_store: KeyStore) -> Contacts:
+    return Contacts(record, key_store)
+
+
+@pytest.fixture
+async def sender(record: Record, contacts: Contacts, mailbox: Mailbox, pager: Pager) -> AsyncIterator[Sender]:
+    """A worker's, with both channels; nobody has any contact yet."""
+    service = Service("Clinic", "+1 555 0100", "https://console.example")
+    async with posting(f"http://127.0.0.1:{pager.port}/messages", KEY, 1) as post:
+        channels = {"email": by_email(mailbox.server(seconds=1)), "webhook": by_webhook(post)}
+        yield Sender(record, invented().register, contacts, channels, service)
+
+
+async def give(contacts: Contacts, subject: str, *points: ContactPoint, **wishes: Any) -> None:
+    known = await contacts.find(subject)
+    assert await contacts.keep(subject, Contact(points=points, **wishes), after=known.version, by="cory")
+
+
+async def queued(
+    record: Record, to: Role = Role.CLINICIAN, *, alarm: bool = False, journey: UUID | None = None
+) -> UUID:
+    """Queue a notice of an event that is not recorded."""
+    notice = NewNotice(
+        notice_id=uuid4(), journey_id=journey or uuid4(), event_id=uuid4(), kind="k", recipient_role=to, clinic=CLINIC,
+        alarm=alarm,
+    )  # fmt: skip
+    await record.deliver_notices([notice])
+    return notice.notice_id
+
+
+async def states(app: Connection, notice: UUID) -> list[tuple[str, str, str]]:
+    rows = await app.fetch(
+        "SELECT person, channel, state FROM record.delivery WHERE notice_id = $1 ORDER BY number", notice
+    )
+    return [tuple(row) for row in rows]
+
+
+async def waits(app: Connection, notice: UUID) -> tuple[float | None, bool] | None:
+    """In how many seconds it is seen to again, and whether it arrived; None where it is done with."""
+    row = await app.fetchrow(
+        "SELECT extract(epoch FROM due_at - clock_timestamp())::float8 AS seconds, arrived FROM record.queued_notice "
+        "WHERE notice_id = $1",
+        notice,
+    )
+    return None if row is None else (row["seconds"], row["arrived"])
+
+
+async def test_without_a_channel_the_log_has_it(record: Record, app: Connection) -> None:
+    notice = await queued(record)
+    await see_to(Sender(record, invented().register), notice)
+    assert await states(app, notice) == [("", "log", "sent"), ("", "log", "accepted")]
+    assert await waits(app, notice) is None
+
+
+async def test_somebody_is_told_by_email_and_it_says_nothing_of_health(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"))
+    notice = await queued(record, journey=(journey := uuid4()))
+    await see_to(sender, notice)
+    [mail] = mailbox.mails
+    assert mail["Subject"] == "Clinic: there is a task for you"
+    assert mail.get_content().splitlines() == [
+        "There is a task for you.",
+        "To call: +1 555 0100",
+        f"Go on here: https://console.example/journeys/{journey}",
+        "",
+        "This message was sent by a machine. Do not answer it.",
+    ]
+    assert (CLIO, "email", "accepted") in await states(app, notice)
+    assert await waits(app, notice) is None
+
+
+async def test_what_cannot_arrive_there_goes_another_way_and_then_to_a_person(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, pager: Pager, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"), point("sms:1", "webhook"))
+    mailbox.recipients += ["550 nobody", "550 nobody"]
+    pager.answers += [200, 410]
+    arrives, dies = await queued(record), await queued(record)
+    for notice in (arrives, dies):
+        await see_to(sender, notice)
+        seconds, _ = await waits(app, notice) or (None, None)
+        assert seconds is not None
+        assert seconds < 1, "the next point is tried at once"
+        await see_to(sender, notice)
+    assert [state for _, _, state in await states(app, arrives)] == ["sent", "bounced", "sent", "accepted"]
+    assert [state for _, _, state in await states(app, dies)] == ["sent", "bounced", "sent", "bounced", "failed"]
+    assert await waits(app, arrives) is None
+    assert await waits(app, dies) == (None, False)
+    far = datetime(2020, 1, 1, tzinfo=UTC)
+    assert [late.notice_id for late in await late_messages(record, far, far)] == [dies]
+    assert await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
+    assert not await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
+    assert await late_messages(record, far, far) == []
+
+
+@pytest.mark.parametrize("answer", ["451 later", HANG])
+async def test_what_was_deferred_is_sent_again_under_the_same_id(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection, answer: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"))
+    mailbox.answers.append(answer)
+    notice = await queued(record)
+    await see_to(sender, notice)
+    seconds, arrived = await waits(app, notice) or (None, None)
+    assert seconds is not None
+    assert 20 < seconds < 31
+    assert not arrived
+    monkeypatch.setattr("activities.notices.delivery_plan.PAUSES", (0,))
+    await see_to(sender, notice)
+    assert len(mailbox.ids) == 2
+    assert len(set(mailbox.ids)) == 1
+    assert await waits(app, notice) is None
+
+
+async def test_a_worker_that_is_killed_between_sending_and_reporting_is_followed_by_the_same_id(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection, migrated: Database,
+    keys_database: Database, keyring: Path,
+) -> None:  # fmt: skip
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"))
+    mailbox.answers.append(HANG)
+    notice = await queued(record)
+    signers = invented()
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.notices.deliverer", everything(migrated), keys_database.keys_url, str(keyring),
+        str(signers.register_path), signers.organisation_key.hex(), str(mailbox.port),
+    )  # fmt: skip
+    await mailbox.received()
+    killed.kill()
+    await killed.wait()
+    assert await states(app, notice) == [(CLIO, "email", "sent")]
+    seconds, _ = await waits(app, notice) or (None, None)
+    assert seconds is not None
+    assert seconds > 30, "it is taken by nobody else for so long"
+    await app.execute("SELECT record.put_off_notice(1::smallint, $1, 0, NULL, false)", notice)
+    async with delivering(sender, poll=0.05):
+        await mailbox.received(2)
+    assert len(set(mailbox.ids)) == 1
+    assert [state for _, _, state in await states(app, notice)] == ["sent", "sent", "accepted"]
+    assert await waits(app, notice) is None
+
+
+async def test_any_number_of_workers_deliver_each_notice_once_and_alarms_wait_for_nothing_slow(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"))
+    await give(contacts, of_staff(ONNO), point("onno@clinic.example"))
+    slow = asyncio.Event()
+    by_mail = sender.channels["email"]
+
+    async def held_up(message: Message) -> Outcome:
+        if not message.alarm:
+            await slow.wait()
+        return await by_mail(message)
+
+    sender = replace(sender, channels={"email": held_up})
+    others = [await queued(record) for _ in range(20)]
+    async with delivering(sender, poll=0.05), delivering(sender, poll=0.05):
+        alarm = await queued(record, Role.ON_CALL_CLINICIAN, alarm=True)
+        [mail] = await mailbox.received()
+        assert alarm.hex in mail["Message-ID"]
+        slow.set()
+        await mailbox.received(21)
+    assert len(mailbox.ids) == len(set(mailbox.ids)) == 21
+    assert {each.hex for each in (*others, alarm)} == {each.split("_")[1] for each in mailbox.ids}
+
+
+async def test_an_alarm_goes_past_every_wish_and_to_points_that_nobody_verified(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example", verified=False), only_alarms=True)
+    reminder, alarm = await queued(record), await queued(record, alarm=True)
+    for notice in (reminder, alarm):
+        await see_to(sender, notice)
+    assert await states(app, reminder) == [(CLIO, "", "muted")]
+    assert await waits(app, reminder) is None
+    assert [alarm.hex in each for each in mailbox.ids] == [True]
+
+
+async def test_a_reminder_is_not_sent_where_nobody_said_that_it_arrives(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example", verified=False))
+    notice = await queued(record)
+    await see_to(sender, notice)
+    assert mailbox.sent == []
+    assert await states(app, notice) == [("", "", "failed")]
+    assert await app.fetchval("SELECT code FROM record.delivery WHERE notice_id = $1", notice) == "no_contact"
+
+
+async def put_journey(record: Record) -> tuple[UUID, Sequence[Any]]:
+    """Record a course up to the first notice to the patient, and whose it is."""
+    journey, events = uuid4(), course("PTSD").events
+    first = next(event.version for event in events if any(each.to == Role.PATIENT for each in notices(event)))
+    begun = renamed(events[:first], journey)
+    opening = Opening(patient_keys=(patient_key("pat"),), medicine="invented")
+    await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
+    return journey, begun
+
+
+async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_no_page_for_staff(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    journey, events = await put_journey(record)
+    subject = await contacts.of_patient(journey)
+    assert subject is not None
+    await give(contacts, subject, point("pat@home.example"))
+    [asked, *_] = [each for event in events for each in notices(event) if each.to == Role.PATIENT]
+    await deliver(record, [asked.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
+    await see_to(sender, asked.id)
+    [mail] = mailbox.mails
+    assert mail["To"] == "pat@home.example"
+    assert "console.example" not in mail.get_content()
+    assert await states(app, asked.id) == [("patient", "email", "sent"), ("patient", "email", "accepted")]
+
+
+def a_queued(at: datetime, to: Role = Role.PATIENT, *, alarm: bool = False) -> queue.QueuedNotice:
+    return queue.QueuedNotice(uuid4(), uuid4(), uuid4(), "k", to, (), CLINIC, alarm, at, ())
+
+
+def test_a_patient_is_not_woken_but_by_an_alarm() -> None:
+    """In California quiet hours begin at 21 and end at 8."""
+    journey = course("PTSD").journey
+    assert journey.patient.zone == "America/Los_Angeles"
+    night, day = datetime(2026, 3, 3, 6, tzinfo=UTC), datetime(2026, 3, 3, 17, tzinfo=UTC)
+    assert quiet_until(a_queued(night), journey) == datetime(2026, 3, 3, 16, tzinfo=UTC)
+    assert quiet_until(a_queued(day), journey) is None
+    assert quiet_until(a_queued(night, alarm=True), journey) is None
+    assert quiet_until(a_queued(night, Role.CLINICIAN), journey) is None
+    assert quiet_until(a_queued(night), None) is None, "a journey that cannot be read keeps nothing back"
+
+
+async def test_what_waits_for_the_morning_is_not_late(record: Record, app: Connection) -> None:
+    notice = await queued(record)
+    now = datetime.now(UTC)
+    await queue.put_off(record, notice, 3600, quiet_until=now + timedelta(hours=1))
+    assert await late_messages(record, now, now + timedelta(minutes=30)) == []
+    assert len(await late_messages(record, now, now + timedelta(hours=2))) == 1
