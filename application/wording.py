@@ -9,7 +9,14 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.base import short_code
-from workflows.journey.commands import Command, RecordDeath, ReportAdverseEvent, ReportCrisis, RequestSupport
+from workflows.journey.commands import (
+    Command,
+    DoubtDeath,
+    RecordDeath,
+    ReportAdverseEvent,
+    ReportCrisis,
+    RequestSupport,
+)
 from workflows.journey.instruments import Score
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
@@ -137,7 +144,7 @@ def route_of(journey: Journey, command: Command) -> str | None:
     match command.body:
         case RequestSupport():
             return journey.protocol.contact_routes[Severity(command.body.urgency)]
-        case ReportCrisis() | RecordDeath():
+        case ReportCrisis() | RecordDeath() | DoubtDeath():
             return journey.protocol.contact_routes[Severity.EMERGENCY]
         case ReportAdverseEvent():
             return journey.protocol.contact_routes[Severity.URGENT]

@@ -18,7 +18,7 @@ from workflows.journey.always.care_team.rules import looked_up_for
 from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.permissions.rules import REMOTE, last_day
-from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.safety.suicide_risk import levels_to_sign, settling_obstacles
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
@@ -363,11 +363,13 @@ def no_risk(instrument: Instrument = Instrument.C_SSRS) -> dict[str, bool]:
     return {question.key: False for question in definition_of(instrument).questions if not question.asked_if}
 
 
-def _ask_about_suicide(situation: Situation) -> Action | datetime:
+def _ask_about_suicide(situation: Situation) -> Action | datetime | None:
     if situation.waiting.subject is not None:
         shortly_before = situation.waiting.deadline - timedelta(hours=2)
         if situation.at < shortly_before:
             return shortly_before
+    elif levels_to_sign(situation.journey):
+        return None
     return _fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
 
 
@@ -694,7 +696,9 @@ def _renew(situation: Situation) -> Action | datetime:
 # At any time
 
 
-def _reach(situation: Situation) -> Action:
+def _reach(situation: Situation) -> Action | None:
+    if situation.journey.crises[situation.subject].to_sign is not None:
+        return None
     return Role.ON_CALL_CLINICIAN, c.RecordCrisisContact(
         crisis=situation.subject,
         reached=True,
@@ -704,8 +708,10 @@ def _reach(situation: Situation) -> Action:
     )
 
 
-def _speak_again(situation: Situation) -> Action | datetime:
+def _speak_again(situation: Situation) -> Action | datetime | None:
     """Speak with the patient when it is due, until people have signed that the crisis is settled."""
+    if situation.journey.crises[situation.subject].to_sign is not None:
+        return None
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     return Role.CLINICIAN, c.RecordCrisisContact(

@@ -139,7 +139,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "pathway.transfer": {"reason": _TEXT, "referral": _TEXT},
     "pathway.stop": {"reason": _TEXT, "referral": _TEXT},
     "pathway.record-death": {"related": "unknown", "reason": _TEXT},
-    "pathway.correct-death": {"death": "death-1", "reason": _TEXT},
+    "pathway.doubt-death": {"death": "death-1", "reason": _TEXT},
     "crisis.report": {"what": _TEXT},
     "observation.record": {"seen_at": _AT, "vitals": {"systolic": 120, "diastolic": 80, "measured_at": _AT}},
     "observation.miss": {"dose": "dose-2", "minute": 15, "reason": _TEXT},

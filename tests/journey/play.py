@@ -228,6 +228,10 @@ class Play:
         body = self.signature(kind, subject, **changed)
         return self.do(body, by or signer(self.journey, self.request(kind, subject)))
 
+    def reach(self, contact: c.RecordCrisisContact, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
+        """A contact that reached a patient at risk, and its signature; what followed."""
+        return self.do(contact, by) + self.sign(SignOffKind.CRISIS_REACHED, contact.crisis)
+
     def waits_for(self, kind: str, subject: str | None = None) -> Obligation | None:
         """The open obligation of this kind, if there is one."""
         found = [w for w in obligations(self.journey) if w.kind == kind and subject in (None, w.subject)]

@@ -10,9 +10,11 @@ import pytest
 from simulation.people import PEOPLE, person_of, revision
 from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.permissions.model import ProposedPermission
+from workflows.journey.always.safety.model import ContactToSign
 from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
@@ -34,8 +36,14 @@ SUBJECTS = {
     SignOffKind.PATIENT_MERGE: "merge-1",
     SignOffKind.CONSENT_VERSION: "treatment",
     SignOffKind.DEATH: "death-1",
+    SignOffKind.DEATH_CORRECTION: "death-1",
+    SignOffKind.END_DECISION: "1",
+    SignOffKind.CRISIS_REACHED: "crisis-1",
 }
-NOBODYS = (SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION)
+NOBODYS = (
+    SignOffKind.RESPONSE_REVIEW, SignOffKind.LOST_TO_FOLLOW_UP, SignOffKind.RISK_DECISION, SignOffKind.RISK_LEVEL,
+    SignOffKind.DEATH_CORRECTION,
+)  # fmt: skip
 """What these are about, no one person wrote."""
 STRICT = ruled(**{kind.value: {"not_author": True, "cosigned_by": ["clinician"]} for kind in SignOffKind})
 """The author excluded and a second person asked for, whatever the kind."""
@@ -94,6 +102,7 @@ def standing(protocol_name: str) -> Journey:
     play.do(report, Role.PATIENT)
     play.do(c.ProposeMerge(other="somebody-else", reason="invented"), Role.COORDINATOR)
     play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+    play.do(c.ReportCrisis(what="invented"), Role.OBSERVER)
     protocol = STRICT if protocol_name == "strict" else PROTOCOLS["PTSD"]
     return play.journey.model_copy(update={"protocol": protocol})
 
@@ -119,6 +128,14 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
         case SignOffKind.ADVERSE_EVENT | SignOffKind.SERIOUS_ADVERSE_EVENT:
             event = journey.adverse_events["adverse-event-1"].model_copy(update={"reported_by": by})
             changed = {"adverse_events": {event.id: event}}
+        case SignOffKind.END_DECISION:
+            changed = {"sessions": {1: journey.sessions[1].model_copy(update={"end_proposed_by": by})}}
+        case SignOffKind.CRISIS_REACHED:
+            said = c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="invented", safety_plan=True)
+            contact = e.CrisisContactRecorded(**said.model_dump(exclude={"kind"}))
+            to_sign = ContactToSign(contact=contact, by=by, at=NOW, version=journey.version)
+            crisis = journey.crises["crisis-1"].model_copy(update={"to_sign": to_sign})
+            changed = {"crises": journey.crises.put({crisis.id: crisis})}
         case SignOffKind.DEATH:
             death = journey.deaths["death-1"].model_copy(update={"reported_by": by})
             changed = {"deaths": {death.id: death}}

@@ -11,6 +11,7 @@ from tests.journey.play import PROTOCOLS, Play, after, before, collected, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Role
+from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
@@ -117,14 +118,35 @@ def test_a_wrong_death_is_corrected_and_the_journey_goes_on_where_it_stood() -> 
     play = died(collected(after("session.dose")))
     assert play.journey.closed
     assert play.journey.waiting == {}
-    play.do(c.CorrectDeath(death="death-1", reason="another patient"), Role.CLINICIAN)
+    play.do(c.DoubtDeath(death="death-1", reason="another patient"), Role.COORDINATOR)
+    assert play.journey.died, "nobody's word alone makes a dead patient live"
+    assert play.waits_for("support") is not None
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1")
     assert (play.journey.closed, play.journey.closing, play.journey.stage) == (False, None, Stage.SESSIONS)
     assert play.journey.held
     assert play.waits_for("observation") is not None
     owed = [k for k in play.journey.contacts.values() if k.open and play.waits_for(k.type, k.id)]
     assert len([k for k in owed if k.dose is not None]) == 4
-    play.refused(c.CorrectDeath(death="death-1", reason="x"), code=RefusalCode.ALREADY_DONE, field="death")
+    play.refused(c.DoubtDeath(death="death-1", reason="x"), code=RefusalCode.ALREADY_DONE, field="death")
     play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+
+
+def test_who_decides_on_a_death_sees_that_somebody_says_the_patient_lives() -> None:
+    play = after("session.end")
+    play.do(REPORT, Role.OBSERVER)
+    asked = play.signature(SignOffKind.DEATH, "death-1")
+    play.do(c.DoubtDeath(death="death-1", reason="I just spoke with them"), Role.OBSERVER)
+    play.refused(asked, code=RefusalCode.STALE, field="request")
+    assert "I just spoke with them" in str(evidence(play.journey, SignOffKind.DEATH, "death-1"))
+
+
+def test_a_death_that_was_doubted_and_stands_is_not_asked_about_until_it_is_doubted_again() -> None:
+    play = died(collected(after("session.end")))
+    for _ in range(2):
+        play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.COORDINATOR)
+        play.sign(SignOffKind.DEATH_CORRECTION, "death-1", decision="decline", rationale="it was somebody else")
+        assert play.journey.died
+        assert not play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
 
 
 def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have() -> None:
@@ -132,7 +154,8 @@ def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have(
     play.do(c.Withdraw(), Role.PATIENT)
     died(play)
     assert play.journey.died
-    play.do(c.CorrectDeath(death="death-1", reason="another patient"), Role.MEDICAL_DIRECTOR)
+    play.do(c.DoubtDeath(death="death-1", reason="another patient"), Role.PATIENT)
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1", by=Role.MEDICAL_DIRECTOR)
     assert play.journey.closing is not None
     assert (play.journey.closed, play.journey.closing.outcome) == (False, Outcome.WITHDRAWN)
     play.go_on(lambda journey: journey.closed)
@@ -166,6 +189,7 @@ def test_what_only_the_living_do_calls_a_clinician(what: str) -> None:
     bodies = play.do(body.model_validate(values | moment), by)
     assert one(bodies, e.SupportRequested).urgency == "urgent"
     assert play.waits_for("support") is not None
+    assert play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
 
 
 def test_the_clock_confirms_no_death() -> None:

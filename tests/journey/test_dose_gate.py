@@ -210,7 +210,7 @@ def test_low_suicide_risk_is_cleared_anew_and_then_no_obstacle() -> None:
     play = ready()
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs("yn---n-")))
     assert {"crisis-1 is open", "no clearance signed over exactly this evidence"} <= set(shut(play))
-    play.do(c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="seen", safety_plan=True))
+    play.reach(c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="seen", safety_plan=True))
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS_SINCE, occasion="again", answers=c_ssrs_since("yn---n")))
     play.sign(SignOffKind.RISK_DECISION, choice="settled")
     assert "exclusion X13" in shut(play), "no was right before it was found"

@@ -308,7 +308,7 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(c.AnswerSupport(support="support-1", text="x"), Role.ON_CALL_CLINICIAN)
     play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1", decision="return", rationale="when exactly?")
     assert play.waits_for("returned") is not None
-    play.do(
+    play.reach(
         c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="x", safety_plan=True),
         Role.ON_CALL_CLINICIAN,
     )

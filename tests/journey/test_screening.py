@@ -216,7 +216,7 @@ def test_self_report_raises_the_alarm_and_never_clears_it() -> None:
     play = screened()
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=c_ssrs("yyyynn-")), Role.PATIENT)
     assert play.journey.held
-    play.do(
+    play.reach(
         c.RecordCrisisContact(crisis="crisis-1", reached=True, assessment="seen", safety_plan=True),
         Role.ON_CALL_CLINICIAN,
     )
@@ -241,6 +241,8 @@ def test_item_9_asks_for_the_c_ssrs_whatever_the_total(answers: list[int | None]
     play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra-2", answers=[0] * 9), Role.PATIENT)
     assert play.waits_for("suicide_risk") is not None, "a later zero does not take back what was said"
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=no_risk()))
+    assert play.waits_for("suicide_risk") is not None, "nobody has signed what was found"
+    play.sign(SignOffKind.RISK_LEVEL, f"version-{play.journey.measurements[-1].version}")
     assert play.waits_for("suicide_risk") is None
     play.sign(SignOffKind.RISK_DECISION, choice="settled")
     assert not play.journey.held

@@ -751,8 +751,34 @@ def test_after_the_longest_observation_a_clinician_decides() -> None:
     play.at = last_dose(play) + timedelta(minutes=240)
     play.refused(ending(play), code=RefusalCode.INCOMPLETE, field="criteria")
     play.refused(decided, Role.SESSION_MONITOR, code=RefusalCode.NOT_ALLOWED, field="clinician_decision")
-    play.do(decided)
+    assert kinds(play.do(decided)) == ["session.end-proposed"]
+    assert play.journey.sessions[1].running, "nobody has signed it"
+    assert play.waits_for("session_end") is not None
+    play.sign(SignOffKind.END_DECISION, "1")
     assert play.journey.sessions[1].ended_at == play.at
+
+
+def test_what_is_seen_after_a_decision_to_end_takes_a_new_decision() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    play.at = last_dose(play) + timedelta(minutes=240)
+    unmet = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True) | {"dissociation_settled": False}
+    decided = ending(play, criteria=unmet, clinician_decision="stays with the observer, seen by video")
+    play.do(decided)
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    worse = observation(play.journey, 1, 240, play.at).model_copy(update={"consciousness": "unresponsive"})
+    play.do(worse, Role.OBSERVER)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert play.journey.sessions[1].running
+    known = play.journey.protocol.sessions.criteria_known_from
+    unmet |= {name: False for name in unmet if known.get(name) == "consciousness"}
+    play.do(ending(play, criteria=unmet, clinician_decision="goes to the hospital"))
+    play.sign(SignOffKind.END_DECISION, "1", decision="decline", rationale="stay with them until they are there")
+    assert play.journey.sessions[1].running
+
+
+def test_an_end_that_all_that_is_observed_agrees_with_takes_no_signature() -> None:
+    play = before("session.end")
+    assert one(play.do(ending(play, clinician_decision="well")), e.SessionEnded).clinician_decision == "well"
 
 
 def test_a_session_ends_once_and_what_was_seen_can_be_told_after_it() -> None:

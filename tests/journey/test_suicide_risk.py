@@ -50,9 +50,9 @@ def test_a_lifetime_attempt_acts_when_it_is_told_and_not_for_ever() -> None:
     play = before("signoff.sign", 2)
     ask(play, LIFETIME)
     assert play.journey.held
-    play.do(reached())
+    play.reach(reached())
     assert kinds(ask(play, "nn---n")) == ["instrument.recorded"]
-    assert settle(play) == ["crisis.closed", "hold.released"]
+    assert settle(play) == ["crisis.closed", "suicide-risk.signed", "hold.released"]
     assert kinds(ask(play, LIFETIME, occasion="again")) == ["instrument.recorded"], "what is known is known"
     assert "crisis.opened" in kinds(ask(play, "yyynyn", occasion="worse")), "what is new acts"
 
@@ -75,7 +75,7 @@ def test_what_is_recent_is_not_outweighed_by_a_later_no(marks: str, days: int, w
     play = after("session.end")
     marks = marks if len(marks) > 5 else f"{marks}n"
     ask(play, marks)
-    play.do(reached())
+    play.reach(reached())
     ask(play, "nn---n")
     settle(play)
     assert not play.journey.held
@@ -125,17 +125,61 @@ def test_a_questionnaire_can_be_corrected_again_by_either_version() -> None:
         assert (newest.version, newest.score.total) == (was, total)
 
 
+def test_a_level_that_answers_an_item_9_counts_once_it_is_signed() -> None:
+    play = after("session.end")
+    item_9(play, 1)
+    ask(play, "nn---n")
+    level = level_asked(play)
+    assert play.waits_for("suicide_risk") is not None, "nobody has signed it"
+    told = play.signature(SignOffKind.RISK_LEVEL, level)
+    correction = c.RecordInstrument(
+        instrument=Instrument.C_SSRS_SINCE, occasion="asked", answers=c_ssrs_since("yn---n")
+    )
+    play.do(c.Amend(version=play.journey.measurements[-1].version, reason="misread", correction=correction))
+    play.refused(told, code=RefusalCode.UNKNOWN, field="request")
+    play.sign(SignOffKind.RISK_LEVEL, level_asked(play), decision="decline", rationale="they would not say")
+    assert play.waits_for("suicide_risk") is not None, "declined, it answers nothing"
+    ask(play, "nn---n", occasion="once-more")
+    play.sign(SignOffKind.RISK_LEVEL, level_asked(play))
+    assert play.waits_for("suicide_risk") is None
+    item_9(play, 1)
+    assert play.waits_for("suicide_risk") is not None, "what is told later is asked about again"
+
+
+def level_asked(play: Play) -> str:
+    [asked] = [waiting for waiting in play.journey.waiting.values() if waiting.sign_off == SignOffKind.RISK_LEVEL]
+    assert asked.subject is not None
+    return asked.subject
+
+
+def test_a_contact_that_is_not_signed_reaches_nobody() -> None:
+    play = after("session.end")
+    ask(play, "yyyyyn")
+    play.do(reached())
+    assert play.waits_for("crisis") is not None
+    assert play.waits_for("crisis_contact") is None
+    ask(play, "yyyyyn", occasion="later")
+    play.sign(SignOffKind.CRISIS_REACHED, "crisis-1")
+    assert [crisis.reached for crisis in play.journey.crises.values()] == [True, False], "found after they spoke"
+    play.do(reached("crisis-2"))
+    play.sign(SignOffKind.CRISIS_REACHED, "crisis-2", decision="decline", rationale="it was their brother")
+    assert play.waits_for("crisis", "crisis-2") is not None
+    assert not play.asks_for(SignOffKind.CRISIS_REACHED, "crisis-2")
+    play.reach(reached("crisis-2"))
+    assert play.waits_for("crisis") is None
+
+
 @pytest.mark.requirement("A39")
 def test_after_a_crisis_the_next_contact_is_awaited_until_people_close_it() -> None:
     play = after("session.end")
     ask(play, "yyyyyn")
-    play.do(reached(), Role.ON_CALL_CLINICIAN)
+    play.reach(reached(), Role.ON_CALL_CLINICIAN)
     for _ in range(3):
         owed = play.waits_for("crisis_contact")
         assert owed is not None
         assert owed.deadline - play.at == timedelta(hours=24), "without a time it is owed at the latest moment"
         play.wait(hours=12)
-        play.do(reached())
+        play.reach(reached())
     owed = play.waits_for("crisis_contact")
     assert owed is not None
     began = owed.deadline
@@ -147,11 +191,11 @@ def test_after_a_crisis_the_next_contact_is_awaited_until_people_close_it() -> N
     ask(play, "nn---n")
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(decision, DIRECTOR, code=RefusalCode.INCOMPLETE, says="the next contact is agreed on")
-    play.do(reached(next_contact_at=play.at + timedelta(hours=6)))
+    play.reach(reached(next_contact_at=play.at + timedelta(hours=6)))
     settle(play)
     owed = play.waits_for("crisis_contact")
     assert owed is not None, "it was agreed on, so it is owed all the same"
-    play.do(reached())
+    play.reach(reached())
     assert play.waits_for("crisis_contact") is None
 
 
@@ -161,13 +205,13 @@ def test_while_a_crisis_is_open_the_next_contact_is_soon() -> None:
     for hours in (25, 0, -1):
         late = reached(next_contact_at=play.at + timedelta(hours=hours))
         play.refused(late, code=RefusalCode.WRONG_TIME, field="next_contact_at")
-    play.do(reached(next_contact_at=play.at + timedelta(hours=24)))
+    play.reach(reached(next_contact_at=play.at + timedelta(hours=24)))
 
 
 def test_an_attempt_that_fails_changes_neither_the_ladder_nor_the_next_contact() -> None:
     play = after("session.end")
     ask(play, "yyyyyn")
-    play.do(reached())
+    play.reach(reached())
     owed = play.waits_for("crisis_contact")
     play.do(reached(reached=False, safety_plan=False))
     assert play.waits_for("crisis_contact") == owed
@@ -178,7 +222,7 @@ def test_one_contact_reaches_the_patient_about_all_that_was_found() -> None:
     ask(play, "yyyyyn")
     ask(play, "yyyyyn", occasion="again")
     assert [crisis.reached for crisis in play.journey.crises.values()] == [False, False]
-    play.do(reached("crisis-2"))
+    play.reach(reached("crisis-2"))
     assert [crisis.reached for crisis in play.journey.crises.values()] == [True, True]
     assert [w.subject for w in play.journey.waiting.values() if w.kind == "crisis_contact"] == ["crisis-2"]
 
@@ -186,7 +230,7 @@ def test_one_contact_reaches_the_patient_about_all_that_was_found() -> None:
 def test_what_is_found_after_the_patient_was_reached_is_a_crisis_of_its_own() -> None:
     play = after("session.end")
     ask(play, "yyynnn")
-    play.do(reached())
+    play.reach(reached())
     assert "crisis.opened" in kinds(ask(play, "yyynnn-", Role.PATIENT, "self")), "nobody was with them"
     assert "crisis.opened" in kinds(ask(play, "yyyynn", occasion="worse"))
     assert play.waits_for("crisis") is not None
@@ -196,7 +240,7 @@ def test_care_goes_on_at_moderate_risk_by_two_people_with_a_safety_plan_and_a_ne
     play = after("session.end")
     ask(play, "yyynnn")
     assert "the latest C-SSRS is moderate" in dose_gate(play.journey, 2, play.at)
-    play.do(reached())
+    play.reach(reached())
     assert kinds(ask(play, "yyynnn", occasion="again")) == ["instrument.recorded"], "it is what is known"
     play.sign_once(SignOffKind.RISK_DECISION, by=Role.CLINICIAN, choice="settled")
     assert play.journey.open_crises
@@ -213,7 +257,7 @@ def test_care_goes_on_at_moderate_risk_by_two_people_with_a_safety_plan_and_a_ne
 def test_a_new_finding_between_two_signatures_makes_the_first_stale() -> None:
     play = after("session.end")
     ask(play, "yyynnn")
-    play.do(reached())
+    play.reach(reached())
     ask(play, "nn---n")
     play.sign_once(SignOffKind.RISK_DECISION, by=Role.CLINICIAN, choice="settled")
     second = play.signature(SignOffKind.RISK_DECISION, choice="settled")
@@ -236,4 +280,4 @@ def test_a_patient_is_handed_over_by_two_people_to_whom_they_name() -> None:
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(decision, code=RefusalCode.INCOMPLETE, says="asks the C-SSRS again")
     ask(play, "nn---n")
-    assert settle(play) == ["hold.released"]
+    assert settle(play) == ["suicide-risk.signed", "hold.released"]

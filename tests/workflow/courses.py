@@ -236,7 +236,10 @@ async def signals(case: Case) -> None:
     await act(Role.COORDINATOR, c.Move(zone=case.journey.patient.zone, state="NY"))
     await act(Role.OBSERVER, c.PlaceHold(reason="Invented: wait a moment"))
     await act(Role.OBSERVER, c.RecordDeath(related="no", reason="Invented: the wrong patient"))
-    await act(Role.CLINICIAN, c.CorrectDeath(death="death-1", reason="Invented: the wrong patient"))
+    await act(Role.PATIENT, c.DoubtDeath(death="death-1", reason="Invented: it is me"))
+    await case.play(until=awaits(SignOffKind.DEATH), send=send, sees=lambda _: False)
+    asked = request(case.journey, SignOffKind.DEATH)
+    await send(case, signature(case.journey, asked, decision="decline"))
     report = c.ReportAdverseEvent(
         what="Invented: a headache", grade=1, serious=False, onset=case.journey.started_at, causality="unlikely"
     )

@@ -20,7 +20,15 @@ from workflows.ledger import Ledger
 from workflows.messages import Signal, read_signal, take_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
-TAKEN = (c.PlaceHold, c.ReportAdverseEvent, c.ReportCrisis, c.RequestSupport, c.RecordDeath)
+TAKEN = (
+    c.PlaceHold,
+    c.ReportAdverseEvent,
+    c.ReportCrisis,
+    c.RequestSupport,
+    c.RecordDeath,
+    c.DoubtDeath,
+    c.KeepReport,
+)
 BY_PEOPLE = [body for body in BODIES if not body.model_fields["kind"].default.startswith("clock.")]
 
 

@@ -125,7 +125,9 @@ async def test_a_wrong_death_brings_it_back_to_where_it_stood(real_world: World)
     assert case.journey.died
     await case.handle.result()
 
-    wrong = said(Role.CLINICIAN, c.CorrectDeath(death="death-1", reason="Invented: the wrong patient"), of=case.id)
+    wrong = said(Role.PATIENT, c.DoubtDeath(death="death-1", reason="Invented: it is me"), of=case.id)
     await case.reach((await reopen(case, wrong)).version)
+    assert case.journey.closed
+    await case.play(until=lambda journey: not journey.died, sees=lambda waiting: waiting.kind == "death_correction")
     assert (case.journey.closed, case.journey.stage, case.journey.held) == (False, stage, True)
     assert not await has_ended(case)

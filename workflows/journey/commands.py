@@ -25,7 +25,7 @@ from workflows.journey.always.corrections.model import (
     MarkInError,
     RejectCorrection,
 )
-from workflows.journey.always.death.model import CorrectDeath, RecordDeath
+from workflows.journey.always.death.model import DoubtDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
 from workflows.journey.always.handover.model import ProposeHandover
 from workflows.journey.always.holds.model import PlaceHold
@@ -187,7 +187,7 @@ AnyBody = Annotated[
     | Transfer
     | StopForSafety
     | RecordDeath
-    | CorrectDeath
+    | DoubtDeath
     | ProposeDischarge
     | ProposeHandover
     | Amend

@@ -28,7 +28,7 @@ from workflows.journey.always.corrections.model import (
     EnteredInError,
     FactAmended,
 )
-from workflows.journey.always.death.model import DeathConfirmed, DeathEnteredInError, DeathReported
+from workflows.journey.always.death.model import DeathConfirmed, DeathDoubted, DeathEnteredInError, DeathReported
 from workflows.journey.always.dose_limits.model import LimitsOverridden, LimitsTightened, OverrideProposed
 from workflows.journey.always.handover.model import HandoverProposed, WatchHandedOver
 from workflows.journey.always.holds.model import HoldPlaced, HoldReleased
@@ -54,6 +54,7 @@ from workflows.journey.always.safety.model import (
     CrisisClosed,
     CrisisContactRecorded,
     CrisisOpened,
+    CrisisReached,
     MessageHandled,
     MessageKept,
     SupportAnswered,
@@ -88,7 +89,7 @@ from workflows.journey.stages.education.model import (
     TopicsExplained,
     UnderstandingConfirmed,
 )
-from workflows.journey.stages.evaluation.model import EvaluationRecorded, InstrumentRecorded
+from workflows.journey.stages.evaluation.model import EvaluationRecorded, InstrumentRecorded, RiskLevelSigned
 from workflows.journey.stages.follow_up.model import (
     CheckInCompleted,
     Contact,
@@ -107,6 +108,7 @@ from workflows.journey.stages.sessions.model import (
     SessionCancelled,
     SessionChecked,
     SessionEnded,
+    SessionEndProposed,
     SessionInstructed,
     SessionObserved,
     SessionReleased,
@@ -142,6 +144,7 @@ AnyEventBody = Annotated[
     | DoseRecorded
     | SessionObserved
     | ObservationMissed
+    | SessionEndProposed
     | SessionEnded
     | ContactsScheduled
     | ContactSettled
@@ -168,6 +171,7 @@ AnyEventBody = Annotated[
     | CareTeamUpdated
     | DeathReported
     | DeathConfirmed
+    | DeathDoubted
     | DeathEnteredInError
     | StrangerHeard
     | AdverseEventRegraded
@@ -177,6 +181,8 @@ AnyEventBody = Annotated[
     | HoldReleased
     | CrisisOpened
     | CrisisContactRecorded
+    | CrisisReached
+    | RiskLevelSigned
     | CrisisClosed
     | SupportRequested
     | SupportAnswered

@@ -184,6 +184,20 @@ def _session_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
     return () if session is None or session.check is None else (session.check.by,)
 
 
+def _end_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    session = entry(journey, "sessions", int(subject or 0))
+    return () if session is None or session.end_proposed_by is None else (session.end_proposed_by,)
+
+
+def _end_session(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    session = journey.sessions.get(int(decided.subject or 0))
+    if session is not None and session.end_proposed is not None:
+        proposed = session.end_proposed
+        yield e.SessionEnded(
+            session=session.number, criteria=proposed.criteria, clinician_decision=proposed.clinician_decision
+        )
+
+
 def _attestation(journey: Journey, subject: str | None) -> Content:
     session = entry(journey, "sessions", int(subject or 0))
     return {"session": None if session is None else session.model_dump(mode="json")}
@@ -211,10 +225,45 @@ def _response_review(journey: Journey, subject: str | None) -> Content:
     }
 
 
+def _risk_level(journey: Journey, subject: str | None) -> Content:
+    """The answers that a clinician was given, their level, and the item 9 that they answer."""
+    asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS and f"version-{m.found}" == subject]
+    item_9 = [m for m in journey.measurements if m.score.needs_c_ssrs]
+    return {
+        "asked": [m.model_dump(mode="json") for m in asked],
+        "item_9": [m.model_dump(mode="json") for m in item_9 if asked and m.found < asked[-1].version],
+    }
+
+
+def _sign_level(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    yield e.RiskLevelSigned(found=int((decided.subject or "version-0").rpartition("-")[2]), sign_off=decided.request)
+
+
+def _reached(journey: Journey, subject: str | None) -> Content:
+    crisis = entry(journey, "crises", subject or "")
+    return {"crisis": None if crisis is None else crisis.model_dump(mode="json", exclude={"contacts", "closed"})}
+
+
+def _contact_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    crisis = entry(journey, "crises", subject or "")
+    return () if crisis is None or crisis.to_sign is None else (crisis.to_sign.by,)
+
+
+def _count_as_reached(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    crisis = journey.crises.get(decided.subject or "")
+    if crisis is not None and crisis.to_sign is not None:
+        until = crisis.to_sign.contact.next_contact_at
+        yield e.CrisisReached(crisis=crisis.id, sign_off=decided.request, next_contact_at=until)
+
+
 def _settle_risk(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
-    """Close every open crisis. Where the risk is settled here, let care go on that was held because of it."""
+    """Close every open crisis. Where the risk is settled here, let care go on that was held because of it, and sign the
+    level that it was settled by."""
     for crisis in journey.open_crises:
         yield e.CrisisClosed(crisis=crisis.id, sign_off=decided.request, to=decided.referral)
+    risk = journey.asked_risk
+    if decided.choice == "settled" and risk is not None and risk.found not in journey.signed_levels:
+        yield e.RiskLevelSigned(found=risk.found, sign_off=decided.request)
     if decided.choice == "settled":
         for hold in journey.holds.values():
             if hold.cause in RISK_CAUSES and not hold.released:
@@ -292,6 +341,16 @@ def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
     yield e.DeathConfirmed(death=decided.subject or "", sign_off=decided.request)
     if not journey.closed:
         yield e.PathwayEnding(outcome=Outcome.DECEASED, reason=decided.rationale or decided.meaning)
+
+
+def _death_correction(journey: Journey, subject: str | None) -> Content:
+    death = entry(journey, "deaths", subject or "")
+    return {"death": None if death is None else death.model_dump(mode="json")}
+
+
+def _correct_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    reason = decided.rationale or decided.meaning
+    yield e.DeathEnteredInError(death=decided.subject or "", sign_off=decided.request, reason=reason)
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:
@@ -501,6 +560,20 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             urgent=True,
         ),
         SignOffType(
+            kind=SignOffKind.END_DECISION,
+            request="decide whether session {subject} ends although what was observed does not agree",
+            meaning=Meaning.SESSION_END_DECIDED,
+            content=_attestation,
+            authors=_end_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_end_session,
+            reasoned=True,
+            urgent=True,
+            outlasts=Outlasts.ENDING,
+            care=False,
+        ),
+        SignOffType(
             kind=SignOffKind.ATTESTATION,
             request="attest session {subject}",
             meaning=Meaning.SESSION_ATTESTED,
@@ -551,6 +624,29 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             approval=_release_hold,
             declining="asks_again",
             reasoned=True,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.RISK_LEVEL,
+            request="sign the suicide risk level that was found",
+            meaning=Meaning.RISK_LEVEL_FOUND,
+            content=_risk_level,
+            approval=_sign_level,
+            urgent=True,
+            outlasts=Outlasts.ENDING,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.CRISIS_REACHED,
+            request="sign that the patient was reached",
+            meaning=Meaning.PATIENT_REACHED,
+            content=_reached,
+            authors=_contact_author,
+            written_by="one",
+            returns_to_author=True,
+            approval=_count_as_reached,
+            urgent=True,
+            outlasts=Outlasts.ENDING,
             care=False,
         ),
         SignOffType(
@@ -622,6 +718,17 @@ SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {
             authors=_death_reporter,
             written_by="one",
             approval=_confirm_death,
+            reasoned=True,
+            urgent=True,
+            outlasts=Outlasts.DEATH,
+            care=False,
+        ),
+        SignOffType(
+            kind=SignOffKind.DEATH_CORRECTION,
+            request="decide whether a patient who counts as dead lives",
+            meaning=Meaning.DEATH_CORRECTED,
+            content=_death_correction,
+            approval=_correct_death,
             reasoned=True,
             urgent=True,
             outlasts=Outlasts.DEATH,

@@ -65,9 +65,17 @@ Reason: TypeAlias = Literal[
     "wrong_protocol",
 ]
 
-_RELEASES = ("hold.released", "crisis.closed", "session.released")
+_SIGNED_FOR = {
+    "crisis.reached": (SignOffKind.CRISIS_REACHED,),
+    "suicide-risk.signed": (SignOffKind.RISK_LEVEL, SignOffKind.RISK_DECISION),
+    "death.entered-in-error": (SignOffKind.DEATH_CORRECTION,),
+}
+"""What counts by the approval it names, of one of these kinds."""
+_RELEASES = ("hold.released", "crisis.closed", "session.released", *_SIGNED_FOR)
 _MERGED = "patient.merged"
-_STEPS = ("stage.entered", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed")
+_STEPS = (
+    "stage.entered", "session.ended", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed",
+)  # fmt: skip
 _JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
@@ -279,6 +287,10 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
     """Yield what a release lacks: a signed decision it needs, or the one it names."""
     if journey is None:
         yield "unreadable"
+    elif body["kind"] in _SIGNED_FOR:
+        made = [s for s in journey.sign_offs if s.request == body["sign_off"] and not s.first_of_two]
+        if not any(s.decision == "approve" and s.kind in _SIGNED_FOR[body["kind"]] for s in made[-1:]):
+            yield "released_unsigned"
     elif body["kind"] == "crisis.closed" or _for_risk(journey, body):
         # Closing one crisis after the other changes what the decision was about: it is found by its request.
         signed = next((s for s in reversed(journey.sign_offs) if s.request == body["sign_off"]), None)
@@ -332,6 +344,10 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
             return approves and kind == SignOffKind.DISCHARGE
         case {"kind": "death.confirmed", "death": death}:
             return approved(journey, SignOffKind.DEATH, death)
+        case {"kind": "session.ended", "criteria": criteria} if not criteria or not all(criteria.values()):
+            return approves and kind in (SignOffKind.END_DECISION, SignOffKind.HANDOVER)
+        case {"kind": "session.ended"}:
+            return True
         case {"kind": "watch.handed-over"}:
             return approves and kind in (SignOffKind.HANDOVER, SignOffKind.LOST_TO_FOLLOW_UP)
         case {"outcome": "deceased"}:

@@ -55,7 +55,9 @@ acts = st.sampled_from(
         ("ask", "yy---n"), ("self", "nn---n"), ("self", "yyyyyn"), ("screen", "nn---yn"), ("screen", "nn---n-"),
         ("screen", "yyynnn-"),
         ("phq", 0), ("phq", 1), ("amend", "nn---n"), ("amend", "yyyynn"), ("amend", "yyynnn"), ("reach", True),
-        ("reach", False), ("sign", Role.CLINICIAN), ("sign", Role.MEDICAL_DIRECTOR), ("sign", Role.ON_CALL_CLINICIAN),
+        ("reach", False), ("sign reached", Role.CLINICIAN),
+        ("sign level", Role.ON_CALL_CLINICIAN), ("sign", Role.CLINICIAN),
+        ("sign", Role.MEDICAL_DIRECTOR), ("sign", Role.ON_CALL_CLINICIAN),
         ("hand over", Role.CLINICIAN), ("wait", 5),
     ]
 )  # fmt: skip
@@ -66,7 +68,8 @@ acts = st.sampled_from(
 def test_nothing_older_than_an_alarm_clears_it(chosen: list[tuple[str, Any]]) -> None:
     play = Play(SEEN.journey, SEEN.at, receipts=dict(SEEN.receipts))
     # So that many runs get as far as a decision.
-    for act in [*chosen, ("reach", True), ("ask", "nn---n"), ("sign", Role.CLINICIAN), ("sign", Role.MEDICAL_DIRECTOR)]:
+    ending = [("reach", True), ("sign reached", Role.CLINICIAN)]
+    for act in [*chosen, *ending, ("ask", "nn---n"), ("sign", Role.CLINICIAN), ("sign", Role.MEDICAL_DIRECTOR)]:
         _try(play, *act)
         _require_sound(play)
 
@@ -98,6 +101,10 @@ def _try(play: Play, what: str, how: Any) -> None:
             crisis = next(reversed([*play.journey.crises]), "crisis-1")
             body = c.RecordCrisisContact(crisis=crisis, reached=how, assessment="x", safety_plan=True)
             play.take(play.command(body, Role.CLINICIAN))
+        case "sign reached" | "sign level":
+            kind = SignOffKind.CRISIS_REACHED if what == "sign reached" else SignOffKind.RISK_LEVEL
+            for asked in [waiting for waiting in play.journey.waiting.values() if waiting.sign_off == kind]:
+                play.take(play.command(play.signature(kind, asked.subject), how))
         case "sign" | "hand over" if play.asks_for(SignOffKind.RISK_DECISION):
             choice = "settled" if what == "sign" else "handed_over"
             signature = play.signature(
@@ -113,6 +120,8 @@ def _require_sound(play: Play) -> None:
     alarms: list[int] = []
     asked, contacts, found = 0, 0, 0
     signers: list[str] = []
+    told: dict[str, int] = {}
+    signed = 0
     for event in play.events:
         match event.body:
             case e.HoldPlaced() if event.body.cause in RISK_CAUSES:
@@ -123,12 +132,21 @@ def _require_sound(play: Play) -> None:
             case e.InstrumentRecorded() if event.body.instrument in C_SSRS_FORMS and event.actor_role in CLINICAL:
                 asked = event.version if event.body.score.complete else asked
             case e.CrisisContactRecorded() if event.body.reached:
-                contacts = event.version
+                told[event.body.crisis] = event.version
+            case e.CrisisReached():
+                contacts = max(contacts, told[event.body.crisis])
+            case e.RiskLevelSigned():
+                signed = event.body.found
             case e.SignedOff() if event.body.sign_off == SignOffKind.RISK_DECISION:
                 signers = [*signers, event.actor_id] if event.body.first_of_two else [*signers[-1:], event.actor_id]
             case e.HoldReleased():
                 assert asked > max(alarms), "a clinician asked after everything that was found"
                 assert contacts > found or not found, "the patient was reached after it"
                 assert len(set(signers[-2:])) == 2
+    owed = [m.found for m in play.journey.measurements if m.score.needs_c_ssrs]
+    if owed and signed <= max(owed):
+        assert play.journey.item_9_open, "no level but a signed one answers it"
+    if any(not crisis.reached and not crisis.closed for crisis in play.journey.crises.values()):
+        assert play.waits_for("crisis") is not None, "the alarm goes on until it is signed that they were reached"
     if half_signed(play.journey, SignOffKind.RISK_DECISION):
         assert play.journey.open_crises or play.journey.held_for_risk

@@ -189,7 +189,9 @@ def _adverse_event(journey: Any, version: int, fact: Fact) -> Changes:
 def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
     """The patient counts as not reached, for any crisis that is open: whom it reached was one patient."""
     crises = {
-        name: crisis if crisis.closed else crisis.model_copy(update={"reached": False, "next_contact_at": None})
+        name: crisis
+        if crisis.closed
+        else crisis.model_copy(update={"reached": False, "next_contact_at": None, "to_sign": None})
         for name, crisis in journey.crises.items()
     }
     return {"crises": put_all(journey.crises, crises)}
@@ -347,8 +349,8 @@ INSTEAD: Mapping[str, str] = {
     "patient.birth-date-corrected": "Correct it again (`patient correct-birth-date`)",
     "patient.merge-proposed": "Decline it (`signoff decline`)",
     "handover.proposed": "Decline it (`signoff decline`)",
-    "death.reported": "A second, clinical person decides on the report, or corrects it (`pathway correct-death`)",
-    "death.confirmed": "Say that the patient lives (`pathway correct-death`)",
+    "death.reported": "A second, clinical person decides on it; say that the patient lives (`pathway doubt-death`)",
+    "death.confirmed": "Say that the patient lives (`pathway doubt-death`)",
     "crisis.opened": "People decide on the risk (`signoff approve`), with what was found out since",
     "session.scheduled": "Move the session (`session schedule`) or cancel it",
     "session.cancelled": "Schedule the session again (`session schedule`)",

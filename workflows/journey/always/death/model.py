@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import ANYONE, CLINICAL, Role
+from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
@@ -27,13 +27,16 @@ class RecordDeath(CommandBody):
     reason: Text
 
 
-class CorrectDeath(CommandBody):
-    """The patient lives: the death was entered in error. The journey goes on where it stood, held until a clinician
-    releases it."""
+class DoubtDeath(CommandBody):
+    """Say that a patient who is recorded as dead lives. Clinicians are told at once, and one signs whether the death
+    was entered in error; the journey then goes on where it stood, held until a clinician releases it."""
 
-    kind: Literal["pathway.correct-death"] = "pathway.correct-death"
+    kind: Literal["pathway.doubt-death"] = "pathway.doubt-death"
+    fact: ClassVar[bool] = True
+    by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
-    roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     death: Identifier
     reason: Text
@@ -56,11 +59,22 @@ class DeathConfirmed(EventBody):
     sign_off: Identifier
 
 
+class DeathDoubted(EventBody):
+    """Somebody said that the patient lives, or something was recorded that only a living patient does. Nobody has
+    signed that the death was an error."""
+
+    kind: Literal["death.doubted"] = "death.doubted"
+    death: Identifier
+    reason: Text
+
+
 class DeathEnteredInError(EventBody):
-    """The patient did not die. The report stays in the record and counts no more."""
+    """A clinical person signed that the patient did not die; ``sign_off`` is the request they decided. The report stays
+    in the record and counts no more."""
 
     kind: Literal["death.entered-in-error"] = "death.entered-in-error"
     death: Identifier
+    sign_off: Identifier
     reason: Text
 
 
@@ -71,6 +85,7 @@ class Death(ImmutableModel):
     reported_by: Identifier
     reported_at: Instant
     reports: tuple[DeathReported, ...]
+    doubts: tuple[Text, ...] = ()
     confirmed: bool = False
     in_error: bool = False
 
@@ -98,6 +113,11 @@ def _confirmed(state: DeathState, body: DeathConfirmed, event: EventHeader) -> C
     return changed_entry(state, "deaths", body.death, confirmed=True)
 
 
+def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Changes:
+    known = state.deaths.get(body.death)
+    return {} if known is None else changed_entry(state, "deaths", body.death, doubts=(*known.doubts, body.reason))
+
+
 def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:
     """The journey stands again where it stood before the death: a pathway that ended by it goes on."""
     changed = changed_entry(state, "deaths", body.death, in_error=True)
@@ -114,5 +134,6 @@ def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) 
 EVOLUTIONS: Evolutions = {
     DeathReported: _reported,
     DeathConfirmed: _confirmed,
+    DeathDoubted: _doubted,
     DeathEnteredInError: _in_error,
 }

@@ -1,7 +1,8 @@
 """A death: reported by anyone, confirmed by a second, clinical person, and corrected where it was wrong.
 
-The rule: nobody's word alone makes a patient dead. A report holds care and calls clinicians, and takes nothing of the
-watch away; that ends with the signed decision of a second, clinical person, and comes back if it was wrong.
+The rule: nobody's word alone makes a patient dead, or a dead one live. A report holds care and calls clinicians, and
+takes nothing of the watch away; that ends with the signed decision of a second, clinical person, and comes back with
+another one if it was wrong.
 """
 
 from collections.abc import Iterator
@@ -101,21 +102,30 @@ def react_adverse_event(
         yield report(journey, related, "reported as an adverse event of grade 5")
 
 
-def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
-    """Call a clinician where something was recorded after the death that only a living patient does. It is said once,
-    until somebody has answered."""
+def react_doubt(journey: Journey, body: e.DeathDoubted, at: datetime) -> Iterator[e.EventBody]:
+    """Call a clinician where a patient who was confirmed dead may live. It is said once, until somebody has
+    answered."""
     if journey.died and not any(support.open and support.text == LIVES for support in journey.support.values()):
         yield ask_support(journey, "urgent", LIVES)
 
 
-def correct(journey: Journey, command: c.CorrectDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record that a death was entered in error. One that waits for its decision is declined there instead."""
+def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
+    """Doubt the death where something was recorded after it that only a living patient does."""
+    death = standing(journey)
+    asked = death is not None and death.doubts and current(journey, SignOffKind.DEATH_CORRECTION, death.id) is None
+    told = any(support.open and support.text == LIVES for support in journey.support.values())
+    if death is not None and death.confirmed and not (asked and told):
+        yield e.DeathDoubted(death=death.id, reason=LIVES)
+
+
+def doubt(journey: Journey, command: c.DoubtDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record that somebody says the patient lives. Whoever decides on the death sees it; only what they sign counts."""
     death = journey.deaths.get(command.death)
     if death is None:
         refuse(RefusalCode.UNKNOWN, "no such death was reported", "See `pathway show`", "death")
     if death.in_error or refuted(journey, death):
-        refuse(RefusalCode.ALREADY_DONE, "this death counts no more", "Nothing is left to correct", "death")
-    yield e.DeathEnteredInError(death=death.id, reason=command.reason)
+        refuse(RefusalCode.ALREADY_DONE, "this death counts no more", "Nothing is left to doubt", "death")
+    yield e.DeathDoubted(death=death.id, reason=command.reason)
 
 
 def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> Iterator[e.EventBody]:
@@ -126,7 +136,12 @@ def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask a second, clinical person to confirm or to refute a death that was reported. Until then it is an emergency:
-    the patient may live."""
+    the patient may live. Ask for a decision, too, where somebody says that a patient who counts as dead lives."""
+    doubted = standing(journey)
+    if doubted is not None and doubted.confirmed and doubted.doubts:
+        correction = sign_off_requirement(journey, SignOffKind.DEATH_CORRECTION, doubted.id)
+        if correction:
+            yield correction
     death = undecided(journey)
     if death is None:
         return
@@ -145,10 +160,11 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 DECISIONS: Decisions = {
     c.RecordDeath: record_death,
-    c.CorrectDeath: correct,
+    c.DoubtDeath: doubt,
 }
 REACTIONS: Reactions = {
     e.DeathReported: react_report,
+    e.DeathDoubted: react_doubt,
     e.DeathEnteredInError: react_error,
     e.AdverseEventReported: react_adverse_event,
     e.AdverseEventRegraded: react_adverse_event,

@@ -31,6 +31,7 @@ class KeepReport(CommandBody):
     kind: Literal["report.keep"] = "report.keep"
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
+    by_hand: ClassVar[bool] = True
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

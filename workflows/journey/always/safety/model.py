@@ -134,6 +134,16 @@ class CrisisContactRecorded(EventBody):
     next_contact_at: Instant | None = None
 
 
+class CrisisReached(EventBody):
+    """A clinician signed that the patient was reached, as the contact says that was recorded last; ``sign_off`` is the
+    request they decided. ``next_contact_at`` (UTC) is when they are spoken with again."""
+
+    kind: Literal["crisis.reached"] = "crisis.reached"
+    crisis: Identifier
+    sign_off: Identifier
+    next_contact_at: Instant | None = None
+
+
 class CrisisClosed(EventBody):
     """Two people signed that this crisis is settled, or handed over to whom ``to`` names; ``sign_off`` is the request
     they decided. A next contact that was agreed on is owed all the same, unless it was handed over."""
@@ -191,8 +201,18 @@ class MessageHandled(EventBody):
     text: Text
 
 
+class ContactToSign(ImmutableModel):
+    """A contact that reached the patient, as somebody said at ``version``. It counts once a clinician has signed it."""
+
+    contact: CrisisContactRecorded
+    by: Identifier
+    at: Instant
+    version: int
+
+
 class Crisis(ImmutableModel):
-    """Suicide risk that was found, since when (UTC), the contacts about it, and whether the patient was reached.
+    """Suicide risk that was found, since when (UTC), the contacts about it, and whether the patient was reached, as a
+    clinician signed it. ``to_sign`` is the latest contact of which somebody says so, and nobody has signed it.
 
     ``version`` is that of the finding: what settles it came after it. It is open until a signed decision closes it.
     ``next_contact_at`` (UTC) is when a clinician is to speak with the patient again.
@@ -205,6 +225,7 @@ class Crisis(ImmutableModel):
     version: int
     reached: bool = False
     contacts: tuple[CrisisContactRecorded, ...] = ()
+    to_sign: ContactToSign | None = None
     next_contact_at: Instant | None = None
     closed: bool = False
 
@@ -272,23 +293,33 @@ def _contacted(state: SafetyState, body: CrisisContactRecorded, event: EventHead
     opened = state.crises.get(body.crisis)
     if opened is None:
         return {}
-    contacted = opened.model_copy(update={"contacts": (*opened.contacts, body)})
-    crises = put(state.crises, opened.id, contacted)
-    if not body.reached:
-        return {"crises": crises}
-    # It is one patient: reached about one finding is reached about all that were known, and one next contact is owed.
+    to_sign = opened.to_sign
+    if body.reached:
+        to_sign = ContactToSign(contact=body, by=event.actor_id, at=event.at, version=event.version)
+    contacted = opened.model_copy(update={"contacts": (*opened.contacts, body), "to_sign": to_sign})
+    return {"crises": put(state.crises, opened.id, contacted)}
+
+
+def _reached(state: SafetyState, body: CrisisReached, event: EventHeader) -> Changes:
+    opened = state.crises.get(body.crisis)
+    if opened is None or opened.to_sign is None:
+        return {}
+    # It is one patient: reached about one finding is reached about all that were known then, and one next contact is
+    # owed.
     reached = {
         name: crisis.model_copy(
             update={"reached": True, "next_contact_at": body.next_contact_at if name == opened.id else None}
+            | ({"to_sign": None} if name == opened.id else {})
         )
-        for name, crisis in crises.items()
-        if name == opened.id or not crisis.reached or crisis.next_contact_at is not None
+        for name, crisis in state.crises.items()
+        if name == opened.id
+        or (crisis.version < opened.to_sign.version and (not crisis.reached or crisis.next_contact_at is not None))
     }
-    return {"crises": crises.put(reached)}
+    return {"crises": state.crises.put(reached)}
 
 
 def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -> Changes:
-    handed_over = {} if body.to is None else {"next_contact_at": None}
+    handed_over = {} if body.to is None else {"next_contact_at": None, "to_sign": None}
     return changed_entry(state, "crises", body.crisis, closed=True, **handed_over)
 
 
@@ -321,6 +352,7 @@ def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeade
 EVOLUTIONS: Evolutions = {
     CrisisOpened: _crisis_opened,
     CrisisContactRecorded: _contacted,
+    CrisisReached: _reached,
     CrisisClosed: _crisis_closed,
     SupportRequested: _support_requested,
     SupportAnswered: _support_answered,

@@ -19,7 +19,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import Crisis
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.instruments import Finding, Level
+from workflows.journey.instruments import C_SSRS_FORMS, Finding, Level
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
@@ -192,7 +192,7 @@ def settling_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     alarms += [h.version for h in journey.standing_holds if h.cause in RISK_CAUSES]
     risk, found = journey.asked_risk, []
     if any(not crisis.reached for crisis in journey.open_crises):
-        found.append("a clinician has reached the patient")
+        found.append("a clinician has reached the patient, and signed that")
     if risk is None or risk.version < max(alarms, default=0) or not risk.score.complete:
         found.append("a clinician asks the C-SSRS again, all of it")
     elif risk.score.current_level == Level.HIGH:
@@ -203,16 +203,51 @@ def settling_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     return tuple(found)
 
 
+def levels_to_sign(journey: Journey) -> tuple[Measurement, ...]:
+    """Return each C-SSRS that a clinician asked and that is to settle something no other signature covers: an item 9,
+    or what was owed in follow-up. One of the evaluation, before a session or about a crisis is covered by those
+    decisions, whose evidence it is."""
+    return tuple(
+        m
+        for m in _asked_by_staff(journey)
+        if m.instrument in C_SSRS_FORMS
+        and m.found not in journey.signed_levels
+        and (
+            m.occasion in journey.contacts
+            or (journey.item_9_open and m is journey.asked_risk and _after_item_9(m, journey))
+        )
+    )
+
+
+def _after_item_9(risk: Measurement, journey: Journey) -> bool:
+    return all(m.found < risk.version for m in journey.measurements if m.score.needs_c_ssrs)
+
+
+def level_name(measured: Measurement) -> str:
+    """Return what the signature of a level is about: the answers as they stand since this version."""
+    return f"version-{measured.found}"
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for the decision."""
+    """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for what is signed: a
+    level, that the patient was reached, and the decision."""
     if journey.item_9_open:
         yield require(
             SUICIDE_RISK,
             owner=Role.ON_CALL_CLINICIAN,
             policy=OF_ITEM_9.value,
-            what="ask the C-SSRS now: PHQ-9 item 9",
+            what="ask the C-SSRS now, and sign its level: PHQ-9 item 9",
             care=False,
         )
+    for measured in levels_to_sign(journey):
+        level = sign_off_requirement(journey, SignOffKind.RISK_LEVEL, level_name(measured))
+        if level:
+            yield level
+    for crisis in journey.crises.values():
+        if crisis.to_sign is not None:
+            reached = sign_off_requirement(journey, SignOffKind.CRISIS_REACHED, crisis.id)
+            if reached:
+                yield reached
     if journey.open_crises or (journey.held_for_risk and journey.closing is None):
         decision = sign_off_requirement(journey, SignOffKind.RISK_DECISION)
         if decision:

@@ -24,6 +24,7 @@ from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
 from workflows.journey.stages.follow_up.rules import visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
+from workflows.journey.stages.sessions.observing import require_confirmed
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.watch import contacts_watched
 
@@ -152,7 +153,8 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
     key = command.request.rpartition(":")[0]
     if any(need.key == key for need in asked.values()):
         refuse(RefusalCode.STALE, "this request was superseded by newer evidence", "See `signoff list`", "request")
-    if journey.held:
+    of_care = [kind.value for kind, about in SIGN_OFF_TYPES.items() if about.care]
+    if journey.held and command.request.partition(":")[0] in of_care:
         refuse(RefusalCode.HELD, "this request waits until the hold is released", "Decide on the hold first", "request")
     refuse(RefusalCode.UNKNOWN, "no such sign-off is requested", "See `signoff list`", "request")
 
@@ -188,6 +190,8 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 f"the evaluation was signed more than {valid} days ago",
                 "Amend the evaluation and have it signed again",
             )
+    if kind == SignOffKind.END_DECISION:
+        require_confirmed(journey, journey.sessions[int(subject or 0)])
     if kind == SignOffKind.RISK_DECISION and choice != HANDED_OVER:
         obstacles = settling_obstacles(journey, at)
         if obstacles:

@@ -84,6 +84,15 @@ class InstrumentRecorded(EventBody):
     administered_by: Role
 
 
+class RiskLevelSigned(EventBody):
+    """A clinician signed the suicide risk level that was found: the C-SSRS as it stands since version ``found``;
+    ``sign_off`` is the request they decided."""
+
+    kind: Literal["suicide-risk.signed"] = "suicide-risk.signed"
+    found: int
+    sign_off: Identifier
+
+
 class Evaluation(ImmutableModel):
     """``evaluator`` is who is responsible for it, ``authors`` everybody who wrote of it."""
 
@@ -148,6 +157,8 @@ class EvaluationState(PathwayState):
 
     evaluation: Evaluation = Evaluation()
     measurements: tuple[Measurement, ...] = ()
+    signed_levels: tuple[int, ...] = ()
+    """The versions as of which signed suicide risk levels are known."""
 
     def latest(self, instrument: Instrument, *, occasion: str | None = None, staff: bool = False) -> Measurement | None:
         """The newest complete measurement (C-SSRS: also an incomplete one, which counts as high)."""
@@ -176,11 +187,15 @@ class EvaluationState(PathwayState):
 
     @property
     def item_9_open(self) -> bool:
-        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS. Only
-        one that was asked after item 9 was known, not one that was corrected after it."""
-        risk = self.asked_risk
+        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS and to
+        sign its level. Only one that was asked after item 9 was known, not one that was corrected after it."""
+        asked = [
+            m.version
+            for m in self.measurements
+            if m.instrument in C_SSRS_FORMS and m.by_staff and m.found in self.signed_levels
+        ]
         return any(
-            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and (risk is None or m.found > risk.version)
+            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and m.found > max(asked, default=0)
             for m in self.measurements
         )
 
@@ -218,6 +233,10 @@ def _measured(state: EvaluationState, body: InstrumentRecorded, event: EventHead
     return {"measurements": (*state.measurements, measured)}
 
 
+def _level_signed(state: EvaluationState, body: RiskLevelSigned, event: EventHeader) -> Changes:
+    return {"signed_levels": (*state.signed_levels, body.found)}
+
+
 def _reassigned(state: EvaluationState, body: PathwayReassigned, event: EventHeader) -> Changes:
     if body.duty != "evaluator":
         return {}
@@ -227,5 +246,6 @@ def _reassigned(state: EvaluationState, body: PathwayReassigned, event: EventHea
 EVOLUTIONS: Evolutions = {
     EvaluationRecorded: _recorded,
     InstrumentRecorded: _measured,
+    RiskLevelSigned: _level_signed,
     PathwayReassigned: _reassigned,
 }

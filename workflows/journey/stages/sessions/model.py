@@ -147,7 +147,9 @@ class MissObservation(CommandBody):
 
 
 class EndSession(CommandBody):
-    """End a session once every release criterion is met; contacts afterwards are owed from here on.
+    """End a session once every release criterion is met; contacts afterwards are owed from here on. After the
+    protocol's longest observation a clinician may decide so although one is not met (``clinician_decision``), and signs
+    that.
 
     A criterion that observations tell of may be left out: it is computed.
     """
@@ -296,8 +298,19 @@ class ObservationMissed(EventBody):
     reason: Text
 
 
+class SessionEndProposed(EventBody):
+    """A clinician decided to end a session although what was observed does not agree: ``against`` says what. It runs on
+    until that is signed, or something else is observed."""
+
+    kind: Literal["session.end-proposed"] = "session.end-proposed"
+    session: int
+    criteria: dict[Identifier, bool]
+    clinician_decision: Text
+    against: tuple[str, ...]
+
+
 class SessionEnded(EventBody):
-    """The session is over, with the criteria that were met, or a clinician's decision where they were not."""
+    """The session is over, with the criteria that were met, or a clinician's signed decision where they were not."""
 
     kind: Literal["session.ended"] = "session.ended"
     session: int
@@ -393,6 +406,8 @@ class Session(ImmutableModel):
     missed: dict[int, Text] = {}
     """Scheduled observations that were not made, by their minute, and why."""
     criteria: dict[Identifier, bool] = {}
+    end_proposed: SessionEndProposed | None = None
+    end_proposed_by: Identifier | None = None
     ended_at: Instant | None = None
 
     @property
@@ -578,13 +593,17 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     told = {name: getattr(body, name) for name in Observation.model_fields if name != "version"}
     added = Observation(**told, version=event.version)
     observations = tuple(sorted((*seen, added), key=lambda observation: observation.minute))
-    return changed_entry(state, "sessions", body.session, observations=observations)
+    return changed_entry(state, "sessions", body.session, observations=observations, end_proposed=None)
 
 
 def _missed(state: SessionsState, body: ObservationMissed, event: EventHeader) -> Changes:
     session = state.sessions.get(body.session)
     known = {} if session is None else session.missed
     return changed_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
+
+
+def _end_proposed(state: SessionsState, body: SessionEndProposed, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, end_proposed=body, end_proposed_by=event.actor_id)
 
 
 def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
@@ -602,5 +621,6 @@ EVOLUTIONS: Evolutions = {
     SignedOff: _reviewed,
     SessionObserved: _observed,
     ObservationMissed: _missed,
+    SessionEndProposed: _end_proposed,
     SessionEnded: _ended,
 }

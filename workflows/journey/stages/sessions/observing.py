@@ -166,7 +166,8 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 
 
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """End a session once its criteria are met, or after the protocol's longest observation a clinician decides.
+    """End a session once its criteria are met. After the protocol's longest observation a clinician may decide so
+    although they are not; the session runs on until that is signed.
 
     No decision ends it while a scheduled observation is neither made nor recorded as missed, nor by a correction that
     nobody has confirmed. A criterion that
@@ -219,6 +220,24 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
             "criteria",
         )
+    require_confirmed(journey, session)
+    if found and command.clinician_decision is not None:
+        yield e.SessionEndProposed(
+            session=command.session,
+            criteria=criteria,
+            clinician_decision=command.clinician_decision,
+            against=tuple(found),
+        )
+    else:
+        yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
+
+
+def require_confirmed(journey: Journey, session: Session) -> None:
+    """Refuse to end a session by a correction that nobody has confirmed.
+
+    Raises:
+        Refused: one waits for a second person.
+    """
     resting = [v for v, made in journey.unconfirmed.items() if _rests_on(session, made)]
     if resting:
         refuse(
@@ -227,7 +246,6 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Go on observing until somebody else confirms it (`pathway confirm-correction`)",
             "session",
         )
-    yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
 
 
 def _rests_on(session: Session, made: CorrectionMade) -> bool:

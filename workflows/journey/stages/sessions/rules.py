@@ -127,6 +127,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for session in journey.sessions.values():
         if session.running:
             yield from _running(journey, session)
+            if session.end_proposed is not None:
+                decision = sign_off_requirement(journey, SignOffKind.END_DECISION, str(session.number))
+                if decision:
+                    yield decision
         elif session.released_at is not None and session.dosed_at is None:
             what = f"record the dose of session {session.number}, or cancel it if none was taken"
             yield _monitors(session, DOSE, what, care=False)
