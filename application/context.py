@@ -11,9 +11,9 @@ from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Annotated, Literal, Protocol, Self, TypeAlias
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, StringConstraints
 
 from activities.record import Record, open_record
 from activities.record.access_log import AccessLogEntry, Purpose
@@ -22,6 +22,9 @@ from application.profiles import Profile, profile_path, read_profile
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.journeys import Journeys
 from workflows.journey.actors import Actor, Role
+from workflows.journey.base import InputModel
+from workflows.journey.proof import SessionCertificate
+from workflows.journey.signed_statement import DelegationStatement, Signature, SignatureHeader, Statement
 
 DATABASE = "CAREPATH_DATABASE_URL"
 PURPOSES = {
@@ -42,6 +45,20 @@ class Ask(Protocol):
 def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the form of `Ask`
     """Refuse to ask: used where nobody can answer."""
     raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
+
+
+Stated: TypeAlias = Callable[[SignatureHeader], Statement | DelegationStatement]
+"""What is signed, once the header of the signature is known."""
+SignWith: TypeAlias = Callable[[Stated, datetime], Signature]
+"""Signs something for the person who acts, at a moment (UTC)."""
+
+
+class KeptSession(InputModel):
+    """A working session and its key (hex): with both, somebody acts as its person until it ends."""
+
+    format: Literal["care-pathway/session-file/1"] = "care-pathway/session-file/1"
+    session: SessionCertificate
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(repr=False)]
 
 
 @asynccontextmanager
@@ -82,6 +99,9 @@ class Context:
     the settings and the purpose from the role. ``load``, ``open_record`` and ``connect`` provide settings, the record
     and Temporal: a program that serves many requests opens each once for all of them.
 
+    Whoever signed in with a passkey has no profile and no key file: ``person``, ``session`` and ``sign_with`` are then
+    who acts, their working session, and what signs for them.
+
     ``as_seen`` is an entry of the access log that is shown again: what is read ends at the position of that time,
     ``now`` is the time of that look, and nothing new is recorded.
     """
@@ -93,6 +113,9 @@ class Context:
         *,
         profile: str | None = None,
         purpose: str | None = None,
+        person: Profile | None = None,
+        session: KeptSession | None = None,
+        sign_with: SignWith | None = None,
         ask: Ask = nobody,
         now: Callable[[], datetime] = utc_now,
         load: Callable[[], Settings] = load_settings,
@@ -100,6 +123,9 @@ class Context:
         connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
     ) -> None:
         self.ask = ask
+        self.session = session
+        self.sign_with = sign_with
+        self._person = person
         self._load = load
         self._open_record = open_record
         self._connect = connect
@@ -149,7 +175,7 @@ class Context:
         Raises:
             InvalidInput, NotAllowed: the profile cannot be used.
         """
-        return read_profile(self.profile_path)
+        return self._person or read_profile(self.profile_path)
 
     @property
     def actor(self) -> Actor:

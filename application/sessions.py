@@ -8,11 +8,11 @@ passphrase is asked each time. Patients and observers have no key: the service l
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from activities.private_files import NotPrivate, read_private
 from activities.record.verification.anchors import AnchorKeyError, read_key
@@ -29,12 +29,11 @@ from activities.signatures.sessions import (
 )
 from activities.signatures.signer_registry import Register
 from activities.signatures.staff import members
-from application.context import Context
+from application.context import Context, KeptSession
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, InvalidInput, NotAllowed, UseCaseError
 from application.files import is_missing, write_new
 from application.sign_offs import keyring
 from workflows.journey.actors import Actor
-from workflows.journey.base import InputModel
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
 
@@ -43,12 +42,6 @@ TERMINAL = "terminal"
 """The way by which the command line lets in a patient or an observer."""
 ONE_COMMAND = timedelta(minutes=10)
 """How long a session lasts in which a service lets somebody in for one command."""
-
-
-class _SessionFile(InputModel):
-    format: Literal["care-pathway/session-file/1"] = "care-pathway/session-file/1"
-    session: SessionCertificate
-    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(repr=False)]
 
 
 class Session(NamedTuple):
@@ -95,7 +88,7 @@ async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESS
     )
     path = session_path(context.profile_path)
     close_working_session(context)
-    kept = _SessionFile(session=certificate, key=session_key.private_bytes_raw().hex())
+    kept = KeptSession(session=certificate, key=session_key.private_bytes_raw().hex())
     write_new(path, kept.model_dump_json().encode())
     return certificate
 
@@ -231,8 +224,10 @@ def _clinics_of(register: Register, context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys(clinics))
 
 
-def _kept(context: Context) -> _SessionFile | None:
-    """Return what the file of the session holds; None where there is none."""
+def _kept(context: Context) -> KeptSession | None:
+    """Return the session that the person acts in, or what the file of it holds; None where there is none."""
+    if context.session is not None:
+        return context.session
     path = session_path(context.profile_path)
     if is_missing(path):
         return None
@@ -243,7 +238,7 @@ def _kept(context: Context) -> _SessionFile | None:
     except OSError as error:
         raise _unusable(f"it cannot be read ({error.strerror})") from None
     with suppress(ValidationError):
-        return _SessionFile.model_validate_json(raw)
+        return KeptSession.model_validate_json(raw)
     raise _unusable("it is none")
 
 

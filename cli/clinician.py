@@ -84,7 +84,7 @@ async def register_(
 
 async def enrol(
     call: Call,
-    request: Annotated[str, typer.Argument(metavar="REQUEST.json", help="As `clinician key` wrote it; - for input.")],
+    request: Annotated[str, typer.Argument(metavar="REQUEST.json", help="As it was made; - for input.")],
     by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enrols: twice, two people.")],
     organisation_key: OrganisationKey,
     register: runtime.RegisterFile = None,
@@ -92,7 +92,8 @@ async def enrol(
 ) -> None:
     """Enrol somebody's key, two people together, neither of them the one enrolled.
 
-    Check identity and licence before, and compare the key id with the one on that person's own screen.
+    The request is what `clinician key` wrote, or what they saved when they made a passkey in the console. Check
+    identity and licence before, and compare the key id with the one on that person's own screen.
     """
     context, output = call.context, call.output
     signers.find_register(context, register)
@@ -173,7 +174,7 @@ async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
         add_row(
             listed,
             f"{entry.printed_name}\n{entry.person}, {entry.role.value}{_licence_line(entry.licence)}",
-            entry.key_id,
+            entry.key_id if entry.passkey is None else f"{entry.key_id}\npasskey for {entry.passkey.rp_id}",
             f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
         )
     for service in found.services:
@@ -189,7 +190,7 @@ async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
 
 async def enter(
     call: Call,
-    entries: Annotated[str, typer.Argument(metavar="ENTRIES.json", help="Clinics, staff and shifts; - for input.")],
+    entries: Annotated[str, typer.Argument(metavar="ENTRIES.json", help="What is entered; - for input.")],
     by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enters: twice, two people.")],
     organisation_key: OrganisationKey,
     register: runtime.RegisterFile = None,
@@ -198,9 +199,13 @@ async def enter(
     """Enter clinics, their staff, and who is on call when, two people together, none of them one who is entered.
 
     Check identity and licence before. A shift that begins before another one of its clinic ends takes its place.
+    Origins are the addresses at which passkeys are used.
     """
     asked = staff.parse_entries(read_input(entries))
-    what = f"{len(asked.clinics)} clinics, {len(asked.staff)} of the staff and {len(asked.rota)} shifts"
+    what = (
+        f"{len(asked.clinics)} clinics, {len(asked.staff)} of the staff, {len(asked.rota)} shifts "
+        f"and {len(asked.origins)} origins"
+    )
     if not yes:
         signers.confirm(call.context, f"Enter {what}")
     changed = staff.enter(call.context, asked, by, organisation_key, register)
@@ -294,6 +299,7 @@ def _who(request: EnrolmentRequest) -> dict[str, Any]:
         "name": request.printed_name,
         "role": request.role.value,
         "licence": "none" if request.licence is None else _licence(request.licence),
+        "key": "in a file" if request.passkey is None else f"a passkey for {request.passkey.rp_id}",
         "key id": request.key_id,
     }
 

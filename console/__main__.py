@@ -7,13 +7,8 @@ import uvicorn
 
 from application.logs import configure_logging
 from application.process import begin, leave
-from application.settings import SettingsError, load_settings
+from application.settings import Settings, SettingsError, load_settings
 from console.app import HOST, create_app
-
-NOT_ON_PATIENTS = (
-    "The console did not start: it can sign in the invented people of a demonstration only, so far. "
-    "Nothing was changed. For patients use the command line; CAREPATH_DEMONSTRATION=true allows invented people."
-)
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -24,11 +19,7 @@ def main(argv: Sequence[str] = ()) -> int:
     begin()
     try:
         settings = load_settings()
-        if not settings.demonstration:
-            print(NOT_ON_PATIENTS, file=sys.stderr)
-            return 2
-        if settings.profile is None:
-            raise SettingsError([("CAREPATH_PROFILE", "is missing; the console offers the people beside it")])
+        _require_somebody(settings)
         configure_logging(settings.log_level, settings.log_format)
     except SettingsError as error:
         print(error, file=sys.stderr)
@@ -44,6 +35,21 @@ def main(argv: Sequence[str] = ()) -> int:
         date_header=False,
     )
     return 0
+
+
+def _require_somebody(settings: Settings) -> None:
+    """Require that somebody can sign in.
+
+    Raises:
+        SettingsError: nobody could.
+    """
+    if settings.demonstration and settings.profile is None:
+        raise SettingsError([("CAREPATH_PROFILE", "is missing; the console offers the people beside it")])
+    needed = {"REGISTER_FILE": settings.register_file, "ORGANISATION_KEY": settings.organisation_key}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing and not settings.demonstration:
+        why = "is missing; people sign in with the passkeys that the register lists"
+        raise SettingsError([(f"CAREPATH_{name}", why) for name in missing])
 
 
 if __name__ == "__main__":

@@ -1,31 +1,33 @@
 """The console as an application that a server runs.
 
-Every page but the one to sign in on needs somebody who is signed in. Pages are plain HTML with forms: nothing here
-needs a script, and none is allowed.
+Every page needs somebody who is signed in, but those to sign in on and to make a passkey on. Pages are plain HTML with
+forms. One script of our own asks a browser for a passkey; nothing else needs one.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from application.context import utc_now
-from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError, translate
+from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed, NotFound, UseCaseError, translate
+from application.passkeys import PasskeyAsked
 from application.settings import Settings
+from application.sign_offs.keyring import verified_register
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
 from console.sign_ins import SignIns
-from console.views import commands, journeys, sign_in, sign_offs, start, work
+from console.views import commands, journeys, passkeys, sign_in, sign_offs, start, work
 from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
@@ -34,8 +36,8 @@ MOST_SENT = 512 * 1024
 """How large a form may be (bytes)."""
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -44,7 +46,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-"""What every answer says: no script, nothing from elsewhere, shown nowhere else, kept nowhere."""
+"""What every answer says: no script but our own, nothing from elsewhere, shown nowhere else, kept nowhere."""
 
 log = structlog.get_logger("console")
 
@@ -57,7 +59,8 @@ Asgi: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[
 def create_app(
     settings: Settings, *, make_context: MakeContext | None = None, now: Callable[[], datetime] = utc_now
 ) -> FastAPI:
-    """Return the console for these settings, which name the profile of a person; it offers those beside it.
+    """Return the console for these settings. In a demonstration they name the profile of an invented person, and it
+    offers those beside it; everybody else signs in with a passkey.
 
     ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
     Temporal. ``now`` gives the time (UTC) by which people are signed out.
@@ -70,20 +73,41 @@ def create_app(
         await opened.close()
 
     app = FastAPI(title="Care pathways", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    assert settings.profile is not None
+    invented = settings.profile.parent if settings.demonstration and settings.profile is not None else None
+    app.state.settings = settings
     app.state.make_context = make_context or opened.context
-    app.state.sign_ins = SignIns(settings.profile.parent, now)
+    app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
-    for view in (sign_in, work, journeys, sign_offs, start, commands):
+    for view in (sign_in, passkeys, work, journeys, sign_offs, start, commands):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)
+    app.add_exception_handler(PasskeyAsked, _ask)
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
     app.add_middleware(_Closed)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_hosts(settings)])
     return app
+
+
+def _hosts(settings: Settings) -> list[str]:
+    """The names under which the console answers: its own, and those at which the register lets passkeys be used."""
+    if settings.register_file is None or settings.organisation_key is None:
+        return [HOST]
+    return [HOST, *(urlsplit(origin).hostname or HOST for origin in verified_register(settings).origins)]
+
+
+async def _ask(request: Request, asked: Exception) -> Response:
+    assert isinstance(asked, PasskeyAsked)
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({**asked.options, "fields": asked.fields})
+    problem = InvalidInput(
+        "your passkey was not asked, because the script of this page did not run",
+        "Allow scripts of this address in your browser, go back, and try again",
+        state=NOTHING_HAPPENED,
+    )
+    return pages.error_page(request, problem, signed_in_with(request))
 
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
+from application.passkeys import ANSWER
+
 Entered: TypeAlias = Mapping[str, Sequence[str]]
 COOKIE = "__Host-carepath-drafts"
 PERSON = "entered_by"
@@ -45,7 +47,11 @@ class Drafts:
             return None
         self._drop_old()
         token = token if token in self._kept else secrets.token_urlsafe(32)
-        entered = {name: tuple(values) for name, values in sent.items() if name not in NEVER_KEPT}
+        entered = {
+            name: tuple(values)
+            for name, values in sent.items()
+            if name not in NEVER_KEPT and not name.startswith(ANSWER)
+        }
         self._kept.setdefault(token, {})[address] = Draft(person, entered, self._now())
         while len(self._kept) > MOST:
             del self._kept[next(iter(self._kept))]

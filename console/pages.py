@@ -119,7 +119,12 @@ def page(request: Request, name: str, signed_in: SignIn | None = None, status: i
     """Return a page. ``shown`` are the values of its template."""
     notice = None if signed_in is None else signed_in.take_notice()
     content = _PAGES.get_template(name).render(
-        me=signed_in, notice=notice, here=request.url.path, query=dict(request.query_params), **shown
+        me=signed_in,
+        notice=notice,
+        here=request.url.path,
+        query=dict(request.query_params),
+        demonstration=request.app.state.settings.demonstration,
+        **shown,
     )
     return HTMLResponse(content, status)
 

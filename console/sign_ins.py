@@ -1,6 +1,7 @@
 """Who is signed in, in which browser. The server keeps it, in memory: a restart signs everybody out.
 
-An invented person of a demonstration is signed in by a button. Nobody else can be signed in yet.
+People sign in with a passkey, which opens their working session, too; its key is forgotten when they are signed out. An
+invented person of a demonstration can also be signed in by a button.
 """
 
 import secrets
@@ -10,7 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from application.context import KeptSession
 from application.errors import NotFound, UseCaseError
+from application.passkeys import WAITS, Offered, SignedIn
 from application.profiles import Profile, read_profile
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=12)
@@ -28,15 +31,22 @@ class Notice(NamedTuple):
 
 @dataclass
 class SignIn:
-    """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form."""
+    """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
+    signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``."""
 
     person: Profile
-    profile: Path
+    profile: Path | None
+    session: KeptSession | None
     since: datetime
     seen: datetime
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Notice | None = None
+
+    @property
+    def key_id(self) -> str | None:
+        """The passkey with which they signed in, if it was one."""
+        return None if self.session is None else self.session.session.key_id
 
     def take_notice(self) -> Notice | None:
         """Return what is to be said, once."""
@@ -45,15 +55,19 @@ class SignIn:
 
 
 class SignIns:
-    """All that are signed in. ``now`` gives the time (UTC)."""
+    """All that are signed in. ``directory`` has the profiles of invented people; None where there are patients. ``now``
+    gives the time (UTC)."""
 
-    def __init__(self, directory: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, directory: Path | None, now: Callable[[], datetime]) -> None:
         self._directory = directory
-        self._now = now
+        self.now = now
         self._open: dict[str, SignIn] = {}
+        self._offers: dict[str, tuple[datetime, Offered]] = {}
 
     def people(self) -> tuple[tuple[str, Profile], ...]:
-        """Return who may be signed in: the name of the profile, and the person."""
+        """Return who may be signed in by a button: the name of the profile, and the person."""
+        if self._directory is None:
+            return ()
         found = []
         for path in sorted(self._directory.glob("*.json")):
             try:
@@ -63,27 +77,49 @@ class SignIns:
         return tuple(found)
 
     def sign_in(self, name: str) -> SignIn:
-        """Sign a person in.
+        """Sign an invented person in.
 
         Raises:
             NotFound: there is no such person.
         """
         person = dict(self.people()).get(name)
-        if person is None:
+        if person is None or self._directory is None:
             raise NotFound("there is nobody of this name to sign in", "Choose one of the people on the page")
+        return self._opened(person, self._directory / f"{name}.json", None)
+
+    def sign_in_with(self, passkey: SignedIn) -> SignIn:
+        """Sign in who opened a working session with their passkey."""
+        return self._opened(passkey.person, None, passkey.session)
+
+    def _opened(self, person: Profile, profile: Path | None, session: KeptSession | None) -> SignIn:
         while len(self._open) >= MOST:
             del self._open[min(self._open.values(), key=lambda each: each.seen).token]
-        now = self._now()
-        opened = SignIn(person, self._directory / f"{name}.json", now, now)
+        now = self.now()
+        opened = SignIn(person, profile, session, now, now)
         self._open[opened.token] = opened
         return opened
+
+    def keep_offer(self, offered: Offered) -> str:
+        """Keep a working session until its passkey answers; return by which secret it is found again."""
+        now = self.now()
+        for ticket, (since, _) in [*self._offers.items()]:
+            if now - since > WAITS or len(self._offers) >= MOST:
+                del self._offers[ticket]
+        ticket = secrets.token_urlsafe(32)
+        self._offers[ticket] = now, offered
+        return ticket
+
+    def take_offer(self, ticket: str) -> Offered | None:
+        """Return what was offered, once; None when it was taken before, or is too old."""
+        since, offered = self._offers.pop(ticket, (None, None))
+        return None if since is None or self.now() - since > WAITS else offered
 
     def find(self, token: str | None) -> SignIn | None:
         """Return who is signed in with this secret, and note that they did something. It ends here if it was idle."""
         found = None if token is None else self._open.get(token)
         if found is None:
             return None
-        now = self._now()
+        now = self.now()
         if now - found.seen > IDLE or now - found.since > LONGEST:
             self.sign_out(found)
             return None

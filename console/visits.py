@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from activities.record import Record
-from application.context import Ask, Context, connect_to_temporal, nobody, record_of
+from application.context import Ask, Context, KeptSession, SignWith, connect_to_temporal, nobody, record_of
 from application.errors import NotAllowed
+from application.passkeys import person_of, signing_with
+from application.profiles import Profile
 from application.settings import Settings
+from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import SHOWN_AGAIN, Drafts, Entered
@@ -52,10 +55,21 @@ class Opened:
                 self._journeys = await self._exits.enter_async_context(connect_to_temporal(settings))
         yield self._journeys
 
-    def context(self, *, profile: str, ask: Ask) -> Context:
+    def context(
+        self,
+        *,
+        profile: str | None = None,
+        person: Profile | None = None,
+        session: KeptSession | None = None,
+        sign_with: SignWith | None = None,
+        ask: Ask = nobody,
+    ) -> Context:
         """Return the context of one request."""
         return Context(
             profile=profile,
+            person=person,
+            session=session,
+            sign_with=sign_with,
             ask=ask,
             load=lambda: self.settings,
             open_record=self.record,
@@ -67,9 +81,17 @@ class Opened:
 
 
 class MakeContext(Protocol):
-    """Makes the context of one request: for the person of a profile, and with what answers its questions."""
+    """Makes the context of one request, of which `Context` says what each of these is for."""
 
-    def __call__(self, *, profile: str, ask: Ask) -> Context: ...
+    def __call__(
+        self,
+        *,
+        profile: str | None = None,
+        person: Profile | None = None,
+        session: KeptSession | None = None,
+        sign_with: SignWith | None = None,
+        ask: Ask = nobody,
+    ) -> Context: ...
 
 
 class Visit:
@@ -82,8 +104,13 @@ class Visit:
         self._make_context: MakeContext = request.app.state.make_context
 
     def context(self, ask: Ask = nobody) -> AbstractAsyncContextManager[Context]:
-        """Return the context of a use case. ``ask`` answers what it asks the person."""
-        return self._make_context(profile=str(self.signed_in.profile), ask=ask)
+        """Return the context of a use case. ``ask`` answers what it asks the person. Who signed in with a passkey signs
+        with it, too, and is asked nothing."""
+        by = self.signed_in
+        if by.key_id is None:
+            return self._make_context(profile=str(by.profile), ask=ask)
+        signs = signing_with(settings_of(self.request), by.key_id, firsts(self.sent))
+        return self._make_context(person=by.person, session=by.session, sign_with=signs)
 
     def take_draft(self) -> Entered | None:
         """Return what they entered in the form of this address before they were signed out, and say so."""
@@ -96,6 +123,27 @@ class Visit:
     def value(self, name: str) -> str | None:
         """Return a value of the form that is not empty; None where there is none."""
         return next((value.strip() for value in self.sent.get(name, ()) if value.strip()), None)
+
+
+def firsts(sent: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the first value of each control."""
+    return {name: values[0] for name, values in sent.items() if values}
+
+
+def origin_of(request: Request) -> str:
+    """Return the origin of the page that sent a form, as the browser says; it says it again where a passkey signs."""
+    return request.headers.get("origin") or f"{request.url.scheme}://{request.url.netloc}"
+
+
+def context_of_nobody(request: Request) -> Context:
+    """Return the context of somebody who is not signed in."""
+    make_context: MakeContext = request.app.state.make_context
+    return make_context()
+
+
+def settings_of(request: Request) -> Settings:
+    """Return the settings of this server."""
+    return context_of_nobody(request).settings
 
 
 def sign_ins_of(request: Request) -> SignIns:
@@ -111,8 +159,18 @@ def drafts_of(request: Request) -> Drafts:
 
 
 def signed_in_with(request: Request) -> SignIn | None:
-    """Return who is signed in with this browser."""
-    return sign_ins_of(request).find(request.cookies.get(COOKIE))
+    """Return who is signed in with this browser, as the register has them now. Who signed in with a passkey is signed
+    out when it is revoked, or when the register has no entry for them any more."""
+    sign_ins = sign_ins_of(request)
+    found = sign_ins.find(request.cookies.get(COOKIE))
+    if found is None or found.key_id is None:
+        return found
+    person = person_of(verified_register(settings_of(request)), found.key_id, sign_ins.now())
+    if person is None:
+        sign_ins.sign_out(found)
+        return None
+    found.person = person
+    return found
 
 
 async def looks(request: Request) -> Visit:

@@ -35,6 +35,8 @@ from workflows.journey.signed_statement import Scope
 
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)
+CONSOLE = "http://localhost:8740"
+"""Where the console of a local stack is, unless somebody else has its port: passkeys can be tried there."""
 SERVICE_KEY = "service.key"
 COST = 12
 """The cost of scrypt. It is low, because these keys protect nothing."""
@@ -117,6 +119,7 @@ def invent(directory: Path) -> Signers:
         clinics=(CLINIC, SECOND_CLINIC),
         staff=[staff_entry(person) for person in STAFF],
         rota=[_shift(clinic) for clinic in (CLINIC, SECOND_CLINIC)],
+        origins=(CONSOLE,),
     )
     keys = {}
     for role in STAFF_ROLES:

@@ -12,9 +12,16 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from webauthn import verify_authentication_response
-from webauthn.helpers import bytes_to_base64url, parse_authenticator_data
-from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAssertionResponse
+from webauthn import verify_authentication_response, verify_registration_response
+from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, parse_authenticator_data
+from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers.decode_credential_public_key import DecodedEC2PublicKey, DecodedOKPPublicKey
+from webauthn.helpers.structs import (
+    AuthenticationCredential,
+    AuthenticatorAssertionResponse,
+    AuthenticatorAttestationResponse,
+    RegistrationCredential,
+)
 
 from workflows.journey.signed_statement import Assertion
 
@@ -23,6 +30,9 @@ EDDSA: Final = bytes.fromhex("a4010103272006215820")
 """How the public keys of the two algorithms begin in COSE (RFC 9053), in the one spelling that authenticators use
 (CTAP2 canonical CBOR): what follows are the 32 bytes of each coordinate. So the key says its algorithm, and nothing
 else can."""
+
+ALGORITHMS: Final = (COSEAlgorithmIdentifier.ECDSA_SHA_256, COSEAlgorithmIdentifier.EDDSA)
+"""The algorithms of passkeys, the one that all authenticators have first."""
 
 Problem: TypeAlias = Literal["bad_signature", "wrong_origin", "user_not_verified"]
 
@@ -108,3 +118,41 @@ def _problem(
         require_user_verification=True,
     )
     return None
+
+
+def made_passkey(
+    credential_id: bytes, client_data: bytes, attestation: bytes, challenge: bytes, rp_id: str, origins: Collection[str]
+) -> PublicKey:
+    """Return the public half of a passkey that was made for this challenge, for a name, on a page of one of these
+    origins. Whose authenticator made it is not asked: two people enrol the key, and compare its id.
+
+    Raises:
+        ValueError: it was not made so, or not by somebody who was verified.
+    """
+    try:
+        made = verify_registration_response(
+            credential=RegistrationCredential(
+                id=bytes_to_base64url(credential_id),
+                raw_id=credential_id,
+                response=AuthenticatorAttestationResponse(client_data_json=client_data, attestation_object=attestation),
+            ),
+            expected_challenge=challenge,
+            expected_rp_id=rp_id,
+            expected_origin=[*origins],
+            require_user_verification=True,
+            supported_pub_key_algs=[*ALGORITHMS],
+        )
+        decoded = decode_credential_public_key(made.credential_public_key)
+    except Exception:  # what somebody sent can be wrong in any way
+        raise ValueError("it is no new passkey for this") from None
+    if made.credential_id != credential_id:
+        raise ValueError("it has another id than it says")
+    match decoded:
+        case DecodedEC2PublicKey(x=x, y=y):
+            cose = ES256[0] + x + ES256[1] + y
+        case DecodedOKPPublicKey(x=x):
+            cose = EDDSA + x
+        case _:
+            raise ValueError("it has an algorithm that is not used here")
+    ed25519_in(cose)
+    return PublicKey(cose, credential_id, rp_id)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from activities.signatures import signer_registry
 from activities.signatures.keys import PrivateKey, key_id_of
-from activities.signatures.signer_registry import Register, RegisterError, ServiceEntry, SignerEntry
+from activities.signatures.signer_registry import Passkey, Register, RegisterError, ServiceEntry, SignerEntry
 from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
@@ -18,22 +18,28 @@ from application.profiles import key_path
 from application.sign_offs import keyring
 from workflows.journey.actors import CLINICAL, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.signed_statement import Sha256
 
 ORGANISATION = "organisation"
 """The owner that the organisation's key file names."""
 WHOSE = "the organisation's key"
 
 
-class EnrolmentRequest(InputModel):
-    """What somebody hands in to be enrolled: who they are, and the public half of their key."""
+class Applicant(InputModel):
+    """Who asks to be enrolled."""
 
     person: Identifier
     role: Role
     printed_name: Short
     licence: Licence | None = None
-    public_key: Sha256
+
+
+class EnrolmentRequest(Applicant):
+    """What somebody hands in to be enrolled: who they are, and the public half of their key. It is checked with the
+    entry that is made of it."""
+
+    public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]+$", max_length=1000)]
     key_id: Identifier
+    passkey: Passkey | None = None
 
 
 class MadeKey(NamedTuple):
@@ -130,7 +136,7 @@ def parse_request(raw: bytes) -> EnrolmentRequest:
     except InvalidInput as problem:
         raise InvalidInput(
             f"the enrolment request is not usable: {problem.reason}",
-            "Give the file that `clinician key` wrote, as it is",
+            "Give the file that `clinician key` wrote, or that was saved from the console, as it is",
             state=NOTHING_WRITTEN,
             fields=problem.fields,
         ) from None
@@ -155,7 +161,7 @@ def entry_of(context: Context, request: EnrolmentRequest, by: Sequence[str]) -> 
         fields = forms.field_problems(invalid)
     raise InvalidInput(
         "this cannot be enrolled",
-        "Have the request made again with `clinician key`; ids of people are coded words",
+        "Have the request made again where it was made; ids of people are coded words",
         state=NOTHING_WRITTEN,
         fields=fields,
     )

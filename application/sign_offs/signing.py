@@ -1,4 +1,4 @@
-"""Signs commands that need a signature, with the sender's own key, after they gave its passphrase."""
+"""Signs commands that need a signature, with the sender's own key, after they gave its passphrase, or their passkey."""
 
 import secrets
 from datetime import datetime
@@ -54,6 +54,10 @@ def _stand_in(at: datetime) -> Signature:
 
 def _signature(context: Context, signer: Actor, journey: Journey, body: Sign | Delegate) -> Signature:
     printed = keyring.require_signer(signer)
+    if context.sign_with is not None:
+        return context.sign_with(
+            lambda header: of_command(journey.id, journey.scope, body, signer, header), context.now()
+        )
     key = keyring.unlock_for_signing(context, printed)
     if context.settings.register_file is not None:
         keyring.require_enrolled(keyring.verified_register(context.settings), key, printed, context.now())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.signatures import signer_registry
-from activities.signatures.signer_registry import Register, Shift, StaffEntry
+from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
 from application import input as forms
 from application.context import Context
@@ -107,11 +107,12 @@ class NewStaff(InputModel):
 
 
 class Entries(InputModel):
-    """What is entered in the register: further clinics, staff and shifts."""
+    """What is entered in the register: further clinics, staff, shifts, and origins, at which passkeys are used."""
 
     clinics: tuple[Identifier, ...] = ()
     staff: tuple[NewStaff, ...] = ()
     rota: tuple[Shift, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
 
 def parse_entries(raw: bytes) -> Entries:
@@ -126,7 +127,7 @@ def parse_entries(raw: bytes) -> Entries:
 def enter(
     context: Context, entries: Entries, by: Sequence[str], organisation_key: Path, register: Path | None
 ) -> Register:
-    """Enter clinics, staff and shifts in the register, two people together; return the register.
+    """Enter clinics, staff, shifts and origins in the register, two people together; return the register.
 
     Raises:
         NotAllowed: they are not two different people, or one of them is entered.
@@ -148,7 +149,9 @@ def enter(
         context,
         register,
         organisation_key,
-        lambda known: signer_registry.enter(known, now, clinics=entries.clinics, staff=staff, rota=entries.rota),
+        lambda known: signer_registry.enter(
+            known, now, clinics=entries.clinics, staff=staff, rota=entries.rota, origins=entries.origins
+        ),
     )
 
 

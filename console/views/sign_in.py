@@ -1,11 +1,27 @@
-"""Sign in and out. So far only the invented people of a demonstration can be signed in, each by a button."""
+"""Sign in with a passkey, or in a demonstration as an invented person by a button; and out."""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from application import passkeys
+from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
+from application.passkeys import PasskeyAsked
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.pages import page
-from console.visits import COOKIE, Acts, drafts_of, sent_with, sign_ins_of, signed_in_with
+from console.sign_ins import SignIn
+from console.visits import (
+    COOKIE,
+    Acts,
+    context_of_nobody,
+    drafts_of,
+    firsts,
+    origin_of,
+    sent_with,
+    sign_ins_of,
+    signed_in_with,
+)
 from workflows.journey.actors import Role
 
 router = APIRouter()
@@ -27,12 +43,40 @@ async def choose(request: Request, next: str = "") -> Response:  # noqa: A002 - 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
-    sent = await sent_with(request)
+    sent = firsts(await sent_with(request))
+    return _signed_in(request, sign_ins_of(request).sign_in(sent.get("person", "")), sent)
+
+
+@router.post("/sign-in/passkey")
+async def sign_in_with_passkey(request: Request) -> Response:
+    """Ask for somebody's passkey, by which of several if they have them; or sign in with what it answered."""
+    sent, sign_ins = firsts(await sent_with(request)), sign_ins_of(request)
+    if "ticket" in sent:
+        offered = sign_ins.take_offer(sent["ticket"])
+        if offered is None:
+            raise NotAllowed(
+                "you are not signed in: the page was open for too long, or was sent twice",
+                "Sign in again",
+                state=NOTHING_HAPPENED,
+            )
+        async with context_of_nobody(request) as context:
+            opened = await passkeys.accept(context, offered, sent)
+        return _signed_in(request, sign_ins.sign_in_with(opened), sent)
+    person = sent.get("person", "").strip()
+    if not person or len(person) > 100:
+        raise InvalidInput("your id is missing", "Give the id under which you are enrolled")
+    async with context_of_nobody(request) as context:
+        offers = await passkeys.offer(context, person, origin_of(request), sent.get("key_id"))
+    if len(offers) == 1:
+        raise PasskeyAsked(offers[0].options, {"ticket": sign_ins.keep_offer(offers[0])})
+    return page(request, "which_passkey.html", None, offers=offers, person=person, onward=_own(sent.get("next", "")))
+
+
+def _signed_in(request: Request, opened: SignIn, sent: Mapping[str, str]) -> Response:
     before = signed_in_with(request)
     if before is not None:
         sign_ins_of(request).sign_out(before)
-    opened = sign_ins_of(request).sign_in(next(iter(sent.get("person", ())), ""))
-    onward = _own(next(iter(sent.get("next", ())), ""))
+    onward = _own(sent.get("next", ""))
     answer = RedirectResponse(onward or HOME.get(opened.person.role, "/work"), 303)
     answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
     return answer

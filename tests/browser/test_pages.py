@@ -21,7 +21,7 @@ HALF = ViewportSize(width=640, height=450)
 
 def _addresses(clinics: Clinics, role: Role) -> Iterator[str]:
     yield from ("/work", "/work?all=yes", "/work?mine=yes", "/journeys", "/journeys?closed=yes", "/sign-offs")
-    yield from ("/start", "/sign-in", "/no-such-page", f"/journeys/{UUID(int=4, version=4)}")
+    yield from ("/start", "/sign-in", "/passkey", "/no-such-page", f"/journeys/{UUID(int=4, version=4)}")
     for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.held, clinics.ended):
         yield f"/journeys/{journey}"
     yield from (f"/journeys/{clinics.held}/timeline", f"/journeys/{clinics.held}/patient-view")

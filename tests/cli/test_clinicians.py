@@ -56,6 +56,7 @@ def test_a_key_is_made_beside_the_profile_with_its_request(tmp_path: Path, profi
         "licence": CLIO.licence.model_dump(mode="json"),
         "public_key": made.public_key.hex(),
         "key_id": made.key_id,
+        "passkey": None,
     }
     assert made.person == CLIO.id
     assert json.loads(profile.with_suffix(".enrol.json").read_text()) == answer.json

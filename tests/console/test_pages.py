@@ -23,7 +23,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
-OPEN = {"/", "/sign-in"}
+OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request"}
 """The addresses that need nobody signed in."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 

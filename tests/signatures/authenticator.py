@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from webauthn.helpers import bytes_to_base64url, encode_cbor
 
 from activities.signatures.keys import key_id_of
 from activities.signatures.passkeys import challenge_of
@@ -79,6 +80,28 @@ class SoftPasskey:
             value=value.hex(),
             assertion=Assertion(authenticator_data=seen.hex(), client_data=client_data.hex()),
         )
+
+    def made(self, challenge: bytes, origin: str, *, flags: int = PRESENT | VERIFIED) -> dict[str, str]:
+        """What a browser sends when the passkey was made: in the controls of the form, in hex."""
+        page = {"type": "webauthn.create", "challenge": bytes_to_base64url(challenge), "origin": origin}
+        head = sha256(self.rp_id.encode()).digest() + bytes([flags | ENROLS]) + bytes(4)
+        whole = head + bytes(16) + len(self.credential_id).to_bytes(2, "big") + self.credential_id + self.cose
+        return {
+            "passkey.credential_id": self.credential_id.hex(),
+            "passkey.client_data": json.dumps(page).encode().hex(),
+            "passkey.attestation": encode_cbor({"fmt": "none", "attStmt": {}, "authData": whole}).hex(),
+        }
+
+    def answer(self, challenge: bytes, origin: str, **how: Any) -> dict[str, str]:
+        """What a browser sends when the passkey signed a challenge: in the controls of the form, in hex."""
+        page = {"challenge": bytes_to_base64url(challenge), "origin": origin} | how.pop("page", {})
+        signed = self.sign(b"", page=page, **how)
+        assert signed.assertion is not None
+        return {
+            "passkey.value": signed.value,
+            "passkey.client_data": signed.assertion.client_data,
+            "passkey.authenticator_data": signed.assertion.authenticator_data,
+        }
 
 
 def es256(seed: int, rp_id: str = RP) -> SoftPasskey:

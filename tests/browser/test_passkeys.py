@@ -1,0 +1,89 @@
+"""A clinician makes a passkey, signs in with it and signs a decision, in a real browser with an authenticator."""
+
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from activities.record.event_codec import load_events
+from activities.signatures.verifying import check
+from application.sign_offs.signers import entry_of, parse_request
+from simulation.people import PEOPLE
+from tests.browser.people import Desk, findings
+from tests.console.enrolment import Register, to_sign
+from workflows.journey.actors import Role
+from workflows.journey.always.sign_offs.statements import of_event
+
+CLIO = PEOPLE[Role.CLINICIAN]
+
+
+async def has_authenticator(page: Page, *, verifies: bool = True) -> None:
+    """Give a browser an authenticator of its own, whose owner is there; ``verifies``: and is verified."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": verifies,
+        "automaticPresenceSimulation": True,
+    }
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: Desk, tmp_path: Path) -> None:
+    world = desk.clinics.world
+    before, then = world.settings, world.at
+    journey_id, request = await to_sign(desk.clinics)
+    register = Register(desk.clinics, tmp_path / "register.json", desk.address)
+    try:
+        async with desk.browser() as page:
+            await has_authenticator(page)
+            # Made, handed in, and enrolled by two others.
+            await page.goto("/passkey")
+            await page.get_by_label("Person").fill(CLIO.id)
+            await page.get_by_label("Role").select_option(CLIO.role.value)
+            assert CLIO.name is not None
+            assert CLIO.licence is not None
+            await page.get_by_label("Printed name").fill(CLIO.name)
+            await page.get_by_label("Number").fill(CLIO.licence.number)
+            await page.get_by_label("States").fill("\n".join(CLIO.licence.states))
+            await page.get_by_label("Expires").fill(str(CLIO.licence.expires))
+            await page.get_by_role("button", name="Make a passkey").click()
+            await expect(page.get_by_text("Your passkey is made.")).to_be_visible()
+            assert await findings(page) == []
+            async with page.expect_download() as downloading:
+                await page.get_by_role("button", name="Save the request").click()
+            saved = await (await downloading.value).path()
+            entry = entry_of(world.context(), parse_request(saved.read_bytes()), ["demo-security", "demo-manager"])
+            register.enrol(entry)
+
+            await page.goto("/sign-in")
+            await page.get_by_label("Your id").fill(CLIO.id)
+            await page.get_by_role("button", name="Sign in with your passkey").click()
+            await page.wait_for_url("**/work")
+
+            await page.goto(f"/journeys/{journey_id}/sign-offs/{request}")
+            assert await findings(page) == []
+            await page.get_by_role("radio", name="return").check()
+            await page.get_by_label("Rationale").fill("Invented: two answers\nare missing")
+            await page.get_by_role("button", name="Sign", exact=True).click()
+            await page.wait_for_url(f"**/journeys/{journey_id}")
+            await expect(page.get_by_text("Signed and recorded: return.")).to_be_visible()
+        events = await load_events(desk.clinics.record, journey_id)
+        [signed] = [event for event in events if event.body.kind == "signoff.signed"]
+        signature = signed.body.signature  # type: ignore[union-attr]
+        assert signature is not None
+        assert signature.assertion is not None
+        stated = of_event(signed, signature)
+        assert check(stated, signature, register.now, at=signed.at, scope=stated.scope) is None
+
+        # Another browser has no passkey of hers: nothing is sent, and it says so.
+        async with desk.browser() as page:
+            await has_authenticator(page)
+            await page.goto("/sign-in")
+            await page.get_by_label("Your id").fill(CLIO.id)
+            await page.get_by_role("button", name="Sign in with your passkey").click()
+            await expect(page.get_by_role("alert")).to_contain_text("no passkey of yours was used")
+    finally:
+        world.settings, world.at = before, then
